@@ -1,0 +1,211 @@
+//! One Docker.app: found, and read as far as its `Info.plist` and the files of its VM.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+
+use super::Family;
+
+/// `CFBundleIdentifier` of Docker for Mac, in all its versions.
+const BUNDLE_ID: &str = "com.docker.docker";
+
+/// A Docker.app on disk, at the moment it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Where it is, links resolved.
+    pub path: PathBuf,
+    /// `CFBundleShortVersionString`, as in `17.06.0-ce-mac18`.
+    pub version: String,
+    /// `CFBundleVersion`.
+    pub build: String,
+    /// How its VM is stored.
+    pub family: Family,
+}
+
+impl Bundle {
+    /// Reads the bundle at `path`.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when it is no Docker.app, [`Kind::Busy`] when it looks half there, as one
+    /// does that is being replaced.
+    pub fn read(path: &Path) -> Result<Self> {
+        let path = path
+            .canonicalize()
+            .map_err(|error| Error::io("find", path, &error))?;
+        let plist = Self::info_plist(&path);
+        let info = match plist::Value::from_file(&plist) {
+            Ok(info) => info,
+            Err(error) => return Err(unreadable(&path, &plist, &error)),
+        };
+        let text = |key: &str| {
+            info.as_dictionary()
+                .and_then(|dictionary| dictionary.get(key))
+                .and_then(plist::Value::as_string)
+        };
+        match text("CFBundleIdentifier") {
+            Some(BUNDLE_ID) => {}
+            other => {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!(
+                        "{} is not Docker for Mac: its bundle identifier should be {BUNDLE_ID}, but is {}",
+                        path.display(),
+                        other.unwrap_or("missing")
+                    ),
+                )
+                .advise(CHOOSE));
+            }
+        }
+        let version = text("CFBundleShortVersionString").unwrap_or("unknown");
+        let build = text("CFBundleVersion").unwrap_or("unknown");
+        Ok(Self {
+            version: version.to_owned(),
+            build: build.to_owned(),
+            family: Family::of(&path.join("Contents/Resources")),
+            path,
+        })
+    }
+
+    /// Its `Info.plist`.
+    pub fn info_plist(path: &Path) -> PathBuf {
+        path.join("Contents/Info.plist")
+    }
+}
+
+const CHOOSE: &str = "name Docker.app with --docker-app PATH or in BALEEN_DOCKER_APP";
+
+fn unreadable(path: &Path, plist: &Path, error: &plist::Error) -> Error {
+    let missing = match error.as_io() {
+        Some(io) if io.kind() == std::io::ErrorKind::NotFound => true,
+        Some(io) => return Error::io("read", plist, io),
+        None => false,
+    };
+    if missing && !path.join("Contents").is_dir() {
+        return Error::new(
+            Kind::Refused,
+            format!(
+                "{} is not an app: it should hold Contents/Info.plist, but has no Contents folder",
+                path.display()
+            ),
+        )
+        .advise(CHOOSE);
+    }
+    let found = if missing {
+        "it is not there".to_owned()
+    } else {
+        format!("it is not a property list: {error}")
+    };
+    Error::new(
+        Kind::Busy,
+        format!(
+            "{} has no usable Contents/Info.plist: {found}",
+            path.display()
+        ),
+    )
+    .advise("if Docker is being updated, try again when that is done; else install Docker again")
+}
+
+/// Where Docker.app is looked for when nobody says where it is.
+pub fn default_places(home: Option<&Path>) -> Vec<PathBuf> {
+    let mut places = vec![PathBuf::from("/Applications/Docker.app")];
+    places.extend(home.map(|home| home.join("Applications/Docker.app")));
+    places
+}
+
+/// The bundle that is meant: `chosen` if there is one, else the first of `places` that exists.
+/// Nothing when there is none of them.
+///
+/// # Errors
+/// When `chosen` does not exist; it was meant, so another will not do.
+pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>> {
+    match chosen {
+        Some(path) if path.exists() => Ok(Some(path.to_owned())),
+        Some(path) => Err(Error::new(
+            Kind::Refused,
+            format!("there is no Docker.app at {}", path.display()),
+        )
+        .advise("check the path given with --docker-app or in BALEEN_DOCKER_APP")),
+        None => Ok(places.iter().find(|place| place.exists()).cloned()),
+    }
+}
+
+/// The refusal when there is no bundle at any of the usual places.
+pub fn not_found(places: &[PathBuf]) -> Error {
+    let listed: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+    Error::new(
+        Kind::Refused,
+        format!("found no Docker.app (looked for {})", listed.join(" and ")),
+    )
+    .advise(CHOOSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn bundle(info: &[u8]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("Contents")).unwrap();
+        fs::write(Bundle::info_plist(dir.path()), info).unwrap();
+        dir
+    }
+
+    fn info(id: &str) -> plist::Value {
+        let mut dictionary = plist::Dictionary::new();
+        for (key, value) in [
+            ("CFBundleIdentifier", id),
+            ("CFBundleShortVersionString", "1.12.0-beta21"),
+            ("CFBundleVersion", "10868"),
+        ] {
+            dictionary.insert(key.into(), value.into());
+        }
+        dictionary.into()
+    }
+
+    #[test]
+    fn both_kinds_of_property_list_are_read() {
+        let mut xml = Vec::new();
+        info(BUNDLE_ID).to_writer_xml(&mut xml).unwrap();
+        let mut binary = Vec::new();
+        info(BUNDLE_ID).to_writer_binary(&mut binary).unwrap();
+        for bytes in [xml, binary] {
+            let dir = bundle(&bytes);
+            let read = Bundle::read(dir.path()).unwrap();
+            assert_eq!((&*read.version, &*read.build), ("1.12.0-beta21", "10868"));
+            assert_eq!(read.family, Family::Unknown(vec![]));
+        }
+    }
+
+    #[test]
+    fn what_is_not_docker_is_refused_with_what_was_found() {
+        let mut other = Vec::new();
+        info("com.example.app").to_writer_xml(&mut other).unwrap();
+        let error = Bundle::read(bundle(&other).path()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains("com.example.app"), "{error}");
+
+        let error = Bundle::read(tempfile::tempdir().unwrap().path()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains("no Contents folder"), "{error}");
+    }
+
+    #[test]
+    fn a_bundle_without_a_whole_info_plist_may_be_in_the_middle_of_an_update() {
+        for cut in [&b""[..], b"<?xml version=\"1.0\"?><plist><dict><key>CFBun"] {
+            let dir = bundle(cut);
+            assert_eq!(Bundle::read(dir.path()).unwrap_err().kind(), Kind::Busy);
+            fs::remove_file(Bundle::info_plist(dir.path())).unwrap();
+            assert_eq!(Bundle::read(dir.path()).unwrap_err().kind(), Kind::Busy);
+        }
+    }
+
+    #[test]
+    fn a_chosen_place_is_never_replaced_by_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = [dir.path().join("a"), dir.path().to_owned()];
+        assert_eq!(find(None, &places).unwrap().as_deref(), Some(dir.path()));
+        assert_eq!(find(None, &places[..1]).unwrap(), None);
+        assert!(find(Some(&places[0]), &places).is_err());
+    }
+}

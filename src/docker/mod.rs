@@ -1,0 +1,8 @@
+//! Docker.app on the Mac: where it is, which version, and of which family its VM is. It knows
+//! nothing of how an image is packed.
+
+pub mod bundle;
+mod family;
+
+pub use bundle::{Bundle, find};
+pub use family::Family;

@@ -1,0 +1,115 @@
+//! The one error type of everything above the ground floor: what was tried, what was found instead
+//! of what was expected, and what to do now. Its kind is the exit code.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// What kind of failure it is, which is what a script needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something went wrong that may go right another time.
+    Failure,
+    /// The call was not understood or not complete.
+    Usage,
+    /// What was found is not what Baleen changes: unknown, changed by somebody else, unsupported.
+    Refused,
+    /// As refused, but it will pass: the bundle is being replaced, or another Baleen is at work.
+    Busy,
+    /// The system does not allow it.
+    NotPermitted,
+}
+
+impl Kind {
+    /// The exit code of the command line.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::Refused | Self::Busy => 4,
+            Self::NotPermitted => 5,
+        }
+    }
+}
+
+/// A failure, in words for the user.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    advice: Option<String>,
+}
+
+impl Error {
+    /// A failure of `kind`; the message is one sentence without a full stop.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            advice: None,
+        }
+    }
+
+    /// The same, with what to do now.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// A system call on `path` that failed: `tried` says what was to be done, as in "write".
+    pub fn io(tried: &str, path: &Path, error: &io::Error) -> Self {
+        let message = format!("could not {tried} {}: {}", path.display(), plain(error));
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                Self::new(Kind::NotPermitted, message).advise(NOT_PERMITTED)
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Self::new(Kind::NotPermitted, message)
+                .advise("the volume is read-only: copy Docker.app to one that can be written, or mount it so"),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::new(Kind::Failure, message)
+                    .advise("make room on that volume (about twice the size of initrd.img) and try again; nothing was changed")
+            }
+            _ => Self::new(Kind::Failure, message),
+        }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What to do now.
+    pub fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+}
+
+/// macOS 13 and later let no program write into another developer's app until the user allows it,
+/// and report `EPERM`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
+const NOT_PERMITTED: &str = if cfg!(target_os = "macos") {
+    "allow it in System Settings > Privacy & Security > App Management, or, if Docker.app belongs to another user, run Baleen as that user"
+} else {
+    "run Baleen as the user who owns the file, who may also write its folder"
+};
+
+/// The system's message without Rust's "(os error 2)".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {}
+
+/// The result of most of the program.
+pub type Result<T> = std::result::Result<T, Error>;

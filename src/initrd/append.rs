@@ -1,0 +1,154 @@
+//! *append*: one small gzip member behind the image. The kernel unpacks it last, so its files win;
+//! what was there before stays a prefix, byte for byte, and is had back by cutting.
+//!
+//! The member carries a label as the file name in its gzip header, so that it can be found from
+//! the image's end without unpacking anything before it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use flate2::{Compression, GzBuilder};
+
+use super::archive::Part;
+use super::header::Header;
+use super::source::Section;
+use super::walk::{Visitor, walk};
+use super::{Error, gzip};
+
+/// A file to be put into an image.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields have the names of a header's")]
+pub struct NewFile<'a> {
+    pub name: &'a str,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime: u32,
+    pub body: &'a [u8],
+}
+
+/// A file of a labelled member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlayFile {
+    /// The fields of its header.
+    pub header: Header,
+    /// Its name as it stands in the archive.
+    pub name: Vec<u8>,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// A labelled member at the end of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// Where it starts, which is the length of the image without it.
+    pub offset: u64,
+    /// Its files.
+    pub files: Vec<OverlayFile>,
+}
+
+/// Overlays are looked for in this many bytes at an image's end, and none is made that is longer.
+pub const LONGEST_OVERLAY: usize = 512 * 1024;
+
+/// A file of an overlay is kept up to this size.
+const LONGEST_FILE: usize = LONGEST_OVERLAY;
+
+/// The bytes of one entry in `newc` form, padded: what [`super::rebuild`] inserts as well.
+pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
+    let size = u32::try_from(file.body.len()).map_err(io::Error::other)?;
+    // One name each, so no reader takes them for hard links, whatever their inode number.
+    let mut writer = cpio::NewcBuilder::new(file.name)
+        .mode(file.mode)
+        .uid(file.uid)
+        .gid(file.gid)
+        .mtime(file.mtime)
+        .nlink(1)
+        .write(Vec::new(), size);
+    writer.write_all(file.body)?;
+    writer.finish()
+}
+
+/// The gzip member that holds `files` in order, labelled `label`. The same input makes the same bytes.
+///
+/// # Errors
+/// When it comes out longer than [`LONGEST_OVERLAY`], since it could not be found again.
+pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
+    let mut gzip = GzBuilder::new()
+        .filename(label)
+        .mtime(0)
+        .write(Vec::new(), Compression::best());
+    for file in files {
+        gzip.write_all(&entry(file)?)?;
+    }
+    let member = cpio::newc::trailer(gzip)?.finish()?;
+    if member.len() > LONGEST_OVERLAY {
+        return Err(Error::Refused(format!(
+            "the member to be appended has {} bytes; at most {LONGEST_OVERLAY} can be found again",
+            member.len()
+        )));
+    }
+    Ok(member)
+}
+
+/// Looks for a member labelled `label` that is the last thing in the image of `length` bytes.
+/// It reads no more than [`LONGEST_OVERLAY`] bytes.
+///
+/// # Errors
+/// When the image can't be read. Bytes that only look like a label are no error.
+pub fn find_overlay(image: &File, length: u64, label: &str) -> io::Result<Option<Overlay>> {
+    let start = length.saturating_sub(LONGEST_OVERLAY as u64);
+    let mut tail = Vec::new();
+    Section::new(image, start, length).read_to_end(&mut tail)?;
+    let mut named = label.as_bytes().to_vec();
+    named.push(0);
+    let mut end = tail.len();
+    while let Some(at) = tail[..end]
+        .windows(named.len())
+        .rposition(|window| window == named)
+    {
+        let header = at.wrapping_sub(gzip::FIXED_HEADER);
+        if tail
+            .get(header..)
+            .is_some_and(|bytes| bytes.starts_with(&gzip::MAGIC) && bytes[3] & gzip::FNAME != 0)
+            && let Some(files) = read_overlay(&tail[header..])
+        {
+            return Ok(Some(Overlay {
+                offset: start + header as u64,
+                files,
+            }));
+        }
+        end = at + named.len() - 1;
+    }
+    Ok(None)
+}
+
+/// The files of `member`, if it is one whole gzip member with nothing but zeros behind it.
+fn read_overlay(member: &[u8]) -> Option<Vec<OverlayFile>> {
+    let mut files = Collector(Vec::new());
+    let layout = walk(member, &mut files).ok()?;
+    (layout.members.len() == 1 && layout.members[0].has_trailer).then_some(files.0)
+}
+
+struct Collector(Vec<OverlayFile>);
+
+impl Visitor for Collector {
+    fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
+        match part {
+            Part::Entry(entry) if entry.header.file_size as usize > LONGEST_FILE => {
+                return Err(Error::Refused("not an overlay".into()));
+            }
+            Part::Entry(entry) => self.0.push(OverlayFile {
+                header: entry.header,
+                name: entry.name.to_vec(),
+                body: Vec::new(),
+            }),
+            Part::Body(bytes) => {
+                if let Some(file) = self.0.last_mut() {
+                    file.body.extend_from_slice(bytes);
+                }
+            }
+            Part::Trailer(_) | Part::Filler(_) => {}
+        }
+        Ok(())
+    }
+}

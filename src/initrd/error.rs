@@ -1,0 +1,134 @@
+//! What can be wrong with an image.
+
+use std::io;
+
+use thiserror::Error as ThisError;
+
+/// Why an image could not be read. Members are counted from 0 here and from 1 in the texts, as
+/// `baleen inspect` shows them; `at` is a byte offset, in the image or, within a gzip member, in its unpacked bytes.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum Error {
+    #[error("it can't be read: {0}")]
+    Io(#[from] io::Error),
+
+    #[error("it is empty; an initramfs image starts with a gzip or cpio header")]
+    Empty,
+
+    #[error(
+        "byte {at} should start a cpio archive, a gzip member or zero padding, but holds {}",
+        shown(found)
+    )]
+    Junk {
+        member: Option<usize>,
+        at: u64,
+        found: Vec<u8>,
+    },
+
+    #[error("member {} starts at byte {at}; the kernel reads an uncompressed archive only at a multiple of 4", member + 1)]
+    Misaligned { member: usize, at: u64 },
+
+    #[error("member {} (byte {at}) is compressed with {format}; Baleen reads gzip and uncompressed cpio, as Docker for Mac's images are", member + 1)]
+    OtherCompression {
+        member: usize,
+        at: u64,
+        format: &'static str,
+    },
+
+    #[error("the gzip header of member {} (byte {at}, flags {flags:#04x}) has parts that the kernel's reader does not understand", member + 1)]
+    GzipHeader { member: usize, at: u64, flags: u8 },
+
+    #[error("it is cut off: member {} should go on after byte {at}", member + 1)]
+    TruncatedGzip { member: usize, at: u64 },
+
+    #[error("the compressed data of member {} is damaged near byte {at}", member + 1)]
+    BadDeflate { member: usize, at: u64 },
+
+    #[error("the data of member {} does not fit the CRC in its gzip trailer", member + 1)]
+    BadCrc { member: usize },
+
+    #[error("the data of member {} does not have the length in its gzip trailer", member + 1)]
+    BadLength { member: usize },
+
+    #[error("member {} brings the image to more than {} GiB unpacked, more than the memory of any Docker VM", member + 1, super::MOST_UNPACKED >> 30)]
+    TooLarge { member: usize },
+
+    #[error("it has more than {} members", super::MOST_MEMBERS)]
+    TooManyMembers,
+
+    #[error("member {} has a header of the old `cpio -H odc` format (070707) at byte {at}; the kernel reads `newc` only", member + 1)]
+    OldCpio { member: usize, at: u64 },
+
+    #[error("member {} should have a cpio header (070701 or 070702) at byte {at}, but holds {}", member + 1, shown(found))]
+    NoMagic {
+        member: usize,
+        at: u64,
+        found: Vec<u8>,
+    },
+
+    #[error("the cpio header at byte {at} of member {} should hold hexadecimal digits, but holds {}", member + 1, shown(found))]
+    BadField {
+        member: usize,
+        at: u64,
+        found: Vec<u8>,
+    },
+
+    #[error("the cpio header at byte {at} of member {} gives the name no length", member + 1)]
+    EmptyName { member: usize, at: u64 },
+
+    #[error("the name '{name}' (member {}, before byte {at}) has no zero byte at its end", member + 1)]
+    UnterminatedName {
+        member: usize,
+        at: u64,
+        name: String,
+    },
+
+    #[error("member {} is cut off at byte {at}{}", member + 1, in_entry(name))]
+    TruncatedEntry {
+        member: usize,
+        at: u64,
+        name: String,
+    },
+
+    #[error("'{name}' (member {}) has the checksum {found:08x}, but its header says {expected:08x}", member + 1)]
+    BadSum {
+        member: usize,
+        name: String,
+        expected: u32,
+        found: u32,
+    },
+
+    #[error("member {} has no trailer, so the kernel ignores all that follows it", member + 1)]
+    NoTrailer { member: usize },
+
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Error {
+    /// Whether the image simply ends too early, as one does that is still being written.
+    pub fn is_truncation(&self) -> bool {
+        matches!(
+            self,
+            Self::Empty | Self::TruncatedGzip { .. } | Self::TruncatedEntry { .. }
+        )
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    if !bytes.is_empty() && bytes.iter().all(|b| b.is_ascii_graphic()) {
+        format!("\"{}\"", String::from_utf8_lossy(bytes))
+    } else {
+        let hex: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        hex.join(" ")
+    }
+}
+
+fn in_entry(name: &str) -> String {
+    if name.is_empty() {
+        String::new()
+    } else {
+        format!(", within '{name}'")
+    }
+}

@@ -1,0 +1,670 @@
+//! *rebuild*: the member that holds a file is written anew with only that file's body changed and
+//! one file added; everything else keeps its bytes, headers included, and its order.
+//!
+//! Deflating is the slow part, so it is spread over all cores: the member's bytes are cut into
+//! chunks that are deflated on their own, each with the 32 KiB before it as its dictionary, and
+//! joined again into one gzip member (as `pigz` does).
+//!
+//! The file that is added stands in a chunk of its own without a dictionary, and the gzip header of
+//! the image's first member gets a label with the offset of that chunk as its file name: so the
+//! file can be read again without unpacking what comes before it ([`find_added`]).
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use flate2::{Compress, Compression as Level, Crc, Decompress, FlushCompress, FlushDecompress};
+use sha2::{Digest, Sha256};
+
+use super::archive::{Archive, Part};
+use super::gzip::{self, GzipHeader};
+use super::header::{self, HEADER_LEN, Header};
+use super::source::{Buffered, Section, Source};
+use super::walk::{Compression, Layout, Member, Visitor, walk};
+use super::{Error, leads_to};
+
+/// Bytes that are deflated together. Larger chunks compress no better and cost memory.
+const CHUNK: usize = 512 * 1024;
+/// The reach of deflate's back references.
+const WINDOW: usize = 32 * 1024;
+/// An empty last block of deflate.
+const END_OF_DEFLATE: [u8; 2] = [0x03, 0x00];
+/// Digits of the offset in a label.
+const OFFSET_DIGITS: usize = 16;
+/// What is read to find a label: leading zeros and a gzip header.
+const HEAD: u64 = 4096;
+
+/// What to change.
+#[derive(Debug)]
+pub struct Edit<'a> {
+    /// The number of the entry that gets a new body.
+    pub entry: u64,
+    /// The member that holds it.
+    pub member: usize,
+    /// The new body.
+    pub body: &'a [u8],
+    /// A whole entry, as [`super::append::entry`] makes it, to stand at the end of the member.
+    pub added: &'a [u8],
+    /// Put into the first gzip header, with the offset of the added entry.
+    pub label: &'a str,
+}
+
+/// Writes the image `original` (of which `layout` is the layout), changed as `edit` says, to `out`.
+/// `progress` is told the number of bytes of the original that are done.
+///
+/// # Errors
+/// When reading or writing fails.
+pub fn rebuild(
+    original: &File,
+    layout: &Layout,
+    edit: &Edit<'_>,
+    out: &mut File,
+    progress: &dyn Fn(u64),
+) -> Result<(), Error> {
+    let labelled = layout
+        .members
+        .first()
+        .filter(|first| first.compression == Compression::Gzip);
+    let mut label_at = None;
+    let mut added_at = 0;
+    out.write_all(&vec![0; layout.leading as usize])?;
+    for member in &layout.members {
+        let here = out.stream_position()?;
+        let range = member.offset..member.end();
+        let name = labelled
+            .filter(|first| first.number == member.number)
+            .map(|_| {
+                label_at = Some(here + gzip::FIXED_HEADER as u64);
+                label(edit.label, 0)
+            });
+        if member.number == edit.member {
+            added_at = write_anew(original, member, edit, name.as_deref(), out, progress)?;
+        } else {
+            copy(original, range.clone(), name.as_deref(), out)?;
+        }
+        progress(range.end);
+        // What follows keeps its place modulo 4, which is all that the kernel asks for.
+        let end = out.stream_position()?;
+        let padding = member.padding + (member.end().wrapping_sub(end) % 4);
+        io::copy(&mut io::repeat(0).take(padding), out)?;
+    }
+    if let Some(at) = label_at {
+        let end = out.stream_position()?;
+        out.seek(SeekFrom::Start(at))?;
+        out.write_all(&label(edit.label, added_at))?;
+        out.seek(SeekFrom::Start(end))?;
+    }
+    Ok(())
+}
+
+fn label(label: &str, offset: u64) -> Vec<u8> {
+    format!("{label}@{offset:0OFFSET_DIGITS$x}").into_bytes()
+}
+
+/// Copies a member as it is, but for the file name in its gzip header where one is given.
+fn copy(
+    original: &File,
+    range: Range<u64>,
+    name: Option<&[u8]>,
+    out: &mut File,
+) -> Result<(), Error> {
+    let mut start = range.start;
+    if let Some(name) = name {
+        let header = read_gzip_header(original, &range)?;
+        out.write_all(&header.with_name(name))?;
+        start += header.len() as u64;
+    }
+    io::copy(&mut Section::new(original, start, range.end), out)?;
+    Ok(())
+}
+
+fn read_gzip_header(image: &File, range: &Range<u64>) -> Result<GzipHeader, Error> {
+    let section = Section::new(image, range.start, range.end);
+    gzip::read_header(&mut Buffered::new(section, range.start), 0)
+}
+
+/// Writes the edited member and returns where its added entry stands in the image.
+fn write_anew(
+    original: &File,
+    member: &Member,
+    edit: &Edit<'_>,
+    name: Option<&[u8]>,
+    out: &mut File,
+    progress: &dyn Fn(u64),
+) -> Result<u64, Error> {
+    let range = member.offset..member.end();
+    let here = out.stream_position()?;
+    let read = |packer: &mut dyn Sink| -> Result<(), Error> {
+        let mut editor = Editor::new(edit, packer);
+        editor.read(original, member, progress)?;
+        editor.finish()
+    };
+    match member.compression {
+        Compression::None => {
+            let mut plain = Plain {
+                out,
+                written: here,
+                added_at: here,
+            };
+            read(&mut plain)?;
+            Ok(plain.added_at)
+        }
+        Compression::Gzip => {
+            let header = read_gzip_header(original, &range)?;
+            let header = match (name, &header.name) {
+                (Some(name), _) => header.with_name(name),
+                (None, Some(own)) => header.with_name(own),
+                (None, None) => header.fixed.to_vec(),
+            };
+            out.write_all(&header)?;
+            let start = here + header.len() as u64;
+            deflate(out, start, read)
+        }
+    }
+}
+
+/// Where the bytes of the edited member go.
+trait Sink {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error>;
+    /// The added entry, which has to be found again.
+    fn added(&mut self, bytes: &[u8]) -> Result<(), Error>;
+}
+
+struct Plain<'a> {
+    out: &'a mut File,
+    written: u64,
+    added_at: u64,
+}
+
+impl Sink for Plain<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.written += bytes.len() as u64;
+        self.out.write_all(bytes).map_err(Error::Io)
+    }
+
+    fn added(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.added_at = self.written;
+        self.bytes(bytes)
+    }
+}
+
+/// Passes a member's parts on, with the new body in the place of the old one and the added entry
+/// before the trailer that follows it.
+struct Editor<'a> {
+    edit: &'a Edit<'a>,
+    sink: &'a mut dyn Sink,
+    inside: bool,
+    edited: bool,
+    added: bool,
+}
+
+impl<'a> Editor<'a> {
+    fn new(edit: &'a Edit<'a>, sink: &'a mut dyn Sink) -> Self {
+        Self {
+            edit,
+            sink,
+            inside: false,
+            edited: false,
+            added: false,
+        }
+    }
+
+    /// Reads only the one member, numbered as in the whole image.
+    fn read(
+        &mut self,
+        original: &File,
+        member: &Member,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), Error> {
+        let section = Section::new(original, member.offset, member.end());
+        let mut source = Buffered::new(Metered::new(section, progress), member.offset);
+        let mut take = |part: Part<'_>| self.take(part);
+        match member.compression {
+            Compression::None => {
+                let mut archive = Archive::raw(member.number, member.offset, member.first_entry);
+                loop {
+                    let taken = archive.push(source.fill()?, false, &mut take)?;
+                    source.consume(taken);
+                    if taken == 0 {
+                        break Ok(());
+                    }
+                }
+            }
+            Compression::Gzip => {
+                let mut archive = Archive::unpacked(member.number, member.first_entry);
+                gzip::Inflater::new()
+                    .read(
+                        &mut source,
+                        member.number,
+                        super::MOST_UNPACKED,
+                        &mut |bytes| archive.push(bytes, false, &mut take).map(drop),
+                    )
+                    .map(drop)
+            }
+        }
+    }
+
+    fn take(&mut self, part: Part<'_>) -> Result<(), Error> {
+        match part {
+            Part::Entry(entry) => {
+                self.inside = entry.number == self.edit.entry;
+                if self.inside {
+                    let body = self.edit.body;
+                    let mut raw = entry.raw.to_vec();
+                    header::set_body(&mut raw, entry.header.magic, body);
+                    self.sink.bytes(&raw)?;
+                    self.sink.bytes(body)?;
+                    self.sink
+                        .bytes(&[0; 3][..header::padding(body.len() as u64)])?;
+                    self.edited = true;
+                    Ok(())
+                } else {
+                    self.sink.bytes(entry.raw)
+                }
+            }
+            Part::Trailer(raw) => {
+                self.inside = false;
+                self.add()?;
+                self.sink.bytes(raw)
+            }
+            Part::Body(_) | Part::Filler(_) if self.inside => Ok(()),
+            Part::Body(bytes) | Part::Filler(bytes) => self.sink.bytes(bytes),
+        }
+    }
+
+    fn add(&mut self) -> Result<(), Error> {
+        if self.edited && !self.added {
+            self.added = true;
+            self.sink.added(self.edit.added)?;
+        }
+        Ok(())
+    }
+
+    /// A member without a trailer ends with the added entry.
+    fn finish(mut self) -> Result<(), Error> {
+        self.inside = false;
+        self.add()
+    }
+}
+
+/// Reports how far a section was read.
+struct Metered<'a> {
+    inner: Section<'a>,
+    progress: &'a dyn Fn(u64),
+}
+
+impl<'a> Metered<'a> {
+    fn new(inner: Section<'a>, progress: &'a dyn Fn(u64)) -> Self {
+        Self { inner, progress }
+    }
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        (self.progress)(self.inner.position());
+        Ok(got)
+    }
+}
+
+/// A piece of the member on its way to a worker.
+struct Job {
+    dictionary: Vec<u8>,
+    bytes: Vec<u8>,
+    done: SyncSender<Result<Vec<u8>, Error>>,
+}
+
+/// Writes what `read` puts into its sink as one deflate stream, with the gzip trailer, to `out`,
+/// which stands at `start`. Returns where the added entry's chunk starts.
+fn deflate<F>(out: &mut File, start: u64, read: F) -> Result<u64, Error>
+where
+    F: FnOnce(&mut dyn Sink) -> Result<(), Error>,
+{
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let (jobs, queue) = sync_channel::<Job>(workers);
+    let queue = &Mutex::new(queue);
+    thread::scope(|scope| {
+        let mut chunks = Chunks {
+            out,
+            written: start,
+            jobs,
+            waiting: VecDeque::new(),
+            most_waiting: 2 * workers,
+            chunk: Vec::with_capacity(CHUNK),
+            dictionary: Vec::new(),
+            crc: Crc::new(),
+            length: 0,
+            added: None,
+            chunks: 0,
+            added_at: start,
+        };
+        for _ in 0..workers {
+            scope.spawn(move || work(queue));
+        }
+        read(&mut chunks)?;
+        chunks.finish()
+    })
+}
+
+/// Deflates chunks until the other side hangs up.
+fn work(queue: &Mutex<Receiver<Job>>) {
+    // Level 6 of zlib-rs is its best before the time per byte doubles.
+    let mut compress = Compress::new(Level::new(6), false);
+    loop {
+        let job = match queue.lock() {
+            Ok(queue) => queue.recv(),
+            Err(_) => return,
+        };
+        let Ok(job) = job else { return };
+        // The writer may have given up on an error of its own; then nobody waits for this.
+        let _ = job.done.send(deflate_chunk(&mut compress, &job));
+    }
+}
+
+fn deflate_chunk(compress: &mut Compress, job: &Job) -> Result<Vec<u8>, Error> {
+    let failed = |error: flate2::CompressError| Error::Io(io::Error::other(error));
+    compress.reset();
+    if !job.dictionary.is_empty() {
+        compress.set_dictionary(&job.dictionary).map_err(failed)?;
+    }
+    let mut packed = Vec::with_capacity(job.bytes.len() / 2 + 1024);
+    loop {
+        let taken = compress.total_in() as usize;
+        compress
+            .compress_vec(&job.bytes[taken..], &mut packed, FlushCompress::Sync)
+            .map_err(failed)?;
+        // A flush is complete only when it left room unused.
+        if compress.total_in() as usize == job.bytes.len() && packed.len() < packed.capacity() {
+            return Ok(packed);
+        }
+        packed.reserve(CHUNK / 4);
+    }
+}
+
+struct Chunks<'a> {
+    out: &'a mut File,
+    written: u64,
+    jobs: SyncSender<Job>,
+    waiting: VecDeque<Receiver<Result<Vec<u8>, Error>>>,
+    most_waiting: usize,
+    chunk: Vec<u8>,
+    dictionary: Vec<u8>,
+    crc: Crc,
+    length: u32,
+    /// Number of the chunk that holds the added entry.
+    added: Option<u64>,
+    chunks: u64,
+    added_at: u64,
+}
+
+impl Chunks<'_> {
+    fn send(&mut self) -> Result<(), Error> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let tail = bytes[bytes.len().saturating_sub(WINDOW)..].to_vec();
+        let dictionary = std::mem::replace(&mut self.dictionary, tail);
+        let (done, result) = sync_channel(1);
+        self.jobs
+            .send(Job {
+                dictionary,
+                bytes,
+                done,
+            })
+            .map_err(io::Error::other)?;
+        self.waiting.push_back(result);
+        if self.waiting.len() >= self.most_waiting {
+            self.write_next()?;
+        }
+        Ok(())
+    }
+
+    fn write_next(&mut self) -> Result<(), Error> {
+        if let Some(result) = self.waiting.pop_front() {
+            let packed = result.recv().map_err(io::Error::other)??;
+            if self.added == Some(self.chunks) {
+                self.added_at = self.written;
+            }
+            self.chunks += 1;
+            self.written += packed.len() as u64;
+            self.out.write_all(&packed)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<u64, Error> {
+        self.send()?;
+        while !self.waiting.is_empty() {
+            self.write_next()?;
+        }
+        self.out.write_all(&END_OF_DEFLATE)?;
+        self.out.write_all(&self.crc.sum().to_le_bytes())?;
+        self.out.write_all(&self.length.to_le_bytes())?;
+        Ok(self.added_at)
+    }
+}
+
+impl Sink for Chunks<'_> {
+    fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        self.crc.update(bytes);
+        self.length = self.length.wrapping_add(bytes.len() as u32);
+        while !bytes.is_empty() {
+            let n = (CHUNK - self.chunk.len()).min(bytes.len());
+            self.chunk.extend_from_slice(&bytes[..n]);
+            bytes = &bytes[n..];
+            if self.chunk.len() == CHUNK {
+                self.send()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn added(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.send()?;
+        self.dictionary.clear();
+        self.added = Some(self.chunks + self.waiting.len() as u64);
+        self.bytes(bytes)?;
+        self.send()
+    }
+}
+
+/// What the start of an image says about a rebuild.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// No label: not rebuilt.
+    Unlabelled,
+    /// Labelled: the body of the added entry.
+    Added(Vec<u8>),
+    /// The image does not start with a gzip header, so a label has no place there: only reading
+    /// the whole image tells.
+    Unknown,
+}
+
+/// Looks for the entry called `name` that a rebuild labelled `label` added, without unpacking what stands before it.
+///
+/// # Errors
+/// When the image can't be read. A label that leads nowhere is an [`Error::Refused`].
+pub fn find_added(image: &File, length: u64, label: &str, name: &[u8]) -> Result<Start, Error> {
+    let mut head = Vec::new();
+    Section::new(image, 0, length.min(HEAD)).read_to_end(&mut head)?;
+    let zeros = head.iter().take_while(|&&b| b == 0).count();
+    if !head[zeros..].starts_with(&gzip::MAGIC) {
+        return Ok(Start::Unknown);
+    }
+    let Ok(header) = gzip::read_header(&mut Buffered::new(&head[zeros..], 0), 0) else {
+        return Ok(Start::Unlabelled);
+    };
+    let Some(offset) = header
+        .name
+        .as_deref()
+        .and_then(|found| offset(found, label))
+    else {
+        return Ok(Start::Unlabelled);
+    };
+    let mut chunk = vec![0; super::append::LONGEST_OVERLAY];
+    let mut section = Section::new(image, offset, length);
+    let bytes = inflate_start(&mut section, &mut chunk)?;
+    entry_body(bytes, name).map(Start::Added).ok_or_else(|| {
+        Error::Refused(format!(
+            "its label says that byte {offset} holds '{}', which is not so",
+            super::display_name(name)
+        ))
+    })
+}
+
+fn offset(name: &[u8], label: &str) -> Option<u64> {
+    let digits = name.strip_prefix(label.as_bytes())?.strip_prefix(b"@")?;
+    (digits.len() == OFFSET_DIGITS)
+        .then(|| u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok())?
+}
+
+/// What a section unpacks to, as far as it fits into `chunk`; a section that starts with a cpio header is left as it is.
+fn inflate_start<'a>(section: &mut Section<'_>, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
+    let mut packed = Vec::new();
+    section
+        .by_ref()
+        .take(chunk.len() as u64)
+        .read_to_end(&mut packed)?;
+    if packed.starts_with(b"07070") {
+        chunk[..packed.len()].copy_from_slice(&packed);
+        return Ok(&chunk[..packed.len()]);
+    }
+    let mut inflate = Decompress::new(false);
+    // The stream goes on with chunks that need a dictionary: an error there comes after what is wanted.
+    let _ = inflate.decompress(&packed, chunk, FlushDecompress::None);
+    let made = inflate.total_out() as usize;
+    Ok(&chunk[..made])
+}
+
+/// The body of the entry that `bytes` start with, if it is called `name`.
+fn entry_body(bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let header = Header::parse(bytes.first_chunk::<HEADER_LEN>()?, 0, 0).ok()?;
+    let with_end = bytes.get(HEADER_LEN..HEADER_LEN + header.name_size as usize)?;
+    let start = HEADER_LEN + header.name_size as usize + header.name_padding();
+    let body = bytes.get(start..start + header.file_size as usize)?;
+    leads_to(with_end.strip_suffix(&[0])?, name).then(|| body.to_vec())
+}
+
+/// The digest of all that two images should have in common: every unpacked byte but the entries
+/// that are left out, and where the members begin. [`compare`] uses it; a rebuild is proved by it.
+struct Common<'a> {
+    digest: Sha256,
+    changed: u64,
+    added: Option<&'a [u8]>,
+    in_changed: bool,
+    in_added: bool,
+    changed_raw: Vec<u8>,
+    changed_body: Vec<u8>,
+    added_raw: Vec<u8>,
+    seen_changed: bool,
+}
+
+impl<'a> Common<'a> {
+    fn new(changed: u64, added: Option<&'a [u8]>) -> Self {
+        Self {
+            digest: Sha256::new(),
+            changed,
+            added,
+            in_changed: false,
+            in_added: false,
+            changed_raw: Vec::new(),
+            changed_body: Vec::new(),
+            added_raw: Vec::new(),
+            seen_changed: false,
+        }
+    }
+}
+
+impl Visitor for Common<'_> {
+    fn begin(&mut self, _: usize, _: u64, compression: Compression) -> Result<(), Error> {
+        self.in_changed = false;
+        self.in_added = false;
+        self.digest.update(compression.name());
+        Ok(())
+    }
+
+    fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
+        match part {
+            Part::Entry(entry) => {
+                self.in_changed = entry.number == self.changed;
+                self.in_added = false;
+                if self.in_changed {
+                    self.seen_changed = true;
+                    self.changed_raw = entry.raw.to_vec();
+                    return Ok(());
+                }
+                if self.seen_changed
+                    && self.added_raw.is_empty()
+                    && self.added.is_some_and(|name| entry.name == name)
+                {
+                    self.in_added = true;
+                    self.added_raw = entry.raw.to_vec();
+                    return Ok(());
+                }
+                self.digest.update(entry.raw);
+            }
+            Part::Trailer(raw) => {
+                self.in_changed = false;
+                self.in_added = false;
+                self.digest.update(raw);
+            }
+            Part::Body(bytes) if self.in_changed => self.changed_body.extend_from_slice(bytes),
+            Part::Body(bytes) | Part::Filler(bytes) if self.in_added => {
+                self.added_raw.extend_from_slice(bytes);
+            }
+            Part::Filler(_) if self.in_changed => {}
+            Part::Body(bytes) | Part::Filler(bytes) => self.digest.update(bytes),
+        }
+        Ok(())
+    }
+}
+
+/// Reads both images in full and says whether `rebuilt` is `original` changed as `edit` says, and in nothing else.
+///
+/// # Errors
+/// [`Error::Refused`] names the first difference; other errors are those of [`walk`].
+pub fn compare(original: Section<'_>, rebuilt: Section<'_>, edit: &Edit<'_>) -> Result<(), Error> {
+    let name = added_name(edit.added);
+    let (old, new) = thread::scope(|scope| {
+        let old = scope.spawn(|| {
+            let mut common = Common::new(edit.entry, None);
+            walk(original, &mut common).map(|layout| (layout, common))
+        });
+        let mut common = Common::new(edit.entry, Some(name));
+        let new = walk(rebuilt, &mut common).map(|layout| (layout, common));
+        (old.join(), new)
+    });
+    let (old_layout, old) =
+        old.map_err(|_| Error::Refused("reading the original back failed".into()))??;
+    let (new_layout, new) = new?;
+    let mut expected = old.changed_raw;
+    if let Ok(bytes) = expected.get(..HEADER_LEN).unwrap_or_default().try_into() {
+        let header = Header::parse(bytes, edit.member, 0)?;
+        header::set_body(&mut expected, header.magic, edit.body);
+    }
+    let refuse = |what: &str| Err(Error::Refused(format!("reading it back shows that {what}")));
+    if old_layout.members.len() != new_layout.members.len() {
+        refuse("it has another number of members")
+    } else if new.changed_raw != expected {
+        refuse("the changed entry's header differs")
+    } else if new.changed_body != edit.body {
+        refuse("the changed entry has other bytes")
+    } else if new.added_raw != edit.added {
+        refuse("the added entry has other bytes")
+    } else if old.digest.finalize() != new.digest.finalize() {
+        refuse("an entry that was to stay as it is has changed")
+    } else {
+        Ok(())
+    }
+}
+
+fn added_name(added: &[u8]) -> &[u8] {
+    let name = added.get(HEADER_LEN..).unwrap_or_default();
+    name.split(|&b| b == 0).next().unwrap_or_default()
+}

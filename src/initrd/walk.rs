@@ -1,0 +1,246 @@
+//! A whole image, member after member, in one pass with fixed memory.
+
+use std::io::Read;
+
+use super::archive::{Archive, Part};
+use super::gzip::{self, Inflater};
+use super::source::{Buffered, Source};
+use super::{Error, MOST_MEMBERS, MOST_UNPACKED};
+
+/// How a member is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// A cpio archive as it is.
+    None,
+    /// A gzip member, which may hold several archives.
+    Gzip,
+}
+
+impl Compression {
+    /// The name a person uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+/// One member, after it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Offset of its first byte in the image.
+    pub offset: u64,
+    /// Its length in the image, in bytes, without padding.
+    pub length: u64,
+    /// How it is stored.
+    pub compression: Compression,
+    /// Its length when unpacked, in bytes.
+    pub unpacked: u64,
+    /// How many entries it holds, trailers not counted.
+    pub entries: u64,
+    /// The number of its first entry in the image.
+    pub first_entry: u64,
+    /// Whether its last archive ends with a trailer.
+    pub has_trailer: bool,
+    /// Number of zero bytes after it.
+    pub padding: u64,
+}
+
+impl Member {
+    /// Offset of the first byte after it.
+    pub fn end(&self) -> u64 {
+        self.offset + self.length
+    }
+}
+
+/// What one pass over an image found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layout {
+    /// The members, in order.
+    pub members: Vec<Member>,
+    /// Zero bytes before the first member.
+    pub leading: u64,
+    /// Length of the image, in bytes.
+    pub length: u64,
+}
+
+impl Layout {
+    /// Bytes of all members, unpacked.
+    pub fn unpacked(&self) -> u64 {
+        self.members.iter().map(|m| m.unpacked).sum()
+    }
+
+    /// Number of entries in all members.
+    pub fn entries(&self) -> u64 {
+        self.members.iter().map(|m| m.entries).sum()
+    }
+}
+
+/// Takes what a walk finds, in the order of the image.
+pub trait Visitor {
+    /// A member begins at `offset`.
+    ///
+    /// # Errors
+    /// Any error ends the walk.
+    fn begin(
+        &mut self,
+        _number: usize,
+        _offset: u64,
+        _compression: Compression,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+    /// A part of the member's unpacked bytes.
+    ///
+    /// # Errors
+    /// Any error ends the walk.
+    fn part(&mut self, part: Part<'_>) -> Result<(), Error>;
+    /// The member ended; its padding is not known yet.
+    ///
+    /// # Errors
+    /// Any error ends the walk.
+    fn end(&mut self, _member: &Member) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(Part<'_>) -> Result<(), Error>> Visitor for F {
+    fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
+        self(part)
+    }
+}
+
+/// Reads the image that `reader` yields and hands every part of it to `visitor`.
+///
+/// Memory does not depend on the image. What the kernel would refuse or ignore is an error.
+///
+/// # Errors
+/// See [`Error`]; nothing is guessed or skipped.
+pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Error> {
+    let mut source = Buffered::new(reader, 0);
+    let mut inflater = None;
+    let mut layout = Layout::default();
+    let mut entries = 0;
+    let mut unpacked = 0;
+    loop {
+        let zeros = skip_zeros(&mut source)?;
+        match layout.members.last_mut() {
+            Some(member) => member.padding = zeros,
+            None => layout.leading = zeros,
+        }
+        let number = layout.members.len();
+        let offset = source.offset();
+        let next = source.fill()?;
+        let compression = match *next {
+            [] => break,
+            _ if number == MOST_MEMBERS => return Err(Error::TooManyMembers),
+            [b'0', ..] if !offset.is_multiple_of(4) => {
+                return Err(Error::Misaligned {
+                    member: number,
+                    at: offset,
+                });
+            }
+            [b'0', ..] => Compression::None,
+            [first, ..] if first == gzip::MAGIC[0] => Compression::Gzip,
+            _ => return Err(not_a_member(next, number, offset)),
+        };
+        if let Some(before) = layout.members.last()
+            && !before.has_trailer
+        {
+            return Err(Error::NoTrailer {
+                member: before.number,
+            });
+        }
+        visitor.begin(number, offset, compression)?;
+        let mut take = |part: Part<'_>| visitor.part(part);
+        let (archive, length) = match compression {
+            Compression::None => {
+                let mut archive = Archive::raw(number, offset, entries);
+                loop {
+                    let bytes = source.fill()?;
+                    let taken = archive.push(bytes, true, &mut take)?;
+                    source.consume(taken);
+                    if taken == 0 {
+                        break;
+                    }
+                }
+                let length = source.offset() - offset;
+                (archive, length)
+            }
+            Compression::Gzip => {
+                let mut archive = Archive::unpacked(number, entries);
+                let mut length = 0;
+                inflater.get_or_insert_with(Inflater::new).read(
+                    &mut source,
+                    number,
+                    MOST_UNPACKED - unpacked,
+                    &mut |bytes| {
+                        length += bytes.len() as u64;
+                        archive.push(bytes, false, &mut take).map(drop)
+                    },
+                )?;
+                (archive, length)
+            }
+        };
+        unpacked += length;
+        if unpacked > MOST_UNPACKED {
+            return Err(Error::TooLarge { member: number });
+        }
+        let member = Member {
+            number,
+            offset,
+            length: source.offset() - offset,
+            compression,
+            unpacked: length,
+            entries: archive.next_number() - entries,
+            first_entry: entries,
+            has_trailer: archive.finish()?,
+            padding: 0,
+        };
+        entries = archive.next_number();
+        visitor.end(&member)?;
+        layout.members.push(member);
+    }
+    layout.length = source.offset();
+    if layout.members.is_empty() {
+        return Err(Error::Empty);
+    }
+    Ok(layout)
+}
+
+fn skip_zeros(source: &mut dyn Source) -> Result<u64, Error> {
+    let start = source.offset();
+    loop {
+        let bytes = source.fill()?;
+        let zeros = bytes.iter().take_while(|&&b| b == 0).count();
+        let more = zeros > 0 && zeros == bytes.len();
+        source.consume(zeros);
+        if !more {
+            return Ok(source.offset() - start);
+        }
+    }
+}
+
+/// The error for bytes that start no member: other compressions are named, since the kernel knows some.
+fn not_a_member(bytes: &[u8], member: usize, at: u64) -> Error {
+    const OTHERS: [(&[u8], &str); 6] = [
+        (b"\xfd7zXZ\0", "xz"),
+        (b"BZh", "bzip2"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\x02\x21\x4c\x18", "lz4"),
+        (b"\x89LZO", "lzo"),
+        (b"\x5d\0\0", "lzma"),
+    ];
+    match OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        Some((_, format)) => Error::OtherCompression { member, at, format },
+        None => Error::Junk {
+            member: member.checked_sub(1),
+            at,
+            found: bytes[..bytes.len().min(8)].to_vec(),
+        },
+    }
+}

@@ -1,0 +1,7 @@
+//! The `baleen` executable: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    baleen::cli::main()
+}

@@ -1,0 +1,12 @@
+//! Proxy settings: what a proxy URL may look like, where settings come from, and what an engine is
+//! to be given. It knows nothing of images or bundles.
+
+mod engine;
+mod environment;
+mod no_proxy;
+mod url;
+
+pub use engine::{EngineProxy, Shown};
+pub use environment::from_environment;
+pub use no_proxy::{InvalidNoProxy, NoProxy};
+pub use url::{InvalidUrl, ProxyUrl, redact};

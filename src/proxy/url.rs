@@ -1,0 +1,353 @@
+//! A proxy's URL, with its user and password as the engine has to read them.
+//!
+//! The engine is written in Go and reads the URL with `net/url`, which undoes percent-encoding in
+//! user and password. So both are kept decoded here and written with every character encoded that
+//! is not a letter, a digit or one of `-._~`: that is right for Go, and for the shell besides.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Why a proxy URL was refused. The texts never hold the URL, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum InvalidUrl {
+    #[error("it is empty")]
+    Empty,
+    #[error("it holds a line break, a NUL or another control character")]
+    Control,
+    #[error(
+        "its scheme is '{0}'; the engines of this family speak to http:// proxies only (an HTTPS proxy of System Settings is one too: write http://)"
+    )]
+    Scheme(String),
+    #[error("it names no host; expected http://HOST:PORT")]
+    NoHost,
+    #[error("its host '{0}' has characters that no host name or address has")]
+    Host(String),
+    #[error("its port '{0}' is not a number from 1 to 65535")]
+    Port(String),
+    #[error("it goes on after the port with '{0}'; a proxy has no path")]
+    Path(String),
+    #[error("it has a password but no user; expected http://USER:PASSWORD@HOST:PORT")]
+    NoUser,
+}
+
+/// `http://[user[:password]@]host:port`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl {
+    user: Option<Vec<u8>>,
+    password: Option<Vec<u8>>,
+    host: String,
+    port: u16,
+}
+
+/// The port of a proxy that names none, on macOS and in Go.
+const DEFAULT_PORT: u16 = 80;
+
+impl ProxyUrl {
+    /// Reads `text`: with or without `http://`, with or without a port (then 80).
+    ///
+    /// User and password end at the *last* `@`, so they may hold any character. Each is taken as
+    /// percent-encoded if every `%` in it starts an escape (`%40`), and literally otherwise.
+    ///
+    /// # Errors
+    /// See [`InvalidUrl`].
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        if text.chars().any(char::is_control) {
+            return Err(InvalidUrl::Control);
+        }
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidUrl::Empty);
+        }
+        let rest = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+            // Without a scheme, `://` can only be part of a password.
+            Some((scheme, _)) if is_scheme(scheme) => {
+                return Err(InvalidUrl::Scheme(scheme.to_owned()));
+            }
+            _ => text,
+        };
+        let (credentials, place) = match rest.rsplit_once('@') {
+            Some((credentials, place)) => (Some(credentials), place),
+            None => (None, rest),
+        };
+        let (user, password) = match credentials.map(|c| c.split_once(':').unwrap_or((c, ""))) {
+            None => (None, None),
+            Some(("", "")) => (None, None),
+            Some(("", _)) => return Err(InvalidUrl::NoUser),
+            Some((user, password)) => (
+                Some(decode(user)?),
+                credentials
+                    .is_some_and(|c| c.contains(':'))
+                    .then(|| decode(password))
+                    .transpose()?,
+            ),
+        };
+        let (host, port) = host_and_port(place)?;
+        Ok(Self {
+            user,
+            password,
+            host,
+            port,
+        })
+    }
+
+    /// The whole URL, password included, as it is written for the engine.
+    pub fn for_engine(&self) -> String {
+        let mut url = String::from("http://");
+        if let Some(user) = &self.user {
+            encode(user, &mut url);
+            if let Some(password) = &self.password {
+                url.push(':');
+                encode(password, &mut url);
+            }
+            url.push('@');
+        }
+        url.push_str(&self.place());
+        url
+    }
+
+    /// The URL as it may be shown: the password replaced by `***`.
+    pub fn redacted(&self) -> String {
+        let mut url = String::from("http://");
+        if let Some(user) = &self.user {
+            encode(user, &mut url);
+            if self.password.is_some() {
+                url.push_str(":***");
+            }
+            url.push('@');
+        }
+        url.push_str(&self.place());
+        url
+    }
+
+    /// Whether the engine needs a secret to use it.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProxyUrl").field(&self.redacted()).finish()
+    }
+}
+
+/// `text` with what stands between a `://` or the start of a word and an `@` cut down to the user's name:
+/// for scripts that somebody else wrote, where a password may stand anywhere.
+pub fn redact(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        while let Some(start) = rest.find("://") {
+            let (before, after) = rest.split_at(start + 3);
+            shown.push_str(before);
+            // A raw password may hold anything but the end of its line: the last `@` of the line ends it.
+            match after.rfind('@') {
+                Some(at) => {
+                    let user = after[..at].split(':').next().unwrap_or_default();
+                    if user.len() < at {
+                        shown.push_str(user);
+                        shown.push_str(":***");
+                    } else {
+                        shown.push_str(user);
+                    }
+                    rest = &after[at..];
+                }
+                None => rest = after,
+            }
+        }
+        shown.push_str(rest);
+    }
+    shown
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
+    let end = place.find(['/', '?', '#']).unwrap_or(place.len());
+    let (place, path) = place.split_at(end);
+    if !matches!(path, "" | "/") {
+        return Err(InvalidUrl::Path(path.to_owned()));
+    }
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest
+                .split_once(']')
+                .ok_or_else(|| InvalidUrl::Host(place.to_owned()))?;
+            if address.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(InvalidUrl::Host(place.to_owned()));
+            }
+            let port = match after.strip_prefix(':') {
+                Some(port) => Some(port),
+                None if after.is_empty() => None,
+                None => return Err(InvalidUrl::Host(place.to_owned())),
+            };
+            (format!("[{address}]"), port)
+        }
+        None => {
+            let (host, port) = match place.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (place, None),
+            };
+            if host.is_empty() {
+                return Err(InvalidUrl::NoHost);
+            }
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+            if !host.chars().all(plain) || host.starts_with(['.', '-']) || host.contains("..") {
+                return Err(InvalidUrl::Host(host.to_owned()));
+            }
+            (host.to_owned(), port)
+        }
+    };
+    let port = match port {
+        None => DEFAULT_PORT,
+        Some(digits) => digits
+            .parse()
+            .ok()
+            .filter(|&port| port != 0 && digits.bytes().all(|b| b.is_ascii_digit()))
+            .ok_or_else(|| InvalidUrl::Port(digits.to_owned()))?,
+    };
+    Ok((host, port))
+}
+
+/// The bytes that a user or password stands for.
+fn decode(text: &str) -> Result<Vec<u8>, InvalidUrl> {
+    let bytes = text.as_bytes();
+    let escape = |at: usize| -> Option<u8> {
+        let digit = |at: usize| (*bytes.get(at)? as char).to_digit(16);
+        Some((digit(at + 1)? << 4 | digit(at + 2)?) as u8)
+    };
+    let encoded = (0..bytes.len())
+        .filter(|&at| bytes[at] == b'%')
+        .all(|at| escape(at).is_some());
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match escape(at) {
+            Some(byte) if encoded && bytes[at] == b'%' => {
+                decoded.push(byte);
+                at += 3;
+            }
+            _ => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    // RFC 7617 has no control characters in either part, encoded or not.
+    if decoded.iter().any(u8::is_ascii_control) {
+        return Err(InvalidUrl::Control);
+    }
+    Ok(decoded)
+}
+
+fn encode(bytes: &[u8], into: &mut String) {
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            into.push(byte as char);
+        } else {
+            into.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_written_as_go_reads_them() {
+        for (text, engine) in [
+            ("http://proxy.corp:8080", "http://proxy.corp:8080"),
+            ("proxy.corp:8080", "http://proxy.corp:8080"),
+            ("HTTP://proxy.corp", "http://proxy.corp:80"),
+            ("http://proxy.corp:3128/", "http://proxy.corp:3128"),
+            (" http://10.0.0.1:80 ", "http://10.0.0.1:80"),
+            ("http://[fe80::1]:3128", "http://[fe80::1]:3128"),
+            ("http://my_proxy:1", "http://my_proxy:1"),
+            ("http://u@p:1", "http://u@p:1"),
+            ("http://u:@p:1", "http://u:@p:1"),
+            ("http://@p:1", "http://p:1"),
+            ("http://u:p@ss@p:1", "http://u:p%40ss@p:1"),
+            ("http://u:p%40ss@p:1", "http://u:p%40ss@p:1"),
+            ("http://u:100%@p:1", "http://u:100%25@p:1"),
+            ("http://u:100%25@p:1", "http://u:100%25@p:1"),
+            ("http://u:%zz%41@p:1", "http://u:%25zz%2541@p:1"),
+            ("http://u:a/b?c#d@p:1", "http://u:a%2Fb%3Fc%23d@p:1"),
+            ("http://u:a://b@p:1", "http://u:a%3A%2F%2Fb@p:1"),
+            ("http://u:'$`\" ü@p:1", "http://u:%27%24%60%22%20%C3%BC@p:1"),
+            ("http://CORP\\me:x@p:1", "http://CORP%5Cme:x@p:1"),
+            ("http://u:a:b@p:1", "http://u:a%3Ab@p:1"),
+        ] {
+            let url = ProxyUrl::parse(text).unwrap();
+            assert_eq!(url.for_engine(), engine, "{text}");
+            assert_eq!(ProxyUrl::parse(engine).unwrap(), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_engine_could_use_is_refused() {
+        use InvalidUrl as E;
+        for (text, error) in [
+            ("", E::Empty),
+            ("  ", E::Empty),
+            ("http://", E::NoHost),
+            ("http://:80", E::NoHost),
+            ("http://u:p@", E::NoHost),
+            ("http://:p@h:1", E::NoUser),
+            ("https://p:1", E::Scheme("https".into())),
+            ("socks5://p:1", E::Scheme("socks5".into())),
+            ("http://p:0", E::Port("0".into())),
+            ("http://p:65536", E::Port("65536".into())),
+            ("http://p:+80", E::Port("+80".into())),
+            ("http://p:", E::Port("".into())),
+            ("http://p:80x", E::Port("80x".into())),
+            ("http://p/path", E::Path("/path".into())),
+            ("http://p q:1", E::Host("p q".into())),
+            ("http://pröxy:1", E::Host("pröxy".into())),
+            ("http://[::1:80", E::Host("[::1:80".into())),
+            ("http://[::g]:80", E::Host("[::g]:80".into())),
+            ("http://..:80", E::Host("..".into())),
+            ("http://p:80\n", E::Control),
+            ("http://p\0:80", E::Control),
+            ("http://u:a%0Ab@p:80", E::Control),
+            ("http://u:a%00b@p:80", E::Control),
+        ] {
+            assert_eq!(ProxyUrl::parse(text).unwrap_err(), error, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_shown_holds_the_password() {
+        let url = ProxyUrl::parse("http://me:s3cret@p:1").unwrap();
+        assert_eq!(url.redacted(), "http://me:***@p:1");
+        assert!(!format!("{url:?}").contains("s3cret"));
+        for (text, shown) in [
+            (
+                "export http_proxy=http://me:s3cret@p:1",
+                "export http_proxy=http://me:***@p:1",
+            ),
+            ("a=http://me:s3@cret@p:1 b", "a=http://me:***@p:1 b"),
+            ("a=http://me@p:1", "a=http://me@p:1"),
+            ("a=http://p:1", "a=http://p:1"),
+            (
+                "a='http://m:x@p:1' b='http://m:y@p:1'\nmail me@x",
+                "a='http://m:***@p:1'\nmail me@x",
+            ),
+        ] {
+            assert_eq!(redact(text), shown, "{text}");
+        }
+    }
+}
