@@ -1,10 +1,19 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
+//!
+//! ```text
+//! cli (and later app) --> patch: plan, apply, restore --> initrd   the image format
+//!                                                     --> proxy    URLs, bypass lists, the engine's view
+//!                                                     --> docker   bundles, versions, families
+//! ```
+//!
+//! Imports run from left to right only. `initrd`, `proxy` and `docker` know nothing of each other;
+//! `patch` joins them; a face decides nothing that `patch` could decide.
+
+pub mod cli;
+pub mod demo;
 pub mod docker;
 pub mod error;
 pub mod initrd;
+pub mod patch;
+pub mod platform;
 pub mod proxy;
-pub mod cli {
-    pub fn main() -> std::process::ExitCode {
-        std::process::ExitCode::SUCCESS
-    }
-}

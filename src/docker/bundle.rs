@@ -1,5 +1,7 @@
 //! One Docker.app: found, and read as far as its `Info.plist` and the files of its VM.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
@@ -33,9 +35,13 @@ impl Bundle {
             .canonicalize()
             .map_err(|error| Error::io("find", path, &error))?;
         let plist = Self::info_plist(&path);
-        let info = match plist::Value::from_file(&plist) {
-            Ok(info) => info,
-            Err(error) => return Err(unreadable(&path, &plist, &error)),
+        let info = match fs::read(&plist) {
+            Ok(bytes) => plist::Value::from_reader(io::Cursor::new(bytes))
+                .map_err(|error| no_info(&path, &format!("it is not a property list: {error}")))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(no_info(&path, "it is not there"));
+            }
+            Err(error) => return Err(Error::io("read", &plist, &error)),
         };
         let text = |key: &str| {
             info.as_dictionary()
@@ -74,13 +80,8 @@ impl Bundle {
 
 const CHOOSE: &str = "name Docker.app with --docker-app PATH or in BALEEN_DOCKER_APP";
 
-fn unreadable(path: &Path, plist: &Path, error: &plist::Error) -> Error {
-    let missing = match error.as_io() {
-        Some(io) if io.kind() == std::io::ErrorKind::NotFound => true,
-        Some(io) => return Error::io("read", plist, io),
-        None => false,
-    };
-    if missing && !path.join("Contents").is_dir() {
+fn no_info(path: &Path, found: &str) -> Error {
+    if !path.join("Contents").is_dir() {
         return Error::new(
             Kind::Refused,
             format!(
@@ -90,11 +91,6 @@ fn unreadable(path: &Path, plist: &Path, error: &plist::Error) -> Error {
         )
         .advise(CHOOSE);
     }
-    let found = if missing {
-        "it is not there".to_owned()
-    } else {
-        format!("it is not a property list: {error}")
-    };
     Error::new(
         Kind::Busy,
         format!(
@@ -142,7 +138,6 @@ pub fn not_found(places: &[PathBuf]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn bundle(info: &[u8]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

@@ -25,7 +25,7 @@ pub use archive::{Entry, Part};
 pub use error::Error;
 pub use header::{FileType, HEADER_LEN, Header, Magic, PATH_MAX};
 pub use name::{display as display_name, leads_to, normalise};
-pub use source::Section;
+pub use source::{Metered, Section};
 pub use walk::{Compression, Layout, Member, Visitor, walk};
 
 /// An image may not unpack to more than this: the VM holds all of it in memory, and a file that

@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::archive::{Archive, Part};
 use super::gzip::{self, GzipHeader};
 use super::header::{self, HEADER_LEN, Header};
-use super::source::{Buffered, Section, Source};
+use super::source::{Buffered, Metered, Section, Source};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
 use super::{Error, leads_to};
 
@@ -289,26 +289,6 @@ impl<'a> Editor<'a> {
     fn finish(mut self) -> Result<(), Error> {
         self.inside = false;
         self.add()
-    }
-}
-
-/// Reports how far a section was read.
-struct Metered<'a> {
-    inner: Section<'a>,
-    progress: &'a dyn Fn(u64),
-}
-
-impl<'a> Metered<'a> {
-    fn new(inner: Section<'a>, progress: &'a dyn Fn(u64)) -> Self {
-        Self { inner, progress }
-    }
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.inner.read(buffer)?;
-        (self.progress)(self.inner.position());
-        Ok(got)
     }
 }
 

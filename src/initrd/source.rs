@@ -99,3 +99,24 @@ impl Read for Section<'_> {
         Ok(got)
     }
 }
+
+/// A section that reports its position in the file whenever it is read.
+pub struct Metered<'a> {
+    inner: Section<'a>,
+    progress: &'a dyn Fn(u64),
+}
+
+impl<'a> Metered<'a> {
+    /// `inner`, reporting to `progress`.
+    pub fn new(inner: Section<'a>, progress: &'a dyn Fn(u64)) -> Self {
+        Self { inner, progress }
+    }
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        (self.progress)(self.inner.position());
+        Ok(got)
+    }
+}

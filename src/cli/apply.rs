@@ -1,0 +1,185 @@
+//! `baleen apply`.
+
+use std::path::Path;
+
+use serde_json::json;
+use similar::TextDiff;
+
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+use crate::patch::plan::{self, Change, Plan, Wanted};
+use crate::patch::script::SCRIPT;
+use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome};
+use crate::proxy::redact;
+
+use super::args::{Apply, Global};
+use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
+use super::status::docker_json;
+use super::{find_bundle, intents, proxy};
+
+pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
+    let Some(proxy) = proxy(&args.proxy)? else {
+        return Err(Error::new(
+            Kind::Usage,
+            "no proxy was given: neither --http-proxy nor --https-proxy, nor HTTP_PROXY or HTTPS_PROXY in the environment",
+        )
+        .advise("baleen apply --http-proxy http://HOST:PORT (`baleen restore` takes the proxy out)"));
+    };
+    let bundle = find_bundle(global)?;
+    let wanted = Wanted {
+        proxy: &proxy,
+        method: args.method,
+        adopt: args.adopt,
+    };
+    if args.dry_run {
+        let plan = plan::plan(&bundle, wanted, &|progress| out.progress(progress))?;
+        return dry_run(&bundle, &plan, out);
+    }
+    let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
+    let recorded = intents().set(&bundle.path, true);
+    report(&bundle, &outcome, proxy.has_password(), out)?;
+    if let Err(error) = recorded {
+        out.line(format!(
+            "{} could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped",
+            styled(NOTE, "note:")
+        ))?;
+    }
+    Ok(0)
+}
+
+fn dry_run(bundle: &Bundle, plan: &Plan, out: &mut Output) -> Result<u8> {
+    heading(bundle, out)?;
+    let change = match plan {
+        Plan::Nothing(manifest) => {
+            out.line(format!(
+                "The engine gets {} already: nothing to do.",
+                manifest.proxy.summary()
+            ))?;
+            return json_report(bundle, manifest, None, false, None, out).map(|()| 0);
+        }
+        Plan::Change(change) => change,
+    };
+    let original = &change.manifest.original;
+    out.line("This is what apply does:")?;
+    if change.is_first() {
+        out.line(format!(
+            "  keep the image as initrd.img{BACKUP_SUFFIX} ({} bytes, sha256 {})",
+            original.bytes, original.sha256
+        ))?;
+    }
+    out.line(format!(
+        "  {} /{SCRIPT} with {} in it, no_proxy {}",
+        match change.method() {
+            Method::Append => "append an archive with",
+            Method::Rebuild => "rebuild the archive that holds",
+        },
+        change.manifest.proxy.summary(),
+        change.manifest.proxy.no_proxy
+    ))?;
+    out.line(format!(
+        "  put the result in the place of {} (mode {:04o})",
+        change.image().display(),
+        change.mode
+    ))?;
+    let diff = script_difference(change);
+    out.line("")?;
+    for line in diff.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => NOTE,
+            _ => DIM,
+        };
+        out.line(styled(style, line))?;
+    }
+    out.line("")?;
+    out.line("Nothing was changed (--dry-run).")?;
+    json_report(bundle, &change.manifest, None, true, Some(diff), out)?;
+    Ok(0)
+}
+
+/// The difference between the script that is in the image and the one that is to be, without passwords.
+fn script_difference(change: &Change) -> String {
+    let shown = |script: &[u8]| redact(&String::from_utf8_lossy(script));
+    let (old, new) = (shown(&change.old_script), shown(&change.new_script));
+    TextDiff::from_lines(&old, &new)
+        .unified_diff()
+        .header(&format!("a/{SCRIPT}"), &format!("b/{SCRIPT}"))
+        .to_string()
+}
+
+fn report(bundle: &Bundle, outcome: &Outcome, has_password: bool, out: &mut Output) -> Result<()> {
+    heading(bundle, out)?;
+    let applied = match outcome {
+        Outcome::InPlace(manifest) => {
+            out.line(format!(
+                "The engine gets {} already: nothing to do.",
+                manifest.proxy.summary()
+            ))?;
+            return json_report(bundle, manifest, None, false, None, out);
+        }
+        Outcome::Applied(applied) => applied,
+    };
+    let manifest = &applied.manifest;
+    out.line(format!(
+        "{} The engine gets {} from its next start on, and reaches {} without it.",
+        styled(GOOD, "Done."),
+        manifest.proxy.summary(),
+        manifest.proxy.no_proxy
+    ))?;
+    out.line(format!(
+        "  image     {} bytes, by {}",
+        applied.bytes, manifest.method
+    ))?;
+    out.line(format!(
+        "  original  {} bytes, sha256 {}, kept as initrd.img{BACKUP_SUFFIX}",
+        manifest.original.bytes, manifest.original.sha256
+    ))?;
+    if let Some(aside) = &applied.moved_aside {
+        out.line(format!(
+            "{} initrd.img{BACKUP_SUFFIX} was another file; it is now {}",
+            styled(NOTE, "note:"),
+            aside.display()
+        ))?;
+    }
+    if has_password {
+        out.line(format!(
+            "{} the image now holds the proxy's password, since the engine has to read it; only its owner can read the file",
+            styled(NOTE, "note:")
+        ))?;
+    }
+    out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
+    json_report(bundle, manifest, Some(applied.bytes), true, None, out)
+}
+
+fn heading(bundle: &Bundle, out: &mut Output) -> Result<()> {
+    out.line(format!(
+        "{} at {}",
+        styled(BOLD, format!("Docker {}", bundle.version)),
+        bundle.path.display()
+    ))
+}
+
+/// `written` is the length of the new image, where one was written.
+fn json_report(
+    bundle: &Bundle,
+    manifest: &Manifest,
+    written: Option<u64>,
+    changes: bool,
+    diff: Option<String>,
+    out: &mut Output,
+) -> Result<()> {
+    let image: &Path = plan::image_of(bundle)?;
+    out.object(json!({
+        "docker": docker_json(bundle),
+        "changed": written.is_some(),
+        "would_change": changes,
+        "image": {
+            "path": image,
+            "bytes": written,
+            "original_sha256": manifest.original.sha256,
+            "method": manifest.method,
+        },
+        "proxy": manifest.proxy,
+        "script_diff": diff,
+    }))
+}

@@ -1,0 +1,262 @@
+//! `baleen demo`: the whole story, step by step, on a made-up Docker.app. Every step calls what the
+//! other commands call.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use similar::TextDiff;
+
+use crate::demo;
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+use crate::initrd::find::find;
+use crate::patch::digest::Sha;
+use crate::patch::image::Image;
+use crate::patch::plan::Wanted;
+use crate::patch::script::{LONGEST_SCRIPT, SCRIPT};
+use crate::patch::status::{self, Question, State};
+use crate::patch::{self, Outcome};
+use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
+
+use super::args::Demo;
+use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
+
+const BEFORE: (&str, &str) = ("1.11.1-beta12", "7488");
+const AFTER: (&str, &str) = ("1.11.1-beta13", "7975");
+const PROXY: &str = "http://proxy.corp.example:8080";
+const NO_PROXY: &str = "localhost,127.0.0.1,.corp.example";
+
+pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
+    let temporary;
+    let folder = match &args.keep {
+        Some(folder) => {
+            require_empty(folder)?;
+            folder.as_path()
+        }
+        None => {
+            temporary = tempfile::tempdir()
+                .map_err(|error| Error::io("make a folder in", &std::env::temp_dir(), &error))?;
+            temporary.path()
+        }
+    };
+    let mut story = Story {
+        app: folder.join("Docker.app"),
+        proxy: EngineProxy::new(
+            ProxyUrl::parse(PROXY).ok(),
+            None,
+            NoProxy::parse(NO_PROXY).unwrap_or_default(),
+        )
+        .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
+        wanted: false,
+        steps: Vec::new(),
+        number: 0,
+        out,
+    };
+    story.tell()?;
+    let steps = std::mem::take(&mut story.steps);
+    out.object(json!({ "steps": steps }))?;
+    if args.keep.is_some() {
+        out.line(format!(
+            "\nThe app is still there: {}",
+            folder.join("Docker.app").display()
+        ))?;
+    }
+    Ok(0)
+}
+
+/// A folder of the user's is filled, never cleared.
+fn require_empty(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
+    let mut entries = fs::read_dir(folder).map_err(|error| Error::io("read", folder, &error))?;
+    if entries.next().is_some() {
+        return Err(
+            Error::new(Kind::Refused, format!("{} is not empty", folder.display()))
+                .advise("name a new or an empty folder with --keep"),
+        );
+    }
+    Ok(())
+}
+
+struct Story<'a> {
+    app: PathBuf,
+    proxy: EngineProxy,
+    wanted: bool,
+    steps: Vec<Value>,
+    number: usize,
+    out: &'a mut Output,
+}
+
+impl Story<'_> {
+    fn tell(&mut self) -> Result<()> {
+        self.step(&format!("A stock Docker.app, {}", BEFORE.0))?;
+        let image = demo::build(&self.app, BEFORE.0, BEFORE.1)?;
+        let stock = self.digest(&image, "stock image")?;
+        self.show_state(State::Off)?;
+
+        self.step(&format!("baleen apply --http-proxy {PROXY}"))?;
+        let before = script(&image)?;
+        self.wanted = true;
+        self.apply()?;
+        let patched = self.digest(&image, "patched image")?;
+        self.show_state(State::Current)?;
+        self.check(
+            "the patched image is the stock image with something behind it",
+            starts_with_stock(&image)?,
+        )?;
+
+        self.step(&format!(
+            "What changed: /{SCRIPT} in the image, and nothing else"
+        ))?;
+        let after = script(&image)?;
+        let diff = TextDiff::from_lines(&before, &after)
+            .unified_diff()
+            .header("stock", "patched")
+            .to_string();
+        for line in diff.lines() {
+            let style = if line.starts_with('+') { GOOD } else { DIM };
+            self.out.line(format!("   {}", styled(style, line)))?;
+        }
+
+        self.step("The same apply once more")?;
+        self.apply()?;
+        let again = self.digest(&image, "image")?;
+        self.check("not a byte has changed", again == patched)?;
+
+        self.step(&format!(
+            "Docker updates itself to {}, and the patch is gone",
+            AFTER.0
+        ))?;
+        demo::build(&self.app, AFTER.0, AFTER.1)?;
+        let updated = self.digest(&image, "new stock image")?;
+        self.check(
+            "the update brought another image",
+            updated != stock && updated != patched,
+        )?;
+        self.show_state(State::Wiped)?;
+
+        self.step("The repair")?;
+        self.apply()?;
+        self.digest(&image, "patched image")?;
+        self.show_state(State::Current)?;
+
+        self.step("baleen restore")?;
+        let bundle = Bundle::read(&self.app)?;
+        self.wanted = false;
+        let manifest = patch::take_out(&bundle)?;
+        let restored = self.digest(&image, "restored image")?;
+        self.check(
+            "it is Docker's own image again, byte for byte",
+            restored == updated && manifest.is_some_and(|m| m.original.sha256.0 == updated),
+        )?;
+        self.show_state(State::Off)
+    }
+
+    fn step(&mut self, title: &str) -> Result<()> {
+        self.number += 1;
+        let gap = if self.number > 1 { "\n" } else { "" };
+        self.out.line(format!(
+            "{gap}{}",
+            styled(BOLD, format!("{}. {title}", self.number))
+        ))?;
+        self.steps.push(json!({ "title": title, "facts": [] }));
+        Ok(())
+    }
+
+    fn fact(&mut self, shown: &str, fact: Value) -> Result<()> {
+        if let Some(facts) = self
+            .steps
+            .last_mut()
+            .and_then(|step| step["facts"].as_array_mut())
+        {
+            facts.push(fact);
+        }
+        self.out.line(format!("   {shown}"))
+    }
+
+    /// A claim that the demo makes; when it does not hold, the demo fails.
+    fn check(&mut self, claim: &str, holds: bool) -> Result<()> {
+        if !holds {
+            self.out
+                .line(format!("   {} {claim}", styled(BAD, "not so:")))?;
+            return Err(Error::new(
+                Kind::Failure,
+                format!("the demo shows a fault in Baleen: it should be so that {claim}"),
+            )
+            .advise("please report this"));
+        }
+        self.fact(
+            &format!("{} {claim}", styled(GOOD, "yes:")),
+            json!({ "claim": claim, "holds": holds }),
+        )
+    }
+
+    fn digest(&mut self, image: &Path, what: &str) -> Result<Sha> {
+        let image = Image::open(image)?;
+        let sha = Sha::of_file(image.file(), image.length())
+            .map_err(|error| Error::io("read", image.path(), &error))?;
+        self.fact(
+            &format!("{what}: {} bytes, sha256 {sha}", image.length()),
+            json!({ "what": what, "bytes": image.length(), "sha256": sha }),
+        )?;
+        Ok(sha)
+    }
+
+    fn apply(&mut self) -> Result<()> {
+        let bundle = Bundle::read(&self.app)?;
+        let proxy = self.proxy.clone();
+        let wanted = Wanted {
+            proxy: &proxy,
+            method: None,
+            adopt: false,
+        };
+        let said = match patch::put_in(&bundle, wanted, &|_| {})? {
+            Outcome::Applied(applied) => {
+                format!("applied, by {}", applied.manifest.method)
+            }
+            Outcome::InPlace(_) => "in place already: nothing was done".to_owned(),
+        };
+        self.fact(&said, json!({ "apply": said }))
+    }
+
+    fn show_state(&mut self, expected: State) -> Result<()> {
+        let proxy = self.proxy.clone();
+        let question = Question {
+            proxy: Some(&proxy),
+            wanted: Some(self.wanted),
+            verify: true,
+        };
+        let status = status::status(&self.app, question, &|_| {});
+        let word = status.state.word();
+        self.fact(
+            &format!("status: {} ({})", styled(BOLD, word), status.sentence),
+            json!({ "state": status.state }),
+        )?;
+        if status.state == expected {
+            Ok(())
+        } else {
+            self.check(&format!("the state is {}", expected.word()), false)
+        }
+    }
+}
+
+/// The script as the kernel would end up with it.
+fn script(image: &Path) -> Result<String> {
+    let image = Image::open(image)?;
+    let (_, found) = find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+        .map_err(|error| Error::new(Kind::Failure, error.to_string()))?;
+    let body = found.and_then(|found| found.body).unwrap_or_default();
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Whether the image begins with all bytes of its backup.
+fn starts_with_stock(image: &Path) -> Result<bool> {
+    let image = Image::open(image)?;
+    let backup = image.backup_path();
+    let read = |path: &Path| -> Result<Vec<u8>> {
+        fs::read(path).map_err(|error: io::Error| Error::io("read", path, &error))
+    };
+    let (patched, stock) = (read(image.path())?, read(&backup)?);
+    Ok(patched.starts_with(&stock) && patched.len() > stock.len())
+}

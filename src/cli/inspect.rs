@@ -1,0 +1,330 @@
+//! `baleen inspect`.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Kind, Result};
+use crate::initrd::find::{carrier, copy_body, find};
+use crate::initrd::{
+    self, Compression, Error as ImageError, FileType, Header, Member, Part, Visitor, display_name,
+    walk,
+};
+use crate::patch::image::Image;
+
+use super::args::Inspect;
+use super::output::{BOLD, DIM, Output, styled};
+
+pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
+    let path = args
+        .image
+        .canonicalize()
+        .map_err(|error| Error::io("read", &args.image, &error))?;
+    let image = Image::open(&path)?;
+    match &args.entry {
+        Some(name) => entry(&image, name, out)?,
+        None => list(&image, out)?,
+    }
+    Ok(0)
+}
+
+/// Prints one file's bytes.
+fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
+    let in_image = |error: ImageError| refused(image, error);
+    let (_, found) = find(image.section(), name.as_bytes(), 0).map_err(in_image)?;
+    let Some(mut found) = found else {
+        return Err(Error::new(
+            Kind::Refused,
+            format!("{} has no entry called {name}", image.path().display()),
+        )
+        .advise(format!(
+            "`baleen inspect {}` lists its entries",
+            image.path().display()
+        )));
+    };
+    let kind = found.header.file_type();
+    if !matches!(kind, FileType::Regular | FileType::Symlink) {
+        return Err(Error::new(
+            Kind::Refused,
+            format!("{name} is a {} and has no bytes of its own", kind.name()),
+        ));
+    }
+    found.number = carrier(image.section(), &found).map_err(in_image)?;
+    let mut writer = Raw { out };
+    match copy_body(image.section(), &found, &mut writer) {
+        Err(_) if out.is_closed() => Ok(()),
+        copied => copied.map_err(in_image),
+    }
+}
+
+/// Hands bytes on as they are.
+struct Raw<'a> {
+    out: &'a mut Output,
+}
+
+impl io::Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.raw(bytes).map_err(io::Error::other)?;
+        if self.out.is_closed() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn list(image: &Image, out: &mut Output) -> Result<()> {
+    let mut lister = Lister {
+        out,
+        link: None,
+        entries: Vec::new(),
+    };
+    let layout = walk(image.section(), &mut lister).map_err(|error| refused(image, error));
+    let entries = lister.entries;
+    let layout = match layout {
+        // Nobody reads the rest of the list.
+        Err(_) if out.is_closed() => return Ok(()),
+        layout => layout?,
+    };
+    out.line(format!(
+        "{} {} bytes, {} members, {} entries, {} bytes unpacked",
+        styled(BOLD, "image"),
+        layout.length,
+        layout.members.len(),
+        layout.entries(),
+        layout.unpacked()
+    ))?;
+    let patched = image.patched()?;
+    if let Some(manifest) = patched.manifest() {
+        out.line(format!(
+            "patched by Baleen {} ({}): the engine gets {}; without the patch {} bytes, sha256 {}",
+            manifest.baleen,
+            manifest.method,
+            manifest.proxy.summary(),
+            manifest.original.bytes,
+            manifest.original.sha256
+        ))?;
+    }
+    let members: Vec<Value> = layout.members.iter().map(member_json).collect();
+    out.object(json!({
+        "image": { "path": image.path(), "bytes": layout.length, "unpacked": layout.unpacked() },
+        "members": members,
+        "entries": entries,
+        "patch": patched.manifest(),
+    }))
+}
+
+fn member_json(member: &Member) -> Value {
+    json!({
+        "offset": member.offset,
+        "bytes": member.length,
+        "compression": member.compression,
+        "unpacked": member.unpacked,
+        "entries": member.entries,
+        "trailer": member.has_trailer,
+        "padding": member.padding,
+    })
+}
+
+/// An image that can't be read is told as such; a closed pipe is not the image's fault.
+fn refused(image: &Image, error: initrd::Error) -> Error {
+    match error {
+        initrd::Error::Io(error) => Error::io("read", image.path(), &error),
+        error => Error::new(
+            Kind::Refused,
+            format!(
+                "{} can't be listed to its end: {error}",
+                image.path().display()
+            ),
+        ),
+    }
+}
+
+/// Prints entries as they come.
+struct Lister<'a> {
+    out: &'a mut Output,
+    /// A symbolic link whose target is still to come.
+    link: Option<(Listed, Vec<u8>)>,
+    entries: Vec<Value>,
+}
+
+struct Listed {
+    header: Header,
+    name: String,
+    member: usize,
+    used: bool,
+}
+
+impl Visitor for Lister<'_> {
+    fn begin(
+        &mut self,
+        number: usize,
+        offset: u64,
+        compression: Compression,
+    ) -> std::result::Result<(), ImageError> {
+        let heading = styled(BOLD, format!("member {}", number + 1));
+        self.line(format!(
+            "{heading} at byte {offset}, compression {}",
+            compression.name()
+        ))
+    }
+
+    fn part(&mut self, part: Part<'_>) -> std::result::Result<(), ImageError> {
+        match part {
+            Part::Entry(entry) => {
+                self.flush_link()?;
+                let listed = Listed {
+                    header: entry.header,
+                    name: display_name(entry.name),
+                    member: entry.member,
+                    used: entry.header.is_used_by_kernel(),
+                };
+                if entry.header.file_type() == FileType::Symlink && listed.used {
+                    self.link = Some((listed, Vec::new()));
+                } else {
+                    self.list(&listed, None)?;
+                }
+            }
+            Part::Body(bytes) => {
+                if let Some((_, target)) = &mut self.link {
+                    target.extend_from_slice(bytes);
+                }
+            }
+            Part::Trailer(_) => self.flush_link()?,
+            Part::Filler(_) => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, member: &Member) -> std::result::Result<(), ImageError> {
+        self.flush_link()?;
+        self.line(styled(
+            DIM,
+            format!(
+                "member {} has {} bytes, {} unpacked, {} entries, {}",
+                member.number + 1,
+                member.length,
+                member.unpacked,
+                member.entries,
+                if member.has_trailer {
+                    "a trailer"
+                } else {
+                    "no trailer"
+                }
+            ),
+        ))
+    }
+}
+
+impl Lister<'_> {
+    fn flush_link(&mut self) -> std::result::Result<(), ImageError> {
+        match self.link.take() {
+            Some((listed, target)) => self.list(&listed, Some(display_name(&target))),
+            None => Ok(()),
+        }
+    }
+
+    fn list(
+        &mut self,
+        listed: &Listed,
+        target: Option<String>,
+    ) -> std::result::Result<(), ImageError> {
+        let header = &listed.header;
+        if self.out.is_json() {
+            self.entries.push(json!({
+                "name": listed.name,
+                "member": listed.member,
+                "type": header.file_type().name(),
+                "mode": format!("{:04o}", header.mode & 0o7777),
+                "uid": header.uid,
+                "gid": header.gid,
+                "bytes": header.file_size,
+                "links": header.nlink,
+                "mtime": header.mtime,
+                "device": [header.rdev_major, header.rdev_minor],
+                "target": target,
+                "ignored_by_kernel": !listed.used,
+            }));
+            return Ok(());
+        }
+        let size = match header.file_type() {
+            FileType::CharDevice | FileType::BlockDevice => {
+                format!("{}, {}", header.rdev_major, header.rdev_minor)
+            }
+            _ => header.file_size.to_string(),
+        };
+        let target = target
+            .map(|target| format!(" -> {target}"))
+            .unwrap_or_default();
+        let remark = if listed.used {
+            ""
+        } else {
+            "  (ignored by the kernel)"
+        };
+        self.line(format!(
+            "{} {:>3} {:>5} {:>5} {size:>10} {}{target}{remark}",
+            mode_string(header),
+            header.nlink,
+            header.uid,
+            header.gid,
+            listed.name
+        ))
+    }
+
+    fn line(&mut self, text: String) -> std::result::Result<(), ImageError> {
+        self.out
+            .line(text)
+            .map_err(|error| ImageError::Io(io::Error::other(error)))?;
+        if self.out.is_closed() {
+            return Err(ImageError::Io(io::ErrorKind::BrokenPipe.into()));
+        }
+        Ok(())
+    }
+}
+
+/// Type and permissions as `ls -l` shows them.
+fn mode_string(header: &Header) -> String {
+    let bit = |mask: u32| header.mode & mask != 0;
+    let mut text = String::from(header.file_type().letter());
+    for (shift, special, with, without) in [
+        (6, 0o4000, 's', 'S'),
+        (3, 0o2000, 's', 'S'),
+        (0, 0o1000, 't', 'T'),
+    ] {
+        text.push(if bit(4 << shift) { 'r' } else { '-' });
+        text.push(if bit(2 << shift) { 'w' } else { '-' });
+        text.push(match (bit(special), bit(1 << shift)) {
+            (true, true) => with,
+            (true, false) => without,
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_look_as_in_ls() {
+        for (mode, text) in [
+            (0o100_755, "-rwxr-xr-x"),
+            (0o104_755, "-rwsr-xr-x"),
+            (0o102_644, "-rw-r-Sr--"),
+            (0o041_777, "drwxrwxrwt"),
+            (0o120_777, "lrwxrwxrwx"),
+            (0o020_600, "crw-------"),
+        ] {
+            let mut bytes = [b'0'; initrd::HEADER_LEN];
+            bytes[..6].copy_from_slice(b"070701");
+            bytes[14..22].copy_from_slice(format!("{mode:08x}").as_bytes());
+            let header = Header::parse(&bytes, 0, 0).unwrap();
+            assert_eq!(mode_string(&header), text);
+        }
+    }
+}

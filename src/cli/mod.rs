@@ -1,0 +1,130 @@
+//! The command line: arguments in, text or JSON and an exit code out. What there is to decide is
+//! decided elsewhere.
+
+mod apply;
+pub mod args;
+mod demo;
+mod inspect;
+mod output;
+mod restore;
+mod status;
+
+use std::env;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::docker::{self, Bundle, bundle};
+use crate::error::{Error, Kind, Result};
+use crate::patch::intent::{self, Intents};
+use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, from_environment};
+
+use args::{Cli, Command, Global, ProxyArgs};
+use output::Output;
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing fails only where nobody can be told.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code().try_into().unwrap_or(2));
+        }
+    };
+    let mut out = Output::new(&cli.global);
+    let result = run(&cli, &mut out);
+    ExitCode::from(out.finish(result))
+}
+
+/// Carries out one command and returns its exit code.
+fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
+    match &cli.command {
+        Command::Apply(args) => apply::run(&cli.global, args, out),
+        Command::Restore => restore::run(&cli.global, out),
+        Command::Status(args) => status::run(&cli.global, args, out),
+        Command::Inspect(args) => inspect::run(args, out),
+        Command::Demo(args) => demo::run(args, out),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);
+            out.raw(&script)?;
+            Ok(0)
+        }
+    }
+}
+
+/// The path of the bundle that is meant.
+fn bundle_path(global: &Global) -> Result<PathBuf> {
+    let places = bundle::default_places(env::home_dir().as_deref());
+    docker::find(global.docker_app.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
+}
+
+/// The bundle that is meant.
+fn find_bundle(global: &Global) -> Result<Bundle> {
+    Bundle::read(&bundle_path(global)?)
+}
+
+/// What the user was heard to want, on this computer.
+fn intents() -> Intents {
+    let home = env::home_dir().unwrap_or_default();
+    let folder = intent::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"));
+    Intents::in_folder(&folder)
+}
+
+/// The proxy that the options name, or, where there are none, the environment.
+fn proxy(args: &ProxyArgs) -> Result<Option<EngineProxy>> {
+    let from_options =
+        args.http_proxy.is_some() || args.https_proxy.is_some() || args.no_proxy.is_some();
+    let (http, https, no_proxy) = if args.http_proxy.is_some() || args.https_proxy.is_some() {
+        (
+            args.http_proxy.clone(),
+            args.https_proxy.clone(),
+            args.no_proxy.clone(),
+        )
+    } else {
+        let (http, https, listed) = from_environment(|name| env::var(name).ok());
+        (http, https, args.no_proxy.clone().or(listed))
+    };
+    let named = |option: &str, variable: &str, given: bool| {
+        if from_options && given {
+            option.to_owned()
+        } else {
+            format!("the environment variable {variable}")
+        }
+    };
+    let url = |text: Option<String>, name: String| -> Result<Option<ProxyUrl>> {
+        text.map(|text| {
+            ProxyUrl::parse(&text).map_err(|why| {
+                Error::new(
+                    Kind::Usage,
+                    format!("the proxy in {name} can't be used: {why}"),
+                )
+            })
+        })
+        .transpose()
+    };
+    let http = url(
+        http,
+        named("--http-proxy", "HTTP_PROXY", args.http_proxy.is_some()),
+    )?;
+    let https = url(
+        https,
+        named("--https-proxy", "HTTPS_PROXY", args.https_proxy.is_some()),
+    )?;
+    let no_proxy = NoProxy::parse(no_proxy.as_deref().unwrap_or_default()).map_err(|why| {
+        let name = named("--no-proxy", "NO_PROXY", args.no_proxy.is_some());
+        Error::new(
+            Kind::Usage,
+            format!("the no-proxy list in {name} can't be used: {why}"),
+        )
+    })?;
+    Ok(EngineProxy::new(http, https, no_proxy))
+}
+
+/// Turns an error of writing to the terminal or a pipe into one of this program.
+fn printing(error: io::Error) -> Error {
+    Error::new(Kind::Failure, format!("could not print: {error}"))
+}

@@ -1,0 +1,96 @@
+//! `baleen status`.
+
+use serde_json::{Value, json};
+
+use crate::docker::Bundle;
+use crate::error::Result;
+use crate::patch::status::{self, Question, State, Status};
+
+use super::args::{Global, Status as Args};
+use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
+use super::{bundle_path, intents, proxy};
+
+pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
+    let proxy = proxy(&args.proxy)?;
+    let status = match bundle_path(global) {
+        Err(error) => status::without_docker(&error),
+        Ok(path) => {
+            let path = path.canonicalize().unwrap_or(path);
+            let question = Question {
+                proxy: proxy.as_ref(),
+                wanted: intents().get(&path),
+                verify: args.verify,
+            };
+            status::status(&path, question, &|progress| out.progress(progress))
+        }
+    };
+    print(&status, args.verify, out)?;
+    out.object(status_json(&status))?;
+    Ok(status.state.exit_code())
+}
+
+/// The state for a person: the word first, then what it means, then the facts.
+pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
+    let style = match status.state {
+        State::Current | State::Off => GOOD,
+        State::Stale | State::Wiped | State::Updating | State::Foreign => NOTE,
+        State::Unsupported | State::NotPermitted | State::NoDocker => BAD,
+    };
+    out.line(format!(
+        "{}: {}",
+        styled(style, status.state.word()),
+        status.sentence
+    ))?;
+    if let Some(advice) = &status.advice {
+        out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
+    }
+    if let Some(docker) = &status.docker {
+        out.line(format!(
+            "  docker    {} (build {}, {}) at {}",
+            docker.version,
+            docker.build,
+            docker.family.id(),
+            docker.path.display()
+        ))?;
+    }
+    if let Some(image) = &status.image {
+        let method = match image.method {
+            Some(method) => format!("patched by {method}"),
+            None if verified => "stock".to_owned(),
+            None => "no patch of Baleen's".to_owned(),
+        };
+        out.line(format!(
+            "  image     {} ({} bytes, {method})",
+            image.path.display(),
+            image.bytes
+        ))?;
+        if let Some(sha) = &image.original_sha256 {
+            let how = if verified { ", computed anew" } else { "" };
+            out.line(format!("  original  sha256 {sha}{how}"))?;
+        }
+    }
+    if let Some(proxy) = &status.proxy {
+        out.line(format!("  no_proxy  {}", proxy.no_proxy))?;
+    }
+    Ok(())
+}
+
+pub(super) fn docker_json(bundle: &Bundle) -> Value {
+    json!({
+        "path": bundle.path,
+        "family": bundle.family.id(),
+        "version": bundle.version,
+        "build": bundle.build,
+    })
+}
+
+fn status_json(status: &Status) -> Value {
+    json!({
+        "docker": status.docker.as_ref().map(docker_json),
+        "state": status.state,
+        "sentence": status.sentence,
+        "advice": status.advice,
+        "image": status.image,
+        "proxy": status.proxy,
+    })
+}

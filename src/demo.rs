@@ -1,0 +1,181 @@
+//! A small Docker.app like those of 2016, made up: for `baleen demo`, and for trying things.
+//!
+//! Its image has the form that Moby's had (two gzip members padded to four bytes; devices, links
+//! and setuid files inside) and an init script in the style of the time. Nothing in it runs.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use cpio::NewcBuilder;
+use cpio::newc::ModeFileType;
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
+
+use crate::error::{Error, Result};
+
+/// The script, which asks Docker's own setting for a proxy as those from May 2016 on did.
+const SCRIPT: &str = r#"#!/sbin/openrc-run
+
+depend()
+{
+	need networking
+}
+
+start()
+{
+	ebegin "Docker Engine"
+	if mobyconfig exists proxy
+	then
+		export http_proxy="$(mobyconfig get proxy/http)"
+		export https_proxy="$(mobyconfig get proxy/https)"
+		export no_proxy="$(mobyconfig get proxy/exclude)"
+	fi
+	start-stop-daemon --start --background --pidfile /run/docker.pid \
+		--exec /usr/bin/dockerd -- -H unix:///var/run/docker.sock
+	eend $?
+}
+"#;
+
+/// Makes a Docker.app of `version` at `path`, in the place of whatever is there, as an update does.
+///
+/// # Errors
+/// When it can't be written.
+pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error: io::Error| Error::io("write", &path, &error)
+    };
+    let moby = path.join("Contents/Resources/moby");
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(failed(path))?;
+    }
+    fs::create_dir_all(&moby).map_err(failed(&moby))?;
+    let mut info = plist::Dictionary::new();
+    for (key, value) in [
+        ("CFBundleIdentifier", "com.docker.docker"),
+        ("CFBundleName", "Docker"),
+        ("CFBundleShortVersionString", version),
+        ("CFBundleVersion", build),
+    ] {
+        info.insert(key.into(), value.into());
+    }
+    let mut plist = Vec::new();
+    plist::Value::from(info)
+        .to_writer_xml(&mut plist)
+        .map_err(|error| failed(path)(io::Error::other(error)))?;
+    let image = moby.join("initrd.img");
+    let kernel = noise(version, 4096);
+    for (file, bytes) in [
+        (path.join("Contents/Info.plist"), plist),
+        (moby.join("vmlinuz64"), kernel),
+        (image.clone(), image_bytes(version).map_err(failed(&image))?),
+    ] {
+        fs::write(&file, bytes).map_err(failed(&file))?;
+    }
+    Ok(image)
+}
+
+fn image_bytes(version: &str) -> io::Result<Vec<u8>> {
+    use ModeFileType::{Char, Directory, Regular, Symlink};
+    let mut image = Vec::new();
+    let programs = noise(version, 300_000);
+    let mut moby = Packer::new();
+    for folder in ["bin", "dev", "etc", "etc/init.d", "usr", "usr/bin", "var"] {
+        moby.add(folder, Directory, 0o755, b"")?;
+    }
+    moby.add("bin/busybox", Regular, 0o4755, &programs[..200_000])?;
+    moby.add("bin/sh", Symlink, 0o777, b"busybox")?;
+    moby.device("dev/console", Char, 0o600, 5, 1)?;
+    moby.device("dev/null", Char, 0o666, 1, 3)?;
+    moby.add("etc/hostname", Regular, 0o644, b"moby\n")?;
+    moby.add("etc/moby-version", Regular, 0o644, version.as_bytes())?;
+    moby.add("etc/init.d/docker", Regular, 0o755, SCRIPT.as_bytes())?;
+    moby.add("usr/bin/dockerd", Regular, 0o755, &programs)?;
+    moby.add(
+        "init",
+        Regular,
+        0o755,
+        b"#!/bin/sh\nexec switch_root /mnt /sbin/init\n",
+    )?;
+    let mut containers = Packer::new();
+    containers.add("containers", Directory, 0o755, b"")?;
+    containers.add("containers/dns", Regular, 0o755, &programs[200_000..])?;
+    for member in [moby.finish()?, containers.finish()?] {
+        image.extend_from_slice(&member);
+        image.resize(image.len().next_multiple_of(4), 0);
+    }
+    Ok(image)
+}
+
+/// One gzip member.
+struct Packer {
+    out: GzEncoder<Vec<u8>>,
+    entries: u32,
+}
+
+impl Packer {
+    fn new() -> Self {
+        Self {
+            out: GzBuilder::new()
+                .mtime(0)
+                .write(Vec::new(), Compression::best()),
+            entries: 0,
+        }
+    }
+
+    fn add(&mut self, name: &str, kind: ModeFileType, mode: u32, body: &[u8]) -> io::Result<()> {
+        let entry = self.entry(name, kind, mode);
+        self.write(entry, body)
+    }
+
+    fn device(
+        &mut self,
+        name: &str,
+        kind: ModeFileType,
+        mode: u32,
+        major: u32,
+        minor: u32,
+    ) -> io::Result<()> {
+        let entry = self
+            .entry(name, kind, mode)
+            .rdev_major(major)
+            .rdev_minor(minor);
+        self.write(entry, b"")
+    }
+
+    fn entry(&mut self, name: &str, kind: ModeFileType, mode: u32) -> NewcBuilder {
+        self.entries += 1;
+        // 2016-05-12, a time when such images were made.
+        NewcBuilder::new(name)
+            .ino(self.entries)
+            .mode(mode)
+            .set_mode_file_type(kind)
+            .mtime(1_463_011_200)
+    }
+
+    fn write(&mut self, entry: NewcBuilder, body: &[u8]) -> io::Result<()> {
+        let mut writer = entry.write(&mut self.out, body.len() as u32);
+        writer.write_all(body)?;
+        writer.finish().map(drop)
+    }
+
+    fn finish(self) -> io::Result<Vec<u8>> {
+        cpio::newc::trailer(self.out)?.finish()
+    }
+}
+
+/// Bytes in the place of programs: of no meaning, the same for the same `seed`, about as compressible as programs are.
+fn noise(seed: &str, length: usize) -> Vec<u8> {
+    let mut state = seed.bytes().fold(0x2545_f491_4f6c_dd1d_u64, |state, byte| {
+        (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (0..length)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 60) as u8 * 16
+        })
+        .collect()
+}

@@ -1,0 +1,273 @@
+//! Carrying out a plan: new bytes beside the image, read back and made durable, then one rename.
+//!
+//! A kill at any instant leaves the old image or the new one. What may be left besides is a staging
+//! folder, which the next run removes, and a backup beside an image that was not changed yet, which
+//! is another name of that very image.
+
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+use crate::initrd::append::{self, NewFile};
+use crate::initrd::{self, Section, rebuild};
+
+use super::digest::Sha;
+use super::files::{self, Identity};
+use super::image::{APPENDED, REBUILT};
+use super::lock::Lock;
+use super::manifest::{MANIFEST, Manifest, Method};
+use super::plan::Change;
+use super::restore::original_at;
+use super::script::SCRIPT;
+use super::{Progress, Report};
+
+/// What a change came to.
+#[derive(Debug)]
+pub struct Applied {
+    /// What the image now says about itself.
+    pub manifest: Manifest,
+    /// Length of the new image, in bytes.
+    pub bytes: u64,
+    /// Where a file that was called like the backup, but was another, went.
+    pub moved_aside: Option<PathBuf>,
+}
+
+/// Mode of a regular file's entry, without permissions.
+const REGULAR: u32 = 0o100_000;
+
+/// Carries out `change`, with the image's folder locked.
+///
+/// # Errors
+/// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
+pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied> {
+    let staging = lock.staging()?;
+    let new = staging.path().join("initrd.img");
+    let manifest = change.manifest.to_bytes();
+    let added = NewFile {
+        name: MANIFEST,
+        mode: REGULAR | 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: change.entry.header.mtime,
+        body: &manifest,
+    };
+    let bytes = match change.method() {
+        Method::Append => append_to_copy(change, &added, &new)?,
+        Method::Rebuild => rebuild_copy(change, &added, &new, report)?,
+    };
+    let file = files::reopen(&new)?;
+    files::finish(&file, &new, &change.source.metadata, change.mode)?;
+    let backup = keep_backup(change, staging.path())?;
+    change.before.check().inspect_err(|_| backup.undo())?;
+    files::rename(&new, &change.image)?;
+    lock.flush()?;
+    // Someone who writes into the old file, instead of replacing it, would have been missed above.
+    let old = change
+        .source
+        .file
+        .metadata()
+        .map_err(|error| Error::io("read", &change.source.path, &error))?;
+    if Identity::of(&old) != Identity::of(&change.source.metadata) {
+        return Err(Error::new(
+            Kind::Busy,
+            format!(
+                "the image {} was written to while Baleen replaced it",
+                change.image.display()
+            ),
+        )
+        .advise("install Docker again if its update does not put a new image there by itself"));
+    }
+    Ok(Applied {
+        manifest: change.manifest.clone(),
+        bytes,
+        moved_aside: backup.moved_aside,
+    })
+}
+
+/// A copy of the original with the overlay behind it, read back.
+fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<u64> {
+    let header = &change.entry.header;
+    let script = NewFile {
+        name: SCRIPT,
+        mode: header.mode,
+        uid: header.uid,
+        gid: header.gid,
+        mtime: header.mtime,
+        body: &change.new_script,
+    };
+    let overlay = append::overlay(APPENDED, &[script, added.clone()]).map_err(|error| {
+        Error::new(Kind::Refused, format!("can't append to the image: {error}"))
+    })?;
+    let length = change.manifest.original.bytes;
+    let mut file = copy_original(change, new)?;
+    file.seek(SeekFrom::End(0))
+        .and_then(|_| file.write_all(&overlay))
+        .map_err(|error| Error::io("write", new, &error))?;
+
+    // The prefix was compared by digest, so what is left to show is that the rest is the overlay
+    // and the overlay holds the two files.
+    let total = length + overlay.len() as u64;
+    let found = append::find_overlay(&file, total, APPENDED)
+        .map_err(|error| Error::io("read back", new, &error))?;
+    let as_intended = found.is_some_and(|found| {
+        let files: Vec<_> = found
+            .files
+            .iter()
+            .map(|f| (f.name.as_slice(), f.header.mode, f.body.as_slice()))
+            .collect();
+        found.offset == length
+            && files
+                == [
+                    (SCRIPT.as_bytes(), header.mode, &*change.new_script),
+                    (MANIFEST.as_bytes(), added.mode, added.body),
+                ]
+    });
+    let end = file
+        .metadata()
+        .map_err(|error| Error::io("read back", new, &error))?;
+    if !as_intended || end.len() != total {
+        return Err(not_as_written(new));
+    }
+    Ok(total)
+}
+
+/// The original with the script's member written anew, read back and compared entry by entry.
+fn rebuild_copy(
+    change: &Change,
+    added: &NewFile<'_>,
+    new: &Path,
+    report: Report<'_>,
+) -> Result<u64> {
+    let written = |error: initrd::Error| match error {
+        initrd::Error::Io(error) => Error::io("write", new, &error),
+        error => Error::new(
+            Kind::Failure,
+            format!("the rebuilt image is not what it should be: {error}"),
+        )
+        .advise("the image was left as it is; use --method append, and report this"),
+    };
+    let entry = append::entry(added).map_err(|error| Error::io("write", new, &error))?;
+    let edit = rebuild::Edit {
+        entry: change.entry.number,
+        member: change.entry.member,
+        body: &change.new_script,
+        added: &entry,
+        label: REBUILT,
+    };
+    let length = change.manifest.original.bytes;
+    // The copy brings the attributes along, which a new file would not have.
+    let mut file = copy_original(change, new)?;
+    let progress = |step| {
+        move |done| {
+            report(Progress {
+                step,
+                done,
+                total: length,
+            });
+        }
+    };
+    file.set_len(0)
+        .map_err(|error| Error::io("write", new, &error))?;
+    rebuild::rebuild(
+        &change.source.file,
+        &change.layout,
+        &edit,
+        &mut file,
+        &progress("rebuilding"),
+    )
+    .map_err(written)?;
+    let total = file
+        .metadata()
+        .map_err(|error| Error::io("read back", new, &error))?
+        .len();
+    progress("verifying")(0);
+    rebuild::compare(
+        Section::new(&change.source.file, 0, length),
+        Section::new(&file, 0, total),
+        &edit,
+    )
+    .map_err(written)?;
+    let start = rebuild::find_added(&file, total, REBUILT, MANIFEST.as_bytes()).map_err(written)?;
+    match start {
+        rebuild::Start::Added(body) if body == added.body => Ok(total),
+        rebuild::Start::Unknown => Ok(total),
+        _ => Err(not_as_written(new)),
+    }
+}
+
+fn not_as_written(new: &Path) -> Error {
+    Error::new(
+        Kind::Failure,
+        format!(
+            "{} does not read back as it was written; the image was left as it is",
+            new.display()
+        ),
+    )
+    .advise("check the disk with Disk Utility")
+}
+
+fn copy_original(change: &Change, to: &Path) -> Result<File> {
+    files::copy_prefix(&change.source.path, to, &change.manifest.original)
+}
+
+/// What was done to have a backup.
+struct Backup<'a> {
+    made: Option<PathBuf>,
+    moved_aside: Option<PathBuf>,
+    change: &'a Change,
+}
+
+impl Backup<'_> {
+    /// Takes away a backup made for a change that was then called off. Best effort: it is correct
+    /// beside the image that was left as it is.
+    fn undo(&self) {
+        if let Some(made) = &self.made
+            && self.change.source.is_whole_image
+        {
+            let _ = fs::remove_file(made);
+        }
+    }
+}
+
+/// Sees to it that the original is kept beside the image: as a second name of the very file where
+/// that can be, since that needs no room and no time, else as a copy.
+fn keep_backup<'a>(change: &'a Change, staging: &Path) -> Result<Backup<'a>> {
+    let path = files::beside(&change.image, files::BACKUP_SUFFIX);
+    let original = &change.manifest.original;
+    let mut backup = Backup {
+        made: None,
+        moved_aside: None,
+        change,
+    };
+    if Identity::at(&path)
+        .map_err(|error| Error::io("read", &path, &error))?
+        .is_some()
+    {
+        if original_at(&path, original)?.is_some() {
+            return Ok(backup);
+        }
+        // It may be the only copy of something that somebody else wants to keep.
+        let (file, metadata) = files::open_regular(&path)?;
+        let sha = Sha::of_file(&file, metadata.len())
+            .map_err(|error| Error::io("read", &path, &error))?;
+        let aside = files::beside(&path, &format!("-{}", &sha.to_string()[..12]));
+        files::rename(&path, &aside)?;
+        backup.moved_aside = Some(aside);
+    }
+    let linked = change.source.is_whole_image && fs::hard_link(&change.image, &path).is_ok();
+    if linked {
+        backup.made = Some(path.clone());
+        if Identity::at(&path).ok().flatten() != Some(change.before.of_image) {
+            backup.undo();
+            return Err(files::replaced(&change.image));
+        }
+        return Ok(backup);
+    }
+    let copy = staging.join("backup");
+    let file = copy_original(change, &copy)?;
+    files::finish(&file, &copy, &change.source.metadata, original.mode)?;
+    files::rename(&copy, &path)?;
+    backup.made = Some(path);
+    Ok(backup)
+}

@@ -1,0 +1,105 @@
+//! SHA-256 digests, with types that say of what.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+use crate::initrd::Section;
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sha([u8; 32]);
+
+impl Sha {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of the first `length` bytes of `file`.
+    ///
+    /// # Errors
+    /// When the file can't be read or is shorter.
+    pub fn of_file(file: &File, length: u64) -> io::Result<Self> {
+        let mut section = Section::new(file, 0, length);
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 128 * 1024];
+        let mut read = 0;
+        loop {
+            match section.read(&mut buffer)? {
+                0 if read == length => return Ok(Self(hasher.finalize().into())),
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => {
+                    hasher.update(&buffer[..n]);
+                    read += n as u64;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Sha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Sha {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.as_bytes();
+        let byte = |at: usize| {
+            let digit = |at: usize| (*digits.get(at)? as char).to_digit(16);
+            Some((digit(2 * at)? << 4 | digit(2 * at + 1)?) as u8)
+        };
+        let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+        bytes
+            .filter(|_| digits.len() == 64)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("expected 64 hexadecimal digits"))
+    }
+}
+
+/// The digest of an image as Docker shipped it, or as it was when Baleen first saw it: what
+/// `restore` has to bring back. A digest of any other bytes is a plain [`Sha`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OriginalSha(pub Sha);
+
+impl fmt::Display for OriginalSha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_written_and_read() {
+        let sha = Sha::of(b"abc");
+        let json = serde_json::to_string(&OriginalSha(sha)).unwrap();
+        assert!(json.starts_with("\"ba7816bf8f01cfea414140de5dae2223b00361a3"));
+        assert_eq!(serde_json::from_str::<OriginalSha>(&json).unwrap().0, sha);
+        for wrong in ["\"\"", "\"ba\"", "3"] {
+            assert!(serde_json::from_str::<Sha>(wrong).is_err());
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Files that must never be lost: identities, copies, and putting a new file in an old one's place.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::error::{Error, Kind, Result};
+use crate::platform;
+
+use super::digest::Sha;
+use super::manifest::Original;
+
+/// The original is kept beside the image under its name with this behind it, as the recipe of 2016 has it.
+pub const BACKUP_SUFFIX: &str = "-backup";
+
+/// Unfinished files stand in a folder whose name begins so.
+const STAGING: &str = ".baleen-";
+
+/// Which file it is, and whether it was written to: equal only if neither changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Identity {
+    /// Of what is at `path`, links not followed; nothing when there is nothing.
+    pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
+        match path.symlink_metadata() {
+            Ok(metadata) => Ok(Some(Self::of(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// Whether both are names of one file.
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// The folder that holds `path`.
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// `path` with `suffix` behind its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// A new folder in `folder` that nobody else may enter: what is staged may hold a password.
+pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(STAGING)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(folder)
+}
+
+pub(super) fn is_staging(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(STAGING.as_bytes())
+}
+
+/// Opens a regular file, and refuses a link in its place: the path has to be the file that a rename replaces.
+pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+    let at_path = path
+        .symlink_metadata()
+        .map_err(|error| Error::io("read", path, &error))?;
+    if !at_path.is_file() {
+        let found = if at_path.is_symlink() {
+            "a symbolic link"
+        } else if at_path.is_dir() {
+            "a folder"
+        } else {
+            "a special file"
+        };
+        return Err(Error::new(
+            Kind::Refused,
+            format!(
+                "{} should be a regular file, but is {found}",
+                path.display()
+            ),
+        )
+        .advise("install Docker again to have its own image there"));
+    }
+    let file = File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| Error::io("read", path, &error))?;
+    if !Identity::of(&metadata).is_same_file(&Identity::of(&at_path)) {
+        return Err(replaced(path));
+    }
+    Ok((file, metadata))
+}
+
+/// The refusal when a file is not the one that was read before.
+pub(super) fn replaced(path: &Path) -> Error {
+    Error::new(
+        Kind::Busy,
+        format!(
+            "{} changed while Baleen worked on it; it was left as it is",
+            path.display()
+        ),
+    )
+    .advise("if Docker is being updated, try again when that is done")
+}
+
+/// A copy of the first bytes of `from`, which are the original, at `to`: with the attributes of
+/// `from`, proved by the digest, and open for reading and writing.
+pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
+    let copying = |error: io::Error| Error::io("write", to, &error);
+    platform::copy_file(from, to).map_err(copying)?;
+    let file = reopen(to)?;
+    if file.metadata().map_err(copying)?.len() > original.bytes {
+        file.set_len(original.bytes).map_err(copying)?;
+    }
+    match Sha::of_file(&file, original.bytes) {
+        Ok(sha) if sha == original.sha256.0 => Ok(file),
+        Ok(_) => Err(replaced(from)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(replaced(from)),
+        Err(error) => Err(Error::io("read back", to, &error)),
+    }
+}
+
+/// Opens a staged file for reading and writing, whatever permissions it was copied with.
+pub(super) fn reopen(path: &Path) -> Result<File> {
+    fs::set_permissions(path, Permissions::from_mode(0o600))
+        .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
+        .map_err(|error| Error::io("open", path, &error))
+}
+
+/// Gives `file` the owner of `like`, and permissions `mode`, and makes it durable.
+pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Result<()> {
+    let own = file
+        .metadata()
+        .map_err(|error| Error::io("read", path, &error))?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        fchown(file, Some(like.uid()), Some(like.gid()))
+            .map_err(|error| Error::io("keep the owner of", path, &error))?;
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+        .map_err(|error| Error::io("set the permissions of", path, &error))?;
+    // `sync_all` is F_FULLFSYNC on macOS, so the drive's own cache is flushed as well.
+    file.sync_all()
+        .map_err(|error| Error::io("flush", path, &error))
+}
+
+/// Renames `from` to `to`, whatever is there.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| Error::io("put a new file in the place of", to, &error))
+}

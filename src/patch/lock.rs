@@ -1,0 +1,73 @@
+//! One Baleen at a time on one image.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::error::{Error, Kind, Result};
+
+use super::files;
+
+/// The hold on the folder of an image. It is the system's lock on the folder itself, so no file is
+/// left behind and a Baleen that was killed holds nothing.
+#[derive(Debug)]
+pub struct Lock {
+    folder: PathBuf,
+    handle: File,
+}
+
+impl Lock {
+    /// Takes the folder of the image at `image`, and clears away what a killed run left there.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] when another Baleen has it.
+    pub fn acquire(image: &Path) -> Result<Self> {
+        let folder = files::folder(image).to_owned();
+        let handle = File::open(&folder).map_err(|error| Error::io("open", &folder, &error))?;
+        match handle.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    Kind::Busy,
+                    format!("another Baleen is at work in {}", folder.display()),
+                )
+                .advise("wait until it is done"));
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &folder, &error)),
+        }
+        let lock = Self { folder, handle };
+        lock.sweep()
+            .map_err(|error| Error::io("clear up", &lock.folder, &error))?;
+        Ok(lock)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A private folder beside the image for files that are not finished.
+    pub(super) fn staging(&self) -> Result<TempDir> {
+        files::staging(&self.folder).map_err(|error| Error::io("write in", &self.folder, &error))
+    }
+
+    /// Makes renames in the folder durable.
+    pub(super) fn flush(&self) -> Result<()> {
+        self.handle
+            .sync_all()
+            .map_err(|error| Error::io("flush", &self.folder, &error))
+    }
+
+    /// Whatever is staged belongs to a run that is dead, since this one has the lock.
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if files::is_staging(&entry.file_name()) && entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}

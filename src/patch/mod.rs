@@ -1,0 +1,81 @@
+//! What to change in a Docker.app, and changing it: nothing here decides *when*.
+//!
+//! ```text
+//! image on disk --> image::Image --> plan::plan ------> Plan --> apply::apply --> Outcome
+//!                                    restore::plan ---> Plan --> restore::restore
+//! ```
+//!
+//! A plan is made by reading alone. Carrying it out writes a new file beside the image, reads it
+//! back, makes it durable and renames it into place, so that at every instant the image is the old
+//! one or the new one; [`files`] has the calls for that.
+
+pub mod apply;
+pub mod digest;
+mod files;
+pub mod image;
+pub mod intent;
+mod lock;
+pub mod manifest;
+pub mod plan;
+pub mod restore;
+pub mod script;
+mod shell;
+pub mod status;
+
+use crate::docker::Bundle;
+use crate::error::Result;
+
+pub use files::BACKUP_SUFFIX;
+pub use lock::Lock;
+pub use manifest::{Manifest, Method, Original};
+
+/// How far a long step has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done, as in "reading".
+    pub step: &'static str,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// Takes reports of progress; called often.
+pub type Report<'a> = &'a dyn Fn(Progress);
+
+/// What came of asking for a proxy.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was in place already.
+    InPlace(Manifest),
+    /// The image was changed.
+    Applied(apply::Applied),
+}
+
+/// Puts the engine of `bundle` behind a proxy: lock, plan, apply.
+///
+/// # Errors
+/// Whatever forbids or stops the change; the image is then as it was.
+pub fn put_in(bundle: &Bundle, wanted: plan::Wanted<'_>, report: Report<'_>) -> Result<Outcome> {
+    let lock = Lock::acquire(plan::image_of(bundle)?)?;
+    match plan::plan(bundle, wanted, report)? {
+        plan::Plan::Nothing(manifest) => Ok(Outcome::InPlace(manifest)),
+        plan::Plan::Change(change) => apply::apply(&change, &lock, report).map(Outcome::Applied),
+    }
+}
+
+/// Gives the engine of `bundle` its own image back: lock, plan, restore. Returns what the patched
+/// image said about itself, or nothing when there was no patch.
+///
+/// # Errors
+/// Whatever forbids or stops it; the image is then as it was.
+pub fn take_out(bundle: &Bundle) -> Result<Option<Manifest>> {
+    let lock = Lock::acquire(plan::image_of(bundle)?)?;
+    match restore::plan(bundle)? {
+        restore::Plan::Nothing => Ok(None),
+        restore::Plan::Restore(found) => {
+            restore::restore(&found, &lock)?;
+            Ok(Some(found.manifest))
+        }
+    }
+}

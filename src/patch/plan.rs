@@ -1,0 +1,325 @@
+//! What would have to change to put a bundle's engine behind a proxy. Made by reading alone.
+
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::docker::{Bundle, Family};
+use crate::error::{Error, Kind, Result};
+use crate::initrd::find::{self, Found};
+use crate::initrd::{FileType, Layout, Metered, Section};
+use crate::proxy::EngineProxy;
+
+use super::digest::{OriginalSha, Sha};
+use super::files::{self, Identity};
+use super::image::{self, Image, Patched};
+use super::manifest::{Manifest, Method, Original};
+use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
+use super::{Progress, Report};
+
+/// What the user asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The proxy the engine is to use.
+    pub proxy: &'a EngineProxy,
+    /// How to patch; without it as it is patched now, or by appending.
+    pub method: Option<Method>,
+    /// Whether exports that somebody else put into the script may be taken over.
+    pub adopt: bool,
+}
+
+/// What would have to change.
+#[derive(Debug)]
+pub enum Plan {
+    /// Nothing: this very proxy is in place already.
+    Nothing(Manifest),
+    /// The image.
+    Change(Box<Change>),
+}
+
+/// One change of an image, complete: carrying it out decides nothing any more.
+#[derive(Debug)]
+pub struct Change {
+    pub(super) image: PathBuf,
+    pub(super) before: Watched,
+    pub(super) source: Source,
+    pub(super) layout: Layout,
+    pub(super) entry: Found,
+    /// The script that is in the image now.
+    pub old_script: Vec<u8>,
+    /// The script that is to be in it.
+    pub new_script: Vec<u8>,
+    /// What the image is to say about itself.
+    pub manifest: Manifest,
+    /// The permissions the image is to have.
+    pub mode: u32,
+}
+
+impl Change {
+    /// How the image is patched.
+    pub fn method(&self) -> Method {
+        self.manifest.method
+    }
+
+    /// The image to be changed.
+    pub fn image(&self) -> &Path {
+        &self.image
+    }
+
+    /// Whether the image is stock: neither patched by Baleen nor in need of its backup.
+    pub fn is_first(&self) -> bool {
+        self.source.is_whole_image
+    }
+}
+
+/// The image without Baleen's patch: where its bytes are.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) metadata: Metadata,
+    /// The image as it is, to its end, is the original.
+    pub(super) is_whole_image: bool,
+}
+
+/// The files of a bundle that must not change while Baleen works on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watched {
+    info_plist: PathBuf,
+    info: Option<Identity>,
+    image: PathBuf,
+    pub(super) of_image: Identity,
+}
+
+impl Watched {
+    pub(super) fn of(bundle: &Bundle, image: &Image) -> Result<Self> {
+        let info_plist = Bundle::info_plist(&bundle.path);
+        let info =
+            Identity::at(&info_plist).map_err(|error| Error::io("read", &info_plist, &error))?;
+        Ok(Self {
+            info_plist,
+            info,
+            image: image.path().to_owned(),
+            of_image: image.identity(),
+        })
+    }
+
+    /// Refuses when one of the files is not what it was.
+    pub(super) fn check(&self) -> Result<()> {
+        for (path, was) in [
+            (&self.info_plist, self.info),
+            (&self.image, Some(self.of_image)),
+        ] {
+            let is = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
+            if is != was {
+                return Err(files::replaced(path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The image of a bundle of the family that is patched.
+///
+/// # Errors
+/// [`Kind::Refused`] for all other families, with the word on where Docker keeps its own setting.
+pub fn image_of(bundle: &Bundle) -> Result<&Path> {
+    match (&bundle.family, bundle.family.refusal()) {
+        (Family::Moby { image }, _) => Ok(image),
+        (_, refusal) => Err(Error::new(
+            Kind::Refused,
+            format!(
+                "Docker {} at {} is not patched: {}",
+                bundle.version,
+                bundle.path.display(),
+                refusal.unwrap_or_default()
+            ),
+        )),
+    }
+}
+
+/// Makes the plan for `bundle`: reads the image once, front to back, with fixed memory.
+///
+/// # Errors
+/// Whatever forbids a change: see [`Kind`].
+pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<Plan> {
+    let image = Image::open(image_of(bundle)?)?;
+    let before = Watched::of(bundle, &image)?;
+    let patched = image.patched()?;
+    let block = script::block(wanted.proxy);
+    let present = patched.manifest().map(|manifest| manifest.method);
+    let method = wanted.method.or(present).unwrap_or(Method::Append);
+    if let Some(manifest) = patched.manifest()
+        && manifest.method == method
+        && manifest.block_sha256 == Sha::of(block.as_bytes())
+        && scripts_block_is(&patched, &block)
+    {
+        return Ok(Plan::Nothing(manifest.clone()));
+    }
+
+    let known = patched.manifest().map(|manifest| manifest.original);
+    let source = source(&image, &patched)?;
+    let length = known.map_or(image.length(), |original| original.bytes);
+    let (layout, entry, sha) = read(&source, length, report)?;
+    let original = Original {
+        bytes: length,
+        sha256: OriginalSha(sha),
+        mode: known.map_or(image.mode(), |original| original.mode),
+    };
+    if let Some(known) = known
+        && known.sha256 != original.sha256
+    {
+        return Err(Error::new(
+            Kind::Refused,
+            format!(
+                "the original in {} should have the digest {}, but has {sha}",
+                source.path.display(),
+                known.sha256
+            ),
+        )
+        .advise("it was damaged or replaced since the patch; install Docker again"));
+    }
+
+    let (entry, stock) = usable_script(&source.path, entry)?;
+    let new_script = Script::parse(&stock)?.with_block(&block, wanted.adopt)?;
+    if method == Method::Append
+        && let Some(last) = layout.members.last()
+        && !last.has_trailer
+    {
+        return Err(Error::new(
+            Kind::Refused,
+            "the last archive of the image has no trailer, so the kernel would ignore what is appended",
+        )
+        .advise("use --method rebuild"));
+    }
+    let old_script = match patched {
+        Patched::No => stock,
+        Patched::Appended { script, .. } => script,
+        Patched::Rebuilt { .. } => {
+            let found = find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+                .map_err(|error| image.damaged(error))?;
+            usable_script(image.path(), found.1)?.1
+        }
+    };
+    // The engine has to read the password, nobody else on the Mac has.
+    let mode = if wanted.proxy.has_password() {
+        original.mode & 0o700
+    } else {
+        original.mode
+    };
+    Ok(Plan::Change(Box::new(Change {
+        image: image.path().to_owned(),
+        before,
+        source,
+        layout,
+        entry,
+        old_script,
+        new_script,
+        manifest: Manifest::new(method, original, wanted.proxy, &block),
+        mode,
+    })))
+}
+
+/// An appended script can be looked at, and is: its block counts, not what the manifest says of it.
+fn scripts_block_is(patched: &Patched, block: &str) -> bool {
+    match patched {
+        Patched::Appended { script, .. } => {
+            Script::parse(script).is_ok_and(|script| script.block() == Some(block.as_bytes()))
+        }
+        Patched::Rebuilt { .. } | Patched::No => true,
+    }
+}
+
+/// Where the original is: in the image itself, or, after a rebuild, in its backup.
+fn source(image: &Image, patched: &Patched) -> Result<Source> {
+    let (path, is_whole_image) = match patched {
+        Patched::No => (image.path().to_owned(), true),
+        Patched::Appended { .. } => (image.path().to_owned(), false),
+        Patched::Rebuilt { .. } => (image.backup_path(), false),
+    };
+    let (file, metadata) = files::open_regular(&path).map_err(|error| {
+        if *patched == Patched::No || path == image.path() {
+            return error;
+        }
+        Error::new(
+            error.kind(),
+            format!("the image was rebuilt, and its original is needed: {error}"),
+        )
+        .advise("put the backup back, or install Docker again")
+    })?;
+    if let Patched::Rebuilt { manifest } = patched
+        && metadata.len() != manifest.original.bytes
+    {
+        return Err(stale_backup(&path));
+    }
+    Ok(Source {
+        path,
+        file,
+        metadata,
+        is_whole_image,
+    })
+}
+
+pub(super) fn stale_backup(path: &Path) -> Error {
+    Error::new(
+        Kind::Refused,
+        format!(
+            "{} is not the original that the image was rebuilt from, so that can't be had back from it",
+            path.display()
+        ),
+    )
+    .advise("install this version of Docker again to have its own image")
+}
+
+/// One pass over the original, which is hashed on another core meanwhile.
+fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Option<Found>, Sha)> {
+    let progress = |done| {
+        report(Progress {
+            step: "reading",
+            done,
+            total: length,
+        });
+    };
+    let section = Metered::new(Section::new(&source.file, 0, length), &progress);
+    let (found, sha) = thread::scope(|scope| {
+        let sha = scope.spawn(|| Sha::of_file(&source.file, length));
+        let found = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT);
+        (found, sha.join())
+    });
+    let (layout, entry) = found.map_err(|error| image::damaged(&source.path, error))?;
+    let sha = sha
+        .unwrap_or_else(|_| Err(std::io::Error::other("the hashing thread ended early")))
+        .map_err(|error| Error::io("read", &source.path, &error))?;
+    Ok((layout, entry, sha))
+}
+
+/// The script as an entry that can be changed without changing anything else.
+fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, Vec<u8>)> {
+    let refuse = |found: String| {
+        Err(Error::new(
+            Kind::Refused,
+            format!(
+                "the image {} should hold /{SCRIPT} as a file of its own, but {found}",
+                image.display()
+            ),
+        )
+        .advise("it is not an image of Docker for Mac that Baleen knows; it was left as it is"))
+    };
+    let Some(mut found) = found else {
+        return refuse("has no entry of that name".to_owned());
+    };
+    let kind = found.header.file_type();
+    if kind != FileType::Regular {
+        return refuse(format!("it is a {} there", kind.name()));
+    }
+    if found.hard_linked {
+        return refuse("other names share its data there and would change with it".to_owned());
+    }
+    match found.body.take() {
+        Some(body) => Ok((found, body)),
+        None => refuse(format!(
+            "it has {} bytes there, more than the {LONGEST_SCRIPT} of any such script",
+            found.header.file_size
+        )),
+    }
+}

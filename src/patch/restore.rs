@@ -1,0 +1,125 @@
+//! The original back in its place, byte for byte, proved by its digest before it is put there.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+
+use super::digest::Sha;
+use super::files::{self, Identity};
+use super::image::{Image, Patched};
+use super::lock::Lock;
+use super::manifest::{Manifest, Original};
+use super::plan::{Watched, image_of, stale_backup};
+
+/// What would have to be done.
+#[derive(Debug)]
+pub enum Plan {
+    /// Nothing: Baleen did not patch this image.
+    Nothing,
+    /// The original comes back.
+    Restore(Box<Restore>),
+}
+
+/// One restoration, complete.
+#[derive(Debug)]
+pub struct Restore {
+    image: Image,
+    before: Watched,
+    /// What the image says about itself.
+    pub manifest: Manifest,
+    /// Where the original comes from.
+    pub from: From,
+}
+
+/// Where the original comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// The file beside the image, as it was when its digest was taken.
+    Backup(PathBuf, Identity),
+    /// The image itself, cut back.
+    Prefix,
+}
+
+/// Makes the plan for `bundle`; the original is found and its digest compared.
+///
+/// # Errors
+/// [`Kind::Refused`] when the original is nowhere to be had.
+pub fn plan(bundle: &Bundle) -> Result<Plan> {
+    let image = Image::open(image_of(bundle)?)?;
+    let before = Watched::of(bundle, &image)?;
+    let patched = image.patched()?;
+    let Some(manifest) = patched.manifest().cloned() else {
+        return Ok(Plan::Nothing);
+    };
+    let backup = image.backup_path();
+    let from = if let Some(identity) = original_at(&backup, &manifest.original)? {
+        From::Backup(backup, identity)
+    } else if matches!(patched, Patched::Appended { .. }) {
+        From::Prefix
+    } else {
+        return Err(stale_backup(&backup));
+    };
+    if from == From::Prefix {
+        let sha = Sha::of_file(image.file(), manifest.original.bytes)
+            .map_err(|error| image.unreadable(&error))?;
+        if sha != manifest.original.sha256.0 {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "what stands before the patch in {} should have the digest {}, but has {sha}",
+                    image.path().display(),
+                    manifest.original.sha256
+                ),
+            )
+            .advise("it was damaged since the patch; install Docker again"));
+        }
+    }
+    Ok(Plan::Restore(Box::new(Restore {
+        image,
+        before,
+        manifest,
+        from,
+    })))
+}
+
+/// The identity of the file at `path` if its digest is that of the original.
+pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Identity>> {
+    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
+    if !path.symlink_metadata().is_ok_and(may_be) {
+        return Ok(None);
+    }
+    let (file, metadata) = files::open_regular(path)?;
+    let sha =
+        Sha::of_file(&file, metadata.len()).map_err(|error| Error::io("read", path, &error))?;
+    Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
+}
+
+/// Carries out `restore`, with the image's folder locked.
+///
+/// # Errors
+/// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
+pub fn restore(restore: &Restore, lock: &Lock) -> Result<()> {
+    let place = restore.image.path();
+    match &restore.from {
+        From::Backup(path, hashed) => {
+            restore.before.check()?;
+            let found = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
+            if found != Some(*hashed) {
+                return Err(files::replaced(path));
+            }
+            files::rename(path, place)?;
+        }
+        From::Prefix => {
+            let original = &restore.manifest.original;
+            let staging = lock.staging()?;
+            let new = staging.path().join("initrd.img");
+            let file = files::copy_prefix(place, &new, original)?;
+            files::finish(&file, &new, restore.image.metadata(), original.mode)?;
+            restore.before.check()?;
+            files::rename(&new, place)?;
+        }
+    }
+    lock.flush()
+}

@@ -1,0 +1,442 @@
+//! The edit of `/etc/init.d/docker`: a marked block after its first line.
+//!
+//! What the script looks like is known from its 130 historical versions (`FACTS.md`, section 1):
+//! an OpenRC service, in two shapes. The block exports both cases of each variable. From May 2016
+//! on the script itself exports the lower-case names, perhaps empty, later on; Go reads the
+//! upper-case name first and takes the first that is not empty, so the block wins in every version.
+
+use crate::error::{Error, Kind, Result};
+use crate::proxy::{EngineProxy, redact};
+
+use super::shell;
+
+/// The script's name in the image.
+pub const SCRIPT: &str = "etc/init.d/docker";
+
+/// Far above the 4 KB of the real ones; an overlay has to hold it.
+pub const LONGEST_SCRIPT: usize = 128 * 1024;
+
+const BEGIN: &str = "# >>> baleen: proxy for the Docker Engine (managed; edits are lost) >>>";
+const END: &str = "# <<< baleen <<<";
+/// Any version of Baleen starts and ends its block with these.
+const BEGIN_ANY: &[u8] = b"# >>> baleen";
+const END_ANY: &[u8] = b"# <<< baleen";
+/// Comes before a line that was somebody's own export of a proxy.
+const TAKEN_OVER: &str = ": # baleen took over the export that stood here";
+
+/// Variables that make a proxy, in either case.
+const PROXY_VARIABLES: [&str; 5] = [
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "ftp_proxy",
+];
+
+/// A line of the script that sets a proxy and is neither Baleen's nor Docker's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignLine {
+    /// Counted from 1.
+    pub number: usize,
+    /// The line as it may be shown: without passwords.
+    pub shown: String,
+    /// Whether it does nothing but set proxies, so that it can be taken over.
+    pub can_be_adopted: bool,
+}
+
+/// The block for `proxy`, with a line end after its last line.
+pub fn block(proxy: &EngineProxy) -> String {
+    let mut block = format!("{BEGIN}\n");
+    for (name, value) in proxy.variables() {
+        let quoted = shell::quote(&value);
+        let lower = name.to_lowercase();
+        block.push_str(&format!("export {name}={quoted} {lower}={quoted}\n"));
+    }
+    block.push_str(END);
+    block.push('\n');
+    block
+}
+
+/// The script's own lines and the block that is in it, if there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// All lines but the block's, byte for byte.
+    stock: Vec<u8>,
+    block: Option<Vec<u8>>,
+}
+
+impl Script {
+    /// Takes a script apart.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when it is not a service script that starts Docker, or a block of Baleen's
+    /// in it was damaged.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let (stock, block) = take_out_block(bytes)?;
+        let script = Self { stock, block };
+        script.recognise()?;
+        Ok(script)
+    }
+
+    /// The block that is in it, markers included.
+    pub fn block(&self) -> Option<&[u8]> {
+        self.block.as_deref()
+    }
+
+    /// The lines that set a proxy and are neither in the block nor Docker's own.
+    pub fn foreign(&self) -> Vec<ForeignLine> {
+        let mut foreign = Vec::new();
+        let mut continued = false;
+        for (index, line) in lines(&self.stock).enumerate() {
+            let text = String::from_utf8_lossy(line);
+            let text = text.trim_end_matches(['\n', '\r']);
+            if is_foreign(text) {
+                foreign.push(ForeignLine {
+                    number: index + 1,
+                    shown: redact(text.trim()),
+                    can_be_adopted: !continued && only_sets_proxies(text),
+                });
+            }
+            continued = text.ends_with('\\');
+        }
+        foreign
+    }
+
+    /// The script with `block` in it, and with foreign lines made harmless where `adopt` is set.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when there are foreign lines and they may not, or can't, be taken over.
+    pub fn with_block(&self, block: &str, adopt: bool) -> Result<Vec<u8>> {
+        let foreign = self.foreign();
+        if !foreign.is_empty() && !adopt {
+            return Err(foreign_error(&foreign));
+        }
+        if let Some(line) = foreign.iter().find(|line| !line.can_be_adopted) {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "line {} of /{SCRIPT} sets a proxy and does something else besides ({}); it can't be taken over",
+                    line.number, line.shown
+                ),
+            )
+            .advise("take that line out by hand, or install Docker again and apply then"));
+        }
+        let mut new = Vec::with_capacity(self.stock.len() + block.len());
+        for (index, line) in lines(&self.stock).enumerate() {
+            if foreign.iter().any(|line| line.number == index + 1) {
+                // The line may be the only command of an `if`, so something has to stand in its place.
+                let indent = line.iter().take_while(|b| b" \t".contains(b)).count();
+                new.extend_from_slice(&line[..indent]);
+                new.extend_from_slice(TAKEN_OVER.as_bytes());
+                new.push(b'\n');
+            } else {
+                new.extend_from_slice(line);
+            }
+            if index == 0 {
+                if !line.ends_with(b"\n") {
+                    new.push(b'\n');
+                }
+                // With plain line ends even among CRLF ones: there the shell would take the CR into the value.
+                new.extend_from_slice(block.as_bytes());
+            }
+        }
+        if new.len() > LONGEST_SCRIPT {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "/{SCRIPT} would have {} bytes with the proxy in it; at most {LONGEST_SCRIPT} can be handled",
+                    new.len()
+                ),
+            )
+            .advise("shorten the no-proxy list"));
+        }
+        Ok(new)
+    }
+
+    /// Refuses what is not the script that was expected; the words say which mark is missing.
+    fn recognise(&self) -> Result<()> {
+        let first = lines(&self.stock).next().unwrap_or_default();
+        let interpreter = first
+            .strip_prefix(b"#!")
+            .and_then(|rest| rest.trim_ascii().rsplit(|&b| b == b'/').next());
+        let refuse = |expected: &str, found: String| {
+            Err(Error::new(
+                Kind::Refused,
+                format!("/{SCRIPT} is not the script that was expected: {expected}, but found {found}"),
+            )
+            .advise("this image was changed by another tool, or is one that Baleen does not know; it was left as it is"))
+        };
+        if !matches!(interpreter, Some(b"openrc-run" | b"runscript")) {
+            let shown: String = String::from_utf8_lossy(first)
+                .trim()
+                .chars()
+                .take(60)
+                .collect();
+            return refuse(
+                "its first line should be #!/sbin/openrc-run",
+                format!("'{}'", redact(&shown)),
+            );
+        }
+        let starts_docker = lines(&self.stock).any(|line| {
+            let line = line.trim_ascii();
+            line.starts_with(b"command=") || contains(line, b"start-stop-daemon")
+        });
+        if !starts_docker {
+            return refuse(
+                "it should start the engine with command= or start-stop-daemon",
+                "neither".to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The refusal that names the lines somebody else put into the script.
+fn foreign_error(lines: &[ForeignLine]) -> Error {
+    let shown: Vec<String> = lines
+        .iter()
+        .map(|line| format!("line {}: {}", line.number, line.shown))
+        .collect();
+    Error::new(
+        Kind::Refused,
+        format!(
+            "/{SCRIPT} already sets a proxy, and not by Baleen: {}",
+            shown.join("; ")
+        ),
+    )
+    .advise("apply with --adopt to have Baleen take these lines over")
+}
+
+/// The bytes without the block, and the block. A block of any version of Baleen counts.
+fn take_out_block(bytes: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut stock = Vec::with_capacity(bytes.len());
+    let mut block: Option<Vec<u8>> = None;
+    let mut inside = false;
+    for line in lines(bytes) {
+        let mark = line.trim_ascii();
+        let (begins, ends) = (mark.starts_with(BEGIN_ANY), mark.starts_with(END_ANY));
+        if begins != ends && ends != inside || begins && block.is_some() {
+            return Err(damaged());
+        }
+        if begins || inside {
+            inside = !ends;
+            block.get_or_insert_default().extend_from_slice(line);
+        } else {
+            stock.extend_from_slice(line);
+        }
+    }
+    if inside {
+        return Err(damaged());
+    }
+    Ok((stock, block))
+}
+
+fn damaged() -> Error {
+    Error::new(
+        Kind::Refused,
+        format!("the block of Baleen in /{SCRIPT} should have one first and one last line, but somebody changed it"),
+    )
+    .advise("`baleen restore` gives the original back; apply after that")
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(|&b| b == b'\n')
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|w| w == needle)
+}
+
+/// Whether a line sets a proxy variable to something that does not come from Docker's own settings.
+fn is_foreign(line: &str) -> bool {
+    let code = line.trim_start();
+    !code.starts_with('#')
+        && assignments(code).any(|value| {
+            // Docker's own lines ask for its setting: "$(mobyconfig get proxy/http)".
+            let value = value.trim_start_matches('"');
+            !(value.starts_with("$(mobyconfig ") || value.starts_with("`mobyconfig "))
+        })
+}
+
+/// What stands after the `=` of each proxy variable in the line.
+fn assignments(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices('=').filter_map(|(at, _)| {
+        let name_start = line[..at]
+            .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .map_or(0, |before| before + 1);
+        is_proxy_variable(&line[name_start..at]).then(|| &line[at + 1..])
+    })
+}
+
+fn is_proxy_variable(name: &str) -> bool {
+    PROXY_VARIABLES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a line is nothing but `[export] NAME=VALUE…` with proxy variables only, so that leaving
+/// it out changes nothing else.
+fn only_sets_proxies(line: &str) -> bool {
+    let Some(words) = shell::plain_words(line) else {
+        return false;
+    };
+    let assignments = match words.split_first() {
+        Some((first, rest)) if first == "export" => rest,
+        _ => &words[..],
+    };
+    !assignments.is_empty()
+        && assignments.iter().all(|word| {
+            word.split_once('=')
+                .is_some_and(|(name, _)| is_proxy_variable(name))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::{NoProxy, ProxyUrl};
+
+    fn proxy(url: &str) -> EngineProxy {
+        let url = ProxyUrl::parse(url).unwrap();
+        EngineProxy::new(Some(url), None, NoProxy::default()).unwrap()
+    }
+
+    const BLOCK: &str = "# >>> baleen: proxy for the Docker Engine (managed; edits are lost) >>>\n\
+        export HTTP_PROXY='http://p:1' http_proxy='http://p:1'\n\
+        export HTTPS_PROXY='http://p:1' https_proxy='http://p:1'\n\
+        export NO_PROXY='localhost,127.0.0.1' no_proxy='localhost,127.0.0.1'\n\
+        # <<< baleen <<<\n";
+
+    fn edit(script: &str, adopt: bool) -> Result<String> {
+        let new =
+            Script::parse(script.as_bytes())?.with_block(&block(&proxy("http://p:1")), adopt)?;
+        Ok(String::from_utf8(new).unwrap())
+    }
+
+    #[test]
+    fn the_block_comes_after_the_first_line_whatever_follows() {
+        for rest in [
+            "\ndepend()\n{\n\tneed net\n}\nstart() {\n\tstart-stop-daemon --start\n}\n",
+            "export DOCKER_RAMDISK=\"true\"\ncommand=/usr/bin/docker\n",
+            "# Docker\ncommand=/usr/bin/docker\n",
+            "command=/usr/bin/docker",
+            "\r\ncommand=/usr/bin/docker\r\n",
+            "command=/usr/bin/docker\nif true; then\n",
+        ] {
+            let script = format!("#!/sbin/openrc-run\n{rest}");
+            assert_eq!(
+                edit(&script, false).unwrap(),
+                format!("#!/sbin/openrc-run\n{BLOCK}{rest}")
+            );
+        }
+    }
+
+    #[test]
+    fn line_ends_of_the_script_stay_and_the_block_has_its_own() {
+        let script = "#!/sbin/openrc-run\r\ncommand=x\r\n";
+        let expected = format!("#!/sbin/openrc-run\r\n{BLOCK}command=x\r\n");
+        assert_eq!(edit(script, false).unwrap(), expected);
+    }
+
+    #[test]
+    fn editing_twice_is_editing_once_and_older_blocks_are_replaced() {
+        let script = "#!/sbin/openrc-run\ncommand=x\n";
+        let once = edit(script, false).unwrap();
+        assert_eq!(edit(&once, false).unwrap(), once);
+        let old = "#!/sbin/openrc-run\ncommand=x\n# >>> baleen 0.0.1 >>>\nexport http_proxy=x\n# <<< baleen <<<\nend\n";
+        let new = edit(old, false).unwrap();
+        assert_eq!(new, format!("#!/sbin/openrc-run\n{BLOCK}command=x\nend\n"));
+        let crlf = once.replace('\n', "\r\n");
+        assert!(
+            edit(&crlf, false)
+                .unwrap()
+                .starts_with("#!/sbin/openrc-run\r\n# >>>")
+        );
+        assert_eq!(edit(&crlf, false).unwrap().matches(">>> baleen").count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_block_is_refused() {
+        let head = "#!/sbin/openrc-run\ncommand=x\n";
+        for block in [
+            "# >>> baleen >>>\n",
+            "# <<< baleen <<<\n",
+            "# >>> baleen >>>\n# >>> baleen >>>\n# <<< baleen <<<\n",
+            "# >>> baleen >>>\n# <<< baleen <<<\n# >>> baleen >>>\n# <<< baleen <<<\n",
+        ] {
+            let error = edit(&format!("{head}{block}"), true).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused, "{block}");
+        }
+    }
+
+    #[test]
+    fn other_scripts_are_refused() {
+        for script in [
+            "",
+            "\n",
+            "#!/bin/sh\nstart-stop-daemon\n",
+            "command=x\n",
+            "#!/sbin/openrc-run\n",
+            "#!/sbin/openrc-run\necho hello\n",
+            "\u{feff}#!/sbin/openrc-run\ncommand=x\n",
+        ] {
+            let error = edit(script, true).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused, "{script:?}");
+            assert!(error.to_string().contains("expected"), "{error}");
+        }
+    }
+
+    #[test]
+    fn dockers_own_lines_are_not_foreign() {
+        for line in [
+            "export http_proxy=\"$(mobyconfig get proxy/http)\"",
+            "\t\texport no_proxy=$(mobyconfig get proxy/exclude)",
+            "https_proxy=`mobyconfig get proxy/https`",
+            "# export http_proxy=http://p:1",
+            "export http_proxy https_proxy no_proxy",
+            "echo \"$http_proxy\"",
+            "my_http_proxy=x",
+            "export \"${part#*:}=$(mobyconfig get proxy)\"",
+        ] {
+            let script = format!("#!/sbin/openrc-run\ncommand=x\n{line}\n");
+            assert_eq!(
+                edit(&script, false).unwrap().matches(line).count(),
+                1,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn exports_made_by_hand_are_shown_and_taken_over_only_when_asked() {
+        for (line, adopted) in [
+            ("export http_proxy=http://me:s3cret@p:1", true),
+            (
+                "export HTTP_PROXY=\"http://me:s3cret@p:1\" https_proxy='x'",
+                true,
+            ),
+            ("  http_proxy=x; export http_proxy", false),
+            ("\tHTTPS_PROXY=x # mine", true),
+            ("export http_proxy=x FOO=1", false),
+            ("http_proxy=x start-stop-daemon --start", false),
+            ("export http_proxy=\"$(cat /x)\"", false),
+            ("export http_proxy=x \\", false),
+            ("env ALL_PROXY=x true", false),
+        ] {
+            let script = format!("#!/sbin/openrc-run\ncommand=x\n{line}\nend\n");
+            let refused = edit(&script, false).unwrap_err();
+            assert_eq!(refused.kind(), Kind::Refused, "{line}");
+            assert!(refused.to_string().contains("line 3: "), "{refused}");
+            assert!(!refused.to_string().contains("s3cret"), "{refused}");
+            let taken = edit(&script, true);
+            assert_eq!(taken.is_ok(), adopted, "{line}");
+            if let Ok(taken) = taken {
+                let indent = &line[..line.len() - line.trim_start().len()];
+                assert_eq!(
+                    taken,
+                    format!("#!/sbin/openrc-run\n{BLOCK}command=x\n{indent}{TAKEN_OVER}\nend\n")
+                );
+            }
+        }
+    }
+}

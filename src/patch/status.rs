@@ -1,0 +1,290 @@
+//! In which state a bundle is, in one word and one sentence.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+use crate::initrd::{Section, find};
+use crate::proxy::{EngineProxy, Shown};
+
+use super::digest::{OriginalSha, Sha};
+use super::image::{Image, Patched};
+use super::manifest::Method;
+use super::plan::image_of;
+use super::restore::original_at;
+use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
+use super::{Progress, Report};
+
+/// One word for how things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Stock, and nobody asked for anything else.
+    Off,
+    /// Patched with the proxy that is wanted.
+    Current,
+    /// Patched with another proxy.
+    Stale,
+    /// Stock, though the proxy was asked for: an update of Docker put its own image there.
+    Wiped,
+    /// Somebody else put a proxy into the script.
+    Foreign,
+    /// Not whole, or changing.
+    Updating,
+    /// Not an image, or not one, that Baleen patches.
+    Unsupported,
+    /// The system does not let Baleen read it.
+    NotPermitted,
+    /// There is no Docker.app.
+    NoDocker,
+}
+
+impl State {
+    /// The word in `--json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Current => "current",
+            Self::Stale => "stale",
+            Self::Wiped => "wiped",
+            Self::Foreign => "foreign",
+            Self::Updating => "updating",
+            Self::Unsupported => "unsupported",
+            Self::NotPermitted => "not-permitted",
+            Self::NoDocker => "no-docker",
+        }
+    }
+
+    /// The exit code of `baleen status`.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Off | Self::Current => 0,
+            Self::Stale | Self::Wiped => 3,
+            Self::Foreign | Self::Updating | Self::Unsupported | Self::NoDocker => 4,
+            Self::NotPermitted => 5,
+        }
+    }
+}
+
+/// The state, with what it was told from.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The word.
+    pub state: State,
+    /// The sentence.
+    pub sentence: String,
+    /// What to do now, if anything.
+    pub advice: Option<String>,
+    /// The bundle, as far as it could be read.
+    pub docker: Option<Bundle>,
+    /// The image, as far as it could be read.
+    pub image: Option<ImageFacts>,
+    /// The proxy that is in the image.
+    pub proxy: Option<Shown>,
+}
+
+/// What is known of an image.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageFacts {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Digest of the image without the patch: from its manifest, or, of a stock image, computed on request.
+    pub original_sha256: Option<OriginalSha>,
+    /// How it is patched.
+    pub method: Option<Method>,
+}
+
+/// What a status is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The proxy that should be in place, if that is known.
+    pub proxy: Option<&'a EngineProxy>,
+    /// Whether the user asked for the proxy in this bundle.
+    pub wanted: Option<bool>,
+    /// Read every byte and compute every digest, instead of looking at both ends of the image.
+    pub verify: bool,
+}
+
+/// The status when there is no bundle.
+pub fn without_docker(error: &Error) -> Status {
+    Status {
+        state: State::NoDocker,
+        sentence: error.to_string(),
+        advice: error.advice().map(str::to_owned),
+        docker: None,
+        image: None,
+        proxy: None,
+    }
+}
+
+/// The status of the bundle at `path`. What forbids a patch is a state, not an error.
+pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status {
+    let mut status = Status {
+        state: State::Off,
+        sentence: String::new(),
+        advice: None,
+        docker: None,
+        image: None,
+        proxy: None,
+    };
+    match look(path, question, report, &mut status) {
+        Ok((state, sentence, advice)) => {
+            status.state = state;
+            status.sentence = sentence;
+            status.advice = advice.map(str::to_owned);
+        }
+        Err(error) => {
+            status.state = match error.kind() {
+                Kind::Busy => State::Updating,
+                Kind::NotPermitted => State::NotPermitted,
+                _ => State::Unsupported,
+            };
+            status.sentence = error.to_string();
+            status.advice = error.advice().map(str::to_owned);
+        }
+    }
+    status
+}
+
+type Verdict = (State, String, Option<&'static str>);
+
+fn look(
+    path: &Path,
+    question: Question<'_>,
+    report: Report<'_>,
+    status: &mut Status,
+) -> Result<Verdict> {
+    let bundle = status.docker.insert(Bundle::read(path)?);
+    let image = Image::open(image_of(bundle)?)?;
+    let facts = status.image.insert(ImageFacts {
+        path: image.path().to_owned(),
+        bytes: image.length(),
+        original_sha256: None,
+        method: None,
+    });
+    let patched = image.patched()?;
+    let Some(manifest) = patched.manifest() else {
+        if question.verify {
+            let (sha, foreign) = read_stock(&image, report)?;
+            facts.original_sha256 = Some(OriginalSha(sha));
+            if let Some(line) = foreign {
+                return Ok((
+                    State::Foreign,
+                    format!("the image carries a proxy that was not put there by Baleen ({line})"),
+                    Some(
+                        "`baleen apply --adopt` takes it over; installing Docker again takes it out",
+                    ),
+                ));
+            }
+        }
+        return Ok(if question.wanted == Some(true) {
+            (
+                State::Wiped,
+                format!(
+                    "Docker {} has its own image again, without the proxy",
+                    bundle.version
+                ),
+                Some("`baleen apply` puts the proxy back"),
+            )
+        } else {
+            (
+                State::Off,
+                "the image is as Docker ships it; the engine gets no proxy from Baleen".to_owned(),
+                None,
+            )
+        });
+    };
+    facts.original_sha256 = Some(manifest.original.sha256);
+    facts.method = Some(manifest.method);
+    status.proxy = Some(manifest.proxy.clone());
+    if question.verify {
+        verify(&image, &patched, report)?;
+    }
+    let in_place = manifest.proxy.summary();
+    if let Some(proxy) = question.proxy
+        && Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256
+    {
+        return Ok((
+            State::Stale,
+            format!(
+                "the engine gets {in_place}, but {} is asked for now",
+                proxy.shown().summary()
+            ),
+            Some("`baleen apply` brings it up to date"),
+        ));
+    }
+    Ok((State::Current, format!("the engine gets {in_place}"), None))
+}
+
+/// Reads a stock image in full; says its digest, and the first line of the script that sets a proxy.
+fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)> {
+    report(Progress {
+        step: "verifying",
+        done: 0,
+        total: image.length(),
+    });
+    let (_, found) = find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+        .map_err(|error| image.damaged(error))?;
+    let sha =
+        Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
+    let script = found.and_then(|found| found.body).unwrap_or_default();
+    let foreign = Script::parse(&script)?.foreign();
+    Ok((sha, foreign.first().map(|line| line.shown.clone())))
+}
+
+/// Recomputes what the manifest says: the original's digest, and that the script is the original's with the block in it.
+fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
+    let Some(manifest) = patched.manifest() else {
+        return Ok(());
+    };
+    let original = &manifest.original;
+    report(Progress {
+        step: "verifying",
+        done: 0,
+        total: image.length(),
+    });
+    let refuse = |what: String| {
+        Err(Error::new(
+            Kind::Refused,
+            format!("the image {} {what}", image.path().display()),
+        )
+        .advise("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
+    };
+    let script_of = |section: Section<'_>| -> Result<Vec<u8>> {
+        let (_, found) = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT)
+            .map_err(|error| image.damaged(error))?;
+        Ok(found.and_then(|found| found.body).unwrap_or_default())
+    };
+    let script = script_of(image.section())?;
+    let block = Script::parse(&script)?.block().map(Sha::of);
+    if block != Some(manifest.block_sha256) {
+        return refuse("does not hold the proxy that its manifest names".to_owned());
+    }
+    match patched {
+        Patched::Appended { .. } => {
+            let sha = Sha::of_file(image.file(), original.bytes)
+                .map_err(|error| image.unreadable(&error))?;
+            if sha != original.sha256.0 {
+                return refuse(format!(
+                    "should have the digest {} without the patch, but has {sha}",
+                    original.sha256
+                ));
+            }
+        }
+        Patched::Rebuilt { .. } => {
+            let backup = image.backup_path();
+            if original_at(&backup, original)?.is_none() {
+                return refuse(format!(
+                    "was rebuilt, but its original is no longer at {}",
+                    backup.display()
+                ));
+            }
+        }
+        Patched::No => {}
+    }
+    Ok(())
+}
