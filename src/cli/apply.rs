@@ -8,9 +8,8 @@ use similar::TextDiff;
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
 use crate::patch::plan::{self, Change, Plan, Wanted};
-use crate::patch::script::SCRIPT;
+use crate::patch::script::{SCRIPT, shown};
 use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome};
-use crate::proxy::redact;
 
 use super::args::{Apply, Global};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
@@ -99,7 +98,6 @@ fn dry_run(bundle: &Bundle, plan: &Plan, out: &mut Output) -> Result<u8> {
 
 /// The difference between the script that is in the image and the one that is to be, without passwords.
 fn script_difference(change: &Change) -> String {
-    let shown = |script: &[u8]| redact(&String::from_utf8_lossy(script));
     let (old, new) = (shown(&change.old_script), shown(&change.new_script));
     TextDiff::from_lines(&old, &new)
         .unified_diff()

@@ -5,6 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -131,7 +132,17 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
     if file.metadata().map_err(copying)?.len() > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
     }
-    match Sha::of_file(&file, original.bytes) {
+    // The disk can be busy with the copy while the processor is with its digest.
+    let (sha, flushed) = thread::scope(|scope| {
+        let flushed = scope.spawn(|| file.sync_data());
+        let sha = Sha::of_file(&file, original.bytes);
+        (sha, flushed.join())
+    });
+    // The system tells of a failed flush once, so it has to be heard here.
+    flushed
+        .unwrap_or_else(|_| Err(io::Error::other("the flushing thread ended early")))
+        .map_err(|error| Error::io("flush", to, &error))?;
+    match sha {
         Ok(sha) if sha == original.sha256.0 => Ok(file),
         Ok(_) => Err(replaced(from)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(replaced(from)),

@@ -191,6 +191,24 @@ impl Script {
     }
 }
 
+/// A script as it may be shown: without passwords.
+pub fn shown(script: &[u8]) -> String {
+    let mut inside = false;
+    let mut shown = String::new();
+    for line in lines(script) {
+        inside = (inside || line.starts_with(BEGIN_ANY)) && !line.starts_with(END_ANY);
+        let text = String::from_utf8_lossy(line);
+        if inside {
+            // Baleen's own lines hold several URLs each, encoded, so each can be told from the next.
+            let parts: Vec<String> = text.split(' ').map(redact).collect();
+            shown.push_str(&parts.join(" "));
+        } else {
+            shown.push_str(&redact(&text));
+        }
+    }
+    shown
+}
+
 /// The refusal that names the lines somebody else put into the script.
 fn foreign_error(lines: &[ForeignLine]) -> Error {
     let shown: Vec<String> = lines
@@ -353,6 +371,18 @@ mod tests {
                 .starts_with("#!/sbin/openrc-run\r\n# >>>")
         );
         assert_eq!(edit(&crlf, false).unwrap().matches(">>> baleen").count(), 1);
+    }
+
+    #[test]
+    fn a_shown_script_has_all_but_the_passwords() {
+        let block = block(&proxy("http://me:s3@cret@p:1"));
+        assert!(block.contains("s3%40cret"));
+        let foreign = "x='http://me:s3cret@p:1' y='http://me:s3cret@p:1'\nend";
+        let shown = shown(format!("{block}{foreign}").as_bytes());
+        assert!(!shown.contains("s3"), "{shown}");
+        let line = "export HTTP_PROXY='http://me:***@p:1' http_proxy='http://me:***@p:1'\n";
+        assert!(shown.contains(line), "{shown}");
+        assert!(shown.ends_with("x='http://me:***@p:1'\nend"), "{shown}");
     }
 
     #[test]
