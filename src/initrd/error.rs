@@ -99,9 +99,6 @@ pub enum Error {
         found: u32,
     },
 
-    #[error("member {} has no trailer, so the kernel ignores all that follows it", member + 1)]
-    NoTrailer { member: usize },
-
     #[error("{0}")]
     Refused(String),
 }

@@ -148,13 +148,6 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
             [first, ..] if first == gzip::MAGIC[0] => Compression::Gzip,
             _ => return Err(not_a_member(next, number, offset)),
         };
-        if let Some(before) = layout.members.last()
-            && !before.has_trailer
-        {
-            return Err(Error::NoTrailer {
-                member: before.number,
-            });
-        }
         visitor.begin(number, offset, compression)?;
         let mut take = |part: Part<'_>| visitor.part(part);
         let (archive, length) = match compression {
