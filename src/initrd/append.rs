@@ -70,6 +70,8 @@ pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
 
 /// The gzip member that holds `files` in order, labelled `label`. The same input makes the same bytes.
 ///
+/// Behind an uncompressed member the kernel finds it only at a multiple of 4; elsewhere it may stand anywhere.
+///
 /// # Errors
 /// When it comes out longer than [`LONGEST_OVERLAY`], since it could not be found again.
 pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
