@@ -158,7 +158,7 @@ impl Archive {
                     let part = self.advance_at_most_left(&mut rest);
                     take(Part::Filler(part))?;
                     if self.left == 0 {
-                        self.begin_body();
+                        self.begin_body()?;
                     }
                 }
                 State::Body => {
@@ -257,23 +257,26 @@ impl Archive {
         } else {
             self.begin_file(header, &name, take)?;
         }
-        self.begin_body();
-        Ok(())
+        self.begin_body()
     }
 
-    fn begin_body(&mut self) {
-        let Some(header) = self.header else { return };
+    fn begin_body(&mut self) -> Result<(), Error> {
+        let Some(header) = self.header else {
+            return Ok(());
+        };
         self.sum = 0;
         self.left = u64::from(header.file_size);
         self.align = header.body_padding();
         self.state = State::Body;
         if self.left == 0 {
-            self.end_entry();
+            self.end_body()?;
         }
+        Ok(())
     }
 
     fn end_body(&mut self) -> Result<(), Error> {
         if let Some(header) = self.header
+            && !self.in_trailer
             && header.magic == Magic::Crc
             && header.file_type() == FileType::Regular
             && header.check != self.sum
