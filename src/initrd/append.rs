@@ -47,11 +47,9 @@ pub struct Overlay {
     pub files: Vec<OverlayFile>,
 }
 
-/// Overlays are looked for in this many bytes at an image's end, and none is made that is longer.
+/// Overlays are looked for in this many bytes at an image's end, and none is made that is longer,
+/// or whose entries are longer unpacked.
 pub const LONGEST_OVERLAY: usize = 512 * 1024;
-
-/// A file of an overlay is kept up to this size.
-const LONGEST_FILE: usize = LONGEST_OVERLAY;
 
 /// The bytes of one entry in `newc` form, padded: what [`super::rebuild`] inserts as well.
 pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
@@ -70,21 +68,27 @@ pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
 
 /// The gzip member that holds `files` in order, labelled `label`. The same input makes the same bytes.
 ///
+/// Behind an uncompressed member the kernel finds it only at a multiple of 4; elsewhere it may stand anywhere.
+///
 /// # Errors
-/// When it comes out longer than [`LONGEST_OVERLAY`], since it could not be found again.
+/// When it comes out longer than [`LONGEST_OVERLAY`], or its entries are longer than that before,
+/// since it could not be found again.
 pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
     let mut gzip = GzBuilder::new()
         .filename(label)
         .mtime(0)
         .write(Vec::new(), Compression::best());
+    let mut unpacked = 0;
     for file in files {
-        gzip.write_all(&entry(file)?)?;
+        let entry = entry(file)?;
+        unpacked += entry.len();
+        gzip.write_all(&entry)?;
     }
     let member = cpio::newc::trailer(gzip)?.finish()?;
-    if member.len() > LONGEST_OVERLAY {
+    let longest = unpacked.max(member.len());
+    if longest > LONGEST_OVERLAY {
         return Err(Error::Refused(format!(
-            "the member to be appended has {} bytes; at most {LONGEST_OVERLAY} can be found again",
-            member.len()
+            "the files to be appended come to {longest} bytes; at most {LONGEST_OVERLAY} can be found again"
         )));
     }
     Ok(member)
@@ -124,26 +128,42 @@ pub fn find_overlay(image: &File, length: u64, label: &str) -> io::Result<Option
 
 /// The files of `member`, if it is one whole gzip member with nothing but zeros behind it.
 fn read_overlay(member: &[u8]) -> Option<Vec<OverlayFile>> {
-    let mut files = Collector(Vec::new());
+    let mut files = Collector::default();
     let layout = walk(member, &mut files).ok()?;
-    (layout.members.len() == 1 && layout.members[0].has_trailer).then_some(files.0)
+    (layout.members.len() == 1 && layout.members[0].has_trailer).then_some(files.files)
 }
 
-struct Collector(Vec<OverlayFile>);
+/// Keeps the files of a member, but not of one that unpacks to more than an overlay may.
+#[derive(Default)]
+struct Collector {
+    files: Vec<OverlayFile>,
+    kept: usize,
+}
+
+impl Collector {
+    fn keep(&mut self, bytes: usize) -> Result<(), Error> {
+        self.kept += bytes;
+        if self.kept > LONGEST_OVERLAY {
+            return Err(Error::Refused("not an overlay".into()));
+        }
+        Ok(())
+    }
+}
 
 impl Visitor for Collector {
     fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
         match part {
-            Part::Entry(entry) if entry.header.file_size as usize > LONGEST_FILE => {
-                return Err(Error::Refused("not an overlay".into()));
+            Part::Entry(entry) => {
+                self.keep(entry.raw.len())?;
+                self.files.push(OverlayFile {
+                    header: entry.header,
+                    name: entry.name.to_vec(),
+                    body: Vec::new(),
+                });
             }
-            Part::Entry(entry) => self.0.push(OverlayFile {
-                header: entry.header,
-                name: entry.name.to_vec(),
-                body: Vec::new(),
-            }),
             Part::Body(bytes) => {
-                if let Some(file) = self.0.last_mut() {
+                self.keep(bytes.len())?;
+                if let Some(file) = self.files.last_mut() {
                     file.body.extend_from_slice(bytes);
                 }
             }

@@ -39,7 +39,7 @@ pub enum Part<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Between archives: only zeros, or the first byte of an archive.
+    /// Behind an entry or a trailer: only zeros, or the first byte of a header.
     Between,
     /// Collecting a header.
     Header,
@@ -67,6 +67,8 @@ pub(crate) struct Archive {
     align: usize,
     sum: u32,
     in_trailer: bool,
+    /// Whether a trailer, rather than an entry, came last.
+    ended: bool,
     number: u64,
 }
 
@@ -99,6 +101,7 @@ impl Archive {
             align: 0,
             sum: 0,
             in_trailer: false,
+            ended: true,
             number,
         }
     }
@@ -108,7 +111,8 @@ impl Archive {
         self.number
     }
 
-    /// Takes `bytes`, and says how many it took: all of them, unless `single` is set and the archive ended.
+    /// Takes `bytes`, and says how many it took: all of them, unless `single` is set and the archive
+    /// ended, with its trailer or, where it has none, before what is not another header.
     pub(crate) fn push<F>(
         &mut self,
         bytes: &[u8],
@@ -122,7 +126,7 @@ impl Archive {
         while !rest.is_empty() {
             match self.state {
                 State::Between => {
-                    if single {
+                    if single && (self.ended || rest[0] != b'0') {
                         break;
                     }
                     let zeros = rest.iter().position(|&b| b != 0).unwrap_or(rest.len());
@@ -154,7 +158,7 @@ impl Archive {
                     let part = self.advance_at_most_left(&mut rest);
                     take(Part::Filler(part))?;
                     if self.left == 0 {
-                        self.begin_body();
+                        self.begin_body()?;
                     }
                 }
                 State::Body => {
@@ -183,9 +187,7 @@ impl Archive {
     /// Judges the end of the bytes; says whether the archive had its trailer.
     pub(crate) fn finish(&self) -> Result<bool, Error> {
         match self.state {
-            State::Between => Ok(true),
-            // Without a trailer the kernel is left waiting for one more header; what zeros it has seen do no harm.
-            State::Header if self.collected.iter().all(|&b| b == 0) => Ok(false),
+            State::Between => Ok(self.ended),
             _ => Err(Error::TruncatedEntry {
                 member: self.member,
                 at: self.at,
@@ -255,23 +257,26 @@ impl Archive {
         } else {
             self.begin_file(header, &name, take)?;
         }
-        self.begin_body();
-        Ok(())
+        self.begin_body()
     }
 
-    fn begin_body(&mut self) {
-        let Some(header) = self.header else { return };
+    fn begin_body(&mut self) -> Result<(), Error> {
+        let Some(header) = self.header else {
+            return Ok(());
+        };
         self.sum = 0;
         self.left = u64::from(header.file_size);
         self.align = header.body_padding();
         self.state = State::Body;
         if self.left == 0 {
-            self.end_entry();
+            self.end_body()?;
         }
+        Ok(())
     }
 
     fn end_body(&mut self) -> Result<(), Error> {
         if let Some(header) = self.header
+            && !self.in_trailer
             && header.magic == Magic::Crc
             && header.file_type() == FileType::Regular
             && header.check != self.sum
@@ -292,11 +297,9 @@ impl Archive {
     }
 
     fn end_entry(&mut self) {
-        self.state = if self.in_trailer {
-            State::Between
-        } else {
-            State::Header
-        };
+        // The kernel does not wait for a trailer: all it does is forget the hard links before it.
+        self.state = State::Between;
+        self.ended = self.in_trailer;
         self.in_trailer = false;
         self.header = None;
         self.collected.clear();

@@ -26,7 +26,7 @@ pub enum Error {
         found: Vec<u8>,
     },
 
-    #[error("member {} starts at byte {at}; the kernel reads an uncompressed archive only at a multiple of 4", member + 1)]
+    #[error("member {} starts at byte {at}; the kernel reads an uncompressed archive, and what comes after one, only at a multiple of 4", member + 1)]
     Misaligned { member: usize, at: u64 },
 
     #[error("member {} (byte {at}) is compressed with {format}; Baleen reads gzip and uncompressed cpio, as Docker for Mac's images are", member + 1)]
@@ -98,9 +98,6 @@ pub enum Error {
         expected: u32,
         found: u32,
     },
-
-    #[error("member {} has no trailer, so the kernel ignores all that follows it", member + 1)]
-    NoTrailer { member: usize },
 
     #[error("{0}")]
     Refused(String),

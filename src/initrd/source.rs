@@ -91,6 +91,10 @@ impl<'a> Section<'a> {
 impl Read for Section<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.end.saturating_sub(self.at);
+        // An offset out of a damaged label can be one that the system rejects even for no bytes.
+        if left == 0 {
+            return Ok(0);
+        }
         let want = buffer
             .len()
             .min(usize::try_from(left).unwrap_or(usize::MAX));

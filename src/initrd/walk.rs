@@ -134,11 +134,19 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
         }
         let number = layout.members.len();
         let offset = source.offset();
+        // The kernel takes zeros behind a raw archive for padding within it, and asks for all of it.
+        let after_raw = layout
+            .members
+            .last()
+            .is_some_and(|before| before.compression == Compression::None);
         let next = source.fill()?;
         let compression = match *next {
             [] => break,
             _ if number == MOST_MEMBERS => return Err(Error::TooManyMembers),
-            [b'0', ..] if !offset.is_multiple_of(4) => {
+            [first, ..]
+                if !offset.is_multiple_of(4)
+                    && (first == b'0' || first == gzip::MAGIC[0] && after_raw) =>
+            {
                 return Err(Error::Misaligned {
                     member: number,
                     at: offset,
@@ -148,13 +156,6 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
             [first, ..] if first == gzip::MAGIC[0] => Compression::Gzip,
             _ => return Err(not_a_member(next, number, offset)),
         };
-        if let Some(before) = layout.members.last()
-            && !before.has_trailer
-        {
-            return Err(Error::NoTrailer {
-                member: before.number,
-            });
-        }
         visitor.begin(number, offset, compression)?;
         let mut take = |part: Part<'_>| visitor.part(part);
         let (archive, length) = match compression {
