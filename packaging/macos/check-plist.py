@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Check that Info.plist is a sound one for Baleen.app and agrees with Cargo.toml.
+
+Takes no arguments. Standard library of Python 3.9 only, hence no TOML parser: the few lines of
+[package] that are wanted are plain `key = "value"` ones.
+"""
+import plistlib
+import re
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+
+# What must stand there, and stand there so. Why the less obvious ones are wanted:
+EXPECTED = {
+    "CFBundleIdentifier": "io.github.baleen-app.Baleen",  # the system ties permissions to it
+    "CFBundleIconFile": "AppIcon",
+    "CFBundleInfoDictionaryVersion": "6.0",
+    "CFBundlePackageType": "APPL",
+    "LSApplicationCategoryType": "public.app-category.developer-tools",
+    "LSMinimumSystemVersion": "11.0",
+    "LSMultipleInstancesProhibited": True,  # two would both want to patch the same image
+    "LSUIElement": True,  # lives in the menu bar: no Dock icon, no menus of its own
+    "NSHighResolutionCapable": True,
+    "NSSupportsAutomaticTermination": False,  # it waits for events with no window open
+    "NSSupportsSuddenTermination": False,  # a kill in the middle of a write is to be the exception
+}
+# What must be there, whatever it says.
+PRESENT = ["CFBundleDevelopmentRegion", "CFBundleDisplayName", "CFBundleName"]
+
+
+def cargo_package():
+    """The plain strings of Cargo.toml's [package]."""
+    text = (TOP / "Cargo.toml").read_text(encoding="utf-8")
+    section = re.search(r"^\[package\]\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
+    return dict(re.findall(r'^([\w-]+) *= *"([^"]*)"', section[1] if section else "", re.M))
+
+
+def problems(info, package):
+    """One sentence for each thing that is wrong."""
+    version, name = package.get("version"), package.get("name")
+    expected = {
+        **EXPECTED,
+        "CFBundleExecutable": name,
+        "CFBundleShortVersionString": version,
+        "CFBundleVersion": version,
+    }
+    if not name or not re.fullmatch(r"\d+\.\d+\.\d+", version or ""):
+        # Apple allows three numbers and nothing else in these keys.
+        yield f"Cargo.toml: name {name!r} and version {version!r} cannot be used in a bundle"
+    for key, wanted in expected.items():
+        if info.get(key) != wanted or type(info.get(key)) is not type(wanted):
+            yield f"{key} is {info.get(key)!r}, expected {wanted!r}"
+    for key in PRESENT:
+        if not info.get(key):
+            yield f"{key} is missing"
+    if "The Baleen developers" not in info.get("NSHumanReadableCopyright", ""):
+        yield "NSHumanReadableCopyright does not name the Baleen developers"
+
+
+def main():
+    try:
+        info = plistlib.loads((TOP / "Info.plist").read_bytes())
+    except Exception as error:  # plistlib lets several kinds through, from the XML parser too
+        sys.exit(f"Info.plist: not a property list: {error}")
+    found = list(problems(info, cargo_package()))
+    for problem in found:
+        print(f"Info.plist: {problem}", file=sys.stderr)
+    if not found:
+        print(f"Info.plist: {len(info)} keys, version {info['CFBundleVersion']}, sound")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

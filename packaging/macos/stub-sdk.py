@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Make a folder that a linker takes for a macOS SDK.    stub-sdk.py OUT
+
+A linker needs only the names that a system library exports, not its code. Apple ships them as
+text stubs (.tbd); this script writes such stubs out of symbols.txt, in the places where a linker
+looks for them under SDKROOT. Standard library only.
+"""
+import sys
+from pathlib import Path, PurePosixPath
+
+# One library under several names, for `-lNAME`.
+ALIASES = {"libSystem": ["libc", "libdl", "libm", "libpthread"]}
+
+
+def read_symbols(path):
+    """The exported names of each library, by its install name."""
+    libraries = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        line = line.split("#")[0].strip()
+        if line.startswith("["):
+            names = libraries.setdefault(line.strip("[]"), set())
+        elif line and not libraries:
+            sys.exit(f"{path}:{number}: a symbol before the first library")
+        else:
+            names = libraries[next(reversed(libraries))] if libraries else set()
+            names.update(line.split())
+    return libraries
+
+
+def stub_files(install_name):
+    """Where a linker looks for the stub of this library, relative to the SDK."""
+    path = PurePosixPath(install_name)
+    framework = next((p for p in path.parents if p.suffix == ".framework"), None)
+    if framework:
+        return [framework / f"{path.name}.tbd"]
+    stem = path.name.split(".")[0]
+    return [PurePosixPath("/usr/lib") / f"{name}.tbd" for name in [stem, *ALIASES.get(stem, [])]]
+
+
+def stub(install_name, names):
+    lines = [
+        "--- !tapi-tbd",
+        "tbd-version: 4",
+        "targets: [ x86_64-macos, arm64-macos ]",
+        f"install-name: '{install_name}'",
+    ]
+    if names:
+        lines += [
+            "exports:",
+            "  - targets: [ x86_64-macos, arm64-macos ]",
+            "    symbols:",
+            *(f"      - '{name}'" for name in sorted(names)),
+        ]
+    return "\n".join([*lines, "...", ""])
+
+
+def main(out):
+    for install_name, names in read_symbols(Path(__file__).with_name("symbols.txt")).items():
+        for place in stub_files(install_name):
+            file = out / place.relative_to("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(stub(install_name, names))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))
