@@ -7,7 +7,7 @@ use std::thread;
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{self, Found};
-use crate::initrd::{FileType, Layout, Metered, Section};
+use crate::initrd::{Compression, FileType, Layout, Metered, Section};
 use crate::proxy::EngineProxy;
 
 use super::digest::{OriginalSha, Sha};
@@ -182,15 +182,8 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
 
     let (entry, stock) = usable_script(&source.path, entry)?;
     let new_script = Script::parse(&stock)?.with_block(&block, wanted.adopt)?;
-    if method == Method::Append
-        && let Some(last) = layout.members.last()
-        && !last.has_trailer
-    {
-        return Err(Error::new(
-            Kind::Refused,
-            "the last archive of the image has no trailer, so the kernel would ignore what is appended",
-        )
-        .advise("use --method rebuild"));
+    if method == Method::Append {
+        check_end(&layout)?;
     }
     let old_script = match patched {
         Patched::No => stock,
@@ -291,6 +284,25 @@ fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Opt
         .unwrap_or_else(|_| Err(std::io::Error::other("the hashing thread ended early")))
         .map_err(|error| Error::io("read", &source.path, &error))?;
     Ok((layout, entry, sha))
+}
+
+/// Refuses an image behind which the kernel would not find another member.
+fn check_end(layout: &Layout) -> Result<()> {
+    let last_is_raw = layout
+        .members
+        .last()
+        .is_some_and(|last| last.compression == Compression::None);
+    if last_is_raw && !layout.length.is_multiple_of(4) {
+        return Err(Error::new(
+            Kind::Refused,
+            format!(
+                "nothing can be appended to this image: it ends with an uncompressed archive, so its length should be a multiple of 4, but is {}",
+                layout.length
+            ),
+        )
+        .advise("use --method rebuild"));
+    }
+    Ok(())
 }
 
 /// The script as an entry that can be changed without changing anything else.
