@@ -2,6 +2,8 @@
 //!
 //! What the kernel does with each is in `init/initramfs.c` and `lib/decompress_inflate.c`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout as Allocation, System};
@@ -512,6 +514,42 @@ fn case_07_the_same_inode_after_a_trailer_is_another_file() {
         assert_eq!(carried(&image, "b1"), (3, b"second".to_vec()));
         assert_eq!(carried(&image, "b2"), (3, b"second".to_vec()));
     }
+}
+
+#[test]
+fn case_07_an_empty_file_with_two_names_has_no_data_elsewhere() {
+    let empty = cpio(&[
+        Entry::name_of(9, 2, "a1", b""),
+        Entry::name_of(9, 2, "a2", b""),
+    ]);
+    let other = [
+        Entry::name_of(9, 2, "b1", b""),
+        Entry::name_of(9, 2, "b2", b"other"),
+    ];
+    let image = [cpio(&other), empty, cpio_without_trailer(&other)].concat();
+    assert_eq!(carried(&image, "a1"), (2, b"".to_vec()));
+    assert_eq!(carried(&image, "a2"), (3, b"".to_vec()));
+}
+
+/// The kernel links a later name to the file that is there, cuts it to the new length and writes.
+#[test]
+fn case_06_of_several_names_with_data_the_last_one_counts() {
+    let image = cpio(&[
+        Entry::name_of(9, 3, "one", b"first and long"),
+        Entry::name_of(9, 3, "two", b"last"),
+        Entry::name_of(9, 3, "three", b""),
+    ]);
+    for name in ["one", "two", "three"] {
+        assert_eq!(carried(&image, name), (1, b"last".to_vec()), "{name}");
+    }
+}
+
+#[test]
+fn case_07_without_a_trailer_the_names_are_one_file() {
+    let first = [Entry::name_of(9, 2, "a", b"")];
+    let second = [Entry::name_of(9, 2, "b", b"shared")];
+    let image = [gzip(&cpio_without_trailer(&first)), gzip(&cpio(&second))].concat();
+    assert_eq!(carried(&image, "a"), (1, b"shared".to_vec()));
 }
 
 #[test]

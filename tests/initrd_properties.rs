@@ -1,5 +1,7 @@
 //! What holds for every image: made up by `proptest`, member by member and entry by entry.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs::File;

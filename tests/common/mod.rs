@@ -295,6 +295,7 @@ pub(crate) fn file_of(bytes: &[u8]) -> File {
 /// The tool `name`, whose version names it `word`, or nothing where that is not installed; the caller
 /// then leaves its test. In CI on Linux, where all of them are to be had, a missing tool is a failure,
 /// since it would take tests away unseen.
+#[expect(clippy::print_stdout, reason = "it is for who reads a test run")]
 pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
     let version = Command::new(name).arg("--version").output();
     if version.is_ok_and(|version| {
