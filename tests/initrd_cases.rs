@@ -9,7 +9,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout as Allocation, System};
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use baleen::initrd::append::{self, LONGEST_OVERLAY, NewFile, find_overlay, overlay};
 use baleen::initrd::find::{Found, carrier, copy_body, find};
@@ -638,6 +638,24 @@ fn case_09_sums_are_checked() {
 }
 
 #[test]
+fn case_09_what_is_no_regular_file_has_no_sum() {
+    let any_sum = |entry: Entry| Entry {
+        crc: true,
+        claimed_sum: Some(123),
+        ..entry
+    };
+    let entries = [
+        any_sum(Entry::directory("etc")),
+        any_sum(Entry::link("etc/link", "a")),
+    ];
+    let end = any_sum(Entry::file("TRAILER!!!", b""));
+    let archive = [cpio_without_trailer(&entries), end.bytes()].concat();
+    let (layout, read) = unpack(&archive).unwrap();
+    assert_entries(&read, &entries);
+    assert!(layout.members[0].has_trailer);
+}
+
+#[test]
 fn case_09_a_rebuild_writes_the_right_sum() {
     let image = gzip(&cpio(&[Entry::directory("etc"), script("old").with_sum()]));
     for body in [&b""[..], b"a", &[0xff; 100_000]] {
@@ -952,6 +970,85 @@ fn case_19_untouched_entries_keep_every_byte_and_their_order() {
 }
 
 #[test]
+fn case_19_the_proof_of_a_rebuild_names_every_other_change() {
+    let manifest = || {
+        let file = append::entry(&new_file(MANIFEST, b"{}")).unwrap();
+        let made = Entry {
+            ino: 0,
+            mtime: 3,
+            lower_case: true,
+            ..Entry::file(MANIFEST, b"{}")
+        };
+        assert_eq!(made.bytes(), file);
+        made
+    };
+    let [a, b, c] = abc();
+    let original = [a.clone(), script("old"), b.clone(), c.clone()];
+    let right = [a, script("new"), b, c, manifest()];
+    let changed = |number: usize, change: fn(&mut Entry)| {
+        let mut entries = right.to_vec();
+        change(&mut entries[number]);
+        cpio(&entries)
+    };
+    let without = |number| {
+        let mut entries = right.to_vec();
+        entries.remove(number);
+        cpio(&entries)
+    };
+    let edit = Edit {
+        entry: 1,
+        member: 0,
+        body: b"new",
+        added: &manifest().bytes(),
+        label: LABEL,
+    };
+    let proof = |rebuilt: &[u8]| {
+        let files = (file_of(&cpio(&original)), file_of(rebuilt));
+        let all = |file: &File| file.metadata().unwrap().len();
+        compare(
+            Section::new(&files.0, 0, all(&files.0)),
+            Section::new(&files.1, 0, all(&files.1)),
+            &edit,
+        )
+    };
+    proof(&cpio(&right)).unwrap();
+    for (what, wrong) in [
+        ("mode of the script", changed(1, |e| e.mode = 0o100_644)),
+        ("owner of the script", changed(1, |e| e.uid = 1)),
+        ("time of the script", changed(1, |e| e.mtime += 1)),
+        ("name of the script", changed(1, |e| e.name.push(b'2'))),
+        (
+            "bytes of the script",
+            changed(1, |e| e.body = b"neW".into()),
+        ),
+        ("mode of another", changed(2, |e| e.mode |= 0o4000)),
+        ("time of another", changed(0, |e| e.mtime += 1)),
+        ("bytes of another", changed(2, |e| e.body = b"First".into())),
+        ("length of another", changed(3, |e| e.body = b"x".into())),
+        (
+            "case of another's digits",
+            changed(2, |e| e.lower_case = true),
+        ),
+        (
+            "bytes of the manifest",
+            changed(4, |e| e.body = b"[]".into()),
+        ),
+        ("mode of the manifest", changed(4, |e| e.mode = 0o100_777)),
+        ("no manifest", without(4)),
+        ("an entry less", without(3)),
+        ("no script", without(1)),
+        ("no trailer", cpio_without_trailer(&right)),
+        ("packed", gzip(&cpio(&right))),
+        ("a member more", [cpio(&right), gzip(b"")].concat()),
+        ("an entry more", cpio(&[&right[..], &abc()].concat())),
+        ("not changed at all", cpio(&original)),
+    ] {
+        let error = proof(&wrong).expect_err(what);
+        assert!(matches!(error, Error::Refused(_)), "{what}: {error}");
+    }
+}
+
+#[test]
 fn case_20_cut_off_at_every_byte() {
     let entries = [
         Entry::directory("etc"),
@@ -1132,8 +1229,8 @@ fn case_23_optional_parts_of_a_gzip_header() {
     assert!(matches!(refused(&other_method), Error::GzipHeader { .. }));
 }
 
-/// A gzip member that unpacks to `head` and then to `pieces` times a megabyte of zeros; its trailer is wrong.
-fn bomb(head: &[u8], pieces: usize) -> Vec<u8> {
+/// A gzip member that unpacks to `head` and then to `pieces` times a megabyte of zeros.
+fn bomb(head: &[u8], pieces: u32) -> Vec<u8> {
     let deflated = |bytes: &[u8]| {
         let mut out = Vec::with_capacity(1 << 20);
         flate2::Compress::new(flate2::Compression::best(), false)
@@ -1141,20 +1238,28 @@ fn bomb(head: &[u8], pieces: usize) -> Vec<u8> {
             .unwrap();
         out
     };
-    let zeros = deflated(&vec![0; 1 << 20]);
+    let zeros = vec![0; 1 << 20];
+    let mut piece = flate2::Crc::new();
+    piece.update(&zeros);
+    let zeros = deflated(&zeros);
+    let mut crc = flate2::Crc::new();
+    crc.update(head);
     let mut member = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
     member.extend(deflated(head));
     for _ in 0..pieces {
+        crc.combine(&piece);
         member.extend_from_slice(&zeros);
     }
     member.extend_from_slice(&[3, 0]);
-    member.extend_from_slice(&[0; 8]);
+    let length = (head.len() as u32).wrapping_add(pieces << 20);
+    member.extend(crc.sum().to_le_bytes());
+    member.extend(length.to_le_bytes());
     member
 }
 
 #[test]
 fn case_23_a_gzip_bomb_is_refused_within_little_memory() {
-    // Most of four gigabytes in one file, and then the zeros that may stand between archives.
+    // A file of three gigabytes, and then the zeros that may stand between archives.
     let head = Entry {
         claimed_size: Some(3 << 30),
         ..Entry::file("zeros", b"")
@@ -1164,6 +1269,20 @@ fn case_23_a_gzip_bomb_is_refused_within_little_memory() {
     let (memory, error) = memory_of(|| walk(&image[..], &mut |_: Part<'_>| Ok(())).unwrap_err());
     assert!(matches!(error, Error::TooLarge { member: 0 }), "{error}");
     assert!(memory < 2 << 20, "{memory} bytes");
+}
+
+#[test]
+fn case_23_members_are_counted_together() {
+    let head = Entry {
+        claimed_size: Some(2304 << 20),
+        ..Entry::file("zeros", b"")
+    };
+    let member = bomb(&head.head(), 2304);
+    let count = |image: &[u8]| walk(image, &mut |_: Part<'_>| Ok(()));
+    let layout = count(&member).unwrap();
+    assert_eq!(layout.unpacked(), (2304 << 20) + head.head().len() as u64);
+    let error = count(&member.repeat(2)).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { member: 1 }), "{error}");
 }
 
 #[test]
@@ -1264,6 +1383,28 @@ fn case_24_appending_twice_and_cutting_back() {
         let buried = [once, gzip(&cpio(&abc()))].concat();
         let found = find_overlay(&file_of(&buried), buried.len() as u64, LABEL);
         assert_eq!(found.unwrap(), None);
+    }
+}
+
+#[test]
+fn case_24_an_overlay_may_hold_its_own_label() {
+    let manifest = format!("{{\"label\": \"{LABEL}\"}}\0{LABEL}\0").repeat(3);
+    // Not deflated at all, so that the label's bytes stand in it as they are.
+    let mut member = flate2::GzBuilder::new()
+        .filename(LABEL)
+        .write(Vec::new(), flate2::Compression::none());
+    let archive = cpio(&[script("new"), Entry::file(MANIFEST, &manifest)]);
+    member.write_all(&archive).unwrap();
+    let member = member.finish().unwrap();
+    for original in stock_images() {
+        let mut image = original.clone();
+        common::align(&mut image);
+        let offset = image.len() as u64;
+        image.extend_from_slice(&member);
+        let found = find_overlay(&file_of(&image), image.len() as u64, LABEL);
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.offset, offset);
+        assert_eq!(found.files[1].body, manifest.as_bytes());
     }
 }
 
