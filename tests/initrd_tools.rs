@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/tools.rs"]
+mod tools;
 
 use std::fs;
 use std::io::Read;
@@ -21,23 +23,23 @@ const OLD: &str = "#!/sbin/openrc-run\nstart() { :; }\n";
 const NEW: &str = "#!/sbin/openrc-run\nexport HTTP_PROXY='http://proxy:8080'\nstart() { :; }\n";
 
 fn gnu_cpio() -> Option<Command> {
-    common::tool("cpio", "GNU cpio")
+    tools::tool("cpio", "GNU cpio")
 }
 
 fn bsdcpio() -> Option<Command> {
-    common::tool("bsdcpio", "bsdcpio")
+    tools::tool("bsdcpio", "bsdcpio")
 }
 
 fn bsdtar() -> Option<Command> {
-    common::tool("bsdtar", "bsdtar")
+    tools::tool("bsdtar", "bsdtar")
 }
 
 fn gzip() -> Option<Command> {
-    common::tool("gzip", "gzip")
+    tools::tool("gzip", "gzip")
 }
 
 fn pigz() -> Option<Command> {
-    common::tool("pigz", "pigz")
+    tools::tool("pigz", "pigz")
 }
 
 /// A small root file system, with names and bodies of many lengths.

@@ -292,26 +292,6 @@ pub(crate) fn file_of(bytes: &[u8]) -> File {
     file
 }
 
-/// The tool `name`, whose version names it `word`, or nothing where that is not installed; the caller
-/// then leaves its test. In CI on Linux, where all of them are to be had, a missing tool is a failure,
-/// since it would take tests away unseen.
-#[expect(clippy::print_stdout, reason = "it is for who reads a test run")]
-pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
-    let version = Command::new(name).arg("--version").output();
-    if version.is_ok_and(|version| {
-        let said = [version.stdout, version.stderr].concat();
-        String::from_utf8_lossy(&said).contains(word)
-    }) {
-        return Some(Command::new(name));
-    }
-    assert!(
-        std::env::var_os("CI").is_none() || !cfg!(target_os = "linux"),
-        "{word} is not installed, and the tests need it in CI"
-    );
-    println!("skipped: {word}");
-    None
-}
-
 /// Runs `command` with `input`, and returns what it said.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command
