@@ -89,6 +89,7 @@ fn rebuilt_at(image: &[u8], layout: &Layout, entry: u64, body: &[u8]) -> Result<
         Section::new(&original, 0, layout.length),
         Section::new(&out, 0, length),
         &edit,
+        &|_| {},
     )?;
     read_all(&out)
 }
@@ -1009,6 +1010,7 @@ fn case_19_the_proof_of_a_rebuild_names_every_other_change() {
             Section::new(&files.0, 0, all(&files.0)),
             Section::new(&files.1, 0, all(&files.1)),
             &edit,
+            &|_| {},
         )
     };
     proof(&cpio(&right)).unwrap();

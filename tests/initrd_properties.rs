@@ -176,7 +176,7 @@ proptest! {
         let length = image.len() as u64;
         let both = |rebuilt: &File| {
             let rebuilt = Section::new(rebuilt, 0, rebuilt.metadata().unwrap().len());
-            compare(Section::new(&original, 0, layout.length), rebuilt, &edit)
+            compare(Section::new(&original, 0, layout.length), rebuilt, &edit, &|_| {})
         };
         both(&out).unwrap();
 
@@ -235,7 +235,7 @@ proptest! {
             compare(
                 Section::new(&original, 0, layout.length),
                 Section::new(&out, 0, length),
-                &other,
+                &other, &|_| {}
             )
             .is_err()
         );

@@ -351,6 +351,7 @@ fn rebuilt(image: &[u8]) -> Vec<u8> {
         Section::new(&original, 0, layout.length),
         section.clone(),
         &edit,
+        &|_| {},
     )
     .unwrap();
     let mut bytes = Vec::new();

@@ -26,9 +26,12 @@ Examples:
   baleen restore                                    give Docker its own image back
 
 Exit codes:
-  0  done, or everything is as wanted      3  status: something is to be done
-  1  failure                               4  refused: unknown, foreign, unsupported, or being updated
-  2  the call was not understood           5  not permitted by the system";
+  0  done, or everything is as wanted
+  1  failure
+  2  the call was not understood
+  3  status: something is to be done
+  4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
+  5  not permitted by the system";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

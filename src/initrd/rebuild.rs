@@ -605,11 +605,16 @@ impl Visitor for Common<'_> {
     }
 }
 
-/// Reads both images in full and says whether `rebuilt` is `original` changed as `edit` says, and in nothing else.
+/// Reads both images in full, reporting how far the second is, and says whether `rebuilt` is `original` changed as `edit` says, and in nothing else.
 ///
 /// # Errors
 /// [`Error::Refused`] names the first difference; other errors are those of [`walk`].
-pub fn compare(original: Section<'_>, rebuilt: Section<'_>, edit: &Edit<'_>) -> Result<(), Error> {
+pub fn compare(
+    original: Section<'_>,
+    rebuilt: Section<'_>,
+    edit: &Edit<'_>,
+    progress: &dyn Fn(u64),
+) -> Result<(), Error> {
     let name = added_name(edit.added);
     let (old, new) = thread::scope(|scope| {
         let old = scope.spawn(|| {
@@ -617,7 +622,7 @@ pub fn compare(original: Section<'_>, rebuilt: Section<'_>, edit: &Edit<'_>) -> 
             walk(original, &mut common).map(|layout| (layout, common))
         });
         let mut common = Common::new(edit.entry, Some(name));
-        let new = walk(rebuilt, &mut common).map(|layout| (layout, common));
+        let new = walk(Metered::new(rebuilt, progress), &mut common).map(|layout| (layout, common));
         (old.join(), new)
     });
     let (old_layout, old) =

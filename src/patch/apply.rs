@@ -158,15 +158,7 @@ fn rebuild_copy(
     let length = change.manifest.original.bytes;
     // The copy brings the attributes along, which a new file would not have.
     let mut file = copy_original(change, new)?;
-    let progress = |step| {
-        move |done| {
-            report(Progress {
-                step,
-                done,
-                total: length,
-            });
-        }
-    };
+    let progress = |step, total| move |done| report(Progress { step, done, total });
     file.set_len(0)
         .map_err(|error| Error::io("write", new, &error))?;
     rebuild::rebuild(
@@ -174,18 +166,18 @@ fn rebuild_copy(
         &change.layout,
         &edit,
         &mut file,
-        &progress("rebuilding"),
+        &progress("rebuilding", length),
     )
     .map_err(written)?;
     let total = file
         .metadata()
         .map_err(|error| Error::io("read back", new, &error))?
         .len();
-    progress("verifying")(0);
     rebuild::compare(
         Section::new(&change.source.file, 0, length),
         Section::new(&file, 0, total),
         &edit,
+        &progress("verifying", total),
     )
     .map_err(written)?;
     let start = rebuild::find_added(&file, total, REBUILT, MANIFEST.as_bytes()).map_err(written)?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::{Section, find};
+use crate::initrd::{Metered, find};
 use crate::proxy::{EngineProxy, Shown};
 
 use super::digest::{OriginalSha, Sha};
@@ -222,18 +222,27 @@ fn look(
 
 /// Reads a stock image in full; says its digest, and the first line of the script that sets a proxy.
 fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)> {
-    report(Progress {
-        step: "verifying",
-        done: 0,
-        total: image.length(),
-    });
-    let (_, found) = find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
-        .map_err(|error| image.damaged(error))?;
+    let found = find_script(image, report)?;
     let sha =
         Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
-    let script = found.and_then(|found| found.body).unwrap_or_default();
-    let foreign = Script::parse(&script)?.foreign();
+    let foreign = Script::parse(&found)?.foreign();
     Ok((sha, foreign.first().map(|line| line.shown.clone())))
+}
+
+/// The script that the kernel would end up with, for which the whole image is read.
+fn find_script(image: &Image, report: Report<'_>) -> Result<Vec<u8>> {
+    let total = image.length();
+    let progress = |done| {
+        report(Progress {
+            step: "verifying",
+            done,
+            total,
+        });
+    };
+    let section = Metered::new(image.section(), &progress);
+    let (_, found) = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT)
+        .map_err(|error| image.damaged(error))?;
+    Ok(found.and_then(|found| found.body).unwrap_or_default())
 }
 
 /// Recomputes what the manifest says: the original's digest, and that the script is the original's with the block in it.
@@ -242,11 +251,6 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         return Ok(());
     };
     let original = &manifest.original;
-    report(Progress {
-        step: "verifying",
-        done: 0,
-        total: image.length(),
-    });
     let refuse = |what: String| {
         Err(Error::new(
             Kind::Refused,
@@ -254,12 +258,7 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         )
         .advise("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
     };
-    let script_of = |section: Section<'_>| -> Result<Vec<u8>> {
-        let (_, found) = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT)
-            .map_err(|error| image.damaged(error))?;
-        Ok(found.and_then(|found| found.body).unwrap_or_default())
-    };
-    let script = script_of(image.section())?;
+    let script = find_script(image, report)?;
     let block = Script::parse(&script)?.block().map(Sha::of);
     if block != Some(manifest.block_sha256) {
         return refuse("does not hold the proxy that its manifest names".to_owned());
