@@ -9,6 +9,17 @@
 //! Imports run from left to right only. `initrd`, `proxy` and `docker` know nothing of each other;
 //! `patch` joins them; a face decides nothing that `patch` could decide.
 
+// Of the program only: a test or a benchmark may stop where it stands, and print.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
+
 pub mod cli;
 pub mod demo;
 pub mod docker;

@@ -1,11 +1,6 @@
 //! Whatever is wrong, the program says so in one sentence, returns the right code, never hangs, and
 //! leaves every file as it was.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that can't go on is a failed test"
-)]
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -17,7 +12,6 @@ use std::time::{Duration, Instant};
 #[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/tools.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod tools;
 
 use app::{App, Entry, OTHER_PROXY, PROXY, Run, image_with, member, set_mode};
@@ -504,6 +498,12 @@ fn proxies_that_no_engine_could_use() {
             .env("no_proxy", "*"),
     );
     everything.is_refusal(2, &["the environment variable NO_PROXY", "'*'"]);
+    // The state can be told without it; what an option says was meant.
+    let status = Run::of(app.command(&["status"]).env("https_proxy", "socks5://p:1"));
+    assert_eq!((status.code, &*status.err), (0, ""), "{status}");
+    assert!(status.out.contains("was not compared"), "{status}");
+    app.run(&["status", "--https-proxy", "socks5://p:1"])
+        .is_refusal(2, &["--https-proxy", "socks5"]);
     before.is_still(&app.snapshot());
 }
 

@@ -1,10 +1,5 @@
 //! The program as its user meets it: what it prints, what it returns, what is on disk afterwards.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that can't go on is a failed test"
-)]
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -17,7 +12,6 @@ use serde_json::{Value, json};
 #[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/tools.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod tools;
 
 use app::{App, OTHER_PROXY, PROXY, Run, image_with, mode, percent_decoded, set_mode};

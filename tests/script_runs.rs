@@ -2,11 +2,6 @@
 //! functions and for `mobyconfig`, it hands on an environment in which Go finds the proxy that was
 //! asked for. One script for each form that the 130 historical versions had (FACTS, section 1).
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that can't go on is a failed test"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

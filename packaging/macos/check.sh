@@ -15,7 +15,7 @@ say() { printf '\n== %s\n' "$*" >&2; }
 die() { printf 'check.sh: %s\n' "$*" >&2; exit 1; }
 
 # Nothing is installed here: that is for whoever owns the machine to decide.
-packages=(rustc-web cargo-web rust-web-src libstd-rust-web-dev rust-web-clippy lld-22 llvm-22)
+packages=(rustc-web cargo-web rust-web-src libstd-rust-web-dev rust-web-clippy lld-22)
 command -v dpkg-query > /dev/null || die "made for Debian; on a Mac run cargo clippy and cargo test themselves"
 missing=()
 for package in "${packages[@]}"; do
@@ -48,9 +48,10 @@ for target in AARCH64_APPLE_DARWIN X86_64_APPLE_DARWIN; do
 	export CARGO_TARGET_${target}_LINKER=/usr/bin/ld64.lld-22
 	export CARGO_TARGET_${target}_RUSTFLAGS=-Clinker-flavor=ld64.lld
 done
-# What is linked here is thrown away: no debug information, which takes longest to write, and no optimising.
+# What is linked here is thrown away: no debug information, which takes longest to write, and no optimising. Nor is
+# anything stripped, since rustc would call rust-objcopy for that, which Debian does not have.
 settings=()
-for setting in profile.{dev,test}.debug=0 profile.{dev,test}.opt-level=0 \
+for setting in profile.{dev,test}.debug=0 profile.{dev,test}.strip=false profile.{dev,test}.opt-level=0 \
 	profile.dev.package.{zlib-rs,flate2,sha2}.opt-level=0; do
 	settings+=(--config "$setting")
 done

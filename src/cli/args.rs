@@ -111,6 +111,13 @@ pub struct ProxyArgs {
     pub no_proxy: Option<String>,
 }
 
+impl ProxyArgs {
+    /// Whether none of the options was given.
+    pub fn is_empty(&self) -> bool {
+        self.http_proxy.is_none() && self.https_proxy.is_none() && self.no_proxy.is_none()
+    }
+}
+
 /// `baleen apply`.
 #[derive(Debug, Args)]
 pub struct Apply {

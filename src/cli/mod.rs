@@ -59,7 +59,12 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
 /// The path of the bundle that is meant.
 fn bundle_path(global: &Global) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
-    docker::find(global.docker_app.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
+    // An empty variable is how some shells say that there is none.
+    let chosen = global
+        .docker_app
+        .as_deref()
+        .filter(|path| !path.as_os_str().is_empty());
+    docker::find(chosen, &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
 /// The bundle that is meant.
@@ -76,8 +81,6 @@ fn intents() -> Intents {
 
 /// The proxy that the options name, or, where there are none, the environment.
 fn proxy(args: &ProxyArgs) -> Result<Option<EngineProxy>> {
-    let from_options =
-        args.http_proxy.is_some() || args.https_proxy.is_some() || args.no_proxy.is_some();
     let (http, https, no_proxy) = if args.http_proxy.is_some() || args.https_proxy.is_some() {
         (
             args.http_proxy.clone(),
@@ -89,7 +92,7 @@ fn proxy(args: &ProxyArgs) -> Result<Option<EngineProxy>> {
         (http, https, args.no_proxy.clone().or(listed))
     };
     let named = |option: &str, variable: &str, given: bool| {
-        if from_options && given {
+        if given {
             option.to_owned()
         } else {
             format!("the environment variable {variable}")

@@ -11,7 +11,12 @@ use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
 use super::{bundle_path, intents, proxy};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
-    let proxy = proxy(&args.proxy)?;
+    let (proxy, unusable) = match proxy(&args.proxy) {
+        Ok(proxy) => (proxy, None),
+        // What the environment says may be meant for other programs; the state can be told without it.
+        Err(error) if args.proxy.is_empty() => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
     let status = match bundle_path(global) {
         Err(error) => status::without_docker(&error),
         Ok(path) => {
@@ -25,6 +30,12 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         }
     };
     print(&status, args.verify, out)?;
+    if let Some(error) = unusable {
+        out.line(format!(
+            "{} {error}; so whether this proxy is in place was not compared",
+            styled(NOTE, "note:")
+        ))?;
+    }
     out.object(status_json(&status))?;
     Ok(status.state.exit_code())
 }

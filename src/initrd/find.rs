@@ -122,26 +122,23 @@ pub fn copy_body<R: Read>(reader: R, found: &Found, out: &mut dyn Write) -> Resu
 }
 
 /// The number of the entry that carries the data of `found`: itself, unless it is one of several
-/// names and another of them has the data.
+/// names and another of them has the data. Where more than one has, the kernel writes the last over the others.
 ///
 /// # Errors
 /// Those of [`walk`].
 pub fn carrier<R: Read>(reader: R, found: &Found) -> Result<u64, Error> {
-    if found.header.nlink < 2
-        || found.header.file_size > 0
-        || found.header.file_type() != FileType::Regular
-    {
+    if found.header.nlink < 2 || found.header.file_type() != FileType::Regular {
         return Ok(found.number);
     }
     let mut links = Links {
         key: key(&found.header),
         found: found.number,
         candidate: None,
-        settled: None,
         in_archive: false,
+        settled: false,
     };
     walk(reader, &mut links)?;
-    Ok(links.settled.or(links.candidate).unwrap_or(found.number))
+    Ok(links.candidate.unwrap_or(found.number))
 }
 
 fn key(header: &Header) -> (u32, u32, u32) {
@@ -152,30 +149,28 @@ fn key(header: &Header) -> (u32, u32, u32) {
 struct Links {
     key: (u32, u32, u32),
     found: u64,
+    /// The last name with data, in the archive that holds `found` once that is settled.
     candidate: Option<u64>,
-    settled: Option<u64>,
     in_archive: bool,
+    settled: bool,
 }
 
 impl Visitor for Links {
     fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
         match part {
+            _ if self.settled => {}
             Part::Entry(entry) => {
                 self.in_archive |= entry.number == self.found;
                 if key(&entry.header) == self.key
                     && entry.header.file_type() == FileType::Regular
                     && entry.header.nlink > 1
                     && entry.header.file_size > 0
-                    && self.settled.is_none()
                 {
                     self.candidate = Some(entry.number);
                 }
             }
-            Part::Trailer(_) if self.in_archive => {
-                self.settled = self.candidate;
-                self.in_archive = false;
-            }
-            Part::Trailer(_) if self.settled.is_none() => self.candidate = None,
+            Part::Trailer(_) if self.in_archive => self.settled = true,
+            Part::Trailer(_) => self.candidate = None,
             _ => {}
         }
         Ok(())

@@ -136,16 +136,14 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
     if file.metadata().map_err(copying)?.len() > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
     }
-    // The disk can be busy with the copy while the processor is with its digest.
-    let (sha, flushed) = thread::scope(|scope| {
-        let flushed = scope.spawn(|| file.sync_data());
-        let sha = Sha::of_file(&file, original.bytes);
-        (sha, flushed.join())
+    // The disk is busy with the copy while another core is with its digest.
+    let (flushed, sha) = thread::scope(|scope| {
+        let sha = scope.spawn(|| Sha::of_file(&file, original.bytes));
+        (file.sync_data(), sha.join())
     });
     // The system tells of a failed flush once, so it has to be heard here.
-    flushed
-        .unwrap_or_else(|_| Err(io::Error::other("the flushing thread ended early")))
-        .map_err(|error| Error::io("flush", to, &error))?;
+    flushed.map_err(|error| Error::io("flush", to, &error))?;
+    let sha = sha.unwrap_or_else(|_| Err(io::Error::other("the hashing thread ended early")));
     match sha {
         Ok(sha) if sha == original.sha256.0 => Ok(file),
         Ok(_) => Err(replaced(from)),

@@ -47,7 +47,8 @@ deb() {
 	mapfile -t found < <(find "$work/debs" -name "$1_*.deb")
 	if [ ${#found[@]} = 0 ]; then
 		# The sandbox user of apt may not write into this folder.
-		(cd "$work/debs" && apt-get -qq -o APT::Sandbox::User=root download "$1" >&2) || die "no package $1: run apt-get update"
+		(cd "$work/debs" && apt-get -qq -o APT::Sandbox::User=root download "$1" >&2) \
+			|| die "no package $1: run apt-get update"
 		mapfile -t found < <(find "$work/debs" -name "$1_*.deb")
 	fi
 	[ ${#found[@]} = 1 ] || die "several versions of $1 in $work/debs: remove all but one"
@@ -175,7 +176,8 @@ if [ ! -e "$image" ]; then
 		pack "${names[@]/#/$tree/}" > "$tree/cpio"
 		gzip -n -9 < "$tree/cpio" > "$tree/gzip"
 		pad4 "$tree/gzip"
-		say "$folders: $(cpio -t --quiet < "$tree/cpio" | wc -l) entries, $(stat -c %s "$tree/cpio") bytes, $(stat -c %s "$tree/gzip") compressed"
+		say "$folders: $(cpio -t --quiet < "$tree/cpio" | wc -l) entries," \
+			"$(stat -c %s "$tree/cpio") bytes, $(stat -c %s "$tree/gzip") compressed"
 		cat "$tree/gzip" >> "$tree/image"
 	done
 	mv "$tree/image" "$image"
