@@ -1083,6 +1083,17 @@ fn the_app_that_was_named_is_the_one_that_is_changed() {
         app.state(&["--docker-app", link.to_str().unwrap()]),
         ("wiped".into(), 3)
     );
+    let named = |path: &str| {
+        let mut command = app.command(&["status", "--json"]);
+        Run::of(command.env("BALEEN_DOCKER_APP", path)).object()
+    };
+    assert_eq!(named(path)["docker"]["path"], path);
+    assert!(
+        !named("")["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("there is no Docker.app at")
+    );
     let gone = app.dir.path().join("gone.app");
     app.refused(
         &[
