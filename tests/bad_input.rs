@@ -860,13 +860,15 @@ fn a_folder_that_may_not_be_written() {
 #[test]
 fn an_image_that_may_not_be_read() {
     let app = App::new();
+    set_mode(&app.image(), 0o600);
+    let before = app.snapshot();
+    // Its owner may not either, where that is who runs the test.
     set_mode(&app.image(), if is_root() { 0o600 } else { 0o000 });
     let run = |arguments: &[&str]| {
         let mut command = app.command(arguments);
         as_somebody(&app, &mut command);
         Run::of(&mut command)
     };
-    let before = app.snapshot();
     run(APPLY).is_refusal(5, &["could not read", "initrd.img: Permission denied"]);
     run(&["restore"]).is_refusal(5, &["could not read", "initrd.img: Permission denied"]);
     let status = run(&["status", "--json"]);
@@ -874,8 +876,8 @@ fn an_image_that_may_not_be_read() {
         (status.code, &status.object()["state"]),
         (5, &"not-permitted".into())
     );
+    set_mode(&app.image(), 0o600);
     before.is_still(&app.snapshot());
-    set_mode(&app.image(), 0o644);
 }
 
 /// Runs `script` with the app's folder in `$PLACE`, as root in mounts of its own; nothing, and a
