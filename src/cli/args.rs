@@ -49,8 +49,8 @@ pub struct Cli {
 /// Options of all commands.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Docker.app to work on, instead of the one in /Applications or ~/Applications
-    #[arg(long, global = true, value_name = "PATH", env = "BALEEN_DOCKER_APP")]
+    /// Docker.app to work on, instead of the one in BALEEN_DOCKER_APP, /Applications or ~/Applications
+    #[arg(long, global = true, value_name = "PATH")]
     pub docker_app: Option<PathBuf>,
     /// Print one JSON object instead of text; passwords are left out
     #[arg(long, global = true)]

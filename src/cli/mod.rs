@@ -59,12 +59,10 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
 /// The path of the bundle that is meant.
 fn bundle_path(global: &Global) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
-    // An empty variable is how some shells say that there is none.
-    let chosen = global
-        .docker_app
-        .as_deref()
-        .filter(|path| !path.as_os_str().is_empty());
-    docker::find(chosen, &places)?.ok_or_else(|| bundle::not_found(&places))
+    // An empty variable is how some shells say that there is none; an empty option is a slip.
+    let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
+    let chosen = global.docker_app.clone().or(variable.map(PathBuf::from));
+    docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
 /// The bundle that is meant.

@@ -35,10 +35,19 @@ impl Bundle {
             .canonicalize()
             .map_err(|error| Error::io("find", path, &error))?;
         let plist = Self::info_plist(&path);
+        // Reading a FIFO would wait for ever.
+        if fs::metadata(&plist).is_ok_and(|found| !found.is_file()) {
+            return Err(no_info(&path, "it is not a file"));
+        }
         let info = match fs::read(&plist) {
             Ok(bytes) => plist::Value::from_reader(io::Cursor::new(bytes))
                 .map_err(|error| no_info(&path, &format!("it is not a property list: {error}")))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Err(no_info(&path, "it is not there"));
             }
             Err(error) => return Err(Error::io("read", &plist, &error)),

@@ -59,8 +59,16 @@ pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied
     let file = files::reopen(&new)?;
     files::finish(&file, &new, &change.source.metadata, change.mode)?;
     let backup = keep_backup(change, staging.path())?;
-    change.before.check().inspect_err(|_| backup.undo())?;
-    files::rename(&new, &change.image)?;
+    change
+        .before
+        .check()
+        .and_then(|()| files::rename(&new, &change.image))
+        .inspect_err(|_| {
+            // If the rename came about after all, the backup may hold the only original.
+            if new.exists() {
+                backup.undo();
+            }
+        })?;
     lock.flush()?;
     // Someone who writes into the old file, instead of replacing it, would have been missed above.
     let old = change
@@ -205,61 +213,77 @@ fn copy_original(change: &Change, to: &Path) -> Result<File> {
 
 /// What was done to have a backup.
 struct Backup<'a> {
-    made: Option<PathBuf>,
+    path: PathBuf,
+    made: bool,
     moved_aside: Option<PathBuf>,
     change: &'a Change,
 }
 
 impl Backup<'_> {
-    /// Takes away a backup made for a change that was then called off. Best effort: it is correct
-    /// beside the image that was left as it is.
+    /// Takes back what was done for a change that was then called off. Best effort: all of it does
+    /// no harm beside the image that was left as it is.
     fn undo(&self) {
-        if let Some(made) = &self.made
-            && self.change.source.is_whole_image
-        {
-            let _ = fs::remove_file(made);
+        if self.made {
+            let _ = fs::remove_file(&self.path);
         }
+        if let Some(aside) = &self.moved_aside {
+            let _ = fs::rename(aside, &self.path);
+        }
+    }
+
+    fn make(&mut self, staging: &Path) -> Result<()> {
+        let (path, change) = (&self.path, self.change);
+        let original = &change.manifest.original;
+        if Identity::at(path)
+            .map_err(|error| Error::io("read", path, &error))?
+            .is_some()
+        {
+            if original_at(path, original)?.is_some() {
+                return Ok(());
+            }
+            // It may be the only copy of something that somebody else wants to keep.
+            let (file, metadata) = files::open_regular(path).map_err(|error| match error.kind() {
+                Kind::Refused => error.advise(
+                    "the original is to be kept under that name: move away what is there, and try again",
+                ),
+                _ => error,
+            })?;
+            let sha = Sha::of_file(&file, metadata.len())
+                .map_err(|error| Error::io("read", path, &error))?;
+            let aside = files::beside(path, &format!("-{}", &sha.to_string()[..12]));
+            files::rename(path, &aside)?;
+            self.moved_aside = Some(aside);
+        }
+        if change.source.is_whole_image && fs::hard_link(&change.image, path).is_ok() {
+            self.made = true;
+            if Identity::at(path).ok().flatten() != Some(change.before.of_image) {
+                return Err(files::replaced(&change.image));
+            }
+            return Ok(());
+        }
+        let copy = staging.join("backup");
+        let file = copy_original(change, &copy)?;
+        files::finish(&file, &copy, &change.source.metadata, original.mode)?;
+        files::rename(&copy, path)?;
+        self.made = true;
+        Ok(())
     }
 }
 
 /// Sees to it that the original is kept beside the image: as a second name of the very file where
 /// that can be, since that needs no room and no time, else as a copy.
 fn keep_backup<'a>(change: &'a Change, staging: &Path) -> Result<Backup<'a>> {
-    let path = files::beside(&change.image, files::BACKUP_SUFFIX);
-    let original = &change.manifest.original;
     let mut backup = Backup {
-        made: None,
+        path: files::beside(&change.image, files::BACKUP_SUFFIX),
+        made: false,
         moved_aside: None,
         change,
     };
-    if Identity::at(&path)
-        .map_err(|error| Error::io("read", &path, &error))?
-        .is_some()
-    {
-        if original_at(&path, original)?.is_some() {
-            return Ok(backup);
-        }
-        // It may be the only copy of something that somebody else wants to keep.
-        let (file, metadata) = files::open_regular(&path)?;
-        let sha = Sha::of_file(&file, metadata.len())
-            .map_err(|error| Error::io("read", &path, &error))?;
-        let aside = files::beside(&path, &format!("-{}", &sha.to_string()[..12]));
-        files::rename(&path, &aside)?;
-        backup.moved_aside = Some(aside);
-    }
-    let linked = change.source.is_whole_image && fs::hard_link(&change.image, &path).is_ok();
-    if linked {
-        backup.made = Some(path.clone());
-        if Identity::at(&path).ok().flatten() != Some(change.before.of_image) {
+    match backup.make(staging) {
+        Ok(()) => Ok(backup),
+        Err(error) => {
             backup.undo();
-            return Err(files::replaced(&change.image));
+            Err(error)
         }
-        return Ok(backup);
     }
-    let copy = staging.join("backup");
-    let file = copy_original(change, &copy)?;
-    files::finish(&file, &copy, &change.source.metadata, original.mode)?;
-    files::rename(&copy, &path)?;
-    backup.made = Some(path);
-    Ok(backup)
 }

@@ -127,7 +127,11 @@ pub(super) fn replaced(path: &Path) -> Error {
 /// `from`, proved by the digest, and open for reading and writing.
 pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
     let copying = |error: io::Error| Error::io("write", to, &error);
-    platform::copy_file(from, to).map_err(copying)?;
+    platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
+        // It was there when the plan was made.
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => replaced(from),
+        _ => copying(error),
+    })?;
     let file = reopen(to)?;
     if file.metadata().map_err(copying)?.len() > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;

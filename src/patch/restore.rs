@@ -1,6 +1,7 @@
 //! The original back in its place, byte for byte, proved by its digest before it is put there.
 
 use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
@@ -109,6 +110,7 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<()> {
             if found != Some(*hashed) {
                 return Err(files::replaced(path));
             }
+            own(path, restore)?;
             files::rename(path, place)?;
         }
         From::Prefix => {
@@ -122,4 +124,18 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<()> {
         }
     }
     lock.flush()
+}
+
+/// Gives a backup that somebody else made, with the right bytes, the owner and permissions that
+/// the image had as well.
+fn own(backup: &Path, restore: &Restore) -> Result<()> {
+    let (file, found) = files::open_regular(backup)?;
+    let (like, mode) = (
+        restore.image.metadata(),
+        restore.manifest.original.mode & 0o7777,
+    );
+    if (found.uid(), found.gid(), found.mode() & 0o7777) == (like.uid(), like.gid(), mode) {
+        return Ok(());
+    }
+    files::finish(&file, backup, like, mode)
 }

@@ -25,9 +25,9 @@ pub enum InvalidUrl {
     NoHost,
     #[error("its host '{0}' has characters that no host name or address has")]
     Host(String),
-    #[error("its port '{0}' is not a number from 1 to 65535")]
+    #[error("{} a port number from 1 to 65535", port_shown(.0))]
     Port(String),
-    #[error("it goes on after the port with '{0}'; a proxy has no path")]
+    #[error("it goes on with '{}' behind host and port; a proxy has no path", .0.chars().take(1).collect::<String>())]
     Path(String),
     #[error("it has a password but no user; expected http://USER:PASSWORD@HOST:PORT")]
     NoUser,
@@ -139,33 +139,35 @@ impl fmt::Debug for ProxyUrl {
     }
 }
 
-/// `text` with what stands between a `://` or the start of a word and an `@` cut down to the user's name:
-/// for scripts that somebody else wrote, where a password may stand anywhere.
+/// `text` with every password cut out that stands in it as `USER:PASSWORD@`, with or without a scheme before it
+/// (Go takes both): for scripts that somebody else wrote.
 pub fn redact(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let mut rest = line;
-        while let Some(start) = rest.find("://") {
-            let (before, after) = rest.split_at(start + 3);
-            shown.push_str(before);
-            // A raw password may hold anything but the end of its line: the last `@` of the line ends it.
-            match after.rfind('@') {
-                Some(at) => {
-                    let user = after[..at].split(':').next().unwrap_or_default();
-                    if user.len() < at {
-                        shown.push_str(user);
-                        shown.push_str(":***");
-                    } else {
-                        shown.push_str(user);
-                    }
-                    rest = &after[at..];
-                }
-                None => rest = after,
-            }
-        }
-        shown.push_str(rest);
+    text.split_inclusive('\n').map(redact_line).collect()
+}
+
+/// A raw password may hold anything but the end of its line, so the last `@` of the line ends it.
+/// It begins at the first colon that is not a scheme's; rather too much is cut out than too little.
+fn redact_line(line: &str) -> String {
+    let cut = line.rfind('@').and_then(|end| {
+        let start = line[..end]
+            .match_indices(':')
+            .map(|(at, _)| at)
+            .find(|&at| !line[at..end].starts_with("://"))?;
+        Some((start, end))
+    });
+    match cut {
+        Some((start, end)) => format!("{}:***{}", &line[..start], &line[end..]),
+        None => line.to_owned(),
     }
-    shown
+}
+
+/// What was found in the place of a port, if it can't be a password whose `@HOST` was forgotten.
+fn port_shown(port: &str) -> String {
+    if port.bytes().all(|b| b.is_ascii_digit()) && port.len() <= 6 {
+        format!("its port '{port}' is not")
+    } else {
+        "what stands behind the colon after its host is not".to_owned()
+    }
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -331,6 +333,13 @@ mod tests {
 
     #[test]
     fn nothing_that_is_shown_holds_the_password() {
+        for forgotten in ["http://me:s3cret", "me:s3cret", "http://me:1234567"] {
+            let error = ProxyUrl::parse(forgotten).unwrap_err().to_string();
+            assert!(
+                !error.contains("s3cret") && !error.contains("1234567"),
+                "{error}"
+            );
+        }
         let url = ProxyUrl::parse("http://me:s3cret@p:1").unwrap();
         assert_eq!(url.redacted(), "http://me:***@p:1");
         assert!(!format!("{url:?}").contains("s3cret"));
@@ -341,6 +350,10 @@ mod tests {
             ),
             ("a=http://me:s3@cret@p:1 b", "a=http://me:***@p:1 b"),
             ("a=http://me@p:1", "a=http://me@p:1"),
+            ("a=me:s3cret@p:1", "a=me:***@p:1"),
+            ("a='me:s3:// cret@p:1'", "a='me:***@p:1'"),
+            ("a=http://me: s3cret@p:1", "a=http://me:***@p:1"),
+            ("a=http://p:1/@", "a=http://p:***@"),
             ("a=http://p:1", "a=http://p:1"),
             (
                 "a='http://m:x@p:1' b='http://m:y@p:1'\nmail me@x",
