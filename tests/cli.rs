@@ -838,7 +838,7 @@ fn without_its_backup_an_appended_image_is_cut_back_and_a_rebuilt_one_refused() 
     app.refused(&["restore"], 4, &["initrd.img-backup", "not the original"]);
     app.refused(
         &["apply", "--http-proxy", OTHER_PROXY],
-        1,
+        4,
         &["rebuilt", "original is needed"],
     );
 }

@@ -10,6 +10,7 @@ mod restore;
 mod status;
 
 use std::env;
+use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use clap::{CommandFactory, Parser};
 use crate::docker::{self, Bundle, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{self, Intents};
-use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, from_environment};
+use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, Variable, from_environment};
 
 use args::{Cli, Command, Global, ProxyArgs};
 use output::Output;
@@ -79,49 +80,42 @@ fn intents() -> Intents {
 
 /// The proxy that the options name, or, where there are none, the environment.
 fn proxy(args: &ProxyArgs) -> Result<Option<EngineProxy>> {
-    let (http, https, no_proxy) = if args.http_proxy.is_some() || args.https_proxy.is_some() {
-        (
-            args.http_proxy.clone(),
-            args.https_proxy.clone(),
-            args.no_proxy.clone(),
-        )
-    } else {
-        let (http, https, listed) = from_environment(|name| env::var(name).ok());
-        (http, https, args.no_proxy.clone().or(listed))
+    let option = |name: &str, value: &Option<String>| {
+        value.as_ref().map(|value| (name.to_owned(), value.clone()))
     };
-    let named = |option: &str, variable: &str, given: bool| {
-        if given {
-            option.to_owned()
-        } else {
-            format!("the environment variable {variable}")
-        }
+    let in_words = |found: Option<Variable>| {
+        found.map(|(name, value)| (format!("the environment variable {name}"), value))
     };
-    let url = |text: Option<String>, name: String| -> Result<Option<ProxyUrl>> {
-        text.map(|text| {
-            ProxyUrl::parse(&text).map_err(|why| {
-                Error::new(
-                    Kind::Usage,
-                    format!("the proxy in {name} can't be used: {why}"),
-                )
-            })
-        })
-        .transpose()
-    };
-    let http = url(
-        http,
-        named("--http-proxy", "HTTP_PROXY", args.http_proxy.is_some()),
-    )?;
-    let https = url(
-        https,
-        named("--https-proxy", "HTTPS_PROXY", args.https_proxy.is_some()),
-    )?;
-    let no_proxy = NoProxy::parse(no_proxy.as_deref().unwrap_or_default()).map_err(|why| {
-        let name = named("--no-proxy", "NO_PROXY", args.no_proxy.is_some());
+    let (http, https, listed) = from_environment(|name| env::var(name).ok());
+    let (mut http, mut https, listed) = (in_words(http), in_words(https), in_words(listed));
+    if args.http_proxy.is_some() || args.https_proxy.is_some() {
+        http = option("--http-proxy", &args.http_proxy);
+        https = option("--https-proxy", &args.https_proxy);
+    }
+    // The environment's list belongs to the environment's proxy, unless the options have one of their own.
+    let from_environment = args.http_proxy.is_none() && args.https_proxy.is_none();
+    let no_proxy = option("--no-proxy", &args.no_proxy).or(listed.filter(|_| from_environment));
+
+    let unusable = |what: &str, name: &str, why: &dyn Display| {
         Error::new(
             Kind::Usage,
-            format!("the no-proxy list in {name} can't be used: {why}"),
+            format!("the {what} in {name} can't be used: {why}"),
         )
-    })?;
+    };
+    let url = |given: Option<Variable>| {
+        given
+            .map(|(name, text)| {
+                ProxyUrl::parse(&text).map_err(|why| unusable("proxy", &name, &why))
+            })
+            .transpose()
+    };
+    let (http, https) = (url(http)?, url(https)?);
+    let no_proxy = match no_proxy {
+        Some((name, list)) => {
+            NoProxy::parse(&list).map_err(|why| unusable("no-proxy list", &name, &why))?
+        }
+        None => NoProxy::default(),
+    };
     Ok(EngineProxy::new(http, https, no_proxy))
 }
 

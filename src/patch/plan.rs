@@ -234,8 +234,13 @@ fn source(image: &Image, patched: &Patched) -> Result<Source> {
         if *patched == Patched::No || path == image.path() {
             return error;
         }
+        let kind = match error.kind() {
+            // Not there: another try will not find it either.
+            Kind::Failure => Kind::Refused,
+            kind => kind,
+        };
         Error::new(
-            error.kind(),
+            kind,
             format!("the image was rebuilt, and its original is needed: {error}"),
         )
         .advise("put the backup back, or install Docker again")

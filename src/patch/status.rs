@@ -191,11 +191,12 @@ fn look(
                 Some("`baleen apply` puts the proxy back"),
             )
         } else {
-            (
-                State::Off,
-                "the image is as Docker ships it; the engine gets no proxy from Baleen".to_owned(),
-                None,
-            )
+            let sentence = if question.verify {
+                "the image is whole, and neither Baleen nor anybody else put a proxy into it"
+            } else {
+                "the image carries no patch of Baleen's"
+            };
+            (State::Off, sentence.to_owned(), None)
         });
     };
     facts.original_sha256 = Some(manifest.original.sha256);

@@ -1,15 +1,18 @@
 //! The proxy variables of this process, read as Go reads them: the upper-case name first, and the
 //! first of the two that is not empty (`getEnvAny` in `golang.org/x/net/http/httpproxy`).
 
-/// The texts of the proxy for `http://`, the one for `https://` and the no-proxy list.
+/// A variable that is set: its name and its value.
+pub type Variable = (String, String);
+
+/// The variables with the proxy for `http://`, the one for `https://` and the no-proxy list.
 pub fn from_environment(
     get: impl Fn(&str) -> Option<String>,
-) -> (Option<String>, Option<String>, Option<String>) {
+) -> (Option<Variable>, Option<Variable>, Option<Variable>) {
     let any = |name: &str| {
         [name.to_owned(), name.to_lowercase()]
-            .iter()
-            .filter_map(|name| get(name))
-            .find(|value| !value.is_empty())
+            .into_iter()
+            .filter_map(|name| get(&name).map(|value| (name, value)))
+            .find(|(_, value)| !value.is_empty())
     };
     (any("HTTP_PROXY"), any("HTTPS_PROXY"), any("NO_PROXY"))
 }
@@ -31,9 +34,10 @@ mod tests {
                 .find(|(n, _)| *n == name)
                 .map(|(_, v)| (*v).to_owned())
         };
+        let variable = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
         let (http, https, no_proxy) = from_environment(get);
-        assert_eq!(http.as_deref(), Some("a"));
-        assert_eq!(https.as_deref(), Some("c"));
+        assert_eq!(http, variable("HTTP_PROXY", "a"));
+        assert_eq!(https, variable("https_proxy", "c"));
         assert_eq!(no_proxy, None);
     }
 }

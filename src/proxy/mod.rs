@@ -7,6 +7,6 @@ mod no_proxy;
 mod url;
 
 pub use engine::{EngineProxy, Shown};
-pub use environment::from_environment;
+pub use environment::{Variable, from_environment};
 pub use no_proxy::{InvalidNoProxy, NoProxy};
 pub use url::{InvalidUrl, ProxyUrl, redact};

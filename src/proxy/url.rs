@@ -63,6 +63,10 @@ impl ProxyUrl {
         }
         let rest = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+            // A slash too few; else `http` would be taken for the user, and the rest for a password.
+            None if text.to_ascii_lowercase().starts_with("http:/") => {
+                return Err(InvalidUrl::NoHost);
+            }
             // Without a scheme, `://` can only be part of a password.
             Some((scheme, _)) if is_scheme(scheme) => {
                 return Err(InvalidUrl::Scheme(scheme.to_owned()));
@@ -307,6 +311,7 @@ mod tests {
             ("  ", E::Empty),
             ("http://", E::NoHost),
             ("http://:80", E::NoHost),
+            ("http:/me:pw@p:1", E::NoHost),
             ("http://u:p@", E::NoHost),
             ("http://:p@h:1", E::NoUser),
             ("https://p:1", E::Scheme("https".into())),
