@@ -482,7 +482,7 @@ fn proxies_that_no_engine_could_use() {
         (
             "https_proxy",
             "socks5://p:1",
-            &["the environment variable HTTPS_PROXY", "socks5"][..],
+            &["the environment variable https_proxy", "socks5"][..],
         ),
         (
             "HTTP_PROXY",
@@ -497,7 +497,7 @@ fn proxies_that_no_engine_could_use() {
             .env("https_proxy", PROXY)
             .env("no_proxy", "*"),
     );
-    everything.is_refusal(2, &["the environment variable NO_PROXY", "'*'"]);
+    everything.is_refusal(2, &["the environment variable no_proxy", "'*'"]);
     // The state can be told without it; what an option says was meant.
     let status = Run::of(app.command(&["status"]).env("https_proxy", "socks5://p:1"));
     assert_eq!((status.code, &*status.err), (0, ""), "{status}");
