@@ -1,5 +1,7 @@
 //! What may stand on the command line.
 
+#![allow(rustdoc::bare_urls, reason = "these comments are the help texts")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -116,14 +116,9 @@ impl Header {
                 found: digits.to_vec(),
             })?;
         }
+        let [ino, mode, uid, gid, nlink, mtime, file_size, ..] = fields;
         let [
-            ino,
-            mode,
-            uid,
-            gid,
-            nlink,
-            mtime,
-            file_size,
+            ..,
             dev_major,
             dev_minor,
             rdev_major,

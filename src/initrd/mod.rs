@@ -2,7 +2,7 @@
 //!
 //! The format is the kernel's ("initramfs buffer format"): any number of cpio archives, raw or
 //! compressed, one after the other with zeros between them, where later entries win. This module
-//! reads such an image in one pass with fixed memory ([`walk`]), finds what the kernel would end up
+//! reads such an image in one pass with fixed memory ([`walk()`]), finds what the kernel would end up
 //! with under a name ([`find`]), and changes one file in it, in either of two ways: a member put
 //! behind the image ([`append`]) or the file's member written anew ([`rebuild`]).
 //!

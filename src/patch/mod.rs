@@ -7,7 +7,7 @@
 //!
 //! A plan is made by reading alone. Carrying it out writes a new file beside the image, reads it
 //! back, makes it durable and renames it into place, so that at every instant the image is the old
-//! one or the new one; [`files`] has the calls for that.
+//! one or the new one; `files` has the calls for that.
 
 pub mod apply;
 pub mod digest;
