@@ -1,5 +1,5 @@
 //! The one error type of everything above the ground floor: what was tried, what was found instead
-//! of what was expected, and what to do now. Its kind is the exit code.
+//! of what was expected, and what to do now.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -19,18 +19,6 @@ pub enum Kind {
     Busy,
     /// The system does not allow it.
     NotPermitted,
-}
-
-impl Kind {
-    /// The exit code of the command line.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Failure => 1,
-            Self::Usage => 2,
-            Self::Refused | Self::Busy => 4,
-            Self::NotPermitted => 5,
-        }
-    }
 }
 
 /// A failure, in words for the user.
@@ -62,9 +50,8 @@ impl Error {
     pub fn io(tried: &str, path: &Path, error: &io::Error) -> Self {
         let message = format!("could not {tried} {}: {}", path.display(), plain(error));
         match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                Self::new(Kind::NotPermitted, message).advise(NOT_PERMITTED)
-            }
+            io::ErrorKind::PermissionDenied => Self::new(Kind::NotPermitted, message)
+                .advise(not_permitted(error.raw_os_error(), cfg!(target_os = "macos"))),
             io::ErrorKind::ReadOnlyFilesystem => Self::new(Kind::NotPermitted, message)
                 .advise("the volume is read-only: copy Docker.app to one that can be written, or mount it so"),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -86,13 +73,21 @@ impl Error {
     }
 }
 
-/// macOS 13 and later let no program write into another developer's app until the user allows it,
-/// and report `EPERM`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
-const NOT_PERMITTED: &str = if cfg!(target_os = "macos") {
-    "allow it in System Settings > Privacy & Security > App Management, or, if Docker.app belongs to another user, run Baleen as that user"
-} else {
-    "run Baleen as the user who owns the file, who may also write its folder"
-};
+/// What to do where the system says no. macOS 13 and later let no program write into another
+/// developer's app until the user allows it, and say `EPERM` (1), where mere permissions say
+/// `EACCES`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
+fn not_permitted(code: Option<i32>, macos: bool) -> &'static str {
+    const EPERM: i32 = 1;
+    match code {
+        Some(EPERM) if macos => {
+            "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it anew"
+        }
+        Some(EPERM) => {
+            "the file may be locked (lsattr shows it), or the folder may belong to another user"
+        }
+        _ => "run Baleen as the user to whom Docker.app belongs (ls -l shows who that is)",
+    }
+}
 
 /// The system's message without Rust's "(os error 2)".
 fn plain(error: &io::Error) -> String {

@@ -610,14 +610,25 @@ fn a_script_of_an_unusual_form_is_patched() {
             assert_eq!(app.bytes(), original);
         }
     }
-    // A block that an older Baleen put into an image which is now stock to us, as after a rebuild by hand.
+    // A block that an older Baleen put there, in an image that another tool packed anew since: what
+    // was before can't be told any more, so the user has to say that it may be taken as it is.
     let older = SCRIPT.replacen(
         '\n',
         "\n# >>> baleen 0.0 >>>\nexport http_proxy='http://old:1'\n# <<< baleen <<<\n",
         1,
     );
     let app = App::with_script(older.as_bytes());
-    app.ok(APPLY);
+    not_applied(
+        &app,
+        4,
+        &[
+            "proxy that Baleen put there",
+            "what marks the patch is gone",
+        ],
+    );
+    app.refused(&["restore"], 4, &["what marks the patch is gone"]);
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+    app.ok(&[APPLY, &["--adopt"]].concat());
     let (block, rest) = block(&app.script_text());
     assert_eq!(rest, SCRIPT);
     assert!(!block.contains("old:1") && block.contains(PROXY), "{block}");

@@ -767,7 +767,10 @@ fn a_file_that_is_called_like_the_backup_is_never_lost() {
         let original = app.bytes();
         fs::write(app.backup(), b"the only copy of something").unwrap();
         let said = app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
-        assert!(said.contains("was another file; it is now"), "{said}");
+        assert!(
+            said.contains("is another file than the original; it goes to"),
+            "{said}"
+        );
         assert_eq!(fs::read(app.backup()).unwrap(), original);
         let aside: Vec<String> = app
             .beside()
@@ -1105,5 +1108,181 @@ fn the_app_that_was_named_is_the_one_that_is_changed() {
         ],
         4,
         &["there is no Docker.app at", "gone.app"],
+    );
+}
+
+#[test]
+fn what_follows_the_patch_does_not_make_the_image_stock() {
+    let app = App::new();
+    let original = app.bytes();
+    app.apply("http://me:s3cret@proxy.corp:8080");
+    let more = [app.bytes(), original.clone()].concat();
+    fs::write(app.image(), &more).unwrap();
+    // The member behind brings a script of its own, which the kernel takes: nothing of Baleen's is in force.
+    assert_eq!(app.state(&["--verify"]).0, "wiped");
+    // Here Baleen's script is still the last one.
+    let padding = baleen::initrd::append::overlay("other", &[]).unwrap();
+    app.ok(&["restore"]);
+    fs::write(app.image(), &original).unwrap();
+    app.apply(PROXY);
+    let patched = app.bytes();
+    let more = [patched, padding].concat();
+    fs::write(app.image(), &more).unwrap();
+    let words = [
+        "proxy that Baleen put there",
+        "what marks the patch is gone",
+    ];
+    app.refused(&["restore"], 4, &words);
+    app.refused(&["apply", "--http-proxy", OTHER_PROXY], 4, &words);
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+    assert_eq!(app.bytes(), more);
+}
+
+#[test]
+fn verify_sees_any_byte_that_is_neither_the_original_nor_the_proxy() {
+    use baleen::initrd::Section;
+    use baleen::initrd::append::find_overlay;
+    let app = App::new();
+    app.apply(PROXY);
+    let bytes = app.bytes();
+    let file = fs::File::open(app.image()).unwrap();
+    let length = bytes.len() as u64;
+    let overlay = find_overlay(&file, length, "baleen-overlay")
+        .unwrap()
+        .unwrap();
+    let files: Vec<_> = overlay
+        .files
+        .iter()
+        .map(|file| {
+            let text = String::from_utf8(file.body.clone()).unwrap();
+            (
+                String::from_utf8(file.name.clone()).unwrap(),
+                text.replace("eend", "evil"),
+            )
+        })
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, body)| baleen::initrd::append::NewFile {
+            name,
+            mode: 0o100_755,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            body: body.as_bytes(),
+        })
+        .collect();
+    let evil = baleen::initrd::append::overlay("baleen-overlay", &files).unwrap();
+    fs::write(
+        app.image(),
+        [&bytes[..overlay.offset as usize], &evil].concat(),
+    )
+    .unwrap();
+    assert_eq!(app.state(&[]).0, "current");
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+
+    let app = App::new();
+    app.ok(&["apply", "--http-proxy", PROXY, "--method", "rebuild"]);
+    assert_eq!(app.state(&["--verify"]).0, "current");
+    // The second member, with another file in it.
+    let file = fs::File::open(app.image()).unwrap();
+    let length = app.bytes().len() as u64;
+    let layout = baleen::initrd::walk(
+        Section::new(&file, 0, length),
+        &mut |_: baleen::initrd::Part<'_>| Ok(()),
+    )
+    .unwrap();
+    let start = layout.members[1].offset as usize;
+    let other = baleen::initrd::append::overlay("x", &files[1..]).unwrap();
+    fs::write(app.image(), [&app.bytes()[..start], &other].concat()).unwrap();
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+}
+
+#[test]
+fn a_password_is_not_put_where_docker_could_not_read_it() {
+    let app = App::new();
+    let before = app.bytes();
+    let output = app
+        .command(&["apply", "--http-proxy", "http://me:s3cret@proxy.corp:8080"])
+        .env("SUDO_UID", "54321")
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{errors}");
+    assert!(
+        errors.contains("54321") && errors.contains("sudo chown"),
+        "{errors}"
+    );
+    assert_eq!(app.bytes(), before);
+}
+
+#[test]
+fn an_image_whose_mode_was_loosened_is_not_in_place() {
+    use std::os::unix::fs::PermissionsExt;
+    let app = App::new();
+    app.apply("http://me:s3cret@proxy.corp:8080");
+    fs::set_permissions(app.image(), fs::Permissions::from_mode(0o644)).unwrap();
+    app.apply("http://me:s3cret@proxy.corp:8080");
+    assert_eq!(
+        app.image().metadata().unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
+}
+
+#[test]
+fn a_url_whose_option_was_forgotten_does_not_show_its_password() {
+    let app = App::new();
+    for arguments in [
+        &["apply", "http://me:s3cret@proxy.corp:8080"][..],
+        &["apply", "--method", "http://me:s3cret@proxy.corp:8080"],
+        &["http://me:s3cret@proxy.corp:8080"],
+        &[
+            "apply",
+            "--http-proxy",
+            PROXY,
+            "--no-proxy",
+            "http://me:s3cret@proxy.corp:8080",
+        ],
+    ] {
+        let output = app.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn what_the_engine_can_not_be_told_is_noted() {
+    let app = App::new();
+    let said = app.ok(&[
+        "apply",
+        "--json",
+        "--http-proxy",
+        PROXY,
+        "--no-proxy",
+        "*.corp,10.0.0.0/8",
+    ]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["proxy"]["no_proxy"], "localhost,127.0.0.1,.corp");
+    assert!(
+        said["notes"][0].as_str().unwrap().contains("10.0.0.0/8"),
+        "{said}"
+    );
+    app.refused(
+        &["apply", "--http-proxy", "http://localhost:3128"],
+        2,
+        &["192.168.65.1"],
+    );
+}
+
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    let app = App::new();
+    let said = app.ok(&["demo"]);
+    let readme = include_str!("../README.md");
+    assert!(
+        readme.contains(said.trim_end()),
+        "update README.md with:\n{said}"
     );
 }

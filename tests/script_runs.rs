@@ -204,13 +204,13 @@ fn the_engine_gets_both_proxies_and_the_list() {
         "--https-proxy",
         "http://two.corp:3128",
         "--no-proxy",
-        ".corp,10.0.0.0/8",
+        "*.corp,10.0.0.5,10.0.0.0/8",
     ];
     in_every_way(&arguments, |why, environment| {
         for (name, value) in [
             ("http_proxy", "http://one.corp:8080"),
             ("https_proxy", "http://two.corp:3128"),
-            ("no_proxy", "localhost,127.0.0.1,.corp,10.0.0.0/8"),
+            ("no_proxy", "localhost,127.0.0.1,.corp,10.0.0.5"),
         ] {
             assert_eq!(as_go(environment, name), value, "{why}");
         }

@@ -7,9 +7,11 @@ use similar::TextDiff;
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::patch::plan::{self, Change, Plan, Wanted};
+use crate::patch::plan::{self, Backup, Change, Plan, Wanted};
 use crate::patch::script::{SCRIPT, shown};
 use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome};
+
+use crate::proxy::EngineProxy;
 
 use super::args::{Apply, Global};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
@@ -32,21 +34,19 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     };
     if args.dry_run {
         let plan = plan::plan(&bundle, wanted, &|progress| out.progress(progress))?;
-        return dry_run(&bundle, &plan, out);
+        return dry_run(&bundle, &plan, &proxy, out);
     }
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
-    let recorded = intents().set(&bundle.path, true);
-    report(&bundle, &outcome, proxy.has_password(), out)?;
-    if let Err(error) = recorded {
-        out.line(format!(
-            "{} could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped",
-            styled(NOTE, "note:")
+    if let Err(error) = intents().set(&bundle.path, true) {
+        out.note(format!(
+            "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
         ))?;
     }
+    report(&bundle, &outcome, &proxy, out)?;
     Ok(0)
 }
 
-fn dry_run(bundle: &Bundle, plan: &Plan, out: &mut Output) -> Result<u8> {
+fn dry_run(bundle: &Bundle, plan: &Plan, proxy: &EngineProxy, out: &mut Output) -> Result<u8> {
     heading(bundle, out)?;
     let change = match plan {
         Plan::Nothing(manifest) => {
@@ -60,9 +60,12 @@ fn dry_run(bundle: &Bundle, plan: &Plan, out: &mut Output) -> Result<u8> {
     };
     let original = &change.manifest.original;
     out.line("This is what apply does:")?;
-    if change.is_first() {
+    if let Backup::MoveAsideAndMake(aside) = &change.backup {
+        out.note(moved_aside(aside))?;
+    }
+    if change.backup != Backup::Keep {
         out.line(format!(
-            "  keep the image as initrd.img{BACKUP_SUFFIX} ({} bytes, sha256 {})",
+            "  keep the original as initrd.img{BACKUP_SUFFIX} ({} bytes, sha256 {})",
             original.bytes, original.sha256
         ))?;
     }
@@ -80,6 +83,7 @@ fn dry_run(bundle: &Bundle, plan: &Plan, out: &mut Output) -> Result<u8> {
         change.image().display(),
         change.mode
     ))?;
+    note_proxy(proxy, out)?;
     let diff = script_difference(change);
     out.line("")?;
     for line in diff.lines() {
@@ -105,7 +109,7 @@ fn script_difference(change: &Change) -> String {
         .to_string()
 }
 
-fn report(bundle: &Bundle, outcome: &Outcome, has_password: bool, out: &mut Output) -> Result<()> {
+fn report(bundle: &Bundle, outcome: &Outcome, proxy: &EngineProxy, out: &mut Output) -> Result<()> {
     heading(bundle, out)?;
     let applied = match outcome {
         Outcome::InPlace(manifest) => {
@@ -133,20 +137,36 @@ fn report(bundle: &Bundle, outcome: &Outcome, has_password: bool, out: &mut Outp
         manifest.original.bytes, manifest.original.sha256
     ))?;
     if let Some(aside) = &applied.moved_aside {
-        out.line(format!(
-            "{} initrd.img{BACKUP_SUFFIX} was another file; it is now {}",
-            styled(NOTE, "note:"),
-            aside.display()
-        ))?;
+        out.note(moved_aside(aside))?;
     }
-    if has_password {
-        out.line(format!(
-            "{} the image now holds the proxy's password, since the engine has to read it; only its owner can read the file",
-            styled(NOTE, "note:")
-        ))?;
+    for warning in &applied.warnings {
+        out.note(warning.clone())?;
     }
+    note_proxy(proxy, out)?;
     out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
     json_report(bundle, manifest, Some(applied.bytes), true, None, out)
+}
+
+/// What the user should know of the proxy, once.
+fn note_proxy(proxy: &EngineProxy, out: &mut Output) -> Result<()> {
+    let left_out = proxy.no_proxy().left_out();
+    if !left_out.is_empty() {
+        out.note(format!(
+            "left out of the no-proxy list, since engines of this family know neither networks nor such wildcards: {}; these hosts are reached through the proxy, name each of them to avoid that",
+            left_out.join(", ")
+        ))?;
+    }
+    if proxy.has_password() {
+        out.note("the image holds the proxy's password, since the engine has to read it; only its owner can read the file".to_owned())?;
+    }
+    Ok(())
+}
+
+fn moved_aside(aside: &Path) -> String {
+    format!(
+        "initrd.img{BACKUP_SUFFIX} is another file than the original; it goes to {}",
+        aside.display()
+    )
 }
 
 fn heading(bundle: &Bundle, out: &mut Output) -> Result<()> {

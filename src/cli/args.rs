@@ -156,7 +156,7 @@ pub struct Status {
 pub struct Inspect {
     /// The image, as in Docker.app/Contents/Resources/moby/initrd.img
     pub image: PathBuf,
-    /// Print the bytes of this file, as the kernel would end up with it
+    /// Print the bytes of this file, as the kernel would end up with it, passwords and all
     #[arg(long, value_name = "NAME")]
     pub entry: Option<String>,
 }

@@ -144,11 +144,12 @@ impl Story<'_> {
         self.step("baleen restore")?;
         let bundle = Bundle::read(&self.app)?;
         self.wanted = false;
-        let manifest = patch::take_out(&bundle)?;
+        let taken_out = patch::take_out(&bundle)?;
         let restored = self.digest(&image, "restored image")?;
         self.check(
             "it is Docker's own image again, byte for byte",
-            restored == updated && manifest.is_some_and(|m| m.original.sha256.0 == updated),
+            restored == updated
+                && taken_out.is_some_and(|r| r.manifest.original.sha256.0 == updated),
         )?;
         self.show_state(State::Off)
     }

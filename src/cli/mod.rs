@@ -11,7 +11,7 @@ mod status;
 
 use std::env;
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ use clap::{CommandFactory, Parser};
 use crate::docker::{self, Bundle, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{self, Intents};
-use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, Variable, from_environment};
+use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, Variable, from_environment, redact};
 
 use args::{Cli, Command, Global, ProxyArgs};
 use output::Output;
@@ -31,13 +31,27 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Printing fails only where nobody can be told.
-            let _ = error.print();
+            let _ = if error.use_stderr() {
+                writeln!(io::stderr(), "{}", without_passwords(&error))
+            } else {
+                error.print()
+            };
             return ExitCode::from(error.exit_code().try_into().unwrap_or(2));
         }
     };
     let mut out = Output::new(&cli.global);
     let result = run(&cli, &mut out);
     ExitCode::from(out.finish(result))
+}
+
+/// What clap says of an argument it did not understand, which may be a URL whose option was forgotten.
+fn without_passwords(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().map(|line| match line.split_once(": ") {
+        Some((label, rest)) => format!("{label}: {}", redact(rest)),
+        None => redact(line),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Carries out one command and returns its exit code.

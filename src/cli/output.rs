@@ -41,6 +41,7 @@ pub(super) struct Output {
     json: bool,
     bar: RefCell<Option<(&'static str, ProgressBar)>>,
     broken_pipe: bool,
+    notes: Vec<String>,
 }
 
 impl Output {
@@ -56,6 +57,7 @@ impl Output {
             json: global.json,
             bar: RefCell::new(None),
             broken_pipe: false,
+            notes: Vec::new(),
         }
     }
 
@@ -73,12 +75,20 @@ impl Output {
         self.judge(written)
     }
 
+    /// Something the user should know besides: a line for a person, kept for the object of `--json`.
+    pub(super) fn note(&mut self, text: String) -> Result<()> {
+        self.line(format!("{} {text}", styled(NOTE, "note:")))?;
+        self.notes.push(text);
+        Ok(())
+    }
+
     /// The one object of `--json`; nothing without.
     pub(super) fn object(&mut self, mut object: Value) -> Result<()> {
         if !self.json {
             return Ok(());
         }
         object["schema"] = SCHEMA.into();
+        object["notes"] = self.notes.clone().into();
         let written = writeln!(self.out, "{object}");
         self.judge(written)
     }
@@ -152,7 +162,12 @@ impl Output {
         if let Some(advice) = error.advice() {
             let _ = writeln!(self.err, "{} {advice}", styled(NOTE, "what to do:"));
         }
-        error.kind().exit_code()
+        match error.kind() {
+            Kind::Failure => 1,
+            Kind::Usage => 2,
+            Kind::Refused | Kind::Busy => 4,
+            Kind::NotPermitted => 5,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::patch;
 
 use super::args::Global;
-use super::output::{GOOD, NOTE, Output, styled};
+use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
 use super::{find_bundle, intents};
 
@@ -15,14 +15,18 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     let restored = patch::take_out(&bundle)?;
     let recorded = intents().set(&bundle.path, false);
     match &restored {
-        Some(manifest) => {
+        Some(restored) => {
+            let original = &restored.manifest.original;
             out.line(format!(
                 "{} Docker {} has its original image again: {} bytes, sha256 {} (computed anew, as recorded).",
                 styled(GOOD, "Done."),
                 bundle.version,
-                manifest.original.bytes,
-                manifest.original.sha256
+                original.bytes,
+                original.sha256
             ))?;
+            if let Some(warning) = &restored.warning {
+                out.note(warning.clone())?;
+            }
             out.line(
                 "Restart Docker to be rid of the proxy: quit it from its menu and open it again.",
             )?;
@@ -33,15 +37,14 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
         ))?,
     }
     if let Err(error) = recorded {
-        out.line(format!(
-            "{} could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off",
-            styled(NOTE, "note:")
+        out.note(format!(
+            "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
     }
     out.object(json!({
         "docker": docker_json(&bundle),
         "changed": restored.is_some(),
-        "original_sha256": restored.as_ref().map(|manifest| manifest.original.sha256),
+        "original_sha256": restored.as_ref().map(|restored| restored.manifest.original.sha256),
     }))?;
     Ok(0)
 }

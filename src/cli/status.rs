@@ -31,13 +31,17 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     };
     print(&status, args.verify, out)?;
     if let Some(error) = unusable {
-        out.line(format!(
-            "{} {error}; so whether this proxy is in place was not compared",
-            styled(NOTE, "note:")
+        out.note(format!(
+            "{error}; so whether this proxy is in place was not compared"
         ))?;
     }
     out.object(status_json(&status))?;
-    Ok(status.state.exit_code())
+    Ok(match status.state {
+        State::Off | State::Current => 0,
+        State::Stale | State::Wiped => 3,
+        State::Foreign | State::Updating | State::Unsupported | State::NoDocker => 4,
+        State::NotPermitted => 5,
+    })
 }
 
 /// The state for a person: the word first, then what it means, then the facts.

@@ -18,8 +18,6 @@ pub struct Found {
     pub header: Header,
     /// The name as it stands in the archive.
     pub name: Vec<u8>,
-    /// Header, name and padding as they stand in the archive.
-    pub raw: Vec<u8>,
     /// The body, or nothing where it is longer than the finder was to keep.
     pub body: Option<Vec<u8>>,
     /// Whether this or an earlier entry of the name shares its data with other names, so that a
@@ -74,7 +72,6 @@ impl Visitor for Finder {
                         member: entry.member,
                         header: entry.header,
                         name: entry.name.to_vec(),
-                        raw: entry.raw.to_vec(),
                         body: (size <= self.keep).then(Vec::new),
                         hard_linked: false,
                     });

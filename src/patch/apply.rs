@@ -10,15 +10,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{self, NewFile};
-use crate::initrd::{self, Section, rebuild};
+use crate::initrd::{self, Header, Section, rebuild};
 
-use super::digest::Sha;
 use super::files::{self, Identity};
 use super::image::{APPENDED, REBUILT};
 use super::lock::Lock;
 use super::manifest::{MANIFEST, Manifest, Method};
-use super::plan::Change;
-use super::restore::original_at;
+use super::plan::{self, Change};
 use super::script::SCRIPT;
 use super::{Progress, Report};
 
@@ -31,6 +29,8 @@ pub struct Applied {
     pub bytes: u64,
     /// Where a file that was called like the backup, but was another, went.
     pub moved_aside: Option<PathBuf>,
+    /// What did not go as it should, though the image is the new one.
+    pub warnings: Vec<String>,
 }
 
 /// Mode of a regular file's entry, without permissions.
@@ -44,14 +44,7 @@ pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied
     let staging = lock.staging()?;
     let new = staging.path().join("initrd.img");
     let manifest = change.manifest.to_bytes();
-    let added = NewFile {
-        name: MANIFEST,
-        mode: REGULAR | 0o644,
-        uid: 0,
-        gid: 0,
-        mtime: change.entry.header.mtime,
-        body: &manifest,
-    };
+    let added = manifest_file(&manifest, &change.entry.header);
     let bytes = match change.method() {
         Method::Append => append_to_copy(change, &added, &new)?,
         Method::Rebuild => rebuild_copy(change, &added, &new, report)?,
@@ -69,28 +62,39 @@ pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied
                 backup.undo();
             }
         })?;
-    lock.flush()?;
+    // From here on the image is the new one, so what goes wrong is told and takes nothing back.
+    let mut warnings = Vec::new();
+    if let Err(error) = lock.flush() {
+        warnings.push(format!(
+            "{error}; until the system has written it by itself, a power cut may bring the old image back"
+        ));
+    }
     // Someone who writes into the old file, instead of replacing it, would have been missed above.
-    let old = change
-        .source
-        .file
-        .metadata()
-        .map_err(|error| Error::io("read", &change.source.path, &error))?;
-    if Identity::of(&old) != Identity::of(&change.source.metadata) {
-        return Err(Error::new(
-            Kind::Busy,
-            format!(
-                "the image {} was written to while Baleen replaced it",
-                change.image.display()
-            ),
-        )
-        .advise("install Docker again if its update does not put a new image there by itself"));
+    let old = change.source.file.metadata().map(|old| Identity::of(&old));
+    if old.ok() != Some(Identity::of(&change.source.metadata)) {
+        warnings.push(format!(
+            "{} was written to at the very moment when Baleen replaced it; if Docker is being updated, install it again",
+            change.image.display()
+        ));
     }
     Ok(Applied {
         manifest: change.manifest.clone(),
         bytes,
         moved_aside: backup.moved_aside,
+        warnings,
     })
+}
+
+/// The manifest as a file of the image, as old as the script beside it.
+pub(super) fn manifest_file<'a>(manifest: &'a [u8], script: &Header) -> NewFile<'a> {
+    NewFile {
+        name: MANIFEST,
+        mode: REGULAR | 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: script.mtime,
+        body: manifest,
+    }
 }
 
 /// A copy of the original with the overlay behind it, read back.
@@ -234,25 +238,13 @@ impl Backup<'_> {
     fn make(&mut self, staging: &Path) -> Result<()> {
         let (path, change) = (&self.path, self.change);
         let original = &change.manifest.original;
-        if Identity::at(path)
-            .map_err(|error| Error::io("read", path, &error))?
-            .is_some()
-        {
-            if original_at(path, original)?.is_some() {
-                return Ok(());
+        match &change.backup {
+            plan::Backup::Keep => return Ok(()),
+            plan::Backup::Make => {}
+            plan::Backup::MoveAsideAndMake(aside) => {
+                files::rename(path, aside)?;
+                self.moved_aside = Some(aside.clone());
             }
-            // It may be the only copy of something that somebody else wants to keep.
-            let (file, metadata) = files::open_regular(path).map_err(|error| match error.kind() {
-                Kind::Refused => error.advise(
-                    "the original is to be kept under that name: move away what is there, and try again",
-                ),
-                _ => error,
-            })?;
-            let sha = Sha::of_file(&file, metadata.len())
-                .map_err(|error| Error::io("read", path, &error))?;
-            let aside = files::beside(path, &format!("-{}", &sha.to_string()[..12]));
-            files::rename(path, &aside)?;
-            self.moved_aside = Some(aside);
         }
         if change.source.is_whole_image && fs::hard_link(&change.image, path).is_ok() {
             self.made = true;

@@ -5,7 +5,6 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use tempfile::TempDir;
 
@@ -136,15 +135,7 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
     if file.metadata().map_err(copying)?.len() > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
     }
-    // The disk is busy with the copy while another core is with its digest.
-    let (flushed, sha) = thread::scope(|scope| {
-        let sha = scope.spawn(|| Sha::of_file(&file, original.bytes));
-        (file.sync_data(), sha.join())
-    });
-    // The system tells of a failed flush once, so it has to be heard here.
-    flushed.map_err(|error| Error::io("flush", to, &error))?;
-    let sha = sha.unwrap_or_else(|_| Err(io::Error::other("the hashing thread ended early")));
-    match sha {
+    match Sha::of_file(&file, original.bytes) {
         Ok(sha) if sha == original.sha256.0 => Ok(file),
         Ok(_) => Err(replaced(from)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(replaced(from)),

@@ -176,10 +176,11 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
             .find(|file| leads_to(&file.name, name.as_bytes()))
             .map(|file| file.body.clone())
     };
-    let (Some(script), Some(manifest)) = (body(SCRIPT), body(MANIFEST)) else {
+    let (Some(script), Some(manifest), 2) = (body(SCRIPT), body(MANIFEST), overlay.files.len())
+    else {
         return Err(Error::new(
             Kind::Refused,
-            "the member that Baleen appended should hold a script and a manifest, but does not",
+            "the member that Baleen appended should hold a script and a manifest and nothing else, but does not",
         )
         .advise("install Docker again to have its own image back"));
     };

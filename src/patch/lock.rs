@@ -38,14 +38,9 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &folder, &error)),
         }
         let lock = Self { folder, handle };
-        lock.sweep()
-            .map_err(|error| Error::io("clear up", &lock.folder, &error))?;
+        // What can't be cleared away is in nobody's way: each run has a folder of its own.
+        let _ = lock.sweep();
         Ok(lock)
-    }
-
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// A private folder beside the image for files that are not finished.
@@ -65,7 +60,7 @@ impl Lock {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             if files::is_staging(&entry.file_name()) && entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
+                let _ = fs::remove_dir_all(entry.path());
             }
         }
         Ok(())

@@ -64,18 +64,30 @@ pub fn put_in(bundle: &Bundle, wanted: plan::Wanted<'_>, report: Report<'_>) -> 
     }
 }
 
-/// Gives the engine of `bundle` its own image back: lock, plan, restore. Returns what the patched
-/// image said about itself, or nothing when there was no patch.
+/// What came of asking for the original.
+#[derive(Debug)]
+pub struct Restored {
+    /// What the patched image said about itself.
+    pub manifest: Manifest,
+    /// What did not go as it should, though the original is back.
+    pub warning: Option<String>,
+}
+
+/// Gives the engine of `bundle` its own image back: lock, plan, restore. Returns nothing when there
+/// was no patch.
 ///
 /// # Errors
 /// Whatever forbids or stops it; the image is then as it was.
-pub fn take_out(bundle: &Bundle) -> Result<Option<Manifest>> {
+pub fn take_out(bundle: &Bundle) -> Result<Option<Restored>> {
     let lock = Lock::acquire(plan::image_of(bundle)?)?;
     match restore::plan(bundle)? {
         restore::Plan::Nothing => Ok(None),
         restore::Plan::Restore(found) => {
-            restore::restore(&found, &lock)?;
-            Ok(Some(found.manifest))
+            let warning = restore::restore(&found, &lock)?;
+            Ok(Some(Restored {
+                manifest: found.manifest,
+                warning,
+            }))
         }
     }
 }

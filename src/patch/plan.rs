@@ -1,6 +1,7 @@
 //! What would have to change to put a bundle's engine behind a proxy. Made by reading alone.
 
 use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -8,12 +9,14 @@ use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{self, Found};
 use crate::initrd::{Compression, FileType, Layout, Metered, Section};
+use crate::platform;
 use crate::proxy::EngineProxy;
 
 use super::digest::{OriginalSha, Sha};
 use super::files::{self, Identity};
 use super::image::{self, Image, Patched};
 use super::manifest::{Manifest, Method, Original};
+use super::restore::original_at;
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
 
@@ -49,6 +52,8 @@ pub struct Change {
     pub old_script: Vec<u8>,
     /// The script that is to be in it.
     pub new_script: Vec<u8>,
+    /// What is to become of the file that is called like the backup.
+    pub backup: Backup,
     /// What the image is to say about itself.
     pub manifest: Manifest,
     /// The permissions the image is to have.
@@ -65,10 +70,40 @@ impl Change {
     pub fn image(&self) -> &Path {
         &self.image
     }
+}
 
-    /// Whether the image is stock: neither patched by Baleen nor in need of its backup.
-    pub fn is_first(&self) -> bool {
-        self.source.is_whole_image
+/// How the original is to be kept beside the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backup {
+    /// It is there already.
+    Keep,
+    /// As a second name of the image where that can be, else as a copy.
+    Make,
+    /// The same, when another file of that name has been moved to this one: it may be the only copy
+    /// of something that somebody wants to keep.
+    MoveAsideAndMake(PathBuf),
+}
+
+impl Backup {
+    fn plan(image: &Image, original: &Original) -> Result<Self> {
+        let path = image.backup_path();
+        let found = Identity::at(&path).map_err(|error| Error::io("read", &path, &error))?;
+        if found.is_none() {
+            return Ok(Self::Make);
+        }
+        if original_at(&path, original)?.is_some() {
+            return Ok(Self::Keep);
+        }
+        let (file, metadata) = files::open_regular(&path).map_err(|error| match error.kind() {
+            Kind::Refused => error.advise(
+                "the original is to be kept under that name: move away what is there, and try again",
+            ),
+            _ => error,
+        })?;
+        let sha = Sha::of_file(&file, metadata.len())
+            .map_err(|error| Error::io("read", &path, &error))?;
+        let aside = files::beside(&path, &format!("-{}", &sha.to_string()[..12]));
+        Ok(Self::MoveAsideAndMake(aside))
     }
 }
 
@@ -145,12 +180,15 @@ pub fn image_of(bundle: &Bundle) -> Result<&Path> {
 pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = Watched::of(bundle, &image)?;
+    check_unlocked(&image)?;
     let patched = image.patched()?;
     let block = script::block(wanted.proxy);
     let present = patched.manifest().map(|manifest| manifest.method);
     let method = wanted.method.or(present).unwrap_or(Method::Append);
+    let mode = mode(&image, &patched, wanted.proxy)?;
     if let Some(manifest) = patched.manifest()
         && manifest.method == method
+        && image.mode() == mode
         && manifest.block_sha256 == Sha::of(block.as_bytes())
         && scripts_block_is(&patched, &block)
     {
@@ -181,7 +219,11 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
     }
 
     let (entry, stock) = usable_script(&source.path, entry)?;
-    let new_script = Script::parse(&stock)?.with_block(&block, wanted.adopt)?;
+    let script = Script::parse(&stock)?;
+    if patched == Patched::No && script.block().is_some() && !wanted.adopt {
+        return Err(unmarked(&image));
+    }
+    let new_script = script.with_block(&block, wanted.adopt)?;
     if method == Method::Append {
         check_end(&layout)?;
     }
@@ -194,12 +236,6 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
             usable_script(image.path(), found.1)?.1
         }
     };
-    // The engine has to read the password, nobody else on the Mac has.
-    let mode = if wanted.proxy.has_password() {
-        original.mode & 0o700
-    } else {
-        original.mode
-    };
     Ok(Plan::Change(Box::new(Change {
         image: image.path().to_owned(),
         before,
@@ -208,9 +244,66 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
         entry,
         old_script,
         new_script,
+        backup: Backup::plan(&image, &original)?,
         manifest: Manifest::new(method, original, wanted.proxy, &block),
         mode,
     })))
+}
+
+/// The permissions that the image is to have: with a password in it, its owner's alone.
+///
+/// # Errors
+/// When Docker, which runs as the user, could then not read it.
+fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
+    let original = patched
+        .manifest()
+        .map_or(image.mode(), |manifest| manifest.original.mode);
+    if !proxy.has_password() {
+        return Ok(original);
+    }
+    let (owner, user) = (image.metadata().uid(), platform::user());
+    if owner != user {
+        return Err(Error::new(
+            Kind::Refused,
+            format!(
+                "an image with a password in it may be read by its owner alone, but {} belongs to the user with the number {owner}, and Docker runs as {user}",
+                image.path().display()
+            ),
+        )
+        .advise(format!(
+            "make it yours (sudo chown {user} '{}'), or use a proxy that asks for no password, such as cntlm or px on this computer",
+            image.path().display()
+        )));
+    }
+    Ok(original & 0o700)
+}
+
+/// Refuses an image that nobody may replace before anything is made of it: a clone would be locked, too.
+pub(super) fn check_unlocked(image: &Image) -> Result<()> {
+    if !platform::is_locked(image.metadata()) {
+        return Ok(());
+    }
+    let path = image.path().display();
+    Err(Error::new(
+        Kind::NotPermitted,
+        format!("{path} is locked against any change"),
+    )
+    .advise(format!("unlock it with chflags nouchg '{path}'")))
+}
+
+/// The refusal of an image with a block that no mark of Baleen's belongs to.
+pub(super) fn unmarked(image: &Image) -> Error {
+    Error::new(
+        Kind::Refused,
+        format!(
+            "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the image since",
+            image.path().display()
+        ),
+    )
+    .advise(format!(
+        "install Docker again to have its own image, or put {} in its place if that is it; `baleen apply --adopt` takes the image as it is for the original",
+        image.backup_path().display()
+    ))
 }
 
 /// An appended script can be looked at, and is: its block counts, not what the manifest says of it.

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
+use crate::initrd::find;
 
 use super::digest::Sha;
 use super::files::{self, Identity};
 use super::image::{Image, Patched};
 use super::lock::Lock;
 use super::manifest::{Manifest, Original};
-use super::plan::{Watched, image_of, stale_backup};
+use super::plan::{Watched, check_unlocked, image_of, stale_backup, unmarked};
+use super::script::{LONGEST_SCRIPT, SCRIPT, Script};
 
 /// What would have to be done.
 #[derive(Debug)]
@@ -50,9 +52,14 @@ pub enum From {
 pub fn plan(bundle: &Bundle) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = Watched::of(bundle, &image)?;
+    check_unlocked(&image)?;
     let patched = image.patched()?;
     let Some(manifest) = patched.manifest().cloned() else {
-        return Ok(Plan::Nothing);
+        return if holds_block(&image) {
+            Err(unmarked(&image))
+        } else {
+            Ok(Plan::Nothing)
+        };
     };
     let backup = image.backup_path();
     let from = if let Some(identity) = original_at(&backup, &manifest.original)? {
@@ -85,6 +92,15 @@ pub fn plan(bundle: &Bundle) -> Result<Plan> {
     })))
 }
 
+/// Whether an image that has no mark of a patch holds one all the same. One that can't be read to
+/// its end holds nothing that could be given back.
+fn holds_block(image: &Image) -> bool {
+    find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+        .ok()
+        .and_then(|(_, found)| found?.body)
+        .is_some_and(|script| Script::parse(&script).is_ok_and(|script| script.block().is_some()))
+}
+
 /// The identity of the file at `path` if its digest is that of the original.
 pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Identity>> {
     let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
@@ -97,11 +113,12 @@ pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Ide
     Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
 }
 
-/// Carries out `restore`, with the image's folder locked.
+/// Carries out `restore`, with the image's folder locked. What it returns did not go as it should,
+/// though the original is back.
 ///
 /// # Errors
 /// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
-pub fn restore(restore: &Restore, lock: &Lock) -> Result<()> {
+pub fn restore(restore: &Restore, lock: &Lock) -> Result<Option<String>> {
     let place = restore.image.path();
     match &restore.from {
         From::Backup(path, hashed) => {
@@ -123,7 +140,9 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<()> {
             files::rename(&new, place)?;
         }
     }
-    lock.flush()
+    Ok(lock.flush().err().map(|error| {
+        format!("{error}; until the system has written it by itself, a power cut may bring the patched image back")
+    }))
 }
 
 /// Gives a backup that somebody else made, with the right bytes, the owner and permissions that

@@ -2,24 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::{Metered, find};
+use crate::initrd::{Metered, Section, append, find, rebuild};
 use crate::proxy::{EngineProxy, Shown};
 
+use super::apply::manifest_file;
 use super::digest::{OriginalSha, Sha};
-use super::image::{Image, Patched};
-use super::manifest::Method;
-use super::plan::image_of;
+use super::files;
+use super::image::{Image, Patched, REBUILT};
+use super::manifest::{MANIFEST, Method};
+use super::plan::{image_of, unmarked};
 use super::restore::original_at;
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
 
 /// One word for how things are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Stock, and nobody asked for anything else.
     Off,
@@ -56,15 +57,11 @@ impl State {
             Self::NoDocker => "no-docker",
         }
     }
+}
 
-    /// The exit code of `baleen status`.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Off | Self::Current => 0,
-            Self::Stale | Self::Wiped => 3,
-            Self::Foreign | Self::Updating | Self::Unsupported | Self::NoDocker => 4,
-            Self::NotPermitted => 5,
-        }
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
     }
 }
 
@@ -188,7 +185,7 @@ fn look(
                     "Docker {} has its own image again, without the proxy",
                     bundle.version
                 ),
-                Some("`baleen apply` puts the proxy back"),
+                Some("`baleen apply` with the same proxy as before puts it back"),
             )
         } else {
             let sentence = if question.verify {
@@ -226,8 +223,11 @@ fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)
     let found = find_script(image, report)?;
     let sha =
         Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
-    let foreign = Script::parse(&found)?.foreign();
-    Ok((sha, foreign.first().map(|line| line.shown.clone())))
+    let script = Script::parse(&found)?;
+    if script.block().is_some() {
+        return Err(unmarked(image));
+    }
+    Ok((sha, script.foreign().first().map(|line| line.shown.clone())))
 }
 
 /// The script that the kernel would end up with, for which the whole image is read.
@@ -246,7 +246,8 @@ fn find_script(image: &Image, report: Report<'_>) -> Result<Vec<u8>> {
     Ok(found.and_then(|found| found.body).unwrap_or_default())
 }
 
-/// Recomputes what the manifest says: the original's digest, and that the script is the original's with the block in it.
+/// Recomputes all that the manifest says: that the image is its original, with this very proxy in
+/// its script, and nothing else.
 fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
     let Some(manifest) = patched.manifest() else {
         return Ok(());
@@ -260,31 +261,68 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         .advise("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
     };
     let script = find_script(image, report)?;
-    let block = Script::parse(&script)?.block().map(Sha::of);
-    if block != Some(manifest.block_sha256) {
+    let block = Script::parse(&script)?
+        .block()
+        .map(<[u8]>::to_vec)
+        .unwrap_or_default();
+    if Sha::of(&block) != manifest.block_sha256 {
         return refuse("does not hold the proxy that its manifest names".to_owned());
     }
-    match patched {
-        Patched::Appended { .. } => {
-            let sha = Sha::of_file(image.file(), original.bytes)
-                .map_err(|error| image.unreadable(&error))?;
-            if sha != original.sha256.0 {
-                return refuse(format!(
-                    "should have the digest {} without the patch, but has {sha}",
-                    original.sha256
-                ));
-            }
-        }
+
+    // The original is the image's beginning, or the file beside it.
+    let backup = image.backup_path();
+    let backup_file;
+    let file = match patched {
         Patched::Rebuilt { .. } => {
-            let backup = image.backup_path();
             if original_at(&backup, original)?.is_none() {
                 return refuse(format!(
                     "was rebuilt, but its original is no longer at {}",
                     backup.display()
                 ));
             }
+            backup_file = files::open_regular(&backup)?.0;
+            &backup_file
         }
-        Patched::No => {}
+        _ => image.file(),
+    };
+    let sha = Sha::of_file(file, original.bytes).map_err(|error| image.unreadable(&error))?;
+    if sha != original.sha256.0 {
+        return refuse(format!(
+            "should have the digest {} without the patch, but has {sha}",
+            original.sha256
+        ));
+    }
+    let section = Section::new(file, 0, original.bytes);
+    let (_, found) = find::find(section.clone(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+        .map_err(|error| image.damaged(error))?;
+    let Some(entry) = found else {
+        return refuse(format!("has an original without /{SCRIPT}"));
+    };
+    let stock = Script::parse(entry.body.as_deref().unwrap_or_default())?;
+    let expected = stock.with_block(&String::from_utf8_lossy(&block), true)?;
+    if script != expected {
+        return refuse(format!(
+            "has a /{SCRIPT} that differs from the original in more than the proxy"
+        ));
+    }
+    if let Patched::Rebuilt { .. } = patched {
+        let (_, manifest_entry) = find::find(image.section(), MANIFEST.as_bytes(), LONGEST_SCRIPT)
+            .map_err(|error| image.damaged(error))?;
+        let body = manifest_entry
+            .and_then(|found| found.body)
+            .unwrap_or_default();
+        let added = append::entry(&manifest_file(&body, &entry.header))
+            .map_err(|error| image.unreadable(&error))?;
+        let edit = rebuild::Edit {
+            entry: entry.number,
+            member: entry.member,
+            body: &script,
+            added: &added,
+            label: REBUILT,
+        };
+        if let Err(error) = rebuild::compare(section, image.section(), &edit, &|_| {}) {
+            return refuse(format!("is not its original with the proxy in it: {error}"));
+        }
     }
     Ok(())
 }

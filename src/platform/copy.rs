@@ -8,7 +8,8 @@ use std::path::Path;
 /// the file system can, the copy shares its blocks with the original until one of them is written.
 ///
 /// `std::fs::copy` does all of it on macOS (`fclonefileat`, else `fcopyfile` with `COPYFILE_ALL`:
-/// `man 2 clonefile`, `man 3 copyfile`).
+/// `man 2 clonefile`, `man 3 copyfile`). A clone takes no access control list along, but inherits
+/// that of its folder, if there is one.
 #[cfg(target_os = "macos")]
 pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     fs::copy(from, to).map(drop)

@@ -35,6 +35,11 @@ impl EngineProxy {
         })
     }
 
+    /// The no-proxy list.
+    pub fn no_proxy(&self) -> &NoProxy {
+        &self.no_proxy
+    }
+
     /// Whether any of the proxies needs a password.
     pub fn has_password(&self) -> bool {
         [&self.http, &self.https]

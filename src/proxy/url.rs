@@ -5,6 +5,7 @@
 //! is not a letter, a digit or one of `-._~`: that is right for Go, and for the shell besides.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use thiserror::Error;
 
@@ -29,6 +30,10 @@ pub enum InvalidUrl {
     Port(String),
     #[error("it goes on with '{}' behind host and port; a proxy has no path", .0.chars().take(1).collect::<String>())]
     Path(String),
+    #[error(
+        "its host '{0}' is the VM itself when the engine reads it; a proxy on this Mac is 192.168.65.1 for the engine (Docker with VPNKit, from the spring of 2016 on)"
+    )]
+    Loopback(String),
     #[error("it has a password but no user; expected http://USER:PASSWORD@HOST:PORT")]
     NoUser,
 }
@@ -90,6 +95,9 @@ impl ProxyUrl {
             ),
         };
         let (host, port) = host_and_port(place)?;
+        if is_loopback(&host) {
+            return Err(InvalidUrl::Loopback(host));
+        }
         Ok(Self {
             user,
             password,
@@ -179,6 +187,13 @@ fn is_scheme(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Whether a host is the machine that looks it up. Names that lead there by way of a resolver are not known here.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|ip| ip.to_canonical().is_loopback() || ip.is_unspecified())
 }
 
 fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
@@ -316,6 +331,15 @@ mod tests {
             ("http://:p@h:1", E::NoUser),
             ("https://p:1", E::Scheme("https".into())),
             ("socks5://p:1", E::Scheme("socks5".into())),
+            ("http://LocalHost:1", E::Loopback("LocalHost".into())),
+            ("127.0.0.1:3128", E::Loopback("127.0.0.1".into())),
+            ("http://u:p@127.9.9.9", E::Loopback("127.9.9.9".into())),
+            ("http://[::1]:1", E::Loopback("[::1]".into())),
+            (
+                "http://[::ffff:127.0.0.1]:1",
+                E::Loopback("[::ffff:127.0.0.1]".into()),
+            ),
+            ("http://0.0.0.0:1", E::Loopback("0.0.0.0".into())),
             ("http://p:0", E::Port("0".into())),
             ("http://p:65536", E::Port("65536".into())),
             ("http://p:+80", E::Port("+80".into())),
