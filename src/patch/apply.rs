@@ -50,7 +50,14 @@ pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied
         Method::Rebuild => rebuild_copy(change, &added, &new, report)?,
     };
     let file = files::reopen(&new)?;
-    files::finish(&file, &new, &change.source.metadata, change.mode)?;
+    let like = &change.source.metadata;
+    match change.method() {
+        Method::Append => {
+            let from = (&*change.source.path, &change.manifest.original);
+            files::finish_proved(&file, &new, like, change.mode, from)?;
+        }
+        Method::Rebuild => files::finish(&file, &new, like, change.mode)?,
+    }
     let backup = keep_backup(change, staging.path())?;
     change
         .before
@@ -117,8 +124,8 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<u6
         .and_then(|_| file.write_all(&overlay))
         .map_err(|error| Error::io("write", new, &error))?;
 
-    // The prefix was compared by digest, so what is left to show is that the rest is the overlay
-    // and the overlay holds the two files.
+    // The prefix is proved by its digest while the file is flushed; what is left to show is that the
+    // rest is the overlay, and that this holds the two files.
     let total = length + overlay.len() as u64;
     let found = append::find_overlay(&file, total, APPENDED)
         .map_err(|error| Error::io("read back", new, &error))?;
@@ -168,6 +175,13 @@ fn rebuild_copy(
         label: REBUILT,
     };
     let length = change.manifest.original.bytes;
+    let original = &change.manifest.original;
+    files::prove(
+        &change.source.file,
+        &change.source.path,
+        &change.source.path,
+        original,
+    )?;
     // The copy brings the attributes along, which a new file would not have.
     let mut file = copy_original(change, new)?;
     let progress = |step, total| move |done| report(Progress { step, done, total });
@@ -255,7 +269,8 @@ impl Backup<'_> {
         }
         let copy = staging.join("backup");
         let file = copy_original(change, &copy)?;
-        files::finish(&file, &copy, &change.source.metadata, original.mode)?;
+        let from = (&*change.source.path, original);
+        files::finish_proved(&file, &copy, &change.source.metadata, original.mode, from)?;
         files::rename(&copy, path)?;
         self.made = true;
         Ok(())

@@ -5,6 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -122,8 +123,8 @@ pub(super) fn replaced(path: &Path) -> Error {
     .advise("if Docker is being updated, try again when that is done")
 }
 
-/// A copy of the first bytes of `from`, which are the original, at `to`: with the attributes of
-/// `from`, proved by the digest, and open for reading and writing.
+/// A copy of the first bytes of `from`, which should be the original, at `to`: with the attributes
+/// of `from`, and open for reading and writing. [`prove`] shows whether it is.
 pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
     let copying = |error: io::Error| Error::io("write", to, &error);
     platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
@@ -135,11 +136,16 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
     if file.metadata().map_err(copying)?.len() > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
     }
-    match Sha::of_file(&file, original.bytes) {
-        Ok(sha) if sha == original.sha256.0 => Ok(file),
+    Ok(file)
+}
+
+/// Reads `file` back and fails unless it begins with the original, of which `from` should have been a copy.
+pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) -> Result<()> {
+    match Sha::of_file(file, original.bytes) {
+        Ok(sha) if sha == original.sha256.0 => Ok(()),
         Ok(_) => Err(replaced(from)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(replaced(from)),
-        Err(error) => Err(Error::io("read back", to, &error)),
+        Err(error) => Err(Error::io("read back", path, &error)),
     }
 }
 
@@ -148,6 +154,23 @@ pub(super) fn reopen(path: &Path) -> Result<File> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
         .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
         .map_err(|error| Error::io("open", path, &error))
+}
+
+/// [`finish`] and [`prove`] at once: the disk is busy with the one, a processor with the other.
+pub(super) fn finish_proved(
+    file: &File,
+    path: &Path,
+    like: &Metadata,
+    mode: u32,
+    (from, original): (&Path, &Original),
+) -> Result<()> {
+    thread::scope(|scope| {
+        let proved = scope.spawn(|| prove(file, path, from, original));
+        let finished = finish(file, path, like, mode);
+        // That it is the wrong file says more than that the wrong file could not be written.
+        proved.join().unwrap_or_else(|_| Err(replaced(from)))?;
+        finished
+    })
 }
 
 /// Gives `file` the owner of `like`, and permissions `mode`, and makes it durable.

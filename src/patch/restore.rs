@@ -135,7 +135,8 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<Option<String>> {
             let staging = lock.staging()?;
             let new = staging.path().join("initrd.img");
             let file = files::copy_prefix(place, &new, original)?;
-            files::finish(&file, &new, restore.image.metadata(), original.mode)?;
+            let like = restore.image.metadata();
+            files::finish_proved(&file, &new, like, original.mode, (place, original))?;
             restore.before.check()?;
             files::rename(&new, place)?;
         }
