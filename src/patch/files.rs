@@ -133,7 +133,11 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
         _ => copying(error),
     })?;
     let file = reopen(to)?;
-    if file.metadata().map_err(copying)?.len() > original.bytes {
+    let copied = file.metadata().map_err(copying)?.len();
+    if copied < original.bytes {
+        return Err(replaced(from));
+    }
+    if copied > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
     }
     Ok(file)
