@@ -58,6 +58,8 @@ pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied
         }
         Method::Rebuild => files::finish(&file, &new, like, change.mode)?,
     }
+    // Before anything beside the image is touched, and again at the last moment.
+    change.before.check()?;
     let backup = keep_backup(change, staging.path())?;
     change
         .before
