@@ -711,7 +711,7 @@ fn an_original_that_changed_under_the_patch() {
 
 /// FACTS, section 5, case 26, from the inside: everything is read, and then something changes.
 #[test]
-fn docker_is_updated_in_the_middle_of_an_apply() {
+fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
     type Swap = fn(&App);
     let swaps: &[(&str, Swap)] = &[
         ("Info.plist written", |app| {
@@ -895,7 +895,7 @@ fn an_image_that_may_not_be_read() {
 /// word, where that is not permitted.
 fn with_mounts(app: &App, script: &str) -> Option<Run> {
     if !is_root() || !tools::has_tool("unshare") {
-        println!("skipped: mounts (not root)");
+        tools::tell("skipped: mounts (not root)");
         return None;
     }
     let mut command = Command::new("unshare");
@@ -906,7 +906,7 @@ fn with_mounts(app: &App, script: &str) -> Option<Run> {
         .env("BALEEN", env!("CARGO_BIN_EXE_baleen"));
     let run = Run::of(&mut command);
     if run.code == 77 || run.err.starts_with("unshare: ") {
-        println!("skipped: mounts ({})", run.err.trim());
+        tools::tell(&format!("skipped: mounts ({})", run.err.trim()));
         return None;
     }
     Some(run)
@@ -966,7 +966,7 @@ fn an_image_that_may_not_be_replaced() {
             done.is_ok_and(|output| output.status.success())
         };
         if !chattr("+i") {
-            println!("skipped: chattr +i");
+            tools::tell("skipped: chattr +i");
             return;
         }
         let before = app.snapshot();

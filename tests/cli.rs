@@ -718,7 +718,10 @@ fn extended_attributes_and_the_owner_are_kept() {
     for method in ["append", "rebuild"] {
         let app = App::new();
         if xattr::set(app.image(), "user.baleen.test", b"kept").is_err() {
-            println!("skipped: extended attributes on {}", app.image().display());
+            tools::tell(&format!(
+                "skipped: extended attributes on {}",
+                app.image().display()
+            ));
             return;
         }
         let root = app.dir.path().metadata().unwrap().uid() == 0;
@@ -943,7 +946,7 @@ fn two_at_once_end_in_one_right_image() {
         );
         assert_eq!(fs::read(app.backup()).unwrap(), original);
     }
-    println!("{refused} of 20 found the other at work");
+    tools::tell(&format!("{refused} of 20 found the other at work"));
     app.ok(&["restore"]);
     assert_eq!(app.bytes(), original);
 }

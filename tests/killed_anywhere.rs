@@ -303,7 +303,7 @@ fn every_call(fault: &str, calls: &[&str]) {
             }
         }
     }
-    println!("{injected} faults injected ({fault})");
+    tools::tell(&format!("{injected} faults injected ({fault})"));
     assert!(injected > OPERATIONS.len() * 5, "only {injected} faults");
 }
 

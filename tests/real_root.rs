@@ -24,7 +24,7 @@ fn images() -> Vec<PathBuf> {
             std::env::var_os("CI").is_none(),
             "BALEEN_REAL_IMAGES is not set"
         );
-        println!("skipped: BALEEN_REAL_IMAGES is not set");
+        tools::tell("skipped: BALEEN_REAL_IMAGES is not set");
     }
     images
 }
@@ -96,11 +96,11 @@ fn a_real_root_file_system_is_patched_by_both_methods_and_had_back() {
         fs::copy(&real, &image).unwrap();
         let original = fs::read(&image).unwrap();
         let (stock, members) = entries(&app, &image);
-        println!(
+        tools::tell(&format!(
             "{}: {} entries in {members} members",
             real.display(),
             stock.len()
-        );
+        ));
         assert!(stock.len() > 300, "this is no root file system");
         let script = baleen(
             &app,

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Whether the tool `name` can be run. Says `skipped: NAME` where it can't.
@@ -28,6 +29,11 @@ pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
         std::env::var_os("CI").is_none() || !cfg!(target_os = "linux"),
         "{shown} is not installed, and the tests need it in CI"
     );
-    println!("skipped: {shown}");
+    tell(&format!("skipped: {shown}"));
     None
+}
+
+/// Says something to who reads the run, also of a test that passes: what `println!` says is kept back then.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
