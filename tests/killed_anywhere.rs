@@ -205,35 +205,45 @@ fn count_calls(operation: &Operation, case: &Case) -> (BTreeMap<String, usize>, 
     ];
     let output = case.baleen(&strace, operation.arguments);
     assert!(output.status.success(), "{output:?}");
-    let mut counts = BTreeMap::new();
+    // strace counts each thread's calls by themselves when it injects.
+    let mut by_thread = BTreeMap::new();
     for line in fs::read_to_string(&log).unwrap().lines() {
-        let call = line.split_whitespace().nth(1).unwrap_or_default();
-        if let Some((name, _)) = call.split_once('(') {
-            *counts.entry(name.to_owned()).or_insert(0) += 1;
+        let mut words = line.split_whitespace();
+        let (thread, call) = (words.next().unwrap_or_default(), words.next());
+        if let Some((name, _)) = call.and_then(|call| call.split_once('(')) {
+            *by_thread
+                .entry((thread.to_owned(), name.to_owned()))
+                .or_insert(0) += 1;
         }
+    }
+    let mut counts = BTreeMap::new();
+    for ((_, name), count) in by_thread {
+        let most = counts.entry(name).or_insert(0);
+        *most = count.max(*most);
     }
     assert!(counts.contains_key("rename"), "{counts:?}");
     (counts, case.bytes())
 }
 
 /// One run with one fault. What it leaves has to be whole, and the next run has to finish the job.
+/// Says whether the fault came about.
 fn with_fault(
     operation: &Operation,
     case: &Case,
     (call, when): (&str, usize),
     fault: &str,
     new: &[u8],
-) {
+) -> bool {
     let old = case.bytes();
     let what = format!("{}: {fault} at {call} number {when}", operation.name);
     let inject = format!("inject={call}:{fault}:when={when}");
     let trace = format!("trace={call}");
+    let log = case.dir.path().join("injected");
     let strace = [
         "strace",
         "-f",
-        "-qq",
         "-o",
-        "/dev/null",
+        log.to_str().unwrap(),
         "-e",
         &trace,
         "-e",
@@ -256,8 +266,12 @@ fn with_fault(
             assert!(left == new, "{what}: it was not done, and not said");
         }
     }
-    if fault.starts_with("signal=") {
-        assert!(!output.status.success(), "{what}: nothing was killed");
+    let log = fs::read_to_string(log).unwrap();
+    let injected = log.contains("(INJECTED)") || log.contains("killed by SIGKILL");
+    if !injected {
+        // Which thread the C library lets look for the number of processors is a matter of chance.
+        assert_eq!(call, "openat", "{what}: not injected");
+        assert!(output.status.success() && left == new, "{what}: {output:?}");
     }
 
     case.run(operation.arguments);
@@ -279,6 +293,7 @@ fn with_fault(
     }
     assert_eq!(case.names(), expected, "{what}");
     assert_eq!(mode(&case.image()), 0o644, "{what}");
+    injected
 }
 
 fn mode(path: &Path) -> u32 {
@@ -298,8 +313,8 @@ fn every_call(fault: &str, calls: &[&str]) {
             .filter(|(call, _)| calls.contains(&call.as_str()))
         {
             for when in 1..=*count {
-                with_fault(operation, &prepared.copy(), (call, when), fault, &new);
-                injected += 1;
+                let fault = with_fault(operation, &prepared.copy(), (call, when), fault, &new);
+                injected += usize::from(fault);
             }
         }
     }
