@@ -49,13 +49,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
 fn dry_run(bundle: &Bundle, plan: &Plan, proxy: &EngineProxy, out: &mut Output) -> Result<u8> {
     heading(bundle, out)?;
     let change = match plan {
-        Plan::Nothing(manifest) => {
-            out.line(format!(
-                "The engine gets {} already: nothing to do.",
-                manifest.proxy.summary()
-            ))?;
-            return json_report(bundle, manifest, None, false, None, out).map(|()| 0);
-        }
+        Plan::Nothing(manifest) => return in_place(bundle, manifest, out).map(|()| 0),
         Plan::Change(change) => change,
     };
     let original = &change.manifest.original;
@@ -112,13 +106,7 @@ fn script_difference(change: &Change) -> String {
 fn report(bundle: &Bundle, outcome: &Outcome, proxy: &EngineProxy, out: &mut Output) -> Result<()> {
     heading(bundle, out)?;
     let applied = match outcome {
-        Outcome::InPlace(manifest) => {
-            out.line(format!(
-                "The engine gets {} already: nothing to do.",
-                manifest.proxy.summary()
-            ))?;
-            return json_report(bundle, manifest, None, false, None, out);
-        }
+        Outcome::InPlace(manifest) => return in_place(bundle, manifest, out),
         Outcome::Applied(applied) => applied,
     };
     let manifest = &applied.manifest;
@@ -145,6 +133,14 @@ fn report(bundle: &Bundle, outcome: &Outcome, proxy: &EngineProxy, out: &mut Out
     note_proxy(proxy, out)?;
     out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
     json_report(bundle, manifest, Some(applied.bytes), true, None, out)
+}
+
+fn in_place(bundle: &Bundle, manifest: &Manifest, out: &mut Output) -> Result<()> {
+    out.line(format!(
+        "The engine gets {} already: nothing to do.",
+        manifest.proxy.summary()
+    ))?;
+    json_report(bundle, manifest, None, false, None, out)
 }
 
 /// What the user should know of the proxy, once.

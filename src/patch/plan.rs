@@ -1,5 +1,6 @@
 //! What would have to change to put a bundle's engine behind a proxy. Made by reading alone.
 
+use std::env;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -250,6 +251,14 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
     })))
 }
 
+/// Who runs Docker: whoever runs Baleen, under `sudo` the one who called it.
+fn user() -> u32 {
+    let caller = env::var("SUDO_UID").ok();
+    caller
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(platform::user)
+}
+
 /// The permissions that the image is to have: with a password in it, its owner's alone.
 ///
 /// # Errors
@@ -261,7 +270,7 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     if !proxy.has_password() {
         return Ok(original);
     }
-    let (owner, user) = (image.metadata().uid(), platform::user());
+    let (owner, user) = (image.metadata().uid(), user());
     if owner != user {
         return Err(Error::new(
             Kind::Refused,

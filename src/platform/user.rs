@@ -1,9 +1,6 @@
 //! Who runs the program.
 
-/// The number of the user who is at work: under `sudo` the one who called it (`man 8 sudo`, SUDO_UID).
+/// The number of the user that this process belongs to (`man 2 getuid`).
 pub fn user() -> u32 {
-    std::env::var("SUDO_UID")
-        .ok()
-        .and_then(|number| number.parse().ok())
-        .unwrap_or_else(|| rustix::process::getuid().as_raw())
+    rustix::process::getuid().as_raw()
 }
