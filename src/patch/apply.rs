@@ -45,19 +45,20 @@ pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied
     let new = staging.path().join("initrd.img");
     let manifest = change.manifest.to_bytes();
     let added = manifest_file(&manifest, &change.entry.header);
-    let bytes = match change.method() {
-        Method::Append => append_to_copy(change, &added, &new)?,
-        Method::Rebuild => rebuild_copy(change, &added, &new, report)?,
-    };
-    let file = files::reopen(&new)?;
     let like = &change.source.metadata;
-    match change.method() {
+    let bytes = match change.method() {
         Method::Append => {
+            let (file, bytes) = append_to_copy(change, &added, &new)?;
             let from = (&*change.source.path, &change.manifest.original);
             files::finish_proved(&file, &new, like, change.mode, from)?;
+            bytes
         }
-        Method::Rebuild => files::finish(&file, &new, like, change.mode)?,
-    }
+        Method::Rebuild => {
+            let (file, bytes) = rebuild_copy(change, &added, &new, report)?;
+            files::finish(&file, &new, like, change.mode)?;
+            bytes
+        }
+    };
     // Before anything beside the image is touched, and again at the last moment.
     change.before.check()?;
     let backup = keep_backup(change, staging.path())?;
@@ -107,7 +108,7 @@ pub(super) fn manifest_file<'a>(manifest: &'a [u8], script: &Header) -> NewFile<
 }
 
 /// A copy of the original with the overlay behind it, read back.
-fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<u64> {
+fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(File, u64)> {
     let header = &change.entry.header;
     let script = NewFile {
         name: SCRIPT,
@@ -150,7 +151,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<u6
     if !as_intended || end.len() != total {
         return Err(not_as_written(new));
     }
-    Ok(total)
+    Ok((file, total))
 }
 
 /// The original with the script's member written anew, read back and compared entry by entry.
@@ -159,7 +160,7 @@ fn rebuild_copy(
     added: &NewFile<'_>,
     new: &Path,
     report: Report<'_>,
-) -> Result<u64> {
+) -> Result<(File, u64)> {
     let written = |error: initrd::Error| match error {
         initrd::Error::Io(error) => Error::io("write", new, &error),
         error => Error::new(
@@ -176,8 +177,8 @@ fn rebuild_copy(
         added: &entry,
         label: REBUILT,
     };
-    let length = change.manifest.original.bytes;
     let original = &change.manifest.original;
+    let length = original.bytes;
     files::prove(
         &change.source.file,
         &change.source.path,
@@ -210,8 +211,8 @@ fn rebuild_copy(
     .map_err(written)?;
     let start = rebuild::find_added(&file, total, REBUILT, MANIFEST.as_bytes()).map_err(written)?;
     match start {
-        rebuild::Start::Added(body) if body == added.body => Ok(total),
-        rebuild::Start::Unknown => Ok(total),
+        rebuild::Start::Added(body) if body == added.body => Ok((file, total)),
+        rebuild::Start::Unknown => Ok((file, total)),
         _ => Err(not_as_written(new)),
     }
 }

@@ -154,7 +154,7 @@ pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) 
 }
 
 /// Opens a staged file for reading and writing, whatever permissions it was copied with.
-pub(super) fn reopen(path: &Path) -> Result<File> {
+fn reopen(path: &Path) -> Result<File> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
         .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
         .map_err(|error| Error::io("open", path, &error))

@@ -326,7 +326,7 @@ fn scripts_block_is(patched: &Patched, block: &str) -> bool {
 }
 
 /// Where the original is: in the image itself, or, after a rebuild, in its backup.
-fn source(image: &Image, patched: &Patched) -> Result<Source> {
+pub(super) fn source(image: &Image, patched: &Patched) -> Result<Source> {
     let (path, is_whole_image) = match patched {
         Patched::No => (image.path().to_owned(), true),
         Patched::Appended { .. } => (image.path().to_owned(), false),

@@ -11,11 +11,9 @@ use crate::proxy::{EngineProxy, Shown};
 
 use super::apply::manifest_file;
 use super::digest::{OriginalSha, Sha};
-use super::files;
-use super::image::{Image, Patched, REBUILT};
+use super::image::{Image, Patched, REBUILT, damaged};
 use super::manifest::{MANIFEST, Method};
-use super::plan::{image_of, unmarked};
-use super::restore::original_at;
+use super::plan::{image_of, source, unmarked};
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
 
@@ -269,32 +267,19 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         return refuse("does not hold the proxy that its manifest names".to_owned());
     }
 
-    // The original is the image's beginning, or the file beside it.
-    let backup = image.backup_path();
-    let backup_file;
-    let file = match patched {
-        Patched::Rebuilt { .. } => {
-            if original_at(&backup, original)?.is_none() {
-                return refuse(format!(
-                    "was rebuilt, but its original is no longer at {}",
-                    backup.display()
-                ));
-            }
-            backup_file = files::open_regular(&backup)?.0;
-            &backup_file
-        }
-        _ => image.file(),
-    };
-    let sha = Sha::of_file(file, original.bytes).map_err(|error| image.unreadable(&error))?;
+    let source = source(image, patched)?;
+    let sha = Sha::of_file(&source.file, original.bytes)
+        .map_err(|error| Error::io("read", &source.path, &error))?;
     if sha != original.sha256.0 {
         return refuse(format!(
-            "should have the digest {} without the patch, but has {sha}",
-            original.sha256
+            "should have an original with the digest {}, but {} has {sha}",
+            original.sha256,
+            source.path.display()
         ));
     }
-    let section = Section::new(file, 0, original.bytes);
+    let section = Section::new(&source.file, 0, original.bytes);
     let (_, found) = find::find(section.clone(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
-        .map_err(|error| image.damaged(error))?;
+        .map_err(|error| damaged(&source.path, error))?;
     let Some(entry) = found else {
         return refuse(format!("has an original without /{SCRIPT}"));
     };
