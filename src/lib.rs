@@ -25,6 +25,7 @@ pub mod demo;
 pub mod docker;
 pub mod error;
 pub mod initrd;
+pub mod net;
 pub mod patch;
 pub mod platform;
 pub mod proxy;

@@ -5,6 +5,8 @@
 //! on the script itself exports the lower-case names, perhaps empty, later on; Go reads the
 //! upper-case name first and takes the first that is not empty, so the block wins in every version.
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Kind, Result};
 use crate::proxy::{EngineProxy, redact};
 
@@ -45,12 +47,18 @@ pub struct ForeignLine {
 }
 
 /// The block for `proxy`, with a line end after its last line.
-pub fn block(proxy: &EngineProxy) -> String {
-    let mut block = format!("{BEGIN}\n");
+pub fn block(proxy: &EngineProxy) -> Zeroizing<String> {
+    let mut block = Zeroizing::new(format!("{BEGIN}\n"));
     for (name, value) in proxy.variables() {
-        let quoted = shell::quote(&value);
+        let quoted = Zeroizing::new(shell::quote(&value));
         let lower = name.to_lowercase();
-        block.push_str(&format!("export {name}={quoted} {lower}={quoted}\n"));
+        block.push_str("export ");
+        for (name, end) in [(name, ' '), (&*lower, '\n')] {
+            block.push_str(name);
+            block.push('=');
+            block.push_str(&quoted);
+            block.push(end);
+        }
     }
     block.push_str(END);
     block.push('\n');

@@ -1,6 +1,7 @@
 //! What the Docker Engine is to use.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{NoProxy, ProxyUrl};
 
@@ -49,7 +50,7 @@ impl EngineProxy {
     }
 
     /// The environment variables the engine has to have, upper case, with their values: passwords included.
-    pub fn variables(&self) -> Vec<(&'static str, String)> {
+    pub fn variables(&self) -> Vec<(&'static str, Zeroizing<String>)> {
         let mut variables = Vec::with_capacity(3);
         if let Some(http) = &self.http {
             variables.push(("HTTP_PROXY", http.for_engine()));
@@ -57,7 +58,7 @@ impl EngineProxy {
         if let Some(https) = &self.https {
             variables.push(("HTTPS_PROXY", https.for_engine()));
         }
-        variables.push(("NO_PROXY", self.no_proxy.to_string()));
+        variables.push(("NO_PROXY", Zeroizing::new(self.no_proxy.to_string())));
         variables
     }
 

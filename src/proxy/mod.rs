@@ -4,9 +4,11 @@
 mod engine;
 mod environment;
 mod no_proxy;
+mod password;
 mod url;
 
 pub use engine::{EngineProxy, Shown};
 pub use environment::{Variable, from_environment};
 pub use no_proxy::{InvalidNoProxy, NoProxy};
+pub use password::Password;
 pub use url::{InvalidUrl, ProxyUrl, redact};

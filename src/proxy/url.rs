@@ -5,9 +5,10 @@
 //! is not a letter, a digit or one of `-._~`: that is right for Go, and for the shell besides.
 
 use std::fmt;
-use std::net::IpAddr;
-
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::Password;
 
 /// Why a proxy URL was refused. The texts never hold the URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -30,10 +31,6 @@ pub enum InvalidUrl {
     Port(String),
     #[error("it goes on with '{}' behind host and port; a proxy has no path", .0.chars().take(1).collect::<String>())]
     Path(String),
-    #[error(
-        "its host '{0}' is the VM itself when the engine reads it; a proxy on this Mac is 192.168.65.1 for the engine (Docker with VPNKit, from the spring of 2016 on)"
-    )]
-    Loopback(String),
     #[error("it has a password but no user; expected http://USER:PASSWORD@HOST:PORT")]
     NoUser,
 }
@@ -42,7 +39,7 @@ pub enum InvalidUrl {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl {
     user: Option<Vec<u8>>,
-    password: Option<Vec<u8>>,
+    password: Option<Password>,
     host: String,
     port: u16,
 }
@@ -90,14 +87,11 @@ impl ProxyUrl {
                 Some(decode(user)?),
                 credentials
                     .is_some_and(|c| c.contains(':'))
-                    .then(|| decode(password))
+                    .then(|| Password::new(decode(password)?).ok_or(InvalidUrl::Control))
                     .transpose()?,
             ),
         };
         let (host, port) = host_and_port(place)?;
-        if is_loopback(&host) {
-            return Err(InvalidUrl::Loopback(host));
-        }
         Ok(Self {
             user,
             password,
@@ -107,13 +101,18 @@ impl ProxyUrl {
     }
 
     /// The whole URL, password included, as it is written for the engine.
-    pub fn for_engine(&self) -> String {
-        let mut url = String::from("http://");
+    pub fn for_engine(&self) -> Zeroizing<String> {
+        let secret = self.password.as_ref().map_or(0, |p| p.expose().len());
+        let user = self.user.as_ref().map_or(0, Vec::len);
+        // Room for all of it: a string that grows leaves its old bytes behind.
+        let room = 3 * (user + secret) + self.host.len() + 16;
+        let mut url = Zeroizing::new(String::with_capacity(room));
+        url.push_str("http://");
         if let Some(user) = &self.user {
             encode(user, &mut url);
             if let Some(password) = &self.password {
                 url.push(':');
-                encode(password, &mut url);
+                encode(password.expose(), &mut url);
             }
             url.push('@');
         }
@@ -133,6 +132,41 @@ impl ProxyUrl {
         }
         url.push_str(&self.place());
         url
+    }
+
+    /// The host; an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The user, decoded; bytes that are not UTF-8 are replaced.
+    pub fn user(&self) -> Option<String> {
+        let user = self.user.as_ref()?;
+        Some(String::from_utf8_lossy(user).into_owned())
+    }
+
+    /// The password, decoded.
+    pub fn password(&self) -> Option<&Password> {
+        self.password.as_ref()
+    }
+
+    /// The same proxy with another host, which is not checked.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// The same proxy with a password; its user must be known.
+    #[must_use]
+    pub fn with_password(mut self, password: Password) -> Self {
+        self.password = self.user.is_some().then_some(password);
+        self
     }
 
     /// Whether the engine needs a secret to use it.
@@ -187,13 +221,6 @@ fn is_scheme(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-}
-
-/// Whether a host is the machine that looks it up. Names that lead there by way of a resolver are not known here.
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost")
-        || address.is_ok_and(|ip| ip.to_canonical().is_loopback() || ip.is_unspecified())
 }
 
 fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
@@ -311,9 +338,10 @@ mod tests {
             ("http://u:'$`\" ü@p:1", "http://u:%27%24%60%22%20%C3%BC@p:1"),
             ("http://CORP\\me:x@p:1", "http://CORP%5Cme:x@p:1"),
             ("http://u:a:b@p:1", "http://u:a%3Ab@p:1"),
+            ("127.0.0.1:3128", "http://127.0.0.1:3128"),
         ] {
             let url = ProxyUrl::parse(text).unwrap();
-            assert_eq!(url.for_engine(), engine, "{text}");
+            assert_eq!(*url.for_engine(), engine, "{text}");
             assert_eq!(ProxyUrl::parse(engine).unwrap(), url, "{text}");
         }
     }
@@ -331,15 +359,6 @@ mod tests {
             ("http://:p@h:1", E::NoUser),
             ("https://p:1", E::Scheme("https".into())),
             ("socks5://p:1", E::Scheme("socks5".into())),
-            ("http://LocalHost:1", E::Loopback("LocalHost".into())),
-            ("127.0.0.1:3128", E::Loopback("127.0.0.1".into())),
-            ("http://u:p@127.9.9.9", E::Loopback("127.9.9.9".into())),
-            ("http://[::1]:1", E::Loopback("[::1]".into())),
-            (
-                "http://[::ffff:127.0.0.1]:1",
-                E::Loopback("[::ffff:127.0.0.1]".into()),
-            ),
-            ("http://0.0.0.0:1", E::Loopback("0.0.0.0".into())),
             ("http://p:0", E::Port("0".into())),
             ("http://p:65536", E::Port("65536".into())),
             ("http://p:+80", E::Port("+80".into())),

@@ -1,0 +1,133 @@
+//! Addresses of a host, as the system's resolver gives them, within a time.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long the resolver may take. A name that only a VPN knows can take the system's full half
+/// minute to fail, and nothing here is worth that.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Names a file in the form of `/etc/hosts` that is used instead of the system's resolver: for
+/// tests, which ask no server, and for trying things out.
+const HOSTS_FILE: &str = "BALEEN_HOSTS_FILE";
+
+/// The addresses of `host`, which may be an address itself (IPv6 with or without brackets), each once.
+///
+/// # Errors
+/// When the resolver says so or needs more than `patience`.
+pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        return Ok(vec![address]);
+    }
+    if let Some(file) = env::var_os(HOSTS_FILE).filter(|path| !path.is_empty()) {
+        return from_hosts_file(&PathBuf::from(file), host);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let name = host.to_owned();
+    // The resolver can't be called off: a thread that waits for it too long is left to itself.
+    thread::Builder::new()
+        .name("lookup".to_owned())
+        .spawn(move || {
+            let found = (&*name, 0).to_socket_addrs().map(|addresses| {
+                let mut seen = BTreeSet::new();
+                addresses
+                    .map(|address| address.ip())
+                    .filter(|&ip| seen.insert(ip))
+                    .collect()
+            });
+            // Nobody waits any more if this fails.
+            let _ = sender.send(found);
+        })?;
+    receiver.recv_timeout(patience).unwrap_or_else(|_| {
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no answer within {} seconds", patience.as_secs()),
+        ))
+    })
+}
+
+fn from_hosts_file(path: &PathBuf, host: &str) -> io::Result<Vec<IpAddr>> {
+    let text = fs::read_to_string(path)?;
+    let found: Vec<IpAddr> = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default())
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let address = words.next()?.parse().ok()?;
+            words
+                .any(|name| name.eq_ignore_ascii_case(host))
+                .then_some(address)
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("{} has no such name", path.display()),
+        ));
+    }
+    Ok(found)
+}
+
+/// Whether an address is the machine itself. The unspecified address is reached there, too.
+pub fn is_loopback(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_need_no_resolver() {
+        for (host, address) in [
+            ("10.0.0.1", "10.0.0.1"),
+            ("[::1]", "::1"),
+            ("fe80::1", "fe80::1"),
+        ] {
+            let found = lookup(host, PATIENCE).unwrap();
+            assert_eq!(found, [address.parse::<IpAddr>().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn names_come_from_a_hosts_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(
+            &file,
+            "127.0.0.1 me Cntlm # not.me\n\n10.0.0.5\tproxy.corp\n10.0.0.6 proxy.corp\n",
+        )
+        .unwrap();
+        let of = |host| from_hosts_file(&file.path().to_owned(), host);
+        assert_eq!(
+            of("cntlm").unwrap(),
+            ["127.0.0.1".parse::<IpAddr>().unwrap()]
+        );
+        assert_eq!(of("proxy.corp").unwrap().len(), 2);
+        assert_eq!(of("not.me").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn loopback_in_all_its_forms() {
+        for (address, expected) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("0.0.0.0", true),
+            ("::", true),
+            ("10.0.0.1", false),
+            ("192.168.65.1", false),
+            ("fe80::1", false),
+        ] {
+            assert_eq!(is_loopback(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+}
