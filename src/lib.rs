@@ -29,3 +29,4 @@ pub mod net;
 pub mod patch;
 pub mod platform;
 pub mod proxy;
+pub mod wanted;

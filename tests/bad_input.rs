@@ -769,7 +769,8 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
                         fs::write(app.backup(), b"somebody's").unwrap();
                     }
                     let url = ProxyUrl::parse(OTHER_PROXY).unwrap();
-                    let proxy = EngineProxy::new(Some(url), None, NoProxy::default()).unwrap();
+                    let proxy =
+                        EngineProxy::new(Some(url.clone()), Some(url), NoProxy::default()).unwrap();
                     let wanted = Wanted {
                         proxy: &proxy,
                         method: method.parse().ok(),

@@ -20,7 +20,8 @@ use common::{SCRIPT, Unpacked, unpack};
 use made::{MANIFEST, config, images};
 
 fn proxy(url: &str) -> EngineProxy {
-    EngineProxy::new(ProxyUrl::parse(url).ok(), None, NoProxy::default()).unwrap()
+    let url = ProxyUrl::parse(url).ok();
+    EngineProxy::new(url.clone(), url, NoProxy::default()).unwrap()
 }
 
 /// Scripts that are taken for one that starts Docker, with any lines behind.

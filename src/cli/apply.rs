@@ -6,47 +6,117 @@ use serde_json::json;
 use similar::TextDiff;
 
 use crate::docker::Bundle;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::patch::plan::{self, Backup, Change, Plan, Wanted};
 use crate::patch::script::{SCRIPT, shown};
-use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome};
-
-use crate::proxy::EngineProxy;
+use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome, restore};
+use crate::proxy::{EngineProxy, Stated, Translation};
+use crate::wanted::engine_of;
 
 use super::args::{Apply, Global};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::status::docker_json;
-use super::{find_bundle, intents, proxy};
+use super::{find_bundle, intents, note_translation, request};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
-    let Some(proxy) = proxy(&args.proxy)? else {
-        return Err(Error::new(
-            Kind::Usage,
-            "no proxy was given: neither --http-proxy nor --https-proxy, nor HTTP_PROXY or HTTPS_PROXY in the environment",
-        )
-        .advise("baleen apply --http-proxy http://HOST:PORT (`baleen restore` takes the proxy out)"));
-    };
+    let request = request(&args.proxy)?;
     let bundle = find_bundle(global)?;
+    plan::image_of(&bundle)?;
+    let stated = request.read()?;
+    let translation = request.translate(&stated, &engine_of(&bundle))?;
+    let Some(proxy) = &translation.proxy else {
+        return direct(&bundle, &stated, &translation, args.dry_run, out);
+    };
     let wanted = Wanted {
-        proxy: &proxy,
+        proxy,
         method: args.method,
         adopt: args.adopt,
     };
     if args.dry_run {
         let plan = plan::plan(&bundle, wanted, &|progress| out.progress(progress))?;
-        return dry_run(&bundle, &plan, &proxy, out);
+        return dry_run(&bundle, &plan, &translation, out);
     }
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
-    if let Err(error) = intents().set(&bundle.path, true) {
-        out.note(format!(
-            "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
-        ))?;
-    }
-    report(&bundle, &outcome, &proxy, out)?;
+    note_wanted(&bundle, out)?;
+    report(&bundle, &outcome, &translation, out)?;
     Ok(0)
 }
 
-fn dry_run(bundle: &Bundle, plan: &Plan, proxy: &EngineProxy, out: &mut Output) -> Result<u8> {
+/// That the proxy is asked for in this bundle is kept, for after an update of Docker.
+fn note_wanted(bundle: &Bundle, out: &mut Output) -> Result<()> {
+    match intents().set(&bundle.path, true) {
+        Ok(()) => Ok(()),
+        Err(error) => out.note(format!(
+            "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
+        )),
+    }
+}
+
+/// This computer uses no proxy now, so neither should the engine.
+fn direct(
+    bundle: &Bundle,
+    stated: &Stated,
+    translation: &Translation,
+    is_dry_run: bool,
+    out: &mut Output,
+) -> Result<u8> {
+    heading(bundle, out)?;
+    let (manifest, changed) = if is_dry_run {
+        match restore::plan(bundle)? {
+            restore::Plan::Nothing => (None, false),
+            restore::Plan::Restore(found) => (Some(found.manifest), false),
+        }
+    } else {
+        let restored = patch::take_out(bundle)?;
+        if let Some(warning) = restored.as_ref().and_then(|r| r.warning.as_ref()) {
+            out.note(warning.clone())?;
+        }
+        note_wanted(bundle, out)?;
+        let changed = restored.is_some();
+        (restored.map(|restored| restored.manifest), changed)
+    };
+    let no_proxy = format!("no proxy is set here now ({} says so)", stated.origin);
+    match &manifest {
+        None => out.line(format!(
+            "Nothing to do: {no_proxy}, and the engine has none either."
+        ))?,
+        Some(manifest) if is_dry_run => out.line(format!(
+            "Apply gives Docker its own image back, since {no_proxy}; the engine has {}.",
+            manifest.proxy.summary()
+        ))?,
+        Some(_) => {
+            out.line(format!(
+                "{} Docker has its own image again, since {no_proxy}.",
+                styled(GOOD, "Done.")
+            ))?;
+            out.line(
+                "Restart Docker to be rid of the proxy: quit it from its menu and open it again.",
+            )?;
+        }
+    }
+    note_translation(translation, out)?;
+    if is_dry_run {
+        out.line("Nothing was changed (--dry-run).")?;
+    }
+    out.object(json!({
+        "docker": docker_json(bundle),
+        "changed": changed,
+        "would_change": manifest.is_some(),
+        "image": {
+            "path": plan::image_of(bundle)?,
+            "original_sha256": manifest.as_ref().map(|manifest| manifest.original.sha256),
+        },
+        "proxy": null,
+    }))?;
+    Ok(0)
+}
+
+fn dry_run(
+    bundle: &Bundle,
+    plan: &Plan,
+    translation: &Translation,
+    out: &mut Output,
+) -> Result<u8> {
     heading(bundle, out)?;
     let change = match plan {
         Plan::Nothing(manifest) => return in_place(bundle, manifest, out).map(|()| 0),
@@ -77,7 +147,7 @@ fn dry_run(bundle: &Bundle, plan: &Plan, proxy: &EngineProxy, out: &mut Output) 
         change.image().display(),
         change.mode
     ))?;
-    note_proxy(proxy, out)?;
+    note_proxy(translation, out)?;
     let diff = script_difference(change);
     out.line("")?;
     for line in diff.lines() {
@@ -103,7 +173,12 @@ fn script_difference(change: &Change) -> String {
         .to_string()
 }
 
-fn report(bundle: &Bundle, outcome: &Outcome, proxy: &EngineProxy, out: &mut Output) -> Result<()> {
+fn report(
+    bundle: &Bundle,
+    outcome: &Outcome,
+    translation: &Translation,
+    out: &mut Output,
+) -> Result<()> {
     heading(bundle, out)?;
     let applied = match outcome {
         Outcome::InPlace(manifest) => return in_place(bundle, manifest, out),
@@ -130,7 +205,7 @@ fn report(bundle: &Bundle, outcome: &Outcome, proxy: &EngineProxy, out: &mut Out
     for warning in &applied.warnings {
         out.note(warning.clone())?;
     }
-    note_proxy(proxy, out)?;
+    note_proxy(translation, out)?;
     out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
     json_report(bundle, manifest, Some(applied.bytes), true, None, out)
 }
@@ -144,15 +219,13 @@ fn in_place(bundle: &Bundle, manifest: &Manifest, out: &mut Output) -> Result<()
 }
 
 /// What the user should know of the proxy, once.
-fn note_proxy(proxy: &EngineProxy, out: &mut Output) -> Result<()> {
-    let left_out = proxy.no_proxy().left_out();
-    if !left_out.is_empty() {
-        out.note(format!(
-            "left out of the no-proxy list, since engines of this family know neither networks nor such wildcards: {}; these hosts are reached through the proxy, name each of them to avoid that",
-            left_out.join(", ")
-        ))?;
-    }
-    if proxy.has_password() {
+fn note_proxy(translation: &Translation, out: &mut Output) -> Result<()> {
+    note_translation(translation, out)?;
+    if translation
+        .proxy
+        .as_ref()
+        .is_some_and(EngineProxy::has_password)
+    {
         out.note("the image holds the proxy's password, since the engine has to read it; only its owner can read the file".to_owned())?;
     }
     Ok(())

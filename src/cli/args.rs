@@ -21,9 +21,11 @@ exports it, and can give the original image back, byte for byte.";
 const EXAMPLES: &str = "\
 Examples:
   baleen demo                                       see all of it on a made-up Docker.app
-  baleen apply --http-proxy http://proxy.corp:8080  put the engine behind a proxy
-  baleen apply --dry-run                            show what would change, with the proxy from
-                                                    the environment (https_proxy, ...)
+  baleen proxy                                      which proxy is set here, and what the engine
+                                                    can make of it
+  baleen apply                                      put the engine behind that proxy
+  baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
+  baleen apply --dry-run                            show what would change
   baleen status                                     is the proxy in place?
   baleen restore                                    give Docker its own image back
 
@@ -81,6 +83,10 @@ pub enum Command {
     Apply(Apply),
     /// Give Docker its own image back, byte for byte
     Restore,
+    /// Say what this computer's proxy settings are, what the engine makes of them, and why
+    ///
+    /// Entry by entry of the bypass list: what the engine gets for it, and what it can't be told.
+    Proxy(Proxy),
     /// Say whether the proxy is in place
     ///
     /// By default only both ends of the image are looked at, which takes a moment on any image. That tells what
@@ -100,27 +106,37 @@ pub enum Command {
 /// A proxy.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProxyArgs {
-    /// Proxy for http://, and for https:// where no other is given
+    /// Proxy for http://, and for https:// where no other is given, instead of the settings
     ///
-    /// As in http://proxy.corp:8080 or http://USER:PASSWORD@proxy.corp:8080; user and password may hold any
-    /// character, percent-encoded or not. Other users of this computer can see arguments: better leave a password
-    /// to the environment variable. Without any proxy option the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY
-    /// (or in lower case) are used.
+    /// As in http://proxy.corp:8080 or http://USER@proxy.corp:8080; the password comes from the Keychain (see
+    /// `baleen credentials`). A password in the URL is taken, too, but other users of this computer can see arguments.
     #[arg(long, value_name = "URL")]
     pub http_proxy: Option<String>,
     /// Proxy for https://, which is what pulling images uses
     #[arg(long, value_name = "URL")]
     pub https_proxy: Option<String>,
-    /// Hosts to reach without the proxy, separated by commas; localhost and 127.0.0.1 always are
+    /// More hosts to reach without the proxy, separated by commas; localhost and 127.0.0.1 always are
     #[arg(long, value_name = "LIST")]
     pub no_proxy: Option<String>,
+    /// Whose settings to use, instead of what the configuration says
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["http_proxy", "https_proxy"])]
+    pub source: Option<SourceArg>,
+    /// Use the settings in this property list, as SCDynamicStoreCopyProxies gives them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["http_proxy", "https_proxy", "source"])]
+    pub system_proxies: Option<PathBuf>,
 }
 
-impl ProxyArgs {
-    /// Whether none of the options was given.
-    pub fn is_empty(&self) -> bool {
-        self.http_proxy.is_none() && self.https_proxy.is_none() && self.no_proxy.is_none()
-    }
+/// Whose settings to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceArg {
+    /// The same as system
+    Auto,
+    /// System Settings; on Linux the desktop's, or else the environment
+    System,
+    /// HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or in lower case
+    Environment,
+    /// The proxies in the configuration file
+    Manual,
 }
 
 /// `baleen apply`.
@@ -138,6 +154,42 @@ pub struct Apply {
     /// Print the plan and the script's difference, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `baleen proxy`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Proxy {
+    /// The proxy.
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
+    /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
+    #[arg(long, value_name = "VERSION")]
+    pub docker_version: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<ProxyCommand>,
+}
+
+/// The commands below `baleen proxy`.
+#[derive(Debug, Subcommand)]
+pub enum ProxyCommand {
+    /// Say for each host whether it is reached directly or through the proxy: here, and from the engine
+    Test(ProxyTest),
+}
+
+/// `baleen proxy test`.
+#[derive(Debug, Args)]
+pub struct ProxyTest {
+    /// The hosts: HOST, HOST:PORT or a URL; https unless it says otherwise
+    #[arg(required = true, value_name = "HOST")]
+    pub hosts: Vec<String>,
+    /// The proxy.
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
+    /// Translate for this version of Docker instead of the one that is installed
+    #[arg(long, value_name = "VERSION")]
+    pub docker_version: Option<String>,
 }
 
 /// `baleen status`.

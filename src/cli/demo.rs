@@ -16,9 +16,9 @@ use crate::patch::digest::Sha;
 use crate::patch::image::Image;
 use crate::patch::plan::Wanted;
 use crate::patch::script::{LONGEST_SCRIPT, SCRIPT};
-use crate::patch::status::{self, Question, State};
+use crate::patch::status::{self, Expected, Question, State};
 use crate::patch::{self, Outcome};
-use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
+use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, no_proxy};
 
 use super::args::Demo;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
@@ -45,8 +45,8 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
         app: folder.join("Docker.app"),
         proxy: EngineProxy::new(
             ProxyUrl::parse(PROXY).ok(),
-            None,
-            NoProxy::parse(NO_PROXY).unwrap_or_default(),
+            ProxyUrl::parse(PROXY).ok(),
+            NoProxy::new(no_proxy::split(NO_PROXY).unwrap_or_default()),
         )
         .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
         wanted: false,
@@ -224,7 +224,7 @@ impl Story<'_> {
     fn show_state(&mut self, expected: State) -> Result<()> {
         let proxy = self.proxy.clone();
         let question = Question {
-            proxy: Some(&proxy),
+            expected: Expected::Proxy(&proxy),
             wanted: Some(self.wanted),
             verify: true,
         };

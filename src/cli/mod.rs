@@ -6,11 +6,11 @@ pub mod args;
 mod demo;
 mod inspect;
 mod output;
+mod proxy;
 mod restore;
 mod status;
 
 use std::env;
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,9 +20,12 @@ use clap::{CommandFactory, Parser};
 use crate::docker::{self, Bundle, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{self, Intents};
-use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, Variable, from_environment, redact};
+use crate::proxy::source::{self, Source};
+use crate::proxy::translate::Fate;
+use crate::proxy::{Translation, Urls, Wishes, redact};
+use crate::wanted::Request;
 
-use args::{Cli, Command, Global, ProxyArgs};
+use args::{Cli, Command, Global, ProxyArgs, SourceArg};
 use output::Output;
 
 /// Runs the program with the arguments of this process.
@@ -59,6 +62,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
     match &cli.command {
         Command::Apply(args) => apply::run(&cli.global, args, out),
         Command::Restore => restore::run(&cli.global, out),
+        Command::Proxy(args) => proxy::run(&cli.global, args, out),
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Demo(args) => demo::run(args, out),
@@ -85,52 +89,84 @@ fn find_bundle(global: &Global) -> Result<Bundle> {
     Bundle::read(&bundle_path(global)?)
 }
 
-/// What the user was heard to want, on this computer.
-fn intents() -> Intents {
+/// Where the program keeps what it has to remember.
+fn state_folder() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
-    let folder = intent::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"));
-    Intents::in_folder(&folder)
+    intent::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
-/// The proxy that the options name, or, where there are none, the environment.
-fn proxy(args: &ProxyArgs) -> Result<Option<EngineProxy>> {
+/// What the user was heard to want, on this computer.
+fn intents() -> Intents {
+    Intents::in_folder(&state_folder())
+}
+
+/// Whose proxy settings are meant: those that the options name, else the system's.
+fn request(args: &ProxyArgs) -> Result<Request> {
     let option = |name: &str, value: &Option<String>| {
         value.as_ref().map(|value| (name.to_owned(), value.clone()))
     };
-    let in_words = |found: Option<Variable>| {
-        found.map(|(name, value)| (format!("the environment variable {name}"), value))
-    };
-    let (http, https, listed) = from_environment(|name| env::var(name).ok());
-    let (mut http, mut https, listed) = (in_words(http), in_words(https), in_words(listed));
-    if args.http_proxy.is_some() || args.https_proxy.is_some() {
-        http = option("--http-proxy", &args.http_proxy);
-        https = option("--https-proxy", &args.https_proxy);
-    }
-    // The environment's list belongs to the environment's proxy, unless the options have one of their own.
-    let from_environment = args.http_proxy.is_none() && args.https_proxy.is_none();
-    let no_proxy = option("--no-proxy", &args.no_proxy).or(listed.filter(|_| from_environment));
-
-    let unusable = |what: &str, name: &str, why: &dyn Display| {
-        Error::new(
-            Kind::Usage,
-            format!("the {what} in {name} can't be used: {why}"),
-        )
-    };
-    let url = |given: Option<Variable>| {
-        given
-            .map(|(name, text)| {
-                ProxyUrl::parse(&text).map_err(|why| unusable("proxy", &name, &why))
-            })
-            .transpose()
-    };
-    let (http, https) = (url(http)?, url(https)?);
-    let no_proxy = match no_proxy {
-        Some((name, list)) => {
-            NoProxy::parse(&list).map_err(|why| unusable("no-proxy list", &name, &why))?
+    let http = option("--http-proxy", &args.http_proxy);
+    let https = option("--https-proxy", &args.https_proxy);
+    let no_proxy = option("--no-proxy", &args.no_proxy);
+    let source = if http.is_some() || https.is_some() {
+        let urls = Urls {
+            http: http.as_ref().map(source::url).transpose()?,
+            https: https.as_ref().map(source::url).transpose()?,
+            no_proxy: Vec::new(),
+        };
+        Source::Named("the command line".to_owned(), urls)
+    } else if let Some(file) = &args.system_proxies {
+        Source::Dictionary(file.clone())
+    } else {
+        match args.source {
+            Some(SourceArg::Environment) => Source::Environment,
+            _ => Source::System,
         }
-        None => NoProxy::default(),
     };
-    Ok(EngineProxy::new(http, https, no_proxy))
+    let wishes = Wishes {
+        no_proxy: no_proxy
+            .as_ref()
+            .map(source::list)
+            .transpose()?
+            .unwrap_or_default(),
+        ..Wishes::default()
+    };
+    Ok(Request {
+        source,
+        wishes,
+        state: state_folder(),
+    })
+}
+
+/// What the user should know of how the settings were translated: a note for each reason.
+fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
+    for (fate, said) in [
+        (
+            Fate::Widened,
+            "some entries of the bypass list cover more in the engine",
+        ),
+        (
+            Fate::LeftOut,
+            "left out of the no-proxy list, so reached through the proxy",
+        ),
+        (Fate::Refused, "refused as entries of the no-proxy list"),
+    ] {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for entry in translation.entries.iter().filter(|e| e.fate == fate) {
+            let reason = entry.reason.unwrap_or_default();
+            match reasons.iter_mut().find(|(there, _)| *there == reason) {
+                Some((_, entries)) => entries.push(&entry.from),
+                None => reasons.push((reason, vec![&entry.from])),
+            }
+        }
+        for (reason, entries) in reasons {
+            out.note(format!("{said}: {} ({reason})", entries.join(", ")))?;
+        }
+    }
+    for remark in &translation.remarks {
+        out.note(remark.clone())?;
+    }
+    Ok(())
 }
 
 /// Turns an error of writing to the terminal or a pipe into one of this program.

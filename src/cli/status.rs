@@ -4,25 +4,36 @@ use serde_json::{Value, json};
 
 use crate::docker::Bundle;
 use crate::error::Result;
-use crate::patch::status::{self, Question, State, Status};
+use crate::patch::plan;
+use crate::patch::status::{self, Expected, Question, State, Status};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
-use super::{bundle_path, intents, proxy};
+use super::{bundle_path, intents, request};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
-    let (proxy, unusable) = match proxy(&args.proxy) {
-        Ok(proxy) => (proxy, None),
-        // What the environment says may be meant for other programs; the state can be told without it.
-        Err(error) if args.proxy.is_empty() => (None, Some(error)),
-        Err(error) => return Err(error),
-    };
+    let request = request(&args.proxy)?;
+    let mut unknown = None;
     let status = match bundle_path(global) {
         Err(error) => status::without_docker(&error),
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
+            // A bundle that can't be read is told of below.
+            let translation = match Bundle::read(&path) {
+                Ok(bundle) if plan::image_of(&bundle).is_ok() => request
+                    .resolve(&bundle)
+                    .map_err(|error| unknown = Some(error))
+                    .ok(),
+                _ => None,
+            };
             let question = Question {
-                proxy: proxy.as_ref(),
+                expected: match &translation {
+                    None => Expected::Unknown,
+                    Some(translation) => match &translation.proxy {
+                        None => Expected::Direct,
+                        Some(proxy) => Expected::Proxy(proxy),
+                    },
+                },
                 wanted: intents().get(&path),
                 verify: args.verify,
             };
@@ -30,14 +41,14 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         }
     };
     print(&status, args.verify, out)?;
-    if let Some(error) = unusable {
+    if let Some(error) = unknown {
         out.note(format!(
-            "{error}; so whether this proxy is in place was not compared"
+            "{error}; so whether the right proxy is in place was not compared"
         ))?;
     }
     out.object(status_json(&status))?;
     Ok(match status.state {
-        State::Off | State::Current => 0,
+        State::Off | State::Direct | State::Current => 0,
         State::Stale | State::Wiped => 3,
         State::Foreign | State::Updating | State::Unsupported | State::NoDocker => 4,
         State::NotPermitted => 5,
@@ -47,7 +58,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
 /// The state for a person: the word first, then what it means, then the facts.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
     let style = match status.state {
-        State::Current | State::Off => GOOD,
+        State::Current | State::Off | State::Direct => GOOD,
         State::Stale | State::Wiped | State::Updating | State::Foreign => NOTE,
         State::Unsupported | State::NotPermitted | State::NoDocker => BAD,
     };

@@ -50,6 +50,19 @@ impl Family {
         }
     }
 
+    /// Whether Docker for Mac of this version is of the family that is patched: until 17.10. For
+    /// versions that are only spoken of; of a bundle on disk, its files tell.
+    pub fn is_patched_in(version: &str) -> bool {
+        let mut numbers = version
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|digits| digits.parse::<u32>().ok());
+        let mut number = || numbers.next().flatten();
+        matches!(
+            (number(), number()),
+            (Some(1), _) | (Some(17), Some(0..=10))
+        )
+    }
+
     /// The name in `--json`.
     pub fn id(&self) -> &'static str {
         match self {
@@ -125,6 +138,20 @@ mod tests {
             ),
         ] {
             assert_eq!(family(files), expected, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn versions_that_are_spoken_of() {
+        for (version, patched) in [
+            ("1.11.1-beta12", true),
+            ("17.06.0-ce-mac18", true),
+            ("17.10.0-ce-mac36", true),
+            ("17.12.0-ce-mac55", false),
+            ("2.0.0.0-mac82", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(Family::is_patched_in(version), patched, "{version}");
         }
     }
 

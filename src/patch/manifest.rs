@@ -134,7 +134,7 @@ mod tests {
 
     fn manifest() -> Manifest {
         let url = ProxyUrl::parse("http://me:s3cret@p:1").unwrap();
-        let proxy = EngineProxy::new(Some(url), None, NoProxy::default()).unwrap();
+        let proxy = EngineProxy::new(Some(url.clone()), Some(url), NoProxy::default()).unwrap();
         let original = Original {
             bytes: 7,
             sha256: OriginalSha(Sha::of(b"x")),

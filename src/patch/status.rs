@@ -24,6 +24,8 @@ pub enum State {
     Off,
     /// Patched with the proxy that is wanted.
     Current,
+    /// The proxy is asked for, but there is none to use now, and the image is stock.
+    Direct,
     /// Patched with another proxy.
     Stale,
     /// Stock, though the proxy was asked for: an update of Docker put its own image there.
@@ -46,6 +48,7 @@ impl State {
         match self {
             Self::Off => "off",
             Self::Current => "current",
+            Self::Direct => "direct",
             Self::Stale => "stale",
             Self::Wiped => "wiped",
             Self::Foreign => "foreign",
@@ -93,11 +96,22 @@ pub struct ImageFacts {
     pub method: Option<Method>,
 }
 
+/// What should be in place.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected<'a> {
+    /// That is not known, and not compared.
+    Unknown,
+    /// No proxy: this computer uses none now.
+    Direct,
+    /// This one.
+    Proxy(&'a EngineProxy),
+}
+
 /// What a status is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// The proxy that should be in place, if that is known.
-    pub proxy: Option<&'a EngineProxy>,
+    /// What should be in place.
+    pub expected: Expected<'a>,
     /// Whether the user asked for the proxy in this bundle.
     pub wanted: Option<bool>,
     /// Read every byte and compute every digest, instead of looking at both ends of the image.
@@ -177,13 +191,20 @@ fn look(
             }
         }
         return Ok(if question.wanted == Some(true) {
+            if let Expected::Direct = question.expected {
+                return Ok((
+                    State::Direct,
+                    "this computer uses no proxy now, and neither does the engine".to_owned(),
+                    None,
+                ));
+            }
             (
                 State::Wiped,
                 format!(
                     "Docker {} has its own image again, without the proxy",
                     bundle.version
                 ),
-                Some("`baleen apply` with the same proxy as before puts it back"),
+                Some("`baleen apply` puts it back"),
             )
         } else {
             let sentence = if question.verify {
@@ -201,17 +222,36 @@ fn look(
         verify(&image, &patched, report)?;
     }
     let in_place = manifest.proxy.summary();
-    if let Some(proxy) = question.proxy
-        && Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256
-    {
-        return Ok((
-            State::Stale,
-            format!(
-                "the engine gets {in_place}, but {} is asked for now",
-                proxy.shown().summary()
-            ),
-            Some("`baleen apply` brings it up to date"),
-        ));
+    const UPDATE: Option<&str> = Some("`baleen apply` brings it up to date");
+    match question.expected {
+        Expected::Proxy(proxy)
+            if Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256 =>
+        {
+            let wanted = proxy.shown();
+            let difference = if wanted.summary() != in_place {
+                format!("{} is asked for now", wanted.summary())
+            } else if wanted.no_proxy != manifest.proxy.no_proxy {
+                format!(
+                    "the hosts that it should reach without it are {} now",
+                    wanted.no_proxy
+                )
+            } else {
+                "its password is another one now".to_owned()
+            };
+            return Ok((
+                State::Stale,
+                format!("the engine gets {in_place}, but {difference}"),
+                UPDATE,
+            ));
+        }
+        Expected::Direct => {
+            return Ok((
+                State::Stale,
+                format!("the engine gets {in_place}, but this computer uses no proxy now"),
+                UPDATE,
+            ));
+        }
+        Expected::Proxy(_) | Expected::Unknown => {}
     }
     Ok((State::Current, format!("the engine gets {in_place}"), None))
 }

@@ -1,86 +1,141 @@
-//! What the Docker Engine is to use.
+//! What an engine understands of proxies, by the version of the Docker.app it is in.
+//!
+//! Which Go built an engine is what its `docker version` says, in transcripts that people have
+//! published: 1.11.1 says go1.5.4, 1.12.0 go1.6.3, 1.13.0 go1.7.3, 17.06.0 go1.8.3, 17.12.0 go1.9.2,
+//! 18.06.0 go1.10.3, 19.03.0 go1.12.5, 20.10.0 go1.13.15, 20.10.8 go1.16.6. What each Go understands
+//! stands in its release notes and in `net/http/transport.go`.
 
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use serde::Serialize;
 
-use super::{NoProxy, ProxyUrl};
+use super::go::Rules;
 
-/// The proxies for one engine; at least one of them is set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineProxy {
-    http: Option<ProxyUrl>,
-    https: Option<ProxyUrl>,
-    no_proxy: NoProxy,
+/// An engine, as far as proxies matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Engine {
+    /// The Go it was built with, as in `1.8`; from Docker 4.0 on it may be a later one.
+    pub go: Option<&'static str>,
+    /// How it reads `NO_PROXY`.
+    pub rules: Rules,
+    /// Whether it uses `HTTP_PROXY` for `https://` where there is no `HTTPS_PROXY` (until Go 1.15).
+    pub https_falls_back: bool,
+    /// Whether a proxy may be `socks5://` (from Go 1.9 on; earlier ones take that for a host's name).
+    pub knows_socks: bool,
+    /// The address at which it reaches this Mac's own loopback; nothing where Docker's own proxy,
+    /// which runs on the Mac, is what reads the settings.
+    pub host_address: Option<&'static str>,
 }
 
-/// An [`EngineProxy`] as it may be shown and stored: without passwords.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields have their standard names")]
-pub struct Shown {
-    pub http: Option<String>,
-    pub https: Option<String>,
-    pub no_proxy: String,
-}
+/// The first version of Docker for Mac, and the Go that built the engine in it. 2.0 came after 18.09.
+const BUILT_WITH: [((u32, u32), &str); 10] = [
+    ((1, 10), "1.5"),
+    ((1, 12), "1.6"),
+    ((1, 13), "1.7"),
+    ((17, 6), "1.8"),
+    ((17, 12), "1.9"),
+    ((18, 6), "1.10"),
+    ((2, 0), "1.10"),
+    ((2, 1), "1.12"),
+    ((3, 0), "1.13"),
+    ((4, 0), "1.16"),
+];
 
-impl EngineProxy {
-    /// The proxies for `http://` and `https://`; nothing when neither is given.
-    ///
-    /// Where only the first is given it serves both: the engines of the Moby family, built with
-    /// Go up to 1.9, use `HTTP_PROXY` for `https://` when there is no `HTTPS_PROXY`.
-    pub fn new(http: Option<ProxyUrl>, https: Option<ProxyUrl>, no_proxy: NoProxy) -> Option<Self> {
-        let https = https.or_else(|| http.clone());
-        https.is_some().then_some(Self {
-            http,
-            https,
-            no_proxy,
-        })
-    }
+/// VPNKit, the network of Docker's VM from the spring of 2016 on, has the Mac at this address.
+const VPNKIT_HOST: &str = "192.168.65.1";
 
-    /// The no-proxy list.
-    pub fn no_proxy(&self) -> &NoProxy {
-        &self.no_proxy
-    }
-
-    /// Whether any of the proxies needs a password.
-    pub fn has_password(&self) -> bool {
-        [&self.http, &self.https]
-            .into_iter()
-            .flatten()
-            .any(ProxyUrl::has_password)
-    }
-
-    /// The environment variables the engine has to have, upper case, with their values: passwords included.
-    pub fn variables(&self) -> Vec<(&'static str, Zeroizing<String>)> {
-        let mut variables = Vec::with_capacity(3);
-        if let Some(http) = &self.http {
-            variables.push(("HTTP_PROXY", http.for_engine()));
+impl Engine {
+    /// The engine of the Docker.app of this version, as in `17.06.0-ce-mac18`. `patched` says that
+    /// it gets its proxy from the image, as all do until 17.10.
+    pub fn of(version: &str, patched: bool) -> Self {
+        let go = built_with(version);
+        // Whatever its version says: an image that can be patched is from before 2018.
+        let minor = go.map_or(if patched { 8 } else { 16 }, minor);
+        Self {
+            go,
+            rules: if minor <= 10 {
+                Rules::UpTo1_10
+            } else {
+                Rules::From1_11
+            },
+            https_falls_back: minor <= 15,
+            knows_socks: minor >= 9,
+            host_address: patched.then_some(VPNKIT_HOST),
         }
-        if let Some(https) = &self.https {
-            variables.push(("HTTPS_PROXY", https.for_engine()));
-        }
-        variables.push(("NO_PROXY", Zeroizing::new(self.no_proxy.to_string())));
-        variables
     }
 
-    /// What may be shown.
-    pub fn shown(&self) -> Shown {
-        Shown {
-            http: self.http.as_ref().map(ProxyUrl::redacted),
-            https: self.https.as_ref().map(ProxyUrl::redacted),
-            no_proxy: self.no_proxy.to_string(),
+    /// What it was built with, in words.
+    pub fn in_words(&self) -> String {
+        match self.go {
+            Some(go) => format!("Go {go}"),
+            None => self.rules.in_words().to_owned(),
         }
     }
 }
 
-impl Shown {
-    /// The one proxy, or both with what each is for.
-    pub fn summary(&self) -> String {
-        match (&self.http, &self.https) {
-            (Some(http), Some(https)) if http == https => http.clone(),
-            (Some(http), Some(https)) => format!("{http} for http, {https} for https"),
-            (None, Some(https)) => format!("{https} for https"),
-            (Some(http), None) => format!("{http} for http"),
-            (None, None) => "none".to_owned(),
+fn minor(go: &str) -> u32 {
+    go.split('.')
+        .nth(1)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0)
+}
+
+fn built_with(version: &str) -> Option<&'static str> {
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|digits| digits.parse::<u32>().ok());
+    let (major, minor) = (numbers.next()??, numbers.next()??);
+    // 17 and 18 are years, and follow 1.13; 2.0 began anew.
+    let series = |major: u32| if matches!(major, 17 | 18) { 1 } else { major };
+    BUILT_WITH
+        .iter()
+        .filter(|(first, _)| series(first.0) == series(major) && *first <= (major, minor))
+        .map(|(_, go)| *go)
+        .next_back()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_tell_the_rules() {
+        for (version, go, rules) in [
+            ("1.11.1-beta12", Some("1.5"), Rules::UpTo1_10),
+            ("1.10.3", Some("1.5"), Rules::UpTo1_10),
+            ("1.12.0-beta21", Some("1.6"), Rules::UpTo1_10),
+            ("1.13.0", Some("1.7"), Rules::UpTo1_10),
+            ("17.03.1-ce-mac12", Some("1.7"), Rules::UpTo1_10),
+            ("17.06.0-ce-mac18", Some("1.8"), Rules::UpTo1_10),
+            ("17.09.1-ce-mac42", Some("1.8"), Rules::UpTo1_10),
+            ("18.03.1-ce-mac65", Some("1.9"), Rules::UpTo1_10),
+            ("17.12.0-ce-mac55", Some("1.9"), Rules::UpTo1_10),
+            ("18.09.2", Some("1.10"), Rules::UpTo1_10),
+            ("2.0.0.0-mac82", Some("1.10"), Rules::UpTo1_10),
+            ("3.1.0", Some("1.13"), Rules::From1_11),
+            ("5.0", None, Rules::UpTo1_10),
+            ("2.2.0.3", Some("1.12"), Rules::From1_11),
+            ("4.37.2", Some("1.16"), Rules::From1_11),
+            ("1.9", None, Rules::UpTo1_10),
+            ("unknown", None, Rules::UpTo1_10),
+        ] {
+            let engine = Engine::of(version, true);
+            assert_eq!((engine.go, engine.rules), (go, rules), "{version}");
+            assert_eq!(engine.host_address, Some("192.168.65.1"));
+        }
+        let unknown = Engine::of("unknown", false);
+        assert_eq!(unknown.rules, Rules::From1_11);
+        assert_eq!(unknown.host_address, None);
+        for (version, falls_back, socks) in [
+            ("17.09.1", true, false),
+            ("17.12.0", true, true),
+            ("3.0.0", true, true),
+            ("4.0.0", false, true),
+        ] {
+            let engine = Engine::of(version, false);
+            assert_eq!(
+                (engine.https_falls_back, engine.knows_socks),
+                (falls_back, socks),
+                "{version}"
+            );
         }
     }
 }

@@ -1,14 +1,24 @@
 //! Proxy settings: what a proxy URL may look like, where settings come from, and what an engine is
 //! to be given. It knows nothing of images or bundles.
 
+pub mod bypass;
 mod engine;
+mod engine_proxy;
 mod environment;
-mod no_proxy;
+pub mod go;
+pub mod no_proxy;
+pub mod pac;
 mod password;
+pub mod route;
+pub mod settings;
+pub mod source;
+pub mod translate;
 mod url;
 
-pub use engine::{EngineProxy, Shown};
+pub use engine::Engine;
+pub use engine_proxy::{EngineProxy, Shown};
 pub use environment::{Variable, from_environment};
 pub use no_proxy::{InvalidNoProxy, NoProxy};
 pub use password::Password;
-pub use url::{InvalidUrl, ProxyUrl, redact};
+pub use translate::{Stated, Translation, Urls, Wishes, World, translate};
+pub use url::{InvalidUrl, ProxyUrl, Scheme, redact};

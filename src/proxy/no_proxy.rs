@@ -1,8 +1,4 @@
 //! The hosts that the engine reaches without the proxy.
-//!
-//! The engines of the Moby family were built with Go 1.6 to 1.9, which compare the end of a host's
-//! name with each entry and know neither networks (`10.0.0.0/8`) nor wildcards (`*.corp`): an entry
-//! of that kind matches nothing there, or the wrong thing.
 
 use std::fmt;
 
@@ -32,69 +28,57 @@ pub enum InvalidNoProxy {
     Url,
 }
 
-/// A list of hosts, domains and addresses, in order and each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoProxy {
-    entries: Vec<String>,
-    left_out: Vec<String>,
+/// Takes a list with commas apart, as the variable `NO_PROXY` has it.
+///
+/// # Errors
+/// When an entry can't stand in such a list.
+pub fn split(list: &str) -> Result<Vec<String>, InvalidNoProxy> {
+    if list.chars().any(char::is_control) {
+        return Err(InvalidNoProxy::Control);
+    }
+    let mut entries = Vec::new();
+    for entry in list.split(',').map(str::trim).filter(|e| !e.is_empty()) {
+        // Before any error that shows the entry: this one may hold a password.
+        if entry.contains('@') || entry.contains("://") {
+            return Err(InvalidNoProxy::Url);
+        }
+        if entry.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
+            return Err(InvalidNoProxy::Space(entry.to_owned()));
+        }
+        if entry == "*" {
+            return Err(InvalidNoProxy::Everything);
+        }
+        entries.push(entry.to_owned());
+    }
+    Ok(entries)
 }
 
-impl NoProxy {
-    /// Reads a list with commas, as in the variable `NO_PROXY`. `*.corp` becomes `.corp`, which is
-    /// what the engine understands; what it can't be told is left out (see [`Self::left_out`]).
-    ///
-    /// # Errors
-    /// When an entry can't stand in such a list.
-    pub fn parse(list: &str) -> Result<Self, InvalidNoProxy> {
-        let mut no_proxy = Self::default();
-        if list.chars().any(char::is_control) {
-            return Err(InvalidNoProxy::Control);
-        }
-        for entry in list.split(',').map(str::trim).filter(|e| !e.is_empty()) {
-            // Before any error that shows the entry: this one may hold a password.
-            if entry.contains('@') || entry.contains("://") {
-                return Err(InvalidNoProxy::Url);
-            }
-            if entry.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
-                return Err(InvalidNoProxy::Space(entry.to_owned()));
-            }
-            if entry == "*" {
-                return Err(InvalidNoProxy::Everything);
-            }
-            let known = entry
-                .strip_prefix('*')
-                .filter(|rest| rest.starts_with('.'))
-                .unwrap_or(entry);
-            let list = if known.contains(['*', '/']) {
-                &mut no_proxy.left_out
-            } else {
-                &mut no_proxy.entries
-            };
-            if !list.iter().any(|there| there == known) {
-                list.push(known.to_owned());
-            }
-        }
-        Ok(no_proxy)
-    }
+/// A list of hosts, domains and addresses as an engine reads it, in order and each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoProxy(Vec<String>);
 
-    /// Networks and wildcards, which can't be said to this engine: their hosts go through the proxy.
-    pub fn left_out(&self) -> &[String] {
-        &self.left_out
+impl NoProxy {
+    /// These entries, behind those that are always there.
+    pub fn new(entries: impl IntoIterator<Item = String>) -> Self {
+        let mut all: Vec<String> = Vec::new();
+        for entry in ALWAYS.map(str::to_owned).into_iter().chain(entries) {
+            if !all.contains(&entry) {
+                all.push(entry);
+            }
+        }
+        Self(all)
     }
 }
 
 impl Default for NoProxy {
     fn default() -> Self {
-        Self {
-            entries: ALWAYS.map(str::to_owned).to_vec(),
-            left_out: Vec::new(),
-        }
+        Self::new([])
     }
 }
 
 impl fmt::Display for NoProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.entries.join(","))
+        f.write_str(&self.0.join(","))
     }
 }
 
@@ -104,24 +88,15 @@ mod tests {
 
     #[test]
     fn lists() {
-        for (list, expected, left_out) in [
-            ("", "localhost,127.0.0.1", ""),
+        for (list, expected) in [
+            ("", "localhost,127.0.0.1"),
             (
                 "a.corp, .b.corp ,,a.corp",
                 "localhost,127.0.0.1,a.corp,.b.corp",
-                "",
             ),
-            ("127.0.0.1,x", "localhost,127.0.0.1,x", ""),
-            ("*.corp,.corp", "localhost,127.0.0.1,.corp", ""),
-            (
-                "10.0.0.0/8,10.1.*,a.*.b,x:5000",
-                "localhost,127.0.0.1,x:5000",
-                "10.0.0.0/8 10.1.* a.*.b",
-            ),
+            ("127.0.0.1,x", "localhost,127.0.0.1,x"),
         ] {
-            let no_proxy = NoProxy::parse(list).unwrap();
-            assert_eq!(no_proxy.to_string(), expected);
-            assert_eq!(no_proxy.left_out().join(" "), left_out);
+            assert_eq!(NoProxy::new(split(list).unwrap()).to_string(), expected);
         }
         for (list, error) in [
             ("a,*", InvalidNoProxy::Everything),
@@ -131,7 +106,7 @@ mod tests {
             ("http://me:s3cret@p:1", InvalidNoProxy::Url),
             ("me:s3 cret@p", InvalidNoProxy::Url),
         ] {
-            assert_eq!(NoProxy::parse(list).unwrap_err(), error, "{list:?}");
+            assert_eq!(split(list).unwrap_err(), error, "{list:?}");
         }
     }
 }

@@ -35,9 +35,28 @@ pub enum InvalidUrl {
     NoUser,
 }
 
-/// `http://[user[:password]@]host:port`.
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// HTTP, and `CONNECT` for `https://`.
+    Http,
+    /// SOCKS 5.
+    Socks5,
+}
+
+impl Scheme {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Socks5 => "socks5://",
+        }
+    }
+}
+
+/// `http://[user[:password]@]host:port`, or the same with `socks5`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl {
+    scheme: Scheme,
     user: Option<Vec<u8>>,
     password: Option<Password>,
     host: String,
@@ -93,8 +112,36 @@ impl ProxyUrl {
         };
         let (host, port) = host_and_port(place)?;
         Ok(Self {
+            scheme: Scheme::Http,
             user,
             password,
+            host,
+            port,
+        })
+    }
+
+    /// A proxy by its parts, as settings have them; an IPv6 address may lack its brackets.
+    ///
+    /// # Errors
+    /// When `host` is none, or `user` has control characters in it.
+    pub fn from_parts(
+        scheme: Scheme,
+        host: &str,
+        port: u16,
+        user: Option<&str>,
+    ) -> Result<Self, InvalidUrl> {
+        let place = match host.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}"),
+            Err(_) => format!("{host}:{port}"),
+        };
+        if user.is_some_and(|user| user.chars().any(char::is_control)) {
+            return Err(InvalidUrl::Control);
+        }
+        let (host, port) = host_and_port(&place)?;
+        Ok(Self {
+            scheme,
+            user: user.map(|user| user.as_bytes().to_owned()),
+            password: None,
             host,
             port,
         })
@@ -107,7 +154,7 @@ impl ProxyUrl {
         // Room for all of it: a string that grows leaves its old bytes behind.
         let room = 3 * (user + secret) + self.host.len() + 16;
         let mut url = Zeroizing::new(String::with_capacity(room));
-        url.push_str("http://");
+        url.push_str(self.scheme.prefix());
         if let Some(user) = &self.user {
             encode(user, &mut url);
             if let Some(password) = &self.password {
@@ -122,7 +169,7 @@ impl ProxyUrl {
 
     /// The URL as it may be shown: the password replaced by `***`.
     pub fn redacted(&self) -> String {
-        let mut url = String::from("http://");
+        let mut url = String::from(self.scheme.prefix());
         if let Some(user) = &self.user {
             encode(user, &mut url);
             if self.password.is_some() {
@@ -155,11 +202,29 @@ impl ProxyUrl {
         self.password.as_ref()
     }
 
-    /// The same proxy with another host, which is not checked.
-    #[must_use]
-    pub fn with_host(mut self, host: &str) -> Self {
-        self.host = host.to_owned();
-        self
+    /// The same proxy at another host.
+    ///
+    /// # Errors
+    /// When `host` is none.
+    pub fn with_host(&self, host: &str) -> Result<Self, InvalidUrl> {
+        let moved = Self::from_parts(self.scheme, host, self.port, None)?;
+        Ok(Self {
+            host: moved.host,
+            ..self.clone()
+        })
+    }
+
+    /// `HOST:PORT`, with the scheme before it unless that is the usual one.
+    pub fn way(&self) -> String {
+        match self.scheme {
+            Scheme::Http => self.place(),
+            Scheme::Socks5 => format!("{}{}", self.scheme.prefix(), self.place()),
+        }
+    }
+
+    /// How it is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The same proxy with a password; its user must be known.
@@ -174,7 +239,8 @@ impl ProxyUrl {
         self.password.is_some()
     }
 
-    fn place(&self) -> String {
+    /// `HOST:PORT`.
+    pub fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }

@@ -134,6 +134,10 @@ impl App {
             .env("HOME", self.dir.path().join("home"))
             .env("BALEEN_STATE_DIR", self.dir.path().join("state"))
             .env("BALEEN_DOCKER_APP", self.app())
+            .env(
+                "BALEEN_HOSTS_FILE",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/hosts"),
+            )
             .stdin(Stdio::null());
     }
 

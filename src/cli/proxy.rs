@@ -1,0 +1,357 @@
+//! `baleen proxy` and `baleen proxy test`.
+
+use serde_json::{Value, json};
+
+use crate::docker::{Bundle, Family};
+use crate::error::{Error, Kind, Result};
+use crate::proxy::route::{self, Target, Way};
+use crate::proxy::settings::{PacSource, Server, Settings};
+use crate::proxy::translate::{Entry, Fate, What};
+use crate::proxy::{Engine, Shown, Stated, Translation, redact};
+use crate::wanted::{Request, engine_of};
+
+use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
+use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
+use super::{bundle_path, request};
+
+pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
+    if let Some(ProxyCommand::Test(args)) = &args.command {
+        return test(global, args, out);
+    }
+    let (request, meant) = ask(global, &args.proxy, args.docker_version.as_deref())?;
+    let stated = request.read()?;
+    let translation = request.translate(&stated, &meant.engine)?;
+
+    out.line(styled(BOLD, format!("Here, by {}", stated.origin)))?;
+    for (name, value) in said(&stated.what) {
+        out.line(format!("  {name:9} {value}"))?;
+    }
+    out.line("")?;
+    out.line(styled(BOLD, meant.heading()))?;
+    let shown = translation.proxy.as_ref().map(|proxy| proxy.shown());
+    match &shown {
+        None => out.line("  no proxy: everything is reached directly")?,
+        Some(shown) => {
+            let Shown {
+                http,
+                https,
+                no_proxy,
+            } = shown;
+            for (name, value) in [("http", http), ("https", https)] {
+                let value = value.as_deref().unwrap_or("directly");
+                out.line(format!("  {name:9} {value}"))?;
+            }
+            out.line(format!("  no_proxy  {no_proxy}"))?;
+        }
+    }
+    print_entries(&translation.entries, out)?;
+    if !translation.remarks.is_empty() {
+        out.line("")?;
+    }
+    for remark in &translation.remarks {
+        out.note(remark.clone())?;
+    }
+    if let Some(elsewhere) = meant.elsewhere() {
+        out.note(elsewhere)?;
+    }
+    out.object(json!({
+        "origin": stated.origin,
+        "here": said_json(&stated.what),
+        "engine": meant.json(),
+        "proxy": shown,
+        "entries": translation.entries,
+    }))?;
+    Ok(0)
+}
+
+/// For which engine is translated.
+struct Meant {
+    engine: Engine,
+    version: Option<String>,
+    family: Option<Family>,
+}
+
+/// What to ask, and for which engine: of the version that is named, else of the bundle there is.
+fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Request, Meant)> {
+    let request = request(args)?;
+    if let Some(version) = version {
+        let engine = Engine::of(version, Family::is_patched_in(version));
+        let meant = Meant {
+            engine,
+            version: Some(version.to_owned()),
+            family: None,
+        };
+        return Ok((request, meant));
+    }
+    let meant = match bundle_path(global) {
+        Ok(path) => {
+            let bundle = Bundle::read(&path)?;
+            Meant {
+                engine: engine_of(&bundle),
+                version: Some(bundle.version),
+                family: Some(bundle.family),
+            }
+        }
+        Err(error) if global.docker_app.is_some() => return Err(error),
+        Err(_) => Meant {
+            engine: Engine::of("", true),
+            version: None,
+            family: None,
+        },
+    };
+    Ok((request, meant))
+}
+
+impl Meant {
+    fn heading(&self) -> String {
+        let built = self.engine.in_words();
+        match &self.version {
+            Some(version) => format!("The engine of Docker {version} (built with {built}) gets"),
+            None => format!(
+                "An engine of 2016 or 2017 (built with {built}; there is no Docker.app here) gets"
+            ),
+        }
+    }
+
+    /// Where the settings have to go, if not into the image.
+    fn elsewhere(&self) -> Option<String> {
+        if self.engine.host_address.is_some() {
+            return None;
+        }
+        let family = self.family.as_ref();
+        Some(family.and_then(Family::refusal).unwrap_or_else(|| {
+            "this Docker gets its proxy from its own settings, not from the image".to_owned()
+        }))
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "docker_version": self.version,
+            "family": self.family.as_ref().map(Family::id),
+            "go": self.engine.go,
+            "rules": self.engine.rules,
+            "https_falls_back": self.engine.https_falls_back,
+            "knows_socks": self.engine.knows_socks,
+            "host_address": self.engine.host_address,
+        })
+    }
+}
+
+/// What a source says, line by line: a name and a value.
+fn said(what: &What) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let mut list = |name, entries: &[String]| {
+        if !entries.is_empty() {
+            lines.push((name, entries.join(", ")));
+        }
+    };
+    match what {
+        What::Urls(urls) => {
+            list("bypass", &urls.no_proxy);
+            for (name, url) in [("https", &urls.https), ("http", &urls.http)] {
+                lines.extend(url.as_ref().map(|url| (name, url.redacted())));
+            }
+            lines.reverse();
+        }
+        What::Settings(settings) => {
+            list("bypass", &settings.exceptions);
+            if settings.exclude_simple_hostnames {
+                lines.push(("", "and all names without a dot".to_owned()));
+            }
+            let mut proxies = proxies(settings);
+            proxies.append(&mut lines);
+            lines = proxies;
+        }
+    }
+    if lines.is_empty() {
+        lines.push(("", "no proxy".to_owned()));
+    }
+    lines
+}
+
+fn proxies(settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    match &settings.pac {
+        Some(PacSource::Url(url)) => lines.push(("script", redact(url))),
+        Some(PacSource::Script(script)) => {
+            lines.push(("script", format!("in the settings, {} bytes", script.len())));
+        }
+        Some(PacSource::Discover) => {
+            lines.push(("script", "from the network (WPAD)".to_owned()));
+        }
+        None => {}
+    }
+    for (name, server) in [
+        ("http", &settings.http),
+        ("https", &settings.https),
+        ("socks", &settings.socks),
+    ] {
+        if let Some(Server { host, port, user }) = server {
+            let user = user.as_ref().map(|user| format!(", user {user}"));
+            // With a script on, macOS does not look at the rest.
+            let unused = if settings.pac.is_some() {
+                " (not used: the script decides)"
+            } else {
+                ""
+            };
+            lines.push((
+                name,
+                format!("{host}:{port}{}{unused}", user.unwrap_or_default()),
+            ));
+        }
+    }
+    lines
+}
+
+fn said_json(what: &What) -> Value {
+    match what {
+        What::Urls(urls) => json!({
+            "http": urls.http.as_ref().map(|url| url.redacted()),
+            "https": urls.https.as_ref().map(|url| url.redacted()),
+            "bypass": urls.no_proxy,
+        }),
+        What::Settings(settings) => {
+            let server = |server: &Option<Server>| {
+                server
+                    .as_ref()
+                    .map(|s| json!({ "host": s.host, "port": s.port, "user": s.user }))
+            };
+            json!({
+                "http": server(&settings.http),
+                "https": server(&settings.https),
+                "socks": server(&settings.socks),
+                "script": settings.pac.as_ref().map(|pac| match pac {
+                    PacSource::Url(url) => redact(url),
+                    PacSource::Script(_) => "in the settings".to_owned(),
+                    PacSource::Discover => "discover".to_owned(),
+                }),
+                "bypass": settings.exceptions,
+                "exclude_simple_hostnames": settings.exclude_simple_hostnames,
+            })
+        }
+    }
+}
+
+/// The bypass list, entry by entry.
+fn print_entries(entries: &[Entry], out: &mut Output) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    out.line("")?;
+    out.line(styled(BOLD, "The bypass list, entry by entry"))?;
+    let width = |text: &dyn Fn(&Entry) -> usize| {
+        let widest = entries.iter().map(text).max().unwrap_or(0);
+        widest.clamp(8, 32)
+    };
+    let from_width = width(&|entry| entry.from.chars().count());
+    let to_width = width(&|entry| entry.to.as_ref().map_or(0, |to| to.chars().count()));
+    for entry in entries {
+        let to = entry.to.as_deref().unwrap_or("-");
+        let style = match entry.fate {
+            Fate::Kept => GOOD,
+            Fate::Widened => DIM,
+            Fate::LeftOut | Fate::Refused => NOTE,
+        };
+        let fate = styled(style, entry.fate.word());
+        let reason = entry.reason.map(|reason| format!(": {reason}"));
+        out.line(format!(
+            "  {:from_width$}  {to:to_width$}  {fate}{}",
+            entry.from,
+            reason.unwrap_or_default()
+        ))?;
+    }
+    Ok(())
+}
+
+fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
+    let (request, meant) = ask(global, &args.proxy, args.docker_version.as_deref())?;
+    let targets: Vec<(&String, Target)> = args
+        .hosts
+        .iter()
+        .map(|text| {
+            let target = Target::parse(text).ok_or_else(|| {
+                Error::new(
+                    Kind::Usage,
+                    format!(
+                        "'{}' should be HOST, HOST:PORT or an http:// or https:// URL",
+                        redact(text)
+                    ),
+                )
+            })?;
+            Ok((text, target))
+        })
+        .collect::<Result<_>>()?;
+    let stated = request.read()?;
+    let translation = request.translate(&stated, &meant.engine)?;
+    let rows = compare(&request, &stated, &translation, &meant.engine, targets)?;
+
+    let name_width = rows
+        .iter()
+        .map(|row| row.0.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    let here_width = rows
+        .iter()
+        .map(|row| in_words(&row.1).chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    out.line(styled(
+        BOLD,
+        format!("{:name_width$}  {:here_width$}  engine", "host", "here"),
+    ))?;
+    for (name, here, engine) in &rows {
+        let differs = match (here, engine) {
+            (Way::Through(_), Way::Direct) => styled(NOTE, "  past the proxy"),
+            (Way::Direct, Way::Through(_)) => styled(DIM, "  through it all the same"),
+            _ => String::new(),
+        };
+        out.line(format!(
+            "{name:name_width$}  {:here_width$}  {}{differs}",
+            in_words(here),
+            in_words(engine)
+        ))?;
+    }
+    let way = |way: &Way| match way {
+        Way::Direct => Value::Null,
+        Way::Through(proxy) => proxy.clone().into(),
+    };
+    let hosts: Vec<Value> = rows
+        .iter()
+        .map(|(name, here, engine)| {
+            json!({ "target": name, "here": way(here), "engine": way(engine) })
+        })
+        .collect();
+    out.object(json!({ "origin": stated.origin, "engine": meant.json(), "hosts": hosts }))?;
+    Ok(0)
+}
+
+/// For each target: the way from here, and the way from the engine.
+fn compare<'a>(
+    request: &Request,
+    stated: &Stated,
+    translation: &Translation,
+    engine: &Engine,
+    targets: Vec<(&'a String, Target)>,
+) -> Result<Vec<(&'a String, Way, Way)>> {
+    let urls: Vec<String> = targets
+        .iter()
+        .map(|(_, target)| target.host.clone())
+        .collect();
+    let answers = request.ask_script(stated, &urls)?;
+    let rows = targets.into_iter().enumerate().map(|(at, (name, target))| {
+        let answer = answers.as_ref().and_then(|answers| answers.get(at));
+        let here = route::here(&stated.what, answer, &target);
+        let engine = route::in_engine(translation.proxy.as_ref(), engine, &target);
+        (name, here, engine)
+    });
+    Ok(rows.collect())
+}
+
+fn in_words(way: &Way) -> &str {
+    match way {
+        Way::Direct => "directly",
+        Way::Through(proxy) => proxy,
+    }
+}

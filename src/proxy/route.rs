@@ -1,0 +1,183 @@
+//! Which way one URL takes: here, and in the engine.
+
+use super::go::Rules;
+use super::pac::{Answer, Route};
+use super::settings::{Server, Settings};
+use super::translate::{Urls, What};
+use super::{Engine, EngineProxy, bypass};
+
+/// What is to be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Whether over `https://`.
+    pub secure: bool,
+    /// A name or an address; an IPv6 address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// How it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// Without a proxy.
+    Direct,
+    /// Through this one, as `HOST:PORT`, with `socks5://` before it where it is such.
+    Through(String),
+}
+
+impl Target {
+    /// Reads `HOST`, `HOST:PORT` or a URL; without a scheme it is `https://`. Nothing if it is none of these.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (secure, rest) = match text.trim().split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+            Some(_) => return None,
+            None => (true, text.trim()),
+        };
+        let place = rest.split(['/', '?', '#']).next()?;
+        let default = if secure { 443 } else { 80 };
+        let (host, port) = match place.strip_prefix('[') {
+            Some(rest) => {
+                let (host, after) = rest.split_once(']')?;
+                (
+                    host,
+                    after
+                        .strip_prefix(':')
+                        .or(after.is_empty().then_some(""))
+                        .map(str::to_owned)?,
+                )
+            }
+            None if place.matches(':').count() > 1 => (place, String::new()),
+            None => {
+                let (host, port) = place.split_once(':').unwrap_or((place, ""));
+                (host, port.to_owned())
+            }
+        };
+        let fits = |c: char| c.is_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || !host.chars().all(fits) {
+            return None;
+        }
+        Some(Self {
+            secure,
+            host: host.to_owned(),
+            port: if port.is_empty() {
+                default
+            } else {
+                port.parse().ok().filter(|&port| port != 0)?
+            },
+        })
+    }
+}
+
+/// The way from this computer, by what its source says; `answer` is the PAC script's, if there is one.
+///
+/// Variables mean what they mean to Go from 1.11 on, since most programs read them so.
+pub fn here(what: &What, answer: Option<&Answer>, target: &Target) -> Way {
+    match (what, answer) {
+        (What::Settings(_), Some(answer)) => answer.routes.first().map_or(Way::Direct, by_script),
+        (What::Settings(settings), None) => by_settings(settings, target),
+        (What::Urls(urls), _) => by_urls(urls, target),
+    }
+}
+
+/// The way from the engine.
+pub fn in_engine(proxy: Option<&EngineProxy>, engine: &Engine, target: &Target) -> Way {
+    let Some(proxy) = proxy else {
+        return Way::Direct;
+    };
+    let url = match (target.secure, proxy.http(), proxy.https()) {
+        (false, http, _) => http,
+        (true, _, Some(https)) => Some(https),
+        (true, http, None) => http.filter(|_| engine.https_falls_back),
+    };
+    let no_proxy = proxy.no_proxy().to_string();
+    match url {
+        Some(url) if !engine.rules.is_direct(&no_proxy, &target.host, target.port) => {
+            Way::Through(url.way())
+        }
+        _ => Way::Direct,
+    }
+}
+
+fn by_script(route: &Route) -> Way {
+    match route {
+        Route::Direct => Way::Direct,
+        Route::Http { host, port } => Way::Through(format!("{host}:{port}")),
+        Route::Https { host, port } => Way::Through(format!("https://{host}:{port}")),
+        Route::Socks { host, port } => Way::Through(format!("socks5://{host}:{port}")),
+    }
+}
+
+fn by_settings(settings: &Settings, target: &Target) -> Way {
+    let entries: Vec<bypass::Entry> = settings
+        .exceptions
+        .iter()
+        .map(|entry| bypass::Entry::parse(entry))
+        .collect();
+    if bypass::is_direct(&entries, settings.exclude_simple_hostnames, &target.host) {
+        return Way::Direct;
+    }
+    let place = |server: &Server| match server.host.contains(':') {
+        true => format!("[{}]:{}", server.host, server.port),
+        false => format!("{}:{}", server.host, server.port),
+    };
+    let own = if target.secure {
+        &settings.https
+    } else {
+        &settings.http
+    };
+    match (own, &settings.socks) {
+        (Some(server), _) => Way::Through(place(server)),
+        (None, Some(socks)) => Way::Through(format!("socks5://{}", place(socks))),
+        (None, None) => Way::Direct,
+    }
+}
+
+fn by_urls(urls: &Urls, target: &Target) -> Way {
+    let url = match target.secure {
+        true => urls.https.as_ref().or(urls.http.as_ref()),
+        false => urls.http.as_ref(),
+    };
+    let no_proxy = urls.no_proxy.join(",");
+    match url {
+        Some(url) if !Rules::From1_11.is_direct(&no_proxy, &target.host, target.port) => {
+            Way::Through(url.way())
+        }
+        _ => Way::Direct,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        let target = |secure, host: &str, port| {
+            Some(Target {
+                secure,
+                host: host.into(),
+                port,
+            })
+        };
+        for (text, expected) in [
+            ("corp.com", target(true, "corp.com", 443)),
+            ("corp.com:5000", target(true, "corp.com", 5000)),
+            ("http://corp.com/v2/", target(false, "corp.com", 80)),
+            ("HTTPS://corp.com:8443/x?y", target(true, "corp.com", 8443)),
+            ("[::1]:5000", target(true, "::1", 5000)),
+            ("fe80::1", target(true, "fe80::1", 443)),
+            ("https://[fe80::1]/", target(true, "fe80::1", 443)),
+            ("ftp://corp.com", None),
+            ("", None),
+            ("a b", None),
+            ("a:0", None),
+            ("a:x", None),
+            ("user@host", None),
+            ("[::1]x", None),
+        ] {
+            assert_eq!(Target::parse(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,512 @@
+//! What the settings of a computer say about proxies, in the form that macOS gives them in: the
+//! dictionary of `SCDynamicStoreCopyProxies`, which `scutil --proxy` shows. Its keys are those of
+//! `SystemConfiguration/SCSchemaDefinitions.h` (`kSCPropNetProxies…`).
+//!
+//! Only getting the dictionary takes a Mac; reading it is here. A part that makes no sense is left
+//! out and told of, so that one broken value does not hide the rest.
+
+use plist::{Dictionary, Value};
+
+/// macOS's port for a proxy that names none.
+const DEFAULT_PORT: u16 = 80;
+
+/// The port of a SOCKS proxy that names none (IANA: `socks`).
+const DEFAULT_SOCKS_PORT: u16 = 1080;
+
+/// What the settings say. All of it may be set at once: [`super::translate`] knows what wins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// A script that decides for each URL; it goes before everything else.
+    pub pac: Option<PacSource>,
+    /// For `http://`.
+    pub http: Option<Server>,
+    /// For `https://`: an HTTP proxy as well, reached with `CONNECT`.
+    pub https: Option<Server>,
+    /// For what has none of its own.
+    pub socks: Option<Server>,
+    /// Hosts to reach directly, in macOS's own syntax (see [`super::bypass`]).
+    pub exceptions: Vec<String>,
+    /// Whether names without a dot are reached directly.
+    pub exclude_simple_hostnames: bool,
+    /// What could not be made sense of, in words.
+    pub trouble: Vec<String>,
+}
+
+/// A proxy server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user it is to be told; the password is in the Keychain.
+    pub user: Option<String>,
+}
+
+/// Where a proxy auto-configuration script comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PacSource {
+    /// From this address.
+    Url(String),
+    /// It stands in the settings themselves.
+    Script(String),
+    /// From wherever the network says (WPAD).
+    Discover,
+}
+
+impl Settings {
+    /// Reads the dictionary. What stands under `__SCOPED__`, which is for single interfaces, is not looked at.
+    pub fn from_dictionary(value: &Value) -> Self {
+        let mut settings = Self::default();
+        let Some(dictionary) = value.as_dictionary() else {
+            settings
+                .trouble
+                .push("the proxy settings are not a dictionary".to_owned());
+            return settings;
+        };
+        let mut reader = Reader {
+            dictionary,
+            trouble: &mut settings.trouble,
+        };
+        settings.http = reader.server("HTTP", DEFAULT_PORT);
+        settings.https = reader.server("HTTPS", DEFAULT_PORT);
+        settings.socks = reader.server("SOCKS", DEFAULT_SOCKS_PORT);
+        settings.exceptions = reader.strings("ExceptionsList");
+        settings.exclude_simple_hostnames = reader.is_on("ExcludeSimpleHostnames");
+        settings.pac = reader.pac();
+        settings
+    }
+
+    /// Whether no proxy is set at all.
+    pub fn is_direct(&self) -> bool {
+        self.pac.is_none() && self.http.is_none() && self.https.is_none() && self.socks.is_none()
+    }
+}
+
+struct Reader<'a> {
+    dictionary: &'a Dictionary,
+    trouble: &'a mut Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Whether a switch is on: a number other than 0, or `true`.
+    fn is_on(&mut self, key: &str) -> bool {
+        match self.dictionary.get(key) {
+            None => false,
+            Some(Value::Boolean(on)) => *on,
+            Some(value) => match integer(value) {
+                Some(number) => number != 0,
+                None => {
+                    self.trouble.push(format!(
+                        "{key} should be 0 or 1, but is {}; taken for 0",
+                        kind(value)
+                    ));
+                    false
+                }
+            },
+        }
+    }
+
+    /// A string without spaces around it; nothing where it is missing or empty.
+    fn string(&mut self, key: &str) -> Option<&'a str> {
+        let value = self.dictionary.get(key)?;
+        match value.as_string() {
+            Some(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+            None => {
+                self.trouble
+                    .push(format!("{key} should be a string, but is {}", kind(value)));
+                None
+            }
+        }
+    }
+
+    fn strings(&mut self, key: &str) -> Vec<String> {
+        let Some(value) = self.dictionary.get(key) else {
+            return Vec::new();
+        };
+        let Some(list) = value.as_array() else {
+            self.trouble
+                .push(format!("{key} should be a list, but is {}", kind(value)));
+            return Vec::new();
+        };
+        let mut strings = Vec::with_capacity(list.len());
+        for value in list {
+            match value.as_string() {
+                Some(text) => strings.push(text.to_owned()),
+                None => self
+                    .trouble
+                    .push(format!("{key} has an entry that is {}", kind(value))),
+            }
+        }
+        strings
+    }
+
+    /// `<prefix>Enable`, `<prefix>Proxy`, `<prefix>Port`, `<prefix>User`. The switch is what counts:
+    /// macOS keeps host and port when a proxy is switched off.
+    fn server(&mut self, prefix: &str, default_port: u16) -> Option<Server> {
+        if !self.is_on(&format!("{prefix}Enable")) {
+            return None;
+        }
+        let Some(host) = self.string(&format!("{prefix}Proxy")) else {
+            self.trouble.push(format!(
+                "the {prefix} proxy is switched on, but no server is named"
+            ));
+            return None;
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = self.port(&format!("{prefix}Port"), default_port)?;
+        let user = self.string(&format!("{prefix}User")).map(str::to_owned);
+        Some(Server {
+            host: host.to_owned(),
+            port,
+            user,
+        })
+    }
+
+    fn port(&mut self, key: &str, default: u16) -> Option<u16> {
+        let Some(value) = self.dictionary.get(key) else {
+            return Some(default);
+        };
+        let port = integer(value)
+            .and_then(|number| u16::try_from(number).ok())
+            .filter(|&port| port != 0);
+        if port.is_none() {
+            let found = match integer(value) {
+                Some(number) => number.to_string(),
+                None => kind(value).to_owned(),
+            };
+            self.trouble.push(format!(
+                "{key} should be a number from 1 to 65535, but is {found}; this proxy was left out"
+            ));
+        }
+        port
+    }
+
+    /// `ProxyAutoConfigEnable` with a script or its address, else `ProxyAutoDiscoveryEnable`. An
+    /// address that the network has given (DHCP) stands in `ProxyAutoConfigURLString` as well.
+    fn pac(&mut self) -> Option<PacSource> {
+        let discover = self.is_on("ProxyAutoDiscoveryEnable");
+        if self.is_on("ProxyAutoConfigEnable") {
+            if let Some(url) = self.string("ProxyAutoConfigURLString") {
+                return Some(PacSource::Url(url.to_owned()));
+            }
+            if let Some(script) = self.string("ProxyAutoConfigJavaScript") {
+                return Some(PacSource::Script(script.to_owned()));
+            }
+            if !discover {
+                self.trouble.push(
+                    "automatic proxy configuration is switched on, but neither ProxyAutoConfigURLString nor a script is there"
+                        .to_owned(),
+                );
+            }
+        }
+        if !discover {
+            return None;
+        }
+        let known = self.string("ProxyAutoConfigURLString");
+        Some(known.map_or(PacSource::Discover, |url| PacSource::Url(url.to_owned())))
+    }
+}
+
+/// A number, as macOS writes it (an integer) and as hand-made settings do (a string).
+fn integer(value: &Value) -> Option<i64> {
+    value
+        .as_signed_integer()
+        .or_else(|| value.as_string()?.trim().parse().ok())
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "a list",
+        Value::Dictionary(_) => "a dictionary",
+        Value::Boolean(_) => "true or false",
+        Value::Data(_) => "data",
+        Value::Date(_) => "a date",
+        Value::Real(_) => "a fraction",
+        Value::Integer(_) => "a number",
+        Value::String(_) => "a text",
+        _ => "something else",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `scutil --proxy` shows dictionaries so: `key : value`, one to a line.
+    fn dictionary(lines: &[(&str, Value)]) -> Value {
+        let mut dictionary = Dictionary::new();
+        for (key, value) in lines {
+            dictionary.insert((*key).to_owned(), value.clone());
+        }
+        dictionary.into()
+    }
+
+    fn number(number: i64) -> Value {
+        number.into()
+    }
+
+    fn text(text: &str) -> Value {
+        text.into()
+    }
+
+    fn list(entries: &[&str]) -> Value {
+        Value::Array(entries.iter().map(|&entry| entry.into()).collect())
+    }
+
+    fn server(host: &str, port: u16, user: Option<&str>) -> Option<Server> {
+        Some(Server {
+            host: host.into(),
+            port,
+            user: user.map(Into::into),
+        })
+    }
+
+    #[test]
+    fn dictionaries_as_macos_has_them() {
+        let http = [
+            ("HTTPEnable", number(1)),
+            ("HTTPProxy", text("proxy.corp")),
+            ("HTTPPort", number(8080)),
+        ];
+        let https = [
+            ("HTTPSEnable", number(1)),
+            ("HTTPSProxy", text("secure.corp")),
+            ("HTTPSPort", number(8443)),
+            ("HTTPSUser", text("me")),
+        ];
+        let socks = [("SOCKSEnable", number(1)), ("SOCKSProxy", text("::1"))];
+        let defaults = [
+            ("ExceptionsList", list(&["*.local", "169.254/16"])),
+            ("FTPPassive", number(1)),
+        ];
+        let exceptions = || vec!["*.local".to_owned(), "169.254/16".to_owned()];
+        let none = Settings {
+            exceptions: exceptions(),
+            ..Settings::default()
+        };
+        let cases: Vec<(&str, Vec<(&str, Value)>, Settings)> = vec![
+            ("nothing", vec![], Settings::default()),
+            ("none", defaults.to_vec(), none.clone()),
+            (
+                "switched off, but still there",
+                [
+                    &defaults[..],
+                    &http[1..],
+                    &[
+                        ("HTTPEnable", number(0)),
+                        ("SOCKSProxy", text("s")),
+                        ("ProxyAutoConfigEnable", number(0)),
+                        ("ProxyAutoConfigURLString", text("http://pac/")),
+                        ("ProxyAutoDiscoveryEnable", number(0)),
+                    ],
+                ]
+                .concat(),
+                none.clone(),
+            ),
+            (
+                "HTTP only",
+                http.to_vec(),
+                Settings {
+                    http: server("proxy.corp", 8080, None),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "HTTPS only, with a user",
+                https.to_vec(),
+                Settings {
+                    https: server("secure.corp", 8443, Some("me")),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "both, exceptions, simple names",
+                [
+                    &http[..],
+                    &https,
+                    &defaults,
+                    &[("ExcludeSimpleHostnames", number(1))],
+                ]
+                .concat(),
+                Settings {
+                    http: server("proxy.corp", 8080, None),
+                    https: server("secure.corp", 8443, Some("me")),
+                    exceptions: exceptions(),
+                    exclude_simple_hostnames: true,
+                    ..Settings::default()
+                },
+            ),
+            (
+                "SOCKS without a port",
+                socks.to_vec(),
+                Settings {
+                    socks: server("::1", 1080, None),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "HTTP without a port, an address in brackets, an empty user",
+                vec![
+                    ("HTTPEnable", number(1)),
+                    ("HTTPProxy", text(" [fe80::1] ")),
+                    ("HTTPUser", text("")),
+                ],
+                Settings {
+                    http: server("fe80::1", 80, None),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "PAC by address, beside a proxy",
+                [
+                    &http[..],
+                    &[
+                        ("ProxyAutoConfigEnable", number(1)),
+                        ("ProxyAutoConfigURLString", text("http://corp/proxy.pac")),
+                    ],
+                ]
+                .concat(),
+                Settings {
+                    pac: Some(PacSource::Url("http://corp/proxy.pac".into())),
+                    http: server("proxy.corp", 8080, None),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "PAC as a script",
+                vec![
+                    ("ProxyAutoConfigEnable", number(1)),
+                    ("ProxyAutoConfigJavaScript", text("function x() {}")),
+                ],
+                Settings {
+                    pac: Some(PacSource::Script("function x() {}".into())),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "WPAD",
+                vec![("ProxyAutoDiscoveryEnable", number(1))],
+                Settings {
+                    pac: Some(PacSource::Discover),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "WPAD with an address from DHCP",
+                vec![
+                    ("ProxyAutoDiscoveryEnable", number(1)),
+                    ("ProxyAutoConfigURLString", text("http://dhcp/wpad.dat")),
+                ],
+                Settings {
+                    pac: Some(PacSource::Url("http://dhcp/wpad.dat".into())),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "single interfaces are not looked at",
+                vec![("__SCOPED__", dictionary(&[("en0", dictionary(&http))]))],
+                Settings::default(),
+            ),
+            (
+                "__SCOPED__ of a wrong type",
+                [&http[..], &[("__SCOPED__", number(3))]].concat(),
+                Settings {
+                    http: server("proxy.corp", 8080, None),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "numbers as text, switches as booleans",
+                vec![
+                    ("HTTPEnable", Value::Boolean(true)),
+                    ("HTTPProxy", text("p")),
+                    ("HTTPPort", text("3128")),
+                    ("HTTPSEnable", text("0")),
+                ],
+                Settings {
+                    http: server("p", 3128, None),
+                    ..Settings::default()
+                },
+            ),
+        ];
+        for (name, lines, expected) in cases {
+            assert_eq!(
+                Settings::from_dictionary(&dictionary(&lines)),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_left_out_and_told() {
+        let on = |key: &'static str, value: Value| {
+            let base = [
+                ("HTTPEnable", number(1)),
+                ("HTTPProxy", text("p")),
+                ("HTTPPort", number(1)),
+                ("HTTPSEnable", number(1)),
+                ("HTTPSProxy", text("q")),
+            ];
+            let mut lines: Vec<(&str, Value)> =
+                base.into_iter().filter(|(name, _)| *name != key).collect();
+            lines.push((key, value));
+            Settings::from_dictionary(&dictionary(&lines))
+        };
+        for (key, value, told) in [
+            (
+                "HTTPPort",
+                number(0),
+                "HTTPPort should be a number from 1 to 65535, but is 0",
+            ),
+            ("HTTPPort", number(65_536), "but is 65536"),
+            ("HTTPPort", number(-1), "but is -1"),
+            ("HTTPPort", Value::Real(1.5), "but is a fraction"),
+            ("HTTPPort", list(&["1"]), "but is a list"),
+            (
+                "HTTPEnable",
+                list(&[]),
+                "HTTPEnable should be 0 or 1, but is a list",
+            ),
+            (
+                "HTTPProxy",
+                number(7),
+                "HTTPProxy should be a string, but is a number",
+            ),
+            ("HTTPProxy", text(" "), "no server is named"),
+        ] {
+            let settings = on(key, value);
+            assert_eq!(settings.http, None, "{key}");
+            assert!(settings.https.is_some(), "{key}");
+            let trouble = settings.trouble.join("; ");
+            assert!(trouble.contains(told), "{trouble}");
+        }
+        for (key, value, told) in [
+            (
+                "ExceptionsList",
+                text("a,b"),
+                "ExceptionsList should be a list, but is a text",
+            ),
+            ("HTTPUser", number(1), "HTTPUser should be a string"),
+            (
+                "ProxyAutoConfigEnable",
+                number(1),
+                "neither ProxyAutoConfigURLString",
+            ),
+        ] {
+            let settings = on(key, value);
+            assert!(settings.http.is_some(), "{key}");
+            let trouble = settings.trouble.join("; ");
+            assert!(trouble.contains(told), "{trouble}");
+        }
+        let entries = Value::Array(vec![text("a"), number(1), text("b")]);
+        let settings = on("ExceptionsList", entries);
+        assert_eq!(settings.exceptions, ["a", "b"]);
+        assert_eq!(settings.trouble.len(), 1);
+        assert_eq!(
+            Settings::from_dictionary(&list(&[])).trouble,
+            ["the proxy settings are not a dictionary"]
+        );
+    }
+}

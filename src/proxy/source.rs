@@ -1,0 +1,124 @@
+//! Where the proxy settings come from: the system, the environment, or the user.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+
+use super::settings::Settings;
+use super::translate::{Stated, Urls, What};
+use super::{ProxyUrl, Variable, from_environment, no_proxy};
+
+/// Which settings are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Those of the system; where it has none of its own (a Linux without a desktop), the environment.
+    System,
+    /// The variables of this process.
+    Environment,
+    /// What the user named: in words where, and what.
+    Named(String, Urls),
+    /// A file with the dictionary that macOS gives, as a property list.
+    Dictionary(PathBuf),
+}
+
+impl Source {
+    /// What this source says now. `system` reads the system's settings, `get` a variable.
+    ///
+    /// # Errors
+    /// When it can't be read, or says what can't be used.
+    pub fn read(
+        &self,
+        system: impl FnOnce() -> Result<Option<plist::Value>>,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Result<Stated> {
+        match self {
+            Self::System => match system()? {
+                Some(dictionary) => Ok(Stated {
+                    origin: "the system's settings".to_owned(),
+                    what: What::Settings(Settings::from_dictionary(&dictionary)),
+                }),
+                None => environment(get),
+            },
+            Self::Environment => environment(get),
+            Self::Named(origin, urls) => Ok(Stated {
+                origin: origin.clone(),
+                what: What::Urls(urls.clone()),
+            }),
+            Self::Dictionary(path) => Ok(Stated {
+                origin: format!("the file {}", path.display()),
+                what: What::Settings(Settings::from_dictionary(&read_dictionary(path)?)),
+            }),
+        }
+    }
+}
+
+/// A proxy by the name of the place it stands in, and its text.
+///
+/// # Errors
+/// When it can't be used.
+pub fn url((name, text): &Variable) -> Result<ProxyUrl> {
+    ProxyUrl::parse(text).map_err(|why| {
+        Error::new(
+            Kind::Usage,
+            format!("the proxy in {name} can't be used: {why}"),
+        )
+    })
+}
+
+/// A no-proxy list by the name of the place it stands in, and its text.
+///
+/// # Errors
+/// When it can't be used.
+pub fn list((name, text): &Variable) -> Result<Vec<String>> {
+    no_proxy::split(text).map_err(|why| {
+        Error::new(
+            Kind::Usage,
+            format!("the no-proxy list in {name} can't be used: {why}"),
+        )
+    })
+}
+
+fn environment(get: impl Fn(&str) -> Option<String>) -> Result<Stated> {
+    let in_words = |found: Option<Variable>| {
+        found.map(|(name, text)| (format!("the environment variable {name}"), text))
+    };
+    let (http, https, listed) = from_environment(get);
+    let [http, https, listed] = [http, https, listed].map(in_words);
+    // Without a proxy the list means nothing, so it can't be wrong either.
+    let any = http.is_some() || https.is_some();
+    Ok(Stated {
+        origin: "the environment".to_owned(),
+        what: What::Urls(Urls {
+            http: http.as_ref().map(url).transpose()?,
+            https: https.as_ref().map(url).transpose()?,
+            no_proxy: listed
+                .filter(|_| any)
+                .as_ref()
+                .map(list)
+                .transpose()?
+                .unwrap_or_default(),
+        }),
+    })
+}
+
+fn read_dictionary(path: &Path) -> Result<plist::Value> {
+    let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
+    // Reading a FIFO would wait for ever.
+    if !metadata.is_file() {
+        return Err(Error::new(
+            Kind::Usage,
+            format!(
+                "{} should be a property list, but is not a file",
+                path.display()
+            ),
+        ));
+    }
+    plist::Value::from_file(path).map_err(|error| {
+        Error::new(
+            Kind::Usage,
+            format!("{} is not a property list: {error}", path.display()),
+        )
+        .advise("expected the dictionary that SCDynamicStoreCopyProxies gives, in XML or binary")
+    })
+}

@@ -1,0 +1,1190 @@
+//! From what the settings of this computer say to what one engine understands: pure, but for the
+//! questions it puts to the [`World`].
+//!
+//! Two things are kept to. What can't be said to the engine is told, entry by entry and with the
+//! reason. And the engine never reaches directly what this computer reaches through a proxy, unless
+//! that is told as [`Fate::Widened`]; the other way round it may.
+
+use std::io;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::error::{Error, Kind, Result};
+use crate::net::lookup::is_loopback;
+
+use super::bypass::{self, Inert};
+use super::go::Rules;
+use super::pac::{Asked, Route};
+use super::settings::{PacSource, Server, Settings};
+use super::url::Scheme;
+use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
+
+/// What a source says of proxies.
+#[derive(Debug, Clone)]
+pub struct Stated {
+    /// Who says it, as in "the system's settings".
+    pub origin: String,
+    /// What it says.
+    pub what: What,
+}
+
+/// In whose terms a source speaks.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// Those of macOS.
+    Settings(Settings),
+    /// Those of environment variables: URLs, and a list as Go reads it.
+    Urls(Urls),
+}
+
+/// Proxies as environment variables, options and the configuration name them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Urls {
+    /// For `http://`, and for `https://` where no other is given.
+    pub http: Option<ProxyUrl>,
+    /// For `https://`.
+    pub https: Option<ProxyUrl>,
+    /// Hosts to reach directly.
+    pub no_proxy: Vec<String>,
+}
+
+/// What the user wants besides.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// More hosts that the engine is to reach directly, as Go reads them.
+    pub no_proxy: Vec<String>,
+    /// Where in the VM this computer's loopback is reached, if the user knows better.
+    pub host_address: Option<String>,
+    /// Registries that a PAC script is asked about besides Docker's own.
+    pub pac_hosts: Vec<String>,
+}
+
+/// What has to be asked for on the way.
+pub struct World<'a> {
+    /// The addresses of a host.
+    pub addresses: &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>,
+    /// The password for a proxy that has a user and no password.
+    pub password: &'a dyn Fn(&ProxyUrl) -> Result<Option<Password>>,
+    /// What a PAC script says of `https://HOST/`.
+    pub pac: &'a dyn Fn(&PacSource, &[String]) -> Result<Asked>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Translation {
+    /// What the engine is to get; nothing when it is to reach everything directly.
+    pub proxy: Option<EngineProxy>,
+    /// The proxy for `https://` as this computer itself reaches it.
+    pub here: Option<ProxyUrl>,
+    /// What became of each entry of the bypass list.
+    pub entries: Vec<Entry>,
+    /// What else the user should know, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// What became of an entry of the bypass list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The entry as the settings have it.
+    pub from: String,
+    /// The entry as the engine gets it.
+    pub to: Option<String>,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why, unless it means the same to both.
+    pub reason: Option<&'static str>,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It means the same to the engine.
+    Kept,
+    /// It covers more hosts there than here.
+    Widened,
+    /// The engine can't be told, or need not be: these hosts are reached through the proxy.
+    LeftOut,
+    /// It can't stand in such a list.
+    Refused,
+}
+
+impl Fate {
+    /// In words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Widened => "widened",
+            Self::LeftOut => "left out",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Hosts that pulling an image from Docker's own registry speaks to.
+const DOCKERS_HOSTS: [&str; 3] = [
+    "registry-1.docker.io",
+    "auth.docker.io",
+    "production.cloudflare.docker.com",
+];
+
+/// Translates what a source says for `engine`.
+///
+/// # Errors
+/// When this computer uses a proxy that the engine can't be told of at all, so that neither a proxy
+/// nor going without one is right.
+pub fn translate(
+    stated: &Stated,
+    engine: &Engine,
+    wishes: &Wishes,
+    world: &World<'_>,
+) -> Result<Translation> {
+    let mut remarks = Vec::new();
+    let chosen = match &stated.what {
+        What::Settings(settings) => {
+            remarks.extend(settings.trouble.iter().cloned());
+            match &settings.pac {
+                Some(source) => by_script(source, wishes, world, &mut remarks)?,
+                None => by_settings(settings, engine, &mut remarks)?,
+            }
+        }
+        What::Urls(urls) => Chosen {
+            http: urls.http.clone(),
+            // Whoever names one proxy means both.
+            https: urls.https.clone().or_else(|| urls.http.clone()),
+            entries: urls
+                .no_proxy
+                .iter()
+                .map(|e| for_go(e, engine.rules))
+                .collect(),
+        },
+    };
+    let Chosen {
+        http,
+        https,
+        mut entries,
+    } = chosen;
+    entries.extend(wishes.no_proxy.iter().map(|e| for_go(e, engine.rules)));
+    if http.is_none() && https.is_none() {
+        return Ok(Translation {
+            proxy: None,
+            here: None,
+            entries,
+            remarks,
+        });
+    }
+
+    let mut with_password =
+        |url: Option<ProxyUrl>| url.map(|url| add_password(url, world, &mut remarks));
+    let same = http == https;
+    let http = with_password(http);
+    let https = if same {
+        http.clone()
+    } else {
+        with_password(https)
+    };
+    let here = https.clone();
+
+    let address = wishes.host_address.as_deref().or(engine.host_address);
+    let mut from_vm = |url: Option<ProxyUrl>| {
+        url.map(|url| reachable(url, address, world, &mut remarks))
+            .transpose()
+    };
+    let http = from_vm(http)?;
+    let https = if same { http.clone() } else { from_vm(https)? };
+
+    let no_proxy = NoProxy::new(entries.iter().filter_map(|entry| entry.to.clone()));
+    Ok(Translation {
+        proxy: EngineProxy::new(http, https, no_proxy),
+        here,
+        entries,
+        remarks,
+    })
+}
+
+/// Proxies as this computer reaches them, and what becomes of the hosts it reaches directly.
+struct Chosen {
+    http: Option<ProxyUrl>,
+    https: Option<ProxyUrl>,
+    entries: Vec<Entry>,
+}
+
+/// Without a script: the proxy for the scheme, else SOCKS, else none.
+fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) -> Result<Chosen> {
+    let url = |server: &Option<Server>, scheme| {
+        server
+            .as_ref()
+            .map(|server| {
+                let (host, port) = (&server.host, server.port);
+                ProxyUrl::from_parts(scheme, host, port, server.user.as_deref())
+                    .map_err(|why| unusable(host, &why))
+            })
+            .transpose()
+    };
+    let http = url(&settings.http, Scheme::Http)?;
+    let https = url(&settings.https, Scheme::Http)?;
+    let socks = url(&settings.socks, Scheme::Socks5)?;
+
+    let known = socks.clone().filter(|_| engine.knows_socks);
+    let (mut http, mut https) = (http.or(known.clone()), https.or(known));
+    if let Some(socks) = &socks
+        && !engine.knows_socks
+    {
+        match (&http, &https) {
+            (None, None) => {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!(
+                        "this computer reaches the network through the SOCKS proxy {}, and this engine (built with {}) knows HTTP proxies only",
+                        socks.place(),
+                        engine.in_words()
+                    ),
+                )
+                .advise("name an HTTP proxy (System Settings, or `baleen config set source manual` with proxy.https), or run one here that forwards to it, such as privoxy"));
+            }
+            (Some(_), Some(_)) => {}
+            (found, _) => {
+                let (scheme, other) = if found.is_none() {
+                    ("http", &https)
+                } else {
+                    ("https", &http)
+                };
+                if let Some(other) = other {
+                    remarks.push(format!(
+                        "this computer uses the SOCKS proxy {} for {scheme}, which this engine doesn't know; there it uses {} for both",
+                        socks.place(),
+                        other.place()
+                    ));
+                }
+                http = http.or_else(|| https.clone());
+                https = https.or_else(|| http.clone());
+            }
+        }
+    }
+    if https.is_none()
+        && let Some(proxy) = &http
+    {
+        if engine.https_falls_back {
+            remarks.push(format!(
+                "this computer reaches https directly, but this engine (built with {}) uses the HTTP proxy {} for it as well",
+                engine.in_words(),
+                proxy.place()
+            ));
+            https = http.clone();
+        } else {
+            remarks.push(
+                "this computer reaches https directly, and so will the engine; images are pulled over https"
+                    .to_owned(),
+            );
+        }
+    }
+
+    let mut entries: Vec<Entry> = settings
+        .exceptions
+        .iter()
+        .filter(|entry| !entry.trim().is_empty())
+        .map(|entry| for_engine(entry, engine.rules))
+        .collect();
+    if settings.exclude_simple_hostnames {
+        entries.push(Entry {
+            from: "names without a dot".to_owned(),
+            to: None,
+            fate: Fate::LeftOut,
+            reason: Some("no engine can be told that; add the hosts by name"),
+        });
+    }
+    Ok(Chosen {
+        http,
+        https,
+        entries,
+    })
+}
+
+fn unusable(host: &str, why: &InvalidUrl) -> Error {
+    Error::new(
+        Kind::Usage,
+        format!(
+            "the proxy '{}' of the system's settings can't be used: {why}",
+            super::redact(host)
+        ),
+    )
+    .advise("correct it in System Settings > Network > Details > Proxies")
+}
+
+/// With a script: what it says of the hosts that matter to Docker.
+fn by_script(
+    source: &PacSource,
+    wishes: &Wishes,
+    world: &World<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<Chosen> {
+    let mut hosts = DOCKERS_HOSTS.map(str::to_owned).to_vec();
+    for host in &wishes.pac_hosts {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    let asked = (world.pac)(source, &hosts)?;
+    remarks.extend(asked.trouble.iter().cloned());
+
+    // What the engine could do for each host: go directly, or through one of these.
+    let mut tally: Vec<(ProxyUrl, usize)> = Vec::new();
+    let mut usable = Vec::new();
+    for answer in &asked.answers {
+        let first = answer.routes.iter().find_map(engines_choice);
+        if let Some(Choice::Proxy(url)) = &first {
+            match tally.iter_mut().find(|(there, _)| there == url) {
+                Some((_, count)) => *count += 1,
+                None => tally.push((url.clone(), 1)),
+            }
+        }
+        usable.push((answer, first));
+    }
+    // The first of those that are named most often.
+    let mut winner: Option<(ProxyUrl, usize)> = None;
+    for (url, count) in tally {
+        if winner.as_ref().is_none_or(|(_, most)| count > *most) {
+            winner = Some((url, count));
+        }
+    }
+    let mut entries = Vec::new();
+    for (answer, choice) in usable {
+        let host = &answer.host;
+        match (&winner, choice) {
+            (None, Some(_)) => {}
+            (Some(_), Some(Choice::Direct)) => entries.push(Entry {
+                from: host.clone(),
+                to: Some(host.clone()),
+                fate: Fate::Widened,
+                reason: Some("the script reaches it directly; the engine also what is below it"),
+            }),
+            (Some((url, _)), Some(Choice::Proxy(other))) => {
+                if other != *url {
+                    remarks.push(format!(
+                        "the script sends {host} through {}, but an engine has one proxy for all: it uses {}",
+                        other.place(),
+                        url.place()
+                    ));
+                }
+            }
+            (Some((url, _)), None) => remarks.push(format!(
+                "the script says \"{}\" for {host}, which no engine of this version knows; it uses {}",
+                answer.text,
+                url.place()
+            )),
+            (None, None) => {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!(
+                        "the PAC script says \"{}\" for {host}, and this engine knows HTTP proxies only",
+                        answer.text
+                    ),
+                )
+                .advise("name an HTTP proxy yourself: `baleen config set proxy.https http://HOST:PORT`, then `baleen config set source manual`"));
+            }
+        }
+    }
+    let proxy = winner.map(|(url, _)| url);
+    Ok(Chosen {
+        http: proxy.clone(),
+        https: proxy,
+        entries,
+    })
+}
+
+enum Choice {
+    Direct,
+    Proxy(ProxyUrl),
+}
+
+/// What an engine can do of what a script proposes; nothing when it can't do this.
+fn engines_choice(route: &Route) -> Option<Choice> {
+    match route {
+        Route::Direct => Some(Choice::Direct),
+        Route::Http { host, port } => ProxyUrl::from_parts(Scheme::Http, host, *port, None)
+            .ok()
+            .map(Choice::Proxy),
+        Route::Https { .. } | Route::Socks { .. } => None,
+    }
+}
+
+/// The same proxy with the password that is kept for it.
+fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> ProxyUrl {
+    let Some(user) = url.user().filter(|_| !url.has_password()) else {
+        return url;
+    };
+    let account = format!("{user}@{}", url.place());
+    match (world.password)(&url) {
+        Ok(Some(password)) => url.with_password(password),
+        Ok(None) => {
+            remarks.push(format!(
+                "no password is kept for {account}: if the proxy asks for one, run `baleen credentials set '{account}'`"
+            ));
+            url
+        }
+        Err(error) => {
+            remarks.push(format!(
+                "the password for {account} could not be read: {error}"
+            ));
+            url
+        }
+    }
+}
+
+/// The same proxy as the engine reaches it: in the VM, this computer's loopback is the VM itself.
+fn reachable(
+    url: ProxyUrl,
+    address: Option<&str>,
+    world: &World<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<ProxyUrl> {
+    let found = match (world.addresses)(url.host()) {
+        Ok(found) => found,
+        Err(error) => {
+            remarks.push(format!(
+                "the name {} could not be looked up just now ({error}); if that is this computer itself, call it localhost",
+                url.host()
+            ));
+            return Ok(url);
+        }
+    };
+    if found.is_empty() || !found.iter().all(|&address| is_loopback(address)) {
+        return Ok(url);
+    }
+    let Some(address) = address else {
+        remarks.push(format!(
+            "{} is this computer itself, which is right here: with this Docker it is Docker on the Mac, not the engine, that speaks to the proxy",
+            url.place()
+        ));
+        return Ok(url);
+    };
+    remarks.push(format!(
+        "{} is this computer itself, which the engine reaches as {address}",
+        url.place()
+    ));
+    url.with_host(address).map_err(|why| {
+        Error::new(
+            Kind::Usage,
+            format!("the host address '{address}' can't be used: {why}"),
+        )
+    })
+}
+
+const BELOW: &str = "the engine also reaches directly what is below it";
+const APEX: &str = "on this engine it covers the domain itself as well";
+const ANY_PORT: &str = "this engine takes no notice of ports: it covers all of them";
+const NETWORK: &str = "this engine knows no networks";
+const WILDCARD: &str = "no engine knows a * in such a place";
+
+/// What becomes of an entry of macOS's list.
+fn for_engine(text: &str, rules: Rules) -> Entry {
+    use bypass::Entry as Mac;
+    let text = text.trim();
+    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
+    let (to, fate, reason) = match bypass::Entry::parse(text) {
+        Mac::Host(name) => (Some(name), Fate::Widened, Some(BELOW)),
+        Mac::Below(domain) => {
+            let to = Some(format!(".{domain}"));
+            match rules {
+                Rules::UpTo1_10 => (to, Fate::Widened, Some(APEX)),
+                Rules::From1_11 => (to, Fate::Kept, None),
+            }
+        }
+        Mac::Address(address) => (Some(address_for(address, rules)), Fate::Kept, None),
+        Mac::Network(base, 32) => (Some(base.to_string()), Fate::Kept, None),
+        Mac::Network(base, bits) => match rules {
+            Rules::UpTo1_10 => left_out(NETWORK),
+            Rules::From1_11 => (Some(format!("{base}/{bits}")), Fate::Kept, None),
+        },
+        Mac::Pattern(_) => left_out(WILDCARD),
+        Mac::Inert(Inert::Star) => {
+            left_out("macOS takes no notice of it, and the engine would use no proxy at all")
+        }
+        Mac::Inert(Inert::HostBits) => {
+            left_out("macOS takes no notice of it, since it has bits behind the network's prefix")
+        }
+        Mac::Inert(Inert::Port) => left_out("macOS takes no notice of it: its list knows no ports"),
+        Mac::Inert(Inert::NoHost) => left_out(
+            "it is neither a host nor a domain nor a network, so macOS takes no notice of it",
+        ),
+        Mac::Unusable => (
+            None,
+            Fate::Refused,
+            Some(
+                "it has a comma, a space or a control character inside; give each host an entry of its own",
+            ),
+        ),
+    };
+    Entry {
+        from: text
+            .chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect(),
+        to,
+        fate,
+        reason,
+    }
+}
+
+fn address_for(address: IpAddr, rules: Rules) -> String {
+    match (address, rules) {
+        (IpAddr::V6(address), Rules::UpTo1_10) => format!("[{address}]"),
+        _ => address.to_string(),
+    }
+}
+
+/// What becomes of an entry that is meant for Go: it says what Go from 1.11 on makes of it.
+fn for_go(text: &str, rules: Rules) -> Entry {
+    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
+    let below = text.strip_prefix('*').filter(|rest| rest.starts_with('.'));
+    let address = text.trim_matches(['[', ']']).parse::<IpAddr>();
+    let (to, fate, reason) = if below.unwrap_or(text).contains('*') {
+        left_out(WILDCARD)
+    } else if text.starts_with(':') {
+        // Go up to 1.7 falls over it.
+        left_out("it names no host")
+    } else if let Ok(address) = address {
+        (Some(address_for(address, rules)), Fate::Kept, None)
+    } else if rules == Rules::From1_11 {
+        (Some(text.to_owned()), Fate::Kept, None)
+    } else if text.contains('/') {
+        left_out(NETWORK)
+    } else if let Some((_, port)) = text.rsplit_once(':')
+        && port.parse::<u16>().is_ok()
+    {
+        (Some(text.to_owned()), Fate::Widened, Some(ANY_PORT))
+    } else if let Some(below) = below.or_else(|| text.starts_with('.').then_some(text)) {
+        (Some(below.to_owned()), Fate::Widened, Some(APEX))
+    } else {
+        (Some(text.to_owned()), Fate::Kept, None)
+    };
+    Entry {
+        from: text.to_owned(),
+        to,
+        fate,
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::proxy::pac::Answer;
+
+    const OLD: &str = "17.06.0";
+    const NEW: &str = "2.2.0";
+
+    /// Host names and their addresses; what is missing does not resolve.
+    fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
+        let known = BTreeMap::from([
+            ("localhost", vec!["::1", "127.0.0.1"]),
+            ("cntlm", vec!["127.0.0.1"]),
+            ("both", vec!["127.0.0.1", "10.0.0.9"]),
+            ("proxy", vec!["10.0.0.1"]),
+            ("other", vec!["10.0.0.2"]),
+        ]);
+        let one = host.trim_matches(['[', ']']);
+        match (one.parse::<IpAddr>(), known.get(host)) {
+            (Ok(address), _) => Ok(vec![address]),
+            (_, Some(found)) => Ok(found.iter().map(|a| a.parse().unwrap()).collect()),
+            _ => Err(io::Error::other("no such name")),
+        }
+    }
+
+    fn no_script(_: &PacSource, _: &[String]) -> Result<Asked> {
+        unreachable!("no script is set")
+    }
+
+    fn world() -> World<'static> {
+        World {
+            addresses: &addresses,
+            password: &|_| Ok(None),
+            pac: &no_script,
+        }
+    }
+
+    fn server(host: &str, port: u16) -> Option<Server> {
+        Some(Server {
+            host: host.into(),
+            port,
+            user: None,
+        })
+    }
+
+    fn stated(settings: Settings) -> Stated {
+        Stated {
+            origin: "a test".into(),
+            what: What::Settings(settings),
+        }
+    }
+
+    fn urls(http: Option<&str>, https: Option<&str>, no_proxy: &[&str]) -> Stated {
+        Stated {
+            origin: "a test".into(),
+            what: What::Urls(Urls {
+                http: http.map(|url| ProxyUrl::parse(url).unwrap()),
+                https: https.map(|url| ProxyUrl::parse(url).unwrap()),
+                no_proxy: no_proxy.iter().map(|&e| e.to_owned()).collect(),
+            }),
+        }
+    }
+
+    /// The engine's variables, and all remarks.
+    fn of(stated: &Stated, version: &str, wishes: &Wishes) -> Result<(Vec<String>, String)> {
+        let engine = Engine::of(version, version == OLD);
+        let translation = translate(stated, &engine, wishes, &world())?;
+        let variables = translation.proxy.iter().flat_map(EngineProxy::variables);
+        Ok((
+            variables
+                .map(|(name, value)| format!("{name}={}", *value))
+                .collect(),
+            translation.remarks.join("; "),
+        ))
+    }
+
+    #[test]
+    fn the_proxies_of_the_settings() {
+        let none = Settings::default;
+        let cases: Vec<(&str, Settings, &str, &[&str], &str)> = vec![
+            ("none", none(), OLD, &[], ""),
+            (
+                "both",
+                Settings {
+                    http: server("proxy", 80),
+                    https: server("other", 8443),
+                    ..none()
+                },
+                OLD,
+                &[
+                    "HTTP_PROXY=http://proxy:80",
+                    "HTTPS_PROXY=http://other:8443",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "",
+            ),
+            (
+                "http only, where https falls back to it",
+                Settings {
+                    http: server("proxy", 80),
+                    ..none()
+                },
+                OLD,
+                &[
+                    "HTTP_PROXY=http://proxy:80",
+                    "HTTPS_PROXY=http://proxy:80",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "(built with Go 1.8) uses the HTTP proxy proxy:80 for it as well",
+            ),
+            (
+                "http only, where it does not",
+                Settings {
+                    http: server("proxy", 80),
+                    ..none()
+                },
+                "4.37.2",
+                &["HTTP_PROXY=http://proxy:80", "NO_PROXY=localhost,127.0.0.1"],
+                "images are pulled over https",
+            ),
+            (
+                "https only",
+                Settings {
+                    https: server("proxy", 80),
+                    ..none()
+                },
+                OLD,
+                &[
+                    "HTTPS_PROXY=http://proxy:80",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "",
+            ),
+            (
+                "SOCKS only, where it is known",
+                Settings {
+                    socks: server("proxy", 1080),
+                    ..none()
+                },
+                NEW,
+                &[
+                    "HTTP_PROXY=socks5://proxy:1080",
+                    "HTTPS_PROXY=socks5://proxy:1080",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "",
+            ),
+            (
+                "https and SOCKS, where that is unknown",
+                Settings {
+                    https: server("proxy", 80),
+                    socks: server("other", 1080),
+                    ..none()
+                },
+                OLD,
+                &[
+                    "HTTP_PROXY=http://proxy:80",
+                    "HTTPS_PROXY=http://proxy:80",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "uses the SOCKS proxy other:1080 for http, which this engine doesn't know",
+            ),
+            (
+                "http, https and SOCKS",
+                Settings {
+                    http: server("proxy", 80),
+                    https: server("proxy", 80),
+                    socks: server("other", 1080),
+                    ..none()
+                },
+                OLD,
+                &[
+                    "HTTP_PROXY=http://proxy:80",
+                    "HTTPS_PROXY=http://proxy:80",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "",
+            ),
+            (
+                "an IPv6 address",
+                Settings {
+                    https: server("fe80::1", 3128),
+                    ..none()
+                },
+                OLD,
+                &[
+                    "HTTPS_PROXY=http://[fe80::1]:3128",
+                    "NO_PROXY=localhost,127.0.0.1",
+                ],
+                "",
+            ),
+        ];
+        for (name, settings, version, expected, remark) in cases {
+            let (variables, remarks) = of(&stated(settings), version, &Wishes::default()).unwrap();
+            assert_eq!(variables, expected, "{name}");
+            assert!(remarks.contains(remark), "{name}: {remarks}");
+            assert_eq!(remarks.is_empty(), remark.is_empty(), "{name}: {remarks}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_said_to_no_engine_is_an_error() {
+        let socks = Settings {
+            socks: server("proxy", 1080),
+            ..Settings::default()
+        };
+        let error = of(&stated(socks), OLD, &Wishes::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(
+            error.to_string().contains("SOCKS proxy proxy:1080"),
+            "{error}"
+        );
+        for host in ["http://proxy", "a b", "pröxy"] {
+            let settings = Settings {
+                https: server(host, 80),
+                ..Settings::default()
+            };
+            let error = of(&stated(settings), OLD, &Wishes::default()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_on_this_computer_is_named_as_the_engine_reaches_it() {
+        let via = |address: &str| Wishes {
+            host_address: Some(address.into()),
+            ..Wishes::default()
+        };
+        let default = Wishes::default;
+        for (url, version, wishes, expected, remark) in [
+            (
+                "http://me:pw@127.0.0.1:3128",
+                OLD,
+                default(),
+                "http://me:pw@192.168.65.1:3128",
+                "reaches as",
+            ),
+            (
+                "localhost:3128",
+                OLD,
+                default(),
+                "http://192.168.65.1:3128",
+                "reaches as",
+            ),
+            (
+                "cntlm:3128",
+                OLD,
+                default(),
+                "http://192.168.65.1:3128",
+                "reaches as",
+            ),
+            (
+                "[::1]:1",
+                OLD,
+                default(),
+                "http://192.168.65.1:1",
+                "reaches as",
+            ),
+            (
+                "0.0.0.0:1",
+                OLD,
+                default(),
+                "http://192.168.65.1:1",
+                "reaches as",
+            ),
+            (
+                "localhost:1",
+                OLD,
+                via("192.168.64.1"),
+                "http://192.168.64.1:1",
+                "192.168.64.1",
+            ),
+            (
+                "localhost:1",
+                OLD,
+                via("docker.for.mac.localhost"),
+                "http://docker.for.mac.localhost:1",
+                "reaches",
+            ),
+            (
+                "localhost:1",
+                NEW,
+                default(),
+                "http://localhost:1",
+                "Docker on the Mac",
+            ),
+            ("both:1", OLD, default(), "http://both:1", ""),
+            ("proxy:1", OLD, via("192.168.64.1"), "http://proxy:1", ""),
+            (
+                "gone:1",
+                OLD,
+                default(),
+                "http://gone:1",
+                "could not be looked up",
+            ),
+        ] {
+            let (variables, remarks) =
+                of(&urls(None, Some(url), &["localhost"]), version, &wishes).unwrap();
+            assert_eq!(variables[0], format!("HTTPS_PROXY={expected}"), "{url}");
+            assert_eq!(variables[1], "NO_PROXY=localhost,127.0.0.1", "{url}");
+            assert!(remarks.contains(remark), "{url}: {remarks}");
+            assert_eq!(remarks.is_empty(), remark.is_empty(), "{url}: {remarks}");
+        }
+        let error = of(&urls(None, Some("localhost:1"), &[]), OLD, &via("a b")).unwrap_err();
+        assert!(error.to_string().contains("host address 'a b'"), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_asked_for_where_there_is_a_user_without_one() {
+        let engine = Engine::of(OLD, true);
+        let get = |url: &str, answer: &dyn Fn() -> Result<Option<Password>>| {
+            let password = |asked: &ProxyUrl| {
+                assert_eq!(asked.way(), "proxy:1");
+                answer()
+            };
+            let world = World {
+                password: &password,
+                ..world()
+            };
+            translate(
+                &urls(None, Some(url), &[]),
+                &engine,
+                &Wishes::default(),
+                &world,
+            )
+            .unwrap()
+        };
+        let found = get("http://me@proxy:1", &|| Ok(Password::new(*b"a@b")));
+        let (_, url) = &found.proxy.unwrap().variables()[0];
+        assert_eq!(**url, "http://me:a%40b@proxy:1");
+        assert!(found.remarks.is_empty());
+        assert!(found.here.unwrap().has_password());
+        let missing = get("http://me@proxy:1", &|| Ok(None)).remarks.join(";");
+        assert!(
+            missing.contains("baleen credentials set 'me@proxy:1'"),
+            "{missing}"
+        );
+        let locked = || Err(Error::new(Kind::Failure, "it is locked"));
+        let failed = get("http://me@proxy:1", &locked).remarks.join(";");
+        assert!(failed.contains("it is locked"), "{failed}");
+        for url in ["http://me:pw@proxy:1", "http://proxy:1"] {
+            get(url, &|| unreachable!("no password is needed"));
+        }
+    }
+
+    /// Entries of macOS's list, and what either kind of engine gets for them (`FACTS.md`, section 4).
+    #[test]
+    fn bypass_lists_of_macos() {
+        use Fate::{Kept, LeftOut, Refused, Widened};
+        for (entry, old, new) in [
+            (
+                "corp.com",
+                (Some("corp.com"), Widened),
+                (Some("corp.com"), Widened),
+            ),
+            (
+                "*.corp.com",
+                (Some(".corp.com"), Widened),
+                (Some(".corp.com"), Kept),
+            ),
+            (
+                ".corp.com",
+                (Some(".corp.com"), Widened),
+                (Some(".corp.com"), Kept),
+            ),
+            ("*.local", (Some(".local"), Widened), (Some(".local"), Kept)),
+            (
+                "169.254/16",
+                (None, LeftOut),
+                (Some("169.254.0.0/16"), Kept),
+            ),
+            ("10.1.*", (None, LeftOut), (Some("10.1.0.0/16"), Kept)),
+            (
+                "10.1.2.3/32",
+                (Some("10.1.2.3"), Kept),
+                (Some("10.1.2.3"), Kept),
+            ),
+            ("foo.*.corp.com", (None, LeftOut), (None, LeftOut)),
+            ("*", (None, LeftOut), (None, LeftOut)),
+            ("10.1.2.3/8", (None, LeftOut), (None, LeftOut)),
+            (
+                "10.1.2.3",
+                (Some("10.1.2.3"), Kept),
+                (Some("10.1.2.3"), Kept),
+            ),
+            (
+                "fe80::1",
+                (Some("[fe80::1]"), Kept),
+                (Some("fe80::1"), Kept),
+            ),
+            ("corp.com:80", (None, LeftOut), (None, LeftOut)),
+            ("0.5", (None, LeftOut), (None, LeftOut)),
+            ("a,b", (None, Refused), (None, Refused)),
+            ("a b", (None, Refused), (None, Refused)),
+            ("a\u{7}b", (None, Refused), (None, Refused)),
+        ] {
+            for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
+                let found = for_engine(entry, rules);
+                assert_eq!(
+                    (found.to.as_deref(), found.fate),
+                    expected,
+                    "{entry} {rules:?}"
+                );
+                assert_eq!(found.reason.is_none(), found.fate == Kept, "{entry}");
+                assert!(!found.from.contains(char::is_control));
+            }
+        }
+        let settings = Settings {
+            https: server("proxy", 1),
+            exceptions: vec![" *.local ".into(), String::new(), "*.local".into()],
+            exclude_simple_hostnames: true,
+            ..Settings::default()
+        };
+        let wishes = Wishes {
+            no_proxy: vec!["registry.corp".into()],
+            ..Wishes::default()
+        };
+        let (variables, _) = of(&stated(settings), OLD, &wishes).unwrap();
+        assert_eq!(
+            variables[1],
+            "NO_PROXY=localhost,127.0.0.1,.local,registry.corp"
+        );
+    }
+
+    #[test]
+    fn lists_that_are_meant_for_go() {
+        use Fate::{Kept, LeftOut, Widened};
+        for (entry, old, new) in [
+            (
+                "corp.com",
+                (Some("corp.com"), Kept),
+                (Some("corp.com"), Kept),
+            ),
+            (
+                ".corp.com",
+                (Some(".corp.com"), Widened),
+                (Some(".corp.com"), Kept),
+            ),
+            (
+                "*.corp.com",
+                (Some(".corp.com"), Widened),
+                (Some("*.corp.com"), Kept),
+            ),
+            (
+                "corp.com:80",
+                (Some("corp.com:80"), Widened),
+                (Some("corp.com:80"), Kept),
+            ),
+            ("10.0.0.0/8", (None, LeftOut), (Some("10.0.0.0/8"), Kept)),
+            ("10.1.*", (None, LeftOut), (None, LeftOut)),
+            (
+                "10.0.0.5",
+                (Some("10.0.0.5"), Kept),
+                (Some("10.0.0.5"), Kept),
+            ),
+            (
+                "fe80::1",
+                (Some("[fe80::1]"), Kept),
+                (Some("fe80::1"), Kept),
+            ),
+            (
+                "[fe80::1]",
+                (Some("[fe80::1]"), Kept),
+                (Some("fe80::1"), Kept),
+            ),
+            (":80", (None, LeftOut), (None, LeftOut)),
+        ] {
+            for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
+                let found = for_go(entry, rules);
+                assert_eq!(
+                    (found.to.as_deref(), found.fate),
+                    expected,
+                    "{entry} {rules:?}"
+                );
+            }
+        }
+    }
+
+    /// One proxy for both is what whoever names only one means.
+    #[test]
+    fn variables_and_options() {
+        for (http, https, expected) in [
+            (Some("proxy:1"), None, ("http://proxy:1", "http://proxy:1")),
+            (
+                Some("proxy:1"),
+                Some("other:2"),
+                ("http://proxy:1", "http://other:2"),
+            ),
+        ] {
+            let (variables, remarks) =
+                of(&urls(http, https, &[]), OLD, &Wishes::default()).unwrap();
+            assert_eq!(variables[0], format!("HTTP_PROXY={}", expected.0));
+            assert_eq!(variables[1], format!("HTTPS_PROXY={}", expected.1));
+            assert_eq!(remarks, "");
+        }
+        assert!(
+            of(&urls(None, None, &["a"]), OLD, &Wishes::default())
+                .unwrap()
+                .0
+                .is_empty()
+        );
+    }
+
+    fn route(text: &str) -> Vec<Route> {
+        text.split(';')
+            .map(|part| {
+                let (kind, place) = part.trim().split_once(' ').unwrap_or((part.trim(), ""));
+                let host = place.to_owned();
+                match kind {
+                    "DIRECT" => Route::Direct,
+                    "PROXY" => Route::Http { host, port: 8080 },
+                    "HTTPS" => Route::Https { host, port: 443 },
+                    _ => Route::Socks { host, port: 1080 },
+                }
+            })
+            .collect()
+    }
+
+    /// What the engine gets when the script says `said` of Docker's three hosts and of one more.
+    fn by_script_that_says(said: [&'static str; 4]) -> Result<(Vec<String>, String)> {
+        let pac = move |source: &PacSource, hosts: &[String]| {
+            assert_eq!(*source, PacSource::Discover);
+            assert_eq!(hosts.len(), 4);
+            let answers = hosts.iter().zip(said).map(|(host, text)| Answer {
+                host: host.clone(),
+                url: format!("https://{host}/"),
+                text: text.to_owned(),
+                routes: route(text),
+            });
+            Ok(Asked {
+                answers: answers.collect(),
+                trouble: None,
+            })
+        };
+        let settings = Settings {
+            pac: Some(PacSource::Discover),
+            // With a script on, macOS looks at none of these.
+            http: server("unused", 1),
+            exceptions: vec!["unused.corp".into()],
+            ..Settings::default()
+        };
+        let wishes = Wishes {
+            pac_hosts: vec!["registry.corp".into(), "auth.docker.io".into()],
+            ..Wishes::default()
+        };
+        let world = World {
+            pac: &pac,
+            ..world()
+        };
+        let engine = Engine::of(OLD, true);
+        let found = translate(&stated(settings), &engine, &wishes, &world)?;
+        let variables = found.proxy.iter().flat_map(EngineProxy::variables);
+        Ok((
+            variables
+                .skip(1)
+                .map(|(_, value)| value.to_string())
+                .collect(),
+            found.remarks.join("; "),
+        ))
+    }
+
+    #[test]
+    fn what_a_script_says() {
+        const LIST: &str = "localhost,127.0.0.1";
+        for (said, expected, remark) in [
+            (
+                ["PROXY proxy; DIRECT"; 4],
+                Some(("http://proxy:8080", "")),
+                "",
+            ),
+            (["DIRECT"; 4], None, ""),
+            (
+                ["PROXY proxy", "PROXY proxy", "PROXY proxy", "DIRECT"],
+                Some(("http://proxy:8080", ",registry.corp")),
+                "",
+            ),
+            (
+                ["DIRECT", "DIRECT", "DIRECT", "PROXY proxy"],
+                Some((
+                    "http://proxy:8080",
+                    ",registry-1.docker.io,auth.docker.io,production.cloudflare.docker.com",
+                )),
+                "",
+            ),
+            (
+                ["PROXY proxy", "PROXY other", "PROXY other", "DIRECT"],
+                Some(("http://other:8080", ",registry.corp")),
+                "sends registry-1.docker.io through proxy:8080",
+            ),
+            (
+                ["PROXY proxy", "PROXY proxy", "PROXY other", "PROXY other"],
+                Some(("http://proxy:8080", "")),
+                "sends registry.corp through other:8080",
+            ),
+            (
+                [
+                    "SOCKS other; PROXY proxy",
+                    "PROXY proxy",
+                    "HTTPS other",
+                    "PROXY proxy",
+                ],
+                Some(("http://proxy:8080", "")),
+                "says \"HTTPS other\" for production.cloudflare.docker.com",
+            ),
+        ] {
+            let (variables, remarks) = by_script_that_says(said).unwrap();
+            let wanted = expected.map(|(url, more)| vec![url.to_owned(), format!("{LIST}{more}")]);
+            assert_eq!(variables, wanted.unwrap_or_default(), "{said:?}");
+            assert!(remarks.contains(remark), "{said:?}: {remarks}");
+            assert_eq!(remarks.is_empty(), remark.is_empty(), "{said:?}: {remarks}");
+        }
+        let error = by_script_that_says(["SOCKS other"; 4]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains("\"SOCKS other\""), "{error}");
+        // What the engine can't be told must not become "directly".
+        let error = by_script_that_says(["DIRECT", "DIRECT", "DIRECT", "SOCKS other"]);
+        assert!(error.is_err(), "{error:?}");
+    }
+}
