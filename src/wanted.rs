@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::docker::{Bundle, Family};
 use crate::error::Result;
 use crate::net::lookup::{self, lookup};
+use crate::patch::intent::Intent;
 use crate::proxy::pac::Answer;
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
@@ -25,6 +26,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// What the user is heard to want by asking for this.
+    pub fn intent(&self) -> Intent {
+        match self.source {
+            Source::System | Source::Environment => Intent::Settings,
+            Source::Named(..) | Source::Dictionary(_) => Intent::Named,
+        }
+    }
+
     /// What the source says now.
     ///
     /// # Errors

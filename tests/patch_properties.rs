@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use baleen::docker::Bundle;
 use baleen::initrd::Compression;
+use baleen::patch::intent::Intent;
 use baleen::patch::plan::Wanted;
-use baleen::patch::status::{self, Question, State};
+use baleen::patch::status::{self, Expected, Question, State};
 use baleen::patch::{self, Method, Outcome};
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 use proptest::prelude::*;
@@ -65,8 +66,8 @@ fn apply(app: &Path, proxy: &EngineProxy, method: Method) -> baleen::error::Resu
 
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
     let question = Question {
-        proxy: Some(proxy),
-        wanted: Some(true),
+        expected: Expected::Proxy(proxy),
+        wanted: Some(Intent::Named),
         verify,
     };
     let status = status::status(app, question, &|_| {});

@@ -7,6 +7,7 @@ use similar::TextDiff;
 
 use crate::docker::Bundle;
 use crate::error::Result;
+use crate::patch::intent::Intent;
 use crate::patch::plan::{self, Backup, Change, Plan, Wanted};
 use crate::patch::script::{SCRIPT, shown};
 use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome, restore};
@@ -37,14 +38,14 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
         return dry_run(&bundle, &plan, &translation, out);
     }
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
-    note_wanted(&bundle, out)?;
+    note_wanted(&bundle, request.intent(), out)?;
     report(&bundle, &outcome, &translation, out)?;
     Ok(0)
 }
 
 /// That the proxy is asked for in this bundle is kept, for after an update of Docker.
-fn note_wanted(bundle: &Bundle, out: &mut Output) -> Result<()> {
-    match intents().set(&bundle.path, true) {
+fn note_wanted(bundle: &Bundle, intent: Intent, out: &mut Output) -> Result<()> {
+    match intents().set(&bundle.path, intent) {
         Ok(()) => Ok(()),
         Err(error) => out.note(format!(
             "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
@@ -71,15 +72,18 @@ fn direct(
         if let Some(warning) = restored.as_ref().and_then(|r| r.warning.as_ref()) {
             out.note(warning.clone())?;
         }
-        note_wanted(bundle, out)?;
+        note_wanted(bundle, Intent::Settings, out)?;
         let changed = restored.is_some();
         (restored.map(|restored| restored.manifest), changed)
     };
     let no_proxy = format!("no proxy is set here now ({} says so)", stated.origin);
     match &manifest {
-        None => out.line(format!(
-            "Nothing to do: {no_proxy}, and the engine has none either."
-        ))?,
+        None => {
+            out.line(format!(
+                "Nothing to do: {no_proxy}, and the engine has none either."
+            ))?;
+            out.line("To use one all the same, name it: --http-proxy http://HOST:PORT")?;
+        }
         Some(manifest) if is_dry_run => out.line(format!(
             "Apply gives Docker its own image back, since {no_proxy}; the engine has {}.",
             manifest.proxy.summary()

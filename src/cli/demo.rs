@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::initrd::find::find;
 use crate::patch::digest::Sha;
 use crate::patch::image::Image;
+use crate::patch::intent::Intent;
 use crate::patch::plan::Wanted;
 use crate::patch::script::{LONGEST_SCRIPT, SCRIPT};
 use crate::patch::status::{self, Expected, Question, State};
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
             NoProxy::new(no_proxy::split(NO_PROXY).unwrap_or_default()),
         )
         .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
-        wanted: false,
+        wanted: Intent::Off,
         steps: Vec::new(),
         number: 0,
         out,
@@ -82,7 +83,7 @@ fn require_empty(folder: &Path) -> Result<()> {
 struct Story<'a> {
     app: PathBuf,
     proxy: EngineProxy,
-    wanted: bool,
+    wanted: Intent,
     steps: Vec<Value>,
     number: usize,
     out: &'a mut Output,
@@ -97,7 +98,7 @@ impl Story<'_> {
 
         self.step(&format!("baleen apply --http-proxy {PROXY}"))?;
         let before = script(&image)?;
-        self.wanted = true;
+        self.wanted = Intent::Named;
         self.apply()?;
         let patched = self.digest(&image, "patched image")?;
         self.show_state(State::Current)?;
@@ -143,7 +144,7 @@ impl Story<'_> {
 
         self.step("baleen restore")?;
         let bundle = Bundle::read(&self.app)?;
-        self.wanted = false;
+        self.wanted = Intent::Off;
         let taken_out = patch::take_out(&bundle)?;
         let restored = self.digest(&image, "restored image")?;
         self.check(

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::patch;
+use crate::patch::intent::Intent;
 
 use super::args::Global;
 use super::output::{GOOD, Output, styled};
@@ -13,7 +14,7 @@ use super::{find_bundle, intents};
 pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     let bundle = find_bundle(global)?;
     let restored = patch::take_out(&bundle)?;
-    let recorded = intents().set(&bundle.path, false);
+    let recorded = intents().set(&bundle.path, Intent::Off);
     match &restored {
         Some(restored) => {
             let original = &restored.manifest.original;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::docker::Bundle;
 use crate::error::Result;
+use crate::patch::intent::Intent;
 use crate::patch::plan;
 use crate::patch::status::{self, Expected, Question, State, Status};
 
@@ -18,9 +19,12 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         Err(error) => status::without_docker(&error),
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
+            let wanted = intents().get(&path);
+            // A proxy that was named for this bundle is right as long as nobody names another.
+            let compare = wanted != Some(Intent::Named) || request.intent() == Intent::Named;
             // A bundle that can't be read is told of below.
             let translation = match Bundle::read(&path) {
-                Ok(bundle) if plan::image_of(&bundle).is_ok() => request
+                Ok(bundle) if compare && plan::image_of(&bundle).is_ok() => request
                     .resolve(&bundle)
                     .map_err(|error| unknown = Some(error))
                     .ok(),
@@ -30,11 +34,13 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 expected: match &translation {
                     None => Expected::Unknown,
                     Some(translation) => match &translation.proxy {
+                        // Where nobody said what is wanted, somebody may have named the proxy that is there.
+                        None if wanted.is_none() => Expected::Unknown,
                         None => Expected::Direct,
                         Some(proxy) => Expected::Proxy(proxy),
                     },
                 },
-                wanted: intents().get(&path),
+                wanted,
                 verify: args.verify,
             };
             status::status(&path, question, &|progress| out.progress(progress))

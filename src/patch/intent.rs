@@ -21,11 +21,23 @@ pub struct Intents {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
     schema: u32,
-    /// By the path of the bundle: whether its engine is to be behind the proxy.
-    wanted: BTreeMap<String, bool>,
+    /// By the path of the bundle.
+    wanted: BTreeMap<String, Intent>,
 }
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+
+/// What the user wants in a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Intent {
+    /// No proxy.
+    Off,
+    /// The proxy that the settings name, whichever that is at the time.
+    Settings,
+    /// A proxy that was named on the command line, and no other.
+    Named,
+}
 
 impl Intents {
     /// In the file `state.json` in `folder`.
@@ -35,16 +47,16 @@ impl Intents {
         }
     }
 
-    /// Whether the proxy is wanted in `bundle`; nothing where nobody ever said.
-    pub fn get(&self, bundle: &Path) -> Option<bool> {
+    /// What is wanted in `bundle`; nothing where nobody ever said.
+    pub fn get(&self, bundle: &Path) -> Option<Intent> {
         self.read().wanted.get(&key(bundle)).copied()
     }
 
-    /// Records whether the proxy is wanted in `bundle`.
+    /// Records what is wanted in `bundle`.
     ///
     /// # Errors
     /// When the file can't be written; it is then as it was.
-    pub fn set(&self, bundle: &Path, wanted: bool) -> io::Result<()> {
+    pub fn set(&self, bundle: &Path, wanted: Intent) -> io::Result<()> {
         let mut stored = self.read();
         if stored.wanted.insert(key(bundle), wanted) == Some(wanted) {
             return Ok(());
@@ -99,13 +111,13 @@ mod tests {
         let intents = Intents::in_folder(&dir.path().join("new"));
         let bundle = Path::new("/Applications/Docker.app");
         assert_eq!(intents.get(bundle), None);
-        intents.set(bundle, true).unwrap();
-        intents.set(Path::new("/other"), false).unwrap();
-        assert_eq!(intents.get(bundle), Some(true));
+        intents.set(bundle, Intent::Named).unwrap();
+        intents.set(Path::new("/other"), Intent::Off).unwrap();
+        assert_eq!(intents.get(bundle), Some(Intent::Named));
         fs::write(&intents.path, b"{").unwrap();
         assert_eq!(intents.get(bundle), None);
-        intents.set(bundle, false).unwrap();
-        assert_eq!(intents.get(bundle), Some(false));
+        intents.set(bundle, Intent::Settings).unwrap();
+        assert_eq!(intents.get(bundle), Some(Intent::Settings));
     }
 
     #[test]

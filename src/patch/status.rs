@@ -12,6 +12,7 @@ use crate::proxy::{EngineProxy, Shown};
 use super::apply::manifest_file;
 use super::digest::{OriginalSha, Sha};
 use super::image::{Image, Patched, REBUILT, damaged};
+use super::intent::Intent;
 use super::manifest::{MANIFEST, Method};
 use super::plan::{image_of, source, unmarked};
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
@@ -112,8 +113,8 @@ pub enum Expected<'a> {
 pub struct Question<'a> {
     /// What should be in place.
     pub expected: Expected<'a>,
-    /// Whether the user asked for the proxy in this bundle.
-    pub wanted: Option<bool>,
+    /// What the user was heard to want in this bundle.
+    pub wanted: Option<Intent>,
     /// Read every byte and compute every digest, instead of looking at both ends of the image.
     pub verify: bool,
 }
@@ -190,7 +191,8 @@ fn look(
                 ));
             }
         }
-        return Ok(if question.wanted == Some(true) {
+        let wanted = question.wanted.filter(|&intent| intent != Intent::Off);
+        return Ok(if let Some(intent) = wanted {
             if let Expected::Direct = question.expected {
                 return Ok((
                     State::Direct,
@@ -204,7 +206,10 @@ fn look(
                     "Docker {} has its own image again, without the proxy",
                     bundle.version
                 ),
-                Some("`baleen apply` puts it back"),
+                Some(match intent {
+                    Intent::Named => "`baleen apply` with the same proxy as before puts it back",
+                    _ => "`baleen apply` puts it back",
+                }),
             )
         } else {
             let sentence = if question.verify {
