@@ -16,9 +16,10 @@ use crate::proxy::EngineProxy;
 use super::args::{Apply, Global};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::status::docker_json;
-use super::{find_bundle, intents, proxy};
+use super::{config, find_bundle, intents, proxy};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
+    let config = config(global)?;
     let Some(proxy) = proxy(&args.proxy)? else {
         return Err(Error::new(
             Kind::Usage,
@@ -26,10 +27,10 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
         )
         .advise("baleen apply --http-proxy http://HOST:PORT (`baleen restore` takes the proxy out)"));
     };
-    let bundle = find_bundle(global)?;
+    let bundle = find_bundle(global, &config)?;
     let wanted = Wanted {
         proxy: &proxy,
-        method: args.method,
+        method: args.method.or(config.method),
         adopt: args.adopt,
     };
     if args.dry_run {

@@ -3,6 +3,7 @@
 
 mod apply;
 pub mod args;
+mod config;
 mod demo;
 mod inspect;
 mod output;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::config::Config;
 use crate::docker::{self, Bundle, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{self, Intents};
@@ -61,6 +63,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Restore => restore::run(&cli.global, out),
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
+        Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -71,18 +74,34 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
     }
 }
 
+/// What the config file says. One that was named has to be there.
+fn config(global: &Global) -> Result<Config> {
+    match &global.config {
+        Some(named) if !named.exists() && !named.is_symlink() => Err(Error::new(
+            Kind::Usage,
+            format!("there is no config file at {}", named.display()),
+        )
+        .advise("check the path given with --config; `baleen config set` makes the file")),
+        _ => Config::load(&config::path(global)),
+    }
+}
+
 /// The path of the bundle that is meant.
-fn bundle_path(global: &Global) -> Result<PathBuf> {
+fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     // An empty variable is how some shells say that there is none; an empty option is a slip.
     let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
-    let chosen = global.docker_app.clone().or(variable.map(PathBuf::from));
+    let chosen = global
+        .docker_app
+        .clone()
+        .or(variable.map(PathBuf::from))
+        .or(config.docker_app.clone());
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
 /// The bundle that is meant.
-fn find_bundle(global: &Global) -> Result<Bundle> {
-    Bundle::read(&bundle_path(global)?)
+fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
+    Bundle::read(&bundle_path(global, config)?)
 }
 
 /// What the user was heard to want, on this computer.

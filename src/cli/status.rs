@@ -8,16 +8,17 @@ use crate::patch::status::{self, Question, State, Status};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
-use super::{bundle_path, intents, proxy};
+use super::{bundle_path, config, intents, proxy};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
+    let config = config(global)?;
     let (proxy, unusable) = match proxy(&args.proxy) {
         Ok(proxy) => (proxy, None),
         // What the environment says may be meant for other programs; the state can be told without it.
         Err(error) if args.proxy.is_empty() => (None, Some(error)),
         Err(error) => return Err(error),
     };
-    let status = match bundle_path(global) {
+    let status = match bundle_path(global, &config) {
         Err(error) => status::without_docker(&error),
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
