@@ -224,7 +224,7 @@ fn proxy(text: &str) -> Result<ProxyUrl, Refusal> {
     let url = ProxyUrl::parse(text).map_err(|why| Refusal::new(format!("can't be used: {why}")))?;
     if url.has_password() {
         return Err(Refusal {
-            why: "should have no password, since anybody may read the config file".to_owned(),
+            why: "should have no password: this file is no place for one".to_owned(),
             advice: Some("leave the user there, and give the password to `baleen credentials set`"),
         });
     }
