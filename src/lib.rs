@@ -1,7 +1,10 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
 //!
 //! ```text
-//! cli (and later app) --> patch: plan, apply, restore --> initrd   the image format
+//! cli (and later app) --> config: the user's own file
+//!                             |
+//!                             v
+//!                         patch: plan, apply, restore --> initrd   the image format
 //!                                                     --> proxy    URLs, bypass lists, the engine's view
 //!                                                     --> docker   bundles, versions, families
 //! ```
@@ -21,6 +24,7 @@
 )]
 
 pub mod cli;
+pub mod config;
 pub mod demo;
 pub mod docker;
 pub mod error;

@@ -4,6 +4,7 @@
 use std::env;
 use std::path::PathBuf;
 
+use crate::config::{self, Config};
 use crate::docker::{Bundle, Family};
 use crate::error::Result;
 use crate::net::lookup::{self, lookup};
@@ -12,26 +13,57 @@ use crate::proxy::pac::Answer;
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
 use crate::proxy::translate::What;
-use crate::proxy::{Engine, Stated, Translation, Wishes, World, translate};
+use crate::proxy::{Engine, Stated, Translation, Urls, Wishes, World, translate};
 
 /// Whose settings are asked, and what the user wants besides.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Whose settings.
-    pub source: Source,
-    /// What else.
-    pub wishes: Wishes,
-    /// Where the program keeps what it has to remember.
-    pub state: PathBuf,
+    source: Source,
+    wishes: Wishes,
+    intent: Intent,
+    state: PathBuf,
 }
 
 impl Request {
+    /// What the configuration asks for; in `state` is what the program has to remember.
+    pub fn new(config: &Config, state: PathBuf) -> Self {
+        let source = match config.source {
+            config::Source::Auto | config::Source::System => Source::System,
+            config::Source::Environment => Source::Environment,
+            config::Source::Manual => Source::Named(
+                "the config file".to_owned(),
+                Urls {
+                    http: config.http_proxy.clone(),
+                    https: config.https_proxy.clone(),
+                    no_proxy: Vec::new(),
+                },
+            ),
+        };
+        Self {
+            source,
+            wishes: Wishes {
+                no_proxy: config.no_proxy.clone(),
+                host_address: config.host_address.clone(),
+                pac_hosts: config.pac_hosts.clone(),
+            },
+            intent: Intent::Settings,
+            state,
+        }
+    }
+
+    /// The same, but with a source that was named for this one time.
+    #[must_use]
+    pub fn named(self, source: Source) -> Self {
+        Self {
+            source,
+            intent: Intent::Named,
+            ..self
+        }
+    }
+
     /// What the user is heard to want by asking for this.
     pub fn intent(&self) -> Intent {
-        match self.source {
-            Source::System | Source::Environment => Intent::Settings,
-            Source::Named(..) | Source::Dictionary(_) => Intent::Named,
-        }
+        self.intent
     }
 
     /// What the source says now.

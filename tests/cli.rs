@@ -90,6 +90,7 @@ fn what_is_not_understood_is_a_usage_error() {
         &["apply", "--http-proxy"],
         &["apply", "--no-proxy", "*"],
         &["apply", "--source", "magic"],
+        &["apply", "--source", "manual"],
         &["apply", "--source", "system", "--http-proxy", PROXY],
         &["proxy", "test"],
         &["proxy", "test", "a b"],

@@ -17,11 +17,12 @@ use crate::wanted::engine_of;
 use super::args::{Apply, Global};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::status::docker_json;
-use super::{find_bundle, intents, note_translation, request};
+use super::{config, find_bundle, intents, note_translation, request};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
-    let request = request(&args.proxy)?;
-    let bundle = find_bundle(global)?;
+    let config = config(global)?;
+    let request = request(&args.proxy, &config)?;
+    let bundle = find_bundle(global, &config)?;
     plan::image_of(&bundle)?;
     let stated = request.read()?;
     let translation = request.translate(&stated, &engine_of(&bundle))?;
@@ -30,7 +31,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     };
     let wanted = Wanted {
         proxy,
-        method: args.method,
+        method: args.method.or(config.method),
         adopt: args.adopt,
     };
     if args.dry_run {

@@ -4,9 +4,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::config::Key;
+use crate::config::Source;
 use crate::patch::Method;
 
 const ABOUT: &str = "Keeps the Docker Engine of Docker for Mac behind a proxy";
@@ -53,9 +56,12 @@ pub struct Cli {
 /// Options of all commands.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Docker.app to work on, instead of the one in BALEEN_DOCKER_APP, /Applications or ~/Applications
+    /// Docker.app to work on, instead of the one in BALEEN_DOCKER_APP, the config file, /Applications or ~/Applications
     #[arg(long, global = true, value_name = "PATH")]
     pub docker_app: Option<PathBuf>,
+    /// Config file to use, instead of the one in BALEEN_CONFIG or in the usual place (`baleen config path`)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Print one JSON object instead of text; passwords are left out
     #[arg(long, global = true)]
     pub json: bool,
@@ -94,6 +100,9 @@ pub enum Command {
     Status(Status),
     /// List what is in an image, or print one file of it
     Inspect(Inspect),
+    /// Show or change the config file
+    #[command(subcommand)]
+    Config(Config),
     /// Show all of it on a small Docker.app made for the purpose
     Demo(Demo),
     /// Print a completion script for a shell
@@ -139,13 +148,25 @@ pub enum SourceArg {
     Manual,
 }
 
+impl From<SourceArg> for Source {
+    fn from(source: SourceArg) -> Self {
+        match source {
+            SourceArg::Auto => Self::Auto,
+            SourceArg::System => Self::System,
+            SourceArg::Environment => Self::Environment,
+            SourceArg::Manual => Self::Manual,
+        }
+    }
+}
+
 /// `baleen apply`.
 #[derive(Debug, Args)]
 pub struct Apply {
     /// The proxy.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// How to patch: append a small archive (the default, fast), or rebuild the archive that holds the script
+    /// How to patch: append a small archive (fast), or rebuild the archive that holds the script; without it as the
+    /// config file says, else by append
     #[arg(long, value_name = "append|rebuild")]
     pub method: Option<Method>,
     /// Take over a proxy that somebody else wrote into the script
@@ -219,4 +240,34 @@ pub struct Demo {
     /// Work in this folder, which must be empty or new, and leave the result there
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+}
+
+/// `baleen config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print where the config file is
+    Path,
+    /// Print each key with its value, and whether that is set or the default
+    Show,
+    /// Set a key; comments and everything else in the file stay as they are
+    Set {
+        /// The key
+        #[arg(value_parser = keys())]
+        key: Key,
+        /// Its value; the entries of a list are separated by commas
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Take a key out of the file, so that its default holds
+    Unset {
+        /// The key
+        #[arg(value_parser = keys())]
+        key: Key,
+    },
+}
+
+/// The names of the keys, which shells can complete.
+fn keys() -> impl TypedValueParser<Value = Key> {
+    let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(key.about()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Key>())
 }

@@ -3,6 +3,7 @@
 
 mod apply;
 pub mod args;
+mod config;
 mod demo;
 mod inspect;
 mod output;
@@ -17,12 +18,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::config::Config;
 use crate::docker::{self, Bundle, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{self, Intents};
 use crate::proxy::source::{self, Source};
 use crate::proxy::translate::Fate;
-use crate::proxy::{Translation, Urls, Wishes, redact};
+use crate::proxy::{Translation, Urls, redact};
 use crate::wanted::Request;
 
 use args::{Cli, Command, Global, ProxyArgs, SourceArg};
@@ -65,6 +67,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Proxy(args) => proxy::run(&cli.global, args, out),
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
+        Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -75,18 +78,34 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
     }
 }
 
+/// What the config file says. One that was named has to be there.
+fn config(global: &Global) -> Result<Config> {
+    match &global.config {
+        Some(named) if !named.exists() && !named.is_symlink() => Err(Error::new(
+            Kind::Usage,
+            format!("there is no config file at {}", named.display()),
+        )
+        .advise("check the path given with --config; `baleen config set` makes the file")),
+        _ => Config::load(&config::path(global)),
+    }
+}
+
 /// The path of the bundle that is meant.
-fn bundle_path(global: &Global) -> Result<PathBuf> {
+fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     // An empty variable is how some shells say that there is none; an empty option is a slip.
     let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
-    let chosen = global.docker_app.clone().or(variable.map(PathBuf::from));
+    let chosen = global
+        .docker_app
+        .clone()
+        .or(variable.map(PathBuf::from))
+        .or(config.docker_app.clone());
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
 /// The bundle that is meant.
-fn find_bundle(global: &Global) -> Result<Bundle> {
-    Bundle::read(&bundle_path(global)?)
+fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
+    Bundle::read(&bundle_path(global, config)?)
 }
 
 /// Where the program keeps what it has to remember.
@@ -100,41 +119,43 @@ fn intents() -> Intents {
     Intents::in_folder(&state_folder())
 }
 
-/// Whose proxy settings are meant: those that the options name, else the system's.
-fn request(args: &ProxyArgs) -> Result<Request> {
+/// Whose proxy settings are meant: those that the options name, else those that the config file does.
+fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
     let option = |name: &str, value: &Option<String>| {
         value.as_ref().map(|value| (name.to_owned(), value.clone()))
     };
     let http = option("--http-proxy", &args.http_proxy);
     let https = option("--https-proxy", &args.https_proxy);
     let no_proxy = option("--no-proxy", &args.no_proxy);
-    let source = if http.is_some() || https.is_some() {
+    let mut config = config.clone();
+    if let Some(source) = args.source {
+        config.source = source.into();
+        if source == SourceArg::Manual
+            && config.http_proxy.is_none()
+            && config.https_proxy.is_none()
+        {
+            return Err(Error::new(
+                Kind::Usage,
+                "the config file names no proxy, so there is none to use",
+            )
+            .advise("baleen config set https_proxy http://HOST:PORT"));
+        }
+    }
+    if let Some(no_proxy) = &no_proxy {
+        config.no_proxy.extend(source::list(no_proxy)?);
+    }
+    let request = Request::new(&config, state_folder());
+    Ok(if http.is_some() || https.is_some() {
         let urls = Urls {
             http: http.as_ref().map(source::url).transpose()?,
             https: https.as_ref().map(source::url).transpose()?,
             no_proxy: Vec::new(),
         };
-        Source::Named("the command line".to_owned(), urls)
+        request.named(Source::Named("the command line".to_owned(), urls))
     } else if let Some(file) = &args.system_proxies {
-        Source::Dictionary(file.clone())
+        request.named(Source::Dictionary(file.clone()))
     } else {
-        match args.source {
-            Some(SourceArg::Environment) => Source::Environment,
-            _ => Source::System,
-        }
-    };
-    let wishes = Wishes {
-        no_proxy: no_proxy
-            .as_ref()
-            .map(source::list)
-            .transpose()?
-            .unwrap_or_default(),
-        ..Wishes::default()
-    };
-    Ok(Request {
-        source,
-        wishes,
-        state: state_folder(),
+        request
     })
 }
 

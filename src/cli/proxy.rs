@@ -12,7 +12,7 @@ use crate::wanted::{Request, engine_of};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::{bundle_path, request};
+use super::{bundle_path, config, request};
 
 pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
@@ -73,7 +73,8 @@ struct Meant {
 
 /// What to ask, and for which engine: of the version that is named, else of the bundle there is.
 fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Request, Meant)> {
-    let request = request(args)?;
+    let config = config(global)?;
+    let request = request(args, &config)?;
     if let Some(version) = version {
         let engine = Engine::of(version, Family::is_patched_in(version));
         let meant = Meant {
@@ -83,7 +84,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
         };
         return Ok((request, meant));
     }
-    let meant = match bundle_path(global) {
+    let meant = match bundle_path(global, &config) {
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
             Meant {
@@ -92,7 +93,9 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
                 family: Some(bundle.family),
             }
         }
-        Err(error) if global.docker_app.is_some() => return Err(error),
+        Err(error) if global.docker_app.is_some() || config.docker_app.is_some() => {
+            return Err(error);
+        }
         Err(_) => Meant {
             engine: Engine::of("", true),
             version: None,

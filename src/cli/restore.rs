@@ -9,10 +9,10 @@ use crate::patch::intent::Intent;
 use super::args::Global;
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
-use super::{find_bundle, intents};
+use super::{config, find_bundle, intents};
 
 pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
-    let bundle = find_bundle(global)?;
+    let bundle = find_bundle(global, &config(global)?)?;
     let restored = patch::take_out(&bundle)?;
     let recorded = intents().set(&bundle.path, Intent::Off);
     match &restored {

@@ -10,12 +10,13 @@ use crate::patch::status::{self, Expected, Question, State, Status};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
-use super::{bundle_path, intents, request};
+use super::{bundle_path, config, intents, request};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
-    let request = request(&args.proxy)?;
+    let config = config(global)?;
+    let request = request(&args.proxy, &config)?;
     let mut unknown = None;
-    let status = match bundle_path(global) {
+    let status = match bundle_path(global, &config) {
         Err(error) => status::without_docker(&error),
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);

@@ -129,7 +129,9 @@ pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>
             Kind::Refused,
             format!("there is no Docker.app at {}", path.display()),
         )
-        .advise("check the path given with --docker-app or in BALEEN_DOCKER_APP")),
+        .advise(
+            "check the path given with --docker-app, in BALEEN_DOCKER_APP or in the config file",
+        )),
         None => Ok(places.iter().find(|place| place.exists()).cloned()),
     }
 }

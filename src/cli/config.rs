@@ -1,0 +1,110 @@
+//! `baleen config`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{self, Found, Key};
+use crate::error::Result;
+
+use super::args::{Config as Command, Global};
+use super::output::{BOLD, DIM, GOOD, Output, styled};
+
+/// The file that is meant, whether it is there or not.
+pub(super) fn path(global: &Global) -> PathBuf {
+    let home = env::home_dir().unwrap_or_default();
+    global.config.clone().unwrap_or_else(|| {
+        config::place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+    })
+}
+
+pub(super) fn run(global: &Global, command: &Command, out: &mut Output) -> Result<u8> {
+    let path = path(global);
+    match command {
+        Command::Path => {
+            out.line(path.display())?;
+            out.object(json!({ "file": shown(&path), "exists": path.exists() }))?;
+        }
+        Command::Show => show(&path, &Found::read(&path)?, out)?,
+        Command::Set { key, value } => {
+            let changed = config::set(&path, *key, value)?;
+            report(&path, *key, changed, out)?;
+        }
+        Command::Unset { key } => {
+            let changed = config::unset(&path, *key)?;
+            report(&path, *key, changed, out)?;
+        }
+    }
+    Ok(0)
+}
+
+fn show(path: &Path, found: &Found, out: &mut Output) -> Result<()> {
+    let there = if found.exists { "" } else { " (not there)" };
+    out.line(format!("{}{there}", styled(BOLD, path.display())))?;
+    let mut keys = Map::new();
+    for key in Key::ALL {
+        let set = found.set.contains(&key);
+        let values = key.values(&found.config);
+        let text = match values.is_empty() {
+            true if set => "none".to_owned(),
+            true => key.without().to_owned(),
+            false => values.join(","),
+        };
+        let (style, whence) = if set { (GOOD, "set") } else { (DIM, "default") };
+        let line = format!("  {:12}  {whence:7}  {text}", key.name());
+        out.line(styled(style, line))?;
+        keys.insert(
+            key.name().to_owned(),
+            json!({ "value": value(key, values), "set": set }),
+        );
+    }
+    out.object(json!({ "file": shown(path), "exists": found.exists, "keys": keys }))
+}
+
+/// What was made of a key: the value that holds now, and where it was written.
+fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> {
+    let found = Found::read(path)?;
+    let set = found.set.contains(&key);
+    let values = key.values(&found.config);
+    let now = match (set, changed) {
+        (true, true) => format!("{} {key} is {}", styled(GOOD, "Done."), listed(&values)),
+        (true, false) => format!("Nothing to do: {key} is {} already", listed(&values)),
+        (false, true) => format!("{} {key} is not set any more", styled(GOOD, "Done.")),
+        (false, false) => format!("Nothing to do: {key} is not set"),
+    };
+    let default = if set {
+        String::new()
+    } else {
+        format!("; what holds is the default: {}", key.without())
+    };
+    out.line(format!("{now} in {}{default}.", path.display()))?;
+    out.object(json!({
+        "file": shown(path),
+        "changed": changed,
+        "key": key.name(),
+        "set": set,
+        "value": value(key, values),
+    }))
+}
+
+/// The entries as `config set` takes them.
+fn listed(values: &[String]) -> String {
+    match values {
+        [] => "an empty list".to_owned(),
+        _ => values.join(","),
+    }
+}
+
+/// A value as a program expects it: a list for a list, else a text, or null where there is none.
+fn value(key: Key, values: Vec<String>) -> Value {
+    if key.is_list() {
+        return values.into();
+    }
+    values.into_iter().next().into()
+}
+
+/// A path for JSON, which has no way to write bytes that are not UTF-8.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

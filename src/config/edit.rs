@@ -1,0 +1,289 @@
+//! Changing one key of the file and leaving all else in it to the byte: comments, order, line ends.
+//!
+//! The new text replaces only the value's own bytes. It goes to a temporary file beside the old one,
+//! is flushed, and renamed into its place, so that at every instant the file is the old one or the
+//! new one. Baleens that do so at the same time take turns, by the system's lock on the folder: a
+//! lock on the file itself would be renamed away.
+
+use std::env;
+use std::fs::{self, File, Permissions, TryLockError};
+use std::io::{self, Write};
+use std::iter;
+use std::ops::Range;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use toml_edit::{Array, Value};
+
+use crate::error::{Error, Kind, Result};
+
+use super::read::{Wrong, parse, read};
+use super::{Config, Key, failed, resolve, text_of, without_mark};
+
+/// Unfinished files have names that begin so.
+const UNFINISHED: &str = ".baleen-config-";
+
+/// How long another Baleen may take, which is a thousand times what one needs, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Sets `key` to `text` in the file at `path`; a list's entries are separated by commas. Makes the
+/// file and its folder where they are missing. Says whether the file was changed.
+///
+/// # Errors
+/// [`Kind::Usage`] when the key can't have this value, or the file could not be used with it. The
+/// file is then as it was.
+pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
+    let entries: Vec<&str> = if key.is_list() {
+        let entries = text.split(',').map(str::trim);
+        entries.filter(|entry| !entry.is_empty()).collect()
+    } else {
+        vec![text]
+    };
+    let home = env::home_dir();
+    let mut scratch = Config::default();
+    for entry in &entries {
+        key.put(entry, home.as_deref(), &mut scratch)
+            .map_err(|refusal| {
+                let error = Error::new(Kind::Usage, format!("{key} {}", refusal.why));
+                match refusal.advice {
+                    Some(advice) => error.advise(advice),
+                    None => error,
+                }
+            })?;
+    }
+    let value = if key.is_list() {
+        Value::Array(Array::from_iter(entries))
+    } else {
+        Value::from(text)
+    };
+    change(path, key, Some(&value))
+}
+
+/// Takes `key` out of the file at `path`, so that its default holds. Says whether the file was changed.
+///
+/// # Errors
+/// [`Kind::Usage`] when the file could not be used without it. The file is then as it was.
+pub fn unset(path: &Path, key: Key) -> Result<bool> {
+    if resolve(path)?.is_none() {
+        return Ok(false);
+    }
+    change(path, key, None)
+}
+
+fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
+    let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
+    let lock = lock(&folder)?;
+    let old = text_of(&target)?;
+    let text = old.clone().unwrap_or_default();
+    let body = without_mark(&text);
+    let changed = edited(body, key, value).map_err(|wrong| wrong.in_file(path, &text))?;
+    read(&changed, env::home_dir().as_deref()).map_err(|wrong| wrong.unwritten(path))?;
+    if old.is_some() && changed == body {
+        return Ok(false);
+    }
+    let mark = &text[..text.len() - body.len()];
+    replace(&target, &folder, &format!("{mark}{changed}"))
+        .and_then(|()| lock.sync_all())
+        .map_err(|error| failed("write", path, &error))?;
+    Ok(true)
+}
+
+/// Waits for the lock on `folder`. It ends with the file, so a Baleen that was killed holds nothing.
+fn lock(folder: &Path) -> Result<File> {
+    let handle = File::open(folder).map_err(|error| failed("open", folder, &error))?;
+    for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+        match handle.try_lock() {
+            Ok(()) => {
+                // What can't be cleared away is in nobody's way.
+                let _ = sweep(folder);
+                return Ok(handle);
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            Err(TryLockError::Error(error)) => return Err(failed("lock", folder, &error)),
+        }
+    }
+    Err(Error::new(
+        Kind::Busy,
+        format!("another program has locked {}", folder.display()),
+    )
+    .advise("wait until it is done"))
+}
+
+/// What is unfinished here was left by a Baleen that was killed, since this one has the lock.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file with `text` in the place of `target`, with the owner and the permissions of what was there.
+fn replace(target: &Path, folder: &Path, text: &str) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    match target.metadata() {
+        Ok(old) => {
+            let own = file.as_file().metadata()?;
+            if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
+                fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+            }
+            let mode = Permissions::from_mode(old.mode() & 0o7777);
+            file.as_file().set_permissions(mode)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    Ok(())
+}
+
+/// `text` with `key` set to `value`, or without it. Comments inside a value that goes are put before its line.
+fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<String, Wrong> {
+    let document = parse(text)?;
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let found = document
+        .key(key.name())
+        .and_then(toml_edit::Key::span)
+        .zip(document.get(key.name()));
+    let Some((name, item)) = found else {
+        let Some(value) = value else {
+            return Ok(text.to_owned());
+        };
+        let ended = text.is_empty() || text.ends_with('\n');
+        let gap = if ended { "" } else { line_end };
+        return Ok(format!("{text}{gap}{key} = {value}{line_end}"));
+    };
+    let Some(old) = item.span().filter(|_| item.is_value()) else {
+        return Err(Wrong::new(name.start, format!("{key} is a table here")));
+    };
+    let mut saved = String::new();
+    for comment in comments(text, &old, item) {
+        saved += &format!("{comment}{line_end}");
+    }
+    let (before, after) = (&text[..name.start], &text[old.end..]);
+    if let Some(value) = value {
+        let up_to_value = &text[name.start..old.start];
+        return Ok(format!("{before}{saved}{up_to_value}{value}{after}"));
+    }
+    // A comment behind the value becomes a line of its own; a line with nothing left goes.
+    let end_of_line = after.find('\n').map_or(after.len(), |end| end + 1);
+    let (rest, below) = after.split_at(end_of_line);
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let rest = if rest.trim().is_empty() { "" } else { rest };
+    let indent = before.rfind('\n').map_or(0, |end| end + 1);
+    Ok(format!("{}{saved}{rest}{below}", &before[..indent]))
+}
+
+/// The comments between the entries of the list that stands at `place`.
+fn comments<'a>(text: &'a str, place: &Range<usize>, item: &toml_edit::Item) -> Vec<&'a str> {
+    let entries = item.as_array().into_iter().flatten();
+    let ends = entries
+        .filter_map(Value::span)
+        .chain(iter::once(place.end..place.end));
+    let mut at = place.start;
+    let mut found = Vec::new();
+    for entry in ends {
+        for line in text[at..entry.start].lines() {
+            if let Some(start) = line.find('#') {
+                found.push(line[start..].trim_end());
+            }
+        }
+        at = entry.end;
+    }
+    // A value that is no list has no room for any.
+    if item.is_array() { found } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change_of(text: &str, key: Key, value: Option<&str>) -> String {
+        let value = value.map(|value| {
+            if key.is_list() {
+                Value::Array(value.split(',').collect())
+            } else {
+                value.into()
+            }
+        });
+        edited(text, key, value.as_ref()).unwrap()
+    }
+
+    #[test]
+    fn only_the_value_changes() {
+        for (old, key, value, new) in [
+            ("", Key::Source, Some("auto"), "source = \"auto\"\n"),
+            ("# a", Key::Source, Some("auto"), "# a\nsource = \"auto\"\n"),
+            (
+                "# a\r\n",
+                Key::Source,
+                Some("auto"),
+                "# a\r\nsource = \"auto\"\r\n",
+            ),
+            (
+                "\n source='auto'# why\n# b",
+                Key::Source,
+                Some("system"),
+                "\n source=\"system\"# why\n# b",
+            ),
+            (
+                "\"source\"\t=\t\"\"\"auto\"\"\"\r\n\r\nrestart = 'ask'\r\n",
+                Key::Source,
+                Some("system"),
+                "\"source\"\t=\t\"system\"\r\n\r\nrestart = 'ask'\r\n",
+            ),
+            (
+                "no_proxy = [ # a\r\n  \"x#y\", # b\r\n  # c\r\n] # d\r\n",
+                Key::NoProxy,
+                Some("p,q"),
+                "# a\r\n# b\r\n# c\r\nno_proxy = [\"p\", \"q\"] # d\r\n",
+            ),
+            (
+                "source = 'a#b'\n",
+                Key::Source,
+                Some("x"),
+                "source = \"x\"\n",
+            ),
+            (
+                "docker_app = 5\n",
+                Key::DockerApp,
+                Some("/a\\b\"c"),
+                "docker_app = '/a\\b\"c'\n",
+            ),
+            ("# a\n", Key::Source, None, "# a\n"),
+            ("# a\nsource = 'x'\n# b\n", Key::Source, None, "# a\n# b\n"),
+            ("source = 'x' # a\r\n# b", Key::Source, None, "# a\r\n# b"),
+            ("# a\n  source = 'x'", Key::Source, None, "# a\n"),
+            (
+                "no_proxy = [\n 'x', # a\n]  # b\n",
+                Key::NoProxy,
+                None,
+                "# a\n# b\n",
+            ),
+        ] {
+            assert_eq!(change_of(old, key, value), new, "{old:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_in_the_place_of_a_value_is_left_alone() {
+        for text in ["source.a = 1\n", "[source]\n", "[[source]]\n"] {
+            let value = Value::from("auto");
+            assert!(edited(text, Key::Source, Some(&value)).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! The keys of the file: their names, what each is for, and what its value may be.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::net::lookup::is_loopback;
+use crate::patch::Method;
+use crate::proxy::{ProxyUrl, redact};
+
+use super::{Config, Restart, Source};
+
+/// A key of the config file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described by `about`")]
+pub enum Key {
+    Source,
+    HttpProxy,
+    HttpsProxy,
+    NoProxy,
+    HostAddress,
+    PacHosts,
+    Restart,
+    Method,
+    DockerApp,
+}
+
+/// Why a value was refused: what stands behind the name of its key in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) why: String,
+    pub(super) advice: Option<&'static str>,
+}
+
+/// A name that no key has.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("there is no key called '{}'", redact(.0))]
+pub struct UnknownKey(String);
+
+impl Key {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 9] = [
+        Self::Source,
+        Self::HttpProxy,
+        Self::HttpsProxy,
+        Self::NoProxy,
+        Self::HostAddress,
+        Self::PacHosts,
+        Self::Restart,
+        Self::Method,
+        Self::DockerApp,
+    ];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::HttpProxy => "http_proxy",
+            Self::HttpsProxy => "https_proxy",
+            Self::NoProxy => "no_proxy",
+            Self::HostAddress => "host_address",
+            Self::PacHosts => "pac_hosts",
+            Self::Restart => "restart",
+            Self::Method => "method",
+            Self::DockerApp => "docker_app",
+        }
+    }
+
+    /// What it is for.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Source => "where the proxy comes from: auto, system, environment or manual",
+            Self::HttpProxy => "the proxy for http:// when source is manual; without a password",
+            Self::HttpsProxy => "the proxy for https:// when source is manual; without a password",
+            Self::NoProxy => {
+                "more hosts to reach without the proxy, as the engine's NO_PROXY has them"
+            }
+            Self::HostAddress => {
+                "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
+            }
+            Self::PacHosts => "registries to ask a PAC file about, besides Docker's own",
+            Self::Restart => {
+                "whether Docker is restarted when its proxy has changed: ask, always or never"
+            }
+            Self::Method => "how an image is patched: append or rebuild",
+            Self::DockerApp => "the Docker.app to work on; ~ is your home folder",
+        }
+    }
+
+    /// What holds where it is not set, in words.
+    pub fn without(self) -> &'static str {
+        match self {
+            Self::Source => "auto",
+            Self::HttpProxy | Self::NoProxy | Self::PacHosts => "none",
+            Self::HttpsProxy => "the one for http://",
+            Self::HostAddress => "the one that this version of Docker has",
+            Self::Restart => "ask",
+            Self::Method => "append",
+            Self::DockerApp => "the one in /Applications or ~/Applications",
+        }
+    }
+
+    /// Whether its value is a list.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::NoProxy | Self::PacHosts)
+    }
+
+    /// The value that `config` has for it: one text, or those of a list. Empty where that is nothing of its own.
+    pub fn values(self, config: &Config) -> Vec<String> {
+        let one = |value: Option<String>| value.into_iter().collect();
+        match self {
+            Self::Source => one(name_of(&Source::NAMES, config.source)),
+            Self::HttpProxy => one(config.http_proxy.as_ref().map(ProxyUrl::redacted)),
+            Self::HttpsProxy => one(config.https_proxy.as_ref().map(ProxyUrl::redacted)),
+            Self::NoProxy => config.no_proxy.clone(),
+            Self::HostAddress => one(config.host_address.clone()),
+            Self::PacHosts => config.pac_hosts.clone(),
+            Self::Restart => one(name_of(&Restart::NAMES, config.restart)),
+            Self::Method => one(config.method.map(|method| method.to_string())),
+            Self::DockerApp => one(config
+                .docker_app
+                .as_ref()
+                .map(|path| path.display().to_string())),
+        }
+    }
+
+    /// Puts the value `text` into `config`; that of a list is added to it.
+    pub(super) fn put(
+        self,
+        text: &str,
+        home: Option<&Path>,
+        config: &mut Config,
+    ) -> Result<(), Refusal> {
+        match self {
+            Self::Source => config.source = named(&Source::NAMES, text)?,
+            Self::HttpProxy => config.http_proxy = Some(proxy(text)?),
+            Self::HttpsProxy => config.https_proxy = Some(proxy(text)?),
+            Self::NoProxy => add(&mut config.no_proxy, no_proxy_entry(text)?),
+            Self::HostAddress => config.host_address = Some(host_address(text)?),
+            Self::PacHosts => add(&mut config.pac_hosts, registry(text)?),
+            Self::Restart => config.restart = named(&Restart::NAMES, text)?,
+            Self::Method => {
+                let methods = [Method::Append, Method::Rebuild];
+                let names = ["append", "rebuild"];
+                let names: Vec<_> = names.into_iter().zip(methods).collect();
+                config.method = Some(named(&names, text)?);
+            }
+            Self::DockerApp => config.docker_app = Some(absolute(text, home)?),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Key {
+    type Err = UnknownKey;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKey> {
+        Self::ALL
+            .into_iter()
+            .find(|key| key.name() == name)
+            .ok_or_else(|| UnknownKey(name.to_owned()))
+    }
+}
+
+impl UnknownKey {
+    /// The key that was probably meant.
+    pub(super) fn near(&self) -> Option<Key> {
+        let name = self.0.to_lowercase().replace('-', "_");
+        Key::ALL
+            .into_iter()
+            .map(|key| (strsim::damerau_levenshtein(key.name(), &name), key))
+            .min_by_key(|(distance, _)| *distance)
+            .filter(|(distance, key)| *distance <= key.name().len() / 3)
+            .map(|(_, key)| key)
+    }
+}
+
+impl Refusal {
+    fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            advice: None,
+        }
+    }
+}
+
+/// Adds what is not there yet.
+fn add(list: &mut Vec<String>, entry: String) {
+    if !list.contains(&entry) {
+        list.push(entry);
+    }
+}
+
+fn name_of<T: PartialEq>(names: &[(&str, T)], value: T) -> Option<String> {
+    names
+        .iter()
+        .find(|(_, named)| *named == value)
+        .map(|(name, _)| (*name).to_owned())
+}
+
+fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Result<T, Refusal> {
+    if let Some((_, value)) = names.iter().find(|(name, _)| *name == text) {
+        return Ok(*value);
+    }
+    let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    Err(Refusal::new(format!(
+        "should be {} or {last}, but is '{}'",
+        others.join(", "),
+        redact(text)
+    )))
+}
+
+fn proxy(text: &str) -> Result<ProxyUrl, Refusal> {
+    let url = ProxyUrl::parse(text).map_err(|why| Refusal::new(format!("can't be used: {why}")))?;
+    if url.has_password() {
+        return Err(Refusal {
+            why: "should have no password: this file is no place for one".to_owned(),
+            advice: Some("leave the user there, and give the password to `baleen credentials set`"),
+        });
+    }
+    Ok(url)
+}
+
+/// One entry of the variable `NO_PROXY`.
+fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
+    let refused = |why: &str| Err(Refusal::new(format!("has an entry that {why}")));
+    // Before any error that shows the entry: this one may hold a password.
+    if text.contains('@') || text.contains("://") {
+        return refused("is a URL, or has a user; expected a host, as in .corp or 10.0.0.5");
+    }
+    if text.is_empty() {
+        return refused("is empty");
+    }
+    if text.contains(|c: char| c.is_control() || c.is_whitespace() || ",\"'".contains(c)) {
+        return refused(
+            "holds a comma, a space, a quotation mark or a control character; every host is an entry of its own",
+        );
+    }
+    if text == "*" {
+        return refused(
+            "is '*', which would send everything past the proxy; `baleen restore` takes the proxy out",
+        );
+    }
+    // Engines built with Go up to 1.7 crash on a port without a host.
+    if text.starts_with(':') && text[1..].bytes().all(|byte| byte.is_ascii_digit()) {
+        return refused("is a port without a host");
+    }
+    Ok(text.to_owned())
+}
+
+/// Where the VM finds the Mac: an IPv6 address gets its brackets.
+fn host_address(text: &str) -> Result<String, Refusal> {
+    let refused = |found: &str| {
+        Err(Refusal::new(format!(
+            "should be an address or a name, as in 192.168.65.1 or host.docker.internal, but is {found}"
+        )))
+    };
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    let own = "the VM's own, where no proxy of the Mac listens";
+    match bare.parse::<IpAddr>() {
+        Ok(address) if is_loopback(address) => refused(own),
+        Ok(IpAddr::V6(address)) => Ok(format!("[{address}]")),
+        Ok(IpAddr::V4(address)) if bare == text => Ok(address.to_string()),
+        _ if text.eq_ignore_ascii_case("localhost") => refused(own),
+        _ if is_name(text) => Ok(text.to_owned()),
+        _ => refused(&format!("'{}'", redact(text))),
+    }
+}
+
+/// A registry, as in the name of an image.
+fn registry(text: &str) -> Result<String, Refusal> {
+    let host = match text.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok_and(|port| port != 0) => host,
+        _ => text,
+    };
+    let is_ipv6 = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
+    if is_ipv6 || is_name(host) {
+        return Ok(text.to_owned());
+    }
+    Err(Refusal::new(format!(
+        "has an entry that should be HOST or HOST:PORT, as in registry.corp:5000, but is '{}'",
+        redact(text)
+    )))
+}
+
+/// Whether `text` can be the name of a host, or an IPv4 address.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !text.is_empty()
+        && text
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-') && label.chars().all(plain))
+}
+
+/// An absolute path. `~` is the home folder.
+fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, Refusal> {
+    let path = match (text.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+            home.join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(text),
+    };
+    if !path.is_absolute() || text.contains('\0') {
+        return Err(Refusal::new(format!(
+            "should be a whole path, beginning with / or ~/, but is '{}'",
+            redact(text)
+        )));
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: Key, text: &str) -> Result<Vec<String>, String> {
+        let mut config = Config::default();
+        key.put(text, Some(Path::new("/home/me")), &mut config)
+            .map(|()| key.values(&config))
+            .map_err(|refusal| refusal.why)
+    }
+
+    #[test]
+    fn values_that_are_taken() {
+        use Key as K;
+        for (key, text, value) in [
+            (K::Source, "auto", "auto"),
+            (K::Source, "system", "system"),
+            (K::Source, "environment", "environment"),
+            (K::Source, "manual", "manual"),
+            (K::HttpProxy, "proxy.corp:8080", "http://proxy.corp:8080"),
+            (K::HttpsProxy, "http://CORP\\me@p", "http://CORP%5Cme@p:80"),
+            (K::NoProxy, ".corp", ".corp"),
+            (K::NoProxy, "10.0.0.0/8", "10.0.0.0/8"),
+            (K::NoProxy, "fe80::1", "fe80::1"),
+            (K::NoProxy, "*.corp", "*.corp"),
+            (K::NoProxy, "::1", "::1"),
+            (K::HostAddress, "192.168.65.1", "192.168.65.1"),
+            (K::HostAddress, "fd00::1", "[fd00::1]"),
+            (K::HostAddress, "[fd00::1]", "[fd00::1]"),
+            (
+                K::HostAddress,
+                "host.docker.internal",
+                "host.docker.internal",
+            ),
+            (K::PacHosts, "registry.corp", "registry.corp"),
+            (K::PacHosts, "registry.corp:5000", "registry.corp:5000"),
+            (K::PacHosts, "[fd00::1]:5000", "[fd00::1]:5000"),
+            (K::PacHosts, "10.0.0.5:5000", "10.0.0.5:5000"),
+            (K::Restart, "ask", "ask"),
+            (K::Restart, "always", "always"),
+            (K::Restart, "never", "never"),
+            (K::Method, "append", "append"),
+            (K::Method, "rebuild", "rebuild"),
+            (
+                K::DockerApp,
+                "~/Applications/Docker.app",
+                "/home/me/Applications/Docker.app",
+            ),
+            (K::DockerApp, "~", "/home/me/"),
+            (K::DockerApp, "/My Apps/Docker.app", "/My Apps/Docker.app"),
+        ] {
+            assert_eq!(put(key, text).unwrap(), [value], "{key} {text}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_refused_with_what_was_expected() {
+        use Key as K;
+        for (key, text, expected) in [
+            (K::Source, "Auto", "auto, system, environment or manual"),
+            (K::Source, "", "but is ''"),
+            (K::Restart, "yes", "ask, always or never"),
+            (K::Method, "zip", "append or rebuild"),
+            (K::HttpProxy, "socks5://p:1", "socks5"),
+            (K::HttpProxy, "", "empty"),
+            (K::HttpsProxy, "http://me:s3cret@p:1", "no password"),
+            (K::HttpsProxy, "http://me:@p:1", "no password"),
+            (K::NoProxy, "", "empty"),
+            (K::NoProxy, "*", "everything"),
+            (K::NoProxy, "a b", "space"),
+            (K::NoProxy, "a,b", "comma"),
+            (K::NoProxy, "a\u{1}", "control"),
+            (K::NoProxy, ":80", "without a host"),
+            (K::NoProxy, "http://me:s3cret@p:1", "is a URL"),
+            (K::NoProxy, "me:s3cret@p", "is a URL"),
+            (K::HostAddress, "127.0.0.1", "VM's own"),
+            (K::HostAddress, "::1", "VM's own"),
+            (K::HostAddress, "0.0.0.0", "VM's own"),
+            (K::HostAddress, "LocalHost", "VM's own"),
+            (K::HostAddress, "a b", "'a b'"),
+            (K::HostAddress, "http://me:s3cret@h", "***"),
+            (K::HostAddress, "h:80", "'h:80'"),
+            (K::HostAddress, "[10.0.0.1]", "[10.0.0.1]"),
+            (K::HostAddress, "a..b", "a..b"),
+            (K::HostAddress, "", "''"),
+            (K::PacHosts, "registry.corp:0", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:65536", "HOST:PORT"),
+            (K::PacHosts, "https://me:s3cret@registry.corp", "***"),
+            (K::PacHosts, "registry.corp/team", "HOST:PORT"),
+            (K::PacHosts, "", "''"),
+            (K::DockerApp, "Docker.app", "whole path"),
+            (K::DockerApp, "~me/Docker.app", "whole path"),
+            (K::DockerApp, "", "whole path"),
+            (K::DockerApp, "/a\0b", "whole path"),
+        ] {
+            let why = put(key, text).unwrap_err();
+            assert!(why.contains(expected), "{key} {text:?}: {why}");
+            assert!(!why.contains("s3cret"), "{key}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_each_entry_once() {
+        let mut config = Config::default();
+        for text in [".corp", "a", ".corp"] {
+            Key::NoProxy.put(text, None, &mut config).unwrap();
+        }
+        assert_eq!(config.no_proxy, [".corp", "a"]);
+    }
+
+    #[test]
+    fn without_a_home_a_tilde_is_just_a_character() {
+        let refused = Key::DockerApp.put("~/Docker.app", None, &mut Config::default());
+        assert!(refused.is_err());
+    }
+
+    #[test]
+    fn the_key_that_was_probably_meant() {
+        for (name, near) in [
+            ("no-proxy", Some(Key::NoProxy)),
+            ("noproxy", Some(Key::NoProxy)),
+            ("HTTP_PROXY", Some(Key::HttpProxy)),
+            ("https_porxy", Some(Key::HttpsProxy)),
+            ("sorce", Some(Key::Source)),
+            ("docker-app", Some(Key::DockerApp)),
+            ("proxy", None),
+            ("colour", None),
+            ("", None),
+        ] {
+            let unknown = name.parse::<Key>().unwrap_err();
+            assert_eq!(unknown.near(), near, "{name}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What the user has decided once for all, in a file that a person likes to read: TOML, flat, one key
+//! a line.
+//!
+//! ```text
+//! config.toml --read--> Config, which is plain data        edit: one key, the rest to the byte
+//! ```
+//!
+//! A file that can't be understood is an error with its line and column: Baleen never guesses what
+//! was meant, and never goes on with half of it. A password is none of this file's business.
+
+mod edit;
+mod key;
+mod read;
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+use crate::patch::Method;
+use crate::proxy::ProxyUrl;
+
+pub use edit::{set, unset};
+pub use key::{Key, UnknownKey};
+
+/// The user's decisions. The default is what holds where there is no file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Where the proxy comes from.
+    pub source: Source,
+    /// The proxy for `http://` of [`Source::Manual`]; it has no password.
+    pub http_proxy: Option<ProxyUrl>,
+    /// The proxy for `https://` of [`Source::Manual`]; it has no password.
+    pub https_proxy: Option<ProxyUrl>,
+    /// Hosts to reach without the proxy, besides those that the source names; each as the engine reads it.
+    pub no_proxy: Vec<String>,
+    /// The address or name under which the VM reaches this Mac's loopback, where it is not the one that Baleen
+    /// knows; an IPv6 address in brackets, as in [`ProxyUrl::host`].
+    pub host_address: Option<String>,
+    /// Registries to ask a PAC file about besides Docker's own, as `HOST` or `HOST:PORT`.
+    pub pac_hosts: Vec<String>,
+    /// Whether Docker is restarted when its proxy has changed.
+    pub restart: Restart,
+    /// How an image is patched, where the user prefers one way.
+    pub method: Option<Method>,
+    /// The Docker.app that is meant, as an absolute path.
+    pub docker_app: Option<PathBuf>,
+}
+
+/// Where the proxy comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Source {
+    /// From the best place there is, which is the system.
+    #[default]
+    Auto,
+    /// From the system's settings.
+    System,
+    /// From the variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    Environment,
+    /// From this file.
+    Manual,
+}
+
+/// Whether Docker is restarted when its proxy has changed, which stops the user's containers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// When the user says so.
+    #[default]
+    Ask,
+    /// At once.
+    Always,
+    /// Not by Baleen.
+    Never,
+}
+
+impl Source {
+    /// All of them by name.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("auto", Self::Auto),
+        ("system", Self::System),
+        ("environment", Self::Environment),
+        ("manual", Self::Manual),
+    ];
+}
+
+impl Restart {
+    /// All of them by name.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("ask", Self::Ask),
+        ("always", Self::Always),
+        ("never", Self::Never),
+    ];
+}
+
+/// A config file as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What it says, with the default for all that it leaves open.
+    pub config: Config,
+    /// The keys that stand in it.
+    pub set: Vec<Key>,
+    /// Whether there is a file.
+    pub exists: bool,
+}
+
+impl Config {
+    /// Reads the file at `path`; the default when there is none.
+    ///
+    /// # Errors
+    /// As [`Found::read`].
+    pub fn load(path: &Path) -> Result<Self> {
+        Found::read(path).map(|found| found.config)
+    }
+}
+
+impl Found {
+    /// Reads the file at `path`; all defaults when there is none.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when it says something that is not understood; others when it can't be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let Some(text) = text_of(path)? else {
+            return Ok(Self::default());
+        };
+        let home = env::home_dir();
+        let (config, set) = read::read(without_mark(&text), home.as_deref())
+            .map_err(|wrong| wrong.in_file(path, &text))?;
+        Ok(Self {
+            config,
+            set,
+            exists: true,
+        })
+    }
+}
+
+/// Where the file is: `BALEEN_CONFIG`, else the platform's place.
+///
+/// macOS: `~/Library/Application Support/Baleen/config.toml` (Apple, "File System Programming Guide").
+/// Elsewhere: `$XDG_CONFIG_HOME/baleen/config.toml`, else `~/.config/baleen/config.toml` (XDG Base Directory
+/// Specification, which ignores a relative path there).
+pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+    let path = |name: &str| {
+        get(name)
+            .map(PathBuf::from)
+            .filter(|path| !path.as_os_str().is_empty())
+    };
+    if let Some(chosen) = path("BALEEN_CONFIG") {
+        return chosen;
+    }
+    let folder = if macos {
+        home.join("Library/Application Support/Baleen")
+    } else {
+        path("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .unwrap_or_else(|| home.join(".config"))
+            .join("baleen")
+    };
+    folder.join("config.toml")
+}
+
+/// The file that `path` leads to through symbolic links; nothing when there is nothing at `path`.
+fn resolve(path: &Path) -> Result<Option<PathBuf>> {
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed("read", path, &error)),
+    };
+    let found = fs::metadata(&real).map_err(|error| failed("read", path, &error))?;
+    // Reading a FIFO would wait for ever.
+    if !found.is_file() {
+        let what = if found.is_dir() {
+            "a folder"
+        } else {
+            "a special file"
+        };
+        return Err(Error::new(
+            Kind::Refused,
+            format!("{} should be a file, but is {what}", path.display()),
+        )
+        .advise("move it away, or name another file with --config FILE or in BALEEN_CONFIG"));
+    }
+    Ok(Some(real))
+}
+
+/// The text of the file at `path`; nothing when there is no file.
+fn text_of(path: &Path) -> Result<Option<String>> {
+    let Some(real) = resolve(path)? else {
+        return Ok(None);
+    };
+    let bytes = fs::read(real).map_err(|error| failed("read", path, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
+        read::Wrong::new(
+            without_mark(&text).len(),
+            "here is a byte that is not UTF-8",
+        )
+        .advise("save the file as UTF-8")
+        .in_file(path, &text)
+    })?;
+    Ok(Some(text))
+}
+
+/// `text` without the mark that some editors for Windows put before it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// A system call on the config file or its folder that failed.
+fn failed(tried: &str, path: &Path, error: &io::Error) -> Error {
+    Error::io(tried, path, error).advise(match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that volume and try again; nothing was changed"
+        }
+        _ => {
+            "check the file and its folder (ls -l shows whose they are), or name another file with --config FILE or in BALEEN_CONFIG"
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_platform_has_its_place() {
+        let home = Path::new("/home/me");
+        for (name, value, macos, expected) in [
+            (
+                "",
+                "",
+                true,
+                "/home/me/Library/Application Support/Baleen/config.toml",
+            ),
+            ("", "", false, "/home/me/.config/baleen/config.toml"),
+            ("XDG_CONFIG_HOME", "/c", false, "/c/baleen/config.toml"),
+            (
+                "XDG_CONFIG_HOME",
+                "c",
+                false,
+                "/home/me/.config/baleen/config.toml",
+            ),
+            (
+                "XDG_CONFIG_HOME",
+                "/c",
+                true,
+                "/home/me/Library/Application Support/Baleen/config.toml",
+            ),
+            ("BALEEN_CONFIG", "/b.toml", true, "/b.toml"),
+            ("BALEEN_CONFIG", "b.toml", false, "b.toml"),
+            (
+                "BALEEN_CONFIG",
+                "",
+                false,
+                "/home/me/.config/baleen/config.toml",
+            ),
+        ] {
+            let get = |asked: &str| (asked == name).then(|| value.into());
+            assert_eq!(place(get, home, macos), Path::new(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_file_means_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("no/config.toml");
+        assert_eq!(Config::load(&path).unwrap(), Config::default());
+        assert_eq!(Found::read(&path).unwrap(), Found::default());
+    }
+}

@@ -1,0 +1,274 @@
+//! From a text to a [`Config`], and where in the text what is wrong stands.
+
+use std::path::Path;
+
+use toml_edit::{Document, Item, Value};
+
+use crate::error::{Error, Kind};
+
+use super::key::Refusal;
+use super::{Config, Key, Source, without_mark};
+
+/// What is wrong with a text, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// The offset of the byte at which it begins, the mark before the text not counted.
+    at: usize,
+    what: String,
+    advice: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn new(at: usize, what: impl Into<String>) -> Self {
+        Self {
+            at,
+            what: what.into(),
+            advice: None,
+        }
+    }
+
+    pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    fn refused(at: usize, key: Key, refusal: Refusal) -> Self {
+        Self {
+            at,
+            what: format!("{key} {}", refusal.why),
+            advice: refusal.advice.map(str::to_owned),
+        }
+    }
+
+    /// The error of a program that read `text` from `path`.
+    pub(super) fn in_file(self, path: &Path, text: &str) -> Error {
+        let (line, column) = position(without_mark(text), self.at);
+        let message = format!("{}:{line}:{column}: {}", path.display(), self.what);
+        Error::new(Kind::Usage, message).advise(self.advice.unwrap_or_else(|| {
+            "correct it there; `baleen config set --help` lists the keys".to_owned()
+        }))
+    }
+
+    /// The error of a program that did not write a text in which this would be wrong.
+    pub(super) fn unwritten(self, path: &Path) -> Error {
+        let message = format!(
+            "{} was left as it is, since it could not be used then: {}",
+            path.display(),
+            self.what
+        );
+        let error = Error::new(Kind::Usage, message);
+        match self.advice {
+            Some(advice) => error.advise(advice),
+            None => error,
+        }
+    }
+}
+
+/// The line and the column, in characters, of the byte at `at`; both count from 1.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let before = &text[..at];
+    let line = before.rfind('\n').map_or(0, |end| end + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line..].chars().count() + 1,
+    )
+}
+
+/// Takes `text` for TOML.
+pub(super) fn parse(text: &str) -> Result<Document<&str>, Wrong> {
+    Document::parse(text).map_err(|error| {
+        let at = error.span().map_or(text.len(), |span| span.start);
+        let why = error.message().trim().replace('\n', ", ");
+        Wrong::new(at, format!("this is not TOML: {why}"))
+    })
+}
+
+/// Reads `text`, and which keys stand in it.
+pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>), Wrong> {
+    let document = parse(text)?;
+    let (mut config, mut set) = (Config::default(), Vec::new());
+    let mut source_at = 0;
+    for (name, item) in document.iter() {
+        let name_at = document
+            .key(name)
+            .and_then(toml_edit::Key::span)
+            .map_or(0, |span| span.start);
+        let key: Key = name.parse().map_err(|unknown: super::UnknownKey| {
+            let wrong = Wrong::new(name_at, unknown.to_string());
+            match unknown.near() {
+                Some(near) => wrong.advise(format!("did you mean {near}?")),
+                None => wrong.advise(format!(
+                    "the keys are {}",
+                    Key::ALL.map(Key::name).join(", ")
+                )),
+            }
+        })?;
+        let at = item.span().map_or(name_at, |span| span.start);
+        for (text, at) in texts(key, item, at)? {
+            key.put(text, home, &mut config)
+                .map_err(|refusal| Wrong::refused(at, key, refusal))?;
+        }
+        if key == Key::Source {
+            source_at = at;
+        }
+        set.push(key);
+    }
+    let manual = config.http_proxy.is_some() || config.https_proxy.is_some();
+    if config.source == Source::Manual && !manual {
+        return Err(Wrong::new(
+            source_at,
+            "source is manual, but neither http_proxy nor https_proxy is set",
+        )
+        .advise("set the proxy first: baleen config set http_proxy http://HOST:PORT"));
+    }
+    Ok((config, set))
+}
+
+/// The text of a value, or those of a list, and where each stands.
+fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Wrong> {
+    let wrong = |at, expected: &str, found: &Item| {
+        let found = match found.type_name() {
+            "string" => "a text",
+            "integer" | "float" => "a number",
+            "boolean" => "true or false",
+            "array" => "a list",
+            "datetime" => "a date",
+            _ => "a table",
+        };
+        let what = format!("{key} should be {expected}, but is {found}");
+        Wrong::new(at, what)
+    };
+    if !key.is_list() {
+        let text = item
+            .as_str()
+            .ok_or_else(|| wrong(at, "a text in quotation marks", item))?;
+        return Ok(vec![(text, at)]);
+    }
+    let list = "a list of texts, as in [\".corp\", \"10.0.0.5\"]";
+    let array = item.as_array().ok_or_else(|| wrong(at, list, item))?;
+    array
+        .iter()
+        .map(|value| {
+            let at = value.span().map_or(at, |span| span.start);
+            let one = "a list of texts only";
+            let text = value
+                .as_str()
+                .ok_or_else(|| wrong(at, one, &Item::Value(Value::clone(value))))?;
+            Ok((text, at))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str) -> (usize, usize, String) {
+        let wrong = read(text, Some(Path::new("/home/me"))).unwrap_err();
+        let (line, column) = position(text, wrong.at);
+        (line, column, wrong.what)
+    }
+
+    #[test]
+    fn what_is_wrong_and_where() {
+        for (text, line, column, what) in [
+            (
+                "source = \"automatic\"",
+                1,
+                10,
+                "auto, system, environment or manual",
+            ),
+            ("\n# ü\nsource = 'Auto'", 3, 10, "but is 'Auto'"),
+            (
+                "restart='ask' # ü\nsorce = 'auto'",
+                2,
+                1,
+                "no key called 'sorce'",
+            ),
+            (
+                "  restart = true",
+                1,
+                13,
+                "restart should be a text in quotation marks, but is true or false",
+            ),
+            ("source = 1", 1, 10, "but is a number"),
+            ("source = 2026-11-23", 1, 10, "but is a date"),
+            ("source = ['auto']", 1, 10, "but is a list"),
+            ("source = { a = 1 }", 1, 10, "but is a table"),
+            ("source.a = 1", 1, 1, "but is a table"),
+            ("[source]\na = 1", 1, 1, "but is a table"),
+            ("[proxy]\nhttp = 'x'", 1, 2, "no key called 'proxy'"),
+            ("[[source]]\na = 1", 1, 1, "but is a table"),
+            ("no_proxy = '.corp'", 1, 12, "no_proxy should be a list"),
+            (
+                "no_proxy = [\n  '.corp', # ü\n  5,\n]",
+                3,
+                3,
+                "texts only, but is a number",
+            ),
+            (
+                "no_proxy = [\n  '.corp', 'a b',\n]",
+                2,
+                12,
+                "no_proxy has an entry that holds",
+            ),
+            ("pac_hosts = ['ü', 'x']", 1, 14, "HOST:PORT"),
+            (
+                "http_proxy = 'ü:80'",
+                1,
+                14,
+                "http_proxy can't be used: its host 'ü'",
+            ),
+            (
+                "http_proxy = 'http://me:s3cret@p:1'",
+                1,
+                14,
+                "http_proxy should have no password",
+            ),
+            (
+                "source = 'manual'",
+                1,
+                10,
+                "neither http_proxy nor https_proxy",
+            ),
+            (
+                "restart = 'ask'\nrestart = 'ask'",
+                2,
+                1,
+                "not TOML: duplicate key",
+            ),
+            ("source = auto", 1, 10, "not TOML"),
+            ("source = 'auto", 1, 15, "not TOML"),
+            ("source", 1, 7, "not TOML"),
+            ("\r\nsource = auto\r\n", 2, 10, "not TOML"),
+            ("source = 'a\u{0}b'", 1, 12, "not TOML"),
+        ] {
+            let (found_line, found_column, found) = place(text);
+            assert_eq!(
+                (found_line, found_column),
+                (line, column),
+                "{text:?}: {found}"
+            );
+            assert!(found.contains(what), "{text:?}: {found}");
+            assert!(
+                !found.contains("s3cret") && !found.contains('\n'),
+                "{found}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_told_from_the_defaults() {
+        let (config, set) = read("restart = 'ask' # as by default\n", None).unwrap();
+        assert_eq!(config, Config::default());
+        assert_eq!(set, [Key::Restart]);
+        let text = "\"source\" = \"\"\"manual\"\"\"\nhttps_proxy = \"p:1\"\nno_proxy=[]";
+        let (config, set) = read(text, None).unwrap();
+        assert_eq!(config.source, Source::Manual);
+        assert_eq!(set, [Key::Source, Key::HttpsProxy, Key::NoProxy]);
+    }
+}
