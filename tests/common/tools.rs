@@ -37,3 +37,20 @@ pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
+
+/// What `command` prints when it is given `input`; it has to succeed.
+#[track_caller]
+pub(crate) fn said(command: &mut Command, input: Vec<u8>) -> String {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(&input).unwrap());
+        child.wait_with_output().unwrap()
+    });
+    assert!(output.status.success(), "{command:?}: {}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,74 @@
+//! What real Go says: Debian's `go`, asked through the program in `tests/rules/go`.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::tools;
+
+/// The variables of an environment, with their values.
+pub(crate) type Env = Vec<(&'static str, String)>;
+
+/// For each environment and each of its URLs the proxy that `net/http` takes, or nothing where it goes
+/// direct. Nothing at all where Go is not installed, which it has then said.
+///
+/// Debian 12 has Go 1.19: its rules are those from 1.11 on, but for `https://` without `HTTPS_PROXY`,
+/// which fell back to `HTTP_PROXY` until 1.15.
+pub(crate) fn judge(cases: &[(Env, Vec<String>)]) -> Option<Vec<Vec<Option<String>>>> {
+    let program = program()?;
+    let mut input = Vec::new();
+    for (env, urls) in cases {
+        let env: serde_json::Map<String, Value> = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+            .collect();
+        serde_json::to_writer(&mut input, &json!({ "env": env, "urls": urls })).unwrap();
+        input.push(b'\n');
+    }
+    let said = tools::said(&mut Command::new(program), input);
+    let answers: Vec<Vec<Option<String>>> = said
+        .lines()
+        .map(|line| {
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("Go refused a URL: {line}"))
+        })
+        .collect();
+    assert_eq!(answers.len(), cases.len());
+    Some(answers)
+}
+
+/// The program, built once in the life of a process.
+fn program() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let build = || {
+        if !tools::has_tool("go") {
+            return None;
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
+        std::fs::create_dir_all(&folder).unwrap();
+        // Another process may be building the same: each builds a file of its own.
+        let program = folder.join(format!("judge-{}", std::process::id()));
+        let output = Command::new("go")
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules/go"))
+            .env("GOCACHE", folder.join("cache"))
+            .env("GOPATH", folder.join("path"))
+            .env("GOENV", "off")
+            .env("GOFLAGS", "-mod=mod")
+            .env("GOPROXY", "off")
+            .env("CGO_ENABLED", "0")
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "go build: {errors}");
+        let built = folder.join("judge");
+        std::fs::rename(program, &built).unwrap();
+        Some(built)
+    };
+    PROGRAM.get_or_init(build).as_deref()
+}

@@ -1,0 +1,3 @@
+module baleen.test/judge
+
+go 1.19
