@@ -12,7 +12,7 @@ use crate::initrd::{self, Section, find, leads_to};
 
 use super::files::{self, Identity};
 use super::manifest::{MANIFEST, Manifest, Method};
-use super::script::SCRIPT;
+use super::script::{SCRIPT, Text};
 
 /// The file name in the gzip header of an appended member.
 pub(super) const APPENDED: &str = "baleen-overlay";
@@ -37,7 +37,7 @@ pub enum Patched {
         /// What it says about itself.
         manifest: Manifest,
         /// The script in it.
-        script: Vec<u8>,
+        script: Text,
     },
     /// By writing the script's member anew.
     Rebuilt {
@@ -195,5 +195,8 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
         )
         .advise("another tool changed it; install Docker again to have its own image back"));
     }
-    Ok(Patched::Appended { manifest, script })
+    Ok(Patched::Appended {
+        manifest,
+        script: script.into(),
+    })
 }

@@ -50,9 +50,9 @@ pub struct Change {
     pub(super) layout: Layout,
     pub(super) entry: Found,
     /// The script that is in the image now.
-    pub old_script: Vec<u8>,
+    pub old_script: script::Text,
     /// The script that is to be in it.
-    pub new_script: Vec<u8>,
+    pub new_script: script::Text,
     /// What is to become of the file that is called like the backup.
     pub backup: Backup,
     /// What the image is to say about itself.
@@ -413,7 +413,7 @@ fn check_end(layout: &Layout) -> Result<()> {
 }
 
 /// The script as an entry that can be changed without changing anything else.
-fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, Vec<u8>)> {
+fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, script::Text)> {
     let refuse = |found: String| {
         Err(Error::new(
             Kind::Refused,
@@ -435,7 +435,7 @@ fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, Vec<u8>)>
         return refuse("other names share its data there and would change with it".to_owned());
     }
     match found.body.take() {
-        Some(body) => Ok((found, body)),
+        Some(body) => Ok((found, body.into())),
         None => refuse(format!(
             "it has {} bytes there, more than the {LONGEST_SCRIPT} of any such script",
             found.header.file_size

@@ -5,6 +5,9 @@
 //! on the script itself exports the lower-case names, perhaps empty, later on; Go reads the
 //! upper-case name first and takes the first that is not empty, so the block wins in every version.
 
+use std::fmt;
+use std::ops::Deref;
+
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result};
@@ -35,6 +38,30 @@ const PROXY_VARIABLES: [&str; 5] = [
     "ftp_proxy",
 ];
 
+/// Bytes of a script, which may hold a password: overwritten when they go, and never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Text(Zeroizing<Vec<u8>>);
+
+impl From<Vec<u8>> for Text {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl Deref for Text {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.len())
+    }
+}
+
 /// A line of the script that sets a proxy and is neither Baleen's nor Docker's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignLine {
@@ -48,8 +75,13 @@ pub struct ForeignLine {
 
 /// The block for `proxy`, with a line end after its last line.
 pub fn block(proxy: &EngineProxy) -> Zeroizing<String> {
-    let mut block = Zeroizing::new(format!("{BEGIN}\n"));
-    for (name, value) in proxy.variables() {
+    let variables = proxy.variables();
+    // Room for all of it: a string that grows leaves its old bytes behind. Quoting takes at most four for one.
+    let values: usize = variables.iter().map(|(_, value)| value.len()).sum();
+    let mut block = Zeroizing::new(String::with_capacity(8 * values + 512));
+    block.push_str(BEGIN);
+    block.push('\n');
+    for (name, value) in variables {
         let quoted = Zeroizing::new(shell::quote(&value));
         let lower = name.to_lowercase();
         block.push_str("export ");
@@ -69,8 +101,8 @@ pub fn block(proxy: &EngineProxy) -> Zeroizing<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     /// All lines but the block's, byte for byte.
-    stock: Vec<u8>,
-    block: Option<Vec<u8>>,
+    stock: Text,
+    block: Option<Text>,
 }
 
 impl Script {
@@ -114,7 +146,7 @@ impl Script {
     ///
     /// # Errors
     /// [`Kind::Refused`] when there are foreign lines and they may not, or can't, be taken over.
-    pub fn with_block(&self, block: &str, adopt: bool) -> Result<Vec<u8>> {
+    pub fn with_block(&self, block: &str, adopt: bool) -> Result<Text> {
         let foreign = self.foreign();
         if !foreign.is_empty() && !adopt {
             return Err(foreign_error(&foreign));
@@ -158,7 +190,7 @@ impl Script {
             )
             .advise("shorten the no-proxy list"));
         }
-        Ok(new)
+        Ok(new.into())
     }
 
     /// Refuses what is not the script that was expected; the words say which mark is missing.
@@ -234,7 +266,7 @@ fn foreign_error(lines: &[ForeignLine]) -> Error {
 }
 
 /// The bytes without the block, and the block. A block of any version of Baleen counts.
-fn take_out_block(bytes: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+fn take_out_block(bytes: &[u8]) -> Result<(Text, Option<Text>)> {
     let mut stock = Vec::with_capacity(bytes.len());
     let mut block: Option<Vec<u8>> = None;
     let mut inside = false;
@@ -246,7 +278,9 @@ fn take_out_block(bytes: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
         }
         if begins || inside {
             inside = !ends;
-            block.get_or_insert_default().extend_from_slice(line);
+            block
+                .get_or_insert_with(|| Vec::with_capacity(bytes.len()))
+                .extend_from_slice(line);
         } else {
             stock.extend_from_slice(line);
         }
@@ -254,7 +288,7 @@ fn take_out_block(bytes: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
     if inside {
         return Err(damaged());
     }
-    Ok((stock, block))
+    Ok((stock.into(), block.map(Text::from)))
 }
 
 fn damaged() -> Error {
@@ -336,7 +370,7 @@ mod tests {
     fn edit(script: &str, adopt: bool) -> Result<String> {
         let new =
             Script::parse(script.as_bytes())?.with_block(&block(&proxy("http://p:1")), adopt)?;
-        Ok(String::from_utf8(new).unwrap())
+        Ok(String::from_utf8(new.to_vec()).unwrap())
     }
 
     #[test]

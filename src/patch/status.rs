@@ -274,7 +274,7 @@ fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)
 }
 
 /// The script that the kernel would end up with, for which the whole image is read.
-fn find_script(image: &Image, report: Report<'_>) -> Result<Vec<u8>> {
+fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
     let total = image.length();
     let progress = |done| {
         report(Progress {
@@ -286,7 +286,8 @@ fn find_script(image: &Image, report: Report<'_>) -> Result<Vec<u8>> {
     let section = Metered::new(image.section(), &progress);
     let (_, found) = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT)
         .map_err(|error| image.damaged(error))?;
-    Ok(found.and_then(|found| found.body).unwrap_or_default())
+    let body = found.and_then(|found| found.body);
+    Ok(body.unwrap_or_default().into())
 }
 
 /// Recomputes all that the manifest says: that the image is its original, with this very proxy in

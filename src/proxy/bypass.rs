@@ -20,6 +20,8 @@ pub enum Entry {
     Below(String),
     /// All IPv4 addresses that begin with the first bits of this one.
     Network(Ipv4Addr, u8),
+    /// The same, written as `10.1.*`: names such as `10.1.corp` are covered, too.
+    StarredNetwork(Ipv4Addr, u8, String),
     /// A name with `*` in places where no other list can have it.
     Pattern(String),
     /// Nothing: macOS takes no notice of it, for the reason given.
@@ -44,15 +46,14 @@ pub enum Inert {
 impl Entry {
     /// Reads one entry of the list.
     pub fn parse(text: &str) -> Self {
-        let text = text.trim();
+        // Around an entry as well: nothing says that macOS would cut a space off.
         if text.contains(|c: char| c == ',' || c.is_whitespace() || c.is_control()) {
             return Self::Unusable;
         }
         if text == "*" {
             return Self::Inert(Inert::Star);
         }
-        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-        if let Ok(address) = bare.unwrap_or(text).parse() {
+        if let Ok(address) = text.parse() {
             return Self::Address(address);
         }
         if let Some((base, bits)) = text.split_once('/') {
@@ -88,7 +89,7 @@ impl Entry {
                 Some(IpAddr::V4(address)) => prefix(address, *bits) == u32::from(*base),
                 _ => false,
             },
-            Self::Pattern(pattern) => {
+            Self::Pattern(pattern) | Self::StarredNetwork(_, _, pattern) => {
                 let labels = |text: &str| -> Vec<String> {
                     text.to_ascii_lowercase()
                         .split('.')
@@ -163,7 +164,10 @@ fn numbers_then_stars(text: &str) -> Option<Entry> {
     if !labels[numbers..].iter().all(|&label| label == "*") {
         return None;
     }
-    network(&labels[..numbers].join("."), &(8 * numbers).to_string())
+    match network(&labels[..numbers].join("."), &(8 * numbers).to_string())? {
+        Entry::Network(base, bits) => Some(Entry::StarredNetwork(base, bits, text.to_owned())),
+        _ => None,
+    }
 }
 
 fn is_name(text: &str) -> bool {
@@ -205,9 +209,11 @@ mod tests {
     fn entries_mean_what_macos_makes_of_them() {
         use Entry as E;
         let network = |a: [u8; 4], bits| E::Network(a.into(), bits);
+        let starred = |a: [u8; 4], bits, text: &str| E::StarredNetwork(a.into(), bits, text.into());
         for (text, expected) in [
             ("corp.com", E::Host("corp.com".into())),
-            (" Intranet ", E::Host("Intranet".into())),
+            ("Intranet", E::Host("Intranet".into())),
+            (" x", E::Unusable),
             ("my_host", E::Host("my_host".into())),
             ("*.corp.com", E::Below("corp.com".into())),
             (".corp.com", E::Below("corp.com".into())),
@@ -217,11 +223,11 @@ mod tests {
             ("192.168.1.0/24", network([192, 168, 1, 0], 24)),
             ("0.0.0.0/0", network([0, 0, 0, 0], 0)),
             ("10.1.2.3/32", network([10, 1, 2, 3], 32)),
-            ("10.1.*", network([10, 1, 0, 0], 16)),
-            ("10.*.*.*", network([10, 0, 0, 0], 8)),
+            ("10.1.*", starred([10, 1, 0, 0], 16, "10.1.*")),
+            ("10.*.*.*", starred([10, 0, 0, 0], 8, "10.*.*.*")),
             ("10.1.2.3", E::Address([10, 1, 2, 3].into())),
             ("fe80::1", E::Address("fe80::1".parse().unwrap())),
-            ("[fe80::1]", E::Address("fe80::1".parse().unwrap())),
+            ("[fe80::1]", E::Inert(Inert::NoHost)),
             ("foo.*.corp.com", E::Pattern("foo.*.corp.com".into())),
             ("*corp.com", E::Pattern("*corp.com".into())),
             ("*.*.corp.com", E::Pattern("*.*.corp.com".into())),
@@ -266,7 +272,11 @@ mod tests {
             ),
             ("0.0.0.0/0", &["1.2.3.4"], &["corp.com", "::1"]),
             ("10.1.2.3/32", &["10.1.2.3"], &["10.1.2.4"]),
-            ("10.1.*", &["10.1.2.3"], &["10.2.2.3", "10.1.2.3.corp"]),
+            (
+                "10.1.*",
+                &["10.1.2.3", "10.1.corp"],
+                &["10.2.2.3", "10.11.2.3"],
+            ),
             (
                 "fe80::1",
                 &["fe80::1", "[FE80::1]", "fe80:0::1"],

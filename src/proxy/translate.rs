@@ -480,7 +480,6 @@ const WILDCARD: &str = "no engine knows a * in such a place";
 /// What becomes of an entry of macOS's list.
 fn for_engine(text: &str, rules: Rules) -> Entry {
     use bypass::Entry as Mac;
-    let text = text.trim();
     let left_out = |reason| (None, Fate::LeftOut, Some(reason));
     let (to, fate, reason) = match bypass::Entry::parse(text) {
         Mac::Host(name) => (Some(name), Fate::Widened, Some(BELOW)),
@@ -493,7 +492,7 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
         }
         Mac::Address(address) => (Some(address_for(address, rules)), Fate::Kept, None),
         Mac::Network(base, 32) => (Some(base.to_string()), Fate::Kept, None),
-        Mac::Network(base, bits) => match rules {
+        Mac::Network(base, bits) | Mac::StarredNetwork(base, bits, _) => match rules {
             Rules::UpTo1_10 => left_out(NETWORK),
             Rules::From1_11 => (Some(format!("{base}/{bits}")), Fate::Kept, None),
         },
@@ -978,7 +977,7 @@ mod tests {
         }
         let settings = Settings {
             https: server("proxy", 1),
-            exceptions: vec![" *.local ".into(), String::new(), "*.local".into()],
+            exceptions: vec![" *.local".into(), String::new(), "*.local".into()],
             exclude_simple_hostnames: true,
             ..Settings::default()
         };

@@ -1,0 +1,194 @@
+//! The translation of bypass lists before judges that share nothing with it: Go itself, a model of the
+//! Go of 2016, and a model of macOS's rules.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+#[path = "common/exceptions.rs"]
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod exceptions;
+#[path = "common/go.rs"]
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod go;
+#[path = "common/mac_rules.rs"]
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod mac_rules;
+#[path = "common/old_go.rs"]
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod old_go;
+#[path = "common/tools.rs"]
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod tools;
+
+use baleen::net::lookup::{PATIENCE, lookup};
+use baleen::proxy::route::{self, Target, Way};
+use baleen::proxy::settings::{Server, Settings};
+use baleen::proxy::translate::{Fate, What};
+use baleen::proxy::{Engine, EngineProxy, NoProxy, Stated, Translation, Wishes, World, translate};
+use exceptions::{Case, cases};
+use go::Env;
+use old_go::Release;
+
+/// An address, so that nothing is looked up.
+const PROXY: &str = "10.20.30.40";
+/// Docker for Mac of each kind of rules, and how many made-up cases it is asked.
+const OLD: &str = "17.06.0-ce-mac18";
+const NEW: &str = "2.2.0.0";
+const CASES: usize = 1500;
+
+fn settings(case: &Case) -> Settings {
+    let server = || {
+        Some(Server {
+            host: PROXY.into(),
+            port: 3128,
+            user: None,
+        })
+    };
+    Settings {
+        http: server(),
+        https: server(),
+        exceptions: case.exceptions.clone(),
+        exclude_simple_hostnames: case.exclude_simple,
+        ..Settings::default()
+    }
+}
+
+fn translated(case: &Case, engine: &Engine) -> Translation {
+    let stated = Stated {
+        origin: "a test".into(),
+        what: What::Settings(settings(case)),
+    };
+    let world = World {
+        addresses: &|host| lookup(host, PATIENCE),
+        password: &|_| Ok(None),
+        pac: &|_, _| unreachable!("no script is set"),
+    };
+    translate(&stated, engine, &Wishes::default(), &world).unwrap()
+}
+
+fn environment(proxy: &EngineProxy) -> Env {
+    proxy
+        .variables()
+        .into_iter()
+        .map(|(name, value)| (name, value.to_string()))
+        .collect()
+}
+
+/// New ones at each run, and their seed.
+fn made_up() -> (Vec<Case>, [u8; 32]) {
+    let mut seed = [0; 32];
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    seed[..16].copy_from_slice(&now.unwrap().as_nanos().to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut new = || cases().new_tree(&mut runner).unwrap().current();
+    ((0..CASES).map(|_| new()).collect(), seed)
+}
+
+/// What is the VM itself for an engine is always direct there, the names below `localhost` included
+/// (RFC 6761, section 6.3); the entry `localhost` is on every list.
+fn is_the_vm(target: &Target) -> bool {
+    let address = target.host.parse::<std::net::IpAddr>();
+    let name = target.host.to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// `128.16` is neither an address nor a name, since no top-level domain is a number (RFC 3696, section 2).
+fn is_no_host(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.parse::<std::net::IpAddr>().is_err() && last.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether this list, and no more, sends each URL past the proxy, by the judge for this version.
+fn direct(version: &str, cases: &[(Env, Vec<String>)]) -> Option<Vec<Vec<bool>>> {
+    let said = if version == OLD {
+        old_go::judge(cases, Release::UpTo1_8)
+    } else {
+        go::judge(cases)?
+    };
+    let is_direct = |answers: Vec<Option<String>>| answers.iter().map(Option::is_none).collect();
+    Some(said.into_iter().map(is_direct).collect())
+}
+
+fn check(version: &str) {
+    let engine = Engine::of(version, version == OLD);
+    let (cases, seed) = made_up();
+    let asked: Vec<(Case, Translation, Vec<String>)> = cases
+        .into_iter()
+        .map(|case| {
+            let translation = translated(&case, &engine);
+            let urls = [case.urls("https"), case.urls("http")].concat();
+            (case, translation, urls)
+        })
+        .collect();
+    let whole: Vec<(Env, Vec<String>)> = asked
+        .iter()
+        .map(|(_, translation, urls)| {
+            (
+                environment(translation.proxy.as_ref().unwrap()),
+                urls.clone(),
+            )
+        })
+        .collect();
+    let kept_only: Vec<(Env, Vec<String>)> = asked
+        .iter()
+        .map(|(_, translation, urls)| {
+            let proxy = translation.proxy.as_ref().unwrap();
+            let kept = translation.entries.iter().filter(|e| e.fate == Fate::Kept);
+            let kept = NoProxy::new(kept.filter_map(|entry| entry.to.clone()));
+            let url = || proxy.https().cloned();
+            let proxy = EngineProxy::new(url(), url(), kept).unwrap();
+            (environment(&proxy), urls.clone())
+        })
+        .collect();
+    let (Some(whole), Some(kept_only)) = (direct(version, &whole), direct(version, &kept_only))
+    else {
+        return;
+    };
+
+    let (mut both_direct, mut widened) = (0, 0);
+    for (at, (case, translation, urls)) in asked.iter().enumerate() {
+        let what = What::Settings(settings(case));
+        for (number, url) in urls.iter().enumerate() {
+            let told = || {
+                let entries = &translation.entries;
+                format!("seed {seed:?}, {url} by {case:?}, translated to {entries:?}")
+            };
+            let target = Target::parse(url).unwrap_or_else(|| panic!("{}", told()));
+            if is_no_host(&target.host) {
+                continue;
+            }
+            let in_engine = whole[at][number];
+            let here = mac_rules::bypasses(&case.exceptions, case.exclude_simple, &target.host);
+
+            // What `proxy test` says is what the judges say.
+            let ours = route::in_engine(translation.proxy.as_ref(), &engine, &target);
+            assert_eq!(ours == Way::Direct, in_engine, "the engine: {}", told());
+            let ours = route::here(&what, None, &target);
+            assert_eq!(ours == Way::Direct, here, "macOS: {}", told());
+
+            // Past the proxy only where the Mac does so, too, or where that was told.
+            if in_engine && !here && !is_the_vm(&target) {
+                assert!(!kept_only[at][number], "untold: {}", told());
+                widened += 1;
+            }
+            both_direct += usize::from(in_engine && here);
+        }
+    }
+    // Else the cases would show nothing.
+    assert!(both_direct > CASES / 10, "{both_direct}");
+    assert!(widened > CASES / 100, "{widened}");
+}
+
+#[test]
+fn engines_of_2016_and_2017_get_what_macos_means_or_it_is_told() {
+    check(OLD);
+}
+
+#[test]
+fn engines_built_with_go_1_11_get_what_macos_means_or_it_is_told() {
+    check(NEW);
+}
