@@ -4,6 +4,7 @@
 mod apply;
 pub mod args;
 mod demo;
+mod doctor;
 mod inspect;
 mod output;
 mod restore;
@@ -60,6 +61,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Apply(args) => apply::run(&cli.global, args, out),
         Command::Restore => restore::run(&cli.global, out),
         Command::Status(args) => status::run(&cli.global, args, out),
+        Command::Doctor(args) => doctor::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Completions { shell } => {

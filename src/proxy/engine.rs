@@ -36,6 +36,11 @@ impl EngineProxy {
         })
     }
 
+    /// The proxy for `https://`, which pulling images uses.
+    pub fn https(&self) -> Option<&ProxyUrl> {
+        self.https.as_ref()
+    }
+
     /// The no-proxy list.
     pub fn no_proxy(&self) -> &NoProxy {
         &self.no_proxy
