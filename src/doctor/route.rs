@@ -115,7 +115,11 @@ impl Way<'_> {
     fn setting(&self) -> Step {
         let proxy = match self.question.proxy {
             Ok(proxy) => proxy,
-            Err(error) => return Step::from_error("proxy", "Proxy", error),
+            Err(error) => {
+                let correct = "correct it: expected http://HOST:PORT";
+                let advice = error.advice().unwrap_or(correct);
+                return self.bad("proxy", error.to_string(), advice);
+            }
         };
         let remarks = self.question.remarks;
         let found = match proxy {

@@ -59,7 +59,8 @@ impl Asked<'_> {
         let registry = self.registry;
         let said = said(head, page, self.censor);
         match head.status {
-            407 => self.login(schemes),
+            // tinyproxy 1.11 asks with 407, but says 401 of a wrong password.
+            401 | 407 => self.login(&said, schemes),
             403 => {
                 let others = if registry.host == DOCKER_HUB {
                     " (and to auth.docker.io:443 and production.cloudflare.docker.com:443, which pulling needs as well)"
@@ -100,37 +101,35 @@ impl Asked<'_> {
 
     /// The proxy wants to know who asks. Go's client, so the engine, knows Basic and nothing else
     /// (`proxyAuth` in `net/http/transport.go`).
-    fn login(&self, schemes: &[String]) -> Verdict {
-        let takes = schemes.join(", ");
-        if schemes.is_empty() {
-            return Verdict::bad(
-                "the proxy asks for a login (407) without saying of which kind",
-                "ask whoever runs the proxy whether it takes Basic authentication, the only kind that Docker's engine knows",
-            );
-        }
-        if !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
+    fn login(&self, said: &str, schemes: &[String]) -> Verdict {
+        if !schemes.is_empty() && !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
             return Verdict::bad(
                 format!(
-                    "the proxy asks for a login (407) and takes {takes} only; Docker's engine knows Basic and nothing else"
+                    "the proxy asks for a login and takes {} only ({said}); Docker's engine knows Basic and nothing else",
+                    schemes.join(", ")
                 ),
                 "run a relay on this computer that logs in to the proxy for you, such as cntlm, px or Alpaca, and name that as the proxy; then the image needs no password either",
             );
         }
+        let takes = match schemes {
+            [] => "without saying of which kind".to_owned(),
+            schemes => format!("it takes {}", schemes.join(", ")),
+        };
         match (self.proxy.user(), self.proxy.has_password()) {
             (None, _) => Verdict::bad(
-                format!("the proxy asks for user and password (407; it takes {takes})"),
+                format!("the proxy asks for user and password ({said}; {takes})"),
                 "put both into the proxy's URL, as in http://USER:PASSWORD@HOST:PORT: in an environment variable rather than in an option, which other users of this computer can see",
             ),
             (Some(user), true) => Verdict::bad(
                 format!(
-                    "the proxy does not accept this password of user '{}' (407; it takes {takes})",
+                    "the proxy does not accept this password of user '{}' ({said}; {takes})",
                     self.censor.clean(&user)
                 ),
                 "check user and password (has the password changed lately?) before you try again: some proxies lock a user out after a few wrong ones",
             ),
             (Some(user), false) => Verdict::bad(
                 format!(
-                    "the proxy asks for a password (407; it takes {takes}), but only the user '{}' is set",
+                    "the proxy asks for a password ({said}; {takes}), but only the user '{}' is set",
                     self.censor.clean(&user)
                 ),
                 "put the password into the proxy's URL, as in http://USER:PASSWORD@HOST:PORT",

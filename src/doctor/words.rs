@@ -30,7 +30,7 @@ pub(super) fn plain(error: &io::Error, patience: Duration) -> String {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::TimedOut | Kind::WouldBlock => {
-            format!("no answer within {} seconds", patience.as_secs_f64())
+            format!("no answer within {} s", patience.as_secs_f64())
         }
         Kind::ConnectionRefused => "the connection was refused: nobody listens there".to_owned(),
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
