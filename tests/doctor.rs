@@ -822,6 +822,7 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     fs::create_dir_all(&home).unwrap();
     fs::rename(lab.app.app(), home.join("Docker.app")).unwrap();
     let report = lab.path("report.md");
+    let asking = says("HTTP/1.1 407 Login\r\nProxy-Authenticate: Basic\r\n\r\n");
     let ask = || {
         let mut command = lab.command(&["--report", report.to_str().unwrap()]);
         command
@@ -829,7 +830,7 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
             .env("USER", "jane")
             .env(
                 "HTTP_PROXY",
-                format!("http://jane:s3cret@proxy.corp:{}", dead_port()),
+                format!("http://jane:s3cret@proxy.corp:{asking}"),
             );
         command
     };
@@ -846,9 +847,9 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
         "- Baleen: ",
         "- proxy: http://USER:***@proxy.corp:",
         "at ~/Docker.app",
-        "(`tcp`): bad",
-        "nobody listens there",
-        "To do: start the proxy",
+        "(`connect`): bad",
+        "this password of user 'USER'",
+        "To do: check user and password",
     ] {
         assert!(text.contains(word), "no {word:?} in: {text}");
     }

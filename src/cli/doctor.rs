@@ -13,7 +13,7 @@ use crate::doctor::report::{self, Anonymous};
 use crate::doctor::{Outcome, Question, Report, Step, Trust, examine};
 use crate::error::{Error, Kind, Result};
 use crate::net::tls;
-use crate::proxy::EngineProxy;
+use crate::proxy::{EngineProxy, ProxyUrl};
 
 use super::args::{Doctor as Args, Global};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled};
@@ -214,7 +214,8 @@ fn exists(path: &Path) -> Error {
 /// Writes the report where nothing is yet, whole or not at all, for its owner alone.
 fn write_report(path: &Path, report: &Report, question: &Question<'_>) -> Result<()> {
     let home = env::home_dir();
-    let user = env::var("USER").ok();
+    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok();
+    let proxy_user = question.proxy.ok().flatten().and_then(ProxyUrl::user);
     let proxy = match question.proxy {
         Ok(Some(proxy)) => proxy.redacted(),
         Ok(None) => "none".to_owned(),
@@ -237,6 +238,7 @@ fn write_report(path: &Path, report: &Report, question: &Question<'_>) -> Result
     let anonymous = Anonymous {
         home: home.as_deref(),
         user: user.as_deref(),
+        proxy_user: proxy_user.as_deref(),
     };
     let page = report::page(report, &facts, anonymous);
     let folder = match path.parent() {

@@ -11,6 +11,8 @@ pub struct Anonymous<'a> {
     pub home: Option<&'a Path>,
     /// The account, which becomes `USER` where it is part of a path.
     pub user: Option<&'a str>,
+    /// The user at the proxy, who becomes `USER` as well.
+    pub proxy_user: Option<&'a str>,
 }
 
 /// The page: `facts` are lines of a name and a value on top of it.
@@ -63,6 +65,10 @@ impl Anonymous<'_> {
                 text = replace_folder(&text, &folder, &format!("{parent}USER"));
             }
         }
+        // So it stands in sentences; in URLs it is told by its place.
+        if let Some(user) = self.proxy_user {
+            text = text.replace(&format!("'{user}'"), "'USER'");
+        }
         without_users(&text)
     }
 }
@@ -112,6 +118,7 @@ mod tests {
         let anonymous = Anonymous {
             home: Some(Path::new("/Users/jane")),
             user: Some("jane"),
+            proxy_user: Some("CORP\\jane"),
         };
         for (text, expected) in [
             ("/Users/jane/Docker.app", "~/Docker.app"),
@@ -123,6 +130,7 @@ mod tests {
             ("\"http://jane@p:1\",", "\"http://USER@p:1\","),
             ("http://p:1 jane@corp", "http://p:1 jane@corp"),
             ("http://p:1/@", "http://p:1/@"),
+            ("of user 'CORP\\jane' (407)", "of user 'USER' (407)"),
         ] {
             assert_eq!(anonymous.apply(text), expected);
         }

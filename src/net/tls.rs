@@ -32,16 +32,20 @@ pub struct Unsupported(Vec<&'static str>);
 /// # Errors
 /// On processors from before 2015 or so, on which it would stop the program.
 pub fn provider() -> Result<Arc<CryptoProvider>, Unsupported> {
-    let missing: Vec<&str> = features()
-        .into_iter()
+    all_there(&features())?;
+    Ok(Arc::new(rustls_graviola::default_provider()))
+}
+
+fn all_there(features: &[(&'static str, bool)]) -> Result<(), Unsupported> {
+    let missing: Vec<&str> = features
+        .iter()
         .filter(|(_, there)| !there)
-        .map(|(name, _)| name)
+        .map(|&(name, _)| name)
         .collect();
     if missing.is_empty() {
-        Ok(Arc::new(rustls_graviola::default_provider()))
-    } else {
-        Err(Unsupported(missing))
+        return Ok(());
     }
+    Err(Unsupported(missing))
 }
 
 /// What Graviola uses without asking, and whether it is there.
@@ -258,5 +262,17 @@ impl ServerCertVerifier for Witness {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_that_is_too_old_is_told_what_it_lacks() {
+        assert_eq!(all_there(&[("aes", true), ("adx", true)]), Ok(()));
+        let error = all_there(&[("aes", true), ("avx2", false), ("adx", false)]).unwrap_err();
+        assert!(error.to_string().contains("(avx2, adx)"), "{error}");
     }
 }
