@@ -47,13 +47,13 @@ pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Op
         return None;
     };
     tell(writable(image));
-    let question = status::Question {
+    let asked = status::Question {
         proxy: question.engine_proxy,
         wanted: question.wanted,
         verify: false,
     };
-    let status = status(&bundle.path, question, &|_| {});
-    tell(patched(&status, question.proxy.is_some()));
+    let status = status(&bundle.path, asked, &|_| {});
+    tell(patched(&status, question));
     Some(status)
 }
 
@@ -91,7 +91,7 @@ fn writable(image: &Path) -> Step {
             "writable",
             WRITABLE,
             Outcome::Good,
-            "a file with the image's owner and permissions could be made beside it (and is gone again)",
+            "given; a file like the image could be made beside it, and is gone again",
         ),
         Err(error) => {
             let mut step = Step::from_error("writable", WRITABLE, &error);
@@ -103,19 +103,18 @@ fn writable(image: &Path) -> Step {
     }
 }
 
-/// `behind_proxy`: whether the engine is to have a proxy.
-fn patched(status: &Status, behind_proxy: bool) -> Step {
+fn patched(status: &Status, question: &Question<'_>) -> Step {
+    let direct = matches!(question.proxy, Ok(None));
     let (outcome, remedy) = match status.state {
-        State::Off if behind_proxy => (
+        State::Off if question.engine_proxy.is_some() => (
             Outcome::Bad,
             Some("`baleen apply` puts the proxy into the image".to_owned()),
         ),
-        State::Off => (Outcome::Good, None),
-        State::Current if behind_proxy => (Outcome::Good, None),
-        State::Current => (
+        State::Current if direct => (
             Outcome::Warning,
             Some("no proxy is set on this computer now; if it is to stay so, `baleen restore` takes the engine's out".to_owned()),
         ),
+        State::Off | State::Current => (Outcome::Good, None),
         State::Updating => (Outcome::Warning, status.advice.clone()),
         _ => (Outcome::Bad, status.advice.clone()),
     };

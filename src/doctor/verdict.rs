@@ -330,7 +330,8 @@ impl Chain<'_> {
         let found = format!(
             "{who}: the certificate comes from an authority that is not public; {here}\n\
              authority: {}\n\
-             last certificate sent: {} (SHA-256 {})",
+             last certificate sent: {}\n\
+             its SHA-256: {}",
             self.censor.clean(&top.issuer),
             self.censor.clean(&top.subject),
             top.sha256
@@ -356,7 +357,7 @@ impl Chain<'_> {
                 outcome: Outcome::Warning,
                 found,
                 remedy: Some(format!(
-                    "restart Docker if that authority came to the Keychain after Docker's start: it takes the Keychain's authorities into its VM when it starts (betas before 1.12 did not). The engine says \"x509: certificate signed by unknown authority\" as long as it does not know it{alone}{hub}"
+                    "restart Docker if that authority came to the Keychain after Docker's start: it takes the Keychain's authorities into its VM when it starts (the betas of early 2016 did not). The engine says \"x509: certificate signed by unknown authority\" as long as it does not know it{alone}{hub}"
                 )),
             };
         }

@@ -261,8 +261,18 @@ impl RealProxy {
                     .unwrap();
                 let hashed = String::from_utf8(hashed.stdout).unwrap();
                 fs::write(dir.join("users"), format!("{user}:{hashed}")).unwrap();
+                let helper = [
+                    "/usr/lib/squid",
+                    "/usr/lib64/squid",
+                    "/opt/homebrew/opt/squid/libexec",
+                ]
+                .map(|folder| Path::new(folder).join("basic_ncsa_auth"))
+                .into_iter()
+                .find(|path| path.exists())
+                .unwrap();
                 format!(
-                    "auth_param basic program /usr/lib/squid/basic_ncsa_auth {}\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all",
+                    "auth_param basic program {} {}\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all",
+                    helper.display(),
                     dir.join("users").display()
                 )
             }
