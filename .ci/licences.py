@@ -11,6 +11,7 @@ import sys
 FITS = {
     "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "ISC",
     "Zlib", "Unlicense", "CC0-1.0", "Unicode-3.0", "BSL-1.0", "MIT-0",
+    "CDLA-Permissive-2.0",  # of data: Mozilla's list of certificate authorities
 }
 
 

@@ -27,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod docker;
+pub mod doctor;
 pub mod error;
 pub mod initrd;
 pub mod net;

@@ -9,6 +9,7 @@ use crate::docker::{Bundle, Family};
 use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
+use crate::patch::status::Expected;
 use crate::proxy::pac::Answer;
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
@@ -64,6 +65,29 @@ impl Request {
     /// What the user is heard to want by asking for this.
     pub fn intent(&self) -> Intent {
         self.intent
+    }
+
+    /// Whether what is in place is to be compared with this, given what the user was heard to want: a
+    /// proxy that was named for a bundle is right as long as nobody names another.
+    pub fn is_compared(&self, wanted: Option<Intent>) -> bool {
+        wanted != Some(Intent::Named) || self.intent == Intent::Named
+    }
+
+    /// What should be in place.
+    pub fn expected<'t>(
+        &self,
+        wanted: Option<Intent>,
+        translation: Option<&'t Translation>,
+    ) -> Expected<'t> {
+        match translation {
+            Some(translation) if self.is_compared(wanted) => match &translation.proxy {
+                Some(proxy) => Expected::Proxy(proxy),
+                // Where nobody was heard, somebody may have named the proxy that is there.
+                None if wanted.is_none() => Expected::Unknown,
+                None => Expected::Direct,
+            },
+            _ => Expected::Unknown,
+        }
     }
 
     /// What the source says now.

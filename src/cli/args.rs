@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use crate::config::Key;
 use crate::config::Source;
+use crate::net::HostPort;
 use crate::patch::Method;
 
 const ABOUT: &str = "Keeps the Docker Engine of Docker for Mac behind a proxy";
@@ -30,13 +31,14 @@ Examples:
   baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
   baleen apply --dry-run                            show what would change
   baleen status                                     is the proxy in place?
+  baleen doctor                                     why does the engine not get through?
   baleen restore                                    give Docker its own image back
 
 Exit codes:
   0  done, or everything is as wanted
   1  failure
   2  the call was not understood
-  3  status: something is to be done
+  3  status, doctor: something is to be done
   4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
   5  not permitted by the system";
 
@@ -98,6 +100,11 @@ pub enum Command {
     /// By default only both ends of the image are looked at, which takes a moment on any image. That tells what
     /// Baleen did, not what somebody else did to a stock image: --verify reads every byte.
     Status(Status),
+    /// Find out why the engine does not get through, step by step
+    ///
+    /// Looks at Docker.app, at the image, at the proxy and the way through it to the registry, and at the running
+    /// engine; says of each what was found and what to do. Changes nothing.
+    Doctor(Doctor),
     /// List what is in an image, or print one file of it
     Inspect(Inspect),
     /// Show or change the config file
@@ -222,6 +229,27 @@ pub struct Status {
     /// Read the whole image and compute every digest anew
     #[arg(long)]
     pub verify: bool,
+}
+
+/// `baleen doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The proxy to examine.
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
+    /// The registry to reach
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        default_value = "registry-1.docker.io:443"
+    )]
+    pub registry: HostPort,
+    /// How long each step may wait for an answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub timeout: u16,
+    /// Also write a report without passwords and users' names to this new file, for a bug report
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// `baleen inspect`.

@@ -5,6 +5,7 @@ mod apply;
 pub mod args;
 mod config;
 mod demo;
+mod doctor;
 mod inspect;
 mod output;
 mod proxy;
@@ -66,6 +67,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Restore => restore::run(&cli.global, out),
         Command::Proxy(args) => proxy::run(&cli.global, args, out),
         Command::Status(args) => status::run(&cli.global, args, out),
+        Command::Doctor(args) => doctor::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::docker::Bundle;
 use crate::error::Result;
-use crate::patch::intent::Intent;
 use crate::patch::plan;
-use crate::patch::status::{self, Expected, Question, State, Status};
+use crate::patch::status::{self, Question, State, Status};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
@@ -21,26 +20,18 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
             let wanted = intents().get(&path);
-            // A proxy that was named for this bundle is right as long as nobody names another.
-            let compare = wanted != Some(Intent::Named) || request.intent() == Intent::Named;
             // A bundle that can't be read is told of below.
             let translation = match Bundle::read(&path) {
-                Ok(bundle) if compare && plan::image_of(&bundle).is_ok() => request
-                    .resolve(&bundle)
-                    .map_err(|error| unknown = Some(error))
-                    .ok(),
+                Ok(bundle) if request.is_compared(wanted) && plan::image_of(&bundle).is_ok() => {
+                    request
+                        .resolve(&bundle)
+                        .map_err(|error| unknown = Some(error))
+                        .ok()
+                }
                 _ => None,
             };
             let question = Question {
-                expected: match &translation {
-                    None => Expected::Unknown,
-                    Some(translation) => match &translation.proxy {
-                        // Where nobody said what is wanted, somebody may have named the proxy that is there.
-                        None if wanted.is_none() => Expected::Unknown,
-                        None => Expected::Direct,
-                        Some(proxy) => Expected::Proxy(proxy),
-                    },
-                },
+                expected: request.expected(wanted, translation.as_ref()),
                 wanted,
                 verify: args.verify,
             };

@@ -17,6 +17,7 @@ pub mod intent;
 mod lock;
 pub mod manifest;
 pub mod plan;
+mod rehearsal;
 pub mod restore;
 pub mod script;
 mod shell;
@@ -28,6 +29,7 @@ use crate::error::Result;
 pub use files::BACKUP_SUFFIX;
 pub use lock::Lock;
 pub use manifest::{Manifest, Method, Original};
+pub use rehearsal::rehearse;
 
 /// How far a long step has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

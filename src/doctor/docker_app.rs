@@ -1,0 +1,133 @@
+//! The steps about Docker.app: is it there, of which kind, may it be patched, and is it.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::docker::{Bundle, Family};
+use crate::error::Kind;
+use crate::patch::rehearse;
+use crate::patch::status::{self, Expected, State, Status, status};
+
+use super::{Outcome, Question, Step};
+
+const BUNDLE: &str = "Docker.app";
+const FAMILY: &str = "Kind of VM";
+const WRITABLE: &str = "Permission to patch";
+const IMAGE: &str = "Image";
+
+/// Tells the four steps; gives the status of the image, where there is one.
+pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Option<Status> {
+    let skip = |steps: &[(&'static str, &str)], why: &str, tell: &mut dyn FnMut(Step)| {
+        for (id, title) in steps {
+            tell(Step::new(id, *title, Outcome::Skipped, why));
+        }
+    };
+    let rest = [("family", FAMILY), ("writable", WRITABLE), ("image", IMAGE)];
+    let read = match question.bundle {
+        Ok(path) => Bundle::read(path),
+        Err(error) => {
+            tell(Step::from_error("bundle", BUNDLE, error));
+            skip(&rest, "there is no Docker.app to look into", tell);
+            return None;
+        }
+    };
+    let bundle = match read {
+        Ok(bundle) => bundle,
+        Err(error) => {
+            tell(Step::from_error("bundle", BUNDLE, &error));
+            skip(&rest, "there is no whole Docker.app to look into", tell);
+            return None;
+        }
+    };
+    tell(found(&bundle));
+    tell(family(&bundle.family));
+    let Family::Moby { image } = &bundle.family else {
+        skip(&rest[1..], "Baleen patches no image of this kind", tell);
+        return None;
+    };
+    tell(writable(image));
+    let asked = status::Question {
+        expected: question.expected,
+        wanted: question.wanted,
+        verify: false,
+    };
+    let status = status(&bundle.path, asked, &|_| {});
+    tell(patched(&status, question));
+    Some(status)
+}
+
+fn found(bundle: &Bundle) -> Step {
+    let text = format!(
+        "{} (build {}) at {}",
+        bundle.version,
+        bundle.build,
+        bundle.path.display()
+    );
+    Step::new("bundle", BUNDLE, Outcome::Good, text).with(json!({
+        "path": bundle.path,
+        "version": bundle.version,
+        "build": bundle.build,
+    }))
+}
+
+fn family(family: &Family) -> Step {
+    let (outcome, found) = match family {
+        Family::Moby { .. } => (
+            Outcome::Good,
+            "Moby, whose engine reads its proxy from the image: Baleen patches that",
+        ),
+        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows"),
+        _ => (Outcome::Warning, "LinuxKit, which Baleen does not patch"),
+    };
+    Step::new("family", FAMILY, outcome, found)
+        .advise(family.refusal())
+        .with(json!({ "family": family.id() }))
+}
+
+fn writable(image: &Path) -> Step {
+    match rehearse(image) {
+        Ok(()) => Step::new(
+            "writable",
+            WRITABLE,
+            Outcome::Good,
+            "given; a file like the image could be made beside it, and is gone again",
+        ),
+        Err(error) => {
+            let mut step = Step::from_error("writable", WRITABLE, &error);
+            if error.kind() == Kind::Busy {
+                step.outcome = Outcome::Warning;
+            }
+            step
+        }
+    }
+}
+
+fn patched(status: &Status, question: &Question<'_>) -> Step {
+    let direct = matches!(question.proxy, Ok(None));
+    let (outcome, remedy) = match status.state {
+        State::Off if matches!(question.expected, Expected::Proxy(_)) => (
+            Outcome::Bad,
+            Some("`baleen apply` puts the proxy into the image".to_owned()),
+        ),
+        State::Current if direct => (
+            Outcome::Warning,
+            Some("no proxy is set on this computer now; if it is to stay so, `baleen restore` takes the engine's out".to_owned()),
+        ),
+        State::Off | State::Direct | State::Current => (Outcome::Good, None),
+        State::Updating => (Outcome::Warning, status.advice.clone()),
+        _ => (Outcome::Bad, status.advice.clone()),
+    };
+    Step::new(
+        "image",
+        IMAGE,
+        outcome,
+        format!("{} ({})", status.state.word(), status.sentence),
+    )
+    .advise(remedy)
+    .with(json!({
+        "state": status.state,
+        "image": status.image,
+        "proxy": status.proxy,
+    }))
+}

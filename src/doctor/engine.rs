@@ -1,0 +1,220 @@
+//! The step about the running engine: which proxy it says it uses, and whether that is what the image holds.
+//!
+//! It is asked over its socket for `/info`, whose `HttpProxy`, `HttpsProxy` and `NoProxy` are the variables the
+//! engine was started with: <https://docs.docker.com/reference/api/engine/version/v1.44/#tag/System/operation/SystemInfo>.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::net::connect::{self, Timed};
+use crate::net::http::{self, Head};
+use crate::patch::status::{State, Status};
+use crate::proxy::{Shown, redact};
+
+use super::foreign::Censor;
+use super::words::{AGENT, plain};
+use super::{Outcome, Question, Step};
+
+const ID: &str = "engine";
+const TITLE: &str = "Running engine";
+
+/// More than any engine says of itself.
+const LONGEST_INFO: u64 = 4 * 1024 * 1024;
+
+const RESTART: &str = "restart Docker: quit it from its menu and open it again";
+
+/// Tells the step.
+pub(super) fn examine(
+    question: &Question<'_>,
+    status: Option<&Status>,
+    tell: &mut dyn FnMut(Step),
+) {
+    let socket = match &question.docker_socket {
+        Ok(socket) => socket,
+        Err(why) => {
+            tell(Step::new(ID, TITLE, Outcome::Skipped, why.clone()));
+            return;
+        }
+    };
+    tell(match ask(socket, question) {
+        Ok(info) => compare(&Running::from_info(&info), status, &question.censor()),
+        Err(step) => *step,
+    });
+}
+
+/// What the engine says of itself, without passwords.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Running {
+    version: String,
+    system: String,
+    proxy: Shown,
+}
+
+fn ask(socket: &Path, question: &Question<'_>) -> Result<Value, Box<Step>> {
+    let patience = question.patience;
+    let shown = socket.display();
+    let step = |outcome, found: String| Box::new(Step::new(ID, TITLE, outcome, found));
+    let stream = connect::unix(socket, patience).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => step(
+            Outcome::Skipped,
+            format!("Docker does not run (nobody listens at {shown})"),
+        ),
+        std::io::ErrorKind::PermissionDenied => Box::new(
+            Step::new(
+                ID,
+                TITLE,
+                Outcome::Warning,
+                format!("could not ask it: you may not use {shown}"),
+            )
+            .advise(Some("run this as the user who runs Docker")),
+        ),
+        _ => hangs(&format!("{shown}: {}", plain(&error, patience))),
+    })?;
+    let mut stream = Timed::new(stream, patience);
+    // HTTP/1.0 has no chunks.
+    let request = format!("GET /info HTTP/1.0\r\nHost: docker\r\nUser-Agent: {AGENT}\r\n\r\n");
+    let answer = stream
+        .write_all(request.as_bytes())
+        .map_err(http::NoAnswer::Io)
+        .and_then(|()| Head::read(&mut stream))
+        .and_then(|head| Ok((http::body(&head, &mut stream, LONGEST_INFO)?, head)));
+    let (body, head) = answer.map_err(|error| match error {
+        http::NoAnswer::Io(error) => hangs(&format!("{shown}: {}", plain(&error, patience))),
+        error => hangs(&format!("{shown}: {error}")),
+    })?;
+    if head.status != 200 {
+        let reason = question.censor().clean(&head.reason);
+        return Err(hangs(&format!(
+            "GET /info at {shown} should answer 200, but answered {} {reason}",
+            head.status
+        )));
+    }
+    serde_json::from_slice(&body)
+        .ok()
+        .filter(Value::is_object)
+        .ok_or_else(|| {
+            hangs(&format!(
+                "GET /info at {shown} did not answer with a JSON object"
+            ))
+        })
+}
+
+fn hangs(found: &str) -> Box<Step> {
+    Box::new(
+        Step::new(
+            ID,
+            TITLE,
+            Outcome::Bad,
+            format!("it did not say what it uses: {found}"),
+        )
+        .advise(Some(RESTART)),
+    )
+}
+
+impl Running {
+    fn from_info(info: &Value) -> Self {
+        let text = |key: &str| {
+            let value = info.get(key).and_then(Value::as_str).unwrap_or_default();
+            redact(value)
+        };
+        let set = |key: &str| Some(text(key)).filter(|value| !value.is_empty());
+        Self {
+            version: text("ServerVersion"),
+            system: text("OperatingSystem"),
+            proxy: Shown {
+                http: set("HttpProxy"),
+                https: set("HttpsProxy"),
+                no_proxy: text("NoProxy"),
+            },
+        }
+    }
+}
+
+fn compare(running: &Running, status: Option<&Status>, censor: &Censor) -> Step {
+    let name = censor.clean(&format!("Docker {} on {}", running.version, running.system));
+    let uses = in_words(&running.proxy, censor);
+    let patched = status.and_then(|status| status.proxy.as_ref());
+    let is_stock = status.is_some_and(|status| matches!(status.state, State::Off | State::Wiped));
+    let (outcome, found, remedy) = match patched {
+        Some(image) if agrees(&running.proxy, image) => (
+            Outcome::Good,
+            format!("{name} uses what the image holds: {uses}"),
+            None,
+        ),
+        Some(image) => (
+            Outcome::Bad,
+            format!(
+                "{name} was started with something else than the image holds: it uses {uses}; the image has {}",
+                in_words(image, censor)
+            ),
+            Some(RESTART),
+        ),
+        None if is_stock && running.proxy.summary() != "none" => (
+            Outcome::Warning,
+            format!("{name} uses {uses}, which is not in the image"),
+            Some(
+                "it comes from Docker's own settings, or from a patch that was taken out after the engine's start; if you don't want it, restart Docker and look again",
+            ),
+        ),
+        None => (Outcome::Good, format!("{name} uses {uses}"), None),
+    };
+    Step::new(ID, TITLE, outcome, found)
+        .advise(remedy)
+        .with(json!({
+            "version": censor.clean(&running.version),
+            "operating_system": censor.clean(&running.system),
+            "proxy": running.proxy,
+        }))
+}
+
+fn in_words(proxy: &Shown, censor: &Censor) -> String {
+    let without = match censor.clean(&proxy.no_proxy) {
+        none if none.is_empty() => "nothing".to_owned(),
+        listed => listed,
+    };
+    match censor.clean(&proxy.summary()) {
+        none if none == "none" => "no proxy".to_owned(),
+        summary => format!("{summary} for all but {without}"),
+    }
+}
+
+/// Whether an engine that was started from the image would say this. A proxy that the image leaves open may come
+/// from Docker's own settings.
+fn agrees(running: &Shown, image: &Shown) -> bool {
+    let same =
+        |running: &Option<String>, image: &Option<String>| image.is_none() || running == image;
+    same(&running.http, &image.http)
+        && same(&running.https, &image.https)
+        && running.no_proxy == image.no_proxy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_compared_with_what_the_image_holds() {
+        let shown = |http: &str, https: &str, no_proxy: &str| {
+            let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            Shown {
+                http: set(http),
+                https: set(https),
+                no_proxy: no_proxy.to_owned(),
+            }
+        };
+        let image = shown("http://p:1", "http://p:1", "localhost");
+        for (running, expected) in [
+            (image.clone(), true),
+            (shown("", "http://p:1", "localhost"), false),
+            (shown("http://p:1", "http://p:2", "localhost"), false),
+            (shown("http://p:1", "http://p:1", ""), false),
+            (shown("", "", ""), false),
+        ] {
+            assert_eq!(agrees(&running, &image), expected, "{running:?}");
+        }
+        let https_only = shown("", "http://p:1", "localhost");
+        assert!(agrees(&image, &https_only));
+    }
+}

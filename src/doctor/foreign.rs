@@ -1,0 +1,90 @@
+//! Text that somebody else sent: it may hold anything, a password that we sent before among it.
+
+use zeroize::Zeroizing;
+
+use crate::proxy::ProxyUrl;
+
+use super::words::basic;
+
+/// What is shown of a foreign text, in characters.
+const LONGEST: usize = 160;
+
+/// Shorter passwords are not searched for: they would be found everywhere, and protect nothing.
+const SHORTEST: usize = 3;
+
+/// Makes foreign text fit to be shown.
+pub(super) struct Censor {
+    secrets: Vec<Zeroizing<String>>,
+}
+
+impl Censor {
+    /// Cuts out the password of `proxy`, plain or encoded.
+    pub(super) fn of(proxy: Option<&ProxyUrl>) -> Self {
+        let mut secrets = Vec::new();
+        if let Some(proxy) = proxy
+            && let Some(password) = proxy.password()
+            && password.expose().len() >= SHORTEST
+        {
+            let plain = String::from_utf8_lossy(password.expose());
+            secrets.push(Zeroizing::new(plain.into_owned()));
+            // What stands between the user's colon and the last @ of the URL.
+            let url = proxy.for_engine();
+            let user = url.find("://").map_or(0, |at| at + 3);
+            if let (Some(start), Some(end)) = (url[user..].find(':'), url.rfind('@')) {
+                secrets.push(Zeroizing::new(url[user + start + 1..end].to_owned()));
+            }
+            secrets.extend(basic(proxy));
+        }
+        Self { secrets }
+    }
+
+    /// `text` on one line, without control characters and secrets, cut to a length that can be read.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "***");
+        }
+        let printable: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .filter(|c| !is_invisible(*c))
+            .collect();
+        let words: Vec<&str> = printable.split_whitespace().collect();
+        let line = words.join(" ");
+        if line.chars().count() <= LONGEST {
+            return line;
+        }
+        let mut cut: String = line.chars().take(LONGEST).collect();
+        cut.push('…');
+        cut
+    }
+}
+
+/// Characters that turn the direction of a line, or hide.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_back_shows_no_password() {
+        let proxy = ProxyUrl::parse("http://me:s3 cret@p:1").unwrap();
+        let censor = Censor::of(Some(&proxy));
+        for echoed in ["s3 cret", "s3%20cret", "bWU6czMgY3JldA=="] {
+            assert_eq!(censor.clean(&format!("a {echoed} b")), "a *** b");
+        }
+        let long = format!("{}s3 cret", "x".repeat(LONGEST - 3));
+        assert!(!censor.clean(&long).contains("s3"));
+    }
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do() {
+        let clean = |text| Censor::of(None).clean(text);
+        assert_eq!(clean("\x1b[31mred\x07\r\n  there"), "[31mred there");
+        assert_eq!(clean("a\u{202e}b"), "ab");
+        assert_eq!(clean(&"é".repeat(500)).chars().count(), LONGEST + 1);
+    }
+}

@@ -1,0 +1,138 @@
+//! The report as a text that can be shown to others: a page of Markdown without names of people.
+
+use std::path::Path;
+
+use super::{Outcome, Report, Step};
+
+/// What the names of one user are replaced by.
+#[derive(Debug, Clone, Copy)]
+pub struct Anonymous<'a> {
+    /// The home folder, which becomes `~`.
+    pub home: Option<&'a Path>,
+    /// The account, which becomes `USER` where it is part of a path.
+    pub user: Option<&'a str>,
+    /// The user at the proxy, who becomes `USER` as well.
+    pub proxy_user: Option<&'a str>,
+}
+
+/// The page: `facts` are lines of a name and a value on top of it.
+pub fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>) -> String {
+    let mut page = String::from("# Report of `baleen doctor`\n\n");
+    for (name, value) in facts {
+        page.push_str(&format!("- {name}: {value}\n"));
+    }
+    page.push_str("\n## Steps\n");
+    for step in &report.steps {
+        page.push('\n');
+        page.push_str(&section(step));
+    }
+    anonymous.apply(&page)
+}
+
+fn section(step: &Step) -> String {
+    let word = match step.outcome {
+        Outcome::Good => "good",
+        Outcome::Warning => "warning",
+        Outcome::Bad => "bad",
+        Outcome::Skipped => "skipped",
+    };
+    let mut text = format!(
+        "### {} (`{}`): {word}\n\n{}\n",
+        step.title, step.id, step.found
+    );
+    if let Some(remedy) = &step.remedy {
+        text.push_str(&format!("\nTo do: {remedy}\n"));
+    }
+    if !step.facts.is_null() {
+        text.push_str(&format!("\n    {}\n", step.facts));
+    }
+    text
+}
+
+impl Anonymous<'_> {
+    fn apply(self, text: &str) -> String {
+        let mut text = text.to_owned();
+        if let Some(home) = self.home.and_then(Path::to_str)
+            && home.len() > 1
+        {
+            text = replace_folder(&text, home, "~");
+        }
+        if let Some(user) = self.user
+            && !user.is_empty()
+        {
+            for parent in ["/Users/", "/home/"] {
+                let folder = format!("{parent}{user}");
+                text = replace_folder(&text, &folder, &format!("{parent}USER"));
+            }
+        }
+        // So it stands in sentences; in URLs it is told by its place.
+        if let Some(user) = self.proxy_user {
+            text = text.replace(&format!("'{user}'"), "'USER'");
+        }
+        without_users(&text)
+    }
+}
+
+/// Replaces `folder` where it is a whole path or the beginning of one.
+fn replace_folder(text: &str, folder: &str, with: &str) -> String {
+    let mut parts = text.split(folder);
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let goes_on = part.starts_with(|c: char| c.is_alphanumeric() || "-_.".contains(c));
+        replaced.push_str(if goes_on { folder } else { with });
+        replaced.push_str(part);
+    }
+    replaced
+}
+
+/// Replaces the user of each URL; its password is gone already.
+fn without_users(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        replaced.push_str("://");
+        let end = part
+            .find(|c: char| c.is_whitespace() || "/\"'<>,;".contains(c))
+            .unwrap_or(part.len());
+        match part[..end].rfind('@') {
+            Some(at) if part[..at].contains(':') => {
+                replaced.push_str("USER:***");
+                replaced.push_str(&part[at..]);
+            }
+            Some(at) => {
+                replaced.push_str("USER");
+                replaced.push_str(&part[at..]);
+            }
+            None => replaced.push_str(part),
+        }
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_named() {
+        let anonymous = Anonymous {
+            home: Some(Path::new("/Users/jane")),
+            user: Some("jane"),
+            proxy_user: Some("CORP\\jane"),
+        };
+        for (text, expected) in [
+            ("/Users/jane/Docker.app", "~/Docker.app"),
+            ("at /Users/jane", "at ~"),
+            ("/Users/janet/x", "/Users/janet/x"),
+            ("/Volumes/x/Users/jane/y", "/Volumes/x~/y"),
+            ("/home/jane/x", "/home/USER/x"),
+            ("http://jane:***@p:1 and", "http://USER:***@p:1 and"),
+            ("\"http://jane@p:1\",", "\"http://USER@p:1\","),
+            ("http://p:1 jane@corp", "http://p:1 jane@corp"),
+            ("http://p:1/@", "http://p:1/@"),
+            ("of user 'CORP\\jane' (407)", "of user 'USER' (407)"),
+        ] {
+            assert_eq!(anonymous.apply(text), expected);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Connections that can't take for ever: neither to come about nor to be read from.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A stream whose reads and writes all have to be done by one moment. A time for each of them would not do: a
+/// peer that sends a byte now and then could hold the program up for ever.
+#[derive(Debug)]
+pub struct Timed<S> {
+    stream: S,
+    deadline: Instant,
+}
+
+/// A stream whose next call can be given a time.
+pub trait Timeouts: Read + Write {
+    /// Gives the next read or write at most `time`, which is not zero.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn give(&self, time: Duration) -> io::Result<()>;
+}
+
+impl Timeouts for TcpStream {
+    fn give(&self, time: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(time))?;
+        self.set_write_timeout(Some(time))
+    }
+}
+
+impl Timeouts for UnixStream {
+    fn give(&self, time: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(time))?;
+        self.set_write_timeout(Some(time))
+    }
+}
+
+impl<S: Timeouts> Timed<S> {
+    /// `stream`, with `patience` for all that is read and written from now on.
+    pub fn new(stream: S, patience: Duration) -> Self {
+        Self {
+            stream,
+            deadline: Instant::now() + patience,
+        }
+    }
+
+    /// Starts the time anew.
+    pub fn wait_again(&mut self, patience: Duration) {
+        self.deadline = Instant::now() + patience;
+    }
+
+    /// Calls until it comes to something or the time is over.
+    fn within_time<T>(&mut self, mut call: impl FnMut(&mut S) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.stream.give(left)?;
+            match call(&mut self.stream) {
+                // A time that has passed is told by one of the first two, depending on the system.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::Interrupted
+                    ) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl<S: Timeouts> Read for Timed<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.within_time(|stream| stream.read(buffer))
+    }
+}
+
+impl<S: Timeouts> Write for Timed<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.within_time(|stream| stream.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Connects to the first of `addresses` that answers, all of them within `patience`; says which it was.
+///
+/// # Errors
+/// What came of each address, none of which answered.
+pub fn tcp(
+    addresses: &[IpAddr],
+    port: u16,
+    patience: Duration,
+) -> Result<(TcpStream, SocketAddr), Vec<(SocketAddr, io::Error)>> {
+    let deadline = Instant::now() + patience;
+    let mut failed = Vec::new();
+    for (at, &address) in addresses.iter().enumerate() {
+        let place = SocketAddr::new(address, port);
+        // What is left is shared out, so that an address that swallows everything leaves some to the next.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+        let connected = if share.is_zero() {
+            Err(io::ErrorKind::TimedOut.into())
+        } else {
+            TcpStream::connect_timeout(&place, share)
+        };
+        match connected {
+            Ok(stream) => return Ok((stream, place)),
+            Err(error) => failed.push((place, error)),
+        }
+    }
+    Err(failed)
+}
+
+/// Connects to the socket at `path` within `patience`.
+///
+/// # Errors
+/// When nobody listens there, or does not take the call in time.
+pub fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let (sender, receiver) = mpsc::channel();
+    let socket = path.to_owned();
+    // Where the queue of callers is full, the system waits without end: a thread that does is left to itself.
+    thread::Builder::new()
+        .name("connect".to_owned())
+        .spawn(move || {
+            // Nobody waits any more if this fails.
+            let _ = sender.send(UnixStream::connect(socket));
+        })?;
+    receiver
+        .recv_timeout(patience)
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn the_next_address_is_tried_when_one_fails() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let addresses = ["::1", "127.0.0.1"].map(|address| address.parse().unwrap());
+        let (_, place) = tcp(&addresses, port, PATIENCE).unwrap();
+        assert_eq!(place, listener.local_addr().unwrap());
+
+        drop(listener);
+        let failed = tcp(&addresses, port, PATIENCE).unwrap_err();
+        let tried: Vec<IpAddr> = failed.iter().map(|(place, _)| place.ip()).collect();
+        assert_eq!(tried, addresses);
+        assert_eq!(failed[1].1.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(tcp(&[], port, PATIENCE).unwrap_err().is_empty());
+    }
+
+    #[test]
+    fn a_peer_that_sends_a_byte_now_and_then_runs_out_of_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            while peer.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let stream = TcpStream::connect(place).unwrap();
+        let mut stream = Timed::new(stream, Duration::from_millis(300));
+        let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

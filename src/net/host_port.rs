@@ -1,0 +1,117 @@
+//! A server's name and port, as in `registry.corp:5000`.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// A server: a name or an address (IPv6 in brackets) and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// The name or the address; an IPv6 address without its brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Why a text names no server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("expected HOST or HOST:PORT, without https:// and without a path")]
+pub struct InvalidHostPort;
+
+/// The port of HTTPS, which a registry has unless it names another.
+const HTTPS: u16 = 443;
+
+impl FromStr for HostPort {
+    type Err = InvalidHostPort;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']').ok_or(InvalidHostPort)?;
+                address.parse::<Ipv6Addr>().map_err(|_| InvalidHostPort)?;
+                let port = match port.strip_prefix(':') {
+                    None if !port.is_empty() => return Err(InvalidHostPort),
+                    port => port,
+                };
+                (address, port)
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || !host.chars().all(plain) {
+            return Err(InvalidHostPort);
+        }
+        let port = match port {
+            None => HTTPS,
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits
+                .parse()
+                .ok()
+                .filter(|&port| port != 0)
+                .ok_or(InvalidHostPort)?,
+            Some(_) => return Err(InvalidHostPort),
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_read_and_written() {
+        for (text, written) in [
+            ("registry-1.docker.io", "registry-1.docker.io:443"),
+            ("registry.corp:5000", "registry.corp:5000"),
+            ("my_registry:1", "my_registry:1"),
+            ("127.0.0.1:65535", "127.0.0.1:65535"),
+            ("[::1]", "[::1]:443"),
+            ("[::1]:5000", "[::1]:5000"),
+        ] {
+            let server: HostPort = text.parse().unwrap();
+            assert_eq!(server.to_string(), written);
+            assert_eq!(written.parse(), Ok(server));
+        }
+    }
+
+    #[test]
+    fn what_names_no_server_is_refused() {
+        for text in [
+            "",
+            ":443",
+            "https://registry.corp",
+            "registry.corp/v2",
+            "registry.corp:",
+            "registry.corp:0",
+            "registry.corp:65536",
+            "registry.corp:+1",
+            "::1",
+            "[::1",
+            "[::1]5000",
+            "[corp]:1",
+            "me:secret@corp:1",
+            "a b",
+            "a\r\nb",
+        ] {
+            assert_eq!(text.parse::<HostPort>(), Err(InvalidHostPort), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! TLS that is looked at rather than trusted: any certificate is accepted and kept, so that afterwards it can be
+//! told what each list of authorities says of it. Nothing secret may be sent over such a connection.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, StreamOwned,
+};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use x509_cert::Certificate as X509;
+use x509_cert::der::Decode;
+
+/// The processor can't do what the cryptography needs.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "this computer's processor lacks instructions that Baleen's TLS is built on ({})", .0.join(", ")
+)]
+pub struct Unsupported(Vec<&'static str>);
+
+/// The cryptography of all TLS connections: Graviola, which is formally verified in its core and, but for the
+/// compiler, needs no other toolchain.
+///
+/// # Errors
+/// On processors from before 2015 or so, on which it would stop the program.
+pub fn provider() -> Result<Arc<CryptoProvider>, Unsupported> {
+    all_there(&features())?;
+    Ok(Arc::new(rustls_graviola::default_provider()))
+}
+
+fn all_there(features: &[(&'static str, bool)]) -> Result<(), Unsupported> {
+    let missing: Vec<&str> = features
+        .iter()
+        .filter(|(_, there)| !there)
+        .map(|&(name, _)| name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Unsupported(missing))
+}
+
+/// What Graviola uses without asking, and whether it is there.
+#[cfg(target_arch = "x86_64")]
+fn features() -> Vec<(&'static str, bool)> {
+    vec![
+        ("aes", is_x86_feature_detected!("aes")),
+        ("pclmulqdq", is_x86_feature_detected!("pclmulqdq")),
+        ("ssse3", is_x86_feature_detected!("ssse3")),
+        ("avx", is_x86_feature_detected!("avx")),
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("bmi1", is_x86_feature_detected!("bmi1")),
+        ("bmi2", is_x86_feature_detected!("bmi2")),
+        ("adx", is_x86_feature_detected!("adx")),
+    ]
+}
+
+/// What Graviola uses without asking, and whether it is there: every Mac of this kind has all of it.
+#[cfg(target_arch = "aarch64")]
+fn features() -> Vec<(&'static str, bool)> {
+    use std::arch::is_aarch64_feature_detected;
+    vec![
+        ("neon", is_aarch64_feature_detected!("neon")),
+        ("aes", is_aarch64_feature_detected!("aes")),
+        ("pmull", is_aarch64_feature_detected!("pmull")),
+        ("sha2", is_aarch64_feature_detected!("sha2")),
+    ]
+}
+
+/// The authorities that Mozilla's programs trust, on which the lists of Linux systems rest, that of Docker's VM
+/// among them.
+pub fn public_roots() -> RootCertStore {
+    RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    }
+}
+
+/// The authorities that this computer trusts. On Linux `SSL_CERT_FILE` and `SSL_CERT_DIR` name others. What can't
+/// be read is left out: it may be one odd certificate among hundreds.
+pub fn native_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// Who a server says it is.
+#[derive(Debug)]
+pub struct Peer {
+    name: ServerName<'static>,
+    chain: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+/// A certificate, as far as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whose it is, as in `CN=registry.corp,O=Corp`.
+    pub subject: String,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// From when on it holds.
+    pub not_before: String,
+    /// Until when it holds.
+    pub not_after: String,
+    /// Its SHA-256, which tells two certificates of one name apart.
+    pub sha256: String,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum NoTls {
+    #[error("{0} is neither a host's name nor an address")]
+    Name(String),
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+/// Speaks TLS with the server `host` over `stream`, whoever answers.
+///
+/// # Errors
+/// See [`NoTls`]; never because of whose the certificate is.
+pub fn connect<S: Read + Write>(
+    mut stream: S,
+    host: &str,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(StreamOwned<ClientConnection, S>, Peer), NoTls> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| NoTls::Name(host.to_owned()))?;
+    let witness = Arc::new(Witness {
+        provider: Arc::clone(provider),
+        chain: Mutex::default(),
+    });
+    let config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
+        .with_no_client_auth();
+    let mut connection = ClientConnection::new(Arc::new(config), name.clone())?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).map_err(|error| {
+            match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(error) => NoTls::Tls(rustls::Error::clone(error)),
+                None => NoTls::Io(error),
+            }
+        })?;
+    }
+    let chain = witness.chain.lock().unwrap_or_else(PoisonError::into_inner);
+    let peer = Peer {
+        name,
+        chain: chain.clone(),
+        provider: Arc::clone(provider),
+    };
+    drop(chain);
+    Ok((StreamOwned::new(connection, stream), peer))
+}
+
+impl Peer {
+    /// What a client that trusts `roots` says of the server now.
+    ///
+    /// # Errors
+    /// Why it would not talk to it.
+    pub fn verdict(&self, roots: &RootCertStore) -> Result<(), CertificateError> {
+        let Some((own, others)) = self.chain.split_first() else {
+            return Err(CertificateError::BadEncoding);
+        };
+        let judged = ParsedCertificate::try_from(own).and_then(|certificate| {
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                roots,
+                others,
+                UnixTime::now(),
+                self.provider.signature_verification_algorithms.all,
+            )?;
+            verify_server_name(&certificate, &self.name)
+        });
+        judged.map_err(|error| match error {
+            rustls::Error::InvalidCertificate(why) => why,
+            _ => CertificateError::ApplicationVerificationFailure,
+        })
+    }
+
+    /// What the server sent, its own certificate first; what can't be read is left out.
+    pub fn chain(&self) -> Vec<Certificate> {
+        self.chain.iter().filter_map(read).collect()
+    }
+}
+
+fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
+    let certificate = X509::from_der(der).ok()?;
+    let content = certificate.tbs_certificate();
+    let sha256 = Sha256::digest(der);
+    Some(Certificate {
+        subject: content.subject().to_string(),
+        issuer: content.issuer().to_string(),
+        not_before: content.validity().not_before.to_string(),
+        not_after: content.validity().not_after.to_string(),
+        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+    })
+}
+
+/// Keeps what the server sends, and has nothing against it.
+struct Witness {
+    provider: Arc<CryptoProvider>,
+    chain: Mutex<Vec<CertificateDer<'static>>>,
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        *chain = [own]
+            .into_iter()
+            .chain(others)
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_that_is_too_old_is_told_what_it_lacks() {
+        assert_eq!(all_there(&[("aes", true), ("adx", true)]), Ok(()));
+        let error = all_there(&[("aes", true), ("avx2", false), ("adx", false)]).unwrap_err();
+        assert!(error.to_string().contains("(avx2, adx)"), "{error}");
+    }
+}

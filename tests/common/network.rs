@@ -1,0 +1,336 @@
+//! Servers on loopback for tests: real proxies, registries with certificates made by `openssl`, and peers that do
+//! what proxies should not.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+/// Answers each connection to a port of its own with `answer`, and gives the port.
+pub(crate) fn serve(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, answer) = (stream.unwrap(), Arc::clone(&answer));
+            thread::spawn(move || answer(stream));
+        }
+    });
+    port
+}
+
+/// A server that reads a request and sends these bytes, then closes.
+pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> u16 {
+    let bytes = bytes.into();
+    serve(move |mut stream| {
+        read_head(&mut stream);
+        let _ = stream.write_all(&bytes);
+    })
+}
+
+/// A port on which nobody listens.
+pub(crate) fn dead_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Reads up to the end of a request's head; what there is when the peer stops before.
+pub(crate) fn read_head(stream: &mut impl Read) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        head.push(byte[0]);
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// A fake Docker Engine's socket at `path`, which answers each request with `body`, and other paths than `/info` with 404.
+pub(crate) fn docker_socket(path: &Path, body: &str) {
+    let listener = UnixListener::bind(path).unwrap();
+    let body = body.to_owned();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let status = match read_head(&mut stream).starts_with("GET /info HTTP/1.0\r\n") {
+                true => "200 OK",
+                false => "404 Not Found",
+            };
+            let _ = write!(
+                stream,
+                "HTTP/1.0 {status}\r\nContent-Type: application/json\r\n\r\n{body}"
+            );
+        }
+    });
+}
+
+/// What a registry says to who asks for `/v2/` without a token.
+pub(crate) const REGISTRY: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nDocker-Distribution-Api-Version: registry/2.0\r\nWww-Authenticate: Bearer realm=\"https://localhost/token\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+
+/// An authority made by `openssl`.
+pub(crate) struct Authority {
+    dir: PathBuf,
+}
+
+/// A certificate of an authority, with its key.
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Authority {
+    /// A new one, in the folder `dir`.
+    pub(crate) fn new(dir: PathBuf, subject: &str) -> Self {
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("index"), "").unwrap();
+        let config = format!(
+            "[ca]\ndefault_ca=it\n[it]\ndatabase={0}/index\nnew_certs_dir={0}\nrand_serial=yes\nunique_subject=no\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n",
+            dir.display()
+        );
+        fs::write(dir.join("config"), config).unwrap();
+        let authority = Self { dir };
+        let own = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", subject];
+        authority.openssl(&[&["req", "-x509", "-days", "3650"], NEW_KEY, &own].concat());
+        authority
+    }
+
+    /// Its own certificate, in PEM.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.dir.join("ca.crt")
+    }
+
+    /// Those who trust it and nobody else.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_file(self.certificate()).unwrap();
+        roots.add(certificate).unwrap();
+        roots
+    }
+
+    /// A certificate for `names`, as in `DNS:localhost,IP:127.0.0.1`, that holds until the year `until`.
+    pub(crate) fn identity(&self, names: &str, until: u32) -> Identity {
+        fs::write(self.dir.join("names"), format!("subjectAltName={names}\n")).unwrap();
+        let own = [
+            "-keyout",
+            "own.key",
+            "-out",
+            "own.csr",
+            "-subj",
+            "/CN=registry.example",
+        ];
+        self.openssl(&[&["req"], NEW_KEY, &own].concat());
+        let end = format!("{until}0101000000Z");
+        self.openssl(&[
+            "ca",
+            "-batch",
+            "-notext",
+            "-config",
+            "config",
+            "-cert",
+            "ca.crt",
+            "-keyfile",
+            "ca.key",
+            "-in",
+            "own.csr",
+            "-out",
+            "own.crt",
+            "-extfile",
+            "names",
+            "-startdate",
+            "20200101000000Z",
+            "-enddate",
+            &end,
+        ]);
+        Identity {
+            chain: vec![CertificateDer::from_pem_file(self.dir.join("own.crt")).unwrap()],
+            key: PrivateKeyDer::from_pem_file(self.dir.join("own.key")).unwrap(),
+        }
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let output = Command::new("openssl")
+            .args(arguments)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "openssl {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+const NEW_KEY: &[&str] = &[
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+];
+
+impl Identity {
+    /// A server that speaks TLS with this certificate, reads a request and sends `answer`.
+    pub(crate) fn serve(self, answer: &'static str) -> u16 {
+        let config = self.config();
+        serve(move |stream| speak_tls(stream, &config, answer))
+    }
+
+    /// A proxy that opens every tunnel, and then speaks TLS in the place of the server.
+    pub(crate) fn inspect(self, answer: &'static str) -> u16 {
+        let config = self.config();
+        serve(move |mut stream| {
+            read_head(&mut stream);
+            let opened = "HTTP/1.1 200 Connection established\r\n\r\n";
+            stream.write_all(opened.as_bytes()).unwrap();
+            speak_tls(stream, &config, answer);
+        })
+    }
+
+    fn config(self) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls_graviola::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(self.chain, self.key)
+            .unwrap();
+        Arc::new(config)
+    }
+}
+
+fn speak_tls(stream: TcpStream, config: &Arc<ServerConfig>, answer: &str) {
+    let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+    let mut stream = StreamOwned::new(connection, stream);
+    if read_head(&mut stream).starts_with("GET /v2/ HTTP/1.1\r\n") {
+        let _ = stream.write_all(answer.as_bytes());
+        stream.conn.send_close_notify();
+        let _ = stream.flush();
+    }
+}
+
+/// A real proxy, for as long as this lives.
+pub(crate) struct RealProxy {
+    child: Child,
+    log: PathBuf,
+    pub(crate) port: u16,
+}
+
+impl RealProxy {
+    /// `tinyproxy`, which lets in `login` (user and password) alone, if there is one, and opens tunnels to `allowed`.
+    pub(crate) fn tinyproxy(dir: &Path, login: Option<(&str, &str)>, allowed: u16) -> Self {
+        let port = dead_port();
+        let log = dir.join("tinyproxy.log");
+        let mut config = format!(
+            "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogLevel Connect\nLogFile \"{}\"\nConnectPort {allowed}\n",
+            log.display()
+        );
+        if let Some((user, password)) = login {
+            config += &format!("BasicAuth {user} {password}\n");
+        }
+        let file = dir.join("tinyproxy.conf");
+        fs::write(&file, config).unwrap();
+        let mut command = Command::new("tinyproxy");
+        command.arg("-d").arg("-c").arg(file);
+        Self::start(command, port, log)
+    }
+
+    /// `squid`, which lets in `login` alone, if there is one, and forbids every tunnel unless `open`.
+    pub(crate) fn squid(dir: &Path, login: Option<(&str, &str)>, open: bool) -> Self {
+        let port = dead_port();
+        let log = dir.join("squid.log");
+        let rule = match (open, login) {
+            (false, _) => "http_access deny all".to_owned(),
+            (true, None) => "http_access allow all".to_owned(),
+            (true, Some((user, password))) => {
+                let hashed = Command::new("openssl")
+                    .args(["passwd", "-apr1", password])
+                    .output()
+                    .unwrap();
+                let hashed = String::from_utf8(hashed.stdout).unwrap();
+                fs::write(dir.join("users"), format!("{user}:{hashed}")).unwrap();
+                let helper = [
+                    "/usr/lib/squid",
+                    "/usr/lib64/squid",
+                    "/opt/homebrew/opt/squid/libexec",
+                ]
+                .map(|folder| Path::new(folder).join("basic_ncsa_auth"))
+                .into_iter()
+                .find(|path| path.exists())
+                .unwrap();
+                format!(
+                    "auth_param basic program {} {}\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all",
+                    helper.display(),
+                    dir.join("users").display()
+                )
+            }
+        };
+        let config = format!(
+            "http_port 127.0.0.1:{port}\npid_filename none\nvisible_hostname squid.example\ndns_nameservers 127.0.0.1\nshutdown_lifetime 0\ncache deny all\ncache_log {}\naccess_log stdio:{}\n{rule}\n",
+            dir.join("squid-cache.log").display(),
+            log.display()
+        );
+        let file = dir.join("squid.conf");
+        fs::write(&file, config).unwrap();
+        // As root it becomes another user, who has to write here.
+        let open_to_all = |path: &Path, mode| {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        open_to_all(dir, 0o777);
+        let mut command = Command::new("squid");
+        command.arg("-N").arg("-f").arg(file);
+        Self::start(command, port, log)
+    }
+
+    fn start(mut command: Command, port: u16, log: PathBuf) -> Self {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut proxy = Self { child, log, port };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = proxy.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{command:?}: {ended:?}");
+            assert!(Instant::now() < deadline, "{command:?} does not listen");
+            thread::sleep(Duration::from_millis(20));
+        }
+        proxy
+    }
+
+    /// Waits until what the proxy wrote of its callers holds `word`; it writes after it has answered.
+    #[track_caller]
+    pub(crate) fn saw(&self, word: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            if log.contains(word) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {word:?} in: {log}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for RealProxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
