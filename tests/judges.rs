@@ -64,7 +64,6 @@ const LISTS: &[(&str, &str, bool, bool)] = &[
     ("169.254/16", "169.254.1.1", false, false),
     ("10.1.*", "10.1.2.3", false, false),
     ("10.0.0.5", "10.0.0.5", true, true),
-    ("0.5", "10.0.0.5", true, true),
     ("*", "corp.com", true, true),
     ("a,*", "corp.com", false, true),
     ("foo.*.corp.com", "foo.a.corp.com", false, false),
@@ -155,6 +154,13 @@ fn variables_and_schemes() {
     }
 }
 
+/// What new Go says here depends: since 1.24.1 an address has no domains (golang/go#72123).
+#[test]
+fn the_end_of_an_address_is_a_domain_to_old_go() {
+    let proxy = old_go::proxy_for(&all_but("0.5"), "https://10.0.0.5/", Release::UpTo1_8);
+    assert_eq!(proxy, None);
+}
+
 #[test]
 #[should_panic(expected = "Go crashes")]
 fn a_port_alone_crashes_old_go() {
@@ -167,14 +173,14 @@ fn an_entry_before_the_port_alone_saves_old_go() {
     assert_eq!(proxy, None);
 }
 
-/// Plain names, and what old Go takes for one, mean the same to all Go: there the model has to say what
-/// Go itself says.
+/// Plain names mean the same to all Go: there the model has to say what Go itself says.
 #[test]
 fn the_model_of_old_go_agrees_with_go_where_the_rules_are_the_same() {
     let is_same = |entry: &&String| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-        let is_address = entry.parse::<std::net::Ipv4Addr>().is_ok();
-        !is_address && !entry.starts_with('.') && entry.chars().all(plain)
+        entry.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && entry.ends_with(|c: char| c.is_ascii_alphabetic())
+            && entry.chars().all(plain)
     };
     let questions: Vec<(Env, Vec<String>)> = made_up(1000)
         .iter()

@@ -26,7 +26,7 @@ use super::{Config, Key, failed, resolve, text_of, without_mark};
 const UNFINISHED: &str = ".baleen-config-";
 
 /// How long another Baleen may take, which is a thousand times what one needs, and how often is looked.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sets `key` to `text` in the file at `path`; a list's entries are separated by commas. Makes the

@@ -251,7 +251,7 @@ fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
             "is '*', which would send everything past the proxy; `baleen restore` takes the proxy out",
         );
     }
-    // Engines built with Go up to 1.7 crash on a port without a host.
+    // Go up to 1.8 crashes on a port without a host (golang/go#19536), and the engine with it.
     if text.starts_with(':') && text[1..].bytes().all(|byte| byte.is_ascii_digit()) {
         return refused("is a port without a host");
     }

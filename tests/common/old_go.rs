@@ -19,7 +19,8 @@
 //! 9. An entry matches what is equal to it. `.d` matches what ends in `.d`, and `d`; `d` matches what ends in
 //!    `.d`, so `0.5` matches `10.0.0.5`.
 //! 10. An entry of a port alone, `:80`, has no first character after the cut: the program crashes where
-//!     that is looked at, which is before any later entry. (Copies from 1.9 on pass it over.)
+//!     that is looked at, which is before any later entry (golang/go#19536, of Go 1.8; copies of 1.9 and later
+//!     pass it over).
 //! 11. Dots at the end are characters like others, in hosts and in entries.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
