@@ -62,17 +62,16 @@ struct Way<'a> {
 
 impl Way<'_> {
     fn go(&self, tell: &mut dyn FnMut(Step)) -> Option<()> {
-        let mut keep = |step| tell(step);
         let target = self.target();
         let (step, addresses) = self.name(&target);
-        keep(step);
+        tell(step);
         let (step, stream) = self.tcp(&target, &addresses?);
-        keep(step);
+        tell(step);
         let (step, stream) = self.connect(stream?);
-        keep(step);
+        tell(step);
         let (step, stream) = self.tls(stream?);
-        keep(step);
-        keep(self.registry(stream?));
+        tell(step);
+        tell(self.registry(stream?));
         Some(())
     }
 
