@@ -6,6 +6,7 @@ pub mod args;
 mod demo;
 mod inspect;
 mod output;
+mod pac_worker;
 mod restore;
 mod status;
 
@@ -62,6 +63,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Demo(args) => demo::run(args, out),
+        Command::PacWorker => pac_worker::run(out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);

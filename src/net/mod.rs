@@ -2,3 +2,4 @@
 //! proxies' settings, images or bundles.
 
 pub mod lookup;
+pub mod tls;

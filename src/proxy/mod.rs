@@ -7,6 +7,8 @@ mod no_proxy;
 mod password;
 mod url;
 
+pub mod pac;
+
 pub use engine::{EngineProxy, Shown};
 pub use environment::{Variable, from_environment};
 pub use no_proxy::{InvalidNoProxy, NoProxy};
