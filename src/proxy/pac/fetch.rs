@@ -174,12 +174,19 @@ fn body(body: &mut Body) -> io::Result<Vec<u8>> {
 fn in_words(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
-        ureq::Error::Io(error) => plain(error),
+        ureq::Error::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
+            Some(why) => no_trust(why),
+            None => plain(error),
+        },
         ureq::Error::TooManyRedirects => format!("more than {REDIRECTS} redirects"),
-        ureq::Error::Rustls(error) => format!("its TLS is not to be trusted: {error}"),
+        ureq::Error::Rustls(why) => no_trust(why),
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => "that is no URL to go to".to_owned(),
         other => other.to_string(),
     }
+}
+
+fn no_trust(why: &rustls::Error) -> String {
+    format!("its TLS is not to be trusted: {why}")
 }
 
 /// Finds the address of each host on the way, the first and those of redirects, and lets nobody

@@ -152,7 +152,10 @@ fn in_words(error: &JsError, context: &mut Context) -> String {
         line.parse::<u32>().ok()
     });
     let thrown = match error.try_native(context) {
-        Ok(native) => native.to_string(),
+        Ok(native) => format!("{}: {}", native.kind(), native.message()),
+        Err(_) if error.as_opaque().is_some_and(JsValue::is_object) => {
+            "it threw an object that is no Error".to_owned()
+        }
         Err(_) => shown.lines().next().unwrap_or_default().to_owned(),
     };
     match line {
