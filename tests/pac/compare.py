@@ -9,7 +9,8 @@ import pacparser
 answers = []
 for script, urls in json.load(sys.stdin):
     pacparser.init()
-    pacparser.parse_pac_string(script)
+    # It has no alert.
+    pacparser.parse_pac_string("function alert(text) {}\n" + script)
     answers.append([pacparser.find_proxy(url) for url in urls])
     pacparser.cleanup()
 json.dump(answers, sys.stdout)
