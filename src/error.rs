@@ -90,7 +90,7 @@ fn not_permitted(code: Option<i32>, macos: bool) -> &'static str {
 }
 
 /// The system's message without Rust's "(os error 2)".
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_owned(),

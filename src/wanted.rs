@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
-use crate::proxy::pac::Answer;
+use crate::proxy::pac::{self, Asked, Memory};
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
 use crate::proxy::translate::What;
@@ -106,7 +106,7 @@ impl Request {
         let world = World {
             addresses: &|host| lookup(host, lookup::PATIENCE),
             password: &|_| Ok(None),
-            pac: &|_, _| todo!(),
+            pac: &|source, hosts| pac::ask(source, hosts, &Memory::in_folder(&self.state)),
         };
         translate(stated, engine, &self.wishes, &world)
     }
@@ -115,9 +115,11 @@ impl Request {
     ///
     /// # Errors
     /// When it can't be had or run, and never could.
-    pub fn ask_script(&self, stated: &Stated, hosts: &[String]) -> Result<Option<Vec<Answer>>> {
+    pub fn ask_script(&self, stated: &Stated, hosts: &[String]) -> Result<Option<Asked>> {
         match &stated.what {
-            What::Settings(Settings { pac: Some(_), .. }) => todo!("{}", hosts.len()),
+            What::Settings(Settings {
+                pac: Some(source), ..
+            }) => pac::ask(source, hosts, &Memory::in_folder(&self.state)).map(Some),
             _ => Ok(None),
         }
     }

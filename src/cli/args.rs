@@ -117,6 +117,9 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Run a PAC script from standard input: how Baleen starts itself for that
+    #[command(hide = true)]
+    PacWorker,
 }
 
 /// A proxy.

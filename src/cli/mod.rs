@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod inspect;
 mod output;
+mod pac_worker;
 mod proxy;
 mod restore;
 mod status;
@@ -71,6 +72,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Inspect(args) => inspect::run(args, out),
         Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),
+        Command::PacWorker => pac_worker::run(out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);

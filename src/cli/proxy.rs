@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
+use crate::proxy::pac::PacSource;
 use crate::proxy::route::{self, Target, Way};
-use crate::proxy::settings::{PacSource, Server, Settings};
+use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
 use crate::proxy::{Engine, Shown, Stated, Translation, redact};
 use crate::wanted::{Request, engine_of};
@@ -342,9 +343,9 @@ fn compare<'a>(
         .iter()
         .map(|(_, target)| target.host.clone())
         .collect();
-    let answers = request.ask_script(stated, &urls)?;
+    let asked = request.ask_script(stated, &urls)?;
     let rows = targets.into_iter().enumerate().map(|(at, (name, target))| {
-        let answer = answers.as_ref().and_then(|answers| answers.get(at));
+        let answer = asked.as_ref().and_then(|asked| asked.answers.get(at));
         let here = route::here(&stated.what, answer, &target);
         let engine = route::in_engine(translation.proxy.as_ref(), engine, &target);
         (name, here, engine)

@@ -87,8 +87,13 @@ pub fn public_roots() -> RootCertStore {
 /// be read is left out: it may be one odd certificate among hundreds.
 pub fn native_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(native_certificates());
     roots
+}
+
+/// The same authorities by their certificates; none where the system has no such list.
+pub fn native_certificates() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
 }
 
 /// Who a server says it is.

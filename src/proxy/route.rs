@@ -105,6 +105,7 @@ fn by_script(route: &Route) -> Way {
         Route::Direct => Way::Direct,
         Route::Http { host, port } => Way::Through(format!("{host}:{port}")),
         Route::Https { host, port } => Way::Through(format!("https://{host}:{port}")),
+        Route::Socks4 { host, port } => Way::Through(format!("socks4://{host}:{port}")),
         Route::Socks { host, port } => Way::Through(format!("socks5://{host}:{port}")),
     }
 }

@@ -7,6 +7,8 @@
 
 use plist::{Dictionary, Value};
 
+use super::pac::PacSource;
+
 /// macOS's port for a proxy that names none.
 const DEFAULT_PORT: u16 = 80;
 
@@ -41,17 +43,6 @@ pub struct Server {
     pub port: u16,
     /// The user it is to be told; the password is in the Keychain.
     pub user: Option<String>,
-}
-
-/// Where a proxy auto-configuration script comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PacSource {
-    /// From this address.
-    Url(String),
-    /// It stands in the settings themselves.
-    Script(String),
-    /// From wherever the network says (WPAD).
-    Discover,
 }
 
 impl Settings {

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -15,8 +16,8 @@ use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
 use super::go::Rules;
-use super::pac::{Asked, Route};
-use super::settings::{PacSource, Server, Settings};
+use super::pac::{Asked, PacSource, Route};
+use super::settings::{Server, Settings};
 use super::url::Scheme;
 use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
 
@@ -326,7 +327,13 @@ fn by_script(
         }
     }
     let asked = (world.pac)(source, &hosts)?;
-    remarks.extend(asked.trouble.iter().cloned());
+    match (&asked.trouble, asked.kept_since) {
+        (Some(trouble), Some(since)) => remarks.push(format!(
+            "the PAC script can't be asked now ({trouble}), so what it said {} counts",
+            ago(since)
+        )),
+        (trouble, _) => remarks.extend(trouble.iter().cloned()),
+    }
 
     // What the engine could do for each host: go directly, or through one of these.
     let mut tally: Vec<(ProxyUrl, usize)> = Vec::new();
@@ -393,6 +400,17 @@ fn by_script(
     })
 }
 
+/// How long ago that was, in words.
+fn ago(since: SystemTime) -> String {
+    let minutes = since.elapsed().map_or(0, |time| time.as_secs() / 60);
+    match minutes {
+        0..=1 => "a moment ago".to_owned(),
+        2..=119 => format!("{minutes} minutes ago"),
+        120..=2879 => format!("{} hours ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 60 / 24),
+    }
+}
+
 enum Choice {
     Direct,
     Proxy(ProxyUrl),
@@ -405,7 +423,7 @@ fn engines_choice(route: &Route) -> Option<Choice> {
         Route::Http { host, port } => ProxyUrl::from_parts(Scheme::Http, host, *port, None)
             .ok()
             .map(Choice::Proxy),
-        Route::Https { .. } | Route::Socks { .. } => None,
+        Route::Https { .. } | Route::Socks4 { .. } | Route::Socks { .. } => None,
     }
 }
 
@@ -1071,6 +1089,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn how_long_ago() {
+        for (minutes, expected) in [
+            (0, "a moment ago"),
+            (59, "59 minutes ago"),
+            (180, "3 hours ago"),
+            (6000, "4 days ago"),
+        ] {
+            let since = SystemTime::now() - std::time::Duration::from_secs(60 * minutes);
+            assert_eq!(ago(since), expected);
+        }
+        assert_eq!(
+            ago(SystemTime::now() + std::time::Duration::from_secs(60)),
+            "a moment ago"
+        );
+    }
+
     fn route(text: &str) -> Vec<Route> {
         text.split(';')
             .map(|part| {
@@ -1096,9 +1131,12 @@ mod tests {
                 url: format!("https://{host}/"),
                 text: text.to_owned(),
                 routes: route(text),
+                ignored: Vec::new(),
             });
             Ok(Asked {
                 answers: answers.collect(),
+                fresh: true,
+                kept_since: None,
                 trouble: None,
             })
         };

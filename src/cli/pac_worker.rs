@@ -1,0 +1,17 @@
+//! `baleen pac-worker`: the process of its own in which a PAC script runs.
+
+use std::io::{self, Read};
+
+use crate::error::{Error, Kind, Result};
+use crate::proxy::pac;
+
+use super::output::Output;
+
+pub(super) fn run(out: &mut Output) -> Result<u8> {
+    let mut input = Vec::new();
+    io::stdin().read_to_end(&mut input).map_err(|error| {
+        Error::new(Kind::Failure, format!("could not read what to do: {error}"))
+    })?;
+    out.raw(&pac::work(&input)?)?;
+    Ok(0)
+}

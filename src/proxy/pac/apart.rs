@@ -1,0 +1,368 @@
+//! Runs a script in a process of its own, which can be ended whatever the script does.
+//!
+//! A loop inside a regular expression or a growing string is out of reach of the engine's own limits,
+//! and with WPAD the script is of whoever runs the network. So this program is started once more, with
+//! the hidden command `pac-worker`: script and questions go in as JSON, answers come out as JSON, and
+//! after [`TIME`] the process is killed. What the script can reach there is a look-up of names, and
+//! that is within a time as well.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, process};
+
+use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::error::{Error, Kind, Result, plain};
+use crate::net::lookup::lookup;
+use crate::proxy::redact;
+
+use super::fetch::Script;
+use super::helpers::{Names, World, own_addresses};
+use super::route::Routes;
+use super::{Answer, script};
+
+/// How long a script may take for all questions together.
+const TIME: Duration = Duration::from_secs(5);
+/// How much of that may go into look-ups.
+const LOOKING_UP: Duration = Duration::from_secs(3);
+/// The memory that the process may fill, in bytes. A usual script takes about 20 MB.
+const MEMORY: u64 = 256 << 20;
+/// The stack for the script: the engine's own functions call each other as deep as the script's do.
+const STACK: usize = 64 << 20;
+/// More than any number of answers takes, in bytes.
+const OUTPUT: u64 = 4 << 20;
+/// The exit code of a process that filled its memory.
+const OUT_OF_MEMORY: i32 = 70;
+/// Longest sentence about a script that is passed on, in characters: it may hold what the script threw.
+const SENTENCE: usize = 300;
+
+/// The hidden command that [`work`] is for.
+pub const COMMAND: &str = "pac-worker";
+
+#[derive(Serialize, Deserialize)]
+struct Job {
+    script: String,
+    /// URLs and their hosts.
+    questions: Vec<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Outcome {
+    Answered {
+        texts: Vec<String>,
+        unanswered: Option<String>,
+    },
+    Failed(String),
+}
+
+/// What a script answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Evaluated {
+    /// One answer for each URL, in their order.
+    pub answers: Vec<Answer>,
+    /// The first name that the script wanted to have looked up and that nobody answered for in time.
+    pub unanswered: Option<String>,
+}
+
+/// Asks `script` about `urls` in a process of its own, which runs `program`: this one.
+///
+/// # Errors
+/// When the script fails, takes too long or too much memory, or answers something that is no answer;
+/// the first of these stands for all URLs.
+pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Result<Evaluated> {
+    let failed = |why: &str| {
+        Error::new(
+            Kind::Failure,
+            format!(
+                "the PAC script {} could not be evaluated: {}",
+                script.name,
+                tidy(why)
+            ),
+        )
+    };
+    let questions: Option<Vec<_>> = urls.iter().map(|url| question(url)).collect();
+    let job = Job {
+        script: script.text.clone(),
+        questions: questions.ok_or_else(|| failed("it was to be asked for what is no URL"))?,
+    };
+    let outcome = run_worker(program, &job).map_err(|why| failed(&why))?;
+    let (texts, unanswered) = match outcome {
+        Outcome::Answered { texts, unanswered } if texts.len() == urls.len() => (texts, unanswered),
+        Outcome::Answered { texts, .. } => {
+            let (found, expected) = (texts.len(), urls.len());
+            return Err(failed(&format!("{found} answers to {expected} questions")));
+        }
+        Outcome::Failed(why) => return Err(failed(&why)),
+    };
+    let mut answers = Vec::new();
+    for ((url, host), text) in job.questions.into_iter().zip(texts) {
+        let text = redact(text.trim());
+        let Routes { routes, ignored } = Routes::parse(&text)
+            .map_err(|why| failed(&format!("asked for {url}, it answered '{text}': {why}")))?;
+        answers.push(Answer {
+            host,
+            url,
+            text,
+            routes,
+            ignored,
+        });
+    }
+    Ok(Evaluated {
+        answers,
+        unanswered: unanswered.map(|name| tidy(&name)),
+    })
+}
+
+/// The URL as a script gets to see it, and its host. What is secret in a URL stays with the browser:
+/// user and fragment always, with TLS path and query, too.
+fn question(url: &str) -> Option<(String, String)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let (place, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let place = place.rsplit('@').next()?.to_ascii_lowercase();
+    let host = match place.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?.0,
+        None => place.split(':').next()?,
+    };
+    let path = path.split('#').next().filter(|_| scheme != "https");
+    let slash = if path.is_some_and(|path| path.starts_with('/')) {
+        ""
+    } else {
+        "/"
+    };
+    let shown = format!("{scheme}://{place}{slash}{}", path.unwrap_or_default());
+    (!host.is_empty()).then(|| (shown, host.to_owned()))
+}
+
+/// `text` on one line, without what a terminal would act on, and not too long.
+fn tidy(text: &str) -> String {
+    let mut short: String = text.chars().take(SENTENCE).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short.replace(char::is_control, " ")
+}
+
+/// A process that does not outlive its use.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Either fails only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run_worker(program: &Path, job: &Job) -> std::result::Result<Outcome, String> {
+    let until = Instant::now() + TIME;
+    let input = serde_json::to_vec(job).map_err(|error| error.to_string())?;
+    let could_not = |error: io::Error| {
+        format!(
+            "could not run {} for it: {}",
+            program.display(),
+            plain(&error)
+        )
+    };
+    let mut worker = start(program).map(Worker).map_err(could_not)?;
+    let (Some(stdin), Some(stdout)) = (worker.0.stdin.take(), worker.0.stdout.take()) else {
+        return Err("its process has no pipes".to_owned());
+    };
+    // Both ends are left to threads: a pipe that is full or silent must not hold up the clock.
+    let (sender, receiver) = mpsc::channel();
+    write_in_background(stdin, input).map_err(could_not)?;
+    thread::Builder::new()
+        .name("pac-answers".to_owned())
+        .spawn(move || {
+            let mut output = Vec::new();
+            let read = stdout.take(OUTPUT + 1).read_to_end(&mut output);
+            // Nobody listens any more if this fails.
+            let _ = sender.send(read.map(|_| output));
+        })
+        .map_err(could_not)?;
+
+    let too_long = || format!("it did not end within {} seconds", TIME.as_secs());
+    let left = until.saturating_duration_since(Instant::now());
+    let output = receiver.recv_timeout(left).map_err(|_| too_long())?;
+    let output = output.map_err(|error| format!("its answers broke off: {}", plain(&error)))?;
+    if output.len() as u64 > OUTPUT {
+        return Err(format!("it answered more than {OUTPUT} bytes"));
+    }
+    let status = loop {
+        if let Some(status) = worker.0.try_wait().map_err(could_not)? {
+            break status;
+        }
+        if Instant::now() > until {
+            return Err(too_long());
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    judge(status, &output)
+}
+
+fn start(program: &Path) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command
+        .arg(COMMAND)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    for name in ["BALEEN_HOSTS_FILE", "TZ"] {
+        if let Some(value) = env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.spawn()
+}
+
+fn write_in_background(mut stdin: ChildStdin, input: Vec<u8>) -> io::Result<()> {
+    let writer = thread::Builder::new().name("pac-script".to_owned());
+    writer
+        .spawn(move || {
+            // Who does not read to the end says so by its answer, or by having none.
+            let _ = stdin.write_all(&input);
+        })
+        .map(drop)
+}
+
+/// What it means that the process ended like this and said that.
+fn judge(status: ExitStatus, output: &[u8]) -> std::result::Result<Outcome, String> {
+    if status.code() == Some(OUT_OF_MEMORY) {
+        return Err(format!("it needs more than {} MB of memory", MEMORY >> 20));
+    }
+    if !status.success() {
+        let how = match status.signal() {
+            Some(signal) => format!("ended by the signal {signal}"),
+            None => format!("ended with the {status}"),
+        };
+        return Err(format!(
+            "the engine that ran it {how}, as when calls or brackets stand too deep in each other"
+        ));
+    }
+    serde_json::from_slice(output)
+        .map_err(|error| format!("what its process said is not understood: {error}"))
+}
+
+/// The other side: reads a job, runs it within limits, and gives what is to be said of it.
+///
+/// # Errors
+/// When `input` is no job, or the system has no thread to give. What a script does wrong is said in
+/// the answer.
+pub fn work(input: &[u8]) -> Result<Vec<u8>> {
+    let job: Job = serde_json::from_slice(input).map_err(|error| {
+        Error::new(
+            Kind::Usage,
+            format!("{COMMAND} is what Baleen calls itself with, and understood nothing: {error}"),
+        )
+    })?;
+    limit();
+    // The system tells the offset only as long as there is no other thread.
+    let offset = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
+    let no_thread = |error: io::Error| {
+        Error::new(
+            Kind::Failure,
+            format!("could not start a thread: {}", plain(&error)),
+        )
+    };
+    thread::Builder::new()
+        .name("pac-memory".to_owned())
+        .spawn(watch_memory)
+        .map_err(no_thread)?;
+    let runner = thread::Builder::new()
+        .name("pac".to_owned())
+        .stack_size(STACK)
+        .spawn(move || run(&job, offset))
+        .map_err(no_thread)?;
+    let outcome = runner
+        .join()
+        .unwrap_or_else(|_| Outcome::Failed("the engine failed".to_owned()));
+    serde_json::to_vec(&outcome)
+        .map_err(|error| Error::new(Kind::Failure, format!("could not write JSON: {error}")))
+}
+
+fn run(job: &Job, offset: UtcOffset) -> Outcome {
+    let world = Rc::new(World {
+        now: OffsetDateTime::now_utc().to_offset(offset),
+        own: own_addresses,
+        names: RefCell::new(Names::new(lookup, LOOKING_UP)),
+    });
+    match script::run(&job.script, &job.questions, &world) {
+        Ok(texts) => Outcome::Answered {
+            texts,
+            unanswered: world.names.borrow_mut().unanswered.take(),
+        },
+        Err(why) => Outcome::Failed(tidy(&why)),
+    }
+}
+
+/// What the system itself can hold back: time of the processor, should the parent be gone, dumps of
+/// what was in memory, and on Linux the address space (macOS takes that limit and heeds it not).
+fn limit() {
+    let seconds = TIME.as_secs() + 1;
+    for (resource, value) in [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_CPU, seconds),
+        (Resource::RLIMIT_AS, 8 * MEMORY),
+    ] {
+        // A limit that is lower already can't be raised, and need not.
+        let _ = setrlimit(resource, value, value);
+    }
+}
+
+/// Ends this process as soon as it fills more memory than it may: the one way that is the same on
+/// every system.
+fn watch_memory() {
+    // `ru_maxrss` is in kilobytes on Linux (`man 2 getrusage`), and in bytes on macOS (the same there).
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    while let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
+        if usage.max_rss() as u64 * unit > MEMORY {
+            process::exit(OUT_OF_MEMORY);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_see_of_a_url_what_browsers_show_them() {
+        for (url, seen, host) in [
+            ("https://a.corp/", "https://a.corp/", "a.corp"),
+            ("https://A.corp", "https://a.corp/", "a.corp"),
+            ("https://a:5000/v2/?q=1", "https://a:5000/", "a"),
+            ("https://me:pw@a/v2/", "https://a/", "a"),
+            ("HTTPS://a?token", "https://a/", "a"),
+            ("http://a/v2/?q=1#x", "http://a/v2/?q=1", "a"),
+            ("http://me@a?q", "http://a/?q", "a"),
+            (
+                "https://[FE80::1]:5000/",
+                "https://[fe80::1]:5000/",
+                "fe80::1",
+            ),
+        ] {
+            let found = question(url).unwrap();
+            assert_eq!(found, (seen.to_owned(), host.to_owned()), "{url}");
+        }
+        for url in ["", "a.corp", "https://", "https:///x", "https://[::1"] {
+            assert_eq!(question(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_a_script_says_is_made_harmless() {
+        assert_eq!(tidy("a\u{1b}[1m\nb"), "a [1m b");
+        assert_eq!(tidy(&"x".repeat(1000)).len(), SENTENCE + 3);
+    }
+}

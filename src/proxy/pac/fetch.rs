@@ -1,0 +1,292 @@
+//! Gets a script from where its URL says, always directly: which proxy to use is what it is to tell.
+
+use std::fs;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::{StatusCode, Uri, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body};
+
+use crate::error::{Error, Kind, Result, plain};
+use crate::net::{lookup, tls};
+use crate::proxy::redact;
+
+/// How long it may take in all, redirects and look-ups included.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Redirects that are followed.
+const REDIRECTS: u32 = 5;
+/// What a script may have, in bytes. Those in use have some hundred lines.
+pub(super) const LARGEST: u64 = 1 << 20;
+
+/// A script.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// What to call it in a sentence that begins with "the PAC script".
+    pub name: String,
+    /// The script itself.
+    pub text: String,
+}
+
+/// The script at `url`: `http://`, `https://`, `file://`, or the path of a file.
+///
+/// # Errors
+/// When there is none, or not within time and size; the password of a URL is left out of it.
+pub fn fetch(url: &str) -> Result<Script> {
+    let name = redact(url);
+    let failed = |why: &str| {
+        Error::new(
+            Kind::Failure,
+            format!("could not get the PAC script {name}: {why}"),
+        )
+    };
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    let bytes = match scheme.map(str::to_ascii_lowercase).as_deref() {
+        Some("http" | "https") => download(url).map_err(|why| failed(&why))?,
+        Some("file") => {
+            let path = file_url(url).ok_or_else(|| {
+                failed("expected file:///PATH, with no host but localhost, and found another")
+            })?;
+            read(&path)?
+        }
+        _ if url.starts_with('/') => read(Path::new(url))?,
+        _ => return Err(failed("expected http://, https://, file:// or a path")),
+    };
+    if bytes.len() as u64 > LARGEST {
+        return Err(failed(&format!("it has more than {LARGEST} bytes")));
+    }
+    let text = decode(bytes);
+    // Some networks answer every question with the page on which to log in.
+    if text.trim_start().starts_with('<') {
+        return Err(failed("expected a script, found a web page")
+            .advise("open that address in a browser: the network may want you to log in first"));
+    }
+    Ok(Script { name, text })
+}
+
+/// At most one byte more than a script may have.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    // To read from anything but a file might never end.
+    let facts = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
+    if !facts.is_file() {
+        return Err(Error::new(
+            Kind::Failure,
+            format!(
+                "could not read {}: expected a file, found something else",
+                path.display()
+            ),
+        ));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|error| Error::io("read", path, &error))?;
+    Ok(bytes)
+}
+
+/// The path that a `file:` URL names; nothing if that is on another computer (RFC 8089).
+fn file_url(url: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let (_, rest) = url.split_once(':')?;
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => {
+            let (host, _) = rest.split_once('/')?;
+            if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
+                return None;
+            }
+            &rest[host.len()..]
+        }
+        None => rest,
+    };
+    let bytes = percent_encoding::percent_decode_str(path).collect();
+    let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
+    path.is_absolute().then_some(path)
+}
+
+/// UTF-8, with or without a byte order mark, and where it is not that, Latin-1.
+fn decode(bytes: Vec<u8>) -> String {
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+        let bytes = error.into_bytes();
+        bytes.into_iter().map(char::from).collect()
+    });
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
+}
+
+fn download(url: &str) -> std::result::Result<Vec<u8>, String> {
+    let secure = url
+        .get(..6)
+        .is_some_and(|start| start.eq_ignore_ascii_case("https:"));
+    let mut config = Config::builder()
+        .proxy(None)
+        .timeout_global(Some(PATIENCE))
+        .max_redirects(REDIRECTS)
+        .http_status_as_error(false)
+        .user_agent(concat!("baleen/", env!("CARGO_PKG_VERSION")));
+    let no_tls = match tls::provider() {
+        Ok(provider) => {
+            let roots: Vec<_> = tls::native_certificates()
+                .iter()
+                .map(|root| Certificate::from_der(root).to_owned())
+                .collect();
+            let tls = TlsConfig::builder()
+                .unversioned_rustls_crypto_provider(provider)
+                .root_certs(RootCerts::new_with_certs(&roots));
+            config = config.tls_config(tls.build());
+            None
+        }
+        Err(why) => Some(why.to_string()),
+    };
+    let guide = Guide { secure, no_tls };
+    let agent = Agent::with_parts(config.build(), DefaultConnector::default(), guide);
+    let mut response = agent.get(url).call().map_err(|error| in_words(&error))?;
+    if response.status() != StatusCode::OK {
+        return Err(format!(
+            "expected the status 200, found {}",
+            response.status()
+        ));
+    }
+    if let Some(coding) = response.headers().get(header::CONTENT_ENCODING) {
+        if coding != "identity" {
+            return Err(format!("it came compressed ({coding:?}), unasked for"));
+        }
+    }
+    let body = body(response.body_mut());
+    body.map_err(|error| format!("it broke off: {}", in_words(&error.into())))
+}
+
+/// At most one byte more than a script may have.
+fn body(body: &mut Body) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    body.as_reader().take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What happened, without the URL, which the caller names.
+fn in_words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
+        ureq::Error::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
+            Some(why) => no_trust(why),
+            None => plain(error),
+        },
+        ureq::Error::TooManyRedirects => format!("more than {REDIRECTS} redirects"),
+        ureq::Error::Rustls(why) => no_trust(why),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => "that is no URL to go to".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn no_trust(why: &rustls::Error) -> String {
+    format!("its TLS is not to be trusted: {why}")
+}
+
+/// Finds the address of each host on the way, the first and those of redirects, and lets nobody
+/// lead it where it must not go.
+#[derive(Debug)]
+struct Guide {
+    /// Whether it began with TLS, which no redirect may take away.
+    secure: bool,
+    /// Why there is no TLS to be had.
+    no_tls: Option<String>,
+}
+
+impl Resolver for Guide {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        timeout: NextTimeout,
+    ) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
+        let refused = |why: &str| ureq::Error::Io(io::Error::other(why.to_owned()));
+        let (tls, default) = match uri.scheme_str() {
+            Some("https") => (true, 443),
+            Some("http") => (false, 80),
+            _ => return Err(refused("it redirects to something that is no web server")),
+        };
+        if self.secure && !tls {
+            return Err(refused("it redirects from https:// to http://"));
+        }
+        if let Some(why) = self.no_tls.as_ref().filter(|_| tls) {
+            return Err(refused(why));
+        }
+        let host = uri.host().unwrap_or_default();
+        let port = uri.port_u16().unwrap_or(default);
+        let patience = (*timeout.after).min(lookup::PATIENCE);
+        let found = lookup::lookup(host, patience)
+            .map_err(|error| refused(&format!("could not look {host} up: {}", plain(&error))))?;
+        let mut addresses = self.empty();
+        // The array has room for sixteen.
+        for address in found.into_iter().take(16) {
+            addresses.push(SocketAddr::new(address, port));
+        }
+        if addresses.is_empty() {
+            return Err(ureq::Error::HostNotFound);
+        }
+        Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_files() {
+        for (url, path) in [
+            ("file:///etc/proxy.pac", Some("/etc/proxy.pac")),
+            ("FILE:///a%20b.pac", Some("/a b.pac")),
+            ("file://localhost/a", Some("/a")),
+            ("file:/a", Some("/a")),
+            ("file://server/a", None),
+            ("file://", None),
+            ("file:a", None),
+        ] {
+            assert_eq!(file_url(url).as_deref(), path.map(Path::new), "{url}");
+        }
+    }
+
+    #[test]
+    fn texts_in_all_encodings() {
+        for (bytes, text) in [
+            (&b"abc"[..], "abc"),
+            (b"\xef\xbb\xbfabc", "abc"),
+            (b"\xc3\xbc", "\u{fc}"),
+            (b"\xfcber", "\u{fc}ber"),
+            (b"", ""),
+        ] {
+            assert_eq!(decode(bytes.to_vec()), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_script_is_not_taken_for_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("proxy.pac");
+        let at = |path: &Path| fetch(path.to_str().unwrap());
+        fs::write(&path, "\u{feff}var a;").unwrap();
+        assert_eq!(at(&path).unwrap().text, "var a;");
+        fs::write(&path, "\n<!DOCTYPE html>").unwrap();
+        assert!(at(&path).unwrap_err().to_string().contains("web page"));
+        fs::write(&path, vec![b' '; LARGEST as usize + 1]).unwrap();
+        let error = at(&path).unwrap_err().to_string();
+        assert!(error.contains("more than 1048576 bytes"), "{error}");
+        for path in [dir.path(), Path::new("/dev/zero"), &dir.path().join("no")] {
+            let error = at(path).unwrap_err().to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+        }
+        for url in ["", "proxy.pac", "ftp://h/a", "data:,a", "javascript:a"] {
+            let error = fetch(url).unwrap_err().to_string();
+            assert!(error.contains("expected http://"), "{error}");
+        }
+        let error = fetch("ftp://me:s3cret@h/a").unwrap_err().to_string();
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
