@@ -386,7 +386,7 @@ mod tests {
         let block = block(&proxy("http://me:s3@cret@p:1"));
         assert!(block.contains("s3%40cret"));
         let foreign = "x='http://me:s3cret@p:1' y='http://me:s3cret@p:1'\nend";
-        let shown = shown(format!("{block}{foreign}").as_bytes());
+        let shown = shown(format!("{}{foreign}", *block).as_bytes());
         assert!(!shown.contains("s3"), "{shown}");
         let line = "export HTTP_PROXY='http://me:***@p:1' http_proxy='http://me:***@p:1'\n";
         assert!(shown.contains(line), "{shown}");
