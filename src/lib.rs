@@ -21,6 +21,7 @@
 )]
 
 pub mod cli;
+pub mod credentials;
 pub mod demo;
 pub mod docker;
 pub mod error;

@@ -90,6 +90,9 @@ pub enum Command {
     Inspect(Inspect),
     /// Show all of it on a small Docker.app made for the purpose
     Demo(Demo),
+    /// Keep the password of a proxy in the Keychain (elsewhere: the desktop's keyring)
+    #[command(subcommand)]
+    Credentials(Credentials),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -167,4 +170,29 @@ pub struct Demo {
     /// Work in this folder, which must be empty or new, and leave the result there
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+}
+
+/// `baleen credentials`.
+#[derive(Debug, Subcommand)]
+pub enum Credentials {
+    /// Store the password of a proxy
+    ///
+    /// It is asked for where standard input is a terminal and read from there where it is not; it is never an
+    /// argument, which other users of this computer could see. One that is stored already is replaced.
+    Set {
+        /// User and proxy, as in me@proxy.corp:8080 (without a port: 80); by default those in use
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        proxy: Option<String>,
+        /// Take it from the Keychain, where System Settings keep it; macOS asks whether Baleen may
+        #[arg(long)]
+        from_system: bool,
+    },
+    /// Delete the stored password of a proxy
+    Delete {
+        /// User and proxy, as in me@proxy.corp:8080 (without a port: 80); by default those in use
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        proxy: Option<String>,
+    },
+    /// Say of each proxy in use that names a user whether its password is stored
+    Status,
 }

@@ -3,6 +3,7 @@
 
 mod apply;
 pub mod args;
+mod credentials;
 mod demo;
 mod inspect;
 mod output;
@@ -62,6 +63,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Demo(args) => demo::run(args, out),
+        Command::Credentials(args) => credentials::run(args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);

@@ -36,6 +36,16 @@ impl EngineProxy {
         })
     }
 
+    /// The proxy for `http://`.
+    pub fn http(&self) -> Option<&ProxyUrl> {
+        self.http.as_ref()
+    }
+
+    /// The proxy for `https://`.
+    pub fn https(&self) -> Option<&ProxyUrl> {
+        self.https.as_ref()
+    }
+
     /// The no-proxy list.
     pub fn no_proxy(&self) -> &NoProxy {
         &self.no_proxy
