@@ -25,6 +25,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod demo;
 pub mod docker;
 pub mod doctor;

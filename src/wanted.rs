@@ -5,11 +5,13 @@ use std::env;
 use std::path::PathBuf;
 
 use crate::config::{self, Config};
+use crate::credentials::{Account, Store};
 use crate::docker::{Bundle, Family};
 use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
+use crate::platform;
 use crate::proxy::pac::{self, Asked, Memory};
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
@@ -95,7 +97,8 @@ impl Request {
     /// # Errors
     /// When it can't be read, or says what can't be used.
     pub fn read(&self) -> Result<Stated> {
-        self.source.read(|| Ok(None), |name| env::var(name).ok())
+        self.source
+            .read(platform::system_proxies::read, |name| env::var(name).ok())
     }
 
     /// What `engine` is to get, given what the source says.
@@ -105,7 +108,10 @@ impl Request {
     pub fn translate(&self, stated: &Stated, engine: &Engine) -> Result<Translation> {
         let world = World {
             addresses: &|host| lookup(host, lookup::PATIENCE),
-            password: &|_| Ok(None),
+            password: &|proxy| match Account::of(proxy) {
+                Some(account) => Store::open()?.password(&account),
+                None => Ok(None),
+            },
             pac: &|source, hosts| pac::ask(source, hosts, &Memory::in_folder(&self.state)),
         };
         translate(stated, engine, &self.wishes, &world)

@@ -40,6 +40,7 @@ fn help_teaches_the_tool() {
         "status",
         "inspect",
         "demo",
+        "credentials",
         "completions",
         "--docker-app",
         "BALEEN_DOCKER_APP",
@@ -67,6 +68,7 @@ fn help_teaches_the_tool() {
         ("status", &["--verify"]),
         ("inspect", &["--entry", "initrd.img"]),
         ("demo", &["--keep"]),
+        ("credentials", &["set", "delete", "status"]),
         ("completions", &["bash", "zsh", "fish"]),
     ] {
         let help = app.ok(&[command, "--help"]);

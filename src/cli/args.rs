@@ -112,6 +112,9 @@ pub enum Command {
     Config(Config),
     /// Show all of it on a small Docker.app made for the purpose
     Demo(Demo),
+    /// Keep the password of a proxy in the Keychain (elsewhere: the desktop's keyring)
+    #[command(subcommand)]
+    Credentials(Credentials),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -301,4 +304,29 @@ pub enum Config {
 fn keys() -> impl TypedValueParser<Value = Key> {
     let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(key.about()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Key>())
+}
+
+/// `baleen credentials`.
+#[derive(Debug, Subcommand)]
+pub enum Credentials {
+    /// Store the password of a proxy
+    ///
+    /// It is asked for where standard input is a terminal and read from there where it is not; it is never an
+    /// argument, which other users of this computer could see. One that is stored already is replaced.
+    Set {
+        /// User and proxy, as in me@proxy.corp:8080 (without a port: 80); by default those in use
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        proxy: Option<String>,
+        /// Take it from the Keychain, where System Settings keep it; macOS asks whether Baleen may
+        #[arg(long)]
+        from_system: bool,
+    },
+    /// Delete the stored password of a proxy
+    Delete {
+        /// User and proxy, as in me@proxy.corp:8080 (without a port: 80); by default those in use
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        proxy: Option<String>,
+    },
+    /// Say of each proxy in use that names a user whether its password is stored
+    Status,
 }

@@ -4,6 +4,7 @@
 mod apply;
 pub mod args;
 mod config;
+mod credentials;
 mod demo;
 mod doctor;
 mod inspect;
@@ -73,6 +74,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),
         Command::PacWorker => pac_worker::run(out),
+        Command::Credentials(args) => credentials::run(&cli.global, args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);

@@ -75,6 +75,12 @@ impl Output {
         self.judge(written)
     }
 
+    /// A question to the user, also under `--json`: the answer goes on in its line.
+    pub(super) fn prompt(&mut self, text: String) -> io::Result<()> {
+        write!(self.err, "{text}")?;
+        self.err.flush()
+    }
+
     /// Something the user should know besides: a line for a person, kept for the object of `--json`.
     pub(super) fn note(&mut self, text: String) -> Result<()> {
         self.line(format!("{} {text}", styled(NOTE, "note:")))?;

@@ -2,8 +2,15 @@
 
 mod copy;
 mod flags;
+#[cfg(not(target_os = "macos"))]
+mod session_bus;
+pub mod system_proxies;
+mod terminal;
 mod user;
 
 pub use copy::copy_file;
 pub use flags::is_locked;
+#[cfg(not(target_os = "macos"))]
+pub(crate) use session_bus::has_session_bus;
+pub(crate) use terminal::without_echo;
 pub use user::user;

@@ -39,6 +39,31 @@ pub enum What {
     Urls(Urls),
 }
 
+impl Stated {
+    /// The proxies it names, as this computer reaches them; none where a script decides.
+    pub fn proxies(&self) -> Vec<ProxyUrl> {
+        match &self.what {
+            What::Urls(urls) => [&urls.http, &urls.https]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            What::Settings(Settings { pac: Some(_), .. }) => Vec::new(),
+            What::Settings(settings) => [
+                (Scheme::Http, &settings.http),
+                (Scheme::Http, &settings.https),
+                (Scheme::Socks5, &settings.socks),
+            ]
+            .into_iter()
+            .filter_map(|(scheme, server)| {
+                let Server { host, port, user } = server.as_ref()?;
+                ProxyUrl::from_parts(scheme, host, *port, user.as_deref()).ok()
+            })
+            .collect(),
+        }
+    }
+}
+
 /// Proxies as environment variables, options and the configuration name them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Urls {

@@ -1,0 +1,260 @@
+//! `baleen credentials`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::AsFd;
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::credentials::{self, Account, Store};
+use crate::error::{Error, Kind, Result};
+use crate::platform::without_echo;
+use crate::proxy::Password;
+
+use super::args::{Credentials, Global, ProxyArgs};
+use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
+use super::{config, request};
+
+/// More than any proxy takes, and no more than a line of a terminal may have.
+const LONGEST: usize = 1000;
+
+pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Result<u8> {
+    match args {
+        Credentials::Set { proxy, from_system } => {
+            set(global, proxy.as_deref(), *from_system, out)?
+        }
+        Credentials::Delete { proxy } => delete(global, proxy.as_deref(), out)?,
+        Credentials::Status => status(global, out)?,
+    }
+    Ok(0)
+}
+
+fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output) -> Result<()> {
+    let account = chosen(global, proxy)?;
+    // Opened first, so that nobody types a password that can't be kept.
+    let (store, password) = if from_system {
+        let password = credentials::system_password(&account)?;
+        (Store::open()?, password)
+    } else {
+        (Store::open()?, asked(&account, out)?)
+    };
+    store.set(&account, &password)?;
+    out.line(format!(
+        "{}: the password of {account} is in {} now",
+        styled(GOOD, "stored"),
+        credentials::STORE
+    ))?;
+    note_if_not_in_use(global, &account, out)?;
+    out.object(json!({ "account": account.to_string(), "stored": true }))
+}
+
+fn delete(global: &Global, proxy: Option<&str>, out: &mut Output) -> Result<()> {
+    let account = chosen(global, proxy)?;
+    let deleted = Store::open()?.delete(&account)?;
+    out.line(if deleted {
+        format!(
+            "{}: the password of {account} is no longer in {}",
+            styled(GOOD, "deleted"),
+            credentials::STORE
+        )
+    } else {
+        let nothing = styled(DIM, "nothing to delete");
+        format!(
+            "{nothing}: {} has no password of {account}",
+            credentials::STORE
+        )
+    })?;
+    if !deleted {
+        note_if_not_in_use(global, &account, out)?;
+    }
+    out.object(json!({ "account": account.to_string(), "deleted": deleted }))
+}
+
+fn status(global: &Global, out: &mut Output) -> Result<()> {
+    let used = in_use(global)?;
+    if used.is_empty() {
+        out.line("no proxy in use names a user, so none needs a password")?;
+        return out.object(json!({ "proxies": [] }));
+    }
+    let store = Store::open()?;
+    let mut objects: Vec<Value> = Vec::new();
+    for (account, in_url) in used {
+        let stored = store.has_password(&account)?;
+        let word = match stored {
+            true => styled(GOOD, "stored"),
+            false if in_url => styled(DIM, "not stored"),
+            false => styled(NOTE, "not stored"),
+        };
+        let place = match in_url {
+            true => " (its URL has one, which is used)",
+            false => "",
+        };
+        out.line(format!("{} password {word}{place}", styled(BOLD, &account)))?;
+        objects.push(json!({
+            "account": account.to_string(),
+            "stored": stored,
+            "in_url": in_url,
+        }));
+    }
+    out.object(json!({ "proxies": objects }))
+}
+
+/// The accounts of the proxies that are in use, each once, and whether its password is in the URL.
+fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
+    let mut accounts: Vec<(Account, bool)> = Vec::new();
+    let request = request(&ProxyArgs::default(), &config(global)?)?;
+    for proxy in request.read()?.proxies() {
+        let Some(account) = Account::of(&proxy) else {
+            continue;
+        };
+        match accounts.iter_mut().find(|(known, _)| *known == account) {
+            Some((_, in_url)) => *in_url &= proxy.has_password(),
+            None => accounts.push((account, proxy.has_password())),
+        }
+    }
+    Ok(accounts)
+}
+
+/// The account that is meant: the one that was named, else the only one in use.
+fn chosen(global: &Global, proxy: Option<&str>) -> Result<Account> {
+    if let Some(proxy) = proxy {
+        return Account::parse(proxy);
+    }
+    let mut used = in_use(global)?;
+    let message = match used.len() {
+        1 => return Ok(used.remove(0).0),
+        0 => "which proxy is meant? None in use names a user".to_owned(),
+        _ => format!("which proxy is meant? In use are {}", listed(&used)),
+    };
+    Err(Error::new(Kind::Usage, message)
+        .advise("name it, as in `baleen credentials set me@proxy.corp:8080`"))
+}
+
+fn listed(accounts: &[(Account, bool)]) -> String {
+    let accounts: Vec<String> = accounts.iter().map(|(a, _)| a.to_string()).collect();
+    accounts.join(" and ")
+}
+
+/// A slip of the keyboard would else go unseen until the proxy asks for a password again.
+fn note_if_not_in_use(global: &Global, account: &Account, out: &mut Output) -> Result<()> {
+    match in_use(global) {
+        Ok(used) if !used.is_empty() && !used.iter().any(|(a, _)| a == account) => {
+            out.note(format!("{account} is not in use now; {} is", listed(&used)))
+        }
+        // What can't be told of other proxies is no matter of this one.
+        _ => Ok(()),
+    }
+}
+
+/// The password from standard input; on a terminal, the user is asked for it.
+fn asked(account: &Account, out: &mut Output) -> Result<Password> {
+    let failed = |error: io::Error| {
+        let message = format!("could not read the password from standard input: {error}");
+        Error::new(Kind::Failure, message)
+    };
+    let stdin = io::stdin();
+    let terminal = stdin.is_terminal();
+    // Not through std's standard input, whose buffer would keep the password.
+    let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+    let bytes = if terminal {
+        without_echo(&stdin, || {
+            out.prompt(format!("Password of {account}: "))?;
+            read(&mut file, true)
+        })
+    } else {
+        read(&mut file, false)
+    };
+    password(&bytes.map_err(failed)?)
+}
+
+/// Reads to the end, or to the end of the line; no more than it takes to see that it is too long.
+fn read(from: &mut impl Read, only_a_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Of its full size at once: a buffer that grows leaves its old bytes behind.
+    let mut bytes = Zeroizing::new(vec![0; LONGEST + 2]);
+    let mut length = 0;
+    while length < bytes.len() && !(only_a_line && bytes[..length].ends_with(b"\n")) {
+        match from.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// The password that was entered, without the end of its line.
+fn password(bytes: &[u8]) -> Result<Password> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let refused = |why: String| Err(Error::new(Kind::Usage, format!("the password {why}")));
+    if bytes.is_empty() {
+        return refused("is empty".to_owned()).map_err(|error| {
+            error.advise("type it when asked, or give it on standard input; `baleen credentials delete` removes one")
+        });
+    }
+    if bytes.len() > LONGEST {
+        return refused(format!("is longer than {LONGEST} bytes"));
+    }
+    match Password::new(bytes) {
+        Some(password) => Ok(password),
+        None => refused(
+            "has a line break, a tab or another control character in it, which no proxy takes"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_one_line() {
+        let long = "x".repeat(LONGEST);
+        for (given, expected) in [
+            ("s3cret", "s3cret"),
+            ("s3cret\n", "s3cret"),
+            (" two words ", " two words "),
+            ("ü%'\"\\", "ü%'\"\\"),
+            (&long, &long),
+        ] {
+            let Ok(password) = password(given.as_bytes()) else {
+                panic!("{given} was refused");
+            };
+            assert_eq!(password.expose(), expected.as_bytes());
+        }
+        for (given, expected) in [
+            ("", "is empty"),
+            ("\n", "is empty"),
+            ("Xq7\r\n", "control character"),
+            ("Xq7\n\n", "control character"),
+            ("Xq7\nx", "control character"),
+            ("Xq7\0", "control character"),
+            (&(long.clone() + "x"), "longer than 1000 bytes"),
+        ] {
+            let Err(error) = password(given.as_bytes()) else {
+                panic!("{given:?} was taken");
+            };
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(!format!("{error:?}").contains("Xq7"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_or_all_of_it_is_read_and_no_more_than_needed() {
+        /// Gives one byte at a time.
+        struct Slow<'a>(&'a [u8]);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.read(&mut buffer[..1])
+            }
+        }
+        let text = b"one\ntwo\n";
+        assert_eq!(**read(&mut Slow(text), true).unwrap(), *b"one\n");
+        assert_eq!(**read(&mut Slow(text), false).unwrap(), *text);
+        let endless = read(&mut io::repeat(b'x'), false).unwrap();
+        assert!(password(&endless).is_err_and(|e| e.to_string().contains("longer")));
+    }
+}

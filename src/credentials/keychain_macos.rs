@@ -1,0 +1,59 @@
+//! The Keychain: the legacy one, in a file, which needs no entitlement.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use apple_native_keyring_store::keychain;
+use keyring_core::error::PlatformError;
+use keyring_core::{CredentialStore, Error as StoreError};
+use security_framework::os::macos::passwords::{
+    SecAuthenticationType, SecProtocolType, find_internet_password,
+};
+
+use crate::error::Result;
+
+use super::{Account, SERVICE, Trouble, in_words, trouble_of_status};
+
+pub(super) const NAME: &str = "the Keychain";
+pub(super) const PROGRAM: &str = "Keychain Access";
+pub(super) const UNLOCK: &str =
+    "run `security unlock-keychain` in the same session, or log in at the Mac's screen";
+pub(super) const INSTEAD: &str =
+    "create a login keychain in Keychain Access, or leave the password in the URL in HTTPS_PROXY";
+
+pub(super) fn open() -> Result<Arc<CredentialStore>> {
+    let store = keychain::Store::new();
+    Ok(store.map_err(|error| in_words("open the login keychain", error))?)
+}
+
+/// Asked for attributes alone, the Keychain gives them without asking the user
+/// (<https://developer.apple.com/documentation/security/item-return-result-keys>).
+pub(super) fn is_stored(
+    store: &Arc<CredentialStore>,
+    account: &Account,
+) -> keyring_core::Result<bool> {
+    let account = account.to_string();
+    let found = store.search(&HashMap::from([("service", SERVICE), ("user", &*account)]))?;
+    Ok(!found.is_empty())
+}
+
+pub(super) fn trouble(why: &PlatformError) -> Trouble {
+    let error = why.downcast_ref::<security_framework::base::Error>();
+    error.map_or(Trouble::Other, |error| trouble_of_status(error.code()))
+}
+
+/// System Settings keep a proxy's password as an internet password for its host and port
+/// (<https://developer.apple.com/documentation/security/secprotocoltype>).
+pub(super) fn system_secret(account: &Account) -> keyring_core::Result<Vec<u8>> {
+    let find = |protocol| {
+        let (host, port) = (&account.host, Some(account.port));
+        let any = SecAuthenticationType::Any;
+        find_internet_password(None, host, None, &account.user, "", port, protocol, any)
+            .map(|(secret, _)| secret.as_ref().to_vec())
+            .map_err(keychain::decode_error)
+    };
+    match find(SecProtocolType::HTTPSProxy) {
+        Err(StoreError::NoEntry) => find(SecProtocolType::HTTPProxy),
+        found => found,
+    }
+}

@@ -1,0 +1,391 @@
+//! Passwords of proxies in the system's own store: the Keychain on macOS, the Secret Service of the
+//! desktop session elsewhere (GNOME Keyring, KWallet, KeePassXC). Nothing is stored anywhere else.
+//!
+//! Each lies under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. The `keyring-core`
+//! crate and the one store that a system needs are used without the crate `keyring` around them,
+//! which would keep the store in a global variable, out of the reach of tests.
+
+#[cfg(target_os = "macos")]
+mod keychain_macos;
+#[cfg(not(target_os = "macos"))]
+mod secret_service;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use keyring_core::{CredentialStore, Entry, Error as StoreError};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Kind, Result};
+use crate::proxy::{Password, ProxyUrl};
+
+#[cfg(target_os = "macos")]
+use keychain_macos as system;
+#[cfg(not(target_os = "macos"))]
+use secret_service as system;
+
+/// What the passwords are filed under: the app's bundle id.
+pub const SERVICE: &str = "io.github.baleen-app.Baleen";
+
+/// The store in words, as in "the Keychain".
+pub const STORE: &str = system::NAME;
+
+/// A user at a proxy, which is what a password belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    user: String,
+    host: String,
+    port: u16,
+}
+
+impl Account {
+    /// The account that `proxy` is used with; nothing where it has no user.
+    pub fn of(proxy: &ProxyUrl) -> Option<Self> {
+        Some(Self {
+            user: proxy.user()?,
+            // Else the same proxy would have two passwords.
+            host: proxy.host().to_ascii_lowercase(),
+            port: proxy.port(),
+        })
+    }
+
+    /// Reads `USER@HOST[:PORT]`.
+    ///
+    /// # Errors
+    /// When it is not that; in particular when a password is in it.
+    pub fn parse(text: &str) -> Result<Self> {
+        let proxy = ProxyUrl::parse(text).map_err(|why| {
+            let message = format!("the proxy that was given can't be used: {why}");
+            Error::new(Kind::Usage, message).advise("name it as in me@proxy.corp:8080")
+        })?;
+        if proxy.has_password() {
+            let message = "the proxy that was given has a password in it, and other users of this computer can see arguments";
+            return Err(Error::new(Kind::Usage, message).advise(
+                "name the proxy as in me@proxy.corp:8080, and give the password when asked for it",
+            ));
+        }
+        Self::of(&proxy).ok_or_else(|| {
+            let message = format!("{}:{} has no user", proxy.host(), proxy.port());
+            Error::new(Kind::Usage, message).advise("name it as in me@proxy.corp:8080")
+        })
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}:{}", self.user, self.host, self.port)
+    }
+}
+
+/// Why a store did not do what it was asked, as far as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// There is no store here.
+    Missing,
+    /// It is locked, and nobody can be asked to unlock it.
+    Locked,
+    /// The user was asked and said no.
+    Denied,
+    Other,
+}
+
+/// The system's store of passwords.
+#[derive(Debug)]
+pub struct Store(Arc<CredentialStore>);
+
+impl Store {
+    /// The store of the user who runs this.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open() -> Result<Self> {
+        system::open().map(Self)
+    }
+
+    /// The password of `account`, if there is one. The system may ask its user to unlock the store.
+    ///
+    /// # Errors
+    /// When the store can't be read, or holds what is no password.
+    pub fn password(&self, account: &Account) -> Result<Option<Password>> {
+        let secret = match self.entry(account).and_then(|entry| entry.get_secret()) {
+            Ok(secret) => Zeroizing::new(secret),
+            Err(StoreError::NoEntry) => return Ok(None),
+            Err(error) => {
+                return Err(in_words(&format!("read the password of {account}"), error));
+            }
+        };
+        accepted(&secret, account).map(Some)
+    }
+
+    /// Whether there is a password for `account`, without reading it. The system may ask its user to
+    /// unlock the store.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub fn has_password(&self, account: &Account) -> Result<bool> {
+        match system::is_stored(&self.0, account) {
+            Err(StoreError::NoEntry) => Ok(false),
+            Err(error) => Err(in_words(
+                &format!("look for the password of {account}"),
+                error,
+            )),
+            Ok(is_stored) => Ok(is_stored),
+        }
+    }
+
+    /// Stores a password for `account`, in the place of one that is there.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub fn set(&self, account: &Account, password: &Password) -> Result<()> {
+        self.entry(account)
+            .and_then(|entry| entry.set_secret(password.expose()))
+            .map_err(|error| in_words(&format!("store the password of {account}"), error))
+    }
+
+    /// Deletes the password of `account`, and says whether there was one.
+    ///
+    /// # Errors
+    /// When the store does not let it go.
+    pub fn delete(&self, account: &Account) -> Result<bool> {
+        match self.entry(account).and_then(|e| e.delete_credential()) {
+            Err(StoreError::NoEntry) => Ok(false),
+            Err(error) => Err(in_words(
+                &format!("delete the password of {account}"),
+                error,
+            )),
+            Ok(()) => Ok(true),
+        }
+    }
+
+    fn entry(&self, account: &Account) -> keyring_core::Result<Entry> {
+        self.0.build(SERVICE, &account.to_string(), None)
+    }
+}
+
+/// The password that the system itself keeps for a proxy of its settings. The system asks its user first.
+///
+/// # Errors
+/// When there is none, the user says no, or the system keeps none where Baleen could read it.
+pub fn system_password(account: &Account) -> Result<Password> {
+    let tried = format!("read the password that the system's settings have for {account}");
+    let advice = "leave --from-system out, and give the password when asked for it";
+    match system::system_secret(account) {
+        Ok(secret) => accepted(&Zeroizing::new(secret), account),
+        Err(StoreError::NotSupportedByStore(why)) => {
+            let message = format!("could not {tried}: {why}");
+            Err(Error::new(Kind::Refused, message).advise(advice))
+        }
+        Err(StoreError::NoEntry) => {
+            let message = format!("could not {tried}: {STORE} has none");
+            Err(Error::new(Kind::Failure, message).advise(advice))
+        }
+        Err(error) => Err(in_words(&tried, error)),
+    }
+}
+
+/// A secret of the store's as a password.
+fn accepted(secret: &[u8], account: &Account) -> Result<Password> {
+    Password::new(secret).ok_or_else(|| {
+        let message = format!(
+            "what {STORE} holds for {account} has a control character in it, which no proxy takes"
+        );
+        Error::new(Kind::Failure, message).advise("store it anew with `baleen credentials set`")
+    })
+}
+
+/// By the codes of <https://developer.apple.com/documentation/security/security-framework-result-codes>.
+#[cfg(any(target_os = "macos", test))]
+fn trouble_of_status(code: i32) -> Trouble {
+    match code {
+        // errSecUserCanceled, errSecAuthFailed
+        -128 | -25293 => Trouble::Denied,
+        // errSecInteractionNotAllowed, as over ssh
+        -25308 => Trouble::Locked,
+        // errSecNotAvailable, errSecNoSuchKeychain, errSecNoDefaultKeychain
+        -25291 | -25294 | -25307 => Trouble::Missing,
+        _ => Trouble::Other,
+    }
+}
+
+/// What the store could not do, for the user.
+fn in_words(tried: &str, error: StoreError) -> Error {
+    let trouble = match &error {
+        StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::trouble(why),
+        _ => Trouble::Other,
+    };
+    match trouble {
+        Trouble::Missing => missing(&reason(&error)),
+        Trouble::Locked => Error::new(
+            Kind::NotPermitted,
+            format!("could not {tried}: {STORE} is locked, and its user could not be asked to unlock it"),
+        )
+        .advise(system::UNLOCK),
+        Trouble::Denied => Error::new(
+            Kind::NotPermitted,
+            format!("could not {tried}: {STORE} was not unlocked, or Baleen not let in, when its user was asked"),
+        )
+        .advise(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
+        Trouble::Other => {
+            let why = match &error {
+                // Its own words would list the entries in the notation of a debugger.
+                StoreError::Ambiguous(_) => "more than one is stored for it".to_owned(),
+                other => reason(other),
+            };
+            Error::new(Kind::Failure, format!("could not {tried} in {STORE}: {why}"))
+                .advise(format!("look at {SERVICE} in {}", system::PROGRAM))
+        }
+    }
+}
+
+/// Where there is no store, whatever was to be done with it.
+fn missing(why: &str) -> Error {
+    let message = format!("there is no keyring to keep a password in: {why}");
+    Error::new(Kind::Failure, message).advise(system::INSTEAD)
+}
+
+/// What began it all, without the names of the layers that it came through.
+fn reason(error: &dyn StdError) -> String {
+    match error.source() {
+        Some(deeper) => reason(deeper),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyring_core::mock;
+
+    fn account() -> Account {
+        Account::parse("me@proxy.corp:8080").unwrap()
+    }
+
+    fn password(text: &str) -> Password {
+        Password::new(text).unwrap()
+    }
+
+    /// A store in memory, and a way to let the next call for [`account`] fail.
+    fn mocked() -> (Store, impl Fn(StoreError)) {
+        let store = Store(mock::Store::new().unwrap());
+        let entry = store.entry(&account()).unwrap();
+        let fail = move |error| {
+            let credential = entry.as_any().downcast_ref::<mock::Cred>().unwrap();
+            credential.set_error(error);
+        };
+        (store, fail)
+    }
+
+    #[test]
+    fn accounts_are_what_a_url_says() {
+        for (text, expected) in [
+            ("me@proxy.corp:8080", "me@proxy.corp:8080"),
+            ("http://me@Proxy.Corp:8080/", "me@proxy.corp:8080"),
+            ("me@proxy.corp", "me@proxy.corp:80"),
+            ("m%40e@[2001:DB8::1]:3128", "m@e@[2001:db8::1]:3128"),
+            (r"CORP\me@proxy", r"CORP\me@proxy:80"),
+        ] {
+            assert_eq!(Account::parse(text).unwrap().to_string(), expected);
+        }
+        for (text, expected) in [
+            ("proxy.corp:8080", "has no user"),
+            ("me:Xq7needle@proxy.corp:8080", "has a password in it"),
+            ("me:@proxy.corp:8080", "has a password in it"),
+            ("me@", "names no host"),
+            ("me@proxy:0", "not a port number"),
+            ("", "is empty"),
+        ] {
+            let error = Account::parse(text).unwrap_err();
+            assert!(error.to_string().contains(expected), "{text}: {error}");
+            assert_eq!(error.kind(), Kind::Usage, "{text}");
+            assert!(!format!("{error:?}").contains("Xq7needle"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_kept_replaced_and_deleted() {
+        let (store, _) = mocked();
+        let read = || store.password(&account()).unwrap();
+        assert!(read().is_none());
+        assert!(!store.delete(&account()).unwrap());
+        for text in ["first", "s3cret ü\u{ff}'%"] {
+            store.set(&account(), &password(text)).unwrap();
+            assert_eq!(read().unwrap().expose(), text.as_bytes());
+        }
+        assert!(store.delete(&account()).unwrap());
+        assert!(read().is_none());
+    }
+
+    /// The mock says of each entry that was ever built that it is there to those who search it, as is
+    /// done on macOS.
+    #[cfg(not(target_os = "macos"))]
+    #[test]
+    fn whether_there_is_a_password_is_told() {
+        let (store, fail) = mocked();
+        assert!(!store.has_password(&account()).unwrap());
+        store.set(&account(), &password("x")).unwrap();
+        assert!(store.has_password(&account()).unwrap());
+        fail(StoreError::BadStoreFormat("no attributes".to_owned()));
+        let error = store.has_password(&account()).unwrap_err().to_string();
+        assert!(error.contains("could not look for the password of me@proxy.corp:8080"));
+        assert!(error.contains("no attributes"), "{error}");
+    }
+
+    #[test]
+    fn what_the_keychain_says_is_told_apart() {
+        for (code, expected) in [
+            (-128, Trouble::Denied),
+            (-25293, Trouble::Denied),
+            (-25308, Trouble::Locked),
+            (-25307, Trouble::Missing),
+            (-50, Trouble::Other),
+        ] {
+            assert_eq!(trouble_of_status(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_password_is_refused() {
+        let (store, _) = mocked();
+        store
+            .entry(&account())
+            .unwrap()
+            .set_secret(b"a\nb")
+            .unwrap();
+        let Err(error) = store.password(&account()) else {
+            panic!("a password with a line break");
+        };
+        assert!(error.to_string().contains("control character"), "{error}");
+    }
+
+    #[test]
+    fn a_failure_is_told_in_words_and_leaves_the_password_alone() {
+        let (store, fail) = mocked();
+        store.set(&account(), &password("s3cret")).unwrap();
+        for (error, expected) in [
+            (
+                StoreError::PlatformFailure("the disk is full".into()),
+                "the disk is full",
+            ),
+            (StoreError::BadStoreFormat("torn".to_owned()), "torn"),
+            (
+                StoreError::Ambiguous(vec![store.entry(&account()).unwrap()]),
+                "more than one",
+            ),
+        ] {
+            fail(error);
+            let error = store.set(&account(), &password("other")).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("could not store the password of me@proxy.corp:8080"));
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("Cred"), "{text}");
+        }
+        fail(StoreError::NoStorageAccess("x".into()));
+        assert!(store.delete(&account()).is_err());
+        fail(StoreError::NoStorageAccess("x".into()));
+        assert!(store.password(&account()).is_err());
+        let kept = store.password(&account()).unwrap().unwrap();
+        assert_eq!(kept.expose(), b"s3cret");
+    }
+}

@@ -1,0 +1,98 @@
+//! The Secret Service of a desktop session
+//! (<https://specifications.freedesktop.org/secret-service-spec/latest/>).
+
+use std::sync::Arc;
+
+use keyring_core::error::PlatformError;
+use keyring_core::{CredentialStore, Error as StoreError};
+use secret_service::Error as ServiceError;
+
+use crate::error::Result;
+use crate::platform::has_session_bus;
+
+use super::{Account, SERVICE, Trouble, in_words, missing};
+
+pub(super) const NAME: &str = "the keyring";
+pub(super) const PROGRAM: &str = "the keyring's own program, such as Passwords and Keys";
+pub(super) const UNLOCK: &str =
+    "unlock it in its own program, such as Passwords and Keys, or by logging in at the screen";
+pub(super) const INSTEAD: &str = "run it in a desktop session with GNOME Keyring, KWallet or KeePassXC, or leave the password in the URL in HTTPS_PROXY";
+
+pub(super) fn open() -> Result<Arc<CredentialStore>> {
+    if !has_session_bus() {
+        return Err(missing(
+            "this is no desktop session (neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR leads to one)",
+        ));
+    }
+    let store = zbus_secret_service_keyring_store::Store::new();
+    Ok(store.map_err(|error| in_words("open the keyring over D-Bus", error))?)
+}
+
+pub(super) fn is_stored(
+    store: &Arc<CredentialStore>,
+    account: &Account,
+) -> keyring_core::Result<bool> {
+    let entry = store.build(SERVICE, &account.to_string(), None)?;
+    // This looks at attributes only.
+    entry.get_credential().map(|_| true)
+}
+
+pub(super) fn trouble(why: &PlatformError) -> Trouble {
+    match why.downcast_ref::<ServiceError>() {
+        // A keyring without a display dismisses its own prompts.
+        Some(ServiceError::Prompt) => Trouble::Denied,
+        Some(ServiceError::Locked | ServiceError::NoResult) => Trouble::Locked,
+        Some(ServiceError::Unavailable) => Trouble::Missing,
+        Some(error @ (ServiceError::Zbus(_) | ServiceError::ZbusFdo(_))) => {
+            trouble_on_the_bus(&error.to_string())
+        }
+        _ => Trouble::Other,
+    }
+}
+
+/// By the name of the error, which is all that the bus's own and the service's have in common.
+fn trouble_on_the_bus(error: &str) -> Trouble {
+    if error.contains("org.freedesktop.Secret.Error.IsLocked") {
+        Trouble::Locked
+    } else if error.contains("org.freedesktop.Secret.Error.") {
+        Trouble::Other
+    } else {
+        Trouble::Missing
+    }
+}
+
+pub(super) fn system_secret(_account: &Account) -> keyring_core::Result<Vec<u8>> {
+    let why = "--from-system reads the Keychain of macOS, which this system does not have";
+    Err(StoreError::NotSupportedByStore(why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_is_told_apart() {
+        for (error, expected) in [
+            (ServiceError::Prompt, Trouble::Denied),
+            (ServiceError::Locked, Trouble::Locked),
+            (ServiceError::NoResult, Trouble::Locked),
+            (ServiceError::Unavailable, Trouble::Missing),
+            (ServiceError::Crypto("x"), Trouble::Other),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(trouble(&error.into()), expected, "{shown}");
+        }
+        assert_eq!(trouble(&"x".into()), Trouble::Other);
+        for (error, expected) in [
+            ("org.freedesktop.Secret.Error.IsLocked: no", Trouble::Locked),
+            ("org.freedesktop.Secret.Error.NoSession", Trouble::Other),
+            (
+                "org.freedesktop.DBus.Error.ServiceUnknown: org.freedesktop.secrets",
+                Trouble::Missing,
+            ),
+            ("Connection refused", Trouble::Missing),
+        ] {
+            assert_eq!(trouble_on_the_bus(error), expected, "{error}");
+        }
+    }
+}

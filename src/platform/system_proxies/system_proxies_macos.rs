@@ -1,0 +1,115 @@
+//! The proxies of System Settings, out of the dynamic store.
+
+use std::io::Cursor;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use core_foundation::array::CFArray;
+use core_foundation::base::TCFType;
+use core_foundation::propertylist::{create_data, kCFPropertyListBinaryFormat_v1_0};
+use core_foundation::runloop::{CFRunLoop, CFRunLoopSource, kCFRunLoopDefaultMode};
+use core_foundation::string::CFString;
+use system_configuration::dynamic_store::{
+    SCDynamicStore, SCDynamicStoreBuilder, SCDynamicStoreCallBackContext,
+};
+
+use crate::error::{Error, Kind, Result};
+
+/// What `SCDynamicStoreKeyCreateProxies` gives, of which `scutil` shows the value.
+const KEY: &str = "State:/Network/Global/Proxies";
+
+fn silent(call: &str) -> Error {
+    let message = format!("macOS did not tell its proxy settings: {call} failed");
+    Error::new(Kind::Failure, message)
+}
+
+/// The proxies that the Mac uses now.
+///
+/// # Errors
+/// When the system does not say.
+pub fn read() -> Result<Option<plist::Value>> {
+    // <https://developer.apple.com/documentation/systemconfiguration/scdynamicstorecopyproxies(_:)>
+    let proxies = SCDynamicStoreBuilder::new("baleen")
+        .build()
+        .and_then(|store| store.get_proxies())
+        .ok_or_else(|| silent("SCDynamicStoreCopyProxies"))?;
+    // <https://developer.apple.com/documentation/corefoundation/cfpropertylistcreatedata(_:_:_:_:_:)>
+    let data = create_data(proxies.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
+        .map_err(|_| silent("CFPropertyListCreateData"))?;
+    plist::Value::from_reader(Cursor::new(data.bytes()))
+        .map(Some)
+        .map_err(|error| silent(&format!("reading its property list ({error})")))
+}
+
+/// A look-out for changes, until it is dropped.
+#[derive(Debug)]
+pub struct Watch {
+    run_loop: CFRunLoop,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Calls `on_change`, on a thread of its own, when the proxies may have changed. The returned value
+/// must not be dropped by `on_change`.
+///
+/// # Errors
+/// When the system does not let them be watched.
+pub fn watch(on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>> {
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("system proxies".to_owned())
+        .spawn(move || {
+            let Some((_store, source)) = observe(on_change) else {
+                return;
+            };
+            let run_loop = CFRunLoop::get_current();
+            #[allow(unsafe_code, reason = "a constant of the system")]
+            // SAFETY: Core Foundation sets it before any code runs, and nothing changes it.
+            let mode = unsafe { kCFRunLoopDefaultMode };
+            run_loop.add_source(&source, mode);
+            if sender.send(run_loop).is_ok() {
+                CFRunLoop::run_current();
+            }
+        })
+        .map_err(|_| silent("starting a thread"))?;
+    // The sender goes without a word where `observe` found nothing to observe.
+    let run_loop = receiver
+        .recv()
+        .map_err(|_| silent("SCDynamicStoreSetNotificationKeys"))?;
+    Ok(Some(Watch {
+        run_loop,
+        thread: Some(thread),
+    }))
+}
+
+/// <https://developer.apple.com/documentation/systemconfiguration/scdynamicstoresetnotificationkeys(_:_:_:)>
+fn observe<F: FnMut()>(on_change: F) -> Option<(SCDynamicStore, CFRunLoopSource)> {
+    let store = SCDynamicStoreBuilder::new("baleen")
+        .callback_context(SCDynamicStoreCallBackContext {
+            callout: |_, _, on_change: &mut F| on_change(),
+            info: on_change,
+        })
+        .build()?;
+    let keys = CFArray::from_CFTypes(&[CFString::from_static_string(KEY)]);
+    let patterns = CFArray::<CFString>::from_CFTypes(&[]);
+    if !store.set_notification_keys(&keys, &patterns) {
+        return None;
+    }
+    let source = store.create_run_loop_source()?;
+    Some((store, source))
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // CFRunLoopStop says nothing to a loop that has yet to begin, so it is said until it is heard.
+        while !thread.is_finished() {
+            self.run_loop.stop();
+            thread::sleep(Duration::from_millis(5));
+        }
+        // A panic of the callback was told when it happened.
+        let _ = thread.join();
+    }
+}
