@@ -259,6 +259,13 @@ fn hostile_scripts_are_ended() {
 }
 
 #[test]
+fn the_memory_of_the_parent_does_not_count() {
+    let large = vec![1_u8; 400 << 20];
+    assert_eq!(says(&function("return 'DIRECT'"), "https://a/"), "DIRECT");
+    drop(large);
+}
+
+#[test]
 fn programs_that_are_no_worker_are_told_from_scripts_that_fail() {
     let script = Script {
         name: "of the test".to_owned(),
