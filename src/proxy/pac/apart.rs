@@ -34,7 +34,7 @@ use super::{Answer, script};
 const TIME: Duration = Duration::from_secs(5);
 /// How much of that may go into look-ups.
 const LOOKING_UP: Duration = Duration::from_secs(3);
-/// The memory that the process may fill, in bytes. A usual script takes about 20 MB.
+/// The memory that the process may fill, in bytes. A usual script makes it about 15 MB.
 const MEMORY: u64 = 256 << 20;
 /// The stack for the script: the engine's own functions call each other as deep as the script's do.
 const STACK: usize = 64 << 20;
@@ -324,12 +324,18 @@ fn limit() {
 fn watch_memory() {
     // `ru_maxrss` is in kilobytes on Linux (`man 2 getrusage`), and in bytes on macOS (the same there).
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    while let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
-        if usage.max_rss() as u64 * unit > MEMORY {
-            process::exit(OUT_OF_MEMORY);
-        }
+    let most = || {
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+        Some(usage.max_rss() as u64 * unit)
+    };
+    // Linux counts what the process was before it became this program, which is its parent's memory.
+    let Some(start) = most() else {
+        return;
+    };
+    while most().is_some_and(|now| now <= start + MEMORY) {
         thread::sleep(Duration::from_millis(5));
     }
+    process::exit(OUT_OF_MEMORY);
 }
 
 #[cfg(test)]

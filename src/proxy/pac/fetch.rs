@@ -153,10 +153,9 @@ fn download(url: &str) -> std::result::Result<Vec<u8>, String> {
             response.status()
         ));
     }
-    if let Some(coding) = response.headers().get(header::CONTENT_ENCODING) {
-        if coding != "identity" {
-            return Err(format!("it came compressed ({coding:?}), unasked for"));
-        }
+    let coding = response.headers().get(header::CONTENT_ENCODING);
+    if let Some(coding) = coding.filter(|coding| *coding != "identity") {
+        return Err(format!("it came compressed ({coding:?}), unasked for"));
     }
     let body = body(response.body_mut());
     body.map_err(|error| format!("it broke off: {}", in_words(&error.into())))
