@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -40,8 +40,18 @@ pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> u16 {
     })
 }
 
-/// A port on which nobody listens.
+/// A port on which nobody listens, nor will while the test runs: it is taken.
 pub(crate) fn dead_port() -> u16 {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+    let taken = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&taken, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let place = SocketAddrV4::try_from(getsockname(&taken).unwrap()).unwrap();
+    std::mem::forget(taken);
+    place.port()
+}
+
+/// A port that a program may take next.
+fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -231,7 +241,7 @@ pub(crate) struct RealProxy {
 impl RealProxy {
     /// `tinyproxy`, which lets in `login` (user and password) alone, if there is one, and opens tunnels to `allowed`.
     pub(crate) fn tinyproxy(dir: &Path, login: Option<(&str, &str)>, allowed: u16) -> Self {
-        let port = dead_port();
+        let port = free_port();
         let log = dir.join("tinyproxy.log");
         let mut config = format!(
             "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogLevel Connect\nLogFile \"{}\"\nConnectPort {allowed}\n",
@@ -249,7 +259,7 @@ impl RealProxy {
 
     /// `squid`, which lets in `login` alone, if there is one, and forbids every tunnel unless `open`.
     pub(crate) fn squid(dir: &Path, login: Option<(&str, &str)>, open: bool) -> Self {
-        let port = dead_port();
+        let port = free_port();
         let log = dir.join("squid.log");
         let rule = match (open, login) {
             (false, _) => "http_access deny all".to_owned(),
