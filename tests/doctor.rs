@@ -220,7 +220,7 @@ fn a_public_certificate_is_good() {
         let question = Question {
             bundle: Err(&nobody),
             wanted: None,
-            engine_proxy: None,
+            expected: baleen::patch::status::Expected::Unknown,
             proxy: Ok(proxy),
             remarks: &["left out: 10.0.0.0/8".to_owned()],
             registry: &registry,
@@ -760,7 +760,9 @@ fn docker_apps_that_can_not_be_patched() {
         Steps::of(&mut command)
     };
     ask().is("image", "bad", &["off", "baleen apply"]);
-    lab.app.apply("http://other.corp:1");
+    let mut other = lab.app.command(&["apply"]);
+    let other = Run::of(other.env("HTTPS_PROXY", "http://other.corp:1"));
+    assert_eq!(other.code, 0, "{other}");
     ask().is("image", "bad", &["stale", "baleen apply"]);
     lab.app.install("1.12.0", "1");
     ask().is("image", "bad", &["wiped", "baleen apply"]);

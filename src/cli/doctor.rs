@@ -13,6 +13,7 @@ use crate::docker::Bundle;
 use crate::doctor::report::{self, Anonymous};
 use crate::doctor::{Outcome, Question, Report, Step, Trust, examine};
 use crate::error::{Error, Kind, Result};
+use crate::net::lookup::is_loopback;
 use crate::net::{HostPort, tls};
 use crate::patch::status::Expected;
 use crate::proxy::route::{self, Target, Way};
@@ -102,7 +103,9 @@ fn way_to<'a>(
         port: registry.port,
     };
     let way = route::in_engine(translation.proxy.as_ref(), engine, &target);
-    if way == Way::Direct && translation.proxy.is_some() {
+    // One on this computer is the VM itself for the engine; what the proxy does can be seen all the same.
+    let is_here = target.host == "localhost" || target.host.parse().is_ok_and(is_loopback);
+    if way == Way::Direct && !is_here && translation.proxy.is_some() {
         remarks.push(format!(
             "the engine reaches {registry} past the proxy, since its no-proxy list says so"
         ));

@@ -190,7 +190,7 @@ fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
             out.note(format!("{said}: {} ({reason})", entries.join(", ")))?;
         }
     }
-    for remark in &translation.remarks {
+    for remark in translation.remarks.iter().chain(&translation.explanations) {
         out.note(remark.clone())?;
     }
     Ok(())

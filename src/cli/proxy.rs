@@ -46,11 +46,12 @@ pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8>
         }
     }
     print_entries(&translation.entries, out)?;
-    if !translation.remarks.is_empty() {
+    let remarks = [&*translation.remarks, &*translation.explanations].concat();
+    if !remarks.is_empty() {
         out.line("")?;
     }
-    for remark in &translation.remarks {
-        out.note(remark.clone())?;
+    for remark in remarks {
+        out.note(remark)?;
     }
     if let Some(elsewhere) = meant.elsewhere() {
         out.note(elsewhere)?;

@@ -105,8 +105,10 @@ pub struct Translation {
     pub here: Option<ProxyUrl>,
     /// What became of each entry of the bypass list.
     pub entries: Vec<Entry>,
-    /// What else the user should know, a sentence each.
+    /// What does not go as the settings have it, a sentence each.
     pub remarks: Vec<String>,
+    /// What does, though in another form than the settings have it, a sentence each.
+    pub explanations: Vec<String>,
 }
 
 /// What became of an entry of the bypass list.
@@ -198,6 +200,7 @@ pub fn translate(
             here: None,
             entries,
             remarks,
+            explanations: Vec::new(),
         });
     }
 
@@ -213,8 +216,9 @@ pub fn translate(
     let here = https.clone();
 
     let address = wishes.host_address.as_deref().or(engine.host_address);
+    let mut explanations = Vec::new();
     let mut from_vm = |url: Option<ProxyUrl>| {
-        url.map(|url| reachable(url, address, world, &mut remarks))
+        url.map(|url| reachable(url, address, world, &mut remarks, &mut explanations))
             .transpose()
     };
     let http = from_vm(http)?;
@@ -226,6 +230,7 @@ pub fn translate(
         here,
         entries,
         remarks,
+        explanations,
     })
 }
 
@@ -481,6 +486,7 @@ fn reachable(
     address: Option<&str>,
     world: &World<'_>,
     remarks: &mut Vec<String>,
+    explanations: &mut Vec<String>,
 ) -> Result<ProxyUrl> {
     let found = match (world.addresses)(url.host()) {
         Ok(found) => found,
@@ -496,13 +502,13 @@ fn reachable(
         return Ok(url);
     }
     let Some(address) = address else {
-        remarks.push(format!(
+        explanations.push(format!(
             "{} is this computer itself, which is right here: with this Docker it is Docker on the Mac, not the engine, that speaks to the proxy",
             url.place()
         ));
         return Ok(url);
     };
-    remarks.push(format!(
+    explanations.push(format!(
         "{} is this computer itself, which the engine reaches as {address}",
         url.place()
     ));
@@ -683,7 +689,9 @@ mod tests {
             variables
                 .map(|(name, value)| format!("{name}={}", *value))
                 .collect(),
-            translation.remarks.join("; "),
+            [translation.remarks, translation.explanations]
+                .concat()
+                .join("; "),
         ))
     }
 

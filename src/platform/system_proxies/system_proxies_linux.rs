@@ -27,7 +27,8 @@ fn failed(why: impl std::fmt::Display) -> Error {
         .advise("see what `gsettings list-recursively org.gnome.system.proxy` says")
 }
 
-/// The proxies of the desktop's settings; nothing where there is no such setting.
+/// The proxies of the desktop's settings; nothing where none is set there. (`mode 'none'` is also what
+/// the schema says where nobody ever set anything, so it does not tell that the user wants none.)
 ///
 /// # Errors
 /// When they can't be read, or are not as their schema has them.
@@ -36,7 +37,7 @@ pub fn read() -> Result<Option<plist::Value>> {
         return Ok(None);
     };
     gnome::dictionary(&listing)
-        .map(Some)
+        .map(|proxies| Some(proxies).filter(|p| p.as_dictionary().is_some_and(|d| !d.is_empty())))
         .map_err(|why| failed(format!("in what gsettings prints, {why}")))
 }
 
