@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 
 use crate::config::{self, Config};
-use crate::credentials::{Account, Store};
+use crate::credentials::{self, Account};
 use crate::docker::{Bundle, Family};
 use crate::error::Result;
 use crate::net::lookup::{self, lookup};
@@ -109,7 +109,7 @@ impl Request {
         let world = World {
             addresses: &|host| lookup(host, lookup::PATIENCE),
             password: &|proxy| match Account::of(proxy) {
-                Some(account) => Store::open()?.password(&account),
+                Some(account) => credentials::kept_for(&account),
                 None => Ok(None),
             },
             pac: &|source, hosts| pac::ask(source, hosts, &Memory::in_folder(&self.state)),

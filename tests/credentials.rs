@@ -22,7 +22,7 @@ mod session;
 #[path = "common/tools.rs"]
 mod tools;
 
-use app::{App, Run, percent_decoded};
+use app::{App, Run, mode, percent_decoded};
 use session::{Session, has_keyring};
 
 const ACCOUNT: &str = "me@proxy.corp:8080";
@@ -112,6 +112,61 @@ fn a_password_is_kept_in_a_real_keyring() {
     assert_eq!(session.lookup(SERVICE, ACCOUNT), None);
     assert!(session.lookup(SERVICE, "me@proxy.corp:80").is_some());
     assert_eq!(status(), object(false));
+}
+
+/// From the keyring into the image, and what `status` makes of another password.
+#[test]
+fn apply_puts_the_stored_password_into_the_image() {
+    if !has_keyring() {
+        return;
+    }
+    let app = App::new();
+    let mut session = session(&app);
+    session.start_keyring();
+    let with = |arguments: &[&str], input: &str| {
+        let mut command = command(&app, &session, arguments);
+        run_with(command.env("HTTPS_PROXY", URL), input)
+    };
+    let run = with(&["apply"], "");
+    assert!(
+        ok(&run).contains("no password is kept for me@proxy.corp:8080"),
+        "{run}"
+    );
+    assert!(app.script_text().contains("://me@proxy.corp:8080"));
+    assert_ne!(mode(&app.image()), 0o600);
+
+    ok(&with(&["credentials", "set"], "a'b %#@c"));
+    let run = with(&["status"], "");
+    assert_eq!(run.code, 3, "{run}");
+    assert!(run.out.starts_with("stale: "), "{run}");
+    let run = with(&["apply"], "");
+    assert!(
+        ok(&run).contains("the image holds the proxy's password"),
+        "{run}"
+    );
+    assert!(
+        app.script_text()
+            .contains("://me:a%27b%20%25%23%40c@proxy.corp:8080")
+    );
+    assert_eq!(mode(&app.image()), 0o600);
+    assert_eq!(with(&["status"], "").code, 0);
+
+    ok(&with(&["credentials", "set"], "changed"));
+    let run = with(&["status"], "");
+    assert_eq!(run.code, 3, "{run}");
+    assert!(run.out.contains("its password is another one now"), "{run}");
+    // Nobody knows the password now, which is not the same as that there is none.
+    session.lock_keyring();
+    let patched = app.bytes();
+    let run = with(&["status"], "");
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.out.contains("is locked") && run.out.contains("was not compared"),
+        "{run}"
+    );
+    let run = with(&["apply"], "");
+    assert_eq!(run.code, 5, "{run}");
+    assert_eq!(app.bytes(), patched);
 }
 
 /// The other way round: GNOME's tool stores, Baleen reads. The library looks at its process's own environment,

@@ -314,7 +314,12 @@ fn logins_at_tinyproxy_and_squid() {
         for (credentials, words) in [
             (
                 "",
-                &["407", "Basic", "user and password", "http://USER:PASSWORD@"][..],
+                &[
+                    "407",
+                    "Basic",
+                    "user and password",
+                    "baleen credentials set",
+                ][..],
             ),
             ("jane@", &["only the user 'jane' is set"]),
             ("jane:wr0ng@", &["this password of user 'jane'"]),

@@ -284,3 +284,71 @@ fn apply_follows_the_settings_and_status_compares_with_them() {
         "stale"
     );
 }
+
+const SCRIPT: &str = "function FindProxyForURL(url, host) {
+  if (shExpMatch(host, '*.corp')) return 'DIRECT';
+  if (isInNet(dnsResolve('cntlm.corp'), '127.0.0.0', '255.0.0.0')) return 'PROXY cntlm.corp:3128; DIRECT';
+  return 'PROXY proxy.corp:8080';
+}";
+
+/// A script decides, also on the day when it can't be had.
+#[test]
+fn a_script_decides_and_is_remembered() {
+    let app = App::new();
+    let script = app.dir.path().join("proxy.pac");
+    fs::write(&script, SCRIPT).unwrap();
+    let url = format!("file://{}", script.display());
+    let file = dictionary(
+        &app,
+        &json!({ "ProxyAutoConfigEnable": 1, "ProxyAutoConfigURLString": url }),
+    );
+    let config = app.dir.path().join("config.toml");
+    fs::write(&config, "pac_hosts = [\"registry.corp\"]\n").unwrap();
+    let with = |arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        command.args(["--system-proxies", &file]);
+        Run::of(command.env("BALEEN_CONFIG", &config))
+    };
+    let run = with(&["proxy"]);
+    assert_eq!((run.code, &*run.err), (0, ""), "{run}");
+    for line in [
+        "https     http://192.168.65.1:3128",
+        "no_proxy  localhost,127.0.0.1,registry.corp",
+        "registry.corp  registry.corp  widened",
+    ] {
+        assert!(run.out.contains(line), "no {line:?} in: {run}");
+    }
+    let run = with(&["proxy", "test", "registry.corp", "a.corp", "docker.io"]);
+    for line in [
+        "registry.corp  directly         directly\n",
+        "a.corp         directly         192.168.65.1:3128  through it all the same\n",
+        "docker.io      cntlm.corp:3128  192.168.65.1:3128\n",
+    ] {
+        assert!(run.out.contains(line), "no {line:?} in: {run}");
+    }
+    assert_eq!(with(&["apply"]).code, 0);
+    assert!(app.script_text().contains("http://192.168.65.1:3128"));
+
+    // Gone: what it said counts, and that is told.
+    fs::remove_file(&script).unwrap();
+    let run = with(&["proxy"]);
+    assert!(
+        run.out.contains("https     http://192.168.65.1:3128"),
+        "{run}"
+    );
+    assert!(
+        run.out.contains("so what it said a moment ago counts"),
+        "{run}"
+    );
+    assert_eq!(with(&["status"]).code, 0);
+
+    // Gone, and nothing is remembered: nothing is guessed.
+    fs::remove_file(app.dir.path().join("state/pac.json")).unwrap();
+    let patched = app.bytes();
+    for command in ["proxy", "apply"] {
+        let run = with(&[command]);
+        assert_eq!((run.code, &*run.out), (1, ""), "{run}");
+        assert!(run.err.contains("proxy.pac"), "{run}");
+    }
+    assert_eq!(app.bytes(), patched);
+}

@@ -209,6 +209,17 @@ fn trouble_of_status(code: i32) -> Trouble {
     }
 }
 
+/// The password that is kept for `account`, if there is one; there is none where there is no store.
+///
+/// # Errors
+/// When there is a store, and it can't be read: then nobody knows.
+pub fn kept_for(account: &Account) -> Result<Option<Password>> {
+    match Store::open().and_then(|store| store.password(account)) {
+        Err(error) if error.kind() == Kind::Refused => Ok(None),
+        found => found,
+    }
+}
+
 /// What the store could not do, for the user.
 fn in_words(tried: &str, error: StoreError) -> Error {
     let trouble = match &error {
@@ -242,7 +253,7 @@ fn in_words(tried: &str, error: StoreError) -> Error {
 /// Where there is no store, whatever was to be done with it.
 fn missing(why: &str) -> Error {
     let message = format!("there is no keyring to keep a password in: {why}");
-    Error::new(Kind::Failure, message).advise(system::INSTEAD)
+    Error::new(Kind::Refused, message).advise(system::INSTEAD)
 }
 
 /// What began it all, without the names of the layers that it came through.

@@ -118,7 +118,7 @@ impl Asked<'_> {
         match (self.proxy.user(), self.proxy.has_password()) {
             (None, _) => Verdict::bad(
                 format!("the proxy asks for user and password ({said}; {takes})"),
-                "put both into the proxy's URL, as in http://USER:PASSWORD@HOST:PORT: in an environment variable rather than in an option, which other users of this computer can see",
+                "name the user (in System Settings, or as http://USER@HOST:PORT with `baleen config set https_proxy`), and store the password with `baleen credentials set`",
             ),
             (Some(user), true) => Verdict::bad(
                 format!(
@@ -132,7 +132,7 @@ impl Asked<'_> {
                     "the proxy asks for a password ({said}; {takes}), but only the user '{}' is set",
                     self.censor.clean(&user)
                 ),
-                "put the password into the proxy's URL, as in http://USER:PASSWORD@HOST:PORT",
+                "store it with `baleen credentials set`",
             ),
         }
     }

@@ -204,14 +204,16 @@ pub fn translate(
         });
     }
 
-    let mut with_password =
-        |url: Option<ProxyUrl>| url.map(|url| add_password(url, world, &mut remarks));
+    let mut with_password = |url: Option<ProxyUrl>| {
+        url.map(|url| add_password(url, world, &mut remarks))
+            .transpose()
+    };
     let same = http == https;
-    let http = with_password(http);
+    let http = with_password(http)?;
     let https = if same {
         http.clone()
     } else {
-        with_password(https)
+        with_password(https)?
     };
     let here = https.clone();
 
@@ -458,26 +460,20 @@ fn engines_choice(route: &Route) -> Option<Choice> {
 }
 
 /// The same proxy with the password that is kept for it.
-fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> ProxyUrl {
+fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> Result<ProxyUrl> {
     let Some(user) = url.user().filter(|_| !url.has_password()) else {
-        return url;
+        return Ok(url);
     };
-    let account = format!("{user}@{}", url.place());
-    match (world.password)(&url) {
-        Ok(Some(password)) => url.with_password(password),
-        Ok(None) => {
+    Ok(match (world.password)(&url)? {
+        Some(password) => url.with_password(password),
+        None => {
+            let account = format!("{user}@{}", url.place());
             remarks.push(format!(
                 "no password is kept for {account}: if the proxy asks for one, run `baleen credentials set '{account}'`"
             ));
             url
         }
-        Err(error) => {
-            remarks.push(format!(
-                "the password for {account} could not be read: {error}"
-            ));
-            url
-        }
-    }
+    })
 }
 
 /// The same proxy as the engine reaches it: in the VM, this computer's loopback is the VM itself.
@@ -944,23 +940,23 @@ mod tests {
                 &Wishes::default(),
                 &world,
             )
-            .unwrap()
         };
-        let found = get("http://me@proxy:1", &|| Ok(Password::new(*b"a@b")));
+        let found = get("http://me@proxy:1", &|| Ok(Password::new(*b"a@b"))).unwrap();
         let (_, url) = &found.proxy.unwrap().variables()[0];
         assert_eq!(**url, "http://me:a%40b@proxy:1");
         assert!(found.remarks.is_empty());
         assert!(found.here.unwrap().has_password());
-        let missing = get("http://me@proxy:1", &|| Ok(None)).remarks.join(";");
+        let missing = get("http://me@proxy:1", &|| Ok(None)).unwrap();
+        let missing = missing.remarks.join(";");
         assert!(
             missing.contains("baleen credentials set 'me@proxy:1'"),
             "{missing}"
         );
         let locked = || Err(Error::new(Kind::Failure, "it is locked"));
-        let failed = get("http://me@proxy:1", &locked).remarks.join(";");
-        assert!(failed.contains("it is locked"), "{failed}");
+        let failed = get("http://me@proxy:1", &locked).unwrap_err();
+        assert_eq!(failed.to_string(), "it is locked");
         for url in ["http://me:pw@proxy:1", "http://proxy:1"] {
-            get(url, &|| unreachable!("no password is needed"));
+            get(url, &|| unreachable!("no password is needed")).unwrap();
         }
     }
 
