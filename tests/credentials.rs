@@ -161,7 +161,7 @@ fn apply_puts_the_stored_password_into_the_image() {
     let run = with(&["status"], "");
     assert_eq!(run.code, 0, "{run}");
     assert!(
-        run.out.contains("is locked") && run.out.contains("was not compared"),
+        run.out.contains("was not unlocked") && run.out.contains("was not compared"),
         "{run}"
     );
     let run = with(&["apply"], "");
@@ -241,17 +241,17 @@ fn no_keyring_is_told_as_such() {
         &["credentials", "delete"],
     ] {
         let run = run_with(app.command(arguments).env("HTTPS_PROXY", URL), "x");
-        run.is_refusal(1, &["no keyring", "DBUS_SESSION_BUS_ADDRESS"]);
+        run.is_refusal(4, &["no keyring", "DBUS_SESSION_BUS_ADDRESS"]);
     }
     let mut command = app.command(&["credentials", "status"]);
     command
         .env("HTTPS_PROXY", URL)
         .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
-    Run::of(&mut command).is_refusal(1, &["no keyring"]);
+    Run::of(&mut command).is_refusal(4, &["no keyring"]);
     if tools::has_tool("dbus-daemon") {
         let session = session(&app);
         let mut command = self::command(&app, &session, &["credentials", "set", ACCOUNT]);
-        run_with(&mut command, "x").is_refusal(1, &["no keyring", "org.freedesktop.secrets"]);
+        run_with(&mut command, "x").is_refusal(4, &["no keyring", "org.freedesktop.secrets"]);
     }
 }
 
