@@ -1,16 +1,18 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
 //!
 //! ```text
-//! cli (and later app) --> config: the user's own file
-//!                             |
+//! cli (and later app) --> doctor: why a pull does not get through
+//!                     --> wanted: what an engine should get now --> config       the user's own file
+//!                             |                                 --> credentials  the Keychain
 //!                             v
-//!                         patch: plan, apply, restore --> initrd   the image format
-//!                                                     --> proxy    URLs, bypass lists, the engine's view
-//!                                                     --> docker   bundles, versions, families
+//!                         patch: plan, apply, restore, status --> initrd   the image format
+//!                                                             --> proxy    settings, and what an engine makes of them
+//!                                                             --> docker   bundles, versions, families
+//! everywhere: error, net (look-ups, connections, TLS), platform (the system's calls)
 //! ```
 //!
 //! Imports run from left to right only. `initrd`, `proxy` and `docker` know nothing of each other;
-//! `patch` joins them; a face decides nothing that `patch` could decide.
+//! `patch` joins them; a face decides nothing that could be decided below it.
 
 // Of the program only: a test or a benchmark may stop where it stands, and print.
 #![cfg_attr(

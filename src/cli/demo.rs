@@ -19,15 +19,19 @@ use crate::patch::plan::Wanted;
 use crate::patch::script::{LONGEST_SCRIPT, SCRIPT};
 use crate::patch::status::{self, Expected, Question, State};
 use crate::patch::{self, Outcome};
-use crate::proxy::{EngineProxy, NoProxy, ProxyUrl, no_proxy};
+use crate::proxy::settings::{Server, Settings};
+use crate::proxy::translate::What;
+use crate::proxy::{Engine, EngineProxy, Stated, Translation, Wishes, World, translate};
 
 use super::args::Demo;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
 
 const BEFORE: (&str, &str) = ("1.11.1-beta12", "7488");
 const AFTER: (&str, &str) = ("1.11.1-beta13", "7975");
-const PROXY: &str = "http://proxy.corp.example:8080";
-const NO_PROXY: &str = "localhost,127.0.0.1,.corp.example";
+/// What System Settings say in this story.
+const HOST: &str = "proxy.corp.example";
+const PORT: u16 = 8080;
+const EXCEPTIONS: [&str; 3] = ["*.local", "169.254/16", "intranet.corp.example"];
 
 pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
     let temporary;
@@ -42,14 +46,14 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
             temporary.path()
         }
     };
+    let translation = translation()?;
     let mut story = Story {
         app: folder.join("Docker.app"),
-        proxy: EngineProxy::new(
-            ProxyUrl::parse(PROXY).ok(),
-            ProxyUrl::parse(PROXY).ok(),
-            NoProxy::new(no_proxy::split(NO_PROXY).unwrap_or_default()),
-        )
-        .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
+        proxy: translation
+            .proxy
+            .clone()
+            .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
+        translation,
         wanted: Intent::Off,
         steps: Vec::new(),
         number: 0,
@@ -80,8 +84,45 @@ fn require_empty(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the settings of the story come to for its Docker. No name is looked up and nobody is asked.
+fn translation() -> Result<Translation> {
+    let server = || {
+        Some(Server {
+            host: HOST.to_owned(),
+            port: PORT,
+            user: None,
+        })
+    };
+    let stated = Stated {
+        origin: "System Settings".to_owned(),
+        what: What::Settings(Settings {
+            http: server(),
+            https: server(),
+            exceptions: EXCEPTIONS.map(str::to_owned).to_vec(),
+            ..Settings::default()
+        }),
+    };
+    let world = World {
+        addresses: &|_| Ok(Vec::new()),
+        password: &|_| Ok(None),
+        pac: &|_, _| {
+            Err(Error::new(
+                Kind::Failure,
+                "there is no script in this story",
+            ))
+        },
+    };
+    translate(
+        &stated,
+        &Engine::of(BEFORE.0, true),
+        &Wishes::default(),
+        &world,
+    )
+}
+
 struct Story<'a> {
     app: PathBuf,
+    translation: Translation,
     proxy: EngineProxy,
     wanted: Intent,
     steps: Vec<Value>,
@@ -96,9 +137,27 @@ impl Story<'_> {
         let stock = self.digest(&image, "stock image")?;
         self.show_state(State::Off)?;
 
-        self.step(&format!("baleen apply --http-proxy {PROXY}"))?;
+        self.step("What System Settings say, and what this engine can be told")?;
+        self.fact(
+            &format!("proxy for http and https: {HOST}:{PORT}"),
+            json!({ "proxy": format!("{HOST}:{PORT}") }),
+        )?;
+        for entry in self.translation.entries.clone() {
+            let to = entry.to.as_deref().unwrap_or("-");
+            let reason = entry.reason.unwrap_or("means the same to both");
+            self.fact(
+                &format!(
+                    "{:21}  {to:21}  {}: {reason}",
+                    entry.from,
+                    entry.fate.word()
+                ),
+                json!(entry),
+            )?;
+        }
+
+        self.step("baleen apply")?;
         let before = script(&image)?;
-        self.wanted = Intent::Named;
+        self.wanted = Intent::Settings;
         self.apply()?;
         let patched = self.digest(&image, "patched image")?;
         self.show_state(State::Current)?;
