@@ -1,5 +1,5 @@
 //! What an engine should get now: here the source, the resolver, the Keychain and the PAC script
-//! meet the pure translation of [`crate::proxy::translate`].
+//! meet the pure translation of [`crate::proxy::translate()`].
 
 use std::env;
 use std::path::PathBuf;
@@ -104,7 +104,7 @@ impl Request {
     /// What `engine` is to get, given what the source says.
     ///
     /// # Errors
-    /// See [`translate`].
+    /// See [`translate()`].
     pub fn translate(&self, stated: &Stated, engine: &Engine) -> Result<Translation> {
         let world = World {
             addresses: &|host| lookup(host, lookup::PATIENCE),

@@ -15,7 +15,7 @@ const DEFAULT_PORT: u16 = 80;
 /// The port of a SOCKS proxy that names none (IANA: `socks`).
 const DEFAULT_SOCKS_PORT: u16 = 1080;
 
-/// What the settings say. All of it may be set at once: [`super::translate`] knows what wins.
+/// What the settings say. All of it may be set at once: [`super::translate()`] knows what wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// A script that decides for each URL; it goes before everything else.
@@ -276,7 +276,7 @@ mod tests {
             exceptions: exceptions(),
             ..Settings::default()
         };
-        let cases: Vec<(&str, Vec<(&str, Value)>, Settings)> = vec![
+        let cases = vec![
             ("nothing", vec![], Settings::default()),
             ("none", defaults.to_vec(), none.clone()),
             (
