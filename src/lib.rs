@@ -33,6 +33,7 @@ pub mod docker;
 pub mod doctor;
 pub mod error;
 pub mod initrd;
+pub mod kept;
 pub mod net;
 pub mod patch;
 pub mod platform;

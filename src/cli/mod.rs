@@ -24,7 +24,8 @@ use clap::{CommandFactory, Parser};
 use crate::config::Config;
 use crate::docker::{self, Bundle, bundle};
 use crate::error::{Error, Kind, Result};
-use crate::patch::intent::{self, Intents};
+use crate::kept;
+use crate::patch::intent::Intents;
 use crate::proxy::source::{self, Source};
 use crate::proxy::translate::Fate;
 use crate::proxy::{Translation, Urls, redact};
@@ -117,7 +118,7 @@ fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
 /// Where the program keeps what it has to remember.
 fn state_folder() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
-    intent::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+    kept::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
 /// What the user was heard to want, on this computer.

@@ -5,22 +5,21 @@
 //! that nothing is known, which costs the word *wiped* and nothing else.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::kept::KeptFile;
 
 /// The file with what the user wants.
 #[derive(Debug, Clone)]
 pub struct Intents {
-    path: PathBuf,
+    file: KeptFile,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    schema: u32,
     /// By the path of the bundle.
     wanted: BTreeMap<String, Intent>,
 }
@@ -43,13 +42,13 @@ impl Intents {
     /// In the file `state.json` in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            path: folder.join("state.json"),
+            file: KeptFile::new(folder.join("state.json"), SCHEMA),
         }
     }
 
     /// What is wanted in `bundle`; nothing where nobody ever said.
     pub fn get(&self, bundle: &Path) -> Option<Intent> {
-        self.read().wanted.get(&key(bundle)).copied()
+        self.file.read::<Stored>().wanted.get(&key(bundle)).copied()
     }
 
     /// Records what is wanted in `bundle`.
@@ -57,26 +56,11 @@ impl Intents {
     /// # Errors
     /// When the file can't be written; it is then as it was.
     pub fn set(&self, bundle: &Path, wanted: Intent) -> io::Result<()> {
-        let mut stored = self.read();
+        let mut stored: Stored = self.file.read();
         if stored.wanted.insert(key(bundle), wanted) == Some(wanted) {
             return Ok(());
         }
-        stored.schema = SCHEMA;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(&stored)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        Ok(())
-    }
-
-    fn read(&self) -> Stored {
-        fs::read(&self.path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok())
-            .filter(|stored| stored.schema == SCHEMA)
-            .unwrap_or_default()
+        self.file.write(&stored)
     }
 }
 
@@ -84,25 +68,10 @@ fn key(bundle: &Path) -> String {
     bundle.to_string_lossy().into_owned()
 }
 
-/// The folder for what the program keeps across runs: `BALEEN_STATE_DIR`, else the platform's place.
-///
-/// macOS: `~/Library/Application Support/Baleen` (Apple, "File System Programming Guide").
-/// Elsewhere: `$XDG_STATE_HOME/baleen`, else `~/.local/state/baleen` (XDG Base Directory Specification).
-pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
-    let absolute = |name: &str| get(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    if let Some(chosen) = absolute("BALEEN_STATE_DIR") {
-        chosen
-    } else if macos {
-        home.join("Library/Application Support/Baleen")
-    } else {
-        absolute("XDG_STATE_HOME")
-            .unwrap_or_else(|| home.join(".local/state"))
-            .join("baleen")
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -114,34 +83,9 @@ mod tests {
         intents.set(bundle, Intent::Named).unwrap();
         intents.set(Path::new("/other"), Intent::Off).unwrap();
         assert_eq!(intents.get(bundle), Some(Intent::Named));
-        fs::write(&intents.path, b"{").unwrap();
+        fs::write(dir.path().join("new/state.json"), b"{").unwrap();
         assert_eq!(intents.get(bundle), None);
         intents.set(bundle, Intent::Settings).unwrap();
         assert_eq!(intents.get(bundle), Some(Intent::Settings));
-    }
-
-    #[test]
-    fn each_platform_has_its_place() {
-        let home = Path::new("/home/me");
-        let get = |name: &'static str, value: &'static str| {
-            move |asked: &str| (asked == name).then(|| value.into())
-        };
-        for (get, macos, expected) in [
-            (
-                get("", ""),
-                true,
-                "/home/me/Library/Application Support/Baleen",
-            ),
-            (get("", ""), false, "/home/me/.local/state/baleen"),
-            (get("XDG_STATE_HOME", "/s"), false, "/s/baleen"),
-            (
-                get("XDG_STATE_HOME", "s"),
-                false,
-                "/home/me/.local/state/baleen",
-            ),
-            (get("BALEEN_STATE_DIR", "/b"), true, "/b"),
-        ] {
-            assert_eq!(folder(get, home, macos), Path::new(expected));
-        }
     }
 }

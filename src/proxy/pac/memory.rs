@@ -4,25 +4,25 @@
 //! known, which costs an error where an old answer would have done.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::kept::KeptFile;
 
 use super::Answer;
 
 /// The file with the last answers.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    path: PathBuf,
+    file: KeptFile,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    schema: u32,
     /// By the SHA-256 of the script's URL, in which a password may stand, and by host.
     answers: BTreeMap<String, BTreeMap<String, Kept>>,
 }
@@ -40,14 +40,14 @@ impl Memory {
     /// In the file `pac.json` in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            path: folder.join("pac.json"),
+            file: KeptFile::new(folder.join("pac.json"), SCHEMA),
         }
     }
 
     /// What the script at `url` answered for `hosts`, in their order, and when it gave the oldest of
     /// these answers; nothing if it never answered for one of them.
     pub fn get(&self, url: &str, hosts: &[String]) -> Option<(Vec<Answer>, SystemTime)> {
-        let mut stored = self.read();
+        let mut stored: Stored = self.file.read();
         let of_url = stored.answers.get_mut(&key(url))?;
         let kept: Option<Vec<Kept>> = hosts.iter().map(|host| of_url.remove(host)).collect();
         let kept = kept?;
@@ -61,30 +61,14 @@ impl Memory {
     /// # Errors
     /// When the file can't be written; it is then as it was.
     pub fn set(&self, url: &str, answers: &[Answer], now: SystemTime) -> io::Result<()> {
-        let mut stored = self.read();
+        let mut stored: Stored = self.file.read();
         let of_url = stored.answers.entry(key(url)).or_default();
         let at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         for answer in answers {
             let answer = answer.clone();
             of_url.insert(answer.host.clone(), Kept { at, answer });
         }
-        stored.schema = SCHEMA;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        // Such a file is the owner's alone from the start.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(&stored)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        Ok(())
-    }
-
-    fn read(&self) -> Stored {
-        fs::read(&self.path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok())
-            .filter(|stored| stored.schema == SCHEMA)
-            .unwrap_or_default()
+        self.file.write(&stored)
     }
 }
 
@@ -95,6 +79,7 @@ fn key(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::Route;
@@ -131,9 +116,10 @@ mod tests {
         assert!(memory.get(url, &["a".to_owned(), "c".to_owned()]).is_none());
         assert!(memory.get("http://h/other.pac", &of(&[&a])).is_none());
 
-        let mode = memory.path.metadata().unwrap().permissions().mode();
+        let path = dir.path().join("new/pac.json");
+        let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let text = fs::read_to_string(&memory.path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("s3cret"), "{text}");
     }
 
@@ -144,7 +130,7 @@ mod tests {
         let hosts = ["a".to_owned()];
         let now = SystemTime::now();
         for damage in ["", "{", "{\"schema\":2,\"answers\":{}}", "\0"] {
-            fs::write(&memory.path, damage).unwrap();
+            fs::write(dir.path().join("pac.json"), damage).unwrap();
             assert!(memory.get("u", &hosts).is_none(), "{damage}");
             memory.set("u", &[answer("a")], now).unwrap();
             assert!(memory.get("u", &hosts).is_some(), "{damage}");
