@@ -257,3 +257,53 @@ fn changes_are_told_until_the_watch_ends() {
     assert!(child.wait().unwrap().success());
     assert_eq!(monitors(home), 0);
 }
+
+#[test]
+fn proxy_goes_on_and_says_what_changed() {
+    if !has_tool("gsettings") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    std::fs::write(home.join("hosts"), "10.0.0.1 a.corp b.corp\n").unwrap();
+    for (below, key, value) in [
+        ("", "mode", "manual"),
+        (".http", "port", "8080"),
+        (".http", "host", "a.corp"),
+    ] {
+        set(home, below, key, value);
+    }
+    let mut child = command(env!("CARGO_BIN_EXE_baleen"), home)
+        .args(["proxy", "--watch", "--json", "--docker-version", "17.06.0"])
+        .env("BALEEN_HOSTS_FILE", home.join("hosts"))
+        .env("BALEEN_CONFIG", home.join("config.toml"))
+        .env("BALEEN_STATE_DIR", home.join("state"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = lines.map(|line| {
+        let object: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        object["proxy"]["https"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(said.next().as_deref(), Some("http://a.corp:8080"));
+    // Nothing tells when a monitor has begun to look: the port changes until that is told.
+    let told = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            set(home, ".http", "host", "b.corp");
+            for port in (1..1000).cycle() {
+                set(home, ".http", "port", &port.to_string());
+                std::thread::sleep(std::time::Duration::from_millis(700));
+                if told.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let now = said.next().unwrap();
+        told.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(now.starts_with("http://b.corp:"), "{now}");
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -200,6 +200,9 @@ pub struct Proxy {
     /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
     #[arg(long, value_name = "VERSION")]
     pub docker_version: Option<String>,
+    /// Go on, and say it anew each time the system's settings change
+    #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "system_proxies"])]
+    pub watch: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<ProxyCommand>,

@@ -94,7 +94,7 @@ impl Output {
             return Ok(());
         }
         object["schema"] = SCHEMA.into();
-        object["notes"] = self.notes.clone().into();
+        object["notes"] = std::mem::take(&mut self.notes).into();
         let written = writeln!(self.out, "{object}");
         self.judge(written)
     }

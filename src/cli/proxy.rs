@@ -1,9 +1,13 @@
 //! `baleen proxy` and `baleen proxy test`.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
+use crate::platform::system_proxies;
 use crate::proxy::pac::PacSource;
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
@@ -20,9 +24,43 @@ pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8>
         return test(global, args, out);
     }
     let (request, meant) = ask(global, &args.proxy, args.docker_version.as_deref())?;
-    let stated = request.read()?;
-    let translation = request.translate(&stated, &meant.engine)?;
+    if args.watch {
+        return watch(&request, &meant, out);
+    }
+    show(&request, &request.read()?, &meant, out)?;
+    Ok(0)
+}
 
+/// Long enough for the several changes that one click makes.
+const QUIET: Duration = Duration::from_millis(500);
+
+fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
+    let (sender, changes) = mpsc::channel();
+    // Watched before it is read, so that nothing falls between.
+    let watch = system_proxies::watch(move || {
+        // Nobody waits any more if this fails.
+        let _ = sender.send(());
+    })?;
+    let mut stated = request.read()?;
+    show(request, &stated, meant, out)?;
+    if watch.is_none() {
+        out.note("there are no settings of a desktop here that could change".to_owned())?;
+        return Ok(0);
+    }
+    while changes.recv().is_ok() && !out.is_closed() {
+        while changes.recv_timeout(QUIET).is_ok() {}
+        let now = request.read()?;
+        if now != stated {
+            stated = now;
+            out.line("")?;
+            show(request, &stated, meant, out)?;
+        }
+    }
+    Ok(0)
+}
+
+fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> Result<()> {
+    let translation = request.translate(stated, &meant.engine)?;
     out.line(styled(BOLD, format!("Here, by {}", stated.origin)))?;
     for (name, value) in said(&stated.what) {
         out.line(format!("  {name:9} {value}"))?;
@@ -62,8 +100,7 @@ pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8>
         "engine": meant.json(),
         "proxy": shown,
         "entries": translation.entries,
-    }))?;
-    Ok(0)
+    }))
 }
 
 /// For which engine is translated.

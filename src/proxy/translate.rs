@@ -22,7 +22,7 @@ use super::url::Scheme;
 use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
 
 /// What a source says of proxies.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stated {
     /// Who says it, as in "the system's settings".
     pub origin: String,
@@ -31,7 +31,7 @@ pub struct Stated {
 }
 
 /// In whose terms a source speaks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// Those of macOS.
     Settings(Settings),
