@@ -152,7 +152,7 @@ fn the_demo_tells_its_story_and_leaves_nothing_behind() {
     assert!(!text.out.contains("not so"), "{text}");
     let steps = run(&["demo", "--json"]).object();
     let steps = steps["steps"].as_array().unwrap();
-    assert_eq!(steps.len(), 7);
+    assert_eq!(steps.len(), 8);
     let states: Vec<&Value> = steps
         .iter()
         .flat_map(|step| step["facts"].as_array().unwrap())

@@ -231,7 +231,7 @@ fn proxies(settings: &Settings) -> Vec<(&'static str, String)> {
         if let Some(Server { host, port, user }) = server {
             let user = user.as_ref().map(|user| format!(", user {user}"));
             // With a script on, macOS does not look at the rest.
-            let unused = if settings.pac.is_some() {
+            let unused = if matches!(settings.pac, Some(PacSource::Url(_) | PacSource::Script(_))) {
                 " (not used: the script decides)"
             } else {
                 ""

@@ -48,7 +48,10 @@ impl Stated {
                 .flatten()
                 .cloned()
                 .collect(),
-            What::Settings(Settings { pac: Some(_), .. }) => Vec::new(),
+            What::Settings(Settings {
+                pac: Some(PacSource::Url(_) | PacSource::Script(_)),
+                ..
+            }) => Vec::new(),
             What::Settings(settings) => [
                 (Scheme::Http, &settings.http),
                 (Scheme::Http, &settings.https),
@@ -172,8 +175,12 @@ pub fn translate(
     let chosen = match &stated.what {
         What::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
-            match &settings.pac {
+            let by_script = match &settings.pac {
                 Some(source) => by_script(source, wishes, world, &mut remarks)?,
+                None => None,
+            };
+            match by_script {
+                Some(chosen) => chosen,
                 None => by_settings(settings, engine, &mut remarks)?,
             }
         }
@@ -345,13 +352,14 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
     .advise("correct it in System Settings > Network > Details > Proxies")
 }
 
-/// With a script: what it says of the hosts that matter to Docker.
+/// With a script: what it says of the hosts that matter to Docker. Nothing where the network was to
+/// offer one and does not.
 fn by_script(
     source: &PacSource,
     wishes: &Wishes,
     world: &World<'_>,
     remarks: &mut Vec<String>,
-) -> Result<Chosen> {
+) -> Result<Option<Chosen>> {
     let mut hosts = DOCKERS_HOSTS.map(str::to_owned).to_vec();
     for host in &wishes.pac_hosts {
         if !hosts.contains(host) {
@@ -365,6 +373,9 @@ fn by_script(
             ago(since)
         )),
         (trouble, _) => remarks.extend(trouble.iter().cloned()),
+    }
+    if asked.answers.is_empty() {
+        return Ok(None);
     }
 
     // What the engine could do for each host: go directly, or through one of these.
@@ -425,11 +436,11 @@ fn by_script(
         }
     }
     let proxy = winner.map(|(url, _)| url);
-    Ok(Chosen {
+    Ok(Some(Chosen {
         http: proxy.clone(),
         https: proxy,
         entries,
-    })
+    }))
 }
 
 /// How long ago that was, in words.
@@ -1116,6 +1127,36 @@ mod tests {
                 .0
                 .is_empty()
         );
+    }
+
+    /// Many a Mac is set to ask a network that offers nothing; then the rest of its settings counts.
+    #[test]
+    fn without_the_script_that_was_looked_for_the_settings_count() {
+        let none = |_: &PacSource, _: &[String]| {
+            Ok(Asked {
+                answers: Vec::new(),
+                fresh: true,
+                kept_since: None,
+                trouble: Some("this network offers no PAC script".to_owned()),
+            })
+        };
+        let settings = Settings {
+            pac: Some(PacSource::Discover),
+            https: server("proxy", 1),
+            exceptions: vec!["a.corp".into()],
+            ..Settings::default()
+        };
+        let world = World {
+            pac: &none,
+            ..world()
+        };
+        let engine = Engine::of(OLD, true);
+        let stated = stated(settings);
+        let found = translate(&stated, &engine, &Wishes::default(), &world).unwrap();
+        assert_eq!(found.here.unwrap().way(), "proxy:1");
+        assert_eq!(found.entries[0].from, "a.corp");
+        assert_eq!(found.remarks, ["this network offers no PAC script"]);
+        assert_eq!(stated.proxies().len(), 1);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct Answer {
 /// Answers for all hosts, and how good they are.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// One for each host, in their order.
+    /// One for each host, in their order; none at all where the network was asked for a script and has none.
     pub answers: Vec<Answer>,
     /// Whether the script said so now.
     pub fresh: bool,
@@ -84,7 +84,7 @@ pub struct Asked {
 /// Asks the script for `https://HOST/` of each of `hosts`, which may have a port.
 ///
 /// Where it can't be had or fails, what it said last is given, if it ever answered for all of them.
-/// A network without a host `wpad` offers no script, and so leads to everything directly.
+/// A network without a host `wpad` offers no script: then there are no answers, and other settings count.
 ///
 /// # Errors
 /// When there is neither an answer nor one that was kept.
@@ -111,7 +111,14 @@ pub fn ask_through(
     let (url, script) = match source {
         PacSource::Url(url) => (Some(&**url), fetch(url)),
         PacSource::Discover => match no_wpad() {
-            Some(why) => return Ok(direct(hosts, why)),
+            Some(why) => {
+                return Ok(Asked {
+                    answers: Vec::new(),
+                    fresh: true,
+                    kept_since: None,
+                    trouble: Some(why),
+                });
+            }
             None => (Some(WPAD_URL), fetch(WPAD_URL)),
         },
         PacSource::Script(text) => {
@@ -170,26 +177,10 @@ fn no_wpad() -> Option<String> {
     let error = lookup::lookup(WPAD_HOST, lookup::PATIENCE).err()?;
     (error.kind() != io::ErrorKind::TimedOut).then(|| {
         format!(
-            "this network offers no PAC script, so there is no proxy (no host {WPAD_HOST}: {})",
+            "this network offers no PAC script (no host {WPAD_HOST}: {})",
             plain(&error)
         )
     })
-}
-
-fn direct(hosts: &[String], why: String) -> Asked {
-    let answer = |host: &String| Answer {
-        host: host.clone(),
-        url: url_of(host),
-        text: String::new(),
-        routes: vec![Route::Direct],
-        ignored: Vec::new(),
-    };
-    Asked {
-        answers: hosts.iter().map(answer).collect(),
-        fresh: true,
-        kept_since: None,
-        trouble: Some(why),
-    }
 }
 
 fn url_of(host: &str) -> String {
