@@ -2,7 +2,7 @@
 //! was before, and its owner's alone. One that is lost or damaged means that nothing is known.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -39,15 +39,26 @@ impl KeptFile {
             .unwrap_or_default()
     }
 
-    /// Puts `content` into it.
+    /// Has `change` change what is in it, with nobody else in between; it says whether there is
+    /// anything to be written.
     ///
     /// # Errors
     /// When it can't be written; it is then as it was.
-    pub(crate) fn write<T: Serialize>(&self, content: &T) -> io::Result<()> {
-        let schema = self.schema;
-        let bytes = serde_json::to_vec_pretty(&Versioned { schema, content })?;
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut T) -> bool) -> io::Result<()>
+    where
+        T: DeserializeOwned + Default + Serialize,
+    {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
+        // It is let go of when the folder is closed, also by a kill.
+        let lock = File::open(folder)?;
+        lock.lock()?;
+        let mut content = self.read();
+        if !change(&mut content) {
+            return Ok(());
+        }
+        let schema = self.schema;
+        let bytes = serde_json::to_vec_pretty(&Versioned { schema, content })?;
         // Such a file is the owner's alone from the start.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&bytes)?;
@@ -76,7 +87,34 @@ pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    /// Each writer finds what the others wrote.
+    #[test]
+    fn nothing_is_lost_between_writers() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = KeptFile::new(dir.path().join("new/x.json"), 1);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let key = format!("writer {number}");
+                let file = file.clone();
+                scope.spawn(move || {
+                    file.update(|all: &mut BTreeMap<String, u32>| {
+                        all.insert(key, number).is_none()
+                    })
+                    .unwrap();
+                });
+            }
+        });
+        assert_eq!(file.read::<BTreeMap<String, u32>>().len(), 8);
+        assert!(
+            KeptFile::new(dir.path().join("new/x.json"), 2)
+                .read::<BTreeMap<String, u32>>()
+                .is_empty()
+        );
+    }
 
     #[test]
     fn each_platform_has_its_place() {

@@ -57,8 +57,13 @@ impl Request {
     /// The same, but with a source that was named for this one time.
     #[must_use]
     pub fn named(self, source: Source) -> Self {
+        Self { source, ..self }.for_once()
+    }
+
+    /// The same, but not what the configuration asks for: some of it was named for this one time.
+    #[must_use]
+    pub fn for_once(self) -> Self {
         Self {
-            source,
             intent: Intent::Named,
             ..self
         }
@@ -70,9 +75,10 @@ impl Request {
     }
 
     /// Whether what is in place is to be compared with this, given what the user was heard to want: a
-    /// proxy that was named for a bundle is right as long as nobody names another.
+    /// proxy that was named for a bundle is right as long as nobody names another, and where nobody was
+    /// heard, somebody may have named the one that is there.
     pub fn is_compared(&self, wanted: Option<Intent>) -> bool {
-        wanted != Some(Intent::Named) || self.intent == Intent::Named
+        wanted == Some(Intent::Settings) || self.intent == Intent::Named
     }
 
     /// What should be in place.
@@ -84,8 +90,6 @@ impl Request {
         match translation {
             Some(translation) if self.is_compared(wanted) => match &translation.proxy {
                 Some(proxy) => Expected::Proxy(proxy),
-                // Where nobody was heard, somebody may have named the proxy that is there.
-                None if wanted.is_none() => Expected::Unknown,
                 None => Expected::Direct,
             },
             _ => Expected::Unknown,
@@ -98,7 +102,7 @@ impl Request {
     /// When it can't be read, or says what can't be used.
     pub fn read(&self) -> Result<Stated> {
         self.source
-            .read(platform::system_proxies::read, |name| env::var(name).ok())
+            .read(platform::system_proxies::read, |name| env::var_os(name))
     }
 
     /// What `engine` is to get, given what the source says.

@@ -1,7 +1,9 @@
 //! Whatever is wrong, the program says so in one sentence, returns the right code, never hangs, and
 //! leaves every file as it was.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -498,13 +500,19 @@ fn proxies_that_no_engine_could_use() {
             .env("no_proxy", "*"),
     );
     everything.is_refusal(2, &["the environment variable no_proxy", "'*'"]);
-    // The state can be told without it; what an option says was meant.
-    let status = Run::of(app.command(&["status"]).env("https_proxy", "socks5://p:1"));
-    assert_eq!((status.code, &*status.err), (0, ""), "{status}");
-    assert!(status.out.contains("was not compared"), "{status}");
+    let bytes = OsStr::from_bytes(b"http://me:p\xe4ss@proxy.corp:80");
+    let odd = Run::of(app.command(&["apply"]).env("HTTPS_PROXY", bytes));
+    odd.is_refusal(2, &["the environment variable HTTPS_PROXY", "UTF-8"]);
     app.run(&["status", "--https-proxy", "socks5://p:1"])
         .is_refusal(2, &["--https-proxy", "socks5"]);
     before.is_still(&app.snapshot());
+
+    // The state can be told without it.
+    let run = Run::of(app.command(&["apply"]).env("https_proxy", PROXY));
+    assert_eq!(run.code, 0, "{run}");
+    let status = Run::of(app.command(&["status"]).env("https_proxy", "socks5://p:1"));
+    assert_eq!((status.code, &*status.err), (0, ""), "{status}");
+    assert!(status.out.contains("was not compared"), "{status}");
 }
 
 #[test]

@@ -191,15 +191,20 @@ fn the_environment_is_asked_where_the_system_has_no_settings_of_its_own() {
 #[test]
 fn settings_that_make_no_sense_are_told() {
     let app = App::new();
-    let file = dictionary(
-        &app,
-        &json!({ "HTTPSEnable": 1, "HTTPSProxy": "proxy.corp", "HTTPSPort": 65536 }),
-    );
+    const TROUBLE: &str = "HTTPSPort should be a number from 1 to 65535, but is 65536";
+    let broken = json!({ "HTTPSEnable": 1, "HTTPSProxy": "proxy.corp", "HTTPSPort": 65536 });
+    let mut beside = broken.clone();
+    beside["HTTPEnable"] = 1.into();
+    beside["HTTPProxy"] = "other.corp".into();
+    let file = dictionary(&app, &beside);
     let said = app.ok(&["proxy", "--system-proxies", &file]);
-    assert!(
-        said.contains("note: HTTPSPort should be a number from 1 to 65535, but is 65536"),
-        "{said}"
-    );
+    assert!(said.contains(&format!("note: {TROUBLE}")), "{said}");
+    // With nothing left, it must not be taken for a computer without a proxy.
+    app.apply(PROXY);
+    let file = dictionary(&app, &broken);
+    for command in ["proxy", "apply"] {
+        app.refused(&[command, "--system-proxies", &file], 2, &[TROUBLE]);
+    }
 
     let socks = dictionary(
         &app,
@@ -351,4 +356,103 @@ fn a_script_decides_and_is_remembered() {
         assert!(run.err.contains("proxy.pac"), "{run}");
     }
     assert_eq!(app.bytes(), patched);
+}
+
+/// A script's "DIRECT" behind a proxy that the engine doesn't know is no leave to go without one.
+#[test]
+fn what_an_engine_can_not_do_is_not_taken_for_direct() {
+    let app = App::new();
+    app.apply(PROXY);
+    let script = app.dir.path().join("socks.pac");
+    let url = format!("file://{}", script.display());
+    let file = dictionary(
+        &app,
+        &json!({ "ProxyAutoConfigEnable": 1, "ProxyAutoConfigURLString": url }),
+    );
+    for said in [
+        "SOCKS s.corp:1080; DIRECT",
+        "HTTPS s.corp:443; DIRECT",
+        "PROXY http://s.corp:80; DIRECT",
+    ] {
+        let text = format!("function FindProxyForURL(url, host) {{ return '{said}'; }}");
+        fs::write(&script, text).unwrap();
+        let patched = app.bytes();
+        let run = app.run(&["apply", "--system-proxies", &file]);
+        assert_eq!((run.code, &*run.out), (4, ""), "{run}");
+        assert!(run.err.contains(said), "{run}");
+        assert_eq!(app.bytes(), patched);
+    }
+    // It is asked for the very URL.
+    fs::write(
+        &script,
+        "function FindProxyForURL(url, host) {
+          var direct = url.substring(0, 5) == 'http:' || /:5000/.test(url) || host.indexOf('2001') >= 0;
+          return direct ? 'DIRECT' : 'PROXY proxy.corp:8080';
+        }",
+    )
+    .unwrap();
+    let targets = ["x.corp", "http://x.corp", "x.corp:5000", "[2001:db8::5]"];
+    let arguments = [&["proxy", "test", "--system-proxies", &file], &targets[..]].concat();
+    let (_, object) = app.json(&arguments);
+    let here: Vec<&Value> = object["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| &host["here"])
+        .collect();
+    assert_eq!(
+        here,
+        [
+            &json!("proxy.corp:8080"),
+            &Value::Null,
+            &Value::Null,
+            &Value::Null
+        ]
+    );
+}
+
+#[test]
+fn what_was_asked_for_once_stays_right_and_a_query_is_not_shown() {
+    let app = App::new();
+    let run = Run::of(
+        app.command(&["apply", "--no-proxy", "reg.corp"])
+            .env("https_proxy", PROXY),
+    );
+    assert_eq!(run.code, 0, "{run}");
+    let run = Run::of(app.command(&["status"]).env("https_proxy", PROXY));
+    assert_eq!(run.code, 0, "{run}");
+    let run = Run::of(
+        app.command(&["status", "--source", "environment"])
+            .env("https_proxy", PROXY),
+    );
+    assert_eq!(run.code, 3, "{run}");
+    assert!(
+        run.out
+            .contains("the hosts that it should reach without it"),
+        "{run}"
+    );
+
+    let script = app.dir.path().join("s.pac");
+    fs::write(&script, "function FindProxyForURL() { return 'DIRECT'; }").unwrap();
+    let file = dictionary(
+        &app,
+        &json!({
+            "ProxyAutoConfigEnable": 1,
+            "ProxyAutoConfigURLString": "http://127.0.0.1:1/p.pac?user=me&key=s3cret",
+            "HTTPEnable": 1, "HTTPProxy": "me:s3cret@proxy.corp",
+            "ExceptionsList": ["me:s3cret@corp"],
+        }),
+    );
+    for arguments in [
+        &["proxy"][..],
+        &["proxy", "--json"],
+        &["apply"],
+        &["doctor"],
+    ] {
+        let run = app.run(&[arguments, &["--system-proxies", &file]].concat());
+        assert!(
+            !run.out.contains("s3cret") && !run.err.contains("s3cret"),
+            "{run}"
+        );
+    }
 }

@@ -151,7 +151,10 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
     if let Some(no_proxy) = &no_proxy {
         config.no_proxy.extend(source::list(no_proxy)?);
     }
-    let request = Request::new(&config, state_folder());
+    let mut request = Request::new(&config, state_folder());
+    if args.source.is_some() || no_proxy.is_some() {
+        request = request.for_once();
+    }
     Ok(if http.is_some() || https.is_some() {
         let urls = Urls {
             http: http.as_ref().map(source::url).transpose()?,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::platform::system_proxies;
-use crate::proxy::pac::PacSource;
+use crate::proxy::pac::{self, PacSource};
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
@@ -196,7 +196,8 @@ fn said(what: &What) -> Vec<(&'static str, String)> {
             lines.reverse();
         }
         What::Settings(settings) => {
-            list("bypass", &settings.exceptions);
+            let exceptions: Vec<String> = settings.exceptions.iter().map(|e| redact(e)).collect();
+            list("bypass", &exceptions);
             if settings.exclude_simple_hostnames {
                 lines.push(("", "and all names without a dot".to_owned()));
             }
@@ -214,7 +215,7 @@ fn said(what: &What) -> Vec<(&'static str, String)> {
 fn proxies(settings: &Settings) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     match &settings.pac {
-        Some(PacSource::Url(url)) => lines.push(("script", redact(url))),
+        Some(PacSource::Url(url)) => lines.push(("script", pac::shown(url))),
         Some(PacSource::Script(script)) => {
             lines.push(("script", format!("in the settings, {} bytes", script.len())));
         }
@@ -238,7 +239,11 @@ fn proxies(settings: &Settings) -> Vec<(&'static str, String)> {
             };
             lines.push((
                 name,
-                format!("{host}:{port}{}{unused}", user.unwrap_or_default()),
+                format!(
+                    "{}:{port}{}{unused}",
+                    redact(host),
+                    user.unwrap_or_default()
+                ),
             ));
         }
     }
@@ -256,18 +261,18 @@ fn said_json(what: &What) -> Value {
             let server = |server: &Option<Server>| {
                 server
                     .as_ref()
-                    .map(|s| json!({ "host": s.host, "port": s.port, "user": s.user }))
+                    .map(|s| json!({ "host": redact(&s.host), "port": s.port, "user": s.user }))
             };
             json!({
                 "http": server(&settings.http),
                 "https": server(&settings.https),
                 "socks": server(&settings.socks),
                 "script": settings.pac.as_ref().map(|pac| match pac {
-                    PacSource::Url(url) => redact(url),
+                    PacSource::Url(url) => pac::shown(url),
                     PacSource::Script(_) => "in the settings".to_owned(),
                     PacSource::Discover => "discover".to_owned(),
                 }),
-                "bypass": settings.exceptions,
+                "bypass": settings.exceptions.iter().map(|e| redact(e)).collect::<Vec<_>>(),
                 "exclude_simple_hostnames": settings.exclude_simple_hostnames,
             })
         }
@@ -377,10 +382,7 @@ fn compare<'a>(
     engine: &Engine,
     targets: Vec<(&'a String, Target)>,
 ) -> Result<Vec<(&'a String, Way, Way)>> {
-    let urls: Vec<String> = targets
-        .iter()
-        .map(|(_, target)| target.host.clone())
-        .collect();
+    let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
     let asked = request.ask_script(stated, &urls)?;
     let rows = targets.into_iter().enumerate().map(|(at, (name, target))| {
         let answer = asked.as_ref().and_then(|asked| asked.answers.get(at));

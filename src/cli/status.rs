@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::docker::Bundle;
 use crate::error::Result;
-use crate::patch::plan;
-use crate::patch::status::{self, Question, State, Status};
+use crate::patch::intent::Intent;
+use crate::patch::status::{self, Expected, Question, State, Status};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
@@ -20,22 +20,33 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
             let wanted = intents().get(&path);
-            // A bundle that can't be read is told of below.
-            let translation = match Bundle::read(&path) {
-                Ok(bundle) if request.is_compared(wanted) && plan::image_of(&bundle).is_ok() => {
-                    request
-                        .resolve(&bundle)
-                        .map_err(|error| unknown = Some(error))
-                        .ok()
-                }
-                _ => None,
-            };
-            let question = Question {
-                expected: request.expected(wanted, translation.as_ref()),
+            let question = |expected| Question {
+                expected,
                 wanted,
                 verify: args.verify,
             };
-            status::status(&path, question, &|progress| out.progress(progress))
+            // A look at the image tells whether the settings matter; to have them may take a while.
+            let cheap = Question {
+                verify: false,
+                ..question(Expected::Unknown)
+            };
+            let seen = status::status(&path, cheap, &|_| {});
+            let matters = request.is_compared(wanted)
+                && (seen.proxy.is_some() || wanted == Some(Intent::Settings));
+            let translation = match &seen.docker {
+                Some(bundle) if matters && seen.image.is_some() => request
+                    .resolve(bundle)
+                    .map_err(|error| unknown = Some(error))
+                    .ok(),
+                _ => None,
+            };
+            let expected = request.expected(wanted, translation.as_ref());
+            if translation.is_none() && !args.verify {
+                seen
+            } else {
+                let report = |progress| out.progress(progress);
+                status::status(&path, question(expected), &report)
+            }
         }
     };
     print(&status, args.verify, out)?;

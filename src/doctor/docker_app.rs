@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::docker::{Bundle, Family};
 use crate::error::Kind;
 use crate::patch::rehearse;
-use crate::patch::status::{self, Expected, State, Status, status};
+use crate::patch::status::{self, State, Status, status};
 
 use super::{Outcome, Question, Step};
 
@@ -106,7 +106,7 @@ fn writable(image: &Path) -> Step {
 fn patched(status: &Status, question: &Question<'_>) -> Step {
     let direct = matches!(question.proxy, Ok(None));
     let (outcome, remedy) = match status.state {
-        State::Off if matches!(question.expected, Expected::Proxy(_)) => (
+        State::Off if matches!(question.proxy, Ok(Some(_))) => (
             Outcome::Bad,
             Some("`baleen apply` puts the proxy into the image".to_owned()),
         ),

@@ -35,13 +35,16 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     thread::Builder::new()
         .name("lookup".to_owned())
         .spawn(move || {
-            let found = (&*name, 0).to_socket_addrs().map(|addresses| {
-                let mut seen = BTreeSet::new();
-                addresses
-                    .map(|address| address.ip())
-                    .filter(|&ip| seen.insert(ip))
-                    .collect()
-            });
+            let found = (&*name, 0)
+                .to_socket_addrs()
+                .map_err(no_such_name)
+                .map(|addresses| {
+                    let mut seen = BTreeSet::new();
+                    addresses
+                        .map(|address| address.ip())
+                        .filter(|&ip| seen.insert(ip))
+                        .collect()
+                });
             // Nobody waits any more if this fails.
             let _ = sender.send(found);
         })?;
@@ -51,6 +54,23 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
             format!("no answer within {} seconds", patience.as_secs()),
         ))
     })
+}
+
+/// The resolver's word that there is no such name, as [`io::ErrorKind::NotFound`]: that is another thing
+/// than not to know just now, as without a network. `std` keeps the code of `getaddrinfo` to itself,
+/// so its text has to tell (`gai_strerror` of glibc, musl and macOS; Rust leaves the locale at "C").
+fn no_such_name(error: io::Error) -> io::Error {
+    const NO_SUCH_NAME: [&str; 4] = [
+        "Name or service not known",
+        "No address associated with hostname",
+        "nodename nor servname provided, or not known",
+        "Name does not resolve",
+    ];
+    let text = error.to_string();
+    match NO_SUCH_NAME.iter().any(|known| text.contains(known)) {
+        true => io::Error::new(io::ErrorKind::NotFound, text),
+        false => error,
+    }
 }
 
 fn from_hosts_file(path: &PathBuf, host: &str) -> io::Result<Vec<IpAddr>> {
@@ -112,6 +132,26 @@ mod tests {
         );
         assert_eq!(of("proxy.corp").unwrap().len(), 2);
         assert_eq!(of("not.me").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn that_there_is_no_such_name_is_told_apart() {
+        for (text, kind) in [
+            (
+                "failed to lookup address information: Name or service not known",
+                io::ErrorKind::NotFound,
+            ),
+            (
+                "failed to lookup address information: nodename nor servname provided, or not known",
+                io::ErrorKind::NotFound,
+            ),
+            (
+                "failed to lookup address information: Temporary failure in name resolution",
+                io::ErrorKind::Other,
+            ),
+        ] {
+            assert_eq!(no_such_name(io::Error::other(text)).kind(), kind, "{text}");
+        }
     }
 
     #[test]

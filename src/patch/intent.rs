@@ -56,11 +56,8 @@ impl Intents {
     /// # Errors
     /// When the file can't be written; it is then as it was.
     pub fn set(&self, bundle: &Path, wanted: Intent) -> io::Result<()> {
-        let mut stored: Stored = self.file.read();
-        if stored.wanted.insert(key(bundle), wanted) == Some(wanted) {
-            return Ok(());
-        }
-        self.file.write(&stored)
+        self.file
+            .update(|stored: &mut Stored| stored.wanted.insert(key(bundle), wanted) != Some(wanted))
     }
 }
 

@@ -133,7 +133,7 @@ impl Script {
             if is_foreign(text) {
                 foreign.push(ForeignLine {
                     number: index + 1,
-                    shown: redact(text.trim()),
+                    shown: shown_line(text.trim(), continued),
                     can_be_adopted: !continued && only_sets_proxies(text),
                 });
             }
@@ -305,6 +305,15 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|w| w == needle)
+}
+
+/// The line without a password; of a value that goes on in the next line, or comes from the one before,
+/// nothing can be told, so none of it is shown.
+fn shown_line(line: &str, continued: bool) -> String {
+    match line.split_once('=') {
+        Some((name, _)) if continued || line.ends_with('\\') => format!("{name}=..."),
+        _ => redact(line),
+    }
 }
 
 /// Whether a line sets a proxy variable to something that does not come from Docker's own settings.

@@ -81,7 +81,7 @@ fn covers(entry: &str, host: &str, address: Option<IpAddr>, port: u16) -> bool {
         return address.is_some_and(|address| in_network(address, base, bits));
     }
     let (name, entry_port) = split_port(entry);
-    if entry_port.is_some_and(|there| there != port.to_string()) {
+    if entry_port.is_some_and(|there| !there.is_empty() && there != port.to_string()) {
         return false;
     }
     // With a port, an IPv6 address stands in brackets; without, brackets make it a name that no host has.
@@ -148,6 +148,7 @@ mod tests {
             ("[fe80::1]:443", "fe80::1", true, true),
             ("LOCALHOST", "x.localhost", true, true),
             (":443", "x", false, false),
+            ("corp.com:", "corp.com", true, true),
             ("fe80::/10", "fe80::1", false, true),
             ("*", "x", true, true),
             ("", "x", false, false),

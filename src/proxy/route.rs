@@ -70,6 +70,25 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Its URL, without a path; the port only where it is not the scheme's own.
+    pub fn url(&self) -> String {
+        let (scheme, own) = if self.secure {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        match self.port == own {
+            true => format!("{scheme}://{host}/"),
+            false => format!("{scheme}://{host}:{}/", self.port),
+        }
+    }
+}
+
 /// The way from this computer, by what its source says; `answer` is the PAC script's, if there is one.
 ///
 /// Variables mean what they mean to Go from 1.11 on, since most programs read them so.
@@ -179,6 +198,9 @@ mod tests {
             ("[::1]x", None),
         ] {
             assert_eq!(Target::parse(text), expected, "{text}");
+            if let Some(target) = expected {
+                assert_eq!(Target::parse(&target.url()), Some(target));
+            }
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub exclude_simple_hostnames: bool,
     /// What could not be made sense of, in words.
     pub trouble: Vec<String>,
+    /// Whether a proxy or a script was left out that is switched on.
+    pub is_broken: bool,
 }
 
 /// A proxy server.
@@ -58,6 +60,7 @@ impl Settings {
         let mut reader = Reader {
             dictionary,
             trouble: &mut settings.trouble,
+            is_broken: &mut settings.is_broken,
         };
         settings.http = reader.server("HTTP", DEFAULT_PORT);
         settings.https = reader.server("HTTPS", DEFAULT_PORT);
@@ -77,6 +80,7 @@ impl Settings {
 struct Reader<'a> {
     dictionary: &'a Dictionary,
     trouble: &'a mut Vec<String>,
+    is_broken: &'a mut bool,
 }
 
 impl<'a> Reader<'a> {
@@ -88,6 +92,7 @@ impl<'a> Reader<'a> {
             Some(value) => match integer(value) {
                 Some(number) => number != 0,
                 None => {
+                    *self.is_broken = true;
                     self.trouble.push(format!(
                         "{key} should be 0 or 1, but is {}; taken for 0",
                         kind(value)
@@ -142,6 +147,7 @@ impl<'a> Reader<'a> {
             self.trouble.push(format!(
                 "the {prefix} proxy is switched on, but no server is named"
             ));
+            *self.is_broken = true;
             return None;
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -166,6 +172,7 @@ impl<'a> Reader<'a> {
                 Some(number) => number.to_string(),
                 None => kind(value).to_owned(),
             };
+            *self.is_broken = true;
             self.trouble.push(format!(
                 "{key} should be a number from 1 to 65535, but is {found}; this proxy was left out"
             ));
@@ -185,6 +192,7 @@ impl<'a> Reader<'a> {
                 return Some(PacSource::Script(script.to_owned()));
             }
             if !discover {
+                *self.is_broken = true;
                 self.trouble.push(
                     "automatic proxy configuration is switched on, but neither ProxyAutoConfigURLString nor a script is there"
                         .to_owned(),
@@ -469,6 +477,7 @@ mod tests {
         ] {
             let settings = on(key, value);
             assert_eq!(settings.http, None, "{key}");
+            assert!(settings.is_broken, "{key}");
             assert!(settings.https.is_some(), "{key}");
             let trouble = settings.trouble.join("; ");
             assert!(trouble.contains(told), "{trouble}");

@@ -1,5 +1,7 @@
 //! Where the proxy settings come from: the system, the environment, or the user.
 
+use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +32,7 @@ impl Source {
     pub fn read(
         &self,
         system: impl FnOnce() -> Result<Option<plist::Value>>,
-        get: impl Fn(&str) -> Option<String>,
+        get: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Stated> {
         match self {
             Self::System => match system()? {
@@ -79,11 +81,24 @@ pub fn list((name, text): &Variable) -> Result<Vec<String>> {
     })
 }
 
-fn environment(get: impl Fn(&str) -> Option<String>) -> Result<Stated> {
+fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<Stated> {
     let in_words = |found: Option<Variable>| {
         found.map(|(name, text)| (format!("the environment variable {name}"), text))
     };
-    let (http, https, listed) = from_environment(get);
+    let unreadable = RefCell::new(None);
+    let (http, https, listed) = from_environment(|name| {
+        get(name)?
+            .into_string()
+            .map_err(|_| *unreadable.borrow_mut() = Some(name.to_owned()))
+            .ok()
+    });
+    if let Some(name) = unreadable.into_inner() {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("the environment variable {name} should be UTF-8, but has other bytes in it"),
+        )
+        .advise("write each of them as an escape, such as %E4"));
+    }
     let [http, https, listed] = [http, https, listed].map(in_words);
     // Without a proxy the list means nothing, so it can't be wrong either.
     let any = http.is_some() || https.is_some();

@@ -16,7 +16,7 @@ use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
 use super::go::Rules;
-use super::pac::{Asked, PacSource, Route};
+use super::pac::{Answer, Asked, PacSource, Route};
 use super::settings::{Server, Settings};
 use super::url::Scheme;
 use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
@@ -176,7 +176,7 @@ pub fn translate(
         What::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
             let by_script = match &settings.pac {
-                Some(source) => by_script(source, wishes, world, &mut remarks)?,
+                Some(source) => by_script(source, engine, wishes, world, &mut remarks)?,
                 None => None,
             };
             match by_script {
@@ -281,7 +281,7 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
                         engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy (System Settings, or `baleen config set source manual` with proxy.https), or run one here that forwards to it, such as privoxy"));
+                .advise("name an HTTP proxy (System Settings, or `baleen config set https_proxy` and `source manual`), or run one here that forwards to it, such as privoxy"));
             }
             (Some(_), Some(_)) => {}
             (found, _) => {
@@ -320,6 +320,17 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
         }
     }
 
+    if http.is_none() && https.is_none() && settings.is_broken {
+        return Err(Error::new(
+            Kind::Usage,
+            format!(
+                "a proxy is switched on, but can't be made out: {}",
+                settings.trouble.join("; ")
+            ),
+        )
+        .advise("correct it in System Settings > Network > Details > Proxies, or switch it off"));
+    }
+
     let mut entries: Vec<Entry> = settings
         .exceptions
         .iter()
@@ -356,6 +367,7 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
 /// offer one and does not.
 fn by_script(
     source: &PacSource,
+    engine: &Engine,
     wishes: &Wishes,
     world: &World<'_>,
     remarks: &mut Vec<String>,
@@ -382,7 +394,13 @@ fn by_script(
     let mut tally: Vec<(ProxyUrl, usize)> = Vec::new();
     let mut usable = Vec::new();
     for answer in &asked.answers {
-        let first = answer.routes.iter().find_map(engines_choice);
+        for why in &answer.ignored {
+            remarks.push(format!(
+                "in what the script says for {}, nobody understands this: {why}",
+                answer.host
+            ));
+        }
+        let first = engines_choice(answer, engine);
         if let Some(Choice::Proxy(url)) = &first {
             match tally.iter_mut().find(|(there, _)| there == url) {
                 Some((_, count)) => *count += 1,
@@ -403,12 +421,17 @@ fn by_script(
         let host = &answer.host;
         match (&winner, choice) {
             (None, Some(_)) => {}
-            (Some(_), Some(Choice::Direct)) => entries.push(Entry {
-                from: host.clone(),
-                to: Some(host.clone()),
-                fate: Fate::Widened,
-                reason: Some("the script reaches it directly; the engine also what is below it"),
-            }),
+            (Some(_), Some(Choice::Direct)) => {
+                let entry = for_go(host, engine.rules);
+                entries.push(match entry.fate {
+                    Fate::Kept => Entry {
+                        fate: Fate::Widened,
+                        reason: Some(BELOW),
+                        ..entry
+                    },
+                    _ => entry,
+                });
+            }
             (Some((url, _)), Some(Choice::Proxy(other))) => {
                 if other != *url {
                     remarks.push(format!(
@@ -427,11 +450,12 @@ fn by_script(
                 return Err(Error::new(
                     Kind::Refused,
                     format!(
-                        "the PAC script says \"{}\" for {host}, and this engine knows HTTP proxies only",
-                        answer.text
+                        "the PAC script says \"{}\" for {host}, which this engine (built with {}) can't do",
+                        answer.text,
+                        engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy yourself: `baleen config set proxy.https http://HOST:PORT`, then `baleen config set source manual`"));
+                .advise("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
             }
         }
     }
@@ -459,26 +483,37 @@ enum Choice {
     Proxy(ProxyUrl),
 }
 
-/// What an engine can do of what a script proposes; nothing when it can't do this.
-fn engines_choice(route: &Route) -> Option<Choice> {
-    match route {
-        Route::Direct => Some(Choice::Direct),
-        Route::Http { host, port } => ProxyUrl::from_parts(Scheme::Http, host, *port, None)
-            .ok()
-            .map(Choice::Proxy),
-        Route::Https { .. } | Route::Socks4 { .. } | Route::Socks { .. } => None,
+/// What an engine can do of what a script proposes for a host: its first proxy that the engine knows.
+/// To go directly is what the script wants only where it says so first: behind a proxy it is for when
+/// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
+fn engines_choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
+    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.is_empty() {
+        return Some(Choice::Direct);
     }
+    answer.routes.iter().find_map(|route| {
+        let (scheme, host, port) = match route {
+            Route::Http { host, port } => (Scheme::Http, host, *port),
+            Route::Socks { host, port } if engine.knows_socks => (Scheme::Socks5, host, *port),
+            _ => return None,
+        };
+        ProxyUrl::from_parts(scheme, host, port, None)
+            .ok()
+            .map(Choice::Proxy)
+    })
 }
 
 /// The same proxy with the password that is kept for it.
 fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> Result<ProxyUrl> {
-    let Some(user) = url.user().filter(|_| !url.has_password()) else {
+    if url.user().is_none() || url.has_password() {
         return Ok(url);
-    };
+    }
     Ok(match (world.password)(&url)? {
         Some(password) => url.with_password(password),
         None => {
-            let account = format!("{user}@{}", url.place());
+            let shown = url.redacted();
+            let account = shown
+                .split_once("://")
+                .map_or(&*shown, |(_, account)| account);
             remarks.push(format!(
                 "no password is kept for {account}: if the proxy asks for one, run `baleen credentials set '{account}'`"
             ));
@@ -572,10 +607,7 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
         ),
     };
     Entry {
-        from: text
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect(),
+        from: super::redact(&text.replace(char::is_control, "\u{fffd}")),
         to,
         fate,
         reason,
@@ -606,8 +638,9 @@ fn for_go(text: &str, rules: Rules) -> Entry {
     } else if text.contains('/') {
         left_out(NETWORK)
     } else if let Some((_, port)) = text.rsplit_once(':')
-        && port.parse::<u16>().is_ok()
+        && port.bytes().all(|b| b.is_ascii_digit())
     {
+        let text = below.unwrap_or(text);
         (Some(text.to_owned()), Fate::Widened, Some(ANY_PORT))
     } else if let Some(below) = below.or_else(|| text.starts_with('.').then_some(text)) {
         (Some(below.to_owned()), Fate::Widened, Some(APEX))
@@ -627,7 +660,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::proxy::pac::Answer;
 
     const OLD: &str = "17.06.0";
     const NEW: &str = "2.2.0";
@@ -1247,6 +1279,17 @@ mod tests {
                 "",
             ),
             (["DIRECT"; 4], None, ""),
+            (["DIRECT; PROXY proxy"; 4], None, ""),
+            (
+                [
+                    "SOCKS other; DIRECT",
+                    "PROXY proxy",
+                    "DIRECT",
+                    "SOCKS other; PROXY proxy",
+                ],
+                Some(("http://proxy:8080", ",production.cloudflare.docker.com")),
+                "says \"SOCKS other; DIRECT\" for registry-1.docker.io",
+            ),
             (
                 ["PROXY proxy", "PROXY proxy", "PROXY proxy", "DIRECT"],
                 Some(("http://proxy:8080", ",registry.corp")),
@@ -1287,11 +1330,16 @@ mod tests {
             assert!(remarks.contains(remark), "{said:?}: {remarks}");
             assert_eq!(remarks.is_empty(), remark.is_empty(), "{said:?}: {remarks}");
         }
-        let error = by_script_that_says(["SOCKS other"; 4]).unwrap_err();
-        assert_eq!(error.kind(), Kind::Refused);
-        assert!(error.to_string().contains("\"SOCKS other\""), "{error}");
         // What the engine can't be told must not become "directly".
-        let error = by_script_that_says(["DIRECT", "DIRECT", "DIRECT", "SOCKS other"]);
-        assert!(error.is_err(), "{error:?}");
+        for said in [
+            ["SOCKS other"; 4],
+            ["SOCKS other; DIRECT"; 4],
+            ["HTTPS other; DIRECT"; 4],
+            ["DIRECT", "DIRECT", "DIRECT", "SOCKS other"],
+        ] {
+            let error = by_script_that_says(said).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused);
+            assert!(error.to_string().contains(said[3]), "{error}");
+        }
     }
 }

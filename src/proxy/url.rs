@@ -258,19 +258,36 @@ pub fn redact(text: &str) -> String {
 }
 
 /// A raw password may hold anything but the end of its line, so the last `@` of the line ends it.
-/// It begins at the first colon that is not a scheme's; rather too much is cut out than too little.
+/// It begins at the first colon but that of one scheme; rather too much is cut out than too little.
 fn redact_line(line: &str) -> String {
     let cut = line.rfind('@').and_then(|end| {
+        let mut scheme = true;
         let start = line[..end]
             .match_indices(':')
             .map(|(at, _)| at)
-            .find(|&at| !line[at..end].starts_with("://"))?;
+            .find(|&at| {
+                let skip =
+                    scheme && line[at..end].starts_with("://") && ends_with_scheme(&line[..at]);
+                scheme &= !skip;
+                !skip
+            })?;
         Some((start, end))
     });
     match cut {
         Some((start, end)) => format!("{}:***{}", &line[..start], &line[end..]),
         None => line.to_owned(),
     }
+}
+
+/// Whether a scheme of proxies or scripts stands there, and not a user of such a name behind one.
+fn ends_with_scheme(text: &str) -> bool {
+    let word = text
+        .rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    ["http", "https", "socks", "socks4", "socks5", "ftp", "file"]
+        .iter()
+        .any(|scheme| scheme.eq_ignore_ascii_case(word))
 }
 
 /// What was found in the place of a port, if it can't be a password whose `@HOST` was forgotten.
@@ -465,6 +482,10 @@ mod tests {
             ("a=http://me:s3@cret@p:1 b", "a=http://me:***@p:1 b"),
             ("a=http://me@p:1", "a=http://me@p:1"),
             ("a=me:s3cret@p:1", "a=me:***@p:1"),
+            ("http://me://s3cret@p:1", "http://me:***@p:1"),
+            ("PROXY me://s3cret@p:1", "PROXY me:***@p:1"),
+            ("http://http://s3cret@p:1", "http://http:***@p:1"),
+            ("http://ü://s3cret@p:1", "http://ü:***@p:1"),
             ("a='me:s3:// cret@p:1'", "a='me:***@p:1'"),
             ("a=http://me: s3cret@p:1", "a=http://me:***@p:1"),
             ("a=http://p:1/@", "a=http://p:***@"),

@@ -13,9 +13,9 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
+use super::shown;
 use crate::error::{Error, Kind, Result, plain};
 use crate::net::{lookup, tls};
-use crate::proxy::redact;
 
 /// How long it may take in all, redirects and look-ups included.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub struct Script {
 /// # Errors
 /// When there is none, or not within time and size; the password of a URL is left out of it.
 pub fn fetch(url: &str) -> Result<Script> {
-    let name = redact(url);
+    let name = shown(url);
     let failed = |why: &str| {
         Error::new(
             Kind::Failure,

@@ -61,14 +61,15 @@ impl Memory {
     /// # Errors
     /// When the file can't be written; it is then as it was.
     pub fn set(&self, url: &str, answers: &[Answer], now: SystemTime) -> io::Result<()> {
-        let mut stored: Stored = self.file.read();
-        let of_url = stored.answers.entry(key(url)).or_default();
         let at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        for answer in answers {
-            let answer = answer.clone();
-            of_url.insert(answer.host.clone(), Kept { at, answer });
-        }
-        self.file.write(&stored)
+        self.file.update(|stored: &mut Stored| {
+            let of_url = stored.answers.entry(key(url)).or_default();
+            for answer in answers {
+                let answer = answer.clone();
+                of_url.insert(answer.host.clone(), Kept { at, answer });
+            }
+            true
+        })
     }
 }
 

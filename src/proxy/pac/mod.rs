@@ -24,6 +24,7 @@ mod route;
 mod script;
 
 use std::env;
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result, plain};
 use crate::net::lookup;
+use crate::proxy::redact;
 
 pub use apart::{COMMAND, Evaluated, evaluate_apart, work};
 pub use fetch::{Script, fetch};
@@ -43,7 +45,7 @@ const WPAD_HOST: &str = "wpad";
 const WPAD_URL: &str = "http://wpad/wpad.dat";
 
 /// Where a script comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PacSource {
     /// From an `http`, `https` or `file` URL, or the path of a file.
     Url(String),
@@ -51,6 +53,17 @@ pub enum PacSource {
     Script(String),
     /// From the network, if that offers one (WPAD).
     Discover,
+}
+
+impl fmt::Debug for PacSource {
+    /// Without what may be secret in a URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "Url({:?})", shown(url)),
+            Self::Script(text) => write!(f, "Script({} bytes)", text.len()),
+            Self::Discover => f.write_str("Discover"),
+        }
+    }
 }
 
 /// What a script says of one host.
@@ -81,7 +94,7 @@ pub struct Asked {
     pub trouble: Option<String>,
 }
 
-/// Asks the script for `https://HOST/` of each of `hosts`, which may have a port.
+/// Asks the script for `https://HOST/` of each of `hosts`, which may have a port, or be a URL themselves.
 ///
 /// Where it can't be had or fails, what it said last is given, if it ever answered for all of them.
 /// A network without a host `wpad` offers no script: then there are no answers, and other settings count.
@@ -175,7 +188,7 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
 /// Why the network offers no script, if that is so. Where the resolver does not answer, it may.
 fn no_wpad() -> Option<String> {
     let error = lookup::lookup(WPAD_HOST, lookup::PATIENCE).err()?;
-    (error.kind() != io::ErrorKind::TimedOut).then(|| {
+    (error.kind() == io::ErrorKind::NotFound).then(|| {
         format!(
             "this network offers no PAC script (no host {WPAD_HOST}: {})",
             plain(&error)
@@ -183,6 +196,18 @@ fn no_wpad() -> Option<String> {
     })
 }
 
+/// The address of a script, without what may be secret in it: its user, and its query.
+pub fn shown(url: &str) -> String {
+    let url = redact(url);
+    match url.split_once('?') {
+        Some((before, _)) => format!("{before}?..."),
+        None => url,
+    }
+}
+
 fn url_of(host: &str) -> String {
-    format!("https://{host}/")
+    match host.contains("://") {
+        true => host.to_owned(),
+        false => format!("https://{host}/"),
+    }
 }
