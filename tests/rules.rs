@@ -6,19 +6,14 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 #[path = "common/exceptions.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod exceptions;
 #[path = "common/go.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod go;
 #[path = "common/mac_rules.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod mac_rules;
 #[path = "common/old_go.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod old_go;
 #[path = "common/tools.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod tools;
 
 use baleen::net::lookup::{PATIENCE, lookup};

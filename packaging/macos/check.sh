@@ -52,7 +52,7 @@ done
 # anything stripped, since rustc would call rust-objcopy for that, which Debian does not have.
 settings=()
 for setting in profile.{dev,test}.debug=0 profile.{dev,test}.strip=false profile.{dev,test}.opt-level=0 \
-	profile.dev.package.{zlib-rs,flate2,sha2}.opt-level=0; do
+	profile.dev.package.{zlib-rs,flate2,sha2,boa_engine,boa_parser,boa_gc,regress}.opt-level=0; do
 	settings+=(--config "$setting")
 done
 options=(--locked "${settings[@]}" "-Zbuild-std=std,panic_abort"
