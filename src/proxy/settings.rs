@@ -276,7 +276,8 @@ mod tests {
             exceptions: exceptions(),
             ..Settings::default()
         };
-        let cases: Vec<(&str, Vec<(&str, Value)>, Settings)> = vec![
+        type Row = (&'static str, Vec<(&'static str, Value)>, Settings);
+        let cases: Vec<Row> = vec![
             ("nothing", vec![], Settings::default()),
             ("none", defaults.to_vec(), none.clone()),
             (
