@@ -272,7 +272,7 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
                         engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy (System Settings, or `baleen config set source manual` with proxy.https), or run one here that forwards to it, such as privoxy"));
+                .advise("name an HTTP proxy (in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`), or run one here that forwards to it, such as privoxy"));
             }
             (Some(_), Some(_)) => {}
             (found, _) => {
@@ -418,7 +418,7 @@ fn by_script(
                         answer.text
                     ),
                 )
-                .advise("name an HTTP proxy yourself: `baleen config set proxy.https http://HOST:PORT`, then `baleen config set source manual`"));
+                .advise("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
             }
         }
     }
@@ -472,8 +472,12 @@ fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> 
             url
         }
         Err(error) => {
+            let advice = error
+                .advice()
+                .map(|advice| format!(" (what to do: {advice})"));
             remarks.push(format!(
-                "the password for {account} could not be read: {error}"
+                "the password for {account} could not be read: {error}{}",
+                advice.unwrap_or_default()
             ));
             url
         }
