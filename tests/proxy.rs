@@ -250,7 +250,8 @@ fn apply_follows_the_settings_and_status_compares_with_them() {
     let run = home(&["apply"]);
     assert_eq!(run.code, 0, "{run}");
     assert!(
-        run.out.contains("Nothing to do: no proxy is set here now"),
+        run.out
+            .contains("Nothing to do: by the environment no proxy is set here now"),
         "{run}"
     );
     assert_eq!(state(home(&["status"])), "direct");

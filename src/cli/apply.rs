@@ -77,7 +77,7 @@ fn direct(
         let changed = restored.is_some();
         (restored.map(|restored| restored.manifest), changed)
     };
-    let no_proxy = format!("no proxy is set here now ({} says so)", stated.origin);
+    let no_proxy = format!("by {} no proxy is set here now", stated.origin);
     match &manifest {
         None => {
             out.line(format!(

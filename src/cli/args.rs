@@ -140,7 +140,7 @@ pub struct ProxyArgs {
     /// More hosts to reach without the proxy, separated by commas; localhost and 127.0.0.1 always are
     #[arg(long, value_name = "LIST")]
     pub no_proxy: Option<String>,
-    /// Whose settings to use, instead of what the configuration says
+    /// Whose settings to use, instead of what the config file says
     #[arg(long, value_name = "SOURCE", conflicts_with_all = ["http_proxy", "https_proxy"])]
     pub source: Option<SourceArg>,
     /// Use the settings in this property list, as SCDynamicStoreCopyProxies gives them
@@ -157,7 +157,7 @@ pub enum SourceArg {
     System,
     /// HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or in lower case
     Environment,
-    /// The proxies in the configuration file
+    /// The proxies in the config file
     Manual,
 }
 
@@ -198,7 +198,7 @@ pub struct Proxy {
     #[command(flatten)]
     pub proxy: ProxyArgs,
     /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = docker_version)]
     pub docker_version: Option<String>,
     /// Go on, and say it anew each time the system's settings change
     #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "system_proxies"])]
@@ -224,8 +224,8 @@ pub struct ProxyTest {
     /// The proxy.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// Translate for this version of Docker instead of the one that is installed
-    #[arg(long, value_name = "VERSION")]
+    /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
+    #[arg(long, value_name = "VERSION", value_parser = docker_version)]
     pub docker_version: Option<String>,
 }
 
@@ -301,6 +301,14 @@ pub enum Config {
         #[arg(value_parser = keys())]
         key: Key,
     },
+}
+
+/// A version of Docker, which begins with a number: else it would be taken for the newest.
+fn docker_version(text: &str) -> Result<String, &'static str> {
+    match text.as_bytes() {
+        [b'0'..=b'9', ..] => Ok(text.to_owned()),
+        _ => Err("expected a version as in 1.12.0 or 17.06.0-ce-mac18"),
+    }
 }
 
 /// The names of the keys, which shells can complete.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Found, Key};
+use crate::config::{self, Found, Key, Source};
 use crate::error::Result;
 
 use super::args::{Config as Command, Global};
@@ -79,6 +79,12 @@ fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> 
         format!("; what holds is the default: {}", key.without())
     };
     out.line(format!("{now} in {}{default}.", path.display()))?;
+    let is_proxy = matches!(key, Key::HttpProxy | Key::HttpsProxy);
+    if set && is_proxy && found.config.source != Source::Manual {
+        out.note(format!(
+            "{key} is used only where source is manual, which it is not: `baleen config set source manual`"
+        ))?;
+    }
     out.object(json!({
         "file": shown(path),
         "changed": changed,

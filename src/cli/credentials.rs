@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Resu
 }
 
 fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output) -> Result<()> {
-    let account = chosen(global, proxy)?;
+    let account = chosen(global, proxy, "set")?;
     // Opened first, so that nobody types a password that can't be kept.
     let (store, password) = if from_system {
         let password = credentials::system_password(&account)?;
@@ -50,7 +50,7 @@ fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output
 }
 
 fn delete(global: &Global, proxy: Option<&str>, out: &mut Output) -> Result<()> {
-    let account = chosen(global, proxy)?;
+    let account = chosen(global, proxy, "delete")?;
     let deleted = Store::open()?.delete(&account)?;
     out.line(if deleted {
         format!(
@@ -117,7 +117,7 @@ fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
 }
 
 /// The account that is meant: the one that was named, else the only one in use.
-fn chosen(global: &Global, proxy: Option<&str>) -> Result<Account> {
+fn chosen(global: &Global, proxy: Option<&str>, verb: &str) -> Result<Account> {
     if let Some(proxy) = proxy {
         return Account::parse(proxy);
     }
@@ -127,8 +127,9 @@ fn chosen(global: &Global, proxy: Option<&str>) -> Result<Account> {
         0 => "which proxy is meant? None in use names a user".to_owned(),
         _ => format!("which proxy is meant? In use are {}", listed(&used)),
     };
-    Err(Error::new(Kind::Usage, message)
-        .advise("name it, as in `baleen credentials set me@proxy.corp:8080`"))
+    Err(Error::new(Kind::Usage, message).advise(format!(
+        "name it, as in `baleen credentials {verb} me@proxy.corp:8080`"
+    )))
 }
 
 fn listed(accounts: &[(Account, bool)]) -> String {

@@ -64,7 +64,7 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
     out.object(json!({ "steps": steps }))?;
     if args.keep.is_some() {
         out.line(format!(
-            "\nThe app is still there: {}",
+            "\nThe app is still there, to try the other commands on with --docker-app: {}",
             folder.join("Docker.app").display()
         ))?;
     }

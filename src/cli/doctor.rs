@@ -21,15 +21,12 @@ use crate::proxy::{Engine, ProxyUrl, Translation};
 use crate::wanted::engine_of;
 
 use super::args::{Doctor as Args, Global};
-use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled};
+use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
 use super::{bundle_path, config, intents, request};
-
-/// Where lines are broken, as in the help texts.
-const WIDTH: usize = 100;
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
     if let Some(path) = &args.report {
-        refuse_existing(path)?;
+        check_place(path)?;
     }
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
@@ -159,39 +156,14 @@ fn print(step: &Step, marks: Marks, out: &mut Output) -> Result<()> {
     };
     let title = styled(BOLD, format!("{}:", step.title));
     // The title counts for the width, but is styled afterwards.
-    let text = wrap(&format!("{}: {}", step.title, step.found), 2);
+    let text = wrap(&format!("{}: {}", step.title, step.found), 2, out.width());
     let text = text.replacen(&format!("{}:", step.title), &title, 1);
     out.line(format!("{} {}", styled(style, mark), text.trim_start()))?;
     if let Some(remedy) = &step.remedy {
-        let text = wrap(&format!("what to do: {remedy}"), 4);
+        let text = wrap(&format!("what to do: {remedy}"), 4, out.width());
         out.line(text.replacen("what to do:", &styled(BOLD, "what to do:"), 1))?;
     }
     Ok(())
-}
-
-/// Breaks lines between words and sets them in by `indent`; a line that begins with four spaces is a command, and stays whole.
-fn wrap(text: &str, indent: usize) -> String {
-    let margin = " ".repeat(indent);
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        if line.starts_with("    ") {
-            lines.push(format!("{margin}{line}"));
-            continue;
-        }
-        let mut current = margin.clone();
-        for word in line.split(' ') {
-            let length = current.chars().count() + 1 + word.chars().count();
-            if length > WIDTH && current.len() > margin.len() {
-                lines.push(std::mem::replace(&mut current, margin.clone()));
-            }
-            if current.len() > margin.len() {
-                current.push(' ');
-            }
-            current.push_str(word);
-        }
-        lines.push(current);
-    }
-    lines.join("\n")
 }
 
 fn summary(report: &Report) -> String {
@@ -228,13 +200,33 @@ fn docker_socket() -> std::result::Result<PathBuf, String> {
     let mut places = vec![PathBuf::from("/var/run/docker.sock")];
     places.extend(env::home_dir().map(|home| home.join(".docker/run/docker.sock")));
     let found = places.iter().find(|place| place.exists()).cloned();
-    found.ok_or_else(|| "Docker does not run (it has no socket)".to_owned())
+    found.ok_or_else(|| "Docker is not running (it has no socket)".to_owned())
 }
 
-fn refuse_existing(path: &Path) -> Result<()> {
-    match path.symlink_metadata() {
-        Ok(_) => Err(exists(path)),
-        Err(_) => Ok(()),
+/// Whether a report could be written there, before anybody waits for it.
+fn check_place(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    let folder = folder_of(path);
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        _ => Err(Error::new(
+            Kind::Usage,
+            format!(
+                "could not write the report to {}: there is no folder {}",
+                path.display(),
+                folder.display()
+            ),
+        )
+        .advise("name a file in a folder that is there")),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 
@@ -280,11 +272,11 @@ fn write_report(path: &Path, report: &Report, question: &Question<'_>) -> Result
         proxy_user: proxy_user.as_deref(),
     };
     let page = report::page(report, &facts, anonymous);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+    let folder = folder_of(path);
+    // What is to be done about Docker.app is no help here.
+    let writing = |error| {
+        Error::io("write", path, &error).advise("name a file in a folder that you may write in")
     };
-    let writing = |error| Error::io("write", path, &error);
     let mut file = tempfile::Builder::new()
         .prefix(".baleen-")
         .permissions(Permissions::from_mode(0o600))
@@ -326,17 +318,6 @@ fn system() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_broken_between_words() {
-        let long = "word ".repeat(60);
-        for line in wrap(long.trim(), 4).lines() {
-            assert!(line.chars().count() <= WIDTH && line.starts_with("    word"));
-        }
-        let command = format!("say:\n    {}", "x".repeat(200));
-        assert_eq!(wrap(&command, 2).lines().count(), 2);
-        assert_eq!(wrap("a\nb", 2), "  a\n  b");
-    }
 
     #[test]
     fn marks_are_plain_where_the_locale_is() {

@@ -20,6 +20,18 @@ pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
         .image
         .canonicalize()
         .map_err(|error| Error::io("read", &args.image, &error))?;
+    if path.is_dir() {
+        let inside = path.join("Contents/Resources/moby/initrd.img");
+        let error = Error::new(
+            Kind::Usage,
+            format!("{} should be an image, but is a folder", path.display()),
+        );
+        return Err(if inside.is_file() {
+            error.advise(format!("name the image in it: {}", inside.display()))
+        } else {
+            error.advise("name an image, as in Docker.app/Contents/Resources/moby/initrd.img")
+        });
+    }
     let image = Image::open(&path)?;
     match &args.entry {
         Some(name) => entry(&image, name, out)?,

@@ -145,7 +145,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
                 Kind::Usage,
                 "the config file names no proxy, so there is none to use",
             )
-            .advise("baleen config set https_proxy http://HOST:PORT"));
+            .advise("name one: baleen config set https_proxy http://HOST:PORT"));
         }
     }
     if let Some(no_proxy) = &no_proxy {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -11,9 +12,15 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
 use crate::patch::Progress;
+use crate::platform::columns;
 
 use super::args::{Color, Global};
 use super::printing;
+
+/// Where lines are broken at the latest, as in the help texts.
+pub(super) const WIDTH: usize = 100;
+/// A terminal narrower than this breaks lines by itself as well as anybody can.
+const NARROWEST: usize = 30;
 
 /// Version of what `--json` prints.
 const SCHEMA: u32 = 1;
@@ -61,6 +68,11 @@ impl Output {
         }
     }
 
+    /// Where lines are broken that are broken in any case.
+    pub(super) fn width(&self) -> usize {
+        width(self.out.as_inner()).unwrap_or(WIDTH)
+    }
+
     pub(super) fn is_json(&self) -> bool {
         self.json
     }
@@ -83,7 +95,8 @@ impl Output {
 
     /// Something the user should know besides: a line for a person, kept for the object of `--json`.
     pub(super) fn note(&mut self, text: String) -> Result<()> {
-        self.line(format!("{} {text}", styled(NOTE, "note:")))?;
+        let line = labelled(NOTE, "note:", &text, width(self.out.as_inner()));
+        self.line(line)?;
         self.notes.push(text);
         Ok(())
     }
@@ -164,9 +177,11 @@ impl Output {
         };
         // There is nobody left to tell if this fails, too.
         let _ = self.object(json!({ "error": describe(&error) }));
-        let _ = writeln!(self.err, "{} {error}", styled(BAD, "error:"));
+        let width = width(self.err.as_inner());
+        let line = labelled(BAD, "error:", &error.to_string(), width);
+        let _ = writeln!(self.err, "{line}");
         if let Some(advice) = error.advice() {
-            let _ = writeln!(self.err, "{} {advice}", styled(NOTE, "what to do:"));
+            let _ = writeln!(self.err, "{}", labelled(NOTE, "what to do:", advice, width));
         }
         match error.kind() {
             Kind::Failure => 1,
@@ -175,6 +190,50 @@ impl Output {
             Kind::NotPermitted => 5,
         }
     }
+}
+
+/// Where a terminal's lines are broken; nothing where nobody reads them on one: programs want a sentence in one line.
+fn width(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
+    let columns = stream.is_terminal().then(|| columns(stream)).flatten()?;
+    Some(columns.min(WIDTH)).filter(|&columns| columns >= NARROWEST)
+}
+
+/// `text` behind a label in `style`, broken into lines of `width`.
+fn labelled(style: Style, label: &str, text: &str, width: Option<usize>) -> String {
+    let text = format!("{label} {text}");
+    let text = match width {
+        Some(width) => wrap(&text, 2, width),
+        None => text,
+    };
+    text.trim_start().replacen(label, &styled(style, label), 1)
+}
+
+/// Breaks lines between words and sets them in by `indent`. What stands between backticks stays whole, so that it can
+/// be copied, and so does a line that begins with four spaces: it is a command.
+pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
+    let margin = " ".repeat(indent);
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("    ") {
+            lines.push(format!("{margin}{line}"));
+            continue;
+        }
+        let mut current = margin.clone();
+        let mut quoted = false;
+        for word in line.split(' ') {
+            let length = current.chars().count() + 1 + word.chars().count();
+            if !quoted && length > width && current.len() > margin.len() {
+                lines.push(std::mem::replace(&mut current, margin.clone()));
+            }
+            if current.len() > margin.len() {
+                current.push(' ');
+            }
+            current.push_str(word);
+            quoted ^= word.matches('`').count() % 2 == 1;
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
 }
 
 fn describe(error: &Error) -> Value {
@@ -186,4 +245,48 @@ fn describe(error: &Error) -> Value {
         Kind::NotPermitted => "not-permitted",
     };
     json!({ "kind": kind, "message": error.to_string(), "advice": error.advice() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let long = "word ".repeat(60);
+        for width in [NARROWEST, WIDTH] {
+            for line in wrap(long.trim(), 4, width).lines() {
+                assert!(line.chars().count() <= width && line.starts_with("    word"));
+            }
+        }
+        let command = format!("say:\n    {}", "x".repeat(200));
+        assert_eq!(wrap(&command, 2, WIDTH).lines().count(), 2);
+        assert_eq!(wrap("a\nb", 2, WIDTH), "  a\n  b");
+    }
+
+    #[test]
+    fn a_command_in_a_sentence_stays_whole() {
+        let text = "to be well again, run `baleen config set source manual`, and then ask again";
+        assert_eq!(
+            wrap(text, 2, 30),
+            "  to be well again, run\n  `baleen config set source manual`,\n  and then ask again"
+        );
+    }
+
+    #[test]
+    fn only_a_terminal_gets_broken_lines() {
+        let text = "word ".repeat(30);
+        assert_eq!(
+            labelled(Style::new(), "note:", &text, None).lines().count(),
+            1
+        );
+        let broken = labelled(Style::new(), "note:", &text, Some(40));
+        assert!(broken.starts_with("note: word"));
+        assert!(
+            broken
+                .lines()
+                .skip(1)
+                .all(|line| line.starts_with("  word"))
+        );
+    }
 }

@@ -207,7 +207,7 @@ fn said(what: &What) -> Vec<(&'static str, String)> {
         }
     }
     if lines.is_empty() {
-        lines.push(("", "no proxy".to_owned()));
+        lines.push(("proxy", "none".to_owned()));
     }
     lines
 }

@@ -41,7 +41,7 @@ impl Bundle {
         }
         let info = match fs::read(&plist) {
             Ok(bytes) => plist::Value::from_reader(io::Cursor::new(bytes))
-                .map_err(|error| no_info(&path, &format!("it is not a property list: {error}")))?,
+                .map_err(|_| no_info(&path, "it is not a property list"))?,
             Err(error)
                 if matches!(
                     error.kind(),
@@ -87,7 +87,7 @@ impl Bundle {
     }
 }
 
-const CHOOSE: &str = "name Docker.app with --docker-app PATH or in BALEEN_DOCKER_APP";
+const CHOOSE: &str = "name Docker.app with --docker-app PATH, in BALEEN_DOCKER_APP, or once and for all with `baleen config set docker_app PATH`";
 
 fn no_info(path: &Path, found: &str) -> Error {
     if !path.join("Contents").is_dir() {

@@ -13,6 +13,7 @@ use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head, NoAnswer};
 use crate::net::tls::{self, NoTls, Peer};
 use crate::net::{HostPort, lookup};
+use crate::patch::status::Expected;
 use crate::proxy::ProxyUrl;
 
 use super::foreign::Censor;
@@ -86,6 +87,12 @@ impl Way<'_> {
         }
     }
 
+    /// Whether there is a proxy, but not on the way to this registry.
+    fn is_bypassed(&self) -> bool {
+        matches!(self.question.proxy, Ok(None))
+            && matches!(self.question.expected, Expected::Proxy(_))
+    }
+
     fn title(&self, id: &str) -> String {
         let registry = self.question.registry;
         match id {
@@ -123,6 +130,9 @@ impl Way<'_> {
         let remarks = self.question.remarks;
         let found = match proxy {
             Some(proxy) => proxy.redacted(),
+            None if self.is_bypassed() => {
+                "not on the way; the registry is tried directly".to_owned()
+            }
             None => "none is set; the registry is tried directly".to_owned(),
         };
         let outcome = match remarks {
@@ -159,6 +169,9 @@ impl Way<'_> {
                     Some(_) => {
                         "check the proxy's name for a slip; a name of a company's network resolves only in that network or with its VPN on"
                     }
+                    None if self.is_bypassed() => {
+                        "check the registry's name for a slip; if only the proxy knows it, take it off the bypass list or the no-proxy list"
+                    }
                     None => {
                         "check that this computer is online; in a network that needs a proxy, set it (in System Settings or with --https-proxy) and ask again"
                     }
@@ -194,6 +207,9 @@ impl Way<'_> {
                     .iter()
                     .all(|&address| lookup::is_loopback(address));
                 let remedy = match (self.proxy, kind) {
+                    (None, _) if self.is_bypassed() => {
+                        "check the registry's name and port; if only the proxy reaches it, take it off the bypass list or the no-proxy list"
+                    }
                     (Some(_), io::ErrorKind::ConnectionRefused) if local => {
                         "start the proxy that should run on this computer, or correct its port"
                     }
@@ -222,7 +238,11 @@ impl Way<'_> {
     fn connect(&self, stream: TcpStream) -> Taken<Stream> {
         let mut stream = Timed::new(stream, self.question.patience);
         let Some(proxy) = self.proxy else {
-            let why = "not needed, since there is no proxy";
+            let why = if self.is_bypassed() {
+                "not needed, since there is no proxy on the way"
+            } else {
+                "not needed, since there is no proxy"
+            };
             return (self.step("connect", Outcome::Skipped, why), Some(stream));
         };
         let registry = self.question.registry;

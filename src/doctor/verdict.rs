@@ -180,7 +180,8 @@ fn said(head: &Head, page: Option<&str>, censor: &Censor) -> String {
         said.push_str(&reason);
     }
     let page = page.map(|page| censor.clean(page)).unwrap_or_default();
-    if !page.is_empty() {
+    // Many a proxy only says it once more.
+    if !page.is_empty() && page != said {
         said.push_str(&format!(", \"{page}\""));
     }
     said

@@ -184,7 +184,11 @@ pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Re
         .map_err(|error| Error::io("read", path, &error))?;
     if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
         fchown(file, Some(like.uid()), Some(like.gid()))
-            .map_err(|error| Error::io("keep the owner of", path, &error))?;
+            .map_err(|error| {
+                // Who may not write in an app is told so before; this is a matter of owners alone.
+                Error::io("give the owner and group of the image to", path, &error)
+                    .advise("run Baleen as the user to whom the image belongs, and as a member of its group (ls -l shows both)")
+            })?;
     }
     file.set_permissions(Permissions::from_mode(mode))
         .map_err(|error| Error::io("set the permissions of", path, &error))?;

@@ -227,14 +227,15 @@ fn look(
         verify(&image, &patched, report)?;
     }
     let in_place = manifest.proxy.summary();
-    const UPDATE: Option<&str> = Some("`baleen apply` brings it up to date");
+    const UPDATE: Option<&str> =
+        Some("`baleen apply`, with the same options as here, brings it up to date");
     match question.expected {
         Expected::Proxy(proxy)
             if Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256 =>
         {
             let wanted = proxy.shown();
             let difference = if wanted.summary() != in_place {
-                format!("{} is asked for now", wanted.summary())
+                format!("what is asked for now is {}", wanted.summary())
             } else if wanted.no_proxy != manifest.proxy.no_proxy {
                 format!(
                     "the hosts that it should reach without it are {} now",

@@ -12,5 +12,5 @@ pub use copy::copy_file;
 pub use flags::is_locked;
 #[cfg(not(target_os = "macos"))]
 pub(crate) use session_bus::has_session_bus;
-pub(crate) use terminal::without_echo;
+pub(crate) use terminal::{columns, without_echo};
 pub use user::user;

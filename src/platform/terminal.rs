@@ -1,9 +1,9 @@
-//! A terminal that does not show what is typed.
+//! What has to be asked of a terminal: its width, and not to show what is typed.
 
 use std::io;
 use std::os::fd::AsFd;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 /// Does `read` while `terminal` shows nothing of what is typed but the end of the line
 /// (`man 4 termios`: ECHO, ECHONL).
@@ -22,6 +22,12 @@ pub(crate) fn without_echo<T>(
     tcsetattr(&terminal, OptionalActions::Flush, &quiet)?;
     let _restore = Restore(&terminal, before);
     read()
+}
+
+/// How many characters a line of it has; nothing where it is no terminal, or does not say.
+pub(crate) fn columns(terminal: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(terminal).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 struct Restore<'a, F: AsFd>(&'a F, Termios);

@@ -83,7 +83,7 @@ impl Shown {
     pub fn summary(&self) -> String {
         match (&self.http, &self.https) {
             (Some(http), Some(https)) if http == https => http.clone(),
-            (Some(http), Some(https)) => format!("{http} for http, {https} for https"),
+            (Some(http), Some(https)) => format!("{http} for http and {https} for https"),
             (None, Some(https)) => format!("{https} for https"),
             (Some(http), None) => format!("{http} for http"),
             (None, None) => "none".to_owned(),

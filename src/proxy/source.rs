@@ -129,10 +129,11 @@ fn read_dictionary(path: &Path) -> Result<plist::Value> {
             ),
         ));
     }
-    plist::Value::from_file(path).map_err(|error| {
+    // What the parser says is meant for programmers.
+    plist::Value::from_file(path).map_err(|_| {
         Error::new(
             Kind::Usage,
-            format!("{} is not a property list: {error}", path.display()),
+            format!("{} is not a property list", path.display()),
         )
         .advise("expected the dictionary that SCDynamicStoreCopyProxies gives, in XML or binary")
     })

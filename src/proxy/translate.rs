@@ -281,7 +281,7 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
                         engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy (System Settings, or `baleen config set https_proxy` and `source manual`), or run one here that forwards to it, such as privoxy"));
+                .advise("name an HTTP proxy (in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`), or run one here that forwards to it, such as privoxy"));
             }
             (Some(_), Some(_)) => {}
             (found, _) => {
