@@ -8,7 +8,7 @@
 //!                         patch: plan, apply, restore, status --> initrd   the image format
 //!                                                             --> proxy    settings, and what an engine makes of them
 //!                                                             --> docker   bundles, versions, families
-//! everywhere: error, net (look-ups, connections, TLS), platform (the system's calls)
+//! everywhere: error, property_list, net (look-ups, connections, TLS), platform (the system's calls)
 //! ```
 //!
 //! Imports run from left to right only. `initrd`, `proxy` and `docker` know nothing of each other;
@@ -37,5 +37,6 @@ pub mod kept;
 pub mod net;
 pub mod patch;
 pub mod platform;
+pub mod property_list;
 pub mod proxy;
 pub mod wanted;

@@ -114,6 +114,33 @@ fn a_password_is_kept_in_a_real_keyring() {
     assert_eq!(status(), object(false));
 }
 
+/// A bus that takes connections and never says a word.
+#[test]
+fn a_silent_bus_is_not_waited_for() {
+    let app = App::new();
+    let socket = app.dir.path().join("silent");
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        command
+            .env(
+                "DBUS_SESSION_BUS_ADDRESS",
+                format!("unix:path={}", socket.display()),
+            )
+            .env("HTTPS_PROXY", URL);
+        run_with(&mut command, "x")
+    };
+    for arguments in [
+        &["apply", "--source", "environment"][..],
+        &["credentials", "delete"],
+    ] {
+        let run = run(arguments);
+        assert_ne!(run.code, 0, "{run}");
+        let text = format!("{}{}", run.out, run.err);
+        assert!(text.contains("did not within 10 seconds"), "{run}");
+    }
+}
+
 /// From the keyring into the image, and what `status` makes of another password.
 #[test]
 fn apply_puts_the_stored_password_into_the_image() {

@@ -222,6 +222,7 @@ fn a_public_certificate_is_good() {
             wanted: None,
             expected: baleen::patch::status::Expected::Unknown,
             proxy: Ok(proxy),
+            by_hand: false,
             remarks: &["left out: 10.0.0.0/8".to_owned()],
             registry: &registry,
             docker_socket: Err("not asked".to_owned()),
@@ -279,9 +280,31 @@ fn without_a_proxy_the_registry_is_tried_directly() {
     steps.stops_at("tcp");
 
     // A patch that nothing asks for any more is told.
-    lab.app.apply("http://proxy.corp:1");
-    let steps = Steps::of(&mut lab.command(&["--json", "--registry", "localhost:1"]));
-    steps.is("image", "warning", &["baleen restore"]);
+    let mut apply = lab.app.command(&["apply"]);
+    assert_eq!(
+        Run::of(apply.env("HTTP_PROXY", "http://proxy.corp:1")).code,
+        0
+    );
+    let ask = || Steps::of(&mut lab.command(&["--json", "--registry", "localhost:1"]));
+    ask().is(
+        "image",
+        "bad",
+        &["stale", "uses no proxy now", "baleen apply"],
+    );
+
+    // One that was named by hand is as it should be, and none of this computer's.
+    lab.app.apply("http://proxy.corp:2");
+    let steps = ask();
+    steps.is("image", "good", &["current"]);
+    steps.is(
+        "proxy",
+        "warning",
+        &["named by hand", "baleen doctor --http-proxy"],
+    );
+    for id in &IDS[5..10] {
+        steps.is(id, "skipped", &["not the engine's way"]);
+    }
+    assert_eq!(steps.code, 0);
 }
 
 #[test]
@@ -747,6 +770,20 @@ fn the_running_engine_is_compared_with_the_image() {
     );
     elsewhere.is("engine", "skipped", &["elsewhere"]);
 
+    // Taken out by the settings, while the engine runs with it.
+    for proxy in ["http://proxy.corp:8080", ""] {
+        let run = Run::of(lab.app.command(&["apply"]).env("HTTP_PROXY", proxy));
+        assert_eq!(run.code, 0, "{run}");
+    }
+    let mut command = lab.command(&["--json", "--registry", "localhost:1"]);
+    command.env(
+        "DOCKER_HOST",
+        format!("unix://{}", lab.path("old.sock").display()),
+    );
+    let steps = Steps::of(&mut command);
+    steps.is("image", "good", &["direct"]);
+    steps.is("engine", "warning", &["not in the image", "restart Docker"]);
+
     // One that takes the call and says nothing.
     let _hung = std::os::unix::net::UnixListener::bind(lab.path("hung.sock")).unwrap();
     let mut command = lab.ask(1, "localhost:443");
@@ -874,6 +911,17 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     }
     Run::of(&mut ask()).is_refusal(2, &["there is something of that name already"]);
     assert_eq!(fs::read_to_string(&report).unwrap(), text);
+
+    // Nor in a remark.
+    fs::remove_file(&report).unwrap();
+    let url = format!("http://CORP%5Cannabel@proxy.corp:{asking}");
+    Run::of(ask().env("HTTP_PROXY", url));
+    let text = fs::read_to_string(&report).unwrap();
+    assert!(
+        text.contains("no password is kept for USER@proxy.corp"),
+        "{text}"
+    );
+    assert!(!text.contains("annabel"), "{text}");
 }
 
 /// A password is looked for in all that the program says and leaves behind, raw, percent-encoded and as Basic

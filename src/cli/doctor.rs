@@ -15,6 +15,7 @@ use crate::doctor::{Outcome, Question, Report, Step, Trust, examine};
 use crate::error::{Error, Kind, Result};
 use crate::net::lookup::is_loopback;
 use crate::net::{HostPort, tls};
+use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::{Engine, ProxyUrl, Translation};
@@ -37,9 +38,11 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         _ => Engine::of("", true),
     };
     // A setting that can't be used is what the doctor is for.
-    let translation = request
-        .read()
-        .and_then(|stated| request.translate(&stated, &engine));
+    let mut proxy_users = Vec::new();
+    let translation = request.read().and_then(|stated| {
+        proxy_users = stated.proxies().iter().flat_map(users).collect();
+        request.translate(&stated, &engine)
+    });
     let way = translation
         .as_ref()
         .map(|t| way_to(&args.registry, t, &engine));
@@ -55,6 +58,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
             .as_ref()
             .map(|(proxy, _)| *proxy)
             .map_err(|error| *error),
+        by_hand: wanted == Some(Intent::Named) && request.intent() != Intent::Named,
         remarks: way.as_ref().map_or(&[], |(_, remarks)| remarks),
         registry: &args.registry,
         docker_socket: docker_socket(),
@@ -73,7 +77,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     out.line("")?;
     out.line(summary(&report))?;
     if let Some(path) = &args.report {
-        write_report(path, &report, &question)?;
+        write_report(path, &report, &question, &proxy_users)?;
         out.line(format!(
             "The report is in {}. It has no password and no user's name in it, but names of hosts: look through it before you send it.",
             path.display()
@@ -109,6 +113,16 @@ fn way_to<'a>(
         return (None, remarks);
     }
     (translation.here.as_ref(), remarks)
+}
+
+/// The user of a proxy, as it is and as it stands in the URL.
+fn users(proxy: &ProxyUrl) -> Vec<String> {
+    let shown = proxy.redacted();
+    let in_url = shown
+        .split_once("://")
+        .and_then(|(_, rest)| rest.rsplit_once('@'))
+        .map(|(user, _)| user.split(':').next().unwrap_or(user).to_owned());
+    proxy.user().into_iter().chain(in_url).collect()
 }
 
 /// What stands before a step.
@@ -242,10 +256,14 @@ fn exists(path: &Path) -> Error {
 }
 
 /// Writes the report where nothing is yet, whole or not at all, for its owner alone.
-fn write_report(path: &Path, report: &Report, question: &Question<'_>) -> Result<()> {
+fn write_report(
+    path: &Path,
+    report: &Report,
+    question: &Question<'_>,
+    proxy_users: &[String],
+) -> Result<()> {
     let home = env::home_dir();
     let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok();
-    let proxy_user = question.proxy.ok().flatten().and_then(ProxyUrl::user);
     let proxy = match question.proxy {
         Ok(Some(proxy)) => proxy.redacted(),
         Ok(None) => "none".to_owned(),
@@ -269,7 +287,7 @@ fn write_report(path: &Path, report: &Report, question: &Question<'_>) -> Result
     let anonymous = Anonymous {
         home: home.as_deref(),
         user: user.as_deref(),
-        proxy_user: proxy_user.as_deref(),
+        proxy_users,
     };
     let page = report::page(report, &facts, anonymous);
     let folder = folder_of(path);

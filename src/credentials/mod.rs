@@ -12,7 +12,9 @@ mod secret_service;
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error as StoreError};
 use zeroize::Zeroizing;
@@ -30,6 +32,13 @@ pub const SERVICE: &str = "io.github.baleen-app.Baleen";
 
 /// The store in words, as in "the Keychain".
 pub const STORE: &str = system::NAME;
+
+/// How long the store may take to say what it holds. It may be there and never answer, as behind a prompt that
+/// nobody sees.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same where its user asked for a change, and may be typing at the store's own prompt.
+const PATIENCE_WITH_USER: Duration = Duration::from_secs(60);
 
 /// A user at a proxy, which is what a password belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,9 +107,9 @@ impl Store {
     /// The store of the user who runs this.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it does not answer.
     pub fn open() -> Result<Self> {
-        system::open().map(Self)
+        within(PATIENCE, &format!("open {STORE}"), system::open)?.map(Self)
     }
 
     /// The password of `account`, if there is one. The system may ask its user to unlock the store.
@@ -108,12 +117,14 @@ impl Store {
     /// # Errors
     /// When the store can't be read, or holds what is no password.
     pub fn password(&self, account: &Account) -> Result<Option<Password>> {
-        let secret = match self.entry(account).and_then(|entry| entry.get_secret()) {
-            Ok(secret) => Zeroizing::new(secret),
+        let tried = format!("read the password of {account}");
+        let read = self.entry_within(PATIENCE, &tried, account, |entry| {
+            entry.get_secret().map(Zeroizing::new)
+        });
+        let secret = match read? {
+            Ok(secret) => secret,
             Err(StoreError::NoEntry) => return Ok(None),
-            Err(error) => {
-                return Err(in_words(&format!("read the password of {account}"), error));
-            }
+            Err(error) => return Err(in_words(&tried, error)),
         };
         accepted(&secret, account).map(Some)
     }
@@ -124,12 +135,11 @@ impl Store {
     /// # Errors
     /// When the store does not say.
     pub fn has_password(&self, account: &Account) -> Result<bool> {
-        match system::is_stored(&self.0, account) {
+        let tried = format!("look for the password of {account}");
+        let (store, asked) = (Arc::clone(&self.0), account.clone());
+        match within(PATIENCE, &tried, move || system::is_stored(&store, &asked))? {
             Err(StoreError::NoEntry) => Ok(false),
-            Err(error) => Err(in_words(
-                &format!("look for the password of {account}"),
-                error,
-            )),
+            Err(error) => Err(in_words(&tried, error)),
             Ok(is_stored) => Ok(is_stored),
         }
     }
@@ -139,9 +149,12 @@ impl Store {
     /// # Errors
     /// When the store does not take it.
     pub fn set(&self, account: &Account, password: &Password) -> Result<()> {
-        self.entry(account)
-            .and_then(|entry| entry.set_secret(password.expose()))
-            .map_err(|error| in_words(&format!("store the password of {account}"), error))
+        let tried = format!("store the password of {account}");
+        let secret = Zeroizing::new(password.expose().to_vec());
+        self.entry_within(PATIENCE_WITH_USER, &tried, account, move |entry| {
+            entry.set_secret(&secret)
+        })?
+        .map_err(|error| in_words(&tried, error))
     }
 
     /// Deletes the password of `account`, and says whether there was one.
@@ -149,19 +162,56 @@ impl Store {
     /// # Errors
     /// When the store does not let it go.
     pub fn delete(&self, account: &Account) -> Result<bool> {
-        match self.entry(account).and_then(|e| e.delete_credential()) {
+        let tried = format!("delete the password of {account}");
+        let deleted = self.entry_within(PATIENCE_WITH_USER, &tried, account, |entry| {
+            entry.delete_credential()
+        });
+        match deleted? {
             Err(StoreError::NoEntry) => Ok(false),
-            Err(error) => Err(in_words(
-                &format!("delete the password of {account}"),
-                error,
-            )),
+            Err(error) => Err(in_words(&tried, error)),
             Ok(()) => Ok(true),
         }
     }
 
-    fn entry(&self, account: &Account) -> keyring_core::Result<Entry> {
-        self.0.build(SERVICE, &account.to_string(), None)
+    /// What `call` says of the entry of `account`.
+    fn entry_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        tried: &str,
+        account: &Account,
+        call: impl FnOnce(Entry) -> keyring_core::Result<T> + Send + 'static,
+    ) -> Result<keyring_core::Result<T>> {
+        let (store, name) = (Arc::clone(&self.0), account.to_string());
+        within(patience, tried, move || {
+            store.build(SERVICE, &name, None).and_then(call)
+        })
     }
+}
+
+/// What `call` says, if it does in time. It can't be called off: one that takes too long is left to itself.
+fn within<T: Send + 'static>(
+    patience: Duration,
+    tried: &str,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new()
+        .name("credentials".to_owned())
+        .spawn(move || {
+            // Nobody waits any more if this fails.
+            let _ = sender.send(call());
+        })
+        .map_err(|error| Error::new(Kind::Failure, format!("could not {tried}: {error}")))?;
+    receiver.recv_timeout(patience).map_err(|_| {
+        let message = format!(
+            "could not {tried}: {STORE} should answer, but did not within {} seconds",
+            patience.as_secs()
+        );
+        Error::new(Kind::Failure, message).advise(format!(
+            "if the system asks to unlock it, answer that and try again; else {}",
+            system::UNLOCK
+        ))
+    })
 }
 
 /// The password that the system itself keeps for a proxy of its settings. The system asks its user first.
@@ -171,7 +221,10 @@ impl Store {
 pub fn system_password(account: &Account) -> Result<Password> {
     let tried = format!("read the password that the system's settings have for {account}");
     let advice = "leave --from-system out, and give the password when asked for it";
-    match system::system_secret(account) {
+    let asked = account.clone();
+    match within(PATIENCE_WITH_USER, &tried, move || {
+        system::system_secret(&asked)
+    })? {
         Ok(secret) => accepted(&Zeroizing::new(secret), account),
         Err(StoreError::NotSupportedByStore(why)) => {
             let message = format!("could not {tried}: {why}");
@@ -277,10 +330,27 @@ mod tests {
         Password::new(text).unwrap()
     }
 
+    fn entry(store: &Store) -> Entry {
+        let name = account().to_string();
+        store.0.build(SERVICE, &name, None).unwrap()
+    }
+
+    #[test]
+    fn a_store_that_never_answers_is_not_waited_for() {
+        let (_open, never) = mpsc::channel::<()>();
+        let patience = Duration::from_millis(10);
+        let error = within(patience, "open it", move || never.recv()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Failure);
+        assert!(error.to_string().starts_with("could not open it: "));
+        assert!(error.to_string().contains("did not within"), "{error}");
+        assert!(error.advice().is_some());
+        assert_eq!(within(PATIENCE, "count", || 1).unwrap(), 1);
+    }
+
     /// A store in memory, and a way to let the next call for [`account`] fail.
     fn mocked() -> (Store, impl Fn(StoreError)) {
         let store = Store(mock::Store::new().unwrap());
-        let entry = store.entry(&account()).unwrap();
+        let entry = entry(&store);
         let fail = move |error| {
             let credential = entry.as_any().downcast_ref::<mock::Cred>().unwrap();
             credential.set_error(error);
@@ -359,11 +429,7 @@ mod tests {
     #[test]
     fn what_is_no_password_is_refused() {
         let (store, _) = mocked();
-        store
-            .entry(&account())
-            .unwrap()
-            .set_secret(b"a\nb")
-            .unwrap();
+        entry(&store).set_secret(b"a\nb").unwrap();
         let Err(error) = store.password(&account()) else {
             panic!("a password with a line break");
         };
@@ -380,10 +446,7 @@ mod tests {
                 "the disk is full",
             ),
             (StoreError::BadStoreFormat("torn".to_owned()), "torn"),
-            (
-                StoreError::Ambiguous(vec![store.entry(&account()).unwrap()]),
-                "more than one",
-            ),
+            (StoreError::Ambiguous(vec![entry(&store)]), "more than one"),
         ] {
             fail(error);
             let error = store.set(&account(), &password("other")).unwrap_err();

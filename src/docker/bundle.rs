@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
+use crate::property_list;
 
 use super::Family;
 
@@ -39,9 +40,10 @@ impl Bundle {
         if fs::metadata(&plist).is_ok_and(|found| !found.is_file()) {
             return Err(no_info(&path, "it is not a file"));
         }
-        let info = match fs::read(&plist) {
-            Ok(bytes) => plist::Value::from_reader(io::Cursor::new(bytes))
-                .map_err(|_| no_info(&path, "it is not a property list"))?,
+        let info = match property_list::read(&plist) {
+            Ok(read) => {
+                read.map_err(|why| no_info(&path, &format!("it is no property list: {why}")))?
+            }
             Err(error)
                 if matches!(
                     error.kind(),
@@ -198,8 +200,16 @@ mod tests {
 
     #[test]
     fn a_bundle_without_a_whole_info_plist_may_be_in_the_middle_of_an_update() {
-        for cut in [&b""[..], b"<?xml version=\"1.0\"?><plist><dict><key>CFBun"] {
-            let dir = bundle(cut);
+        let deep = [
+            &b"<plist>"[..],
+            &b"<array>".repeat(60_000),
+            &b"</array>".repeat(60_000),
+            b"</plist>",
+        ]
+        .concat();
+        let cut = b"<?xml version=\"1.0\"?><plist><dict><key>CFBun";
+        for damaged in [&b""[..], cut, &deep] {
+            let dir = bundle(damaged);
             assert_eq!(Bundle::read(dir.path()).unwrap_err().kind(), Kind::Busy);
             fs::remove_file(Bundle::info_plist(dir.path())).unwrap();
             assert_eq!(Bundle::read(dir.path()).unwrap_err().kind(), Kind::Busy);

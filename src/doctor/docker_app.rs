@@ -104,7 +104,7 @@ fn writable(image: &Path) -> Step {
 }
 
 fn patched(status: &Status, question: &Question<'_>) -> Step {
-    let direct = matches!(question.proxy, Ok(None));
+    let direct = matches!(question.proxy, Ok(None)) && !question.by_hand;
     let (outcome, remedy) = match status.state {
         State::Off if matches!(question.proxy, Ok(Some(_))) => (
             Outcome::Bad,

@@ -136,7 +136,8 @@ fn compare(running: &Running, status: Option<&Status>, censor: &Censor) -> Step 
     let name = censor.clean(&format!("Docker {} on {}", running.version, running.system));
     let uses = in_words(&running.proxy, censor);
     let patched = status.and_then(|status| status.proxy.as_ref());
-    let is_stock = status.is_some_and(|status| matches!(status.state, State::Off | State::Wiped));
+    let is_stock = status
+        .is_some_and(|status| matches!(status.state, State::Off | State::Wiped | State::Direct));
     let (outcome, found, remedy) = match patched {
         Some(image) if agrees(&running.proxy, image) => (
             Outcome::Good,

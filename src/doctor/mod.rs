@@ -45,6 +45,8 @@ pub struct Question<'a> {
     /// The proxy as this computer reaches it, password included; none: it is on the network directly. Or why the
     /// setting can't be used.
     pub proxy: Result<Option<&'a ProxyUrl>, &'a Error>,
+    /// Whether the engine's proxy was named by hand, so that this computer's says nothing of it.
+    pub by_hand: bool,
     /// What the engine can't be given of the computer's setting, in words.
     pub remarks: &'a [String],
     /// The registry to reach.

@@ -11,8 +11,8 @@ pub struct Anonymous<'a> {
     pub home: Option<&'a Path>,
     /// The account, which becomes `USER` where it is part of a path.
     pub user: Option<&'a str>,
-    /// The user at the proxy, who becomes `USER` as well.
-    pub proxy_user: Option<&'a str>,
+    /// The users at the proxies, who become `USER` as well; each also as it stands in a URL.
+    pub proxy_users: &'a [String],
 }
 
 /// The page: `facts` are lines of a name and a value on top of it.
@@ -66,11 +66,39 @@ impl Anonymous<'_> {
             }
         }
         // So it stands in sentences; in URLs it is told by its place.
-        if let Some(user) = self.proxy_user {
+        for user in self.forms() {
             text = text.replace(&format!("'{user}'"), "'USER'");
+            text = replace_user(&text, &user);
         }
         without_users(&text)
     }
+
+    /// The users at the proxies, also as JSON writes them. One that ends like another comes before it.
+    fn forms(self) -> Vec<String> {
+        let named = self.proxy_users.iter().filter(|user| !user.is_empty());
+        let mut forms: Vec<String> = named
+            .flat_map(|user| {
+                let quoted = serde_json::Value::from(&**user).to_string();
+                [user.clone(), quoted[1..quoted.len() - 1].to_owned()]
+            })
+            .collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        forms
+    }
+}
+
+/// Replaces `user` where a place follows, as in `me@proxy.corp:80`.
+fn replace_user(text: &str, user: &str) -> String {
+    let login = format!("{user}@");
+    let mut parts = text.split(&login);
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let goes_on = replaced.ends_with(|c: char| c.is_alphanumeric() || "-_.%".contains(c));
+        replaced.push_str(if goes_on { user } else { "USER" });
+        replaced.push('@');
+        replaced.push_str(part);
+    }
+    replaced
 }
 
 /// Replaces `folder` where it is a whole path or the beginning of one.
@@ -118,7 +146,7 @@ mod tests {
         let anonymous = Anonymous {
             home: Some(Path::new("/Users/jane")),
             user: Some("jane"),
-            proxy_user: Some("CORP\\jane"),
+            proxy_users: &["CORP\\jane", "CORP%5Cjane", "jane"].map(str::to_owned),
         };
         for (text, expected) in [
             ("/Users/jane/Docker.app", "~/Docker.app"),
@@ -128,7 +156,12 @@ mod tests {
             ("/home/jane/x", "/home/USER/x"),
             ("http://jane:***@p:1 and", "http://USER:***@p:1 and"),
             ("\"http://jane@p:1\",", "\"http://USER@p:1\","),
-            ("http://p:1 jane@corp", "http://p:1 jane@corp"),
+            ("http://p:1 bob@corp", "http://p:1 bob@corp"),
+            ("kept for jane@p:80", "kept for USER@p:80"),
+            ("kept for CORP\\jane@p:80", "kept for USER@p:80"),
+            ("\"for CORP\\\\jane@p:80\"", "\"for USER@p:80\""),
+            ("as CORP%5Cjane@p:80", "as USER@p:80"),
+            ("mary-jane@p:80", "mary-jane@p:80"),
             ("http://p:1/@", "http://p:1/@"),
             ("of user 'CORP\\jane' (407)", "of user 'USER' (407)"),
         ] {

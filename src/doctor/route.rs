@@ -41,6 +41,14 @@ pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) {
         proxy: question.proxy.ok().flatten(),
         censor: question.censor(),
     };
+    if question.by_hand && matches!(question.proxy, Ok(None)) {
+        tell(way.elsewhere());
+        for id in IDS {
+            let why = "not tried, since it is not the engine's way";
+            tell(Step::new(id, way.title(id), Outcome::Skipped, why));
+        }
+        return;
+    }
     tell(way.setting());
     let mut told = 0;
     if question.proxy.is_ok() {
@@ -116,6 +124,15 @@ impl Way<'_> {
     fn judged(&self, id: &'static str, verdict: Verdict) -> Step {
         self.step(id, verdict.outcome, verdict.found)
             .advise(verdict.remedy)
+    }
+
+    /// Where a way without a proxy says nothing of the engine, which goes through its own.
+    fn elsewhere(&self) -> Step {
+        let found =
+            "none is set on this computer; the engine's was named by hand, and is not tested here";
+        self.step("proxy", Outcome::Warning, found).advise(Some(
+            "to test it, name it here, too, as in `baleen doctor --http-proxy http://HOST:PORT`",
+        ))
     }
 
     fn setting(&self) -> Step {

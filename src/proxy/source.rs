@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
+use crate::property_list;
 
 use super::settings::Settings;
 use super::translate::{Stated, Urls, What};
@@ -129,11 +130,11 @@ fn read_dictionary(path: &Path) -> Result<plist::Value> {
             ),
         ));
     }
-    // What the parser says is meant for programmers.
-    plist::Value::from_file(path).map_err(|_| {
+    let read = property_list::read(path).map_err(|error| Error::io("read", path, &error))?;
+    read.map_err(|why| {
         Error::new(
             Kind::Usage,
-            format!("{} is not a property list", path.display()),
+            format!("{} is not a property list: {why}", path.display()),
         )
         .advise("expected the dictionary that SCDynamicStoreCopyProxies gives, in XML or binary")
     })

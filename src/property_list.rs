@@ -1,0 +1,125 @@
+//! Property lists from files, which may hold anything.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+use std::thread;
+
+use plist::Value;
+
+/// Far more than any `Info.plist` or the settings of a network have.
+const LONGEST: u64 = 1024 * 1024;
+
+/// The same of lists in lists.
+const DEEPEST: usize = 64;
+
+/// A list is taken apart by recursion, wherever that happens, also behind an error. This is enough for the deepest
+/// list that [`LONGEST`] bytes can hold; memory that is not used costs nothing.
+const STACK: usize = 256 * 1024 * 1024;
+
+/// The property list in the file at `path`, in XML or binary, or why it is none.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LONGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Ok(Err("it is longer than 1 MiB".to_owned()));
+    }
+    let reader = thread::Builder::new()
+        .name("property list".to_owned())
+        .stack_size(STACK)
+        .spawn(move || parse(bytes))?;
+    Ok(reader
+        .join()
+        .unwrap_or_else(|_| Err("its reader failed".to_owned())))
+}
+
+fn parse(bytes: Vec<u8>) -> Result<Value, String> {
+    // The third form, that of NeXTSTEP, is of no use here.
+    let parsed = if bytes.starts_with(b"bplist") {
+        Value::from_reader(Cursor::new(bytes))
+    } else {
+        Value::from_reader_xml(&*bytes)
+    };
+    // What the parser says is meant for programmers.
+    let value = parsed.map_err(|_| "it can't be read as XML or in binary form".to_owned())?;
+    if is_deeper(&value, DEEPEST) {
+        return Err(format!("its lists are nested deeper than {DEEPEST}"));
+    }
+    Ok(value)
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let inside = |value: &Value| levels == 0 || is_deeper(value, levels - 1);
+    match value {
+        Value::Array(list) => list.iter().any(inside),
+        Value::Dictionary(dictionary) => dictionary.values().any(inside),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(bytes: &[u8]) -> Result<Value, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, bytes).unwrap();
+        read(file.path()).unwrap()
+    }
+
+    /// Lists in lists, as many as `levels`, with `end` behind the last.
+    fn xml(levels: usize, end: &str) -> Vec<u8> {
+        let (open, close) = ("<array>".repeat(levels), "</array>".repeat(levels));
+        format!("<plist version=\"1.0\">{open}{close}{end}").into_bytes()
+    }
+
+    /// The same; each object holds the next one.
+    fn binary(levels: u32) -> Vec<u8> {
+        let mut bytes = b"bplist00".to_vec();
+        let mut offsets = Vec::new();
+        for next in 1..=levels {
+            offsets.push(bytes.len() as u32);
+            if next < levels {
+                bytes.push(0xa1);
+                bytes.extend(&next.to_be_bytes()[1..]);
+            } else {
+                bytes.push(0xa0);
+            }
+        }
+        let table = bytes.len() as u64;
+        for offset in offsets {
+            bytes.extend(&offset.to_be_bytes()[1..]);
+        }
+        bytes.extend([0, 0, 0, 0, 0, 0, 3, 3]);
+        bytes.extend(u64::from(levels).to_be_bytes());
+        bytes.extend(0u64.to_be_bytes());
+        bytes.extend(table.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn lists_in_lists_are_read_as_far_as_is_sensible() {
+        for (levels, expected) in [(1, true), (65, true), (66, false)] {
+            assert_eq!(of(&xml(levels, "</plist>")).is_ok(), expected, "{levels}");
+            assert_eq!(of(&binary(levels as u32)).is_ok(), expected, "{levels}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_without_end_ends_in_words() {
+        // As deep as goes into a file that is read at all.
+        for bytes in [xml(69_000, "</plist>"), binary(149_000)] {
+            assert!(bytes.len() as u64 <= LONGEST);
+            assert!(of(&bytes).unwrap_err().contains("deeper than 64"));
+        }
+        assert!(of(&xml(69_000, "<array>")).is_err());
+        assert!(of(&b"<array>".repeat(149_000)).is_err());
+        assert!(of(&xml(200_000, "")).unwrap_err().contains("1 MiB"));
+        assert!(of(&b"(".repeat(1_000_000)).is_err());
+    }
+}
