@@ -629,7 +629,7 @@ fn for_go(text: &str, rules: Rules) -> Entry {
     let (to, fate, reason) = if below.unwrap_or(text).contains('*') {
         left_out(WILDCARD)
     } else if text.starts_with(':') {
-        // Go up to 1.7 falls over it.
+        // Go up to 1.8 falls over it (golang/go#19536).
         left_out("it names no host")
     } else if let Ok(address) = address {
         (Some(address_for(address, rules)), Fate::Kept, None)
