@@ -68,21 +68,37 @@ impl KeptFile {
     }
 }
 
-/// The folder for what the program keeps across runs: `BALEEN_STATE_DIR`, else the platform's place.
+/// The folder for what the program keeps across runs: `BALEEN_STATE_DIR`, else the platform's place
+/// ([`own_folder`]).
+pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+    absolute(&get, "BALEEN_STATE_DIR")
+        .unwrap_or_else(|| own_folder(&get, home, macos, ("XDG_STATE_HOME", ".local/state")))
+}
+
+/// The program's own folder; on macOS there is one for everything, elsewhere one below what the
+/// variable names, or below its default at home.
 ///
 /// macOS: `~/Library/Application Support/Baleen` (Apple, "File System Programming Guide").
-/// Elsewhere: `$XDG_STATE_HOME/baleen`, else `~/.local/state/baleen` (XDG Base Directory Specification).
-pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
-    let absolute = |name: &str| get(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    if let Some(chosen) = absolute("BALEEN_STATE_DIR") {
-        chosen
-    } else if macos {
+/// Elsewhere: XDG Base Directory Specification, which ignores a relative path in its variables.
+pub(crate) fn own_folder(
+    get: impl Fn(&str) -> Option<OsString>,
+    home: &Path,
+    macos: bool,
+    (variable, default): (&str, &str),
+) -> PathBuf {
+    if macos {
         home.join("Library/Application Support/Baleen")
     } else {
-        absolute("XDG_STATE_HOME")
-            .unwrap_or_else(|| home.join(".local/state"))
+        absolute(get, variable)
+            .unwrap_or_else(|| home.join(default))
             .join("baleen")
     }
+}
+
+fn absolute(get: impl Fn(&str) -> Option<OsString>, variable: &str) -> Option<PathBuf> {
+    get(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
 }
 
 #[cfg(test)]

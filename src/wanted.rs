@@ -12,7 +12,7 @@ use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
 use crate::platform;
-use crate::proxy::pac::{self, Asked, Memory};
+use crate::proxy::pac::{self, Asked, Memory, PacSource};
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
 use crate::proxy::translate::What;
@@ -116,7 +116,7 @@ impl Request {
                 Some(account) => credentials::kept_for(&account),
                 None => Ok(None),
             },
-            pac: &|source, hosts| pac::ask(source, hosts, &Memory::in_folder(&self.state)),
+            pac: &|source, hosts| self.ask(source, hosts),
         };
         translate(stated, engine, &self.wishes, &world)
     }
@@ -129,9 +129,13 @@ impl Request {
         match &stated.what {
             What::Settings(Settings {
                 pac: Some(source), ..
-            }) => pac::ask(source, hosts, &Memory::in_folder(&self.state)).map(Some),
+            }) => self.ask(source, hosts).map(Some),
             _ => Ok(None),
         }
+    }
+
+    fn ask(&self, source: &PacSource, hosts: &[String]) -> Result<Asked> {
+        pac::ask(source, hosts, &Memory::in_folder(&self.state))
     }
 
     /// Both at once, for the engine of `bundle`.

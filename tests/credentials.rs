@@ -56,6 +56,14 @@ fn run_with(command: &mut Command, input: &str) -> Run {
     child.wait_with_output().unwrap().into()
 }
 
+/// Runs the program with [`URL`] as its proxy.
+fn run_behind_the_proxy(app: &App, session: &Session, arguments: &[&str], input: &str) -> Run {
+    run_with(
+        command(app, session, arguments).env("HTTPS_PROXY", URL),
+        input,
+    )
+}
+
 #[track_caller]
 fn ok(run: &Run) -> &str {
     assert_eq!((run.code, &*run.err), (0, ""), "{run}");
@@ -70,10 +78,8 @@ fn a_password_is_kept_in_a_real_keyring() {
     let app = App::new();
     let mut session = session(&app);
     session.start_keyring();
-    let with = |arguments: &[&str], input: &str| {
-        let mut command = command(&app, &session, arguments);
-        run_with(command.env("HTTPS_PROXY", URL), input)
-    };
+    let with =
+        |arguments: &[&str], input: &str| run_behind_the_proxy(&app, &session, arguments, input);
     let status = || with(&["credentials", "status", "--json"], "").object()["proxies"].clone();
     let object = |stored| json!([{ "account": ACCOUNT, "stored": stored, "in_url": false }]);
 
@@ -150,10 +156,8 @@ fn apply_puts_the_stored_password_into_the_image() {
     let app = App::new();
     let mut session = session(&app);
     session.start_keyring();
-    let with = |arguments: &[&str], input: &str| {
-        let mut command = command(&app, &session, arguments);
-        run_with(command.env("HTTPS_PROXY", URL), input)
-    };
+    let with =
+        |arguments: &[&str], input: &str| run_behind_the_proxy(&app, &session, arguments, input);
     let run = with(&["apply"], "");
     assert!(
         ok(&run).contains("no password is kept for me@proxy.corp:8080"),

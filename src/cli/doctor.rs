@@ -116,13 +116,8 @@ fn way_to<'a>(
 }
 
 /// The user of a proxy, as it is and as it stands in the URL.
-fn users(proxy: &ProxyUrl) -> Vec<String> {
-    let shown = proxy.redacted();
-    let in_url = shown
-        .split_once("://")
-        .and_then(|(_, rest)| rest.rsplit_once('@'))
-        .map(|(user, _)| user.split(':').next().unwrap_or(user).to_owned());
-    proxy.user().into_iter().chain(in_url).collect()
+fn users(proxy: &ProxyUrl) -> impl Iterator<Item = String> {
+    proxy.user().into_iter().chain(proxy.encoded_user())
 }
 
 /// What stands before a step.

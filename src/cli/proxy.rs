@@ -167,15 +167,10 @@ impl Meant {
     }
 
     fn json(&self) -> Value {
-        json!({
-            "docker_version": self.version,
-            "family": self.family.as_ref().map(Family::id),
-            "go": self.engine.go,
-            "rules": self.engine.rules,
-            "https_falls_back": self.engine.https_falls_back,
-            "knows_socks": self.engine.knows_socks,
-            "host_address": self.engine.host_address,
-        })
+        let mut object = json!(self.engine);
+        object["docker_version"] = json!(self.version);
+        object["family"] = json!(self.family.as_ref().map(Family::id));
+        object
     }
 }
 

@@ -19,6 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
+use crate::kept::own_folder;
 use crate::patch::Method;
 use crate::proxy::ProxyUrl;
 
@@ -135,29 +136,13 @@ impl Found {
     }
 }
 
-/// Where the file is: `BALEEN_CONFIG`, else the platform's place.
-///
-/// macOS: `~/Library/Application Support/Baleen/config.toml` (Apple, "File System Programming Guide").
-/// Elsewhere: `$XDG_CONFIG_HOME/baleen/config.toml`, else `~/.config/baleen/config.toml` (XDG Base Directory
-/// Specification, which ignores a relative path there).
+/// Where the file is: `BALEEN_CONFIG`, else `config.toml` in the platform's place, which is
+/// `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` but on macOS ([`own_folder`]).
 pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
-    let path = |name: &str| {
-        get(name)
-            .map(PathBuf::from)
-            .filter(|path| !path.as_os_str().is_empty())
-    };
-    if let Some(chosen) = path("BALEEN_CONFIG") {
-        return chosen;
+    match get("BALEEN_CONFIG").filter(|path| !path.is_empty()) {
+        Some(chosen) => chosen.into(),
+        None => own_folder(get, home, macos, ("XDG_CONFIG_HOME", ".config")).join("config.toml"),
     }
-    let folder = if macos {
-        home.join("Library/Application Support/Baleen")
-    } else {
-        path("XDG_CONFIG_HOME")
-            .filter(|path| path.is_absolute())
-            .unwrap_or_else(|| home.join(".config"))
-            .join("baleen")
-    };
-    folder.join("config.toml")
 }
 
 /// The file that `path` leads to through symbolic links; nothing when there is nothing at `path`.

@@ -70,11 +70,6 @@ impl Settings {
         settings.pac = reader.pac();
         settings
     }
-
-    /// Whether no proxy is set at all.
-    pub fn is_direct(&self) -> bool {
-        self.pac.is_none() && self.http.is_none() && self.https.is_none() && self.socks.is_none()
-    }
 }
 
 struct Reader<'a> {

@@ -504,16 +504,13 @@ fn engines_choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
 
 /// The same proxy with the password that is kept for it.
 fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> Result<ProxyUrl> {
-    if url.user().is_none() || url.has_password() {
+    let Some(user) = url.encoded_user().filter(|_| !url.has_password()) else {
         return Ok(url);
-    }
+    };
     Ok(match (world.password)(&url)? {
         Some(password) => url.with_password(password),
         None => {
-            let shown = url.redacted();
-            let account = shown
-                .split_once("://")
-                .map_or(&*shown, |(_, account)| account);
+            let account = format!("{user}@{}", url.place());
             remarks.push(format!(
                 "no password is kept for {account}: if the proxy asks for one, run `baleen credentials set '{account}'`"
             ));
@@ -1167,7 +1164,6 @@ mod tests {
         let none = |_: &PacSource, _: &[String]| {
             Ok(Asked {
                 answers: Vec::new(),
-                fresh: true,
                 kept_since: None,
                 trouble: Some("this network offers no PAC script".to_owned()),
             })
@@ -1237,7 +1233,6 @@ mod tests {
             });
             Ok(Asked {
                 answers: answers.collect(),
-                fresh: true,
                 kept_since: None,
                 trouble: None,
             })

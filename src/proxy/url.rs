@@ -170,8 +170,8 @@ impl ProxyUrl {
     /// The URL as it may be shown: the password replaced by `***`.
     pub fn redacted(&self) -> String {
         let mut url = String::from(self.scheme.prefix());
-        if let Some(user) = &self.user {
-            encode(user, &mut url);
+        if let Some(user) = self.encoded_user() {
+            url.push_str(&user);
             if self.password.is_some() {
                 url.push_str(":***");
             }
@@ -197,6 +197,13 @@ impl ProxyUrl {
         Some(String::from_utf8_lossy(user).into_owned())
     }
 
+    /// The user as it stands in a URL.
+    pub fn encoded_user(&self) -> Option<String> {
+        let mut encoded = String::new();
+        encode(self.user.as_ref()?, &mut encoded);
+        Some(encoded)
+    }
+
     /// The password, decoded.
     pub fn password(&self) -> Option<&Password> {
         self.password.as_ref()
@@ -220,11 +227,6 @@ impl ProxyUrl {
             Scheme::Http => self.place(),
             Scheme::Socks5 => format!("{}{}", self.scheme.prefix(), self.place()),
         }
-    }
-
-    /// How it is spoken to.
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
     }
 
     /// The same proxy with a password; its user must be known.

@@ -86,8 +86,6 @@ pub struct Answer {
 pub struct Asked {
     /// One for each host, in their order; none at all where the network was asked for a script and has none.
     pub answers: Vec<Answer>,
-    /// Whether the script said so now.
-    pub fresh: bool,
     /// When the oldest of them was given, where they are not fresh.
     pub kept_since: Option<SystemTime>,
     /// What the user should know of how they came about, in a sentence without a full stop.
@@ -127,7 +125,6 @@ pub fn ask_through(
             Some(why) => {
                 return Ok(Asked {
                     answers: Vec::new(),
-                    fresh: true,
                     kept_since: None,
                     trouble: Some(why),
                 });
@@ -148,7 +145,6 @@ pub fn ask_through(
     match url.and_then(|url| memory.get(url, hosts)) {
         Some((answers, since)) => Ok(Asked {
             answers,
-            fresh: false,
             kept_since: Some(since),
             trouble: Some(error.to_string()),
         }),
@@ -179,7 +175,6 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
     }
     Asked {
         answers,
-        fresh: true,
         kept_since: None,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     }
