@@ -21,12 +21,24 @@ pub enum Kind {
     NotPermitted,
 }
 
+/// What would help, where a face can do it for the user, or show the way, instead of advising it in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Take over the proxy that somebody else wrote into the script.
+    Adopt,
+    /// Allow Baleen to change other apps, in System Settings.
+    AllowAppManagement,
+    /// Correct the config file.
+    CorrectSettings,
+}
+
 /// A failure, in words for the user.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
     message: String,
     advice: Option<String>,
+    remedy: Option<Remedy>,
 }
 
 impl Error {
@@ -36,6 +48,7 @@ impl Error {
             kind,
             message: message.into(),
             advice: None,
+            remedy: None,
         }
     }
 
@@ -46,12 +59,25 @@ impl Error {
         self
     }
 
+    /// The same, with what would help.
+    #[must_use]
+    pub fn helped_by(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
     /// A system call on `path` that failed: `tried` says what was to be done, as in "write".
     pub fn io(tried: &str, path: &Path, error: &io::Error) -> Self {
         let message = format!("could not {tried} {}: {}", path.display(), plain(error));
         match error.kind() {
-            io::ErrorKind::PermissionDenied => Self::new(Kind::NotPermitted, message)
-                .advise(not_permitted(error.raw_os_error(), cfg!(target_os = "macos"))),
+            io::ErrorKind::PermissionDenied => {
+                let (advice, remedy) =
+                    not_permitted(error.raw_os_error(), cfg!(target_os = "macos"));
+                Self {
+                    remedy,
+                    ..Self::new(Kind::NotPermitted, message).advise(advice)
+                }
+            }
             io::ErrorKind::ReadOnlyFilesystem => Self::new(Kind::NotPermitted, message)
                 .advise("the volume is read-only: copy Docker.app to one that can be written, or mount it so"),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -67,25 +93,35 @@ impl Error {
         self.kind
     }
 
-    /// What to do now.
+    /// What to do now, for somebody at the command line.
     pub fn advice(&self) -> Option<&str> {
         self.advice.as_deref()
+    }
+
+    /// What would help.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.remedy
     }
 }
 
 /// What to do where the system says no. macOS 13 and later let no program write into another
 /// developer's app until the user allows it, and say `EPERM` (1), where mere permissions say
 /// `EACCES`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
-fn not_permitted(code: Option<i32>, macos: bool) -> &'static str {
+fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Remedy>) {
     const EPERM: i32 = 1;
     match code {
-        Some(EPERM) if macos => {
-            "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it anew"
-        }
-        Some(EPERM) => {
-            "the file may be locked (lsattr shows it), or the folder may belong to another user"
-        }
-        _ => "run Baleen as the user to whom Docker.app belongs (ls -l shows who that is)",
+        Some(EPERM) if macos => (
+            "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it anew",
+            Some(Remedy::AllowAppManagement),
+        ),
+        Some(EPERM) => (
+            "the file may be locked (lsattr shows it), or the folder may belong to another user",
+            None,
+        ),
+        _ => (
+            "run Baleen as the user to whom Docker.app belongs (ls -l shows who that is)",
+            None,
+        ),
     }
 }
 

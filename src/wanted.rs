@@ -2,11 +2,11 @@
 //! meet the pure translation of [`crate::proxy::translate()`].
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
-use crate::docker::{Bundle, Family};
+use crate::docker::{self, Bundle, Family, bundle};
 use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
@@ -145,6 +145,26 @@ impl Request {
     pub fn resolve(&self, bundle: &Bundle) -> Result<Translation> {
         self.translate(&self.read()?, &engine_of(bundle))
     }
+}
+
+/// The Docker.app that somebody chose: on the command line, in `BALEEN_DOCKER_APP`, or in the config file.
+pub fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
+    // An empty variable is how some shells say that there is none; an empty option is a slip.
+    let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
+    option
+        .map(Path::to_owned)
+        .or(variable.map(PathBuf::from))
+        .or(config.docker_app.clone())
+}
+
+/// The path of the bundle that is meant: the chosen one, else one in a usual place.
+///
+/// # Errors
+/// When there is none.
+pub fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
+    let places = bundle::default_places(env::home_dir().as_deref());
+    let chosen = chosen_bundle(option, config);
+    docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
 /// The engine in a bundle.

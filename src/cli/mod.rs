@@ -22,14 +22,14 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::config::Config;
-use crate::docker::{self, Bundle, bundle};
+use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
 use crate::kept;
 use crate::patch::intent::Intents;
 use crate::proxy::source::{self, Source};
 use crate::proxy::translate::Fate;
 use crate::proxy::{Translation, Urls, redact};
-use crate::wanted::Request;
+use crate::wanted::{self, Request};
 
 use args::{Cli, Command, Global, ProxyArgs, SourceArg};
 use output::Output;
@@ -99,15 +99,7 @@ fn config(global: &Global) -> Result<Config> {
 
 /// The path of the bundle that is meant.
 fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
-    let places = bundle::default_places(env::home_dir().as_deref());
-    // An empty variable is how some shells say that there is none; an empty option is a slip.
-    let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
-    let chosen = global
-        .docker_app
-        .clone()
-        .or(variable.map(PathBuf::from))
-        .or(config.docker_app.clone());
-    docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
+    wanted::bundle_path(global.docker_app.as_deref(), config)
 }
 
 /// The bundle that is meant.

@@ -58,7 +58,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     out.object(status_json(&status))?;
     Ok(match status.state {
         State::Off | State::Direct | State::Current => 0,
-        State::Stale | State::Wiped => 3,
+        State::Stale | State::Wiped | State::RestartNeeded => 3,
         State::Foreign | State::Updating | State::Unsupported | State::NoDocker => 4,
         State::NotPermitted => 5,
     })
@@ -68,7 +68,9 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
     let style = match status.state {
         State::Current | State::Off | State::Direct => GOOD,
-        State::Stale | State::Wiped | State::Updating | State::Foreign => NOTE,
+        State::Stale | State::Wiped | State::Updating | State::Foreign | State::RestartNeeded => {
+            NOTE
+        }
         State::Unsupported | State::NotPermitted | State::NoDocker => BAD,
     };
     out.line(format!(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Value};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Remedy};
 
 use super::key::Refusal;
 use super::{Config, Key, Source, without_mark};
@@ -44,9 +44,11 @@ impl Wrong {
     pub(super) fn in_file(self, path: &Path, text: &str) -> Error {
         let (line, column) = position(without_mark(text), self.at);
         let message = format!("{}:{line}:{column}: {}", path.display(), self.what);
-        Error::new(Kind::Usage, message).advise(self.advice.unwrap_or_else(|| {
-            "correct it there; `baleen config set --help` lists the keys".to_owned()
-        }))
+        Error::new(Kind::Usage, message)
+            .advise(self.advice.unwrap_or_else(|| {
+                "correct it there; `baleen config set --help` lists the keys".to_owned()
+            }))
+            .helped_by(Remedy::CorrectSettings)
     }
 
     /// The error of a program that did not write a text in which this would be wrong.

@@ -10,7 +10,7 @@ use crate::property_list;
 use super::Family;
 
 /// `CFBundleIdentifier` of Docker for Mac, in all its versions.
-const BUNDLE_ID: &str = "com.docker.docker";
+pub(super) const BUNDLE_ID: &str = "com.docker.docker";
 
 /// A Docker.app on disk, at the moment it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -50,6 +50,20 @@ impl Family {
         }
     }
 
+    /// The files, below `Contents/Resources`, that tell a family.
+    pub fn files() -> &'static [&'static str] {
+        &KNOWN
+    }
+
+    /// Whether a bundle with these of the files may be on its way to become a whole one, as it is while an update
+    /// copies it.
+    pub fn may_become_whole(found: &[String]) -> bool {
+        matches!(
+            found.iter().map(String::as_str).collect::<Vec<_>>()[..],
+            [] | ["moby/vmlinuz64" | "moby/initrd.img" | "linuxkit/kernel" | "linuxkit/initrd.img"]
+        )
+    }
+
     /// Whether Docker for Mac of this version is of the family that is patched: until 17.10. For
     /// versions that are only spoken of; of a bundle on disk, its files tell.
     pub fn is_patched_in(version: &str) -> bool {

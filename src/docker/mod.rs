@@ -3,6 +3,7 @@
 
 pub mod bundle;
 mod family;
+pub mod restart;
 
 pub use bundle::{Bundle, find};
 pub use family::Family;

@@ -10,7 +10,7 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Remedy, Result};
 use crate::proxy::{EngineProxy, redact};
 
 use super::shell;
@@ -263,6 +263,7 @@ fn foreign_error(lines: &[ForeignLine]) -> Error {
         ),
     )
     .advise("apply with --adopt to have Baleen take these lines over")
+    .helped_by(Remedy::Adopt)
 }
 
 /// The bytes without the block, and the block. A block of any version of Baleen counts.

@@ -41,6 +41,8 @@ pub enum State {
     NotPermitted,
     /// There is no Docker.app.
     NoDocker,
+    /// All is in place, but the running engine started before it was. Only who watches Docker can tell.
+    RestartNeeded,
 }
 
 impl State {
@@ -57,6 +59,7 @@ impl State {
             Self::Unsupported => "unsupported",
             Self::NotPermitted => "not-permitted",
             Self::NoDocker => "no-docker",
+            Self::RestartNeeded => "restart-needed",
         }
     }
 }
@@ -233,17 +236,7 @@ fn look(
         Expected::Proxy(proxy)
             if Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256 =>
         {
-            let wanted = proxy.shown();
-            let difference = if wanted.summary() != in_place {
-                format!("what is asked for now is {}", wanted.summary())
-            } else if wanted.no_proxy != manifest.proxy.no_proxy {
-                format!(
-                    "the hosts that it should reach without it are {} now",
-                    wanted.no_proxy
-                )
-            } else {
-                "its password is another one now".to_owned()
-            };
+            let difference = manifest.proxy.difference(&proxy.shown());
             return Ok((
                 State::Stale,
                 format!("the engine gets {in_place}, but {difference}"),

@@ -1,0 +1,206 @@
+//! Reading how things are: the config file, what the user wants, Docker.app, its image and whether it
+//! runs. It takes about a millisecond, since of the image only both ends are read.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::config::Config;
+use crate::docker::{self, Bundle, Family, bundle};
+use crate::error::{Error, Kind};
+use crate::patch::image::Image;
+use crate::patch::intent::Intents;
+use crate::patch::plan;
+use crate::patch::status::State;
+use crate::wanted::{self, bundle_path};
+
+use super::decide::{Patch, Running, Sight, Stand, Words};
+use super::mind::Look;
+
+/// Which files stand in a bundle: equal only if none of those that count was replaced or written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// Of the bundle that is there now, of those that may be meant.
+    pub fn of(places: &[PathBuf]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        if let Some(bundle) = places.iter().find(|place| place.exists()) {
+            bundle.hash(&mut hasher);
+            let folders = [
+                "",
+                "Contents",
+                "Contents/Resources",
+                "Contents/Resources/moby",
+            ];
+            for folder in folders {
+                let found = fs::metadata(bundle.join(folder)).ok();
+                found
+                    .map(|found| (found.dev(), found.ino()))
+                    .hash(&mut hasher);
+            }
+            let resources = bundle.join("Contents/Resources");
+            let files = Family::files().iter().map(|name| resources.join(name));
+            for file in files.chain([Bundle::info_plist(bundle)]) {
+                let found = file.symlink_metadata().ok();
+                found
+                    .map(|found| {
+                        let modified = (found.mtime(), found.mtime_nsec());
+                        (found.dev(), found.ino(), found.len(), modified)
+                    })
+                    .hash(&mut hasher);
+            }
+        }
+        Self(hasher.finish())
+    }
+}
+
+/// Who looks.
+#[derive(Debug, Clone)]
+pub struct Looker {
+    /// Docker.app, where it was named on the command line.
+    pub docker_app: Option<PathBuf>,
+    /// The config file.
+    pub config: PathBuf,
+    /// Where the program keeps what it has to remember.
+    pub state: PathBuf,
+    /// What the config file said when it last said something.
+    pub last: Config,
+}
+
+impl Looker {
+    /// Where Docker.app may be.
+    pub fn places(&self) -> Vec<PathBuf> {
+        match wanted::chosen_bundle(self.docker_app.as_deref(), &self.last) {
+            Some(chosen) => vec![chosen],
+            None => bundle::default_places(std::env::home_dir().as_deref()),
+        }
+    }
+
+    /// Looks.
+    pub fn look(&mut self) -> Look {
+        let config = Config::load(&self.config);
+        if let Ok(config) = &config {
+            self.last.clone_from(config);
+        }
+        let config = config.map_err(|error| Words::from(&error));
+        // Before the rest, so that a change in between is noticed.
+        let print = Fingerprint::of(&self.places());
+        let (path, sight) = match bundle_path(self.docker_app.as_deref(), &self.last) {
+            Err(error) => (None, Sight::Missing(Words::from(&error))),
+            Ok(path) => {
+                let path = path.canonicalize().unwrap_or(path);
+                let sight = see(&path);
+                (Some(path), sight)
+            }
+        };
+        let running = path.as_deref().and_then(docker::restart::running);
+        Look {
+            config,
+            wanted: path
+                .as_deref()
+                .and_then(|path| Intents::in_folder(&self.state).get(path)),
+            path,
+            sight,
+            print,
+            running: running.map(|app| Running {
+                pid: app.pid,
+                since: app.since,
+                block: None,
+            }),
+        }
+    }
+}
+
+fn see(path: &Path) -> Sight {
+    // An update makes the folders first.
+    if path.is_dir() && !path.join("Contents").exists() {
+        return Sight::Unfinished(Words::new(format!("{} has no Contents", path.display())));
+    }
+    let bundle = match Bundle::read(path) {
+        Ok(bundle) => bundle,
+        Err(error) => return closed(&error, None),
+    };
+    if let Family::Unknown(found) = &bundle.family
+        && Family::may_become_whole(found)
+    {
+        return Sight::Unfinished(Words::new(bundle.family.refusal().unwrap_or_default()));
+    }
+    match stand(&bundle) {
+        Ok(stand) => Sight::Open(stand),
+        Err(error) => closed(&error, Some(bundle)),
+    }
+}
+
+fn stand(bundle: &Bundle) -> Result<Stand, Error> {
+    let image = Image::open(plan::image_of(bundle)?)?;
+    let patched = image.patched()?;
+    let metadata = image.metadata();
+    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
+    // A file gets a new time of change when it is renamed to its place.
+    let image_since = match (seconds.try_into(), nanoseconds.try_into()) {
+        (Ok(seconds), Ok(nanoseconds)) => UNIX_EPOCH + Duration::new(seconds, nanoseconds),
+        _ => SystemTime::UNIX_EPOCH,
+    };
+    Ok(Stand {
+        bundle: bundle.clone(),
+        image: image.path().to_owned(),
+        patch: patched.manifest().map(|manifest| Patch {
+            block: manifest.block_sha256,
+            proxy: manifest.proxy.clone(),
+            original: manifest.original.sha256,
+        }),
+        image_since,
+    })
+}
+
+fn closed(error: &Error, bundle: Option<Bundle>) -> Sight {
+    let words = Words::from(error);
+    match error.kind() {
+        // What was there an instant ago is gone: it is being replaced.
+        Kind::Busy | Kind::Failure => Sight::Unfinished(words),
+        Kind::NotPermitted => Sight::Closed(State::NotPermitted, words, bundle),
+        Kind::Refused | Kind::Usage => Sight::Closed(State::Unsupported, words, bundle),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo;
+
+    #[test]
+    fn a_bundle_that_is_copied_file_by_file_is_unfinished_until_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = dir.path().join("whole/Docker.app");
+        demo::build(&whole, "1.12.0", "1").unwrap();
+        let path = dir.path().join("Docker.app");
+        let mut prints = vec![Fingerprint::of(std::slice::from_ref(&path))];
+        for (name, is_folder) in [
+            ("", true),
+            ("Contents", true),
+            ("Contents/Info.plist", false),
+            ("Contents/Resources", true),
+            ("Contents/Resources/moby", true),
+            ("Contents/Resources/moby/vmlinuz64", false),
+            ("Contents/Resources/moby/initrd.img", false),
+        ] {
+            match prints.len() {
+                1 => assert!(!path.exists()),
+                _ => assert!(matches!(see(&path), Sight::Unfinished(_)), "before {name}"),
+            }
+            if is_folder {
+                fs::create_dir(path.join(name)).unwrap();
+            } else {
+                fs::copy(whole.join(name), path.join(name)).unwrap();
+            }
+            prints.push(Fingerprint::of(std::slice::from_ref(&path)));
+        }
+        assert!(matches!(see(&path), Sight::Open(_)));
+        for (one, two) in prints.iter().zip(&prints[1..]) {
+            assert_ne!(one, two);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What is kept across runs: only what can't be read again. What was last told to the user, what was
+//! last seen of Docker, and what the running engine started from. A file that is lost or damaged is
+//! rebuilt from what is to be seen; at worst a change goes untold.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::kept::KeptFile;
+use crate::patch::digest::{OriginalSha, Sha};
+use crate::proxy::Shown;
+
+use super::decide::{Running, Stand};
+
+const SCHEMA: u32 = 1;
+/// How many past events are kept.
+const KEPT: usize = 5;
+/// By how much the start of a process may seem to move, since clocks are set.
+const DRIFT: Duration = Duration::from_secs(2);
+
+/// The file with it.
+#[derive(Debug, Clone)]
+pub struct MemoryFile {
+    file: KeptFile,
+}
+
+impl MemoryFile {
+    /// In the file `agent.json` in `folder`.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            file: KeptFile::new(folder.join("agent.json"), SCHEMA),
+        }
+    }
+
+    /// What is in it.
+    pub fn read(&self) -> Memory {
+        self.file.read()
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When it can't be written; it is then as it was.
+    pub fn write(&self, memory: &Memory) -> io::Result<()> {
+        self.file.update(|kept: &mut Memory| {
+            let changes = kept != memory;
+            kept.clone_from(memory);
+            changes
+        })
+    }
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The user was told what Baleen is.
+    #[serde(default)]
+    pub welcomed: bool,
+    /// The trouble that was told last, while it lasts.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// What happened last, the newest first.
+    #[serde(default)]
+    pub past: Vec<Past>,
+    /// By the path of the bundle.
+    #[serde(default)]
+    bundles: BTreeMap<String, Known>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// What, in a few words.
+    pub what: String,
+}
+
+/// What is known of a bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// What the user was last told about it, or saw of it.
+    pub told: Option<Told>,
+    /// The Docker that runs from it.
+    pub running: Option<KnownRunning>,
+    /// The proxy that was named for it, where one was.
+    pub named: Option<Shown>,
+}
+
+/// What the user was last told about a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Docker's version.
+    pub version: String,
+    /// The patch.
+    pub patch: Option<ToldPatch>,
+}
+
+/// What the user was last told about a patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldPatch {
+    /// Digest of its block.
+    pub block: Sha,
+    /// The proxy.
+    pub proxy: Shown,
+    /// Docker's own image.
+    pub original: OriginalSha,
+}
+
+impl Told {
+    /// What there is to be told of `stand`.
+    pub fn of(stand: &Stand) -> Self {
+        Self {
+            version: stand.bundle.version.clone(),
+            patch: stand.patch.as_ref().map(|patch| ToldPatch {
+                block: patch.block,
+                proxy: patch.proxy.clone(),
+                original: patch.original,
+            }),
+        }
+    }
+}
+
+/// A running Docker, and what its engine gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRunning {
+    pid: u32,
+    /// In milliseconds since 1970.
+    since: u64,
+    block: Option<Sha>,
+}
+
+impl Memory {
+    /// What is known of the bundle at `path`.
+    pub fn known(&self, path: &Path) -> Option<&Known> {
+        self.bundles.get(&*path.to_string_lossy())
+    }
+
+    /// The same, to be changed.
+    pub fn known_mut(&mut self, path: &Path) -> &mut Known {
+        let key = path.to_string_lossy().into_owned();
+        self.bundles.entry(key).or_default()
+    }
+
+    /// Notes that something happened.
+    pub fn note(&mut self, at: SystemTime, what: impl Into<String>) {
+        let past = Past {
+            at: at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            what: what.into(),
+        };
+        self.past.insert(0, past);
+        self.past.truncate(KEPT);
+    }
+}
+
+impl KnownRunning {
+    /// Of a Docker that started from an image with `block`; nothing where the system does not say when it did.
+    pub fn new(running: &Running, block: Option<Sha>) -> Option<Self> {
+        Some(Self {
+            pid: running.pid,
+            since: milliseconds(running.since?),
+            block,
+        })
+    }
+
+    /// The block that `running` started from, if this is the same Docker.
+    pub fn block_of(&self, running: &Running) -> Option<Option<Sha>> {
+        let drift = milliseconds(running.since?).abs_diff(self.since);
+        (self.pid == running.pid && u128::from(drift) <= DRIFT.as_millis()).then_some(self.block)
+    }
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn it_is_read_as_it_was_written_and_damage_means_that_nothing_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = MemoryFile::in_folder(dir.path());
+        assert_eq!(file.read(), Memory::default());
+        let mut memory = Memory {
+            welcomed: true,
+            ..Memory::default()
+        };
+        for number in 0..7 {
+            memory.note(
+                UNIX_EPOCH + Duration::from_secs(number),
+                format!("{number}"),
+            );
+        }
+        let running = Running {
+            pid: 7,
+            since: Some(UNIX_EPOCH + Duration::from_secs(100)),
+            block: None,
+        };
+        memory.known_mut(Path::new("/a")).running = KnownRunning::new(&running, None);
+        file.write(&memory).unwrap();
+        assert_eq!(file.read(), memory);
+        let told: Vec<&str> = memory.past.iter().map(|past| &*past.what).collect();
+        assert_eq!(told, ["6", "5", "4", "3", "2"]);
+        for damage in ["", "{", "{\"schema\":9}", "[]"] {
+            fs::write(dir.path().join("agent.json"), damage).unwrap();
+            assert_eq!(file.read(), Memory::default(), "{damage}");
+        }
+    }
+
+    #[test]
+    fn a_docker_that_runs_is_known_again_although_clocks_are_set() {
+        let at = |seconds| Running {
+            pid: 7,
+            since: Some(UNIX_EPOCH + Duration::from_secs(seconds)),
+            block: None,
+        };
+        let block = Some(Sha::of(b"x"));
+        let known = KnownRunning::new(&at(100), block).unwrap();
+        assert_eq!(known.block_of(&at(101)), Some(block));
+        assert_eq!(known.block_of(&at(103)), None);
+        assert_eq!(known.block_of(&Running { pid: 8, ..at(100) }), None);
+        assert_eq!(
+            known.block_of(&Running {
+                since: None,
+                ..at(100)
+            }),
+            None
+        );
+    }
+}

@@ -1,0 +1,775 @@
+//! The agent's mind: events in, jobs out, and the time is an argument. It reads and writes nothing
+//! itself, so that tests can run through a year of events in a second, in any order and with any of
+//! them lost.
+//!
+//! Every event says no more than "look again". What is to be done is told by [`decide`] from what
+//! was seen last, and only once the files of Docker.app have been at rest for [`QUIET`].
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::{Config, Restart, Source};
+use crate::docker::Bundle;
+use crate::error::Kind;
+use crate::patch::intent::Intent;
+use crate::patch::status::State;
+use crate::proxy::{Engine, Shown};
+
+use super::decide::{
+    Act, Decision, Refusal, Running, Setting, Sight, Situation, Stand, Words, decide,
+};
+use super::look::Fingerprint;
+use super::memory::{KnownRunning, Memory, Told};
+use super::news::{DockerNow, News, news, short};
+use super::view::{Busy, View};
+
+/// For how long the files of Docker.app have to be at rest before they are touched. An update copies
+/// one file after another, with pauses well below this.
+pub const QUIET: Duration = Duration::from_secs(2);
+/// A bundle that is not whole, and of which nothing has changed for this long, is stuck.
+pub const STUCK: Duration = Duration::from_secs(60);
+/// No update takes as long as this.
+pub const NO_UPDATE_TAKES: Duration = Duration::from_secs(15 * 60);
+/// One click in System Settings makes several changes, and a network that comes up makes many.
+pub const SETTINGS_QUIET: Duration = Duration::from_millis(500);
+/// A setting that never comes to rest is looked at all the same.
+pub const SETTINGS_AT_LAST: Duration = Duration::from_secs(5);
+/// How often everything is looked at in any case.
+pub const SLOWLY: Duration = Duration::from_secs(15 * 60);
+/// When something that failed is tried again, if nothing changes before.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// How many changes may follow each other at once. Two may: the settings can change during the first.
+const PATIENCE: u32 = 4;
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something changed in or around Docker.app; this is what stands there now.
+    Files(Fingerprint),
+    /// The settings of this computer, or its network, may have changed.
+    Settings,
+    /// The config file, or what the user wants, may have changed.
+    Decisions,
+    /// Docker was started or has ended.
+    Docker,
+    /// The computer woke up.
+    Woke,
+    /// The user clicked.
+    Click(Click),
+    /// What was seen.
+    Looked(Box<Look>),
+    /// What the settings come to.
+    Resolved(Engine, Setting),
+    /// A job that changes the image has ended, and this is what stands there now.
+    Worked(Result<Done, Failed>, Fingerprint),
+    /// Docker was restarted, or not.
+    Restarted(Result<(), Words>),
+    /// A click could not be obeyed.
+    Refused(Words),
+}
+
+/// What the user can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Click {
+    /// The proxy on or off.
+    UseProxy(bool),
+    /// Look at everything anew and put it right.
+    Reapply,
+    /// Take over the proxy that somebody else wrote into the script.
+    Adopt,
+    /// Restart Docker, if it needs to be.
+    Restart,
+    /// Where the proxy comes from.
+    Source(Source),
+    /// What is to be done when Docker needs a restart.
+    WhenRestart(Restart),
+}
+
+/// What was seen at one look.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// What the config file says.
+    pub config: Result<Config, Words>,
+    /// Where Docker.app is.
+    pub path: Option<PathBuf>,
+    /// What the user was heard to want there.
+    pub wanted: Option<Intent>,
+    /// What is to be seen of it.
+    pub sight: Sight,
+    /// Which files stand there.
+    pub print: Fingerprint,
+    /// The Docker that runs from it.
+    pub running: Option<Running>,
+}
+
+/// A change that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// The image was changed.
+    Changed,
+    /// It was as it should be.
+    Nothing,
+}
+
+/// A change that was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What kind of failure it was.
+    pub kind: Kind,
+    /// Why.
+    pub words: Words,
+}
+
+/// Something to be done for the mind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// Look, at once.
+    Look,
+    /// Find out what the settings come to.
+    Resolve {
+        /// For this engine.
+        engine: Engine,
+        /// Which proxy was named for this bundle, where that is the one that is wanted.
+        named: Option<Shown>,
+    },
+    /// Put the proxy of the settings into the image.
+    Apply {
+        /// Of this bundle.
+        path: PathBuf,
+        /// What the settings come to, as far as is known.
+        setting: Setting,
+        /// As for [`Job::Resolve`].
+        named: Option<Shown>,
+        /// Take over what somebody else wrote.
+        adopt: bool,
+    },
+    /// Give Docker its own image back.
+    Restore {
+        /// This Docker.
+        path: PathBuf,
+    },
+    /// Quit Docker and open it again.
+    Restart {
+        /// This Docker.
+        path: PathBuf,
+    },
+    /// Note what the user wants.
+    Want {
+        /// In this bundle.
+        path: PathBuf,
+        /// What that is.
+        intent: Intent,
+    },
+    /// Write a decision of the user's into the config file.
+    Configure(Click),
+    /// Keep this across runs.
+    Remember(Box<Memory>),
+    /// Tell the user.
+    Tell(News),
+}
+
+/// The mind.
+#[derive(Debug)]
+pub struct Mind {
+    memory: Memory,
+    /// What of it is kept already.
+    remembered: Memory,
+    config: Config,
+    config_trouble: Option<Words>,
+    path: Option<PathBuf>,
+    wanted: Option<Intent>,
+    sight: Sight,
+    print: Option<Fingerprint>,
+    running: Option<Running>,
+    setting: Setting,
+    /// For which engine, and which proxy by name, that is.
+    set_for: Option<(Engine, Option<Shown>)>,
+    /// When the files will have been at rest for long enough.
+    settled_at: Instant,
+    /// Since when they change, and when they last did.
+    unrest: Option<(Instant, Instant)>,
+    /// Since when, and until when, the settings change.
+    flapping: Option<(Instant, Instant)>,
+    look_at: Option<Instant>,
+    resolve_at: Option<Instant>,
+    slow_at: Instant,
+    is_resolving: bool,
+    busy: Option<Busy>,
+    /// How many changes were made one after the other without coming to rest.
+    changes: u32,
+    refusal: Option<Refusal>,
+    has_consent: bool,
+    adopt: bool,
+    restart_failed: Option<Words>,
+    /// The user asked for a look, and is told what came of it.
+    asked: bool,
+    wall: fn() -> SystemTime,
+}
+
+impl Mind {
+    /// A mind that starts at `now` with this memory; `wall` is the clock on the wall, for the records.
+    pub fn new(memory: Memory, now: Instant, wall: fn() -> SystemTime) -> Self {
+        Self {
+            remembered: memory.clone(),
+            memory,
+            config: Config::default(),
+            config_trouble: None,
+            path: None,
+            wanted: None,
+            sight: Sight::Missing(Words::new("nothing was looked at yet")),
+            print: None,
+            running: None,
+            setting: Setting::Unknown,
+            set_for: None,
+            settled_at: now + QUIET,
+            unrest: None,
+            flapping: None,
+            look_at: Some(now),
+            resolve_at: None,
+            slow_at: now + SLOWLY,
+            is_resolving: false,
+            busy: None,
+            changes: 0,
+            refusal: None,
+            has_consent: false,
+            adopt: false,
+            restart_failed: None,
+            asked: false,
+            wall,
+        }
+    }
+
+    /// Takes notice of an event.
+    pub fn hear(&mut self, event: Event, now: Instant) -> Vec<Job> {
+        match event {
+            Event::Files(print) => self.files(print, now),
+            Event::Settings => {
+                let first = self.flapping.map_or(now, |(first, _)| first);
+                self.flapping = Some((first, now));
+                self.resolve_at = Some((now + SETTINGS_QUIET).min(first + SETTINGS_AT_LAST));
+            }
+            Event::Decisions | Event::Docker => self.look_at = Some(now),
+            Event::Woke => self.look_at_everything(now),
+            Event::Click(click) => return self.click(click, now),
+            Event::Looked(look) => self.looked(*look, now),
+            Event::Resolved(engine, setting) => self.resolved(engine, setting, now),
+            Event::Worked(result, print) => self.worked(result, print, now),
+            Event::Restarted(result) => {
+                self.busy = None;
+                self.has_consent = false;
+                self.look_at = Some(now);
+                match result {
+                    Ok(()) => {
+                        self.restart_failed = None;
+                        self.note("Docker was restarted");
+                    }
+                    Err(words) => {
+                        self.restart_failed = Some(words.clone());
+                        return vec![self.tell(News::NotRestarted(words))];
+                    }
+                }
+            }
+            Event::Refused(words) => self.note(super::news::full(&words.sentence)),
+        }
+        Vec::new()
+    }
+
+    fn files(&mut self, print: Fingerprint, now: Instant) {
+        // What changes during a job of Baleen's own is told when that is done.
+        let is_news = self.print != Some(print) || self.unrest.is_some();
+        if self.busy.is_none() && is_news {
+            self.print = Some(print);
+            self.moved(now);
+        }
+    }
+
+    /// The files changed just now.
+    fn moved(&mut self, now: Instant) {
+        let first = self.unrest.map_or(now, |(first, _)| first);
+        self.unrest = Some((first, now));
+        self.settled_at = now + QUIET;
+        self.look_at = Some(self.settled_at);
+        self.refusal = None;
+    }
+
+    fn look_at_everything(&mut self, now: Instant) {
+        self.slow_at = now + SLOWLY;
+        self.refusal = None;
+        self.look_at = Some(now);
+        self.resolve_at = Some(now);
+    }
+
+    fn click(&mut self, click: Click, now: Instant) -> Vec<Job> {
+        match click {
+            Click::UseProxy(on) => {
+                let Some(path) = self.path.clone() else {
+                    return Vec::new();
+                };
+                self.memory.trouble = None;
+                self.look_at_everything(now);
+                let intent = if on { Intent::Settings } else { Intent::Off };
+                vec![Job::Want { path, intent }]
+            }
+            Click::Reapply => {
+                self.asked = true;
+                self.memory.trouble = None;
+                self.restart_failed = None;
+                self.look_at_everything(now);
+                Vec::new()
+            }
+            Click::Adopt => {
+                self.adopt = true;
+                self.look_at_everything(now);
+                Vec::new()
+            }
+            Click::Restart => {
+                // Not taken for a consent to any other restart later on.
+                self.has_consent = self.decide(now).state == State::RestartNeeded;
+                Vec::new()
+            }
+            Click::Source(_) | Click::WhenRestart(_) => {
+                self.look_at = Some(now);
+                vec![Job::Configure(click)]
+            }
+        }
+    }
+
+    fn looked(&mut self, look: Look, now: Instant) {
+        match look.config {
+            Ok(config) => {
+                self.config_trouble = None;
+                if config != self.config {
+                    // Where the proxy comes from may be another place.
+                    if without_restart(&config) != without_restart(&self.config) {
+                        self.set_for = None;
+                    }
+                    self.config = config;
+                }
+            }
+            Err(words) => self.config_trouble = Some(words),
+        }
+        if self.path != look.path {
+            self.path = look.path;
+            self.print = Some(look.print);
+            self.settled_at = self.settled_at.max(now + QUIET);
+            self.unrest = None;
+            self.refusal = None;
+            self.running = None;
+        }
+        if self.wanted != look.wanted {
+            self.wanted = look.wanted;
+            self.refusal = None;
+        }
+        // What was not announced counts as seen now for the first time.
+        if self.print != Some(look.print) {
+            self.print = Some(look.print);
+            self.moved(now);
+        }
+        if now < self.settled_at && self.unrest.is_some() {
+            self.look_at = Some(self.settled_at);
+        } else if matches!(look.sight, Sight::Unfinished(_)) {
+            self.unrest.get_or_insert((now, now));
+            if !self.is_stuck(now) {
+                self.look_at = Some(now + QUIET);
+            }
+        } else if self.refusal.as_ref().is_none_or(|r| r.kind != Kind::Busy) {
+            self.unrest = None;
+        }
+        self.sight = look.sight;
+        self.running = look.running.map(|running| self.know(running));
+        let wanted_for = self.wanted_for();
+        if self.set_for.as_ref() != Some(&wanted_for) {
+            self.setting = Setting::Unknown;
+            self.set_for = Some(wanted_for);
+            self.resolve_at = Some(now);
+        }
+    }
+
+    /// For which engine the settings are to be read, and which proxy by name is wanted instead.
+    fn wanted_for(&self) -> (Engine, Option<Shown>) {
+        let bundle = match &self.sight {
+            Sight::Open(stand) => Some(&stand.bundle),
+            Sight::Closed(_, _, bundle) => bundle.as_ref(),
+            Sight::Missing(_) | Sight::Unfinished(_) => None,
+        };
+        let engine = bundle.map_or(Engine::of("", true), crate::wanted::engine_of);
+        (engine, self.named())
+    }
+
+    /// The proxy that was named for this bundle, where that is the one that is wanted.
+    fn named(&self) -> Option<Shown> {
+        let known = self.memory.known(self.path.as_deref()?)?;
+        known
+            .named
+            .clone()
+            .filter(|_| self.wanted == Some(Intent::Named))
+    }
+
+    /// Which image the running Docker started from: the present one, if it is older than Docker, and
+    /// else the one that was there when Docker was seen before.
+    fn know(&mut self, mut running: Running) -> Running {
+        let (Some(path), Sight::Open(stand)) = (self.path.as_deref(), &self.sight) else {
+            return running;
+        };
+        let present = stand.patch.as_ref().map(|patch| patch.block);
+        let known = self.memory.known_mut(path);
+        if running
+            .since
+            .is_some_and(|since| since >= stand.image_since)
+        {
+            running.block = Some(present);
+            known.running = KnownRunning::new(&running, present);
+        } else {
+            running.block = known.running.as_ref().and_then(|k| k.block_of(&running));
+        }
+        running
+    }
+
+    fn resolved(&mut self, engine: Engine, setting: Setting, now: Instant) {
+        self.is_resolving = false;
+        // One that was asked for anew meanwhile is out of date.
+        let is_asked_for = self.set_for.as_ref().is_some_and(|(e, _)| *e == engine);
+        let is_due_again = self.flapping.is_some() || self.resolve_at.is_some_and(|at| at <= now);
+        if is_due_again || !is_asked_for {
+            return;
+        }
+        if setting != self.setting {
+            self.refusal = None;
+        }
+        if matches!(setting, Setting::Failed { may_pass: true, .. }) {
+            let again = now + AFTER_FAILURE;
+            self.resolve_at = Some(self.resolve_at.map_or(again, |at| at.min(again)));
+        }
+        self.setting = setting;
+    }
+
+    fn worked(&mut self, result: Result<Done, Failed>, print: Fingerprint, now: Instant) {
+        self.busy = None;
+        self.adopt = false;
+        self.look_at = Some(now);
+        self.changes += 1;
+        let failed = match result {
+            Ok(done) => {
+                self.print = Some(print);
+                self.unrest = None;
+                // It is right now, and if the next look finds that it is not, another try does not help either.
+                (done == Done::Nothing || self.changes >= PATIENCE).then(|| Failed {
+                    kind: Kind::Failure,
+                    words: Words::new(
+                        "the image was changed, and is not as it should be all the same",
+                    ),
+                })
+            }
+            Err(failed) => Some(failed),
+        };
+        self.refusal = failed.map(|Failed { kind, words }| {
+            let pause = match kind {
+                Kind::Busy if !self.is_stuck(now) => {
+                    self.unrest.get_or_insert((now, now));
+                    QUIET
+                }
+                Kind::Failure => AFTER_FAILURE,
+                Kind::Busy | Kind::NotPermitted | Kind::Refused | Kind::Usage => SLOWLY,
+            };
+            Refusal {
+                kind,
+                words,
+                until: now + pause,
+            }
+        });
+        if self.refusal.as_ref().is_some_and(|r| r.kind == Kind::Busy) {
+            self.resolve_at = Some(now);
+        }
+    }
+
+    /// What is to be done now. To be asked after every event, and at [`Self::deadline`].
+    pub fn next(&mut self, now: Instant) -> Vec<Job> {
+        if now >= self.slow_at {
+            self.look_at_everything(now);
+        }
+        if self.busy.is_some() {
+            return Vec::new();
+        }
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.look_at = None;
+            return vec![Job::Look];
+        }
+        let mut jobs = Vec::new();
+        if !self.is_resolving && self.resolve_at.is_some_and(|at| at <= now) {
+            self.resolve_at = None;
+            self.flapping = None;
+            let (engine, named) = self.wanted_for();
+            if self.wanted == Some(Intent::Named) && named.is_none() {
+                self.setting = unknown_by_name();
+            } else {
+                self.is_resolving = true;
+                jobs.push(Job::Resolve { engine, named });
+            }
+        }
+        let decision = self.decide(now);
+        let path = self.path.clone().unwrap_or_default();
+        if decision.state != State::RestartNeeded {
+            self.has_consent = false;
+            self.restart_failed = None;
+        }
+        if decision.later == Act::Nothing {
+            self.changes = 0;
+        }
+        match decision.act {
+            Act::Nothing => {}
+            Act::Apply => {
+                self.busy = Some(Busy::Applying);
+                jobs.push(Job::Apply {
+                    path,
+                    setting: self.setting.clone(),
+                    named: self.named(),
+                    adopt: self.adopt,
+                });
+            }
+            Act::Restore => {
+                self.busy = Some(Busy::Restoring);
+                jobs.push(Job::Restore { path });
+            }
+            Act::Restart => {
+                jobs.extend(self.report(&decision, now));
+                self.busy = Some(Busy::Restarting);
+                jobs.push(Job::Restart { path });
+                return jobs;
+            }
+        }
+        if self.busy.is_none() {
+            jobs.extend(self.report(&decision, now));
+        }
+        jobs
+    }
+
+    /// When to be asked again, if nothing happens before.
+    pub fn deadline(&self, now: Instant) -> Instant {
+        if self.busy.is_some() {
+            return self.slow_at;
+        }
+        let mut at = self.slow_at;
+        at = at.min(self.look_at.unwrap_or(at));
+        if !self.is_resolving {
+            at = at.min(self.resolve_at.unwrap_or(at));
+        }
+        if self.decide(now).later != Act::Nothing {
+            let retry = self.refusal.as_ref().map_or(now, |refusal| refusal.until);
+            at = at.min(retry.max(self.settled_at));
+        } else if now < self.settled_at {
+            at = at.min(self.settled_at);
+        }
+        if self.unrest.is_some() && !self.is_stuck(now) {
+            at = at.min(now + QUIET);
+        }
+        at
+    }
+
+    fn situation(&self, now: Instant) -> Situation<'_> {
+        Situation {
+            wanted: self.wanted,
+            sight: &self.sight,
+            is_moving: self.unrest.is_some() && now < self.settled_at,
+            settled_at: self.settled_at,
+            setting: &self.setting,
+            refusal: self.refusal.as_ref(),
+            running: self.running.as_ref(),
+            restart: self.config.restart,
+            has_consent: self.has_consent,
+            restart_failed: self.restart_failed.is_some(),
+            now,
+        }
+    }
+
+    fn decide(&self, now: Instant) -> Decision {
+        let mut decision = decide(&self.situation(now));
+        if decision.state == State::Updating && self.is_stuck(now) {
+            decision.words = Words {
+                sentence: format!(
+                    "Docker.app is not whole, and nothing has changed in it for a while: {}",
+                    decision.words.sentence
+                ),
+                ..decision.words
+            }
+            .advise("if no update is under way, install Docker again");
+        }
+        decision
+    }
+
+    /// Whether an update that is under way seems to have come to a stop.
+    fn is_stuck(&self, now: Instant) -> bool {
+        self.unrest
+            .is_some_and(|(first, last)| now >= last + STUCK || now >= first + NO_UPDATE_TAKES)
+    }
+
+    /// What there is to tell, and to keep.
+    fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Job> {
+        let mut told = Vec::new();
+        let is_known = self.setting != Setting::Unknown;
+        if !self.memory.welcomed && is_known && now >= self.settled_at {
+            self.memory.welcomed = true;
+            told.push(News::Welcome {
+                proxy: match &self.setting {
+                    Setting::Proxy { shown, .. } => Some(short(shown)),
+                    _ => None,
+                },
+                is_on: self.is_on(),
+            });
+        }
+        let is_settled = now >= self.settled_at && decision.later == Act::Nothing && is_known;
+        if let (Some(path), Sight::Open(stand), true) = (&self.path, &self.sight, is_settled) {
+            let (path, stand) = (path.clone(), stand.clone());
+            told.extend(self.difference(&path, &stand, decision));
+        }
+        match self.trouble(decision, now) {
+            Some(words) => {
+                let key = format!("{}: {}", decision.state.word(), words.sentence);
+                if self.memory.trouble.as_ref() != Some(&key) {
+                    self.memory.trouble = Some(key);
+                    told.push(News::Trouble {
+                        state: decision.state,
+                        words,
+                    });
+                }
+            }
+            // Trouble that comes and goes with the settings is the same trouble, until something was changed.
+            None if told.is_empty() => {}
+            None => self.memory.trouble = None,
+        }
+        if self.asked && (is_settled || self.refusal.is_some()) {
+            self.asked = false;
+            if told.is_empty() {
+                self.note(format!(
+                    "Checked: {}",
+                    super::news::full(&decision.words.sentence)
+                ));
+            }
+        }
+        for news in &told {
+            self.note(news.headline());
+        }
+        // Kept before it is told: what is lost by a kill in between is not told, rather than told twice.
+        let mut jobs = Vec::new();
+        if self.memory != self.remembered {
+            self.remembered = self.memory.clone();
+            jobs.push(Job::Remember(Box::new(self.memory.clone())));
+        }
+        jobs.extend(told.into_iter().map(Job::Tell));
+        jobs
+    }
+
+    /// What is so now, beside what the user was told last.
+    fn difference(&mut self, path: &Path, stand: &Stand, decision: &Decision) -> Option<News> {
+        let now = Told::of(stand);
+        let named = self.wanted == Some(Intent::Named);
+        let known = self.memory.known_mut(path);
+        match &stand.patch {
+            Some(patch) if named => known.named = Some(patch.proxy.clone()),
+            // Named, but wiped: it is still to be put back.
+            None if named => {}
+            _ => known.named = None,
+        }
+        let before = known.told.replace(now.clone())?;
+        let docker = DockerNow::of(decision.state == State::RestartNeeded, self.config.restart);
+        let is_wanted = self.wanted == Some(Intent::Settings);
+        news(&before, &now, &self.setting, is_wanted, docker)
+    }
+
+    /// What the user has to do something about.
+    fn trouble(&self, decision: &Decision, now: Instant) -> Option<Words> {
+        if let Some(words) = &self.config_trouble {
+            return Some(words.clone());
+        }
+        if matches!(self.wanted, None | Some(Intent::Off)) && self.refusal.is_none() {
+            return None;
+        }
+        let is_trouble = match decision.state {
+            State::NotPermitted | State::Foreign | State::Unsupported => true,
+            State::Updating => self.is_stuck(now),
+            State::Wiped | State::Stale => {
+                self.refusal.is_some() || matches!(self.setting, Setting::Failed { .. })
+            }
+            State::Current | State::RestartNeeded => {
+                matches!(
+                    self.setting,
+                    Setting::Failed {
+                        may_pass: false,
+                        ..
+                    }
+                ) && self.wanted == Some(Intent::Settings)
+            }
+            State::Off | State::Direct | State::NoDocker => false,
+        };
+        is_trouble.then(|| decision.words.clone())
+    }
+
+    fn tell(&mut self, news: News) -> Job {
+        self.note(news.headline());
+        Job::Tell(news)
+    }
+
+    fn note(&mut self, what: impl Into<String>) {
+        self.memory.note((self.wall)(), what);
+    }
+
+    /// Whether the proxy is switched on. Where nobody said, it is if one is there.
+    fn is_on(&self) -> bool {
+        match (self.wanted, &self.sight) {
+            (Some(intent), _) => intent != Intent::Off,
+            (None, Sight::Open(stand)) => stand.patch.is_some(),
+            (None, _) => false,
+        }
+    }
+
+    /// How things are, for all who show it.
+    pub fn view(&self, now: Instant) -> View {
+        let decision = self.decide(now);
+        let words = match &self.config_trouble {
+            Some(words) => words.clone(),
+            None => decision.words,
+        };
+        let bundle: Option<&Bundle> = match &self.sight {
+            Sight::Open(stand) => Some(&stand.bundle),
+            Sight::Closed(_, _, bundle) => bundle.as_ref(),
+            Sight::Missing(_) | Sight::Unfinished(_) => None,
+        };
+        View {
+            state: decision.state,
+            words,
+            docker: bundle.map(|bundle| bundle.version.clone()),
+            path: self.path.clone(),
+            in_image: match &self.sight {
+                Sight::Open(stand) => stand.patch.as_ref().map(|patch| patch.proxy.clone()),
+                _ => None,
+            },
+            setting: self.setting.clone(),
+            is_on: self.is_on(),
+            can_switch: matches!(self.sight, Sight::Open(_)),
+            is_running: self.running.is_some(),
+            busy: self.busy,
+            source: self.config.source,
+            restart: self.config.restart,
+            has_manual: self.config.http_proxy.is_some() || self.config.https_proxy.is_some(),
+            past: self.memory.past.clone(),
+        }
+    }
+}
+
+/// A proxy that was named on the command line before Baleen could see which it was.
+fn unknown_by_name() -> Setting {
+    Setting::Failed {
+        words: Words::new(
+            "its proxy was named on the command line, and which one that was is not known",
+        )
+        .advise("name it again, or switch Use proxy off and on to have that of the settings"),
+        may_pass: false,
+    }
+}
+
+/// The decisions that bear on which proxy it is.
+fn without_restart(config: &Config) -> Config {
+    Config {
+        restart: Restart::default(),
+        ..config.clone()
+    }
+}

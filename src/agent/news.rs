@@ -1,0 +1,421 @@
+//! What to tell the user, in full sentences: pure, and never the same twice.
+//!
+//! News is the difference between what the user was last told and what is so now that everything is at
+//! rest. So it does not matter who made the change, or whether Baleen ran meanwhile.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::config::Restart;
+use crate::error::Remedy;
+use crate::patch::status::State;
+use crate::proxy::Shown;
+
+use super::decide::{Setting, Words};
+use super::memory::{Told, ToldPatch};
+
+/// Something for the user to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Baleen is here, and what it is for.
+    Welcome {
+        /// The proxy that this computer uses now.
+        proxy: Option<String>,
+        /// It is switched on already.
+        is_on: bool,
+    },
+    /// An update of Docker brought another image, and the proxy is in it again.
+    Updated {
+        /// Docker's version before.
+        from: String,
+        /// Docker's version now.
+        to: String,
+        /// The proxy.
+        proxy: String,
+        /// What becomes of the running Docker.
+        docker: DockerNow,
+    },
+    /// Another proxy is in place, or one where there was none, or none where there was one.
+    Changed {
+        /// What was in place.
+        from: Option<Shown>,
+        /// What is.
+        to: Option<Shown>,
+        /// Why there is none now, where that is not the user's own wish.
+        no_proxy_by: Option<String>,
+        /// What becomes of the running Docker.
+        docker: DockerNow,
+    },
+    /// Something that Baleen can't put right by itself.
+    Trouble {
+        /// The state.
+        state: State,
+        /// What it is, and what would help.
+        words: Words,
+    },
+    /// Docker was to be restarted, and was not.
+    NotRestarted(Words),
+}
+
+/// What becomes of the running Docker after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DockerNow {
+    /// It gets what is in place already, or does not run.
+    IsRight,
+    /// The user is asked for a restart.
+    Asks,
+    /// It is being restarted.
+    Restarts,
+    /// It is left to run as it is.
+    Waits,
+}
+
+impl DockerNow {
+    /// From whether a restart is needed, and what the user wants to come of that.
+    pub fn of(restart_needed: bool, restart: Restart) -> Self {
+        match (restart_needed, restart) {
+            (false, _) => Self::IsRight,
+            (true, Restart::Ask) => Self::Asks,
+            (true, Restart::Always) => Self::Restarts,
+            (true, Restart::Never) => Self::Waits,
+        }
+    }
+
+    fn sentence(self, is_proxy: bool) -> &'static str {
+        match (self, is_proxy) {
+            (Self::IsRight, _) => "",
+            (Self::Asks, true) => " Restart Docker to use it.",
+            (Self::Asks, false) => " Restart Docker to be rid of it.",
+            (Self::Restarts, _) => " Docker is being restarted now.",
+            (Self::Waits, true) => " Docker uses it from its next start on.",
+            (Self::Waits, false) => " Docker is rid of it from its next start on.",
+        }
+    }
+}
+
+/// What the user can do about a piece of news with one click.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Offer {
+    /// Restart Docker.
+    RestartNow,
+    /// Nothing, now.
+    Later,
+    /// Switch the proxy on.
+    UseProxy,
+    /// Take over what somebody else wrote.
+    Adopt,
+    /// See the right pane of System Settings.
+    OpenPrivacySettings,
+    /// See the config file.
+    OpenSettingsFile,
+    /// Try again.
+    TryAgain,
+}
+
+impl Offer {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::RestartNow,
+        Self::Later,
+        Self::UseProxy,
+        Self::Adopt,
+        Self::OpenPrivacySettings,
+        Self::OpenSettingsFile,
+        Self::TryAgain,
+    ];
+
+    /// Its name for programs.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::RestartNow => "restart-now",
+            Self::Later => "later",
+            Self::UseProxy => "use-proxy",
+            Self::Adopt => "adopt",
+            Self::OpenPrivacySettings => "open-privacy-settings",
+            Self::OpenSettingsFile => "open-settings-file",
+            Self::TryAgain => "try-again",
+        }
+    }
+
+    /// Its name on a button.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RestartNow => "Restart now",
+            Self::Later => "Later",
+            Self::UseProxy => "Use proxy",
+            Self::Adopt => "Take it over",
+            Self::OpenPrivacySettings => "Open System Settings",
+            Self::OpenSettingsFile => "Open settings file",
+            Self::TryAgain => "Try again",
+        }
+    }
+}
+
+/// A piece of news in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What it is about.
+    pub title: String,
+    /// What there is to say, in full sentences.
+    pub body: String,
+    /// What can be done.
+    pub offers: Vec<Offer>,
+}
+
+impl News {
+    /// What kind it is, for programs; of each kind one is on the screen at a time.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome { .. } => "welcome",
+            Self::Updated { .. } => "updated",
+            Self::Changed { .. } => "changed",
+            Self::Trouble { .. } => "trouble",
+            Self::NotRestarted(_) => "not-restarted",
+        }
+    }
+
+    /// In words.
+    pub fn message(&self) -> Message {
+        match self {
+            Self::Welcome { proxy, is_on } => welcome(proxy.as_deref(), *is_on),
+            Self::Updated {
+                from,
+                to,
+                proxy,
+                docker,
+            } => Message {
+                title: "Docker was updated".to_owned(),
+                body: format!(
+                    "Docker {} replaced its VM image. The proxy ({proxy}) is in place again.{}",
+                    match from == to {
+                        true => to.clone(),
+                        false => format!("{from} → {to}"),
+                    },
+                    docker.sentence(true)
+                ),
+                offers: docker.offers(),
+            },
+            Self::Changed {
+                from,
+                to,
+                no_proxy_by,
+                docker,
+            } => changed(from.as_ref(), to.as_ref(), no_proxy_by.as_deref(), *docker),
+            Self::Trouble { state, words } => trouble(*state, words),
+            Self::NotRestarted(words) => Message {
+                title: "Docker was not restarted".to_owned(),
+                body: sentences(words),
+                offers: vec![Offer::RestartNow, Offer::Later],
+            },
+        }
+    }
+
+    /// In a few words, for a list.
+    pub fn headline(&self) -> String {
+        match self {
+            Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
+            Self::Updated { from, to, .. } if from == to => {
+                format!("Docker {to} replaced its image; repaired")
+            }
+            Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
+            Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
+            Self::Changed { to: None, .. } => "The proxy was taken out".to_owned(),
+            Self::Trouble { state, words } => match state {
+                State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
+                State::Updating => "An update of Docker seems stuck".to_owned(),
+                _ => cut(&words.sentence),
+            },
+            Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
+        }
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        let message = self.message();
+        let mut object = json!({
+            "kind": self.kind(),
+            "title": message.title,
+            "body": message.body,
+            "offers": message.offers,
+        });
+        match self {
+            Self::Updated {
+                from, to, docker, ..
+            } => {
+                object["from"] = json!(from);
+                object["to"] = json!(to);
+                object["docker"] = json!(docker);
+            }
+            Self::Changed {
+                from, to, docker, ..
+            } => {
+                object["from"] = json!(from);
+                object["to"] = json!(to);
+                object["docker"] = json!(docker);
+            }
+            Self::Trouble { state, .. } => object["state"] = json!(state),
+            Self::Welcome { .. } | Self::NotRestarted(_) => {}
+        }
+        object
+    }
+}
+
+impl DockerNow {
+    fn offers(self) -> Vec<Offer> {
+        match self {
+            Self::Asks => vec![Offer::RestartNow, Offer::Later],
+            Self::IsRight | Self::Restarts | Self::Waits => Vec::new(),
+        }
+    }
+}
+
+fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
+    let here = match proxy {
+        Some(proxy) => format!("This computer uses the proxy {proxy}."),
+        None => "This computer uses no proxy now.".to_owned(),
+    };
+    let (what, offers) = match is_on {
+        true => (
+            "Docker gets it, and gets it again after each of its updates.",
+            vec![],
+        ),
+        false => (
+            "Choose Use proxy in Baleen's menu, and Docker gets it too, also after each of its updates.",
+            vec![Offer::UseProxy],
+        ),
+    };
+    Message {
+        title: "Baleen is in the menu bar".to_owned(),
+        body: format!("It keeps Docker behind the proxy of this computer. {here} {what}"),
+        offers,
+    }
+}
+
+fn changed(
+    from: Option<&Shown>,
+    to: Option<&Shown>,
+    no_proxy_by: Option<&str>,
+    docker: DockerNow,
+) -> Message {
+    let (title, body) = match (from, to) {
+        (Some(from), Some(to)) if from.summary() != to.summary() => (
+            "Docker gets another proxy",
+            format!("{} instead of {} is in place.", short(to), short(from)),
+        ),
+        (Some(from), Some(to)) if from.no_proxy != to.no_proxy => (
+            "Docker's proxy was brought up to date",
+            format!("{} is reached past for {} now.", short(to), to.no_proxy),
+        ),
+        (Some(_), Some(to)) => (
+            "Docker's proxy was brought up to date",
+            format!("{} is in place with another password.", short(to)),
+        ),
+        (None, Some(to)) => (
+            "Docker gets the proxy",
+            format!("The proxy ({}) is in place.", short(to)),
+        ),
+        (_, None) => {
+            let why = no_proxy_by.map(|origin| format!("By {origin} no proxy is set here now. "));
+            (
+                "Docker has its own image again",
+                format!("{}The proxy was taken out.", why.unwrap_or_default()),
+            )
+        }
+    };
+    Message {
+        title: title.to_owned(),
+        body: format!("{body}{}", docker.sentence(to.is_some())),
+        offers: docker.offers(),
+    }
+}
+
+fn trouble(state: State, words: &Words) -> Message {
+    let title = match state {
+        _ if words.remedy == Some(Remedy::CorrectSettings) => "Baleen's settings can't be used",
+        State::NotPermitted => "Baleen may not change Docker",
+        State::Foreign => "Docker has a proxy that Baleen did not set",
+        State::Updating => "An update of Docker seems stuck",
+        State::Unsupported => "Docker's image can't be patched",
+        _ => "The proxy could not be put in place",
+    };
+    let (body, offer) = match words.remedy {
+        Some(Remedy::AllowAppManagement) => (
+            format!(
+                "{} Allow Baleen in System Settings > Privacy & Security > App Management.",
+                full(&words.sentence)
+            ),
+            Offer::OpenPrivacySettings,
+        ),
+        Some(Remedy::Adopt) => (full(&words.sentence), Offer::Adopt),
+        Some(Remedy::CorrectSettings) => (full(&words.sentence), Offer::OpenSettingsFile),
+        None => (sentences(words), Offer::TryAgain),
+    };
+    Message {
+        title: title.to_owned(),
+        body,
+        offers: vec![offer],
+    }
+}
+
+/// A proxy without what every one has.
+pub fn short(shown: &Shown) -> String {
+    shown.summary().replace("http://", "")
+}
+
+/// A sentence with its capital and its full stop.
+pub fn full(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    // A path or a name keeps its spelling.
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => String::new(),
+    }
+}
+
+fn sentences(words: &Words) -> String {
+    let advice = words
+        .advice
+        .as_deref()
+        .map(|advice| format!(" {}", full(advice)));
+    format!("{}{}", full(&words.sentence), advice.unwrap_or_default())
+}
+
+fn cut(text: &str) -> String {
+    const WIDTH: usize = 60;
+    let text = full(text);
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text,
+    }
+}
+
+/// What there is to tell when everything is at rest.
+pub fn news(
+    before: &Told,
+    now: &Told,
+    setting: &Setting,
+    is_wanted: bool,
+    docker: DockerNow,
+) -> Option<News> {
+    let shown = |patch: &Option<ToldPatch>| patch.as_ref().map(|patch| patch.proxy.clone());
+    match (&before.patch, &now.patch) {
+        (Some(was), Some(is)) if was.original != is.original => Some(News::Updated {
+            from: before.version.clone(),
+            to: now.version.clone(),
+            proxy: short(&is.proxy),
+            docker,
+        }),
+        (was, is) if was.as_ref().map(|p| p.block) == is.as_ref().map(|p| p.block) => None,
+        (was, is) => Some(News::Changed {
+            from: shown(was),
+            to: shown(is),
+            no_proxy_by: match setting {
+                Setting::Direct { origin } if is_wanted => Some(origin.clone()),
+                _ => None,
+            },
+            docker,
+        }),
+    }
+}

@@ -1,0 +1,337 @@
+//! The agent at work: a thread that has the mind, and threads for all that takes a while.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Instant, SystemTime};
+
+use crate::config::Config;
+use crate::docker;
+use crate::error::{Error, Kind, Result};
+use crate::patch::intent::Intents;
+use crate::platform::apps::{self, RunningApp};
+use crate::platform::{system_proxies, wake};
+
+use super::decide::Words;
+use super::look::{Fingerprint, Looker};
+use super::memory::MemoryFile;
+use super::mind::{Click, Event, Failed, Job, Mind};
+use super::news::News;
+use super::view::View;
+use super::watch::{FileWatch, Files};
+use super::work::Worker;
+
+/// What the agent works on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Docker.app, where it was named on the command line.
+    pub docker_app: Option<PathBuf>,
+    /// The config file.
+    pub config: PathBuf,
+    /// Where the program keeps what it has to remember.
+    pub state: PathBuf,
+}
+
+/// What the agent has to say.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// How things are now.
+    View(Box<View>),
+    /// Something for the user to know.
+    News(News),
+}
+
+enum Message {
+    Event(Event),
+    Stop,
+}
+
+/// A hold on the agent. When it is dropped the agent goes on; [`Agent::stop`] ends it.
+#[derive(Clone)]
+pub struct Agent {
+    sender: Sender<Message>,
+    writing: Arc<Mutex<()>>,
+}
+
+impl Agent {
+    /// Starts the agent, which calls `report` on a thread of its own.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn start(options: Options, report: impl FnMut(Report) + Send + 'static) -> Result<Self> {
+        let (sender, receiver) = mpsc::channel();
+        let agent = Self {
+            sender,
+            writing: Arc::default(),
+        };
+        let hands = Hands::new(agent.clone(), options);
+        thread::Builder::new()
+            .name("agent".to_owned())
+            .spawn(move || hands.run(&receiver, report))
+            .map_err(|error| no_thread(&error))?;
+        Ok(agent)
+    }
+
+    /// Has the agent do what the user clicked.
+    pub fn click(&self, click: Click) {
+        self.tell(Event::Click(click));
+    }
+
+    /// Has the agent take notice.
+    pub fn tell(&self, event: Event) {
+        // Nobody listens any more when the program ends.
+        let _ = self.sender.send(Message::Event(event));
+    }
+
+    /// Ends the agent. A change of an image that is under way is finished first, and none is begun as long as the
+    /// returned value is held: that is the time to end the program.
+    pub fn stop(&self) -> MutexGuard<'_, ()> {
+        let _ = self.sender.send(Message::Stop);
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_thread(error: &io::Error) -> Error {
+    Error::new(Kind::Failure, format!("could not start a thread: {error}"))
+        .advise("too many programs may be running; end some, and start Baleen again")
+}
+
+/// What carries out the mind's jobs.
+struct Hands {
+    agent: Agent,
+    looker: Looker,
+    worker: Worker,
+    memory: MemoryFile,
+    files: Option<(Files, Option<FileWatch>)>,
+    apps: Option<(PathBuf, Option<apps::Watch>)>,
+}
+
+impl Hands {
+    fn new(agent: Agent, options: Options) -> Self {
+        let Options {
+            docker_app,
+            config,
+            state,
+        } = options;
+        Self {
+            agent,
+            memory: MemoryFile::in_folder(&state),
+            worker: Worker {
+                config: config.clone(),
+                state: state.clone(),
+            },
+            looker: Looker {
+                docker_app,
+                last: Config::load(&config).unwrap_or_default(),
+                config,
+                state,
+            },
+            files: None,
+            apps: None,
+        }
+    }
+
+    fn run(mut self, receiver: &Receiver<Message>, mut report: impl FnMut(Report)) {
+        // Everything is watched before it is read for the first time, so that nothing falls between.
+        self.watch_files();
+        let agent = self.agent.clone();
+        let settings = system_proxies::watch(move || agent.tell(Event::Settings));
+        if let Err(error) = &settings {
+            tracing::warn!("{error}; changes are noticed late");
+        }
+        let agent = self.agent.clone();
+        let _wake = wake::watch(move || agent.tell(Event::Woke));
+
+        let mut mind = Mind::new(self.memory.read(), Instant::now(), SystemTime::now);
+        let mut shown: Option<View> = None;
+        loop {
+            self.work(&mut mind, &mut report);
+            let view = mind.view(Instant::now());
+            if shown.as_ref() != Some(&view) {
+                tracing::debug!("{}: {}", view.state.word(), view.words.sentence);
+                shown = Some(view.clone());
+                report(Report::View(Box::new(view)));
+            }
+            let now = Instant::now();
+            let wait = mind.deadline(now).saturating_duration_since(now);
+            let mut next = receiver.recv_timeout(wait);
+            loop {
+                match next {
+                    Ok(Message::Event(event)) => {
+                        let jobs = mind.hear(event, Instant::now());
+                        self.carry_out(jobs, &mut mind, &mut report);
+                    }
+                    Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                next = receiver.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+        }
+    }
+
+    /// Has the mind say what is to be done until there is nothing left that can be done at once.
+    fn work(&mut self, mind: &mut Mind, report: &mut impl FnMut(Report)) {
+        loop {
+            let jobs = mind.next(Instant::now());
+            if jobs.is_empty() {
+                return;
+            }
+            self.carry_out(jobs, mind, report);
+        }
+    }
+
+    fn carry_out(&mut self, jobs: Vec<Job>, mind: &mut Mind, report: &mut impl FnMut(Report)) {
+        for job in jobs {
+            if let Some(event) = self.begin(job, report) {
+                let jobs = mind.hear(event, Instant::now());
+                self.carry_out(jobs, mind, report);
+            }
+        }
+    }
+
+    /// Carries out what is done in a moment, and starts what takes longer; what there is to say at once is returned.
+    fn begin(&mut self, job: Job, report: &mut impl FnMut(Report)) -> Option<Event> {
+        let (worker, agent) = (self.worker.clone(), self.agent.clone());
+        match job {
+            Job::Look => {
+                let look = self.looker.look();
+                self.watch_files();
+                self.watch_docker(&look);
+                return Some(Event::Looked(Box::new(look)));
+            }
+            Job::Resolve { engine, named } => self.apart("settings", move || {
+                Event::Resolved(engine, worker.resolve(&engine, named.as_ref()))
+            }),
+            Job::Apply {
+                path,
+                setting,
+                named,
+                adopt,
+            } => {
+                let places = self.looker.places();
+                self.apart("image", move || {
+                    let _writing = agent.writing.lock();
+                    let result = worker.apply(&path, &setting, named.as_ref(), adopt);
+                    Event::Worked(
+                        result.map_err(|error| failed(&error)),
+                        Fingerprint::of(&places),
+                    )
+                });
+            }
+            Job::Restore { path } => {
+                let places = self.looker.places();
+                self.apart("image", move || {
+                    let _writing = agent.writing.lock();
+                    let result = worker.restore(&path);
+                    Event::Worked(
+                        result.map_err(|error| failed(&error)),
+                        Fingerprint::of(&places),
+                    )
+                });
+            }
+            Job::Restart { path } => {
+                tracing::info!("restarting Docker");
+                self.apart("restart", move || {
+                    let result = docker::restart::restart(&path);
+                    Event::Restarted(result.map_err(|error| failed(&error).words))
+                });
+            }
+            Job::Want { path, intent } => {
+                tracing::info!("wanted in {}: {intent:?}", path.display());
+                if let Err(error) = Intents::in_folder(&self.worker.state).set(&path, intent) {
+                    let words = Words::new(format!("what you want could not be noted: {error}"));
+                    return Some(Event::Refused(words));
+                }
+            }
+            Job::Configure(click) => {
+                tracing::info!("decided: {click:?}");
+                if let Err(error) = worker.configure(click) {
+                    return Some(Event::Refused(failed(&error).words));
+                }
+            }
+            Job::Remember(memory) => {
+                if let Err(error) = self.memory.write(&memory) {
+                    tracing::warn!("could not keep what was told: {error}");
+                }
+            }
+            Job::Tell(news) => {
+                let message = news.message();
+                tracing::info!("told: {}. {}", message.title, message.body);
+                report(Report::News(news));
+            }
+        }
+        None
+    }
+
+    /// Does a job on a thread of its own. Without one it is done here, and all else waits for it.
+    fn apart(&self, name: &str, job: impl FnOnce() -> Event + Send + 'static) {
+        let agent = self.agent.clone();
+        let job = Arc::new(Mutex::new(Some(job)));
+        let run = {
+            let job = job.clone();
+            move || {
+                let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(job) = job {
+                    agent.tell(job());
+                }
+            }
+        };
+        if let Err(error) = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run.clone())
+        {
+            tracing::warn!("no thread to be had for the {name}: {error}");
+            run();
+        }
+    }
+
+    /// Sees to it that the files that count are watched, which the config file may have changed.
+    fn watch_files(&mut self) {
+        let files = Files {
+            places: self.looker.places(),
+            decisions: vec![
+                self.looker.config.clone(),
+                self.looker.state.join("state.json"),
+            ],
+        };
+        if self
+            .files
+            .as_ref()
+            .is_some_and(|(watched, _)| *watched == files)
+        {
+            return;
+        }
+        let agent = self.agent.clone();
+        let watch = FileWatch::new(&files, move |event| agent.tell(event));
+        self.files = Some((files, watch));
+    }
+
+    fn watch_docker(&mut self, look: &super::mind::Look) {
+        let Some(path) = &look.path else { return };
+        if self
+            .apps
+            .as_ref()
+            .is_none_or(|(watched, _)| watched != path)
+        {
+            let agent = self.agent.clone();
+            let watch = docker::restart::watch(path, move || agent.tell(Event::Docker));
+            self.apps = Some((path.clone(), watch));
+        }
+        if let (Some(running), Some((_, Some(watch)))) = (&look.running, &self.apps) {
+            watch.attend(&RunningApp {
+                pid: running.pid,
+                since: running.since,
+            });
+        }
+    }
+}
+
+fn failed(error: &Error) -> Failed {
+    tracing::warn!("{error}");
+    Failed {
+        kind: error.kind(),
+        words: Words::from(error),
+    }
+}

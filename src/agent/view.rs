@@ -1,0 +1,90 @@
+//! How things are, as plain data for all who show it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::config::{Restart, Source};
+use crate::patch::status::State;
+use crate::proxy::Shown;
+
+use super::decide::{Setting, Words};
+use super::memory::Past;
+
+/// How things are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The state in one word.
+    pub state: State,
+    /// The state in a sentence, and what to do.
+    pub words: Words,
+    /// Docker's version, as far as it is known.
+    pub docker: Option<String>,
+    /// Where Docker.app is.
+    pub path: Option<PathBuf>,
+    /// The proxy that is in the image.
+    pub in_image: Option<Shown>,
+    /// What the settings come to.
+    pub setting: Setting,
+    /// Whether the proxy is switched on.
+    pub is_on: bool,
+    /// Whether it can be switched.
+    pub can_switch: bool,
+    /// Whether Docker runs.
+    pub is_running: bool,
+    /// What is being done.
+    pub busy: Option<Busy>,
+    /// Where the proxy comes from.
+    pub source: Source,
+    /// What is to be done when Docker needs a restart.
+    pub restart: Restart,
+    /// Whether the config file names a proxy.
+    pub has_manual: bool,
+    /// What happened last, the newest first.
+    pub past: Vec<Past>,
+}
+
+/// Something that takes a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Busy {
+    /// The proxy is being put into the image.
+    Applying,
+    /// The original is being brought back.
+    Restoring,
+    /// Docker is being restarted.
+    Restarting,
+}
+
+impl Busy {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Applying => "Putting the proxy in place…",
+            Self::Restoring => "Bringing Docker's own image back…",
+            Self::Restarting => "Restarting Docker…",
+        }
+    }
+}
+
+impl View {
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "state": self.state,
+            "sentence": self.words.sentence,
+            "advice": self.words.advice,
+            "docker": self.docker.as_ref().map(|version| json!({
+                "version": version,
+                "path": self.path,
+                "running": self.is_running,
+            })),
+            "proxy": self.in_image,
+            "use_proxy": self.is_on,
+            "busy": self.busy.map(|busy| match busy {
+                Busy::Applying => "applying",
+                Busy::Restoring => "restoring",
+                Busy::Restarting => "restarting",
+            }),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Noticing that something may have changed. What has is never told by the event, but read anew.
+//!
+//! An update replaces Docker.app as a whole, and a look-out on the bundle itself would go blind then;
+//! so its parent folder is watched, and what concerns the bundle is picked out.
+
+use std::path::{Path, PathBuf};
+
+use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::look::Fingerprint;
+use super::mind::Event;
+
+/// A look-out on files, until it is dropped.
+#[derive(Debug)]
+pub(super) struct FileWatch {
+    _watcher: RecommendedWatcher,
+}
+
+/// Which files are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Files {
+    /// Where Docker.app may be.
+    pub(super) places: Vec<PathBuf>,
+    /// Files with what the user decided.
+    pub(super) decisions: Vec<PathBuf>,
+}
+
+impl FileWatch {
+    /// Calls `tell`, on a thread of its own, for whatever happens to these files. What can't be watched is told in
+    /// the log; it is noticed later then, by the slow timer.
+    pub(super) fn new(files: &Files, tell: impl Fn(Event) + Send + 'static) -> Option<Self> {
+        // Both systems tell real paths.
+        let places: Vec<PathBuf> = files.places.iter().map(|place| real(place)).collect();
+        let decisions: Vec<PathBuf> = files.decisions.iter().map(|file| real(file)).collect();
+        let (watched, awaited) = (places.clone(), decisions.clone());
+        let handler = move |event: notify::Result<notify::Event>| {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!("watching files: {error}");
+                    return;
+                }
+            };
+            // Baleen's own reading is none.
+            if event.kind.is_access() {
+                return;
+            }
+            let all = event.need_rescan();
+            if all || event.paths.iter().any(|path| concerns(path, &watched)) {
+                tell(Event::Files(Fingerprint::of(&watched)));
+            }
+            if all || event.paths.iter().any(|path| awaited.contains(path)) {
+                tell(Event::Decisions);
+            }
+        };
+        let mut watcher = RecommendedWatcher::new(handler, Config::default())
+            .inspect_err(|error| tracing::warn!("no files can be watched: {error}"))
+            .ok()?;
+        let mut folders: Vec<(&Path, RecursiveMode)> = Vec::new();
+        let parents = |files: &'_ [PathBuf]| -> Vec<PathBuf> {
+            files
+                .iter()
+                .filter_map(|f| f.parent().map(Path::to_owned))
+                .collect()
+        };
+        let (above_places, above_decisions) = (parents(&places), parents(&decisions));
+        for (parents, mode) in [
+            (&above_places, RecursiveMode::Recursive),
+            (&above_decisions, RecursiveMode::NonRecursive),
+        ] {
+            for parent in parents {
+                if !folders.iter().any(|(folder, _)| folder == parent) {
+                    folders.push((parent, mode));
+                }
+            }
+        }
+        for (folder, mode) in folders {
+            if !folder.is_dir() {
+                continue;
+            }
+            match watcher.watch(folder, mode) {
+                Ok(()) => tracing::debug!("watching {}", folder.display()),
+                Err(error) => tracing::warn!("{} can't be watched: {error}", folder.display()),
+            }
+        }
+        Some(Self { _watcher: watcher })
+    }
+}
+
+/// Whether something at `path` concerns one of `places`. What Baleen stages in there is its own.
+fn concerns(path: &Path, places: &[PathBuf]) -> bool {
+    places.iter().any(|place| {
+        path.strip_prefix(place).is_ok_and(|inside| {
+            !inside
+                .iter()
+                .any(|part| part.as_encoded_bytes().starts_with(b".baleen-"))
+        })
+    })
+}
+
+/// The path as the system tells it, also of a file that is not there.
+fn real(path: &Path) -> PathBuf {
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_in_the_bundle_concerns_it() {
+        let places = [PathBuf::from("/Applications/Docker.app")];
+        for (path, expected) in [
+            ("/Applications/Docker.app", true),
+            ("/Applications/Docker.app/Contents/Info.plist", true),
+            ("/Applications/Docker.app.new/Contents", false),
+            ("/Applications/Dock", false),
+            ("/Applications", false),
+            (
+                "/Applications/Docker.app/Contents/Resources/moby/.baleen-x7/initrd.img",
+                false,
+            ),
+        ] {
+            assert_eq!(concerns(Path::new(path), &places), expected, "{path}");
+        }
+    }
+}

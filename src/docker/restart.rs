@@ -1,0 +1,140 @@
+//! The app as it runs: is it, since when, and quitting and opening it again. It is asked to quit, as
+//! its own menu does, and never killed: that would cost the user's containers their data.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, test_kill_process};
+
+use crate::error::{Error, Kind, Result};
+use crate::platform::apps::{self, RunningApp};
+
+use super::bundle::BUNDLE_ID;
+
+/// How long Docker may take to quit, and to come up again; it has to stop a VM, and all that runs in it.
+const PATIENCE: Duration = Duration::from_secs(90);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The Docker that runs from `bundle`; where there are several, the one that was started first.
+pub fn running(bundle: &Path) -> Option<RunningApp> {
+    apps::running(bundle, BUNDLE_ID).into_iter().next()
+}
+
+/// Calls `on_change`, on another thread, when Docker was started or has ended, as far as the system tells.
+pub fn watch(bundle: &Path, on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch> {
+    apps::watch(bundle, BUNDLE_ID, on_change)
+}
+
+/// Quits the Docker that runs from `bundle`, and opens it again.
+///
+/// # Errors
+/// When it does not quit, or does not come up. It is left as it is then.
+pub fn restart(bundle: &Path) -> Result<()> {
+    restart_within(bundle, PATIENCE)
+}
+
+fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
+    let seconds = patience.as_secs();
+    let before = apps::running(bundle, BUNDLE_ID);
+    for app in &before {
+        apps::ask_to_quit(app);
+    }
+    let until = Instant::now() + patience;
+    let is_gone = || {
+        let now = apps::running(bundle, BUNDLE_ID);
+        before
+            .iter()
+            .all(|app| !now.contains(app) || !process_exists(app.pid))
+    };
+    if !wait(until, is_gone) {
+        return Err(Error::new(
+            Kind::Failure,
+            format!("Docker was asked to quit, and still runs after {seconds} seconds"),
+        )
+        .advise("see whether it asks something, quit it from its own menu, and open it again"));
+    }
+    apps::open(bundle)?;
+    if !wait(Instant::now() + patience, || running(bundle).is_some()) {
+        return Err(Error::new(
+            Kind::Failure,
+            format!(
+                "Docker has quit, and was opened again, but does not run after {seconds} seconds"
+            ),
+        )
+        .advise("open it by hand"));
+    }
+    Ok(())
+}
+
+/// macOS brings its list of apps up to date only while a program's main run loop turns.
+fn process_exists(pid: u32) -> bool {
+    let pid = pid.try_into().ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid).is_ok())
+}
+
+fn wait(until: Instant, is_so: impl Fn() -> bool) -> bool {
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn bundle(script: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("Contents/MacOS");
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("Docker");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        dir
+    }
+
+    #[test]
+    fn docker_is_another_process_afterwards() {
+        let dir = bundle("while :; do sleep 0.05; done");
+        apps::open(dir.path()).unwrap();
+        let until = Instant::now() + PATIENCE;
+        assert!(wait(until, || running(dir.path()).is_some()));
+        let before = running(dir.path()).unwrap();
+        restart(dir.path()).unwrap();
+        let after = running(dir.path()).unwrap();
+        assert_ne!(before.pid, after.pid);
+        assert!(after.since >= before.since);
+        apps::ask_to_quit(&after);
+    }
+
+    #[test]
+    fn a_docker_that_does_not_quit_is_left_alone() {
+        let dir = bundle("trap '' TERM; touch \"$0.up\"; while :; do sleep 0.05; done");
+        apps::open(dir.path()).unwrap();
+        let up = dir.path().join("Contents/MacOS/Docker.up");
+        assert!(wait(Instant::now() + PATIENCE, || up.exists()));
+        let before = running(dir.path()).unwrap();
+        let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
+        assert!(error.to_string().contains("still runs"), "{error}");
+        assert_eq!(running(dir.path()), Some(before.clone()));
+        // Nobody else ends it.
+        let pid = rustix::process::Pid::from_raw(before.pid.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_docker_that_does_not_come_up_is_told() {
+        let dir = bundle("exit 1");
+        let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
+        assert!(error.to_string().contains("does not run"), "{error}");
+    }
+}

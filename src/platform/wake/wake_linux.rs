@@ -1,0 +1,41 @@
+//! Sleep on Linux, noticed by the clock that runs on during it.
+
+use std::thread;
+use std::time::Duration;
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+/// A timer of this length that ends during sleep rings on waking up.
+const LENGTH: Duration = Duration::from_secs(15 * 60);
+
+/// A look-out for the end of sleep; it goes on until the program ends.
+#[derive(Debug)]
+pub struct Watch;
+
+/// Calls `on_wake`, on a thread of its own, after a sleep, and otherwise every quarter of an hour.
+pub fn watch(on_wake: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
+    // `man 2 timerfd_create`: CLOCK_BOOTTIME counts the time that the system is suspended.
+    let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC).ok()?;
+    let length = Timespec {
+        tv_sec: LENGTH.as_secs().try_into().ok()?,
+        tv_nsec: 0,
+    };
+    let every = Itimerspec {
+        it_interval: length,
+        it_value: length,
+    };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).ok()?;
+    thread::Builder::new()
+        .name("wake".to_owned())
+        .spawn(move || {
+            let mut rings = [0; 8];
+            while rustix::io::read(&timer, &mut rings).is_ok() {
+                on_wake();
+            }
+        })
+        .ok()?;
+    Some(Watch)
+}

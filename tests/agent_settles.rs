@@ -1,0 +1,645 @@
+//! The agent's mind in a made-up world, on a made-up clock: from any state, with any order and loss of
+//! events, everything comes to rest where it should, and nothing is done that must not be.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use baleen::agent::decide::{Patch, Running, Setting, Sight, Stand, Words};
+use baleen::agent::look::Fingerprint;
+use baleen::agent::memory::Memory;
+use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, SLOWLY};
+use baleen::agent::news::News;
+use baleen::config::{Config, Restart};
+use baleen::docker::{Bundle, Family};
+use baleen::error::Kind;
+use baleen::patch::digest::{OriginalSha, Sha};
+use baleen::patch::intent::Intent;
+use baleen::patch::status::State;
+use baleen::proxy::Shown;
+use proptest::prelude::*;
+
+/// Something that happens in the world, some milliseconds after the one before.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// An update begins: the bundle is replaced in so many steps, with pauses of so many milliseconds.
+    Update { version: u8, steps: u8, pause: u16 },
+    /// An update stops halfway and is finished much later.
+    Stalled { version: u8 },
+    /// Docker.app is thrown away.
+    Removed,
+    /// The computer's proxy is another one, or none.
+    Proxy(Option<u8>),
+    /// The network goes down or comes up.
+    Network(bool),
+    /// The user clicks.
+    Click(u8),
+    /// Somebody uses the command line.
+    CommandLine(bool),
+    /// Docker is started or quit by its user.
+    Docker(bool),
+    /// The system forbids changes, or allows them again.
+    Permission(bool),
+    /// The computer wakes up.
+    Woke,
+    /// The agent is killed and started again.
+    Killed,
+    /// Something else in the bundle is written to, and nothing that counts.
+    Noise,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        3 => (0..3u8, 1..6u8, 10..3000u16)
+            .prop_map(|(version, steps, pause)| Happening::Update { version, steps, pause }),
+        1 => (0..3u8).prop_map(|version| Happening::Stalled { version }),
+        1 => Just(Happening::Removed),
+        3 => proptest::option::of(0..3u8).prop_map(Happening::Proxy),
+        1 => any::<bool>().prop_map(Happening::Network),
+        4 => (0..8u8).prop_map(Happening::Click),
+        1 => any::<bool>().prop_map(Happening::CommandLine),
+        2 => any::<bool>().prop_map(Happening::Docker),
+        1 => any::<bool>().prop_map(Happening::Permission),
+        1 => Just(Happening::Woke),
+        1 => Just(Happening::Killed),
+        1 => Just(Happening::Noise),
+    ]
+}
+
+/// A Docker.app of the world.
+#[derive(Debug, Clone, PartialEq)]
+struct App {
+    version: u8,
+    is_whole: bool,
+    block: Option<u8>,
+}
+
+struct World {
+    start: Instant,
+    /// Milliseconds since the start.
+    now: u64,
+    app: Option<App>,
+    /// Grows with each change of the files.
+    print: u64,
+    /// When somebody else changed the files last.
+    foreign_change: u64,
+    image_since: u64,
+    proxy: Option<u8>,
+    is_online: bool,
+    wanted: Option<Intent>,
+    restart: Restart,
+    may_write: bool,
+    /// Process, start, block that it started from.
+    docker: Option<(u32, u64, Option<u8>)>,
+    pids: u32,
+    memory: Memory,
+    loses_events: bool,
+    dice: u64,
+    /// What is under way: when it is done, and what that is.
+    pending: VecDeque<(u64, Pending)>,
+    consents: u32,
+    restarts: u32,
+    jobs: u32,
+    updates: u32,
+    /// What was told; nothing where there was a reason to tell the same again.
+    news: Vec<Option<News>>,
+}
+
+#[derive(Debug, Clone)]
+enum Pending {
+    Resolve(baleen::proxy::Engine),
+    Apply {
+        print: u64,
+        block: u8,
+    },
+    Restore {
+        print: u64,
+    },
+    Restart,
+    /// The next step of an update.
+    Step {
+        version: u8,
+        left: u8,
+        pause: u64,
+    },
+}
+
+fn shown(proxy: u8) -> Shown {
+    Shown {
+        http: Some(format!("http://proxy{proxy}:80")),
+        https: Some(format!("http://proxy{proxy}:80")),
+        no_proxy: "localhost".to_owned(),
+    }
+}
+
+fn block(proxy: u8) -> Sha {
+    Sha::of(&[proxy])
+}
+
+fn proxy_of(setting: &Setting) -> Option<u8> {
+    (0..3).find(|&proxy| matches!(setting, Setting::Proxy { block: b, .. } if *b == block(proxy)))
+}
+
+impl World {
+    fn instant(&self) -> Instant {
+        self.start + Duration::from_millis(self.now)
+    }
+
+    fn wall(at: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(1_000_000_000 + at)
+    }
+
+    fn random(&mut self, below: u64) -> u64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        self.dice % below
+    }
+
+    fn look(&self) -> Look {
+        let path = PathBuf::from("/Applications/Docker.app");
+        let sight = match &self.app {
+            None => Sight::Missing(Words::new("found no Docker.app")),
+            Some(app) if !app.is_whole => Sight::Unfinished(Words::new("it is not whole")),
+            Some(app) => Sight::Open(Stand {
+                bundle: Bundle {
+                    path: path.clone(),
+                    version: format!("1.12.{}", app.version),
+                    build: String::new(),
+                    family: Family::Moby {
+                        image: path.clone(),
+                    },
+                },
+                image: path.clone(),
+                patch: app.block.map(|proxy| Patch {
+                    block: block(proxy),
+                    proxy: shown(proxy),
+                    original: OriginalSha(Sha::of(&[100 + app.version])),
+                }),
+                image_since: Self::wall(self.image_since),
+            }),
+        };
+        Look {
+            config: Ok(Config {
+                restart: self.restart,
+                ..Config::default()
+            }),
+            wanted: self.wanted.filter(|_| self.app.is_some()),
+            path: self.app.is_some().then_some(path),
+            sight,
+            print: Fingerprint(self.print),
+            running: self.docker.map(|(pid, since, _)| Running {
+                pid,
+                since: Some(Self::wall(since)),
+                block: None,
+            }),
+        }
+    }
+
+    /// Tells the mind, unless that gets lost.
+    fn tell(&mut self, mind: &mut Mind, event: Event) {
+        if self.loses_events && self.random(3) == 0 {
+            return;
+        }
+        let jobs = mind.hear(event, self.instant());
+        self.take(mind, jobs);
+    }
+
+    fn changed(&mut self, mind: &mut Mind) {
+        self.print += 1;
+        self.foreign_change = self.now;
+        self.tell(mind, Event::Files(Fingerprint(self.print)));
+    }
+
+    fn take(&mut self, mind: &mut Mind, jobs: Vec<Job>) {
+        for job in jobs {
+            self.jobs += 1;
+            let pause = 1 + self.random(900);
+            match job {
+                Job::Look => {
+                    let look = Box::new(self.look());
+                    let jobs = mind.hear(Event::Looked(look), self.instant());
+                    self.take(mind, jobs);
+                }
+                Job::Resolve { engine, .. } => {
+                    self.later(pause * 3, Pending::Resolve(engine));
+                }
+                Job::Apply { setting, .. } => {
+                    self.may_begin();
+                    let block = proxy_of(&setting).expect("a proxy to apply");
+                    self.later(
+                        pause,
+                        Pending::Apply {
+                            print: self.print,
+                            block,
+                        },
+                    );
+                }
+                Job::Restore { .. } => {
+                    self.may_begin();
+                    self.later(pause, Pending::Restore { print: self.print });
+                }
+                Job::Restart { .. } => {
+                    self.restarts += 1;
+                    assert!(
+                        self.restart == Restart::Always || self.consents > 0,
+                        "a restart without consent"
+                    );
+                    self.consents = 0;
+                    self.later(pause * 10, Pending::Restart);
+                }
+                Job::Want { intent, .. } => self.wanted = Some(intent),
+                Job::Configure(Click::WhenRestart(restart)) => self.restart = restart,
+                Job::Configure(_) => {}
+                Job::Remember(memory) => self.memory = *memory,
+                Job::Tell(news) => self.news.push(Some(news)),
+            }
+        }
+    }
+
+    /// No work may begin while the files change, as far as that could be known.
+    fn may_begin(&self) {
+        let quiet = QUIET.as_millis() as u64;
+        assert!(
+            self.loses_events || self.now >= self.foreign_change + quiet,
+            "work begun {} ms after a change",
+            self.now - self.foreign_change
+        );
+    }
+
+    fn later(&mut self, pause: u64, what: Pending) {
+        self.pending.push_back((self.now + pause, what));
+        self.pending.make_contiguous().sort_by_key(|(at, _)| *at);
+    }
+
+    /// What is under way comes to its end.
+    fn end(&mut self, mind: &mut Mind, what: Pending) {
+        let event = match what {
+            Pending::Resolve(engine) => {
+                let origin = "the system's settings".to_owned();
+                let setting = match self.proxy {
+                    _ if !self.is_online => Setting::Offline,
+                    Some(proxy) => Setting::Proxy {
+                        block: block(proxy),
+                        shown: shown(proxy),
+                        origin,
+                    },
+                    None => Setting::Direct { origin },
+                };
+                Event::Resolved(engine, setting)
+            }
+            Pending::Apply { print, block } => self.write(print, Some(block)),
+            Pending::Restore { print } => self.write(print, None),
+            Pending::Restart => {
+                let block = self.app.as_ref().and_then(|app| app.block);
+                self.pids += 1;
+                self.docker = Some((self.pids, self.now, block));
+                Event::Restarted(Ok(()))
+            }
+            Pending::Step {
+                version,
+                left,
+                pause,
+            } => {
+                self.app = Some(App {
+                    version,
+                    is_whole: left == 0,
+                    block: None,
+                });
+                self.image_since = self.now;
+                self.changed(mind);
+                if left > 0 {
+                    self.later(
+                        pause,
+                        Pending::Step {
+                            version,
+                            left: left - 1,
+                            pause,
+                        },
+                    );
+                }
+                return;
+            }
+        };
+        // An end is never lost: it comes over a channel of the program's own.
+        let jobs = mind.hear(event, self.instant());
+        self.take(mind, jobs);
+    }
+
+    fn write(&mut self, print: u64, block: Option<u8>) -> Event {
+        let failed = |kind| {
+            Err(Failed {
+                kind,
+                words: Words::new(format!("{kind:?}")),
+            })
+        };
+        let is_same = print == self.print;
+        let may_write = self.may_write;
+        let now = self.now;
+        let result = match &mut self.app {
+            Some(app) if is_same && app.is_whole && may_write => {
+                if app.block == block {
+                    Ok(Done::Nothing)
+                } else {
+                    app.block = block;
+                    self.image_since = now;
+                    self.print += 1;
+                    Ok(Done::Changed)
+                }
+            }
+            Some(app) if is_same && app.is_whole => failed(Kind::NotPermitted),
+            _ => failed(Kind::Busy),
+        };
+        Event::Worked(result, Fingerprint(self.print))
+    }
+
+    fn happen(&mut self, mind: &mut Mind, what: &Happening) {
+        // Whether it is told again is then a new question.
+        let is_new_reason = matches!(
+            what,
+            Happening::Click(0..=4)
+                | Happening::CommandLine(_)
+                | Happening::Permission(_)
+                | Happening::Update { .. }
+                | Happening::Stalled { .. }
+        );
+        if is_new_reason {
+            self.news.push(None);
+        }
+        match what {
+            Happening::Update {
+                version,
+                steps,
+                pause,
+            } => {
+                self.updates += 1;
+                self.pending
+                    .retain(|(_, p)| !matches!(p, Pending::Step { .. }));
+                self.app = None;
+                self.changed(mind);
+                let pause = u64::from(*pause);
+                self.later(
+                    pause,
+                    Pending::Step {
+                        version: *version,
+                        left: *steps - 1,
+                        pause,
+                    },
+                );
+            }
+            Happening::Stalled { version } => {
+                self.updates += 1;
+                self.pending
+                    .retain(|(_, p)| !matches!(p, Pending::Step { .. }));
+                self.app = Some(App {
+                    version: *version,
+                    is_whole: false,
+                    block: None,
+                });
+                self.changed(mind);
+                self.later(
+                    200_000,
+                    Pending::Step {
+                        version: *version,
+                        left: 0,
+                        pause: 0,
+                    },
+                );
+            }
+            Happening::Removed => {
+                self.pending
+                    .retain(|(_, p)| !matches!(p, Pending::Step { .. }));
+                self.app = None;
+                self.changed(mind);
+            }
+            Happening::Proxy(proxy) => {
+                self.proxy = *proxy;
+                self.tell(mind, Event::Settings);
+            }
+            Happening::Network(is_online) => {
+                self.is_online = *is_online;
+                self.tell(mind, Event::Settings);
+            }
+            Happening::Click(what) => {
+                let click = match what {
+                    0..=2 => Click::UseProxy(true),
+                    3 => Click::UseProxy(false),
+                    4 => Click::Reapply,
+                    5 => Click::Restart,
+                    6 => Click::WhenRestart(Restart::Always),
+                    _ => Click::WhenRestart(Restart::Ask),
+                };
+                if click == Click::Restart {
+                    self.consents = 1;
+                }
+                let jobs = mind.hear(Event::Click(click), self.instant());
+                self.take(mind, jobs);
+            }
+            Happening::CommandLine(puts_in) => {
+                // As `baleen apply` and `restore`: the image first, what is wanted then.
+                let proxy = self.proxy.filter(|_| *puts_in);
+                let wanted = if *puts_in {
+                    Intent::Settings
+                } else {
+                    Intent::Off
+                };
+                if let Some(app) = self.app.as_mut().filter(|app| app.is_whole) {
+                    if app.block != proxy {
+                        app.block = proxy;
+                        self.image_since = self.now;
+                        self.changed(mind);
+                    }
+                    self.wanted = Some(wanted);
+                    self.tell(mind, Event::Decisions);
+                }
+            }
+            Happening::Docker(starts) => {
+                match (&self.app, starts) {
+                    (Some(app), true) if app.is_whole && self.docker.is_none() => {
+                        self.pids += 1;
+                        self.docker = Some((self.pids, self.now, app.block));
+                    }
+                    (_, false) => self.docker = None,
+                    _ => {}
+                }
+                self.tell(mind, Event::Docker);
+            }
+            Happening::Permission(may_write) => self.may_write = *may_write,
+            Happening::Woke => self.tell(mind, Event::Woke),
+            Happening::Noise => self.tell(mind, Event::Files(Fingerprint(self.print))),
+            Happening::Killed => {
+                self.pending
+                    .retain(|(_, p)| matches!(p, Pending::Step { .. }));
+                self.consents = 0;
+                *mind = self.mind();
+            }
+        }
+    }
+
+    fn mind(&self) -> Mind {
+        Mind::new(self.memory.clone(), self.instant(), || UNIX_EPOCH)
+    }
+
+    /// Lets the time go by.
+    fn run(&mut self, mind: &mut Mind, until: u64) {
+        loop {
+            let mut rounds = 0;
+            loop {
+                let jobs = mind.next(self.instant());
+                if jobs.is_empty() {
+                    break;
+                }
+                rounds += 1;
+                assert!(rounds < 50, "no end of jobs at one instant: {jobs:?}");
+                self.take(mind, jobs);
+            }
+            let deadline = mind
+                .deadline(self.instant())
+                .saturating_duration_since(self.start);
+            let deadline = (deadline.as_nanos().div_ceil(1_000_000) as u64).max(self.now + 1);
+            let pending = self.pending.front().map_or(u64::MAX, |(at, _)| *at);
+            let next = deadline.min(pending);
+            if next > until {
+                self.now = until;
+                return;
+            }
+            self.now = next;
+            if pending <= next
+                && let Some((_, what)) = self.pending.pop_front()
+            {
+                self.end(mind, what);
+            }
+        }
+    }
+}
+
+fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>) -> World {
+    World {
+        start: Instant::now(),
+        now: 0,
+        app,
+        print: 1,
+        foreign_change: 0,
+        image_since: 0,
+        proxy: Some(0),
+        is_online: true,
+        wanted,
+        restart: Restart::Ask,
+        may_write: true,
+        docker: None,
+        pids: 10,
+        memory: Memory::default(),
+        loses_events,
+        dice: dice | 1,
+        pending: VecDeque::new(),
+        consents: 0,
+        restarts: 0,
+        jobs: 0,
+        updates: 0,
+        news: Vec::new(),
+    }
+}
+
+fn app() -> impl Strategy<Value = Option<App>> {
+    let app = (0..3u8, any::<bool>(), proptest::option::of(0..3u8)).prop_map(
+        |(version, is_whole, block)| App {
+            version,
+            is_whole,
+            block: block.filter(|_| is_whole),
+        },
+    );
+    proptest::option::weighted(0.9, app)
+}
+
+fn wanted() -> impl Strategy<Value = Option<Intent>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(Intent::Off)),
+        Just(Some(Intent::Settings)),
+        Just(Some(Intent::Settings)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_everything_comes_to_rest_where_it_should(
+        dice in any::<u64>(),
+        loses_events in any::<bool>(),
+        app in app(),
+        wanted in wanted(),
+        story in proptest::collection::vec((0..8000u64, happening()), 0..25),
+    ) {
+        let mut world = world(dice, loses_events, app, wanted);
+        let mut mind = world.mind();
+        for (pause, what) in &story {
+            let until = world.now + pause;
+            world.run(&mut mind, until);
+            world.happen(&mut mind, what);
+        }
+        // Longer than the slow timer, so that what was missed is seen.
+        let slowly = SLOWLY.as_millis() as u64;
+        let until = world.now + 3 * slowly;
+        world.run(&mut mind, until);
+        // And at rest it stays so.
+        let (jobs, before) = (world.jobs, world.app.clone());
+        let until = world.now + 10 * slowly;
+        world.run(&mut mind, until);
+        prop_assert!(world.jobs - jobs <= 10 * 15, "{} jobs in ten rounds of the timer", world.jobs - jobs);
+        prop_assert_eq!(&world.app, &before);
+
+        // What is forbidden is tried again now and then: that is let come to its end.
+        while mind.view(world.instant()).busy.is_some() {
+            let until = world.now + 1000;
+            world.run(&mut mind, until);
+        }
+        let view = mind.view(world.instant());
+        let state = view.state;
+        match &world.app {
+            None => prop_assert_eq!(state, State::NoDocker),
+            Some(app) if !app.is_whole => prop_assert_eq!(state, State::Updating),
+            Some(app) => {
+                let due = match (world.wanted, world.proxy) {
+                    (None, _) => app.block,
+                    (Some(Intent::Off), _) => None,
+                    (_, _) if !world.is_online => app.block,
+                    (_, proxy) => proxy,
+                };
+                if !world.may_write && app.block != due {
+                    prop_assert_eq!(state, State::NotPermitted);
+                } else {
+                    prop_assert_eq!(app.block, due, "state {:?}", state);
+                    let image = match (world.wanted, app.block) {
+                        (_, Some(_)) => State::Current,
+                        (None | Some(Intent::Off), None) => State::Off,
+                        (_, None) if !world.is_online => State::Wiped,
+                        (_, None) => State::Direct,
+                    };
+                    let runs_other = world.docker.is_some_and(|(_, _, block)| block != app.block);
+                    if state == State::RestartNeeded {
+                        prop_assert!(world.docker.is_some());
+                        prop_assert!(world.restart != Restart::Always);
+                    } else {
+                        prop_assert_eq!(state, image);
+                        // A Docker that was started before the agent saw it may have had anything; but what has
+                        // the proxy now and had it not is known.
+                        prop_assert!(!(runs_other && app.block.is_some() && !loses_events && image != State::Wiped
+                            && world.docker.is_some_and(|(_, since, _)| since < world.image_since)),
+                            "Docker runs without the proxy, and nobody is told");
+                    }
+                }
+            }
+        }
+
+        // The same is not told twice in a row.
+        for pair in world.news.windows(2) {
+            prop_assert!(pair[0].is_none() || pair[0] != pair[1], "{:?}", pair);
+        }
+        let told = || world.news.iter().flatten();
+        let welcomes = told().filter(|n| matches!(n, News::Welcome { .. })).count();
+        prop_assert!(welcomes <= 1);
+        let updated = told().filter(|n| matches!(n, News::Updated { .. })).count();
+        prop_assert!(updated <= world.updates as usize);
+    }
+}
