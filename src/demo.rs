@@ -1,10 +1,12 @@
 //! A small Docker.app like those of 2016, made up: for `baleen demo`, and for trying things.
 //!
 //! Its image has the form that Moby's had (two gzip members padded to four bytes; devices, links
-//! and setuid files inside) and an init script in the style of the time. Nothing in it runs.
+//! and setuid files inside) and an init script in the style of the time. What runs as Docker
+//! in it does nothing.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use cpio::NewcBuilder;
@@ -37,6 +39,17 @@ start()
 }
 "#;
 
+/// What runs in the place of Docker: it does nothing, until it is asked to end.
+const PROGRAM: &str = r#"#!/bin/sh
+trap 'kill "$sleep"; exit 0' TERM INT
+while :
+do
+	sleep 3600 &
+	sleep=$!
+	wait "$sleep"
+done
+"#;
+
 /// Makes a Docker.app of `version` at `path`, in the place of whatever is there, as an update does.
 ///
 /// # Errors
@@ -50,9 +63,14 @@ pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf> {
     if path.exists() {
         fs::remove_dir_all(path).map_err(failed(path))?;
     }
-    fs::create_dir_all(&moby).map_err(failed(&moby))?;
+    let program = path.join("Contents/MacOS/Docker");
+    let folders = [&moby, &path.join("Contents/MacOS")];
+    for folder in folders {
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+    }
     let mut info = plist::Dictionary::new();
     for (key, value) in [
+        ("CFBundleExecutable", "Docker"),
         ("CFBundleIdentifier", "com.docker.docker"),
         ("CFBundleName", "Docker"),
         ("CFBundleShortVersionString", version),
@@ -68,11 +86,13 @@ pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf> {
     let kernel = noise(version, 4096);
     for (file, bytes) in [
         (path.join("Contents/Info.plist"), plist),
+        (program.clone(), PROGRAM.into()),
         (moby.join("vmlinuz64"), kernel),
         (image.clone(), image_bytes(version).map_err(failed(&image))?),
     ] {
         fs::write(&file, bytes).map_err(failed(&file))?;
     }
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).map_err(failed(&program))?;
     Ok(image)
 }
 

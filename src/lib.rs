@@ -1,14 +1,19 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
 //!
 //! ```text
-//! cli (and later app) --> doctor: why a pull does not get through
-//!                     --> wanted: what an engine should get now --> config       the user's own file
-//!                             |                                 --> credentials  the Keychain
-//!                             v
-//!                         patch: plan, apply, restore, status --> initrd   the image format
-//!                                                             --> proxy    settings, and what an engine makes of them
-//!                                                             --> docker   bundles, versions, families
-//! everywhere: error, property_list, net (look-ups, connections, TLS), platform (the system's calls)
+//! cli --> app: icon, menu, notifications
+//!  |       |
+//!  |       v
+//!  +--> agent: when to look, what to do then, what to tell
+//!  |       |
+//!  +-------+--> wanted: what an engine should get now --> config       the user's own file
+//!  |                |                                 --> credentials  the Keychain
+//!  |                v
+//!  +--> patch: plan, apply, restore, status --> initrd   the image format
+//!  |                                        --> proxy    settings, and what an engine makes of them
+//!  |                                        --> docker   bundles, versions, families, quitting and opening the app
+//!  +--> doctor: why a pull does not get through
+//! everywhere: error, logs, property_list, net (look-ups, connections, TLS), platform (the system's calls)
 //! ```
 //!
 //! Imports run from left to right only. `initrd`, `proxy` and `docker` know nothing of each other;
@@ -26,6 +31,7 @@
 )]
 
 pub mod agent;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod credentials;
@@ -35,6 +41,7 @@ pub mod doctor;
 pub mod error;
 pub mod initrd;
 pub mod kept;
+pub mod logs;
 pub mod net;
 pub mod patch;
 pub mod platform;

@@ -33,6 +33,7 @@ Examples:
   baleen status                                     is the proxy in place?
   baleen doctor                                     why does the engine not get through?
   baleen restore                                    give Docker its own image back
+  baleen app                                        let the menu-bar app do all this by itself
 
 Exit codes:
   0  done, or everything is as wanted
@@ -100,6 +101,16 @@ pub enum Command {
     /// By default only both ends of the image are looked at, which takes a moment on any image. That tells what
     /// Baleen did, not what somebody else did to a stock image: --verify reads every byte.
     Status(Status),
+    /// Run the menu-bar app: it keeps the proxy in place by itself, and says what it did
+    ///
+    /// Its icon shows the state; its menu switches the proxy on and off. On macOS this is what Baleen.app does, and
+    /// what happens without any command. A second one shows the first and ends.
+    App(Act),
+    /// Do what the menu-bar app does, without an icon, until it is interrupted
+    ///
+    /// Watches Docker.app and the proxy settings, puts the proxy back after an update of Docker, and prints what it
+    /// sees and does; under --json one object a line.
+    Watch(Act),
     /// Find out why the engine does not get through, step by step
     ///
     /// Looks at Docker.app, at the image, at the proxy and the way through it to the registry, and at the running
@@ -259,6 +270,14 @@ pub struct Doctor {
     /// Also write a report without passwords and users' names to this new file, for a bug report
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// `baleen app` and `baleen watch`.
+#[derive(Debug, Default, Args)]
+pub struct Act {
+    /// Print the log to the terminal as well; twice: in more detail
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// `baleen inspect`.

@@ -1,6 +1,7 @@
 //! The command line: arguments in, text or JSON and an exit code out. What there is to decide is
 //! decided elsewhere.
 
+mod app;
 mod apply;
 pub mod args;
 mod config;
@@ -13,14 +14,17 @@ mod pac_worker;
 mod proxy;
 mod restore;
 mod status;
+mod watch;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::agent;
 use crate::config::Config;
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
@@ -36,7 +40,12 @@ use output::Output;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut arguments: Vec<OsString> = env::args_os().collect();
+    // That is how the Finder opens an app.
+    if arguments.len() == 1 && cfg!(target_os = "macos") {
+        arguments.push("app".into());
+    }
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Printing fails only where nobody can be told.
@@ -70,6 +79,8 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Restore => restore::run(&cli.global, out),
         Command::Proxy(args) => proxy::run(&cli.global, args, out),
         Command::Status(args) => status::run(&cli.global, args, out),
+        Command::App(args) => app::run(&cli.global, args, out),
+        Command::Watch(args) => watch::run(&cli.global, args, out),
         Command::Doctor(args) => doctor::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Config(command) => config::run(&cli.global, command, out),
@@ -111,6 +122,15 @@ fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
 fn state_folder() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     kept::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+}
+
+/// What an agent is to work on.
+fn options(global: &Global) -> agent::Options {
+    agent::Options {
+        docker_app: global.docker_app.clone(),
+        config: config::path(global),
+        state: state_folder(),
+    }
 }
 
 /// What the user was heard to want, on this computer.

@@ -73,6 +73,32 @@ pub fn unset(path: &Path, key: Key) -> Result<bool> {
     change(path, key, None)
 }
 
+/// Makes the file at `path` where there is none: one that says nothing, and tells what it could.
+///
+/// # Errors
+/// When it can't be written.
+pub fn make(path: &Path) -> Result<()> {
+    if resolve(path)?.is_some() {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+    let mut text = String::from("# Baleen's settings. A line without the mark before it holds; save the file, and it does at once.\n");
+    for key in Key::ALL {
+        let example = if key.is_list() { "[]" } else { "\"\"" };
+        text.push_str(&format!(
+            "\n# {}; without it: {}\n#{key} = {example}\n",
+            key.about(),
+            key.without()
+        ));
+    }
+    match File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())) {
+        // Somebody else just did.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|error| failed("write", path, &error)),
+    }
+}
+
 fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
     let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
     let folder = match target.parent() {

@@ -23,7 +23,7 @@ use crate::kept::own_folder;
 use crate::patch::Method;
 use crate::proxy::ProxyUrl;
 
-pub use edit::{set, unset};
+pub use edit::{make, set, unset};
 pub use key::{Key, UnknownKey};
 
 /// The user's decisions. The default is what holds where there is no file.

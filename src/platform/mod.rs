@@ -4,6 +4,7 @@ pub mod apps;
 mod copy;
 mod flags;
 pub mod network;
+pub mod open;
 #[cfg(not(target_os = "macos"))]
 mod session_bus;
 pub mod system_proxies;

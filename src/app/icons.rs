@@ -1,0 +1,80 @@
+//! The icon of each state, as rendered by `assets/render.sh`: opacity alone, since macOS paints such an
+//! icon black or white as its menu bar wants.
+
+use crate::patch::status::State;
+
+/// Width and height in pixels: 22 points on a screen with two pixels a point.
+pub(super) const SIZE: u32 = 44;
+
+const PIXELS: usize = (SIZE * SIZE) as usize;
+
+macro_rules! icon {
+    ($name:literal) => {
+        include_bytes!(concat!("../../assets/menu/", $name, ".alpha"))
+    };
+}
+
+/// The opacity of each pixel, row by row.
+pub(super) fn alpha(state: State) -> &'static [u8; PIXELS] {
+    match state {
+        State::Off => icon!("off"),
+        State::Current => icon!("current"),
+        State::Direct => icon!("direct"),
+        State::Stale => icon!("stale"),
+        State::Wiped => icon!("wiped"),
+        State::Foreign => icon!("foreign"),
+        State::Updating => icon!("updating"),
+        State::Unsupported => icon!("unsupported"),
+        State::NotPermitted => icon!("not-permitted"),
+        State::NoDocker => icon!("no-docker"),
+        State::RestartNeeded => icon!("restart-needed"),
+    }
+}
+
+/// The icon as red, green, blue and opacity of each pixel.
+///
+/// On macOS the colour does not count. Elsewhere nobody tells whether the panel is light or dark: this grey has the
+/// same contrast (4.5 to 1) with white and with black.
+pub(super) fn rgba(state: State) -> Vec<u8> {
+    const GREY: u8 = 0x76;
+    let grey = if cfg!(target_os = "macos") { 0 } else { GREY };
+    alpha(state)
+        .iter()
+        .flat_map(|&alpha| [grey, grey, grey, alpha])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [State; 11] = [
+        State::Off,
+        State::Current,
+        State::Direct,
+        State::Stale,
+        State::Wiped,
+        State::Foreign,
+        State::Updating,
+        State::Unsupported,
+        State::NotPermitted,
+        State::NoDocker,
+        State::RestartNeeded,
+    ];
+
+    #[test]
+    fn each_state_has_an_icon_of_its_own_with_a_margin() {
+        for (number, state) in ALL.into_iter().enumerate() {
+            let icon = alpha(state);
+            let solid = icon.iter().filter(|&&alpha| alpha > 200).count();
+            assert!((100..1500).contains(&solid), "{state:?}: {solid}");
+            let corners = [0, SIZE - 1, SIZE * (SIZE - 1), SIZE * SIZE - 1];
+            assert!(corners.iter().all(|&at| icon[at as usize] == 0), "{state:?}");
+            for other in &ALL[..number] {
+                let differ = |(one, two): (&u8, &u8)| one.abs_diff(*two) > 128;
+                let pixels = icon.iter().zip(alpha(*other)).filter(|&pair| differ(pair)).count();
+                assert!(pixels > 20, "{state:?} and {other:?} differ in {pixels} pixels");
+            }
+        }
+    }
+}

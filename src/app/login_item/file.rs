@@ -1,0 +1,151 @@
+//! A file that has the system open Baleen at login: a launch agent on macOS before 13
+//! (`man 5 launchd.plist`), elsewhere an entry in the autostart folder (Desktop Application Autostart
+//! Specification, <https://specifications.freedesktop.org/autostart-spec/latest/>).
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+use super::LoginItem;
+
+/// What the system calls it.
+const LABEL: &str = "io.github.baleen-app.Baleen";
+
+/// Where the file is.
+pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+    if macos {
+        return home.join(format!("Library/LaunchAgents/{LABEL}.plist"));
+    }
+    super::folder(&get, "XDG_CONFIG_HOME", home, ".config").join("autostart/baleen.desktop")
+}
+
+/// Whether there is one.
+pub fn status(place: &Path) -> LoginItem {
+    match place.is_file() {
+        true => LoginItem::On,
+        false => LoginItem::Off,
+    }
+}
+
+/// Writes the file that opens `program`.
+///
+/// # Errors
+/// When it can't be written.
+pub fn put(place: &Path, program: &Path, macos: bool) -> Result<()> {
+    let failed = |error: &io::Error| Error::io("write", place, error);
+    let content = if macos {
+        launch_agent(program).map_err(|error| failed(&io::Error::other(error)))?
+    } else {
+        desktop_entry(program).into_bytes()
+    };
+    let folder = place.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    // Whole, or as it was.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    io::Write::write_all(&mut file, &content).map_err(|error| failed(&error))?;
+    file.persist(place).map_err(|error| failed(&error.error))?;
+    Ok(())
+}
+
+/// Removes the file, if it is there.
+///
+/// # Errors
+/// When it can't be removed.
+pub fn remove(place: &Path) -> Result<()> {
+    match fs::remove_file(place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", place, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn launch_agent(program: &Path) -> std::result::Result<Vec<u8>, plist::Error> {
+    let mut agent = plist::Dictionary::new();
+    let program = program.to_string_lossy().into_owned();
+    agent.insert("Label".to_owned(), LABEL.into());
+    agent.insert(
+        "ProgramArguments".to_owned(),
+        plist::Value::Array(vec![program.into(), "app".into()]),
+    );
+    agent.insert("RunAtLoad".to_owned(), true.into());
+    // The menu bar is part of the session on the screen.
+    agent.insert("LimitLoadToSessionType".to_owned(), "Aqua".into());
+    agent.insert("ProcessType".to_owned(), "Interactive".into());
+    let mut bytes = Vec::new();
+    plist::Value::from(agent).to_writer_xml(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn desktop_entry(program: &Path) -> String {
+    // Desktop Entry Specification, "The Exec key": an argument may be quoted, and these are escaped then; a percent
+    // sign begins a field code. A backslash is then escaped once more, as in any string.
+    let mut quoted = String::new();
+    for c in program.to_string_lossy().chars() {
+        match c {
+            '"' | '`' | '$' => quoted.extend(['\\', '\\', c]),
+            '\\' => quoted.push_str("\\\\\\\\"),
+            '%' => quoted.push_str("%%"),
+            c => quoted.push(c),
+        }
+    }
+    format!(
+        "[Desktop Entry]\nType=Application\nName=Baleen\nComment=Keeps Docker behind the proxy\nExec=\"{quoted}\" app\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_written_and_removed() {
+        for macos in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let place = place(|_| None, dir.path(), macos);
+            assert_eq!(status(&place), LoginItem::Off);
+            remove(&place).unwrap();
+            for _ in 0..2 {
+                put(&place, Path::new("/Applications/B & C/baleen"), macos).unwrap();
+                assert_eq!(status(&place), LoginItem::On);
+            }
+            let text = fs::read_to_string(&place).unwrap();
+            if macos {
+                let read = plist::Value::from_file(&place).unwrap();
+                let read = read.as_dictionary().unwrap();
+                let arguments = read["ProgramArguments"].as_array().unwrap();
+                assert_eq!(arguments[0].as_string(), Some("/Applications/B & C/baleen"));
+                assert_eq!(read["RunAtLoad"].as_boolean(), Some(true));
+            } else {
+                assert!(text.contains("\nExec=\"/Applications/B & C/baleen\" app\n"), "{text}");
+            }
+            remove(&place).unwrap();
+            assert_eq!(status(&place), LoginItem::Off);
+        }
+    }
+
+    #[test]
+    fn what_a_desktop_entry_would_take_for_something_else_is_escaped() {
+        let entry = desktop_entry(Path::new("/a\"b$c%d\\e"));
+        assert!(entry.contains("Exec=\"/a\\\\\"b\\\\$c%%d\\\\\\\\e\" app"), "{entry}");
+    }
+
+    #[test]
+    fn each_platform_has_its_place() {
+        let home = Path::new("/home/me");
+        let none = |_: &str| None;
+        assert_eq!(
+            place(none, home, true),
+            Path::new("/home/me/Library/LaunchAgents/io.github.baleen-app.Baleen.plist")
+        );
+        assert_eq!(
+            place(none, home, false),
+            Path::new("/home/me/.config/autostart/baleen.desktop")
+        );
+        let config = |name: &str| (name == "XDG_CONFIG_HOME").then(|| "/c".into());
+        assert_eq!(place(config, home, false), Path::new("/c/autostart/baleen.desktop"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether Baleen opens when the user logs in.
+//!
+//! macOS 13 and later keep a list of such apps, and ask the user; everywhere else it is a file in a folder, which
+//! is there or is not.
+
+pub mod file;
+#[cfg(target_os = "macos")]
+pub mod login_item_macos;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+
+/// Whether it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginItem {
+    /// It does not.
+    Off,
+    /// It does.
+    On,
+    /// It would, but the user has to allow it in System Settings first.
+    NeedsApproval,
+}
+
+/// What the system says now.
+pub fn status() -> LoginItem {
+    #[cfg(target_os = "macos")]
+    if login_item_macos::has_service() {
+        return login_item_macos::status();
+    }
+    file::status(&place())
+}
+
+/// Has Baleen open at login, or no more; what the system says afterwards.
+///
+/// # Errors
+/// When the system does not let it.
+pub fn set(on: bool) -> Result<LoginItem> {
+    #[cfg(target_os = "macos")]
+    if login_item_macos::has_service() {
+        return login_item_macos::set(on).map_err(|why| {
+            crate::error::Error::new(
+                crate::error::Kind::Failure,
+                format!("macOS did not change whether Baleen opens at login: {why}"),
+            )
+            .advise("move Baleen to the Applications folder, open it from there, and try again")
+        });
+    }
+    let place = place();
+    if on {
+        let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));
+        file::put(&place, &program, cfg!(target_os = "macos"))?;
+    } else {
+        file::remove(&place)?;
+    }
+    Ok(file::status(&place))
+}
+
+fn place() -> PathBuf {
+    let home = env::home_dir().unwrap_or_default();
+    file::place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+}
+
+/// For tests of the pure part: looks a variable up.
+type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The folder that a variable names by an absolute path, else a default at home.
+fn folder(get: Variables<'_>, variable: &str, home: &Path, default: &str) -> PathBuf {
+    get(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .unwrap_or_else(|| home.join(default))
+}

@@ -1,0 +1,293 @@
+//! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
+
+use crate::agent::decide::Setting;
+use crate::agent::mind::Click;
+use crate::agent::news::short;
+use crate::agent::view::View;
+use crate::config::{Restart, Source};
+use crate::patch::status::State;
+
+use super::login_item::LoginItem;
+
+/// What can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Something for the agent.
+    Click(Click),
+    /// Find out what is in the way to the registry.
+    CheckConnection,
+    /// Show the config file.
+    OpenSettings,
+    /// Show the log.
+    OpenLog,
+    /// Open Baleen at login, or no more.
+    StartAtLogin(bool),
+    /// Say what Baleen is.
+    About,
+    /// End Baleen.
+    Quit,
+}
+
+impl Command {
+    /// Its name in the menu, by which a choice comes back.
+    fn id(self) -> String {
+        match self {
+            Self::Click(Click::UseProxy(_)) => "use-proxy".to_owned(),
+            Self::Click(Click::Reapply) => "reapply".to_owned(),
+            Self::Click(Click::Adopt) => "adopt".to_owned(),
+            Self::Click(Click::Restart) => "restart".to_owned(),
+            Self::Click(Click::Source(source)) => format!("source-{}", name(&Source::NAMES, source)),
+            Self::Click(Click::WhenRestart(restart)) => {
+                format!("when-restart-{}", name(&Restart::NAMES, restart))
+            }
+            Self::CheckConnection => "check".to_owned(),
+            Self::OpenSettings => "open-settings".to_owned(),
+            Self::OpenLog => "open-log".to_owned(),
+            Self::StartAtLogin(_) => "start-at-login".to_owned(),
+            Self::About => "about".to_owned(),
+            Self::Quit => "quit".to_owned(),
+        }
+    }
+}
+
+fn name<T: PartialEq>(names: &[(&'static str, T)], wanted: T) -> &'static str {
+    names
+        .iter()
+        .find(|(_, one)| *one == wanted)
+        .map_or("", |(name, _)| name)
+}
+
+/// A line of a menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A line between groups.
+    Separator,
+    /// Something to read.
+    Label(String),
+    /// Something to choose.
+    Button {
+        /// What it does.
+        command: Command,
+        /// What stands on it.
+        text: String,
+        /// Whether it can be chosen now.
+        enabled: bool,
+    },
+    /// Something that is on or off.
+    Check {
+        /// What choosing it does.
+        command: Command,
+        /// What stands on it.
+        text: String,
+        /// Whether it can be chosen now.
+        enabled: bool,
+        /// Whether it is on.
+        checked: bool,
+    },
+    /// A menu of its own.
+    Submenu {
+        /// What stands on it.
+        text: String,
+        /// What is in it.
+        items: Vec<Item>,
+    },
+}
+
+impl Item {
+    /// The name by which a choice of it comes back.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Button { command, .. } | Self::Check { command, .. } => Some(command.id()),
+            Self::Separator | Self::Label(_) | Self::Submenu { .. } => None,
+        }
+    }
+}
+
+/// A whole menu.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Menu {
+    /// Its lines, from top to bottom.
+    pub items: Vec<Item>,
+}
+
+impl Menu {
+    /// What the choice called `id` does.
+    pub fn command(&self, id: &str) -> Option<Command> {
+        fn find(items: &[Item], id: &str) -> Option<Command> {
+            items.iter().find_map(|item| match item {
+                Item::Button { command, .. } | Item::Check { command, .. } => {
+                    (command.id() == id).then_some(*command)
+                }
+                Item::Submenu { items, .. } => find(items, id),
+                Item::Separator | Item::Label(_) => None,
+            })
+        }
+        find(&self.items, id)
+    }
+}
+
+/// What the menu shows besides what the agent knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Besides {
+    /// Whether Baleen opens at login.
+    pub login_item: LoginItem,
+    /// The connection is being checked.
+    pub is_checking: bool,
+}
+
+/// The state in a few words.
+pub fn headline(view: &View) -> String {
+    if let Some(busy) = view.busy {
+        return busy.words().to_owned();
+    }
+    match view.state {
+        State::Off => "Off: Docker has its own image",
+        State::Current => "On: Docker gets the proxy",
+        State::Direct => "On: no proxy is set here now",
+        State::Stale => "Docker gets another proxy",
+        State::Wiped => "Docker has lost the proxy",
+        State::Foreign => "Docker has a proxy that Baleen did not set",
+        State::Updating => "Docker is being updated…",
+        State::Unsupported => "This Docker can't be patched",
+        State::NotPermitted => "Baleen may not change Docker",
+        State::NoDocker => "No Docker.app found",
+        State::RestartNeeded => "Docker needs a restart",
+    }
+    .to_owned()
+}
+
+/// What is to be read when the pointer is on the icon.
+pub fn tooltip(view: &View) -> String {
+    crate::agent::news::full(&view.words.sentence)
+}
+
+fn proxy_line(setting: &Setting) -> String {
+    match setting {
+        Setting::Unknown => "Proxy: …".to_owned(),
+        Setting::Offline => "Proxy: not known while the network is down".to_owned(),
+        Setting::Failed { .. } => "Proxy: can't be used (see the log)".to_owned(),
+        Setting::Direct { .. } => "Proxy: none is set".to_owned(),
+        Setting::Proxy { shown, .. } => format!("Proxy: {}", short(shown)),
+    }
+}
+
+/// The menu; `time` writes seconds since 1970 as a time of day.
+pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu {
+    let idle = view.busy.is_none();
+    let button = |command, text: &str, enabled| Item::Button {
+        command,
+        text: text.to_owned(),
+        enabled,
+    };
+    let mut items = vec![
+        Item::Label(headline(view)),
+        Item::Label(match &view.docker {
+            Some(version) => format!("Docker {version}"),
+            None => "Docker: not found".to_owned(),
+        }),
+        Item::Label(proxy_line(&view.setting)),
+        Item::Separator,
+        Item::Check {
+            command: Command::Click(Click::UseProxy(!view.is_on)),
+            text: "Use proxy".to_owned(),
+            enabled: view.can_switch,
+            checked: view.is_on,
+        },
+        button(Command::Click(Click::Reapply), "Re-apply now", idle),
+    ];
+    match view.state {
+        State::RestartNeeded => {
+            items.push(button(Command::Click(Click::Restart), "Restart Docker", idle));
+        }
+        State::Foreign => {
+            items.push(button(Command::Click(Click::Adopt), "Take over its proxy", idle));
+        }
+        _ => {}
+    }
+    items.extend([
+        Item::Separator,
+        sources(view),
+        when_restart(view.restart),
+        past(view, time),
+        Item::Separator,
+        button(
+            Command::CheckConnection,
+            match besides.is_checking {
+                true => "Checking the connection…",
+                false => "Check the connection…",
+            },
+            !besides.is_checking,
+        ),
+        button(Command::OpenSettings, "Open settings file", true),
+        button(Command::OpenLog, "Open log", true),
+        Item::Check {
+            command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
+            text: match besides.login_item {
+                LoginItem::NeedsApproval => "Start at login (allow it in System Settings)".to_owned(),
+                LoginItem::Off | LoginItem::On => "Start at login".to_owned(),
+            },
+            enabled: true,
+            checked: besides.login_item != LoginItem::Off,
+        },
+        Item::Separator,
+        button(Command::About, "About Baleen", true),
+        button(Command::Quit, "Quit Baleen", true),
+    ]);
+    Menu { items }
+}
+
+fn sources(view: &View) -> Item {
+    let one = |source, text: &str, enabled| Item::Check {
+        command: Command::Click(Click::Source(source)),
+        text: text.to_owned(),
+        enabled,
+        checked: match view.source {
+            Source::Auto => source == Source::System,
+            chosen => source == chosen,
+        },
+    };
+    let manual = match view.has_manual {
+        true => "Manual",
+        false => "Manual (no proxy in the settings file)",
+    };
+    Item::Submenu {
+        text: "Proxy source".to_owned(),
+        items: vec![
+            one(Source::System, "System", true),
+            one(Source::Manual, manual, view.has_manual),
+            one(Source::Environment, "Environment", true),
+        ],
+    }
+}
+
+fn when_restart(chosen: Restart) -> Item {
+    let one = |restart, text: &str| Item::Check {
+        command: Command::Click(Click::WhenRestart(restart)),
+        text: text.to_owned(),
+        enabled: true,
+        checked: restart == chosen,
+    };
+    Item::Submenu {
+        text: "When Docker needs a restart".to_owned(),
+        items: vec![
+            one(Restart::Ask, "Ask"),
+            one(Restart::Always, "Always restart it"),
+            one(Restart::Never, "Never restart it"),
+        ],
+    }
+}
+
+fn past(view: &View, time: &dyn Fn(u64) -> String) -> Item {
+    let mut items: Vec<Item> = view
+        .past
+        .iter()
+        .map(|past| Item::Label(format!("{}  {}", time(past.at), past.what)))
+        .collect();
+    if items.is_empty() {
+        items.push(Item::Label("Nothing yet".to_owned()));
+    }
+    Item::Submenu {
+        text: "Last events".to_owned(),
+        items,
+    }
+}

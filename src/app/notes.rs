@@ -1,0 +1,154 @@
+//! What stands on the notes: news of the agent's, and what the app itself has to say.
+
+use std::io;
+
+use serde_json::Value;
+
+use crate::agent::news::{News, Offer, full};
+use crate::error::Error;
+
+use super::notifications::{Button, Note};
+
+/// The note with the result of a check.
+pub(super) const CHECKED: &str = "checked";
+/// The button on it.
+pub(super) const OPEN_REPORT: &str = "open-report";
+
+/// The note for a piece of news; the next one of its kind takes its place.
+pub(super) fn of_news(news: &News) -> Note {
+    let message = news.message();
+    Note {
+        // What is to be done now makes what was to be done before out of date.
+        id: match news {
+            News::Updated { .. } | News::Changed { .. } => "change".to_owned(),
+            other => other.kind().to_owned(),
+        },
+        title: message.title,
+        body: message.body,
+        buttons: message
+            .offers
+            .iter()
+            .map(|offer| Button {
+                key: offer.key().to_owned(),
+                label: offer.label().to_owned(),
+            })
+            .collect(),
+    }
+}
+
+/// The offer with this key.
+pub(super) fn offer_of(key: &str) -> Option<Offer> {
+    Offer::ALL.into_iter().find(|offer| offer.key() == key)
+}
+
+fn plain(id: &str, title: &str, body: String) -> Note {
+    Note {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        body,
+        buttons: Vec::new(),
+    }
+}
+
+/// That Baleen runs already.
+pub(super) fn here(headline: &str, sentence: &str) -> Note {
+    plain(
+        "here",
+        "Baleen runs already",
+        format!("Its icon is in the menu bar. {headline}. {sentence}"),
+    )
+}
+
+/// That something the user asked for was not done.
+pub(super) fn failed(title: &str, error: &Error) -> Note {
+    let advice = error.advice().map(|advice| format!(" {}", full(advice)));
+    plain(
+        "failed",
+        title,
+        format!("{}{}", full(&error.to_string()), advice.unwrap_or_default()),
+    )
+}
+
+/// What Baleen is.
+pub(super) fn about() -> Note {
+    plain(
+        "about",
+        concat!("Baleen ", env!("CARGO_PKG_VERSION")),
+        "Keeps the Docker Engine of Docker for Mac behind the proxy that this computer uses. Free software, under the MIT licence or Apache 2.0.".to_owned(),
+    )
+}
+
+/// What came of checking the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CheckResult {
+    /// Nothing is in the way.
+    Good,
+    /// The first thing that is.
+    Bad {
+        /// What was looked at.
+        title: String,
+        /// What was found.
+        found: String,
+        /// What to do.
+        remedy: Option<String>,
+    },
+    /// It could not be checked.
+    Failed(String),
+}
+
+impl CheckResult {
+    /// From what `baleen doctor --json` printed.
+    pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
+        let printed = match printed {
+            Ok(printed) => printed,
+            Err(error) => return Self::Failed(error.to_string()),
+        };
+        let Ok(object) = serde_json::from_slice::<Value>(&printed) else {
+            return Self::Failed("the check ended before it was done".to_owned());
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        if let Some(message) = text(&object["error"]["message"]) {
+            return Self::Failed(message);
+        }
+        let Some(steps) = object["steps"].as_array() else {
+            return Self::Failed("the check did not say what it found".to_owned());
+        };
+        match steps.iter().find(|step| step["outcome"] == "bad") {
+            None => Self::Good,
+            Some(step) => Self::Bad {
+                title: text(&step["title"]).unwrap_or_default(),
+                found: text(&step["found"]).unwrap_or_default(),
+                remedy: text(&step["remedy"]),
+            },
+        }
+    }
+}
+
+/// What came of checking the connection, on a note.
+pub(super) fn checked(result: &CheckResult) -> Note {
+    let (title, body, has_report) = match result {
+        CheckResult::Good => (
+            "Nothing is in the way",
+            "From Docker.app over the proxy to the registry, every step is as it should be.".to_owned(),
+            true,
+        ),
+        CheckResult::Bad {
+            title,
+            found,
+            remedy,
+        } => {
+            let remedy = remedy.as_deref().map(|remedy| format!(" {}", full(remedy)));
+            let body = format!("{title}: {}{}", full(found), remedy.unwrap_or_default());
+            ("Something is in the way", body, true)
+        }
+        CheckResult::Failed(why) => ("The connection could not be checked", full(why), false),
+    };
+    let mut note = plain(CHECKED, title, body);
+    if has_report {
+        note.buttons.push(Button {
+            key: OPEN_REPORT.to_owned(),
+            label: "Open report".to_owned(),
+        });
+    }
+    note
+}

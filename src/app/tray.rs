@@ -1,0 +1,210 @@
+//! Drawing the menu and the icon: the one place that knows the crate for it.
+
+use tray_icon::menu::{
+    CheckMenuItem, IsMenuItem, Menu as Drawn, MenuEvent, MenuItem, PredefinedMenuItem, Submenu,
+};
+use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
+
+use crate::error::{Error, Kind, Result};
+use crate::patch::status::State;
+
+use super::icons;
+use super::menu::{Item, Menu};
+
+/// The icon with its menu. It belongs to the main thread.
+pub(super) struct Tray {
+    icon: TrayIcon,
+    state: State,
+    tooltip: String,
+    menu: Menu,
+    lines: Vec<Line>,
+}
+
+/// A line as it is drawn.
+enum Line {
+    Separator(PredefinedMenuItem),
+    Text(MenuItem),
+    Check(CheckMenuItem),
+    Submenu(Submenu, Vec<Line>),
+}
+
+impl Tray {
+    /// Puts the icon into the menu bar. `on_choice` is called, on any thread, with the name of what is chosen.
+    pub(super) fn new(
+        state: State,
+        tooltip: &str,
+        menu: Menu,
+        on_choice: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        MenuEvent::set_event_handler(Some(move |event: MenuEvent| on_choice(event.id.0)));
+        let lines: Vec<Line> = menu.items.iter().map(draw).collect();
+        let builder = TrayIconBuilder::new()
+            .with_id("baleen")
+            .with_title(TITLE)
+            .with_tooltip(tooltip)
+            .with_menu(Box::new(whole(&lines)?));
+        let icon = with_icon(builder, icon(state)?).build().map_err(refused)?;
+        Ok(Self {
+            icon,
+            state,
+            tooltip: tooltip.to_owned(),
+            menu,
+            lines,
+        })
+    }
+
+    /// Shows another state of things.
+    pub(super) fn show(&mut self, state: State, tooltip: &str, menu: Menu) {
+        let shown = self.try_show(state, tooltip, menu);
+        if let Err(error) = shown {
+            tracing::warn!("{error}");
+        }
+    }
+
+    fn try_show(&mut self, state: State, tooltip: &str, menu: Menu) -> Result<()> {
+        if self.state != state {
+            self.state = state;
+            set_icon(&self.icon, icon(state)?)?;
+        }
+        if self.tooltip != tooltip {
+            self.tooltip = tooltip.to_owned();
+            self.icon.set_tooltip(Some(tooltip)).map_err(refused)?;
+        }
+        // An open menu is better changed line by line than taken away.
+        if same_shape(&self.menu.items, &menu.items) {
+            redraw(&self.lines, &menu.items);
+        } else {
+            self.lines = menu.items.iter().map(draw).collect();
+            self.icon.set_menu(Some(Box::new(whole(&self.lines)?)));
+        }
+        self.menu = menu;
+        Ok(())
+    }
+}
+
+/// In macOS's menu bar the icon stands for itself; elsewhere the title is what a panel calls it.
+const TITLE: &str = if cfg!(target_os = "macos") { "" } else { "Baleen" };
+
+fn icon(state: State) -> Result<Icon> {
+    Icon::from_rgba(icons::rgba(state), icons::SIZE, icons::SIZE).map_err(refused)
+}
+
+#[cfg(target_os = "macos")]
+fn with_icon(builder: TrayIconBuilder, icon: Icon) -> TrayIconBuilder {
+    builder.with_icon_templated(icon)
+}
+
+#[cfg(not(target_os = "macos"))]
+fn with_icon(builder: TrayIconBuilder, icon: Icon) -> TrayIconBuilder {
+    builder.with_icon(icon)
+}
+
+#[cfg(target_os = "macos")]
+fn set_icon(tray: &TrayIcon, icon: Icon) -> Result<()> {
+    tray.set_icon_templated(Some(icon)).map_err(refused)
+}
+
+#[cfg(not(target_os = "macos"))]
+fn set_icon(tray: &TrayIcon, icon: Icon) -> Result<()> {
+    tray.set_icon(Some(icon)).map_err(refused)
+}
+
+fn refused(error: impl std::fmt::Display) -> Error {
+    Error::new(
+        Kind::Failure,
+        format!("could not show an icon in the menu bar: {error}"),
+    )
+    .advise("run it in a desktop session; `baleen watch` does the same without an icon")
+}
+
+fn whole(lines: &[Line]) -> Result<Drawn> {
+    let items: Vec<&dyn IsMenuItem> = lines.iter().map(Line::item).collect();
+    Drawn::with_items(&items).map_err(refused)
+}
+
+impl Line {
+    fn item(&self) -> &dyn IsMenuItem {
+        match self {
+            Self::Separator(item) => item,
+            Self::Text(item) => item,
+            Self::Check(item) => item,
+            Self::Submenu(item, _) => item,
+        }
+    }
+}
+
+/// An ampersand makes the letter after it a mnemonic, unless it is doubled.
+fn plain(text: &str) -> String {
+    text.replace('&', "&&")
+}
+
+fn draw(item: &Item) -> Line {
+    let id = item.id().unwrap_or_default();
+    match item {
+        Item::Separator => Line::Separator(PredefinedMenuItem::separator()),
+        Item::Label(text) => Line::Text(MenuItem::new(plain(text), false, None)),
+        Item::Button { text, enabled, .. } => {
+            Line::Text(MenuItem::with_id(id, plain(text), *enabled, None))
+        }
+        Item::Check {
+            text,
+            enabled,
+            checked,
+            ..
+        } => Line::Check(CheckMenuItem::with_id(id, plain(text), *enabled, *checked, None)),
+        Item::Submenu { text, items } => {
+            let lines: Vec<Line> = items.iter().map(draw).collect();
+            let submenu = Submenu::new(plain(text), true);
+            for line in &lines {
+                // It refuses only what is in another menu already.
+                let _ = submenu.append(line.item());
+            }
+            Line::Submenu(submenu, lines)
+        }
+    }
+}
+
+/// Whether the one menu can be made of the other by changing texts and marks.
+fn same_shape(one: &[Item], other: &[Item]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|pair| match pair {
+            (Item::Submenu { items: one, .. }, Item::Submenu { items: other, .. }) => {
+                same_shape(one, other)
+            }
+            (one, other) => {
+                std::mem::discriminant(one) == std::mem::discriminant(other)
+                    && one.id() == other.id()
+            }
+        })
+}
+
+/// Everything is set, also what should not have changed: a line with a mark changes it by itself when it is chosen.
+fn redraw(lines: &[Line], items: &[Item]) {
+    for pair in lines.iter().zip(items) {
+        match pair {
+            (Line::Text(line), Item::Label(text)) => line.set_text(plain(text)),
+            (Line::Text(line), Item::Button { text, enabled, .. }) => {
+                line.set_text(plain(text));
+                line.set_enabled(*enabled);
+            }
+            (
+                Line::Check(line),
+                Item::Check {
+                    text,
+                    enabled,
+                    checked,
+                    ..
+                },
+            ) => {
+                line.set_text(plain(text));
+                line.set_enabled(*enabled);
+                line.set_checked(*checked);
+            }
+            (Line::Submenu(line, lines), Item::Submenu { text, items }) => {
+                line.set_text(plain(text));
+                redraw(lines, items);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `baleen watch`.
+
+use std::sync::mpsc;
+
+use serde_json::{Value, json};
+
+use crate::agent::view::View;
+use crate::agent::{Agent, Report};
+use crate::app::instance::{Claim, Instance};
+use crate::app::{quit_on_signals, taken};
+use crate::error::Result;
+use crate::logs;
+
+use super::args::{Act, Global};
+use super::options;
+use super::output::{BOLD, Output, styled};
+
+enum Message {
+    Report(Report),
+    Quit,
+}
+
+pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
+    let options = options(global);
+    logs::start(&logs::path(), args.verbose)?;
+    let _instance = match Instance::claim(&options.state, "baleen watch")? {
+        Claim::First(instance) => instance,
+        Claim::Taken(who) => return Err(taken(&who)),
+    };
+    tracing::info!("Baleen {} starts, without an icon", env!("CARGO_PKG_VERSION"));
+    let (sender, messages) = mpsc::channel();
+    let quit = sender.clone();
+    // Whoever waits for messages is gone when these fail.
+    quit_on_signals(move || drop(quit.send(Message::Quit)))?;
+    let agent = Agent::start(options, move |report| {
+        let _ = sender.send(Message::Report(report));
+    })?;
+    let mut printed = Ok(());
+    let mut shown = None;
+    for message in messages {
+        let Message::Report(report) = message else {
+            break;
+        };
+        printed = match report {
+            Report::View(view) => show(&view, &mut shown, out),
+            Report::News(news) => {
+                let message = news.message();
+                out.line(format!("{}: {}", styled(BOLD, &message.title), message.body))
+                    .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
+            }
+        };
+        // Whoever read it has had enough.
+        if printed.is_err() || out.is_closed() {
+            break;
+        }
+    }
+    tracing::info!("ending");
+    // A change of the image that is under way is finished first, and none is begun after it.
+    std::mem::forget(agent.stop());
+    printed.map(|()| 0)
+}
+
+/// Prints how things are, where that is not what was printed last.
+fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> {
+    let line = match view.busy {
+        Some(busy) => busy.words().to_owned(),
+        None => format!("{}: {}", view.state.word(), view.words.sentence),
+    };
+    let mut object = view.json();
+    let now = match out.is_json() {
+        true => object.clone(),
+        false => json!(line),
+    };
+    if shown.as_ref() == Some(&now) {
+        return Ok(());
+    }
+    *shown = Some(now);
+    out.line(line)?;
+    object["event"] = json!("state");
+    out.object(object)
+}

@@ -1,0 +1,202 @@
+//! The log: one line for each thing that was done, seen or told, in a file that does not grow without
+//! end. Whatever looks like a password in a URL is cut out of every line on its way.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::error::{Error, Kind, Result};
+use crate::kept;
+use crate::proxy::redact;
+
+/// How long the file may become; the one before it is kept beside it.
+const LONGEST: u64 = 1 << 20;
+
+/// Where the log is: in `~/Library/Logs/Baleen` on macOS (Apple, "File System Programming Guide"), elsewhere among
+/// what the program keeps; with it, too, where `BALEEN_STATE_DIR` says where that is.
+pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+    let is_chosen = get("BALEEN_STATE_DIR").is_some_and(|folder| Path::new(&folder).is_absolute());
+    let folder = match macos && !is_chosen {
+        true => home.join("Library/Logs/Baleen"),
+        false => kept::folder(get, home, macos),
+    };
+    folder.join("baleen.log")
+}
+
+/// Where the log of this computer's user is.
+pub fn path() -> PathBuf {
+    let home = env::home_dir().unwrap_or_default();
+    place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+}
+
+/// Has everything logged to the file at `path`, and to the terminal what `verbosity` (how often `-v` was given) asks for.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn start(path: &Path, verbosity: u8) -> Result<()> {
+    let file = Rotated::open(path).map_err(|error| Error::io("write", path, &error))?;
+    let (file_level, terminal_level) = match verbosity {
+        0 => (Level::INFO, None),
+        1 => (Level::INFO, Some(Level::INFO)),
+        _ => (Level::DEBUG, Some(Level::DEBUG)),
+    };
+    let sink = Sink {
+        file: Arc::new(Mutex::new(file)),
+        to_terminal: terminal_level.is_some(),
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(file_level)
+        .event_format(Lines)
+        .with_writer(move || sink.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber)
+        .map_err(|error| Error::new(Kind::Failure, format!("could not start the log: {error}")))
+}
+
+/// One event, one line: time, level, what.
+struct Lines;
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut what = String::new();
+        context.format_fields(Writer::new(&mut what), event)?;
+        let now = OffsetDateTime::now_utc();
+        let now = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
+        let now = now.format(&Rfc3339).unwrap_or_default();
+        writeln!(writer, "{now} {:5} {}", event.metadata().level(), clean(&what))
+    }
+}
+
+/// A line as it may be kept: in one line, and without a password.
+fn clean(text: &str) -> String {
+    redact(&text.replace(['\n', '\r'], " "))
+}
+
+/// Where the lines go.
+#[derive(Clone)]
+struct Sink {
+    file: Arc<Mutex<Rotated>>,
+    to_terminal: bool,
+}
+
+impl Write for Sink {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.to_terminal {
+            // A terminal that is gone is no reason to lose the line.
+            let _ = io::stderr().write_all(line);
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that is put aside when it has become long.
+struct Rotated {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    longest: u64,
+}
+
+impl Rotated {
+    fn open(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, LONGEST)
+    }
+
+    fn open_with(path: &Path, longest: u64) -> io::Result<Self> {
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        // It names hosts and proxies, which is the user's own business.
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        Ok(Self {
+            length: file.metadata()?.len(),
+            path: path.to_owned(),
+            file,
+            longest,
+        })
+    }
+
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.length + line.len() as u64 > self.longest && self.length > 0 {
+            let mut older = self.path.clone().into_os_string();
+            older.push(".1");
+            fs::rename(&self.path, older)?;
+            *self = Self::open_with(&self.path, self.longest)?;
+        }
+        self.file.write_all(line)?;
+        self.length += line.len() as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_does_not_grow_without_end_and_loses_no_line_of_the_last_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/baleen.log");
+        for number in 0..100 {
+            // Opened anew in between, as by another start.
+            let mut log = Rotated::open_with(&path, 100).unwrap();
+            log.write_all(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        let now = fs::read_to_string(&path).unwrap();
+        let before = fs::read_to_string(dir.path().join("new/baleen.log.1")).unwrap();
+        assert!(now.len() <= 100 && before.len() <= 100);
+        assert!(now.ends_with("line 99\n"), "{now}");
+        let all: Vec<String> = [before, now].concat().lines().map(str::to_owned).collect();
+        let expected: Vec<String> = (100 - all.len()..100).map(|n| format!("line {n}")).collect();
+        assert_eq!(all, expected);
+        assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_line_is_one_line_and_has_no_password_in_it() {
+        assert_eq!(clean("a\nb http://me:Xq7needle@p:1"), "a b http://me:***@p:1");
+    }
+
+    #[test]
+    fn each_platform_has_its_place() {
+        let home = Path::new("/home/me");
+        let state = |name: &str| (name == "BALEEN_STATE_DIR").then(|| "/s".into());
+        for (macos, chosen, expected) in [
+            (true, false, "/home/me/Library/Logs/Baleen/baleen.log"),
+            (false, false, "/home/me/.local/state/baleen/baleen.log"),
+            (true, true, "/s/baleen.log"),
+            (false, true, "/s/baleen.log"),
+        ] {
+            let place = match chosen {
+                true => place(state, home, macos),
+                false => place(|_| None, home, macos),
+            };
+            assert_eq!(place, Path::new(expected));
+        }
+    }
+}

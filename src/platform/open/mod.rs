@@ -1,0 +1,11 @@
+//! Opening something for the user, in the app that is for it.
+
+#[cfg(not(target_os = "macos"))]
+mod open_linux;
+#[cfg(target_os = "macos")]
+mod open_macos;
+
+#[cfg(not(target_os = "macos"))]
+pub use open_linux::{open, open_text};
+#[cfg(target_os = "macos")]
+pub use open_macos::{open, open_text};
