@@ -71,6 +71,11 @@ impl Session {
         }
     }
 
+    /// Where the bus is, for who connects to it by itself.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What a program of this session finds in its environment.
     pub(crate) fn environment(&self, command: &mut Command) {
         command
