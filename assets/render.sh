@@ -10,8 +10,12 @@
 # Needs rsvg-convert and ImageMagick (Debian: librsvg2-bin, imagemagick, fonts-dejavu-core) and python3.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+case "${1:-}" in
+"" | --check) ;;
+*) echo "render.sh: expected nothing or --check, found $1" >&2; exit 2 ;;
+esac
 for tool in rsvg-convert convert python3; do
-	command -v "$tool" > /dev/null || { echo "render.sh: $tool is missing" >&2; exit 1; }
+	command -v "$tool" > /dev/null || { echo "render.sh: $tool is missing; on Debian: apt-get install librsvg2-bin imagemagick fonts-dejavu-core python3" >&2; exit 1; }
 done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

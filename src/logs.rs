@@ -82,9 +82,16 @@ where
         let mut what = String::new();
         context.format_fields(Writer::new(&mut what), event)?;
         let now = OffsetDateTime::now_utc();
-        let now = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
+        let now = now
+            .replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000)
+            .unwrap_or(now);
         let now = now.format(&Rfc3339).unwrap_or_default();
-        writeln!(writer, "{now} {:5} {}", event.metadata().level(), clean(&what))
+        writeln!(
+            writer,
+            "{now} {:5} {}",
+            event.metadata().level(),
+            clean(&what)
+        )
     }
 }
 
@@ -132,7 +139,11 @@ impl Rotated {
     fn open_with(path: &Path, longest: u64) -> io::Result<Self> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         // It names hosts and proxies, which is the user's own business.
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
         Ok(Self {
             length: file.metadata()?.len(),
             path: path.to_owned(),
@@ -165,21 +176,27 @@ mod tests {
         for number in 0..100 {
             // Opened anew in between, as by another start.
             let mut log = Rotated::open_with(&path, 100).unwrap();
-            log.write_all(format!("line {number}\n").as_bytes()).unwrap();
+            log.write_all(format!("line {number}\n").as_bytes())
+                .unwrap();
         }
         let now = fs::read_to_string(&path).unwrap();
         let before = fs::read_to_string(dir.path().join("new/baleen.log.1")).unwrap();
         assert!(now.len() <= 100 && before.len() <= 100);
         assert!(now.ends_with("line 99\n"), "{now}");
         let all: Vec<String> = [before, now].concat().lines().map(str::to_owned).collect();
-        let expected: Vec<String> = (100 - all.len()..100).map(|n| format!("line {n}")).collect();
+        let expected: Vec<String> = (100 - all.len()..100)
+            .map(|n| format!("line {n}"))
+            .collect();
         assert_eq!(all, expected);
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 2);
     }
 
     #[test]
     fn a_line_is_one_line_and_has_no_password_in_it() {
-        assert_eq!(clean("a\nb http://me:Xq7needle@p:1"), "a b http://me:***@p:1");
+        assert_eq!(
+            clean("a\nb http://me:Xq7needle@p:1"),
+            "a b http://me:***@p:1"
+        );
     }
 
     #[test]

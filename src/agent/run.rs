@@ -1,5 +1,6 @@
 //! The agent at work: a thread that has the mind, and threads for all that takes a while.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -115,6 +116,12 @@ impl Hands {
             config,
             state,
         } = options;
+        // A folder that is not there can't be watched.
+        for folder in [config.parent(), Some(&*state)].into_iter().flatten() {
+            if let Err(error) = fs::create_dir_all(folder) {
+                tracing::warn!("{} can't be made: {error}", folder.display());
+            }
+        }
         Self {
             agent,
             memory: MemoryFile::in_folder(&state),
@@ -329,7 +336,11 @@ impl Hands {
 }
 
 fn failed(error: &Error) -> Failed {
-    tracing::warn!("{error}");
+    // What will pass is tried again and again.
+    match error.kind() {
+        Kind::Busy => tracing::debug!("{error}"),
+        _ => tracing::warn!("{error}"),
+    }
     Failed {
         kind: error.kind(),
         words: Words::from(error),

@@ -15,7 +15,9 @@ impl Clock {
 
     /// Seconds since 1970 as a time of day, with the day where that is not today.
     pub(super) fn show(&self, seconds: u64) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         self.show_at(seconds, now.as_secs())
     }
 
@@ -32,7 +34,12 @@ impl Clock {
         if day(&then) == day(&now) {
             return time;
         }
-        format!("{}-{:02}-{:02} {time}", then.year(), then.month(), then.month_day())
+        format!(
+            "{}-{:02}-{:02} {time}",
+            then.year(),
+            then.month(),
+            then.month_day()
+        )
     }
 }
 

@@ -69,11 +69,21 @@ mod tests {
             let solid = icon.iter().filter(|&&alpha| alpha > 200).count();
             assert!((100..1500).contains(&solid), "{state:?}: {solid}");
             let corners = [0, SIZE - 1, SIZE * (SIZE - 1), SIZE * SIZE - 1];
-            assert!(corners.iter().all(|&at| icon[at as usize] == 0), "{state:?}");
+            assert!(
+                corners.iter().all(|&at| icon[at as usize] == 0),
+                "{state:?}"
+            );
             for other in &ALL[..number] {
                 let differ = |(one, two): (&u8, &u8)| one.abs_diff(*two) > 128;
-                let pixels = icon.iter().zip(alpha(*other)).filter(|&pair| differ(pair)).count();
-                assert!(pixels > 20, "{state:?} and {other:?} differ in {pixels} pixels");
+                let pixels = icon
+                    .iter()
+                    .zip(alpha(*other))
+                    .filter(|&pair| differ(pair))
+                    .count();
+                assert!(
+                    pixels > 20,
+                    "{state:?} and {other:?} differ in {pixels} pixels"
+                );
             }
         }
     }

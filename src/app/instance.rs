@@ -75,7 +75,10 @@ impl Instance {
         let listener = match UnixListener::bind(&self.socket) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::warn!("a second Baleen can't hand over: {}: {error}", self.socket.display());
+                tracing::warn!(
+                    "a second Baleen can't hand over: {}: {error}",
+                    self.socket.display()
+                );
                 return;
             }
         };
@@ -110,7 +113,8 @@ impl Drop for Instance {
 pub fn hello(state: &Path) -> bool {
     let step = PATIENCE / 50;
     (0..50).any(|_| {
-        let said = UnixStream::connect(socket(state)).and_then(|mut stream| stream.write_all(HELLO));
+        let said =
+            UnixStream::connect(socket(state)).and_then(|mut stream| stream.write_all(HELLO));
         if said.is_err() {
             thread::sleep(step);
         }
@@ -157,6 +161,9 @@ mod tests {
         heard.recv().unwrap();
         assert!(heard.try_recv().is_err());
         drop(first);
-        assert!(matches!(Instance::claim(&state, "x").unwrap(), Claim::First(_)));
+        assert!(matches!(
+            Instance::claim(&state, "x").unwrap(),
+            Claim::First(_)
+        ));
     }
 }

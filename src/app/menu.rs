@@ -36,7 +36,9 @@ impl Command {
             Self::Click(Click::Reapply) => "reapply".to_owned(),
             Self::Click(Click::Adopt) => "adopt".to_owned(),
             Self::Click(Click::Restart) => "restart".to_owned(),
-            Self::Click(Click::Source(source)) => format!("source-{}", name(&Source::NAMES, source)),
+            Self::Click(Click::Source(source)) => {
+                format!("source-{}", name(&Source::NAMES, source))
+            }
             Self::Click(Click::WhenRestart(restart)) => {
                 format!("when-restart-{}", name(&Restart::NAMES, restart))
             }
@@ -197,10 +199,18 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
     ];
     match view.state {
         State::RestartNeeded => {
-            items.push(button(Command::Click(Click::Restart), "Restart Docker", idle));
+            items.push(button(
+                Command::Click(Click::Restart),
+                "Restart Docker",
+                idle,
+            ));
         }
         State::Foreign => {
-            items.push(button(Command::Click(Click::Adopt), "Take over its proxy", idle));
+            items.push(button(
+                Command::Click(Click::Adopt),
+                "Take over its proxy",
+                idle,
+            ));
         }
         _ => {}
     }
@@ -223,7 +233,9 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         Item::Check {
             command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
             text: match besides.login_item {
-                LoginItem::NeedsApproval => "Start at login (allow it in System Settings)".to_owned(),
+                LoginItem::NeedsApproval => {
+                    "Start at login (allow it in System Settings)".to_owned()
+                }
                 LoginItem::Off | LoginItem::On => "Start at login".to_owned(),
             },
             enabled: true,

@@ -129,7 +129,8 @@ pub(super) fn checked(result: &CheckResult) -> Note {
     let (title, body, has_report) = match result {
         CheckResult::Good => (
             "Nothing is in the way",
-            "From Docker.app over the proxy to the registry, every step is as it should be.".to_owned(),
+            "From Docker.app over the proxy to the registry, every step is as it should be."
+                .to_owned(),
             true,
         ),
         CheckResult::Bad {

@@ -83,7 +83,11 @@ impl Tray {
 }
 
 /// In macOS's menu bar the icon stands for itself; elsewhere the title is what a panel calls it.
-const TITLE: &str = if cfg!(target_os = "macos") { "" } else { "Baleen" };
+const TITLE: &str = if cfg!(target_os = "macos") {
+    ""
+} else {
+    "Baleen"
+};
 
 fn icon(state: State) -> Result<Icon> {
     Icon::from_rgba(icons::rgba(state), icons::SIZE, icons::SIZE).map_err(refused)
@@ -151,7 +155,13 @@ fn draw(item: &Item) -> Line {
             enabled,
             checked,
             ..
-        } => Line::Check(CheckMenuItem::with_id(id, plain(text), *enabled, *checked, None)),
+        } => Line::Check(CheckMenuItem::with_id(
+            id,
+            plain(text),
+            *enabled,
+            *checked,
+            None,
+        )),
         Item::Submenu { text, items } => {
             let lines: Vec<Line> = items.iter().map(draw).collect();
             let submenu = Submenu::new(plain(text), true);

@@ -27,7 +27,10 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
         Claim::First(instance) => instance,
         Claim::Taken(who) => return Err(taken(&who)),
     };
-    tracing::info!("Baleen {} starts, without an icon", env!("CARGO_PKG_VERSION"));
+    tracing::info!(
+        "Baleen {} starts, without an icon",
+        env!("CARGO_PKG_VERSION")
+    );
     let (sender, messages) = mpsc::channel();
     let quit = sender.clone();
     // Whoever waits for messages is gone when these fail.
@@ -45,8 +48,12 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
             Report::View(view) => show(&view, &mut shown, out),
             Report::News(news) => {
                 let message = news.message();
-                out.line(format!("{}: {}", styled(BOLD, &message.title), message.body))
-                    .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
+                out.line(format!(
+                    "{}: {}",
+                    styled(BOLD, &message.title),
+                    message.body
+                ))
+                .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
             }
         };
         // Whoever read it has had enough.

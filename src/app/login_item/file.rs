@@ -120,7 +120,10 @@ mod tests {
                 assert_eq!(arguments[0].as_string(), Some("/Applications/B & C/baleen"));
                 assert_eq!(read["RunAtLoad"].as_boolean(), Some(true));
             } else {
-                assert!(text.contains("\nExec=\"/Applications/B & C/baleen\" app\n"), "{text}");
+                assert!(
+                    text.contains("\nExec=\"/Applications/B & C/baleen\" app\n"),
+                    "{text}"
+                );
             }
             remove(&place).unwrap();
             assert_eq!(status(&place), LoginItem::Off);
@@ -130,7 +133,10 @@ mod tests {
     #[test]
     fn what_a_desktop_entry_would_take_for_something_else_is_escaped() {
         let entry = desktop_entry(Path::new("/a\"b$c%d\\e"));
-        assert!(entry.contains("Exec=\"/a\\\\\"b\\\\$c%%d\\\\\\\\e\" app"), "{entry}");
+        assert!(
+            entry.contains("Exec=\"/a\\\\\"b\\\\$c%%d\\\\\\\\e\" app"),
+            "{entry}"
+        );
     }
 
     #[test]
@@ -146,6 +152,9 @@ mod tests {
             Path::new("/home/me/.config/autostart/baleen.desktop")
         );
         let config = |name: &str| (name == "XDG_CONFIG_HOME").then(|| "/c".into());
-        assert_eq!(place(config, home, false), Path::new("/c/autostart/baleen.desktop"));
+        assert_eq!(
+            place(config, home, false),
+            Path::new("/c/autostart/baleen.desktop")
+        );
     }
 }

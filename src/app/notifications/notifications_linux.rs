@@ -50,7 +50,9 @@ impl Notifier {
                         continue;
                     };
                     // It goes with the press; one on any other note is none of Baleen's.
-                    let pressed = locked(&known).extract_if(|_, shown| *shown == number).next();
+                    let pressed = locked(&known)
+                        .extract_if(|_, shown| *shown == number)
+                        .next();
                     if let Some((id, _)) = pressed {
                         on_press(id, key);
                     }
@@ -75,7 +77,16 @@ impl Notifier {
         let mut shown = locked(&self.shown);
         let replaced = shown.get(&note.id).copied().unwrap_or(0);
         let body = escaped(&note.body);
-        let arguments = ("Baleen", replaced, "", &note.title, body, actions, hints, -1);
+        let arguments = (
+            "Baleen",
+            replaced,
+            "",
+            &note.title,
+            body,
+            actions,
+            hints,
+            -1,
+        );
         match self.proxy.call::<_, _, u32>("Notify", &arguments) {
             Ok(number) => {
                 shown.insert(note.id.clone(), number);
@@ -94,5 +105,7 @@ fn locked(shown: &Shown) -> MutexGuard<'_, HashMap<String, u32>> {
 
 /// A body may be marked up, as in `<b>`.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

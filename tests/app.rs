@@ -1,0 +1,775 @@
+//! The menu-bar app, started for real and used as a person does: by its icon, its menu and its notifications, over
+//! the message bus of a desktop that the test plays. Docker.app is the one of `baleen demo`, whose program does
+//! nothing until it is asked to quit; what happens to its image, and to its process, is looked up on disk.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use baleen::docker::restart;
+use baleen::platform::apps::{self, RunningApp};
+
+#[path = "common/app.rs"]
+mod app;
+#[path = "common/desktop.rs"]
+mod desktop;
+#[path = "common/session.rs"]
+mod session;
+#[path = "common/tools.rs"]
+mod tools;
+
+use app::App;
+use desktop::{Item, Notification, Notifications, Panel};
+use session::Session;
+use tools::has_tool;
+
+const PROXY: &str = "proxy.corp.example:8080";
+const UPDATED: &str = "Docker was updated";
+
+/// A desktop with a Docker.app, on which the app runs or does not.
+struct Desk {
+    app: App,
+    session: Session,
+    /// Taken while there is none.
+    panel: Option<Panel>,
+    notes: Notifications,
+    running: Option<Child>,
+}
+
+impl Desk {
+    /// One whose settings name [`PROXY`]; nothing where it can't be played.
+    fn new() -> Option<Self> {
+        if !(has_tool("dbus-daemon") && has_tool("gsettings")) {
+            return None;
+        }
+        let app = App::new();
+        let session = Session::new(&app.dir.path().join("bus"), &app.dir.path().join("home"));
+        let (panel, notes) = (Panel::start(&session), Notifications::start(&session));
+        let desk = Self {
+            app,
+            session,
+            panel: Some(panel),
+            notes,
+            running: None,
+        };
+        fs::create_dir(desk.tools()).unwrap();
+        desk.set_proxy(Some("proxy.corp.example"));
+        Some(desk)
+    }
+
+    fn tools(&self) -> PathBuf {
+        self.app.dir.path().join("tools")
+    }
+
+    fn environment(&self, command: &mut Command) {
+        self.app.environment(command);
+        self.session.environment(command);
+        command
+            .env("PATH", format!("{}:/usr/bin:/bin", self.tools().display()))
+            .env("XDG_CONFIG_HOME", self.app.dir.path().join("home/config"))
+            .env("GSETTINGS_BACKEND", "keyfile");
+    }
+
+    fn baleen(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_baleen"));
+        self.environment(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    /// Sets the proxy of the desktop, or none.
+    fn set_proxy(&self, host: Option<&str>) {
+        let set = |schema: &str, key: &str, value: &str| {
+            let mut command = Command::new("gsettings");
+            self.environment(&mut command);
+            let output = command.args(["set", schema, key, value]).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        if let Some(host) = host {
+            set("org.gnome.system.proxy.http", "host", host);
+            set("org.gnome.system.proxy.http", "port", "8080");
+        }
+        let mode = if host.is_some() { "manual" } else { "none" };
+        set("org.gnome.system.proxy", "mode", mode);
+    }
+
+    /// The app's icon in the panel.
+    fn item(&self) -> Item {
+        self.panel.as_ref().unwrap().item()
+    }
+
+    /// Starts the app, and waits for its icon.
+    fn start(&mut self) -> Item {
+        self.running = Some(self.baleen(&["app"]).spawn().unwrap());
+        self.item()
+    }
+
+    /// Starts the app, switches the proxy on, and waits until it is in place.
+    fn start_switched_on(&mut self) -> Item {
+        let item = self.start();
+        item.wait_until("the proxy can be switched", |item| {
+            item.menu()
+                .find(&["Use proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        item.click(&["Use proxy"]);
+        self.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+        assert!(self.script().contains(PROXY));
+        item
+    }
+
+    /// Waits until the tooltip begins so, and the menu has this line.
+    #[track_caller]
+    fn wait_for_state(&self, item: &Item, line: &str, tooltip: &str) {
+        item.wait_until(&format!("{line} and {tooltip}"), |item| {
+            item.tooltip().starts_with(tooltip) && item.menu().has(&[line])
+        });
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    fn script(&self) -> String {
+        self.app.script_text()
+    }
+
+    fn image(&self) -> Vec<u8> {
+        self.app.bytes()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.app.dir.path().join("state/baleen.log")).unwrap()
+    }
+
+    fn docker(&self) -> Option<RunningApp> {
+        restart::running(&self.app.app())
+    }
+
+    /// Starts Docker as its user does.
+    fn start_docker(&self) -> RunningApp {
+        apps::open(&self.app.app()).unwrap();
+        until("Docker runs", || self.docker())
+    }
+
+    fn stop_docker(&self) {
+        while let Some(docker) = self.docker() {
+            apps::ask_to_quit(&docker);
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A new Docker.app beside the other one.
+    fn new_version(&self, version: &str) -> PathBuf {
+        let new = self.app.dir.path().join(format!("new-{version}"));
+        baleen::demo::build(&new, version, "9999").unwrap();
+        new
+    }
+
+    /// The note about the update to `version`.
+    #[track_caller]
+    fn told_of_update(&self, from: &str, to: &str) -> Notification {
+        let arrow = format!("Docker {from} → {to} replaced its VM image");
+        let note = self
+            .notes
+            .wait_for(&arrow, |note| note.body.contains(&arrow));
+        assert_eq!(note.summary, UPDATED);
+        assert!(
+            note.body
+                .contains(&format!("The proxy ({PROXY}) is in place again.")),
+            "{}",
+            note.body
+        );
+        note
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- the app's log\n{}", self.log());
+        }
+        self.stop_docker();
+    }
+}
+
+#[track_caller]
+fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "in vain: {what}"
+        );
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn copy(from: &Path, to: &Path, pause: Duration) {
+    fs::create_dir_all(to).unwrap();
+    let mut entries: Vec<_> = fs::read_dir(from).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target, pause);
+        } else {
+            let bytes = fs::read(entry.path()).unwrap();
+            // In two halves, as a copy on its way looks.
+            fs::write(&target, &bytes[..bytes.len() / 2]).unwrap();
+            sleep(pause);
+            fs::write(&target, bytes).unwrap();
+            fs::set_permissions(&target, entry.metadata().unwrap().permissions()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_line_of_the_menu_does_what_it_says() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.app.dir.path().join("opened");
+    let xdg_open = desk.tools().join("xdg-open");
+    fs::write(
+        &xdg_open,
+        format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&xdg_open, fs::Permissions::from_mode(0o755)).unwrap();
+    let was_opened = |name: &str| {
+        until(name, || {
+            let all = fs::read_to_string(&opened).ok()?;
+            all.lines()
+                .last()
+                .filter(|path| path.ends_with(name))
+                .map(PathBuf::from)
+        })
+    };
+
+    let stock = desk.image();
+    let item = desk.start();
+    assert_eq!(item.title(), "Baleen");
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(welcome.summary, "Baleen is in the menu bar");
+    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    assert_eq!(
+        desk.image(),
+        stock,
+        "nothing is changed before anybody says so"
+    );
+    assert!(
+        item.menu().has(&["Off: Docker has its own image"]),
+        "{}",
+        item.menu()
+    );
+    assert!(item.menu().has(&["Docker 1.11.1-beta12"]));
+    let off = item.icon();
+
+    // The one button of the welcome switches it on, too; here it is the menu.
+    item.click(&["Use proxy"]);
+    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+    assert!(item.menu().entry(&["Use proxy"]).is_checked());
+    assert!(desk.script().contains(PROXY));
+    assert_ne!(item.icon(), off);
+    desk.notes
+        .wait_for("the change", |note| note.summary == "Docker gets the proxy");
+
+    item.click(&["Re-apply now"]);
+    item.wait_until("the check is among the last events", |item| {
+        item.menu().to_string().contains("Checked: The engine gets")
+    });
+
+    // Decisions go to the settings file, and those made there are seen in the menu.
+    let config = desk.app.dir.path().join("home/config/baleen/config.toml");
+    for (restart, text) in [
+        ("Never restart it", "never"),
+        ("Always restart it", "always"),
+        ("Ask", "ask"),
+    ] {
+        item.click(&["When Docker needs a restart", restart]);
+        let line = format!("restart = \"{text}\"");
+        until(&line, || {
+            fs::read_to_string(&config)
+                .ok()
+                .filter(|all| all.contains(&line))
+        });
+        item.wait_until(restart, |item| {
+            let menu = item.menu();
+            let marks = ["Ask", "Always restart it", "Never restart it"].map(|label| {
+                menu.entry(&["When Docker needs a restart", label])
+                    .is_checked()
+            });
+            marks.iter().filter(|mark| **mark).count() == 1
+                && menu
+                    .entry(&["When Docker needs a restart", restart])
+                    .is_checked()
+        });
+    }
+    item.click(&["Proxy source", "Environment"]);
+    desk.wait_for_state(
+        &item,
+        "On: no proxy is set here now",
+        "By the environment no proxy is set here now",
+    );
+    assert_eq!(desk.image(), stock);
+    assert!(
+        !item
+            .menu()
+            .entry(&["Proxy source", "Manual (no proxy in the settings file)"])
+            .enabled
+    );
+    let set = desk
+        .baleen(&["config", "set", "http_proxy", "http://manual.example:3128"])
+        .output()
+        .unwrap();
+    assert!(set.status.success());
+    item.wait_until("Manual can be chosen", |item| {
+        item.menu()
+            .find(&["Proxy source", "Manual"])
+            .is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&["Proxy source", "Manual"]);
+    desk.wait_for_state(
+        &item,
+        "Proxy: manual.example:3128",
+        "The engine gets http://manual.example:3128",
+    );
+    item.click(&["Proxy source", "System"]);
+    desk.wait_for_state(
+        &item,
+        &format!("Proxy: {PROXY}"),
+        &format!("The engine gets http://{PROXY}"),
+    );
+
+    let autostart = desk
+        .app
+        .dir
+        .path()
+        .join("home/config/autostart/baleen.desktop");
+    item.click(&["Start at login"]);
+    until("it starts at login", || autostart.exists().then_some(()));
+    item.wait_until("the mark", |item| {
+        item.menu().entry(&["Start at login"]).is_checked()
+    });
+    item.click(&["Start at login"]);
+    until("it starts at login no more", || {
+        (!autostart.exists()).then_some(())
+    });
+    item.wait_until("no mark", |item| {
+        !item.menu().entry(&["Start at login"]).is_checked()
+    });
+
+    item.click(&["Open settings file"]);
+    was_opened("/config.toml");
+    item.click(&["Open log"]);
+    let log = was_opened("/baleen.log");
+    assert!(fs::read_to_string(log).unwrap().contains("told: "));
+    item.click(&["About Baleen"]);
+    let version = concat!("Baleen ", env!("CARGO_PKG_VERSION"));
+    desk.notes
+        .wait_for("what Baleen is", |note| note.summary == version);
+    item.click(&["Check the connection…"]);
+    let checked = desk.notes.wait_for("the check", |note| {
+        note.summary == "Something is in the way"
+    });
+    assert!(
+        checked.body.contains("proxy.corp.example"),
+        "{}",
+        checked.body
+    );
+    desk.notes.press(&checked, "Open report");
+    let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
+    assert!(report.contains("baleen doctor"), "{report}");
+
+    item.click(&["Use proxy"]);
+    desk.wait_for_state(
+        &item,
+        "Off: Docker has its own image",
+        "Docker has its own image",
+    );
+    assert_eq!(desk.image(), stock);
+    assert_eq!(item.icon(), off);
+    item.click(&["Quit Baleen"]);
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(item.is_gone());
+    assert!(!desk.log().contains("WARN"), "{}", desk.log());
+}
+
+/// Each of the ways in which a Docker.app can be replaced.
+#[test]
+fn an_update_is_repaired_and_told_whichever_way_it_comes() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let (place, aside) = (desk.app.app(), desk.app.dir.path().join("aside"));
+    let mut from = "1.11.1-beta12".to_owned();
+    for (number, way) in [
+        "rename over",
+        "exchange",
+        "remove and copy",
+        "in place",
+        "downgrade",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let to = match *way {
+            "downgrade" => "1.11.0-beta9".to_owned(),
+            _ => format!("1.12.{number}"),
+        };
+        let new = desk.new_version(&to);
+        let before = item.icon();
+        match *way {
+            "rename over" | "downgrade" => {
+                fs::rename(&place, &aside).unwrap();
+                fs::rename(&new, &place).unwrap();
+                fs::remove_dir_all(&aside).unwrap();
+            }
+            "exchange" => {
+                let flags = rustix::fs::RenameFlags::EXCHANGE;
+                let here = rustix::fs::CWD;
+                rustix::fs::renameat_with(here, &new, here, &place, flags).unwrap();
+            }
+            "remove and copy" => {
+                fs::remove_dir_all(&place).unwrap();
+                // Five files in two halves each: some seconds.
+                copy(&new, &place, Duration::from_millis(700));
+            }
+            "in place" => {
+                // Each file is written anew where it is; the backup stays behind.
+                copy(&new, &place, Duration::from_millis(100));
+            }
+            other => unreachable!("{other}"),
+        }
+        desk.told_of_update(&from, &to);
+        desk.wait_for_state(&item, &format!("Docker {to}"), "The engine gets");
+        assert!(desk.script().contains(PROXY), "{way}");
+        assert_eq!(item.icon(), before, "{way}");
+        let (state, code) = state_of(&desk);
+        assert_eq!((&*state, code), ("current", 0), "{way}");
+        from = to;
+        let _ = fs::remove_dir_all(new);
+    }
+    assert_eq!(desk.notes.count(|note| note.summary == UPDATED), 5);
+    let patched = desk.image();
+    let restored = desk.baleen(&["restore"]).output().unwrap();
+    assert!(restored.status.success());
+    assert!(patched.starts_with(&desk.image()));
+}
+
+/// What `baleen status --verify` says, which reads every byte.
+fn state_of(desk: &Desk) -> (String, i32) {
+    let output = desk
+        .baleen(&["status", "--verify", "--json"])
+        .output()
+        .unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    (
+        object["state"].as_str().unwrap().to_owned(),
+        output.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn docker_is_restarted_by_the_button_and_not_without_it() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let before = desk.start_docker();
+    item.click(&["Re-apply now"]);
+    item.wait_until("no restart is needed", |item| {
+        !item.menu().has(&["Restart Docker"])
+    });
+
+    // Docker updates itself and runs on, as it does while its user has not restarted it.
+    let new = desk.new_version("1.12.0");
+    let place = desk.app.app();
+    fs::rename(&place, desk.app.dir.path().join("old")).unwrap();
+    fs::rename(new, &place).unwrap();
+    let note = desk.told_of_update("1.11.1-beta12", "1.12.0");
+    // What it started from had this very proxy.
+    assert!(!note.body.contains("Restart"), "{}", note.body);
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+
+    // Another proxy is another matter.
+    desk.set_proxy(Some("other.example"));
+    let note = desk.notes.wait_for("the other proxy", |note| {
+        note.summary == "Docker gets another proxy"
+    });
+    assert_eq!(
+        note.body,
+        format!("other.example:8080 instead of {PROXY} is in place. Restart Docker to use it.")
+    );
+    desk.wait_for_state(
+        &item,
+        "Docker needs a restart",
+        "The engine gets http://other.example:8080, from",
+    );
+    assert!(item.menu().entry(&["Restart Docker"]).enabled);
+    sleep(Duration::from_secs(3));
+    assert_eq!(
+        desk.docker().unwrap().pid,
+        before.pid,
+        "nobody allowed a restart"
+    );
+    desk.notes.press(&note, "Later");
+    sleep(Duration::from_millis(500));
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+
+    // By the button of the next note.
+    desk.set_proxy(Some("third.example"));
+    let note = desk.notes.wait_for("the third proxy", |note| {
+        note.body.contains("third.example:8080 instead")
+    });
+    desk.notes.press(&note, "Restart now");
+    let after = until("another Docker", || {
+        desk.docker().filter(|docker| docker.pid != before.pid)
+    });
+    desk.wait_for_state(
+        &item,
+        "On: Docker gets the proxy",
+        "The engine gets http://third.example:8080",
+    );
+    assert!(!item.menu().has(&["Restart Docker"]));
+
+    // By the menu.
+    desk.set_proxy(Some("fourth.example"));
+    item.wait_until("a restart is needed", |item| {
+        item.menu().has(&["Restart Docker"])
+    });
+    item.click(&["Restart Docker"]);
+    let later = until("yet another", || {
+        desk.docker().filter(|docker| docker.pid != after.pid)
+    });
+    item.wait_until("it is done", |item| !item.menu().has(&["Restart Docker"]));
+
+    // Always: by itself, and once.
+    item.click(&["When Docker needs a restart", "Always restart it"]);
+    desk.set_proxy(Some("fifth.example"));
+    let last = until("by itself", || {
+        desk.docker().filter(|docker| docker.pid != later.pid)
+    });
+    desk.wait_for_state(
+        &item,
+        "On: Docker gets the proxy",
+        "The engine gets http://fifth.example:8080",
+    );
+    sleep(Duration::from_secs(3));
+    assert_eq!(desk.docker().unwrap().pid, last.pid);
+
+    // Docker's user quits it: nothing is to be restarted then.
+    item.click(&["When Docker needs a restart", "Ask"]);
+    desk.set_proxy(Some("sixth.example"));
+    item.wait_until("a restart is needed", |item| {
+        item.menu().has(&["Restart Docker"])
+    });
+    desk.stop_docker();
+    desk.wait_for_state(
+        &item,
+        "On: Docker gets the proxy",
+        "The engine gets http://sixth.example:8080",
+    );
+}
+
+#[test]
+fn killed_at_any_time_it_puts_things_right_at_the_next_start() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.start_switched_on();
+    for number in 0..6u64 {
+        let new = desk.new_version(&format!("1.12.{number}"));
+        let place = desk.app.app();
+        fs::remove_dir_all(&place).unwrap();
+        fs::rename(new, &place).unwrap();
+        // Around the moment when the quiet time is over.
+        sleep(Duration::from_millis(1990 + 8 * number));
+        desk.kill();
+        desk.running = Some(desk.baleen(&["app"]).spawn().unwrap());
+        until("the proxy is in place", || {
+            desk.script().contains(PROXY).then_some(())
+        });
+        let item = desk.item();
+        desk.wait_for_state(&item, &format!("Docker 1.12.{number}"), "The engine gets");
+    }
+    assert_eq!(state_of(&desk), ("current".to_owned(), 0));
+    assert_eq!(
+        desk.app.beside(),
+        ["initrd.img", "initrd.img-backup", "vmlinuz64"]
+    );
+    for number in 1..6 {
+        let arrow = format!("Docker 1.12.{} → 1.12.{number} ", number - 1);
+        assert!(
+            desk.notes.count(|note| note.body.contains(&arrow)) <= 1,
+            "told twice"
+        );
+    }
+}
+
+#[test]
+fn twenty_updates_in_a_row_are_repaired_and_none_is_told_twice() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let mut from = "1.11.1-beta12".to_owned();
+    for number in 0..20 {
+        let to = format!("1.12.{number}");
+        let new = desk.new_version(&to);
+        fs::remove_dir_all(desk.app.app()).unwrap();
+        fs::rename(new, desk.app.app()).unwrap();
+        desk.told_of_update(&from, &to);
+        from = to;
+    }
+    desk.wait_for_state(&item, "Docker 1.12.19", "The engine gets");
+    assert_eq!(desk.notes.count(|note| note.summary == UPDATED), 20);
+    assert_eq!(state_of(&desk), ("current".to_owned(), 0));
+    desk.notes.assert_no_more_for(Duration::from_secs(3));
+}
+
+#[test]
+fn an_update_that_never_finishes_is_told_and_one_that_does_after_all_is_repaired() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let good = item.icon();
+    let new = desk.new_version("1.12.0");
+    let bytes = fs::read(new.join("Contents/Resources/moby/initrd.img")).unwrap();
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    fs::write(
+        new.join("Contents/Resources/moby/initrd.img"),
+        &bytes[..bytes.len() / 2],
+    )
+    .unwrap();
+    fs::rename(&new, desk.app.app()).unwrap();
+    desk.wait_for_state(&item, "Docker is being updated…", "Docker is being updated");
+    assert_ne!(item.icon(), good);
+    let started = Instant::now();
+    let note = until("it is told that the update is stuck", || {
+        desk.notes
+            .all()
+            .into_iter()
+            .find(|note| note.summary == "An update of Docker seems stuck")
+    });
+    assert!(
+        started.elapsed() > Duration::from_secs(30),
+        "told too early: {}",
+        note.body
+    );
+    assert_eq!(desk.image(), &bytes[..bytes.len() / 2], "it is left alone");
+    fs::write(desk.app.image(), &bytes).unwrap();
+    desk.told_of_update("1.11.1-beta12", "1.12.0");
+    assert_eq!(item.icon(), good);
+    assert_eq!(desk.notes.count(|note| note.summary.contains("stuck")), 1);
+}
+
+#[test]
+fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    desk.notes.wait_for("the first note", |_| true);
+    let before = fs::metadata(desk.app.image()).unwrap();
+    let told = desk.notes.all().len();
+    for _ in 0..5 {
+        desk.set_proxy(None);
+        desk.set_proxy(Some("proxy.corp.example"));
+    }
+    sleep(Duration::from_secs(3));
+    let after = fs::metadata(desk.app.image()).unwrap();
+    assert_eq!(
+        (before.ino(), before.ctime_nsec()),
+        (after.ino(), after.ctime_nsec())
+    );
+    assert_eq!(desk.notes.all().len(), told);
+
+    desk.set_proxy(None);
+    desk.wait_for_state(&item, "On: no proxy is set here now", "By");
+    desk.notes.wait_for("it is gone", |note| {
+        note.summary == "Docker has its own image again"
+    });
+    assert!(!desk.script().contains("baleen"));
+    desk.set_proxy(Some("proxy.corp.example"));
+    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+    assert!(desk.script().contains(PROXY));
+}
+
+#[test]
+fn a_second_one_hands_over_and_panels_come_and_go() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.panel = None;
+    desk.running = Some(desk.baleen(&["app"]).spawn().unwrap());
+    Panel::wait_until_awaited(&desk.session);
+    desk.panel = Some(Panel::start(&desk.session));
+    let item = desk.item();
+    assert_eq!(item.title(), "Baleen");
+
+    let second = desk.baleen(&["app"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&second.stdout).into_owned();
+    assert!(said.starts_with("Baleen runs already"), "{said}");
+    desk.notes.wait_for("the first shows itself", |note| {
+        note.summary == "Baleen runs already"
+    });
+    // Two that act by themselves are one too many.
+    let watch = desk.baleen(&["watch"]).output().unwrap();
+    assert_eq!(watch.status.code(), Some(4));
+
+    desk.panel = None;
+    desk.panel = Some(Panel::start(&desk.session));
+    let item = desk.item();
+    item.wait_until("it can be used", |item| item.menu().has(&["Use proxy"]));
+    item.click(&["Use proxy"]);
+    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+}
+
+#[test]
+fn without_a_session_the_app_says_what_to_do() {
+    let app = App::new();
+    let run = app.run(&["app"]);
+    assert_eq!(run.code, 1, "{run}");
+    assert!(
+        run.err.contains("could not show an icon in the menu bar"),
+        "{run}"
+    );
+    assert!(run.err.contains("baleen watch"), "{run}");
+}
+
+#[test]
+fn watch_says_what_it_sees_and_ends_when_it_is_asked_to() {
+    let app = App::new();
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let mut command = app.command(&["watch", "--json"]);
+        command.env("https_proxy", format!("http://{PROXY}"));
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let applied = app
+            .command(&["apply"])
+            .env("https_proxy", format!("http://{PROXY}"))
+            .output();
+        assert!(applied.unwrap().status.success());
+        app.install("1.12.0", "1");
+        until("the proxy is in place again", || {
+            app.script_text().contains(PROXY).then_some(())
+        });
+        sleep(Duration::from_millis(500));
+        rustix::process::kill_process(pid, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(lines.iter().all(|line| line["schema"] == 1));
+        let states: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line["state"].as_str())
+            .collect();
+        assert_eq!(states.last(), Some(&"current"), "{lines:?}");
+    }
+}
