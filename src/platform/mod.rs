@@ -1,12 +1,16 @@
 //! The operating system's calls, as thin as possible: each a call and a conversion, no decisions.
 
+pub mod apps;
 mod copy;
 mod flags;
+pub mod network;
+pub mod open;
 #[cfg(not(target_os = "macos"))]
 mod session_bus;
 pub mod system_proxies;
 mod terminal;
 mod user;
+pub mod wake;
 
 pub use copy::copy_file;
 pub use flags::is_locked;
