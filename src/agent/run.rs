@@ -106,7 +106,8 @@ struct Hands {
     worker: Worker,
     memory: MemoryFile,
     files: Option<(Files, Option<FileWatch>)>,
-    apps: Option<(PathBuf, Option<apps::Watch>)>,
+    /// Looks to the end of the Docker that runs.
+    attention: apps::Attention,
 }
 
 impl Hands {
@@ -122,7 +123,9 @@ impl Hands {
                 tracing::warn!("{} can't be made: {error}", folder.display());
             }
         }
+        let listener = agent.clone();
         Self {
+            attention: apps::Attention::new(move || listener.tell(Event::Docker)),
             agent,
             memory: MemoryFile::in_folder(&state),
             worker: Worker {
@@ -136,7 +139,6 @@ impl Hands {
                 state,
             },
             files: None,
-            apps: None,
         }
     }
 
@@ -205,7 +207,12 @@ impl Hands {
             Job::Look => {
                 let look = self.looker.look();
                 self.watch_files();
-                self.watch_docker(&look);
+                if let Some(running) = &look.running {
+                    self.attention.attend(&RunningApp {
+                        pid: running.pid,
+                        since: running.since,
+                    });
+                }
                 return Some(Event::Looked(Box::new(look)));
             }
             Job::Resolve { engine, named } => self.apart("settings", move || {
@@ -313,25 +320,6 @@ impl Hands {
         let agent = self.agent.clone();
         let watch = FileWatch::new(&files, move |event| agent.tell(event));
         self.files = Some((files, watch));
-    }
-
-    fn watch_docker(&mut self, look: &super::mind::Look) {
-        let Some(path) = &look.path else { return };
-        if self
-            .apps
-            .as_ref()
-            .is_none_or(|(watched, _)| watched != path)
-        {
-            let agent = self.agent.clone();
-            let watch = docker::restart::watch(path, move || agent.tell(Event::Docker));
-            self.apps = Some((path.clone(), watch));
-        }
-        if let (Some(running), Some((_, Some(watch)))) = (&look.running, &self.apps) {
-            watch.attend(&RunningApp {
-                pid: running.pid,
-                since: running.since,
-            });
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The loop where there is no app for it to be the loop of: on the calling thread.
+//! The loop without AppKit: a channel that is read on the calling thread.
 
 use std::sync::mpsc;
 

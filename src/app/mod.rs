@@ -18,8 +18,8 @@ mod icons;
 pub mod instance;
 pub mod login_item;
 pub mod menu;
-pub mod notifications;
 mod notes;
+pub mod notifications;
 mod tray;
 
 use std::env;
@@ -27,19 +27,19 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::agent::mind::Click;
+use crate::agent::mind::{Click, Event};
 use crate::agent::news::{News, Offer};
 use crate::agent::view::View;
 use crate::agent::{Agent, Options, Report};
+use crate::docker;
 use crate::error::{Error, Kind, Result};
 use crate::logs;
-use crate::platform::open;
+use crate::platform::{apps, open};
 
 use clock::Clock;
 use event_loop::{Flow, Sender};
@@ -79,6 +79,10 @@ pub enum End {
 ///
 /// # Errors
 /// When it can't be shown, or may not run beside what runs already.
+#[cfg_attr(
+    target_os = "macos",
+    allow(unreachable_code, reason = "there the loop ends the process")
+)]
 pub fn run(options: Options) -> Result<End> {
     let instance = match Instance::claim(&options.state, APP)? {
         Claim::First(instance) => instance,
@@ -87,28 +91,27 @@ pub fn run(options: Options) -> Result<End> {
         }
         Claim::Taken(who) => return Ok(End::HandedOver(who)),
     };
-    // The loop may never come back, so what goes wrong in it is left here.
-    let failure = Arc::new(Mutex::new(None));
-    let failed = failure.clone();
     event_loop::run(
-        move |sender| match App::start(options, instance, sender.clone()) {
-            Ok(app) => Some(app),
-            Err(error) => {
-                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                sender.send(Message::Quit);
-                None
-            }
-        },
-        |app: &mut Option<App>, message| match app {
-            Some(app) => app.handle(message),
-            None => Flow::Quit,
-        },
+        move |sender| App::start(options, instance, sender).unwrap_or_else(|error| give_up(&error)),
+        App::handle,
     );
-    #[allow(unreachable_code, reason = "on macOS the loop ends the process")]
-    match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        Some(error) => Err(error),
-        None => Ok(End::Quit),
+    Ok(End::Quit)
+}
+
+/// Ends the program where it can't be shown, and there is no other place to say so.
+fn give_up(error: &Error) -> ! {
+    tracing::error!("{error}");
+    #[allow(
+        clippy::print_stderr,
+        reason = "the app has nothing else to show it in"
+    )]
+    {
+        eprintln!("error: {error}");
+        if let Some(advice) = error.advice() {
+            eprintln!("what to do: {advice}");
+        }
     }
+    std::process::exit(1)
 }
 
 const APP: &str = "the Baleen app";
@@ -139,6 +142,8 @@ struct App {
     besides: Besides,
     clock: Clock,
     places: Places,
+    /// Where the system tells that Docker came or went.
+    _docker: Option<apps::Watch>,
     _instance: Instance,
 }
 
@@ -162,6 +167,7 @@ impl App {
         };
         let reports = sender.clone();
         let agent = Agent::start(options, move |report| reports.send(Message::Agent(report)))?;
+        let listener = agent.clone();
         Ok(Self {
             agent,
             sender,
@@ -175,6 +181,7 @@ impl App {
             },
             clock: Clock::local(),
             places,
+            _docker: docker::restart::watch(move || listener.tell(Event::Docker)),
             _instance: instance,
         })
     }
@@ -183,9 +190,7 @@ impl App {
         match message {
             Message::Agent(Report::View(view)) => {
                 self.view = Some(*view);
-                if let Err(error) = self.show() {
-                    return self.give_up(&error);
-                }
+                self.show_or_give_up();
             }
             Message::Agent(Report::News(news)) => self.tell(&news),
             Message::Chosen(id) => {
@@ -197,9 +202,7 @@ impl App {
                     return self.quit();
                 }
                 // The mark of a line has changed by itself, whether or not anything else has.
-                if let Err(error) = self.show() {
-                    return self.give_up(&error);
-                }
+                self.show_or_give_up();
             }
             Message::Pressed(note, button) => self.pressed(&note, &button),
             Message::NoNotes(why) => {
@@ -208,9 +211,7 @@ impl App {
             Message::Checked(result) => {
                 self.besides.is_checking = false;
                 self.note(&notes::checked(&result));
-                if let Err(error) = self.show() {
-                    return self.give_up(&error);
-                }
+                self.show_or_give_up();
             }
             Message::Hello => {
                 if let Some(view) = &self.view {
@@ -241,16 +242,12 @@ impl App {
         Ok(())
     }
 
-    fn give_up(&mut self, error: &Error) -> Flow {
-        tracing::error!("{error}");
-        let advice = error.advice().unwrap_or_default();
-        // There is no other place to say it, and no way to go on.
-        #[allow(clippy::print_stderr, reason = "the app has nothing else to show it in")]
-        {
-            eprintln!("error: {error}\nwhat to do: {advice}");
+    /// Draws what there is to show, and ends the program where that can't be.
+    fn show_or_give_up(&mut self) {
+        if let Err(error) = self.show() {
+            std::mem::forget(self.agent.stop());
+            give_up(&error);
         }
-        let _writing = self.agent.stop();
-        std::process::exit(1)
     }
 
     fn quit(&mut self) -> Flow {
@@ -361,14 +358,17 @@ impl App {
         }
         doctor.stdin(Stdio::null()).stderr(Stdio::null());
         let sender = self.sender.clone();
-        let spawned = thread::Builder::new().name("doctor".to_owned()).spawn(move || {
-            // The report of the last time gives way to a new one.
-            let _ = fs::remove_file(&report);
-            let result = doctor.output().map(|output| output.stdout);
-            sender.send(Message::Checked(CheckResult::of(result)));
-        });
+        let spawned = thread::Builder::new()
+            .name("doctor".to_owned())
+            .spawn(move || {
+                // The report of the last time gives way to a new one.
+                let _ = fs::remove_file(&report);
+                let result = doctor.output().map(|output| output.stdout);
+                sender.send(Message::Checked(CheckResult::of(result)));
+            });
         if let Err(error) = spawned {
-            self.sender.send(Message::Checked(CheckResult::of(Err(error))));
+            self.sender
+                .send(Message::Checked(CheckResult::of(Err(error))));
         }
     }
 }
@@ -382,8 +382,12 @@ const APP_MANAGEMENT: &str =
 /// # Errors
 /// When signals can't be waited for.
 pub fn quit_on_signals(quit: impl Fn() + Send + 'static) -> Result<()> {
-    let failed =
-        |error: std::io::Error| Error::new(Kind::Failure, format!("could not wait for signals: {error}"));
+    let failed = |error: std::io::Error| {
+        Error::new(
+            Kind::Failure,
+            format!("could not wait for signals: {error}"),
+        )
+    };
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
     thread::Builder::new()
         .name("signals".to_owned())

@@ -21,9 +21,10 @@ pub fn running(bundle: &Path) -> Option<RunningApp> {
     apps::running(bundle, BUNDLE_ID).into_iter().next()
 }
 
-/// Calls `on_change`, on another thread, when Docker was started or has ended, as far as the system tells.
-pub fn watch(bundle: &Path, on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch> {
-    apps::watch(bundle, BUNDLE_ID, on_change)
+/// Calls `on_change` when Docker was started or has ended. On macOS it has to be called, and the returned value to be
+/// dropped, on the main thread; elsewhere there is no such look-out, and [`apps::Attention`] serves.
+pub fn watch(on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch> {
+    apps::watch(BUNDLE_ID, on_change)
 }
 
 /// Quits the Docker that runs from `bundle`, and opens it again.

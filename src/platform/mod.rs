@@ -3,6 +3,8 @@
 pub mod apps;
 mod copy;
 mod flags;
+#[cfg(target_os = "macos")]
+mod main_bundle_macos;
 pub mod network;
 pub mod open;
 #[cfg(not(target_os = "macos"))]
@@ -14,6 +16,8 @@ pub mod wake;
 
 pub use copy::copy_file;
 pub use flags::is_locked;
+#[cfg(target_os = "macos")]
+pub(crate) use main_bundle_macos::is_in_bundle;
 #[cfg(not(target_os = "macos"))]
 pub(crate) use session_bus::has_session_bus;
 pub(crate) use terminal::{columns, without_echo};

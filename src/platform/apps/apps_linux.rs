@@ -109,26 +109,29 @@ pub fn open(bundle: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A look-out for apps that end, until it is dropped.
-pub struct Watch {
-    on_change: Arc<dyn Fn() + Send + Sync>,
+/// A look-out for apps that come and go.
+pub enum Watch {}
+
+/// There is none on Linux, where nobody tells that a process was started; that one has ended is told to [`Attention`].
+pub fn watch(_id: &str, _on_change: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
+    None
+}
+
+/// Attention to the end of apps.
+pub struct Attention {
+    on_end: Arc<dyn Fn() + Send + Sync>,
     attended: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-/// Calls `on_change`, on another thread, when an app that was attended to has ended. That one was
-/// started is not to be seen on Linux.
-pub fn watch(
-    _bundle: &Path,
-    _id: &str,
-    on_change: impl Fn() + Send + Sync + 'static,
-) -> Option<Watch> {
-    Some(Watch {
-        on_change: Arc::new(on_change),
-        attended: Arc::default(),
-    })
-}
+impl Attention {
+    /// Calls `on_end`, on another thread, when an app that was attended to has ended.
+    pub fn new(on_end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            on_end: Arc::new(on_end),
+            attended: Arc::default(),
+        }
+    }
 
-impl Watch {
     /// Sees to it that the end of this app will be noticed.
     pub fn attend(&self, app: &RunningApp) {
         let pid = app.pid;
@@ -140,14 +143,14 @@ impl Watch {
         if !locked(&self.attended).insert(pid) {
             return;
         }
-        let (attended, on_change) = (self.attended.clone(), self.on_change.clone());
+        let (attended, on_end) = (self.attended.clone(), self.on_end.clone());
         let spawned = thread::Builder::new()
             .name("docker's end".to_owned())
             .spawn(move || {
                 let mut fds = [PollFd::new(&descriptor, PollFlags::IN)];
                 while poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
                 locked(&attended).remove(&pid);
-                on_change();
+                on_end();
             });
         // Without a thread its end is noticed at the next look.
         drop(spawned);
@@ -185,9 +188,9 @@ mod tests {
         assert!(since + tick >= before && since <= SystemTime::now() + tick);
 
         let (sender, ended) = mpsc::channel();
-        let watch = watch(dir.path(), "", move || sender.send(()).unwrap()).unwrap();
-        watch.attend(&app);
-        watch.attend(&app);
+        let attention = Attention::new(move || sender.send(()).unwrap());
+        attention.attend(&app);
+        attention.attend(&app);
         assert!(ask_to_quit(&app));
         ended.recv().unwrap();
         while !running(dir.path(), "").is_empty() {}

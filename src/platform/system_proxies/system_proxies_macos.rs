@@ -15,9 +15,14 @@ use system_configuration::dynamic_store::{
 };
 
 use crate::error::{Error, Kind, Result};
+use crate::platform::network::network_macos;
 
 /// What `SCDynamicStoreKeyCreateProxies` gives, of which `scutil` shows the value.
-const KEY: &str = "State:/Network/Global/Proxies";
+const PROXIES: &str = "State:/Network/Global/Proxies";
+
+/// The name servers. Another network may have the same proxies, and a PAC script or a proxy's name
+/// still come to something else there.
+const DNS: &str = "State:/Network/Global/DNS";
 
 fn silent(call: &str) -> Error {
     let message = format!("macOS did not tell its proxy settings: {call} failed");
@@ -49,8 +54,8 @@ pub struct Watch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Calls `on_change`, on a thread of its own, when the proxies may have changed. The returned value
-/// must not be dropped by `on_change`.
+/// Calls `on_change`, on a thread of its own, when the proxies may have changed, or the network. The
+/// returned value must not be dropped by `on_change`.
 ///
 /// # Errors
 /// When the system does not let them be watched.
@@ -90,7 +95,9 @@ fn observe<F: FnMut()>(on_change: F) -> Option<(SCDynamicStore, CFRunLoopSource)
             info: on_change,
         })
         .build()?;
-    let keys = CFArray::from_CFTypes(&[CFString::from_static_string(KEY)]);
+    let keys = [PROXIES, DNS].into_iter().chain(network_macos::KEYS);
+    let keys: Vec<_> = keys.map(CFString::from_static_string).collect();
+    let keys = CFArray::from_CFTypes(&keys);
     let patterns = CFArray::<CFString>::from_CFTypes(&[]);
     if !store.set_notification_keys(&keys, &patterns) {
         return None;
