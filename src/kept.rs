@@ -69,7 +69,7 @@ impl KeptFile {
 }
 
 /// The folder for what the program keeps across runs: `BALEEN_STATE_DIR`, else the platform's place
-/// ([`own_folder`]).
+/// (`own_folder`).
 pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     absolute(&get, "BALEEN_STATE_DIR")
         .unwrap_or_else(|| own_folder(&get, home, macos, ("XDG_STATE_HOME", ".local/state")))

@@ -79,6 +79,10 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        // What the crates have to say to each other is of no use to the user.
+        if !event.metadata().target().starts_with(env!("CARGO_PKG_NAME")) {
+            return Ok(());
+        }
         let mut what = String::new();
         context.format_fields(Writer::new(&mut what), event)?;
         let now = OffsetDateTime::now_utc();

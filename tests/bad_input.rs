@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/tools.rs"]
 mod tools;

@@ -9,7 +9,6 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/tools.rs"]
 mod tools;

@@ -12,7 +12,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/tools.rs"]
 mod tools;

@@ -15,7 +15,6 @@ use baleen::credentials::{Account, SERVICE, Store};
 use serde_json::json;
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/session.rs"]
 mod session;

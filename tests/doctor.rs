@@ -17,7 +17,6 @@ use baleen::proxy::ProxyUrl;
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/network.rs"]
 mod network;

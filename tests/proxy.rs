@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 
 use app::{App, PROXY, Run};

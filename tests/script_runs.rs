@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 #[path = "common/app.rs"]
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod app;
 #[path = "common/tools.rs"]
 mod tools;

@@ -277,10 +277,7 @@ fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
         None => "This computer uses no proxy now.".to_owned(),
     };
     let (what, offers) = match is_on {
-        true => (
-            "Docker gets it, and gets it again after each of its updates.",
-            vec![],
-        ),
+        true => ("Docker follows it, also after each of its updates.", vec![]),
         false => (
             "Choose Use proxy in Baleen's menu, and Docker gets it too, also after each of its updates.",
             vec![Offer::UseProxy],

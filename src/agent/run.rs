@@ -159,7 +159,9 @@ impl Hands {
             self.work(&mut mind, &mut report);
             let view = mind.view(Instant::now());
             if shown.as_ref() != Some(&view) {
-                tracing::debug!("{}: {}", view.state.word(), view.words.sentence);
+                if shown.as_ref().map(|shown| &shown.words) != Some(&view.words) {
+                    tracing::info!("{}: {}", view.state.word(), view.words.sentence);
+                }
                 shown = Some(view.clone());
                 report(Report::View(Box::new(view)));
             }

@@ -137,7 +137,7 @@ impl Found {
 }
 
 /// Where the file is: `BALEEN_CONFIG`, else `config.toml` in the platform's place, which is
-/// `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` but on macOS ([`own_folder`]).
+/// `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` but on macOS (`kept`).
 pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     match get("BALEEN_CONFIG").filter(|path| !path.is_empty()) {
         Some(chosen) => chosen.into(),

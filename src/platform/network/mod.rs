@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "macos"))]
 mod network_linux;
 #[cfg(target_os = "macos")]
-mod network_macos;
+pub(super) mod network_macos;
 
 #[cfg(not(target_os = "macos"))]
 pub use network_linux::is_up;

@@ -1,0 +1,285 @@
+//! The menu, the tooltip and what is told in every state, as a person reads them.
+
+use baleen::agent::decide::{Setting, Words};
+use baleen::agent::memory::Past;
+use baleen::agent::news::{DockerNow, News};
+use baleen::agent::view::{Busy, View};
+use baleen::app::login_item::LoginItem;
+use baleen::app::menu::{Besides, Item, Menu, headline, menu, tooltip};
+use baleen::config::{Restart, Source};
+use baleen::error::Remedy;
+use baleen::patch::digest::Sha;
+use baleen::patch::status::State;
+use baleen::proxy::Shown;
+
+fn shown(host: &str) -> Shown {
+    Shown {
+        http: Some(format!("http://me:***@{host}:8080")),
+        https: Some(format!("http://me:***@{host}:8080")),
+        no_proxy: "localhost,127.0.0.1".to_owned(),
+    }
+}
+
+fn view(state: State) -> View {
+    let has_proxy = matches!(
+        state,
+        State::Current | State::Stale | State::RestartNeeded | State::Foreign | State::Updating
+    );
+    View {
+        state,
+        words: Words::new(format!("a sentence about {}", state.word())),
+        docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
+        path: None,
+        in_image: has_proxy.then(|| shown("proxy.corp")),
+        setting: match state {
+            State::Direct => Setting::Direct {
+                origin: "the system's settings".to_owned(),
+            },
+            State::Wiped => Setting::Failed {
+                words: Words::new("x"),
+                may_pass: true,
+            },
+            State::NoDocker => Setting::Unknown,
+            State::Updating => Setting::Offline,
+            _ => Setting::Proxy {
+                block: Sha::of(b"x"),
+                shown: shown("proxy.corp"),
+                origin: "the system's settings".to_owned(),
+            },
+        },
+        is_on: state != State::Off && state != State::NoDocker,
+        can_switch: state != State::NoDocker,
+        is_running: true,
+        busy: None,
+        source: Source::Auto,
+        restart: Restart::Ask,
+        has_manual: false,
+        past: Vec::new(),
+    }
+}
+
+const BESIDES: Besides = Besides {
+    login_item: LoginItem::Off,
+    is_checking: false,
+};
+
+fn drawn(menu: &Menu) -> String {
+    fn draw(items: &[Item], indent: &str, out: &mut String) {
+        for item in items {
+            let (mark, text, enabled, inside) = match item {
+                Item::Separator => ("", "----".to_owned(), true, None),
+                Item::Label(text) => ("", format!("\"{text}\""), true, None),
+                Item::Button { text, enabled, .. } => ("", text.clone(), *enabled, None),
+                Item::Check {
+                    text,
+                    enabled,
+                    checked,
+                    ..
+                } => (
+                    if *checked { "[x] " } else { "[ ] " },
+                    text.clone(),
+                    *enabled,
+                    None,
+                ),
+                Item::Submenu { text, items } => ("", format!("{text} >"), true, Some(items)),
+            };
+            let off = if enabled { "" } else { " (can't be chosen)" };
+            out.push_str(&format!("{indent}{mark}{text}{off}\n"));
+            if let Some(items) = inside {
+                draw(items, &format!("{indent}    "), out);
+            }
+        }
+    }
+    let mut out = String::new();
+    draw(&menu.items, "", &mut out);
+    out
+}
+
+fn time(seconds: u64) -> String {
+    format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
+}
+
+/// The part of the menu that is not the same in every state.
+#[test]
+fn the_head_of_the_menu_in_every_state() {
+    let mut all = String::new();
+    for state in [
+        State::Off,
+        State::Current,
+        State::Direct,
+        State::Stale,
+        State::Wiped,
+        State::Foreign,
+        State::Updating,
+        State::Unsupported,
+        State::NotPermitted,
+        State::NoDocker,
+        State::RestartNeeded,
+    ] {
+        let view = view(state);
+        let menu = menu(&view, BESIDES, &time);
+        let end = menu
+            .items
+            .iter()
+            .position(|item| matches!(item, Item::Submenu { .. }))
+            .unwrap();
+        let head = Menu {
+            items: menu.items[..end].to_vec(),
+        };
+        all += &format!("== {}: {}\n{}", state.word(), tooltip(&view), drawn(&head));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn the_whole_menu_with_all_that_may_be_in_it() {
+    let view = View {
+        source: Source::Manual,
+        has_manual: true,
+        restart: Restart::Never,
+        past: vec![
+            Past {
+                at: 50_700,
+                what: "Docker 1.11.1-beta12 → 1.11.1-beta13; repaired".to_owned(),
+            },
+            Past {
+                at: 30_000,
+                what: "The proxy is proxy.corp:8080".to_owned(),
+            },
+        ],
+        ..view(State::RestartNeeded)
+    };
+    let besides = Besides {
+        login_item: LoginItem::NeedsApproval,
+        is_checking: true,
+    };
+    insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
+}
+
+#[test]
+fn while_something_is_done_it_can_not_be_done_again() {
+    for busy in [Busy::Applying, Busy::Restoring, Busy::Restarting] {
+        let view = View {
+            busy: Some(busy),
+            ..view(State::RestartNeeded)
+        };
+        assert_eq!(headline(&view), busy.words());
+        let menu = menu(&view, BESIDES, &time);
+        for wanted in ["Re-apply now", "Restart Docker"] {
+            let is_off = |item: &Item| matches!(item, Item::Button { text, enabled: false, .. } if text == wanted);
+            assert!(menu.items.iter().any(is_off), "{wanted}");
+        }
+    }
+}
+
+/// What is chosen comes back as what was meant: of every line of the menu, and no two have one name.
+#[test]
+fn each_line_has_a_name_of_its_own() {
+    fn ids(items: &[Item]) -> Vec<String> {
+        items
+            .iter()
+            .flat_map(|item| match item {
+                Item::Submenu { items, .. } => ids(items),
+                other => other.id().into_iter().collect(),
+            })
+            .collect()
+    }
+    for state in [State::RestartNeeded, State::Foreign] {
+        let menu = menu(&view(state), BESIDES, &time);
+        let mut ids = ids(&menu.items);
+        assert!(ids.iter().all(|id| menu.command(id).is_some()));
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), count);
+        assert_eq!(menu.command("nothing"), None);
+    }
+}
+
+#[test]
+fn what_is_told_in_words() {
+    let words = |sentence: &str, advice: Option<&str>, remedy| Words {
+        sentence: sentence.to_owned(),
+        advice: advice.map(str::to_owned),
+        remedy,
+    };
+    let changed = |from: Option<&str>, to: Option<&str>, docker| News::Changed {
+        from: from.map(shown),
+        to: to.map(shown),
+        no_proxy_by: to.is_none().then(|| "the system's settings".to_owned()),
+        docker,
+    };
+    let trouble = |state, words| News::Trouble { state, words };
+    let mut all = String::new();
+    for news in [
+        News::Welcome {
+            proxy: Some("proxy.corp:8080".to_owned()),
+            is_on: false,
+        },
+        News::Welcome {
+            proxy: None,
+            is_on: true,
+        },
+        News::Updated {
+            from: "1.11.1-beta12".to_owned(),
+            to: "1.11.1-beta13".to_owned(),
+            proxy: "proxy.corp:8080".to_owned(),
+            docker: DockerNow::Asks,
+        },
+        News::Updated {
+            from: "1.12.0".to_owned(),
+            to: "1.12.0".to_owned(),
+            proxy: "proxy.corp:8080".to_owned(),
+            docker: DockerNow::IsRight,
+        },
+        changed(Some("a.corp"), Some("b.corp"), DockerNow::Restarts),
+        changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),
+        changed(None, Some("a.corp"), DockerNow::Asks),
+        changed(Some("a.corp"), None, DockerNow::Asks),
+        trouble(
+            State::NotPermitted,
+            words(
+                "could not write /Applications/Docker.app/x: Operation not permitted",
+                None,
+                Some(Remedy::AllowAppManagement),
+            ),
+        ),
+        trouble(
+            State::Foreign,
+            words(
+                "/etc/init.d/docker already sets a proxy, and not by Baleen: export x=y",
+                None,
+                Some(Remedy::Adopt),
+            ),
+        ),
+        trouble(
+            State::Wiped,
+            words("the disk is full", Some("make room"), None),
+        ),
+        trouble(
+            State::Current,
+            words(
+                "config.toml:3:1: no such key",
+                None,
+                Some(Remedy::CorrectSettings),
+            ),
+        ),
+        News::NotRestarted(words(
+            "Docker still runs",
+            Some("quit it from its own menu"),
+            None,
+        )),
+    ] {
+        let message = news.message();
+        let offers: Vec<&str> = message.offers.iter().map(|offer| offer.label()).collect();
+        all += &format!(
+            "== {} | {}\n{}\n{}\n{offers:?}\n",
+            news.kind(),
+            news.headline(),
+            message.title,
+            message.body
+        );
+        assert!(news.json()["body"].is_string());
+    }
+    insta::assert_snapshot!(all);
+}
