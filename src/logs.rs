@@ -80,7 +80,11 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         // What the crates have to say to each other is of no use to the user.
-        if !event.metadata().target().starts_with(env!("CARGO_PKG_NAME")) {
+        if !event
+            .metadata()
+            .target()
+            .starts_with(env!("CARGO_PKG_NAME"))
+        {
             return Ok(());
         }
         let mut what = String::new();

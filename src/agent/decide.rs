@@ -378,3 +378,292 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
         later: Act::Nothing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::docker::Family;
+
+    fn shown(name: &str) -> Shown {
+        Shown {
+            http: None,
+            https: Some(format!("http://{name}:1")),
+            no_proxy: String::new(),
+        }
+    }
+
+    fn stand(patch: Option<&str>) -> Sight {
+        Sight::Open(Stand {
+            bundle: Bundle {
+                path: "/d".into(),
+                version: "1.12.0".to_owned(),
+                build: String::new(),
+                family: Family::Moby {
+                    image: "/d/i".into(),
+                },
+            },
+            image: "/d/i".into(),
+            patch: patch.map(|name| Patch {
+                block: Sha::of(name.as_bytes()),
+                proxy: shown(name),
+                original: OriginalSha(Sha::of(b"image")),
+            }),
+            image_since: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
+        })
+    }
+
+    fn proxy(name: &str) -> Setting {
+        Setting::Proxy {
+            block: Sha::of(name.as_bytes()),
+            shown: shown(name),
+            origin: "the system's settings".to_owned(),
+        }
+    }
+
+    fn direct() -> Setting {
+        Setting::Direct {
+            origin: "the system's settings".to_owned(),
+        }
+    }
+
+    fn broken() -> Setting {
+        Setting::Failed {
+            words: Words::new("the script can't be had"),
+            may_pass: true,
+        }
+    }
+
+    fn situation<'a>(
+        wanted: Option<Intent>,
+        sight: &'a Sight,
+        setting: &'a Setting,
+        now: Instant,
+    ) -> Situation<'a> {
+        Situation {
+            wanted,
+            sight,
+            is_moving: false,
+            settled_at: now,
+            setting,
+            refusal: None,
+            running: None,
+            restart: Restart::Ask,
+            has_consent: false,
+            restart_failed: false,
+            now,
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_what_is_there_and_what_the_settings_say() {
+        use Act::{Apply, Nothing, Restore};
+        use Intent::{Named, Off, Settings};
+        use State::{Current, Direct, Stale, Wiped};
+        let now = Instant::now();
+        for (wanted, patch, setting, state, act) in [
+            (None, None, proxy("a"), State::Off, Nothing),
+            (None, Some("a"), proxy("b"), Current, Nothing),
+            (Some(Off), None, proxy("a"), State::Off, Nothing),
+            (Some(Off), Some("a"), proxy("a"), Stale, Restore),
+            (Some(Off), Some("a"), broken(), Stale, Restore),
+            (Some(Settings), None, proxy("a"), Wiped, Apply),
+            (Some(Settings), None, direct(), Direct, Nothing),
+            (Some(Settings), None, broken(), Wiped, Nothing),
+            (Some(Settings), None, Setting::Offline, Wiped, Nothing),
+            (Some(Settings), None, Setting::Unknown, Wiped, Nothing),
+            (Some(Settings), Some("a"), proxy("a"), Current, Nothing),
+            (Some(Settings), Some("a"), proxy("b"), Stale, Apply),
+            (Some(Settings), Some("a"), direct(), Stale, Restore),
+            // What can't be known is no reason to take out what works.
+            (Some(Settings), Some("a"), broken(), Current, Nothing),
+            (
+                Some(Settings),
+                Some("a"),
+                Setting::Offline,
+                Current,
+                Nothing,
+            ),
+            (
+                Some(Settings),
+                Some("a"),
+                Setting::Unknown,
+                Current,
+                Nothing,
+            ),
+            // One that was named by hand is right, whatever the settings say.
+            (Some(Named), Some("a"), proxy("b"), Current, Nothing),
+            (Some(Named), Some("a"), direct(), Current, Nothing),
+            (Some(Named), None, proxy("a"), Wiped, Apply),
+        ] {
+            let sight = stand(patch);
+            let case = format!("{wanted:?} {patch:?} {setting:?}");
+            let at_rest = situation(wanted, &sight, &setting, now);
+            let decision = decide(&at_rest);
+            assert_eq!(
+                (decision.state, decision.act, decision.later),
+                (state, act, act),
+                "{case}"
+            );
+
+            // Nothing is touched before its time, or while it changes; what is due then is known.
+            let early = Situation {
+                settled_at: now + Duration::from_millis(1),
+                ..at_rest
+            };
+            let decision = decide(&early);
+            assert_eq!(
+                (decision.state, decision.act, decision.later),
+                (state, Nothing, act),
+                "{case}"
+            );
+            let moving = Situation {
+                is_moving: true,
+                ..early
+            };
+            let decision = decide(&moving);
+            assert_eq!(
+                (decision.state, decision.act),
+                (State::Updating, Nothing),
+                "{case}"
+            );
+
+            // What was refused waits.
+            let refusal = Refusal {
+                kind: Kind::NotPermitted,
+                words: Words::new("no"),
+                until: now + Duration::from_secs(1),
+            };
+            let refused = Situation {
+                refusal: Some(&refusal),
+                ..at_rest
+            };
+            let decision = decide(&refused);
+            let expected = if act == Nothing {
+                state
+            } else {
+                State::NotPermitted
+            };
+            assert_eq!(
+                (decision.state, decision.act),
+                (expected, Nothing),
+                "{case}"
+            );
+            let later = Situation {
+                now: refusal.until,
+                ..refused
+            };
+            assert_eq!(decide(&later).act, act, "{case}");
+        }
+    }
+
+    #[test]
+    fn docker_is_restarted_only_when_it_may_be_and_needs_it() {
+        let now = Instant::now();
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let (a, b) = (Some(Some(Sha::of(b"a"))), Some(Some(Sha::of(b"b"))));
+        let stock = Some(None);
+        for (patch, since, block, needs) in [
+            // Started after the image came to its place.
+            (Some("a"), at(101), None, false),
+            (Some("a"), at(101), b, false),
+            // Before: it depends on what it started from.
+            (Some("a"), at(99), a, false),
+            (Some("a"), at(99), b, true),
+            (Some("a"), at(99), stock, true),
+            (Some("a"), at(99), None, true),
+            (None, at(99), a, true),
+            (None, at(99), stock, false),
+            (None, at(99), None, false),
+            // The system does not say since when.
+            (Some("a"), None, None, false),
+            (Some("a"), None, b, true),
+        ] {
+            let sight = stand(patch);
+            let setting = patch.map_or_else(direct, proxy);
+            let running = Running {
+                pid: 7,
+                since,
+                block,
+            };
+            let wanted = Some(Intent::Settings);
+            let ask = Situation {
+                running: Some(&running),
+                ..situation(wanted, &sight, &setting, now)
+            };
+            let case = format!("{patch:?} {since:?} {block:?}");
+            assert_eq!(decide(&ask).state == State::RestartNeeded, needs, "{case}");
+            assert_eq!(decide(&ask).act, Act::Nothing, "{case}");
+            let restart = if needs { Act::Restart } else { Act::Nothing };
+            for (allowed, expected) in [
+                (
+                    Situation {
+                        has_consent: true,
+                        ..ask
+                    },
+                    restart,
+                ),
+                (
+                    Situation {
+                        restart: Restart::Always,
+                        ..ask
+                    },
+                    restart,
+                ),
+                (
+                    Situation {
+                        restart: Restart::Never,
+                        ..ask
+                    },
+                    Act::Nothing,
+                ),
+                (
+                    Situation {
+                        restart: Restart::Always,
+                        restart_failed: true,
+                        ..ask
+                    },
+                    Act::Nothing,
+                ),
+                (
+                    Situation {
+                        running: None,
+                        has_consent: true,
+                        ..ask
+                    },
+                    Act::Nothing,
+                ),
+            ] {
+                assert_eq!(decide(&allowed).act, expected, "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_refusal_makes_of_the_state() {
+        let (sight, setting, now) = (stand(None), proxy("a"), Instant::now());
+        for (kind, remedy, expected) in [
+            (Kind::Busy, None, State::Updating),
+            (Kind::NotPermitted, None, State::NotPermitted),
+            (Kind::Refused, None, State::Unsupported),
+            (Kind::Refused, Some(Remedy::Adopt), State::Foreign),
+            (Kind::Failure, None, State::Wiped),
+        ] {
+            let refusal = Refusal {
+                kind,
+                words: Words {
+                    remedy,
+                    ..Words::new("why")
+                },
+                until: now + Duration::from_secs(1),
+            };
+            let situation = Situation {
+                refusal: Some(&refusal),
+                ..situation(Some(Intent::Settings), &sight, &setting, now)
+            };
+            assert_eq!(decide(&situation).state, expected);
+            assert_eq!(decide(&situation).words.sentence, "why");
+        }
+    }
+}

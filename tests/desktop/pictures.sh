@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Makes the pictures of the README out of the program as it runs: the menu, and the notification of an update.
+#
+#   tests/desktop/pictures.sh FOLDER [PROGRAM]
+#
+# PROGRAM is target/release/baleen where it is not named.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+folder=${1:?usage: pictures.sh FOLDER [PROGRAM]}
+baleen=$(realpath "${2:-${CARGO_TARGET_DIR:-$here/../../target}/release/baleen}")
+mkdir -p "$folder"
+work=$(mktemp -d)
+docker=''
+finish() {
+	[ -z "$docker" ] || kill "$docker" 2> /dev/null || true
+	rm -rf "$work"
+}
+trap finish EXIT
+unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
+export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config BALEEN_STATE_DIR=$work/state BALEEN_CONFIG=$work/config.toml
+export BALEEN_DOCKER_APP=$work/app/Docker.app
+mkdir -p "$HOME"
+"$baleen" demo --keep "$work/app" > "$work/log"
+"$baleen" config set http_proxy http://proxy.corp.example:8080 > "$work/log"
+"$baleen" config set source manual > "$work/log"
+"$BALEEN_DOCKER_APP/Contents/MacOS/Docker" &
+docker=$!
+sleep 1
+
+# Docker was started before the proxy is switched on, so it needs a restart then.
+"$here/screenshot.sh" --click "Use proxy" --until "Restart Docker" --submenu "Last events" "$folder/menu.png" "$baleen" app
+
+# Docker is updated while Baleen runs.
+"$baleen" demo --keep "$work/new" > "$work/log"
+sed -i 's/1\.11\.1-beta13/1.12.0/' "$work/new/Docker.app/Contents/Info.plist"
+printf '\0\0\0\0' >> "$work/new/Docker.app/Contents/Resources/moby/initrd.img"
+kill "$docker"
+"$BALEEN_DOCKER_APP/Contents/MacOS/Docker" &
+docker=$!
+(
+	sleep 5
+	mv "$BALEEN_DOCKER_APP" "$work/old"
+	mv "$work/new/Docker.app" "$BALEEN_DOCKER_APP"
+) &
+"$here/screenshot.sh" --notification "$folder/update.png" "$baleen" app
