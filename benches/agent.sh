@@ -14,9 +14,9 @@ for tool in strace python3 dbus-run-session; do
 done
 cargo build --release --quiet --manifest-path "$here/../Cargo.toml"
 baleen=${CARGO_TARGET_DIR:-$here/../target}/release/baleen
-work=$(mktemp -d)
+work=$(mktemp -d) trace=$(mktemp)    # the trace where nobody watches
 pids=()
-trap 'kill "${pids[@]}" 2> /dev/null || true; wait; rm -rf "$work"' EXIT
+trap 'kill "${pids[@]}" 2> /dev/null || true; wait; rm -rf "$work" "$trace"' EXIT
 unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY DBUS_SESSION_BUS_ADDRESS
 export BALEEN_STATE_DIR=$work/state BALEEN_CONFIG=$work/config.toml BALEEN_DOCKER_APP=$work/demo/Docker.app
 export XDG_RUNTIME_DIR=$work
@@ -63,11 +63,11 @@ PYTHON
 )
 
 # Nothing happens: every system call of every thread.
-strace -f -qq -o "$work/trace" -p "$watch" &
+strace -f -qq -o "$trace" -p "$watch" &
 pids+=($!)
 sleep "$idle"
 kill "${pids[-1]}" 2> /dev/null || true
-calls=$(grep -cv 'resumed\|restart_syscall\|+++\|---' "$work/trace" || true)
+calls=$(grep -cv 'resumed\|restart_syscall\|+++\|---' "$trace" || true)
 kill "$watch"
 wait "$watch" || true
 
