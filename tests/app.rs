@@ -200,11 +200,25 @@ impl Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         self.kill();
+        // What it started ends with it, even after a kill.
+        let home = format!("HOME={}", self.app.dir.path().join("home").display());
+        until("nothing is left of it", || (!runs_in(&home)).then_some(()));
         if std::thread::panicking() {
             eprintln!("--- the app's log\n{}", self.log());
         }
         self.stop_docker();
     }
+}
+
+/// Whether a monitor of settings runs in this home.
+fn runs_in(home: &str) -> bool {
+    fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let read = |name: &str| fs::read(process.path().join(name)).unwrap_or_default();
+        read("cmdline").starts_with(b"gsettings")
+            && read("environ")
+                .split(|&byte| byte == 0)
+                .any(|one| one == home.as_bytes())
+    })
 }
 
 #[track_caller]

@@ -418,7 +418,10 @@ impl Mind {
             .is_some_and(|since| since >= stand.image_since)
         {
             running.block = Some(present);
-            known.running = KnownRunning::new(&running, present);
+            let kept = known.running.as_ref().and_then(|k| k.block_of(&running));
+            if kept != Some(present) {
+                known.running = KnownRunning::new(&running, present);
+            }
         } else {
             running.block = known.running.as_ref().and_then(|k| k.block_of(&running));
         }

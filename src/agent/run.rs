@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::docker;
@@ -46,8 +46,12 @@ pub enum Report {
 
 enum Message {
     Event(Event),
-    Stop,
+    /// To end, and to say so when what was started is ended, too.
+    Stop(Sender<()>),
 }
+
+/// How long the agent may take to end what it started.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A hold on the agent. When it is dropped the agent goes on; [`Agent::stop`] ends it.
 #[derive(Clone)]
@@ -89,7 +93,11 @@ impl Agent {
     /// Ends the agent. A change of an image that is under way is finished first, and none is begun as long as the
     /// returned value is held: that is the time to end the program.
     pub fn stop(&self) -> MutexGuard<'_, ()> {
-        let _ = self.sender.send(Message::Stop);
+        let (ended, all_ended) = mpsc::channel();
+        if self.sender.send(Message::Stop(ended)).is_ok() {
+            // It is the end of the program in any case.
+            let _ = all_ended.recv_timeout(PATIENCE);
+        }
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -174,7 +182,13 @@ impl Hands {
                         let jobs = mind.hear(event, Instant::now());
                         self.carry_out(jobs, &mut mind, &mut report);
                     }
-                    Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Message::Stop(ended)) => {
+                        drop(settings);
+                        // Nobody waits any more if this fails.
+                        let _ = ended.send(());
+                        return;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
                     Err(RecvTimeoutError::Timeout) => break,
                 }
                 next = receiver.try_recv().map_err(|_| RecvTimeoutError::Timeout);

@@ -190,6 +190,8 @@ impl App {
         match message {
             Message::Agent(Report::View(view)) => {
                 self.view = Some(*view);
+                // It may have been changed elsewhere.
+                self.besides.login_item = login_item::status();
                 self.show_or_give_up();
             }
             Message::Agent(Report::News(news)) => self.tell(&news),

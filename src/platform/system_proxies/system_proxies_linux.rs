@@ -92,10 +92,22 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
     Err(failed(format!("gsettings failed: {why}")))
 }
 
+/// Runs a monitor for each of its arguments, until nobody holds its standard input any more: so the monitors end with
+/// this program, whichever way that ends.
+const MONITORS: &str = r#"
+for schema
+do
+	gsettings monitor "$schema" &
+	pids="$pids $!"
+done
+read -r nothing
+kill $pids
+"#;
+
 /// A look-out for changes, until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
-    monitors: Vec<Child>,
+    monitors: Child,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -109,27 +121,27 @@ pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watc
     if listing()?.is_none() {
         return Ok(None);
     }
-    let (reader, writer) = io::pipe().map_err(failed)?;
-    // Dropped on the way out of a failure, it takes along the monitors that are there by then.
+    let mut monitors = Command::new("sh")
+        .env("LC_ALL", "C.UTF-8")
+        .args(["-c", MONITORS, "sh"])
+        .args(WATCHED.map(|below| format!("{SCHEMA}{below}")))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    let out = monitors.stdout.take();
+    // Dropped on the way out of a failure, it takes along the monitors.
     let mut watch = Watch {
-        monitors: Vec::with_capacity(WATCHED.len()),
+        monitors,
         thread: None,
     };
-    for below in WATCHED {
-        let monitor = gsettings()
-            .args(["monitor", &format!("{SCHEMA}{below}")])
-            .stdout(writer.try_clone().map_err(failed)?)
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        watch.monitors.push(monitor);
-    }
-    drop(writer);
     let thread = thread::Builder::new()
         .name("system proxies".to_owned())
         .spawn(move || {
+            let Some(out) = out else { return };
             // One line for each key that changed, until all monitors are gone.
-            let mut lines = BufReader::new(reader);
+            let mut lines = BufReader::new(out);
             let mut line = Zeroizing::new(Vec::with_capacity(1 << 12));
             while lines
                 .read_until(b'\n', &mut line)
@@ -146,11 +158,8 @@ pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watc
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        for monitor in &mut self.monitors {
-            // It may have ended by itself.
-            let _ = monitor.kill();
-            let _ = monitor.wait();
-        }
+        drop(self.monitors.stdin.take());
+        let _ = self.monitors.wait();
         // A panic of the callback was told when it happened.
         let _ = self.thread.take().map(JoinHandle::join);
     }
