@@ -207,9 +207,7 @@ fn monitors(home: &Path) -> usize {
             let read = |name| std::fs::read(process.path().join(name)).unwrap_or_default();
             let environment = read("environ");
             environment.windows(home.len()).any(|window| window == home)
-                && read("cmdline")
-                    .windows(7)
-                    .any(|window| window == b"monitor")
+                && read("cmdline").starts_with(b"gsettings\0monitor\0")
         })
         .count()
 }
@@ -304,6 +302,13 @@ fn proxy_goes_on_and_says_what_changed() {
         told.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(now.starts_with("http://b.corp:"), "{now}");
     });
+    assert_eq!(monitors(home), 4);
     child.kill().unwrap();
     child.wait().unwrap();
+    // Killed, it can't end them itself; they notice that it is gone.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while monitors(home) > 0 && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(monitors(home), 0);
 }
