@@ -698,8 +698,8 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     let before = fs::metadata(desk.app.image()).unwrap();
     let told = desk.notes.all().len();
     for _ in 0..5 {
-        desk.set_proxy(None);
-        desk.set_proxy(Some("proxy.corp.example"));
+        desk.set("org.gnome.system.proxy", "mode", "none");
+        desk.set("org.gnome.system.proxy", "mode", "manual");
     }
     sleep(Duration::from_secs(3));
     let after = fs::metadata(desk.app.image()).unwrap();
