@@ -793,5 +793,7 @@ fn watch_says_what_it_sees_and_ends_when_it_is_asked_to() {
             .filter_map(|line| line["state"].as_str())
             .collect();
         assert_eq!(states.last(), Some(&"current"), "{lines:?}");
+        // It speaks of no menu bar, where it has no icon.
+        assert!(lines.iter().all(|line| line["news"]["kind"] != "welcome"));
     }
 }

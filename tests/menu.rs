@@ -103,19 +103,7 @@ fn time(seconds: u64) -> String {
 #[test]
 fn the_head_of_the_menu_in_every_state() {
     let mut all = String::new();
-    for state in [
-        State::Off,
-        State::Current,
-        State::Direct,
-        State::Stale,
-        State::Wiped,
-        State::Foreign,
-        State::Updating,
-        State::Unsupported,
-        State::NotPermitted,
-        State::NoDocker,
-        State::RestartNeeded,
-    ] {
+    for state in State::ALL {
         let view = view(state);
         let menu = menu(&view, BESIDES, &time);
         let end = menu

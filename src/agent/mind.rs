@@ -171,6 +171,8 @@ pub enum Job {
 /// The mind.
 #[derive(Debug)]
 pub struct Mind {
+    /// The user sees an icon, and is told what it is.
+    has_icon: bool,
     memory: Memory,
     /// What of it is kept already.
     remembered: Memory,
@@ -210,6 +212,7 @@ impl Mind {
     /// A mind that starts at `now` with this memory; `wall` is the clock on the wall, for the records.
     pub fn new(memory: Memory, now: Instant, wall: fn() -> SystemTime) -> Self {
         Self {
+            has_icon: true,
             remembered: memory.clone(),
             memory,
             config: Config::default(),
@@ -237,6 +240,13 @@ impl Mind {
             asked: false,
             wall,
         }
+    }
+
+    /// The same, without an icon that the user would have to be told of.
+    #[must_use]
+    pub fn without_icon(mut self) -> Self {
+        self.has_icon = false;
+        self
     }
 
     /// Takes notice of an event.
@@ -609,7 +619,7 @@ impl Mind {
     fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Job> {
         let mut told = Vec::new();
         let is_known = self.setting != Setting::Unknown;
-        if !self.memory.welcomed && is_known && now >= self.settled_at {
+        if self.has_icon && !self.memory.welcomed && is_known && now >= self.settled_at {
             self.memory.welcomed = true;
             told.push(News::Welcome {
                 proxy: match &self.setting {

@@ -33,6 +33,8 @@ pub struct Options {
     pub config: PathBuf,
     /// Where the program keeps what it has to remember.
     pub state: PathBuf,
+    /// Whether the user sees an icon.
+    pub has_icon: bool,
 }
 
 /// What the agent has to say.
@@ -116,6 +118,7 @@ struct Hands {
     files: Option<(Files, Option<FileWatch>)>,
     /// Looks to the end of the Docker that runs.
     attention: apps::Attention,
+    has_icon: bool,
 }
 
 impl Hands {
@@ -124,6 +127,7 @@ impl Hands {
             docker_app,
             config,
             state,
+            has_icon,
         } = options;
         // A folder that is not there can't be watched.
         for folder in [config.parent(), Some(&*state)].into_iter().flatten() {
@@ -147,6 +151,7 @@ impl Hands {
                 state,
             },
             files: None,
+            has_icon,
         }
     }
 
@@ -162,6 +167,9 @@ impl Hands {
         let _wake = wake::watch(move || agent.tell(Event::Woke));
 
         let mut mind = Mind::new(self.memory.read(), Instant::now(), SystemTime::now);
+        if !self.has_icon {
+            mind = mind.without_icon();
+        }
         let mut shown: Option<View> = None;
         loop {
             self.work(&mut mind, &mut report);

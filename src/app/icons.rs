@@ -48,23 +48,9 @@ pub(super) fn rgba(state: State) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const ALL: [State; 11] = [
-        State::Off,
-        State::Current,
-        State::Direct,
-        State::Stale,
-        State::Wiped,
-        State::Foreign,
-        State::Updating,
-        State::Unsupported,
-        State::NotPermitted,
-        State::NoDocker,
-        State::RestartNeeded,
-    ];
-
     #[test]
     fn each_state_has_an_icon_of_its_own_with_a_margin() {
-        for (number, state) in ALL.into_iter().enumerate() {
+        for (number, state) in State::ALL.into_iter().enumerate() {
             let icon = alpha(state);
             let solid = icon.iter().filter(|&&alpha| alpha > 200).count();
             assert!((100..1500).contains(&solid), "{state:?}: {solid}");
@@ -73,7 +59,7 @@ mod tests {
                 corners.iter().all(|&at| icon[at as usize] == 0),
                 "{state:?}"
             );
-            for other in &ALL[..number] {
+            for other in &State::ALL[..number] {
                 let differ = |(one, two): (&u8, &u8)| one.abs_diff(*two) > 128;
                 let pixels = icon
                     .iter()

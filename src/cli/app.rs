@@ -13,7 +13,7 @@ use super::output::Output;
 pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     logs::start(&logs::path(), args.verbose)?;
     tracing::info!("Baleen {} starts, as the app", env!("CARGO_PKG_VERSION"));
-    if let End::HandedOver(who) = app::run(options(global))? {
+    if let End::HandedOver(who) = app::run(options(global, true))? {
         out.line(format!(
             "Baleen runs already: {who}. Its icon is in the menu bar."
         ))?;

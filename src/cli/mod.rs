@@ -125,11 +125,12 @@ fn state_folder() -> PathBuf {
 }
 
 /// What an agent is to work on.
-fn options(global: &Global) -> agent::Options {
+fn options(global: &Global, has_icon: bool) -> agent::Options {
     agent::Options {
         docker_app: global.docker_app.clone(),
         config: config::path(global),
         state: state_folder(),
+        has_icon,
     }
 }
 

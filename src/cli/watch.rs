@@ -21,7 +21,7 @@ enum Message {
 }
 
 pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
-    let options = options(global);
+    let options = options(global, false);
     logs::start(&logs::path(), args.verbose)?;
     let _instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,

@@ -46,6 +46,21 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Off,
+        Self::Current,
+        Self::Direct,
+        Self::Stale,
+        Self::Wiped,
+        Self::Foreign,
+        Self::Updating,
+        Self::Unsupported,
+        Self::NotPermitted,
+        Self::NoDocker,
+        Self::RestartNeeded,
+    ];
+
     /// The word in `--json`.
     pub fn word(self) -> &'static str {
         match self {
