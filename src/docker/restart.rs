@@ -1,6 +1,7 @@
 //! The app as it runs: is it, since when, and quitting and opening it again. It is asked to quit, as
 //! its own menu does, and never killed: that would cost the user's containers their data.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use super::bundle::BUNDLE_ID;
 /// How long Docker may take to quit, and to come up again; it has to stop a VM, and all that runs in it.
 const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(100);
+/// For how many of these pauses it has to run to be up.
+const STEADY: u32 = 5;
 
 /// The Docker that runs from `bundle`; where there are several, the one that was started first.
 pub fn running(bundle: &Path) -> Option<RunningApp> {
@@ -57,7 +60,13 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
         .advise("see whether it asks something, quit it from its own menu, and open it again"));
     }
     apps::open(bundle)?;
-    if !wait(Instant::now() + patience, || running(bundle).is_some()) {
+    // One that ends at once was there, too, for an instant.
+    let seen = Cell::new(0);
+    let is_up = || {
+        seen.set(running(bundle).map_or(0, |_| seen.get() + 1));
+        seen.get() > STEADY
+    };
+    if !wait(Instant::now() + patience, is_up) {
         return Err(Error::new(
             Kind::Failure,
             format!(
