@@ -95,7 +95,8 @@ pub(crate) fn own_folder(
     }
 }
 
-fn absolute(get: impl Fn(&str) -> Option<OsString>, variable: &str) -> Option<PathBuf> {
+/// The absolute path that a variable holds.
+pub(crate) fn absolute(get: impl Fn(&str) -> Option<OsString>, variable: &str) -> Option<PathBuf> {
     get(variable)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())

@@ -371,7 +371,8 @@ pub fn full(sentence: &str) -> String {
     }
 }
 
-fn sentences(words: &Words) -> String {
+/// The sentence, and what to do now.
+pub fn sentences(words: &Words) -> String {
     let advice = words
         .advice
         .as_deref()

@@ -18,7 +18,7 @@ use crate::platform::{system_proxies, wake};
 use super::decide::Words;
 use super::look::{Fingerprint, Looker};
 use super::memory::MemoryFile;
-use super::mind::{Click, Event, Failed, Job, Mind};
+use super::mind::{Click, Done, Event, Failed, Job, Mind};
 use super::news::News;
 use super::view::View;
 use super::watch::{FileWatch, Files};
@@ -226,7 +226,7 @@ impl Hands {
 
     /// Carries out what is done in a moment, and starts what takes longer; what there is to say at once is returned.
     fn begin(&mut self, job: Job, report: &mut impl FnMut(Report)) -> Option<Event> {
-        let (worker, agent) = (self.worker.clone(), self.agent.clone());
+        let worker = self.worker.clone();
         match job {
             Job::Look => {
                 let look = self.looker.look();
@@ -247,28 +247,8 @@ impl Hands {
                 setting,
                 named,
                 adopt,
-            } => {
-                let places = self.looker.places();
-                self.apart("image", move || {
-                    let _writing = agent.writing.lock();
-                    let result = worker.apply(&path, &setting, named.as_ref(), adopt);
-                    Event::Worked(
-                        result.map_err(|error| failed(&error)),
-                        Fingerprint::of(&places),
-                    )
-                });
-            }
-            Job::Restore { path } => {
-                let places = self.looker.places();
-                self.apart("image", move || {
-                    let _writing = agent.writing.lock();
-                    let result = worker.restore(&path);
-                    Event::Worked(
-                        result.map_err(|error| failed(&error)),
-                        Fingerprint::of(&places),
-                    )
-                });
-            }
+            } => self.change(move || worker.apply(&path, &setting, named.as_ref(), adopt)),
+            Job::Restore { path } => self.change(move || worker.restore(&path)),
             Job::Restart { path } => {
                 tracing::info!("restarting Docker");
                 self.apart("restart", move || {
@@ -301,6 +281,16 @@ impl Hands {
             }
         }
         None
+    }
+
+    /// Does a job that changes the image, which the end of the program waits for.
+    fn change(&self, change: impl FnOnce() -> Result<Done> + Send + 'static) {
+        let (agent, places) = (self.agent.clone(), self.looker.places());
+        self.apart("image", move || {
+            let _writing = agent.writing.lock();
+            let result = change().map_err(|error| failed(&error));
+            Event::Worked(result, Fingerprint::of(&places))
+        });
     }
 
     /// Does a job on a thread of its own. Without one it is done here, and all else waits for it.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Config, Key, Restart, Source as ConfigSource};
+use crate::config::{self, Config, Key};
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
 use crate::patch::digest::Sha;
@@ -129,24 +129,12 @@ impl Worker {
     /// # Errors
     /// When it can't be written; it is then as it was.
     pub fn configure(&self, click: Click) -> Result<()> {
-        let name_of = |names: &[(&'static str, ConfigSource)], wanted| {
-            names
-                .iter()
-                .find(|(_, one)| *one == wanted)
-                .map(|(name, _)| *name)
-        };
         let (key, value) = match click {
-            Click::Source(source) => (Key::Source, name_of(&ConfigSource::NAMES, source)),
-            Click::WhenRestart(restart) => (
-                Key::Restart,
-                Restart::NAMES
-                    .iter()
-                    .find(|(_, one)| *one == restart)
-                    .map(|(name, _)| *name),
-            ),
+            Click::Source(source) => (Key::Source, source.name()),
+            Click::WhenRestart(restart) => (Key::Restart, restart.name()),
             Click::UseProxy(_) | Click::Reapply | Click::Adopt | Click::Restart => return Ok(()),
         };
-        config::set(&self.config, key, value.unwrap_or_default()).map(drop)
+        config::set(&self.config, key, value).map(drop)
     }
 }
 

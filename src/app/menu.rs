@@ -37,10 +37,10 @@ impl Command {
             Self::Click(Click::Adopt) => "adopt".to_owned(),
             Self::Click(Click::Restart) => "restart".to_owned(),
             Self::Click(Click::Source(source)) => {
-                format!("source-{}", name(&Source::NAMES, source))
+                format!("source-{}", source.name())
             }
             Self::Click(Click::WhenRestart(restart)) => {
-                format!("when-restart-{}", name(&Restart::NAMES, restart))
+                format!("when-restart-{}", restart.name())
             }
             Self::CheckConnection => "check".to_owned(),
             Self::OpenSettings => "open-settings".to_owned(),
@@ -50,13 +50,6 @@ impl Command {
             Self::Quit => "quit".to_owned(),
         }
     }
-}
-
-fn name<T: PartialEq>(names: &[(&'static str, T)], wanted: T) -> &'static str {
-    names
-        .iter()
-        .find(|(_, one)| *one == wanted)
-        .map_or("", |(name, _)| name)
 }
 
 /// A line of a menu.

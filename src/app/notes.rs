@@ -4,7 +4,8 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::agent::news::{News, Offer, full};
+use crate::agent::decide::Words;
+use crate::agent::news::{News, Offer, full, sentences};
 use crate::error::Error;
 
 use super::notifications::{Button, Note};
@@ -61,12 +62,7 @@ pub(super) fn here(headline: &str, sentence: &str) -> Note {
 
 /// That something the user asked for was not done.
 pub(super) fn failed(title: &str, error: &Error) -> Note {
-    let advice = error.advice().map(|advice| format!(" {}", full(advice)));
-    plain(
-        "failed",
-        title,
-        format!("{}{}", full(&error.to_string()), advice.unwrap_or_default()),
-    )
+    plain("failed", title, sentences(&Words::from(error)))
 }
 
 /// What Baleen is.

@@ -112,13 +112,13 @@ impl Key {
     pub fn values(self, config: &Config) -> Vec<String> {
         let one = |value: Option<String>| value.into_iter().collect();
         match self {
-            Self::Source => one(name_of(&Source::NAMES, config.source)),
+            Self::Source => one(Some(config.source.name().to_owned())),
             Self::HttpProxy => one(config.http_proxy.as_ref().map(ProxyUrl::redacted)),
             Self::HttpsProxy => one(config.https_proxy.as_ref().map(ProxyUrl::redacted)),
             Self::NoProxy => config.no_proxy.clone(),
             Self::HostAddress => one(config.host_address.clone()),
             Self::PacHosts => config.pac_hosts.clone(),
-            Self::Restart => one(name_of(&Restart::NAMES, config.restart)),
+            Self::Restart => one(Some(config.restart.name().to_owned())),
             Self::Method => one(config.method.map(|method| method.to_string())),
             Self::DockerApp => one(config
                 .docker_app
@@ -200,11 +200,12 @@ fn add(list: &mut Vec<String>, entry: String) {
     }
 }
 
-fn name_of<T: PartialEq>(names: &[(&str, T)], value: T) -> Option<String> {
+/// The name of a value that is among those with names.
+pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
     names
         .iter()
         .find(|(_, named)| *named == value)
-        .map(|(name, _)| (*name).to_owned())
+        .map_or("", |(name, _)| name)
 }
 
 fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Result<T, Refusal> {

@@ -84,6 +84,11 @@ impl Source {
         ("environment", Self::Environment),
         ("manual", Self::Manual),
     ];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        key::name_of(&Self::NAMES, self)
+    }
 }
 
 impl Restart {
@@ -93,6 +98,11 @@ impl Restart {
         ("always", Self::Always),
         ("never", Self::Never),
     ];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        key::name_of(&Self::NAMES, self)
+    }
 }
 
 /// A config file as it was read.

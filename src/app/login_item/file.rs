@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::kept::absolute;
 
 use super::LoginItem;
 
@@ -19,7 +20,9 @@ pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -
     if macos {
         return home.join(format!("Library/LaunchAgents/{LABEL}.plist"));
     }
-    super::folder(&get, "XDG_CONFIG_HOME", home, ".config").join("autostart/baleen.desktop")
+    absolute(get, "XDG_CONFIG_HOME")
+        .unwrap_or_else(|| home.join(".config"))
+        .join("autostart/baleen.desktop")
 }
 
 /// Whether there is one.

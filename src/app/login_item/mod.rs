@@ -8,8 +8,7 @@ pub mod file;
 pub mod login_item_macos;
 
 use std::env;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::Result;
 
@@ -61,15 +60,4 @@ pub fn set(on: bool) -> Result<LoginItem> {
 fn place() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     file::place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
-}
-
-/// For tests of the pure part: looks a variable up.
-type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
-
-/// The folder that a variable names by an absolute path, else a default at home.
-fn folder(get: Variables<'_>, variable: &str, home: &Path, default: &str) -> PathBuf {
-    get(variable)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .unwrap_or_else(|| home.join(default))
 }
