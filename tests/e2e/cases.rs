@@ -1,0 +1,375 @@
+//! The cases with Baleen's command line: an image as Docker ships it, what Baleen does to it, and what the Engine then has
+//! and can pull.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::Case;
+use crate::lab::{Lab, Stock};
+use crate::mac::{Mac, both_cases};
+use crate::network::PLAIN_IMAGE;
+use crate::outside::RealProxy;
+use crate::session::{Session, has_keyring};
+use crate::tools::{self, has_tool};
+
+/// The proxy as the Mac has it, and as the VM reaches the Mac.
+const ON_THE_MAC: &str = "http://127.0.0.1:3128";
+const IN_THE_VM: &str = "http://192.168.65.1:3128";
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
+const NOWHERE_IN_THE_VM: &str = "http://192.168.65.1:9";
+const LOCAL: &str = "localhost,127.0.0.1";
+
+fn stock(members: u8) -> Stock {
+    Stock {
+        members,
+        script: None,
+    }
+}
+
+/// An image whose script has the form that it had once.
+fn of_form(name: &str) -> Stock {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    Stock {
+        members: 3,
+        script: Some(folder.join(format!("{name}.openrc"))),
+    }
+}
+
+pub(crate) fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |is_short: bool, name: &str, what: &str, run: Box<dyn Fn(&Lab)>| {
+        cases.push(Case {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            is_short,
+            run,
+        });
+    };
+    add(
+        true,
+        "unpatched",
+        "as Docker ships it: nothing can be pulled",
+        Box::new(unpatched),
+    );
+    for members in [1, 2, 3] {
+        for method in ["append", "rebuild"] {
+            let name = match members {
+                1 => method.to_owned(),
+                _ => format!("{method}-{members}-members"),
+            };
+            add(
+                members < 3 && (members == 1 || method == "append"),
+                &name,
+                "patched: pulled through the proxy, and run",
+                Box::new(move |lab| patched(lab, &stock(members), method)),
+            );
+        }
+    }
+    for (form, what) in [
+        (
+            "2015-command",
+            "a script of early 2016, which only names its command",
+        ),
+        (
+            "2016-depend-start",
+            "a script with its own start(), which knows no proxy",
+        ),
+        (
+            "2017-startas",
+            "a script of 2017, which starts the Engine through a shell",
+        ),
+    ] {
+        add(
+            false,
+            form,
+            what,
+            Box::new(move |lab| patched(lab, &of_form(form), "append")),
+        );
+    }
+    for (native, is_short, what) in [
+        (
+            "absent",
+            false,
+            "a script that asks for Docker's own proxy setting, and there is none",
+        ),
+        (
+            "empty",
+            true,
+            "Docker's own proxy setting is there, and empty",
+        ),
+        (
+            "set",
+            false,
+            "Docker's own proxy setting names another proxy, which is dead",
+        ),
+    ] {
+        let name = format!("native-{native}");
+        add(
+            is_short,
+            &name,
+            what,
+            Box::new(move |lab| with_native(lab, native)),
+        );
+    }
+    add(
+        false,
+        "wrong-proxy",
+        "a proxy that is not there: nothing can be pulled",
+        Box::new(wrong_proxy),
+    );
+    add(
+        false,
+        "bypass-registry",
+        "a bypass list with the registry: the Engine goes past the proxy, in vain",
+        Box::new(bypass_registry),
+    );
+    add(
+        false,
+        "bypass-others",
+        "a bypass list with other hosts: pulled through the proxy",
+        Box::new(bypass_others),
+    );
+    add(
+        false,
+        "password",
+        "a proxy that asks for a password, which is in the keyring",
+        Box::new(password),
+    );
+    add(
+        false,
+        "password-quoted",
+        "the same, with a password full of what has to be quoted",
+        Box::new(password_quoted),
+    );
+    add(
+        false,
+        "wrong-password",
+        "the same, with a password that the proxy does not know",
+        Box::new(wrong_password),
+    );
+    add(
+        false,
+        "applied-twice",
+        "another proxy first, then the right one, then again",
+        Box::new(applied_twice),
+    );
+    add(
+        true,
+        "restored",
+        "applied and taken out: Docker's own image, and nothing can be pulled",
+        Box::new(restored),
+    );
+    add(
+        false,
+        "adopted",
+        "exports that somebody wrote by hand are taken over",
+        Box::new(adopted),
+    );
+    cases
+}
+
+fn unpatched(lab: &Lab) {
+    let mut mac = Mac::new(lab, &stock(1));
+    mac.start();
+    mac.engine_has(&[]);
+    mac.finds_no_way();
+}
+
+fn patched(lab: &Lab, stock: &Stock, method: &str) {
+    let mut mac = Mac::new(lab, stock);
+    mac.apply(&["--method", method], ON_THE_MAC);
+    mac.start();
+    mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
+    mac.pulls_through_the_proxy();
+    // The proxy for http is used, too. tinyproxy does not always get such a pull to its end.
+    mac.try_pull(PLAIN_IMAGE);
+    let log = mac.log();
+    assert!(log.contains("http://registry.test:5000/v2/"), "{log}");
+}
+
+fn with_native(lab: &Lab, native: &str) {
+    let mut mac = Mac::new(lab, &of_form("2016-export-mobyconfig"));
+    let value = match native {
+        "empty" => "",
+        _ => NOWHERE_IN_THE_VM,
+    };
+    if native != "absent" {
+        for key in ["proxy/http", "proxy/https", "proxy/exclude"] {
+            mac.set_native(key, if key == "proxy/exclude" { "" } else { value });
+        }
+    }
+    mac.apply(&[], ON_THE_MAC);
+    mac.start();
+    let mut wanted = both_cases(IN_THE_VM, LOCAL);
+    if native != "absent" {
+        // The script has the last word on these, and Go reads the others first.
+        for (name, text) in &mut wanted {
+            match *name {
+                "http_proxy" | "https_proxy" => *text = value,
+                "no_proxy" => *text = "",
+                _ => {}
+            }
+        }
+    }
+    mac.engine_has(&wanted);
+    mac.pulls_through_the_proxy();
+}
+
+fn wrong_proxy(lab: &Lab) {
+    let mut mac = Mac::new(lab, &stock(1));
+    mac.apply(&[], NOWHERE);
+    mac.start();
+    mac.engine_has(&both_cases(NOWHERE_IN_THE_VM, LOCAL));
+    mac.finds_no_way();
+}
+
+fn bypass_registry(lab: &Lab) {
+    let mut mac = Mac::new(lab, &stock(1));
+    mac.apply_but(&[], ON_THE_MAC, "registry.test");
+    mac.start();
+    mac.engine_has(&both_cases(IN_THE_VM, &format!("{LOCAL},registry.test")));
+    mac.finds_no_way();
+}
+
+fn bypass_others(lab: &Lab) {
+    let mut mac = Mac::new(lab, &stock(1));
+    mac.apply_but(&[], ON_THE_MAC, "egistry.test,.example,test.registry");
+    mac.start();
+    mac.engine_has(&both_cases(
+        IN_THE_VM,
+        &format!("{LOCAL},egistry.test,.example,test.registry"),
+    ));
+    mac.pulls_through_the_proxy();
+}
+
+const USER: &str = "me";
+/// All that is special to URLs, shells and files of settings, and some that is not.
+const PASSWORD: &str = "p%41:$x`'\"\\&é#/? @!~";
+
+/// A Mac on which everything goes through this proxy, and `password` is in the keyring for it.
+fn guarded<'a>(lab: &'a Lab, proxy: &RealProxy, password: &str) -> Mac<'a> {
+    if !has_keyring() {
+        lab.skip("needs dbus-daemon, gnome-keyring, libsecret-tools and libglib2.0-bin");
+    }
+    let mut mac = Mac::new(lab, &stock(1));
+    mac.ports = vec![proxy.port];
+    let dir = mac.app.dir.path();
+    let mut session = Session::new(&dir.join("bus"), &dir.join("home"));
+    session.start_keyring();
+    let url = format!("http://{USER}@127.0.0.1:{}", proxy.port);
+    let baleen = |arguments: &[&str], input: &str| {
+        let mut command = mac.app.command(arguments);
+        mac.environment(&mut command);
+        session.environment(&mut command);
+        command.env("http_proxy", &url).env("https_proxy", &url);
+        lab.say(&format!(
+            "$ https_proxy={url} baleen {}",
+            arguments.join(" ")
+        ));
+        let said = tools::said(&mut command, input.as_bytes().to_vec());
+        assert!(!said.contains(password), "{said}");
+        lab.say(&said);
+    };
+    baleen(&["credentials", "set"], password);
+    baleen(&["apply"], "");
+    let mode = fs::metadata(mac.app.image()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "who may read the password");
+    mac.start();
+    let encoded: String = password
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    let in_the_vm = format!("http://{USER}:{encoded}@192.168.65.1:{}", proxy.port);
+    mac.engine_has(&both_cases(&in_the_vm, LOCAL));
+    mac
+}
+
+/// tinyproxy knows no other characters in a password than these.
+fn password(lab: &Lab) {
+    let dir = tempfile::tempdir().unwrap();
+    let password = "pass-w0.rd_";
+    let proxy = RealProxy::tinyproxy(dir.path(), Some((USER, password)), 5443);
+    let mac = guarded(lab, &proxy, password);
+    mac.pulls();
+    proxy.saw("CONNECT registry.test:5443");
+}
+
+fn password_quoted(lab: &Lab) {
+    if !has_tool("squid") {
+        lab.skip("needs squid");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let proxy = RealProxy::squid(dir.path(), Some((USER, PASSWORD)), true);
+    let mac = guarded(lab, &proxy, PASSWORD);
+    mac.pulls();
+    proxy.saw("TCP_TUNNEL/200");
+    proxy.saw("CONNECT registry.test:5443");
+}
+
+fn wrong_password(lab: &Lab) {
+    let dir = tempfile::tempdir().unwrap();
+    let proxy = RealProxy::tinyproxy(dir.path(), Some((USER, "pass-w0.rd_")), 5443);
+    let mac = guarded(lab, &proxy, "pass-w0.rd");
+    let said = mac.can_not_pull();
+    assert!(said.contains("Proxy Authentication Required"), "{said}");
+}
+
+fn applied_twice(lab: &Lab) {
+    let mut mac = Mac::new(lab, &stock(2));
+    let original = mac.app.bytes();
+    mac.apply(&[], NOWHERE);
+    mac.apply(&[], ON_THE_MAC);
+    let once = mac.app.bytes();
+    mac.apply(&[], ON_THE_MAC);
+    assert!(mac.app.bytes() == once, "the second time changed it");
+    assert!(once.starts_with(&original), "the original is no prefix");
+    mac.start();
+    mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
+    mac.pulls_through_the_proxy();
+}
+
+fn restored(lab: &Lab) {
+    let mut mac = Mac::new(lab, &stock(1));
+    let original = mac.digest();
+    for method in ["append", "rebuild"] {
+        mac.apply(&["--method", method], ON_THE_MAC);
+        assert_ne!(mac.digest(), original);
+        mac.restore();
+        assert_eq!(mac.digest(), original, "{method}");
+    }
+    mac.start();
+    mac.engine_has(&[]);
+    mac.finds_no_way();
+}
+
+fn adopted(lab: &Lab) {
+    let script = fs::read_to_string(of_form("2016-depend-start").script.unwrap()).unwrap();
+    let by_hand = format!(
+        "export http_proxy={NOWHERE_IN_THE_VM}\nexport https_proxy={NOWHERE_IN_THE_VM}\n\
+         export HTTPS_PROXY={NOWHERE_IN_THE_VM}\n"
+    );
+    let file = lab.folder().join("by-hand.openrc");
+    fs::write(&file, script.replacen('\n', &format!("\n{by_hand}"), 1)).unwrap();
+    let mut mac = Mac::new(
+        lab,
+        &Stock {
+            members: 3,
+            script: Some(file),
+        },
+    );
+    let stock = mac.digest();
+    let run = mac.run(&["apply"], ON_THE_MAC, "");
+    assert_eq!(run.code, 4, "{run}");
+    assert_eq!(mac.digest(), stock, "a refusal changed it");
+    mac.apply(&["--adopt"], ON_THE_MAC);
+    mac.start();
+    mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
+    mac.pulls_through_the_proxy();
+}

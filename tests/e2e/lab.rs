@@ -1,0 +1,111 @@
+//! What all cases share: the network with its registry and proxies, what was made beforehand, and where a case leaves
+//! what it saw.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::io::Write;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Skip;
+use crate::network::Network;
+
+pub(crate) struct Lab {
+    cache: PathBuf,
+    verbose: bool,
+    case: RefCell<PathBuf>,
+    boots: Cell<usize>,
+    pub(crate) network: Network,
+}
+
+/// An image as Docker ships it.
+#[derive(Clone)]
+pub(crate) struct Stock {
+    pub(crate) members: u8,
+    /// The init script, where it is not that of `tests/image`.
+    pub(crate) script: Option<PathBuf>,
+}
+
+impl Lab {
+    pub(crate) fn start(cache: PathBuf, verbose: bool) -> Self {
+        let folder = cache.join("e2e");
+        let network = Network::start(&folder.join("network"));
+        Self {
+            case: RefCell::new(folder.clone()),
+            cache,
+            verbose,
+            boots: Cell::new(0),
+            network,
+        }
+    }
+
+    /// A case begins, and what is left of its last run goes.
+    pub(crate) fn begin(&self, name: &str) {
+        let folder = self.cache.join("e2e").join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        *self.case.borrow_mut() = folder;
+        self.boots.set(0);
+        if self.verbose {
+            println!("--- {name}");
+        }
+    }
+
+    /// Where the case leaves what it saw.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.case.borrow().clone()
+    }
+
+    /// A name for what the next boot leaves there.
+    pub(crate) fn next_boot(&self) -> usize {
+        self.boots.set(self.boots.get() + 1);
+        self.boots.get()
+    }
+
+    /// Writes down what happens; with `--verbose` on the terminal as well.
+    pub(crate) fn say(&self, text: &str) {
+        let mut file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder().join("transcript"))
+            .unwrap();
+        writeln!(file, "{}", text.trim_end()).unwrap();
+        if self.verbose {
+            println!("{}", text.trim_end());
+        }
+    }
+
+    /// Ends the case, which needs something that is not here. In CI all of it has to be.
+    pub(crate) fn skip(&self, why: &str) -> ! {
+        assert!(std::env::var_os("CI").is_none(), "{why}");
+        panic::panic_any(Skip(why.to_owned()))
+    }
+
+    /// The kernel that boots Docker's images.
+    pub(crate) fn kernel(&self) -> PathBuf {
+        self.cache.join("e2e/vmlinuz64")
+    }
+
+    /// Where kernels of several versions lie, each under its version's name.
+    pub(crate) fn kernels(&self) -> PathBuf {
+        self.cache.join("kernels")
+    }
+
+    /// Puts the image to `path`.
+    pub(crate) fn make(&self, stock: &Stock, path: &Path) {
+        let mut command =
+            Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/image/build.sh"));
+        command.args(["--members", &stock.members.to_string()]);
+        if let Some(script) = &stock.script {
+            command.arg("--script").arg(script);
+        }
+        let output = command
+            .arg(path)
+            .env("BALEEN_CACHE", &self.cache)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "no image: {said}");
+    }
+}

@@ -1,0 +1,305 @@
+//! A Mac with a Docker.app that boots, Baleen's command line, and Docker's own client, used as their user does.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use baleen::docker::restart;
+use baleen::platform::apps;
+
+use crate::app::{App, Run};
+use crate::lab::{Lab, Stock};
+use crate::network::{HELLO, IMAGE, PROXY};
+
+/// How long a VM may take to come up, and an image to come; software emulation on a busy computer is slow.
+const PATIENCE: Duration = Duration::from_secs(240);
+const DATA: &str = "home/Library/Containers/com.docker.docker/Data";
+const DRIVER: &str = "com.docker.driver.amd64-linux";
+
+pub(crate) struct Mac<'a> {
+    lab: &'a Lab,
+    pub(crate) app: App,
+    running: Option<Child>,
+    /// Those of the Mac's own ports that the VM reaches.
+    pub(crate) ports: Vec<u16>,
+    /// How much the proxy had logged when the VM was started.
+    logged: Cell<usize>,
+}
+
+impl<'a> Mac<'a> {
+    pub(crate) fn new(lab: &'a Lab, stock: &Stock) -> Self {
+        let app = App::new();
+        install(lab, stock, &app.app(), "17.03.0-ce-mac1", "15583");
+        Self {
+            lab,
+            app,
+            running: None,
+            ports: vec![PROXY],
+            logged: Cell::default(),
+        }
+    }
+
+    /// What a program finds in its environment on this Mac.
+    pub(crate) fn environment(&self, command: &mut Command) {
+        self.app.environment(command);
+        let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("MAC_PORTS", ports.join(" "))
+            .env("DOCKER_HOST", "tcp://127.0.0.1:2375");
+    }
+
+    /// Sets what Docker for Mac keeps for its VM: `proxy/http` and the like.
+    pub(crate) fn set_native(&self, key: &str, value: &str) {
+        let file = self.app.dir.path().join(DATA).join("database").join(DRIVER);
+        let file = file.join(key);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, value).unwrap();
+    }
+
+    /// Runs Baleen where the proxy of all is `proxy`, and `no_proxy` the list of exceptions.
+    pub(crate) fn run(&self, arguments: &[&str], proxy: &str, no_proxy: &str) -> Run {
+        let mut command = self.app.command(arguments);
+        self.environment(&mut command);
+        command.env("http_proxy", proxy).env("https_proxy", proxy);
+        let mut shown = format!("$ https_proxy={proxy}");
+        if !no_proxy.is_empty() {
+            command.env("no_proxy", no_proxy);
+            shown += &format!(" no_proxy={no_proxy}");
+        }
+        let run = Run::of(&mut command);
+        self.lab.say(&format!(
+            "{shown} baleen {}\n{}{}",
+            arguments.join(" "),
+            run.out,
+            run.err
+        ));
+        run
+    }
+
+    /// Puts the proxy of all into the image.
+    #[track_caller]
+    pub(crate) fn apply(&self, arguments: &[&str], proxy: &str) {
+        self.apply_but(arguments, proxy, "");
+    }
+
+    #[track_caller]
+    pub(crate) fn apply_but(&self, arguments: &[&str], proxy: &str, no_proxy: &str) {
+        let run = self.run(&[&["apply"], arguments].concat(), proxy, no_proxy);
+        assert_eq!(run.code, 0, "{run}");
+        let status = self.run(&["status", "--verify"], proxy, no_proxy);
+        assert_eq!(status.code, 0, "{status}");
+        assert!(status.out.contains("current"), "{status}");
+    }
+
+    #[track_caller]
+    pub(crate) fn restore(&self) {
+        let run = self.run(&["restore"], "", "");
+        assert_eq!(run.code, 0, "{run}");
+    }
+
+    /// Opens Docker, and waits until its Engine answers.
+    #[track_caller]
+    pub(crate) fn start(&mut self) {
+        assert!(self.running.is_none(), "Docker runs");
+        let mut command = Command::new(self.app.app().join("Contents/MacOS/Docker"));
+        self.environment(&mut command);
+        let out = fs::File::create(self.lab.folder().join("qemu")).unwrap();
+        command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .process_group(0);
+        self.lab.say("(Docker is opened)");
+        self.begin_log();
+        self.running = Some(command.spawn().unwrap());
+        self.wait_for_engine();
+    }
+
+    /// From here on the proxy's log is that of the VM that starts now.
+    pub(crate) fn begin_log(&self) {
+        self.logged.set(self.lab.network.log().len());
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_for_engine(&self) {
+        let started = Instant::now();
+        while !self.docker(&["version"]).status.success() {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the Engine does not answer. The last lines of the console:\n{}",
+                last_lines(&self.console())
+            );
+            sleep(Duration::from_millis(200));
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        self.lab
+            .say(&format!("(the Engine answers after {seconds:.0} s)"));
+    }
+
+    /// Quits Docker, and keeps what is to be known of its VM.
+    #[track_caller]
+    pub(crate) fn quit(&mut self) {
+        let Some(mut child) = self.running.take() else {
+            return;
+        };
+        if let Some(docker) = restart::running(&self.app.app()) {
+            apps::ask_to_quit(&docker);
+        }
+        let started = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if started.elapsed() > Duration::from_secs(20) {
+                let _ = child.kill();
+            }
+            sleep(Duration::from_millis(20));
+        }
+        self.lab.say("(Docker is quit)");
+        self.keep();
+    }
+
+    /// Keeps the console and the proxy's log of this boot.
+    pub(crate) fn keep(&self) {
+        let boot = self.lab.next_boot();
+        let folder = self.lab.folder();
+        let _ = fs::write(folder.join(format!("{boot}.console")), self.console());
+        let _ = fs::write(folder.join(format!("{boot}.proxy")), self.log());
+    }
+
+    /// What the proxy logged since the VM was started.
+    pub(crate) fn log(&self) -> String {
+        self.lab.network.log()[self.logged.get()..].to_owned()
+    }
+
+    /// What the VM printed.
+    fn console(&self) -> String {
+        let path = self.app.dir.path().join(DATA).join(DRIVER);
+        let bytes = fs::read(path.join("console-ring")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\r', "")
+    }
+
+    /// Docker's client.
+    fn docker(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("timeout");
+        command.args(["120", "docker"]).args(arguments);
+        self.environment(&mut command);
+        command.output().unwrap()
+    }
+
+    /// Has the Engine pull the image; whether it came, and what was said.
+    pub(crate) fn try_pull(&self, image: &str) -> (bool, String) {
+        let pull = self.docker(&["pull", image]);
+        let said = [pull.stdout, pull.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        self.lab.say(&format!("$ docker pull {image}\n{said}"));
+        (pull.status.success(), said)
+    }
+
+    /// The image comes, and runs.
+    #[track_caller]
+    pub(crate) fn pulls(&self) {
+        let (came, said) = self.try_pull(IMAGE);
+        assert!(came, "the image was not pulled: {said}");
+        let run = self.docker(&["run", "--rm", "--network", "none", IMAGE]);
+        let said = String::from_utf8_lossy(&run.stdout).into_owned();
+        self.lab
+            .say(&format!("$ docker run --rm --network none {IMAGE}\n{said}"));
+        assert_eq!(said.trim_end(), HELLO, "{run:?}");
+    }
+
+    /// The image comes through the proxy, and runs.
+    #[track_caller]
+    pub(crate) fn pulls_through_the_proxy(&self) {
+        self.pulls();
+        let log = self.log();
+        assert!(
+            log.contains("CONNECT registry.test:5443"),
+            "the proxy knows nothing of it: {log}"
+        );
+    }
+
+    /// The image does not come, for want of a way: the Engine answers, and the proxy was not asked.
+    #[track_caller]
+    pub(crate) fn finds_no_way(&self) {
+        self.can_not_pull();
+        let log = self.log();
+        assert!(!log.contains("Request"), "the proxy was asked: {log}");
+    }
+
+    /// The image does not come, though the Engine answers.
+    #[track_caller]
+    pub(crate) fn can_not_pull(&self) -> String {
+        let (came, said) = self.try_pull(IMAGE);
+        assert!(!came, "the image was pulled: {said}");
+        let images = self.docker(&["images", "--quiet"]);
+        assert!(images.status.success(), "the Engine is down: {images:?}");
+        assert!(images.stdout.is_empty(), "{images:?}");
+        said
+    }
+
+    /// The Engine's own environment, as far as proxies are concerned, is this and nothing more.
+    #[track_caller]
+    pub(crate) fn engine_has(&self, wanted: &[(&str, &str)]) {
+        let started = Instant::now();
+        while !self.console().contains("\nvm: engine runs\n") {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the VM did not say what the Engine has:\n{}",
+                last_lines(&self.console())
+            );
+            sleep(Duration::from_millis(100));
+        }
+        let console = self.console();
+        let environment: BTreeMap<&str, &str> = console
+            .lines()
+            .filter_map(|line| line.strip_prefix("vm: env ")?.split_once('='))
+            .collect();
+        for (name, value) in &environment {
+            self.lab.say(&format!("(the Engine has {name}={value})"));
+        }
+        assert_eq!(environment, wanted.iter().copied().collect());
+    }
+
+    /// The image on disk has this digest.
+    pub(crate) fn digest(&self) -> Vec<u8> {
+        use sha2::{Digest, Sha256};
+        Sha256::digest(self.app.bytes()).to_vec()
+    }
+}
+
+impl Drop for Mac<'_> {
+    fn drop(&mut self) {
+        self.quit();
+    }
+}
+
+/// Both cases of each variable, as Baleen sets them.
+pub(crate) fn both_cases<'a>(proxy: &'a str, no_proxy: &'a str) -> Vec<(&'static str, &'a str)> {
+    vec![
+        ("HTTP_PROXY", proxy),
+        ("http_proxy", proxy),
+        ("HTTPS_PROXY", proxy),
+        ("https_proxy", proxy),
+        ("NO_PROXY", no_proxy),
+        ("no_proxy", no_proxy),
+    ]
+}
+
+/// Puts a Docker.app there that boots, in the place of what is there.
+pub(crate) fn install(lab: &Lab, stock: &Stock, bundle: &Path, version: &str, build: &str) {
+    baleen::demo::build(bundle, version, build).unwrap();
+    let moby = bundle.join("Contents/Resources/moby");
+    lab.make(stock, &moby.join("initrd.img"));
+    fs::copy(lab.kernel(), moby.join("vmlinuz64")).unwrap();
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/docker.sh");
+    fs::copy(program, bundle.join("Contents/MacOS/Docker")).unwrap();
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

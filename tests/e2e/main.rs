@@ -1,0 +1,145 @@
+//! The proof: a real kernel boots the images that Baleen patches, and a real Docker Engine pulls an image through a
+//! real proxy, or can't. `tests/e2e/run` prepares all that is needed, and starts this in a network of its own.
+
+#![cfg(target_os = "linux")]
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::panic;
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[path = "../common/app.rs"]
+mod app;
+#[path = "../common/desktop.rs"]
+mod desktop;
+#[path = "../common/network.rs"]
+mod outside;
+#[path = "../common/session.rs"]
+mod session;
+#[path = "../common/tools.rs"]
+mod tools;
+
+mod cases;
+mod lab;
+mod mac;
+mod network;
+mod story;
+
+use lab::Lab;
+
+/// Something that has to hold. What it does panics where it does not.
+struct Case {
+    name: String,
+    /// One line.
+    what: String,
+    /// Whether CI runs it.
+    is_short: bool,
+    run: Box<dyn Fn(&Lab)>,
+}
+
+/// What a case panics with that can't be run here.
+struct Skip(String);
+
+fn main() -> ExitCode {
+    let mut names = BTreeSet::new();
+    let (mut short, mut verbose, mut list, mut shell) = (false, false, false, false);
+    for argument in std::env::args().skip(1) {
+        match &*argument {
+            "--short" => short = true,
+            "--verbose" | "-v" => verbose = true,
+            "--list" => list = true,
+            "--shell" => shell = true,
+            // What cargo itself passes on.
+            "--quiet" => {}
+            option if option.starts_with('-') => {
+                eprintln!("no option {option}: there are --short, --verbose, --list and --shell");
+                return ExitCode::from(2);
+            }
+            name => {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    let Some(cache) = std::env::var_os("BALEEN_E2E") else {
+        eprintln!("these tests are started by tests/e2e/run");
+        return ExitCode::from(2);
+    };
+    let mut cases = cases::all();
+    cases.push(story::case());
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !cases.iter().any(|case| case.name == **name))
+    {
+        eprintln!("no case {unknown}: --list shows which there are");
+        return ExitCode::from(2);
+    }
+    if list {
+        for case in &cases {
+            let mark = if case.is_short { '*' } else { ' ' };
+            println!("{mark} {:28} {}", case.name, case.what);
+        }
+        println!("* those of --short");
+        return ExitCode::SUCCESS;
+    }
+    let lab = Lab::start(cache.into(), verbose);
+    if shell {
+        return story::shell(&lab);
+    }
+    cases.retain(|case| {
+        (names.is_empty() || names.contains(&case.name)) && (!short || case.is_short)
+    });
+    run(&lab, &cases)
+}
+
+fn run(lab: &Lab, cases: &[Case]) -> ExitCode {
+    let started = Instant::now();
+    let (mut failed, mut skipped) = (0, 0);
+    for case in cases {
+        lab.begin(&case.name);
+        let before = Instant::now();
+        // The message is told below, with the rest.
+        panic::set_hook(Box::new(|_| {}));
+        let result = panic::catch_unwind(panic::AssertUnwindSafe(|| (case.run)(lab)));
+        drop(panic::take_hook());
+        let word = match &result {
+            Ok(()) => "ok  ",
+            Err(why) if why.is::<Skip>() => "skip",
+            Err(_) => "FAIL",
+        };
+        let seconds = before.elapsed().as_secs_f64();
+        println!("{word} {:28} {seconds:6.1} s  {}", case.name, case.what);
+        if let Err(why) = result {
+            if let Some(Skip(why)) = why.downcast_ref() {
+                println!("     {why}");
+                skipped += 1;
+                continue;
+            }
+            failed += 1;
+            for line in message(&*why).lines() {
+                println!("     {line}");
+            }
+            println!("     consoles and logs: {}", lab.folder().display());
+        }
+        let _ = std::io::stdout().flush();
+    }
+    println!(
+        "\nin {:.0} s\n{} passed, {failed} failed, {skipped} skipped",
+        started.elapsed().as_secs_f64(),
+        cases.len() - failed - skipped,
+    );
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it panicked")
+}
