@@ -4,7 +4,7 @@
 #
 #   benches/agent.sh [IMAGE.img [SECONDS]]
 #
-# IMAGE.img stands in for Docker's (as tests/real-root/build.sh makes it; without it that of `baleen demo`), and for
+# IMAGE.img stands in for Docker's (as tests/image/build.sh makes it; without it that of `baleen demo`), and for
 # SECONDS (300) nothing happens. Needs strace, python3, dbus-run-session.
 set -euo pipefail
 image=${1:+$(realpath "$1")} idle=${2:-300}

@@ -5,7 +5,7 @@
 #
 #   benches/compare.sh IMAGE.img [RUNS]
 #
-# IMAGE.img has one gzip member, as tests/real-root/build.sh makes it. Needs root (for the recipe's device nodes),
+# IMAGE.img has one gzip member, as tests/image/build.sh makes it. Needs root (for the recipe's device nodes),
 # hyperfine, libdeflate-tools, cpio, gzip, python3 and GNU time.
 set -euo pipefail
 image=$(realpath "$1") runs=${2:-7}

@@ -211,14 +211,23 @@ fn what_is_told_in_words() {
         News::Updated {
             from: "1.11.1-beta12".to_owned(),
             to: "1.11.1-beta13".to_owned(),
+            is_other_image: true,
             proxy: "proxy.corp:8080".to_owned(),
             docker: DockerNow::Asks,
         },
         News::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.0".to_owned(),
+            is_other_image: true,
             proxy: "proxy.corp:8080".to_owned(),
             docker: DockerNow::IsRight,
+        },
+        News::Updated {
+            from: "1.12.0".to_owned(),
+            to: "1.12.1".to_owned(),
+            is_other_image: false,
+            proxy: "proxy.corp:8080".to_owned(),
+            docker: DockerNow::Asks,
         },
         changed(Some("a.corp"), Some("b.corp"), DockerNow::Restarts),
         changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),

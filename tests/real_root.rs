@@ -1,4 +1,4 @@
-//! A real root file system, some 200 MB of it: `tests/real-root/build.sh` makes images out of
+//! A real root file system, some 200 MB of it: `tests/image/build.sh` makes images out of
 //! Debian's packages, with one and with three members, and this does to them what users do.
 //!
 //! The images are named in `BALEEN_REAL_IMAGES`, with a colon between two; CI always has them.

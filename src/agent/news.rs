@@ -24,12 +24,14 @@ pub enum News {
         /// It is switched on already.
         is_on: bool,
     },
-    /// An update of Docker brought another image, and the proxy is in it again.
+    /// Docker was updated, and the proxy is in its image again.
     Updated {
         /// Docker's version before.
         from: String,
         /// Docker's version now.
         to: String,
+        /// It has another image than before.
+        is_other_image: bool,
         /// The proxy.
         proxy: String,
         /// What becomes of the running Docker.
@@ -183,15 +185,23 @@ impl News {
             Self::Updated {
                 from,
                 to,
+                is_other_image,
                 proxy,
                 docker,
             } => Message {
                 title: "Docker was updated".to_owned(),
                 body: format!(
-                    "Docker {} replaced its VM image. The proxy ({proxy}) is in place again.{}",
+                    "Docker {}The proxy ({proxy}) is in place{}{}",
                     match from == to {
                         true => to.clone(),
                         false => format!("{from} → {to}"),
+                    } + match is_other_image {
+                        true => " replaced its VM image. ",
+                        false => ". ",
+                    },
+                    match is_other_image {
+                        true => " again.",
+                        false => ".",
                     },
                     docker.sentence(true)
                 ),
@@ -273,7 +283,8 @@ impl DockerNow {
 
 fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
     let here = match proxy {
-        Some(proxy) => format!("This computer uses the proxy {proxy}."),
+        // A proxy on this computer itself has another address there.
+        Some(proxy) => format!("For Docker that is {proxy}."),
         None => "This computer uses no proxy now.".to_owned(),
     };
     let (what, offers) = match is_on {
@@ -399,12 +410,16 @@ pub fn news(
 ) -> Option<News> {
     let shown = |patch: &Option<ToldPatch>| patch.as_ref().map(|patch| patch.proxy.clone());
     match (&before.patch, &now.patch) {
-        (Some(was), Some(is)) if was.original != is.original => Some(News::Updated {
-            from: before.version.clone(),
-            to: now.version.clone(),
-            proxy: short(&is.proxy),
-            docker,
-        }),
+        // An update may bring the very image that was there.
+        (Some(was), Some(is)) if was.original != is.original || before.version != now.version => {
+            Some(News::Updated {
+                from: before.version.clone(),
+                to: now.version.clone(),
+                is_other_image: was.original != is.original,
+                proxy: short(&is.proxy),
+                docker,
+            })
+        }
         (was, is) if was.as_ref().map(|p| p.block) == is.as_ref().map(|p| p.block) => None,
         (was, is) => Some(News::Changed {
             from: shown(was),
@@ -415,5 +430,43 @@ pub fn news(
             },
             docker,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::digest::{OriginalSha, Sha};
+
+    fn told(version: &str, proxy: &str, original: &str) -> Told {
+        Told {
+            version: version.to_owned(),
+            patch: Some(ToldPatch {
+                block: Sha::of(proxy.as_bytes()),
+                proxy: Shown {
+                    http: Some(format!("http://{proxy}:8080")),
+                    https: Some(format!("http://{proxy}:8080")),
+                    no_proxy: "localhost".to_owned(),
+                },
+                original: OriginalSha(Sha::of(original.as_bytes())),
+            }),
+        }
+    }
+
+    #[test]
+    fn an_update_is_told_also_when_it_brings_the_same_image() {
+        let before = told("1.12.0", "a.corp", "image");
+        let update = |now: &Told| {
+            let setting = Setting::Unknown;
+            match news(&before, now, &setting, true, DockerNow::Asks) {
+                Some(News::Updated { is_other_image, .. }) => Some(is_other_image),
+                Some(other) => panic!("{other:?}"),
+                None => None,
+            }
+        };
+        assert_eq!(update(&before), None);
+        assert_eq!(update(&told("1.12.1", "a.corp", "image")), Some(false));
+        assert_eq!(update(&told("1.12.1", "a.corp", "other")), Some(true));
+        assert_eq!(update(&told("1.12.0", "a.corp", "other")), Some(true));
     }
 }

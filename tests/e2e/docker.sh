@@ -38,6 +38,8 @@ qemu-system-x86_64 -accel $accelerator -M q35 -smp 1 -m 1024 -nodefaults -no-use
 	-netdev "$network" -device virtio-net-pci,romfile=,netdev=mac < /dev/null &
 vm=$!
 trap 'kill $vm' TERM INT
-wait $vm
-# Once more, where the first was cut short by the signal.
-wait $vm
+# A signal cuts short what waits, and there may come several.
+while kill -0 $vm 2> /dev/null
+do
+	wait $vm
+done

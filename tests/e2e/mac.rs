@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use baleen::docker::restart;
 use baleen::platform::apps;
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::app::{App, Run};
 use crate::lab::{Lab, Stock};
 use crate::network::{HELLO, IMAGE, PROXY};
@@ -24,7 +26,8 @@ const DRIVER: &str = "com.docker.driver.amd64-linux";
 pub(crate) struct Mac<'a> {
     lab: &'a Lab,
     pub(crate) app: App,
-    running: Option<Child>,
+    /// The Docker that was opened here, and not by the app.
+    opened: Option<Child>,
     /// Those of the Mac's own ports that the VM reaches.
     pub(crate) ports: Vec<u16>,
     /// How much the proxy had logged when the VM was started.
@@ -38,7 +41,7 @@ impl<'a> Mac<'a> {
         Self {
             lab,
             app,
-            running: None,
+            opened: None,
             ports: vec![PROXY],
             logged: Cell::default(),
         }
@@ -106,7 +109,14 @@ impl<'a> Mac<'a> {
     /// Opens Docker, and waits until its Engine answers.
     #[track_caller]
     pub(crate) fn start(&mut self) {
-        assert!(self.running.is_none(), "Docker runs");
+        self.open();
+        self.wait_for_engine();
+    }
+
+    /// Opens Docker.
+    #[track_caller]
+    pub(crate) fn open(&mut self) {
+        assert_eq!(self.docker_runs(), None);
         let mut command = Command::new(self.app.app().join("Contents/MacOS/Docker"));
         self.environment(&mut command);
         let out = fs::File::create(self.lab.folder().join("qemu")).unwrap();
@@ -117,17 +127,53 @@ impl<'a> Mac<'a> {
             .process_group(0);
         self.lab.say("(Docker is opened)");
         self.begin_log();
-        self.running = Some(command.spawn().unwrap());
+        self.opened = Some(command.spawn().unwrap());
+        let started = Instant::now();
+        while self.docker_runs().is_none() {
+            assert!(started.elapsed() < PATIENCE, "Docker does not run");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The process of the Docker that runs, whoever opened it.
+    fn docker_runs(&self) -> Option<u32> {
+        restart::running(&self.app.app()).map(|docker| docker.pid)
+    }
+
+    /// Does what makes somebody else restart Docker, and waits until the Engine of the new one answers.
+    #[track_caller]
+    pub(crate) fn is_restarted_by(&mut self, cause: impl FnOnce()) {
+        let before = self.docker_runs();
+        assert!(before.is_some(), "Docker does not run");
+        self.keep();
+        self.begin_log();
+        cause();
+        let started = Instant::now();
+        while self.docker_runs().is_none_or(|now| Some(now) == before) {
+            assert!(started.elapsed() < PATIENCE, "Docker was not restarted");
+            self.reap();
+            sleep(Duration::from_millis(20));
+        }
+        self.lab.say("(Docker is restarted)");
         self.wait_for_engine();
     }
 
+    /// Takes notice of the end of the Docker that was opened here.
+    fn reap(&mut self) {
+        if let Some(child) = &mut self.opened
+            && child.try_wait().unwrap().is_some()
+        {
+            self.opened = None;
+        }
+    }
+
     /// From here on the proxy's log is that of the VM that starts now.
-    pub(crate) fn begin_log(&self) {
+    fn begin_log(&self) {
         self.logged.set(self.lab.network.log().len());
     }
 
     #[track_caller]
-    pub(crate) fn wait_for_engine(&self) {
+    fn wait_for_engine(&self) {
         let started = Instant::now();
         while !self.docker(&["version"]).status.success() {
             assert!(
@@ -143,19 +189,20 @@ impl<'a> Mac<'a> {
     }
 
     /// Quits Docker, and keeps what is to be known of its VM.
-    #[track_caller]
     pub(crate) fn quit(&mut self) {
-        let Some(mut child) = self.running.take() else {
+        let mut started = Instant::now();
+        if self.docker_runs().is_none() {
             return;
-        };
-        if let Some(docker) = restart::running(&self.app.app()) {
-            apps::ask_to_quit(&docker);
         }
-        let started = Instant::now();
-        while child.try_wait().unwrap().is_none() {
+        while let Some(docker) = restart::running(&self.app.app()) {
+            apps::ask_to_quit(&docker);
             if started.elapsed() > Duration::from_secs(20) {
-                let _ = child.kill();
+                self.lab.say("(Docker does not quit, and is killed)");
+                let pid = docker.pid.try_into().ok().and_then(Pid::from_raw);
+                let _ = kill_process_group(pid.unwrap(), Signal::KILL);
+                started = Instant::now();
             }
+            self.reap();
             sleep(Duration::from_millis(20));
         }
         self.lab.say("(Docker is quit)");
@@ -163,11 +210,13 @@ impl<'a> Mac<'a> {
     }
 
     /// Keeps the console and the proxy's log of this boot.
-    pub(crate) fn keep(&self) {
+    fn keep(&self) {
         let boot = self.lab.next_boot();
         let folder = self.lab.folder();
         let _ = fs::write(folder.join(format!("{boot}.console")), self.console());
         let _ = fs::write(folder.join(format!("{boot}.proxy")), self.log());
+        let log = self.app.dir.path().join("state/baleen.log");
+        let _ = fs::copy(log, folder.join("baleen.log"));
     }
 
     /// What the proxy logged since the VM was started.
@@ -232,13 +281,12 @@ impl<'a> Mac<'a> {
 
     /// The image does not come, though the Engine answers.
     #[track_caller]
-    pub(crate) fn can_not_pull(&self) -> String {
+    pub(crate) fn can_not_pull(&self) {
         let (came, said) = self.try_pull(IMAGE);
         assert!(!came, "the image was pulled: {said}");
         let images = self.docker(&["images", "--quiet"]);
         assert!(images.status.success(), "the Engine is down: {images:?}");
         assert!(images.stdout.is_empty(), "{images:?}");
-        said
     }
 
     /// The Engine's own environment, as far as proxies are concerned, is this and nothing more.

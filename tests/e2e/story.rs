@@ -1,19 +1,216 @@
-//! The whole story, as the app's user lives it.
+//! The whole story, as its user lives it: the app's icon, menu and notifications, a Docker that is restarted and updated,
+//! and what can be pulled meanwhile.
 
-use std::process::ExitCode;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use crate::Case;
-use crate::lab::Lab;
+use crate::desktop::{Item, Notification, Notifications, Panel};
+use crate::lab::{Lab, Stock};
+use crate::mac::{Mac, both_cases, install};
+use crate::network::PROXY;
+use crate::session::Session;
+use crate::tools::has_tool;
+
+const STOCK: Stock = Stock {
+    members: 3,
+    script: None,
+};
+/// The proxy of the desktop's settings, as the VM reaches it.
+const IN_THE_VM: &str = "http://192.168.65.1:3128";
 
 pub(crate) fn case() -> Case {
     Case {
         name: "app".to_owned(),
-        what: "the whole story through the app".to_owned(),
+        what: "all by the app: switched on, Docker restarted, updated, repaired, switched off"
+            .to_owned(),
         is_short: false,
-        run: Box::new(|_| {}),
+        run: Box::new(story),
     }
 }
 
-pub(crate) fn shell(_lab: &Lab) -> ExitCode {
+/// The desktop of a [`Mac`], with the app on it. It ends with it.
+struct Desk {
+    app: Child,
+    item: Item,
+    notes: Notifications,
+    _panel: Panel,
+    _session: Session,
+}
+
+impl Desk {
+    fn start(lab: &Lab, mac: &Mac<'_>) -> Self {
+        let dir = mac.app.dir.path();
+        let session = Session::new(&dir.join("bus"), &dir.join("home"));
+        let (panel, notes) = (Panel::start(&session), Notifications::start(&session));
+        let run = |command: &mut Command| {
+            mac.environment(command);
+            session.environment(command);
+            desktop(mac, command);
+            command.spawn().unwrap()
+        };
+        set_proxy(lab, mac);
+        lab.say("$ baleen app");
+        let app = run(Command::new(env!("CARGO_BIN_EXE_baleen")).arg("app"));
+        Self {
+            app,
+            item: panel.item(),
+            notes,
+            _panel: panel,
+            _session: session,
+        }
+    }
+
+    fn click(&self, lab: &Lab, line: &str) {
+        self.item.wait_until(line, |item| {
+            item.menu().find(&[line]).is_ok_and(|entry| entry.enabled)
+        });
+        lab.say(&format!("(click: {line})"));
+        self.item.click(&[line]);
+    }
+
+    /// Waits for this notification.
+    #[track_caller]
+    fn told(&self, lab: &Lab, summary: &str, words: &str) -> Notification {
+        let note = self.notes.wait_for(summary, |note| {
+            note.summary == summary && note.body.contains(words)
+        });
+        lab.say(&format!("(notification: {}. {})", note.summary, note.body));
+        note
+    }
+
+    /// Waits for this notification, and presses *Restart now* on it.
+    #[track_caller]
+    fn restart_when_told(&self, lab: &Lab, mac: &mut Mac<'_>, summary: &str, words: &str) {
+        let note = self.told(lab, summary, words);
+        mac.is_restarted_by(|| {
+            lab.say("(click: Restart now)");
+            self.notes.press(&note, "Restart now");
+        });
+    }
+
+    #[track_caller]
+    fn wait_for_line(&self, line: &str) {
+        self.item.wait_until(line, |item| item.menu().has(&[line]));
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = self.app.kill();
+        let _ = self.app.wait();
+    }
+}
+
+fn story(lab: &Lab) {
+    for tool in ["dbus-daemon", "gsettings"] {
+        if !has_tool(tool) {
+            lab.skip("needs dbus-daemon, libglib2.0-bin and gsettings-desktop-schemas");
+        }
+    }
+    let mut mac = Mac::new(lab, &STOCK);
+    let original = mac.app.bytes();
+    mac.start();
+    mac.engine_has(&[]);
+    mac.finds_no_way();
+
+    let desk = Desk::start(lab, &mac);
+    desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
+    desk.click(lab, "Use proxy");
+    desk.restart_when_told(
+        lab,
+        &mut mac,
+        "Docker gets the proxy",
+        "Restart Docker to use it.",
+    );
+    mac.engine_has(&both_cases(IN_THE_VM, "localhost,127.0.0.1"));
+    mac.pulls_through_the_proxy();
+    desk.wait_for_line("On: Docker gets the proxy");
+
+    lab.say("(Docker updates itself, and starts again: the new one has its own image)");
+    mac.quit();
+    let bundle = mac.app.app();
+    let new = mac.app.dir.path().join("new");
+    install(lab, &STOCK, &new, "17.06.0-ce-mac18", "18433");
+    fs::rename(&bundle, mac.app.dir.path().join("old")).unwrap();
+    fs::rename(&new, &bundle).unwrap();
+    mac.open();
+    desk.restart_when_told(
+        lab,
+        &mut mac,
+        "Docker was updated",
+        "Docker 17.03.0-ce-mac1 → 17.06.0-ce-mac18.",
+    );
+    mac.engine_has(&both_cases(IN_THE_VM, "localhost,127.0.0.1"));
+    mac.pulls_through_the_proxy();
+
+    desk.click(lab, "Use proxy");
+    desk.restart_when_told(lab, &mut mac, "Docker has its own image again", "");
+    assert!(mac.app.bytes() == original, "it is not Docker's own image");
+    mac.engine_has(&[]);
+    mac.finds_no_way();
+    desk.wait_for_line("Off: Docker has its own image");
+}
+
+/// What programs of a desktop find in their environment besides.
+fn desktop(mac: &Mac<'_>, command: &mut Command) {
+    command
+        .env("XDG_CONFIG_HOME", mac.app.dir.path().join("home/config"))
+        .env("GSETTINGS_BACKEND", "keyfile");
+}
+
+/// Sets the proxy in the desktop's settings.
+fn set_proxy(lab: &Lab, mac: &Mac<'_>) {
+    lab.say(&format!("(the desktop's proxy is 127.0.0.1:{PROXY})"));
+    let port = PROXY.to_string();
+    for (schema, key, value) in [
+        ("org.gnome.system.proxy.http", "host", "127.0.0.1"),
+        ("org.gnome.system.proxy.http", "port", &port),
+        ("org.gnome.system.proxy.https", "host", "127.0.0.1"),
+        ("org.gnome.system.proxy.https", "port", &port),
+        ("org.gnome.system.proxy", "ignore-hosts", "[]"),
+        ("org.gnome.system.proxy", "mode", "manual"),
+    ] {
+        let mut command = Command::new("gsettings");
+        mac.environment(&mut command);
+        desktop(mac, &mut command);
+        let output = command.args(["set", schema, key, value]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// A shell beside such a Mac, whose desktop is the one that this was started on.
+pub(crate) fn shell(lab: &Lab) -> ExitCode {
+    lab.begin("shell");
+    let mac = Mac::new(lab, &STOCK);
+    let dir = mac.app.dir.path();
+    install(lab, &STOCK, &dir.join("new"), "17.06.0-ce-mac18", "18433");
+    set_proxy(lab, &mac);
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_baleen"));
+    let mut path = program.parent().unwrap().as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.arg("--rcfile")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/shell.bash"));
+    mac.environment(&mut bash);
+    desktop(&mac, &mut bash);
+    bash.env("PATH", path).stdin(Stdio::inherit());
+    for name in [
+        "TERM",
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+        "XAUTHORITY",
+        "XDG_RUNTIME_DIR",
+        "XDG_CURRENT_DESKTOP",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "BALEEN_E2E_UID",
+    ] {
+        if let Some(value) = std::env::var_os(name) {
+            bash.env(name, value);
+        }
+    }
+    bash.status().unwrap();
     ExitCode::SUCCESS
 }
