@@ -87,7 +87,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// one takes its time in an emulated machine.
 const INIT: &str = r#"#!/bin/sh
 b=/bin/busybox
-$b find / -exec $b stat -c 'F %f %u:%g %h %s %t:%T %n' {} +
+$b find / -exec $b stat -c 'F %f %u:%g %h %s %t:%T %Y %n' {} +
 $b find / -type l -exec $b stat -c 'L %N' {} +
 $b find / -type f -exec $b sha256sum {} + | $b sed 's/^/D /'
 if [ -f /etc/init.d/docker ]; then
@@ -104,6 +104,8 @@ $b poweroff -f
 struct Made {
     mode: u32,
     owner: (u32, u32),
+    /// Seconds since 1970, as the archive has it. OpenRC looks at the times of its scripts, so they count.
+    time: u32,
     /// What it holds, where it leads, which device it is; of a folder nothing.
     what: String,
 }
@@ -115,6 +117,7 @@ impl Made {
         Self {
             mode: entry.mode,
             owner: (entry.uid, entry.gid),
+            time: entry.mtime,
             what: content(links, body.len() as u64, &sha256(body)),
         }
     }
@@ -126,11 +129,13 @@ impl Made {
             0o120_000 => Self {
                 mode: entry.mode,
                 owner: (entry.uid, entry.gid),
+                time: entry.mtime,
                 what: format!("-> {}", String::from_utf8_lossy(&entry.body)),
             },
             _ => Self {
                 mode: entry.mode,
                 owner: (entry.uid, entry.gid),
+                time: entry.mtime,
                 what: String::new(),
             },
         }
@@ -139,7 +144,10 @@ impl Made {
     fn shown(this: Option<&Self>) -> String {
         this.map_or("nothing".to_owned(), |made| {
             let (user, group) = made.owner;
-            format!("{:06o} {user}:{group} {}", made.mode, made.what)
+            format!(
+                "{:06o} {user}:{group} time {} {}",
+                made.mode, made.time, made.what
+            )
         })
     }
 }
@@ -181,8 +189,8 @@ impl Report {
             .collect();
         let mut files = Files::new();
         for line in of("F") {
-            let fields: Vec<&str> = line.splitn(6, ' ').collect();
-            let &[mode, owner, links, size, device, name] = &fields[..] else {
+            let fields: Vec<&str> = line.splitn(7, ' ').collect();
+            let &[mode, owner, links, size, device, time, name] = &fields[..] else {
                 panic!("{line:?} in {}", console.display());
             };
             let mode = u32::from_str_radix(mode, 16).unwrap();
@@ -200,6 +208,10 @@ impl Report {
             let made = Made {
                 mode,
                 owner: (user.parse().unwrap(), group.parse().unwrap()),
+                time: match name {
+                    "/" | "/root" | "/dev/console" => 0,
+                    _ => time.parse().unwrap(),
+                },
                 what,
             };
             files.insert(name.to_owned(), made);
@@ -392,6 +404,7 @@ fn unusual_script() -> Entry {
     Entry {
         uid: 1000,
         gid: 50,
+        mtime: 1_450_000_001,
         ..Entry::new(0o100_700, SCRIPT, STOCK_SCRIPT)
     }
 }
@@ -427,8 +440,12 @@ fn expected(stock: &Files, at: &str, manifest_at: &str, app: &App, stock_script:
 
     let mut files = stock.clone();
     let changed = files.get_mut(at).expect("a script");
+    let mtime = changed.time;
     changed.what = content(1, script.len() as u64, &sha256(&script));
-    let manifest = Entry::new(0o100_644, MANIFEST, manifest);
+    let manifest = Entry {
+        mtime,
+        ..Entry::new(0o100_644, MANIFEST, manifest)
+    };
     let before = files.insert(manifest_at.to_owned(), Made::of(&manifest));
     assert_eq!(before, None);
     files
@@ -587,9 +604,14 @@ fn both_methods(machine: &Machine, images: &[Patchable]) {
     }
 }
 
-/// So that a difference says where it is.
+/// With the room in each name, so that a difference says where it is; and without the times of folders, which
+/// the kernel sets by name when it is done, and by then `/etc` leads to the last room.
 fn prefixed(room: &str, files: Files) -> Files {
-    let with_room = |(path, made)| (format!("{room}: {path}"), made);
+    let with_room = |(path, made): (String, Made)| {
+        let is_folder = made.mode & 0o170_000 == 0o040_000;
+        let time = if is_folder { 0 } else { made.time };
+        (format!("{room}: {path}"), Made { time, ..made })
+    };
     files.into_iter().map(with_room).collect()
 }
 
@@ -672,6 +694,17 @@ fn members(machine: &Machine) {
         &script,
     );
 
+    // Longer than the pieces in which the kernel unpacks, and hardly compressible.
+    let noise: String = (0..1500)
+        .map(|n| format!("# {}\n", sha256(&[n as u8, (n >> 8) as u8])))
+        .collect();
+    let long = Entry::file(SCRIPT, [STOCK_SCRIPT, noise.as_bytes()].concat());
+    add(
+        "long",
+        Image::default().packed(&[hostname(), long.clone()]),
+        &long,
+    );
+
     // Which of two scripts counts.
     let twice = [script.clone(), hostname(), later.clone()];
     add("twice-in-one", Image::default().packed(&twice), &later);
@@ -716,6 +749,18 @@ fn members(machine: &Machine) {
     add("no-trailer", Image::default().member(&gzip(&open)), &script);
     let image = Image::default().member(&gzip(&open)).packed(&other);
     add("no-trailer-then-more", image, &script);
+    // What the kernel remembers of hard links goes on into the overlay, whose entries say that they have no others.
+    let links = [
+        script.clone(),
+        Entry::name_of(0, 2, "etc/hostname", b""),
+        Entry::name_of(0, 2, "etc/hostname.default", b"moby\n"),
+    ];
+    let open = cpio_without_trailer(&links);
+    add(
+        "no-trailer-but-links",
+        Image::default().member(&gzip(&open)),
+        &script,
+    );
     let inside = [cpio(&both), vec![0; 8], cpio(&[later.clone()])].concat();
     add(
         "two-archives-in-one",
@@ -922,20 +967,26 @@ fn junk(machine: &Machine) {
         ..unusual_script()
     };
     let overlay = by_hand(&[short.clone()]);
-    // Boots `parts` in a row; the kernel is to complain, and the script to be `script`.
-    let fails = |name: &str, parts: &[&[u8]], script: &Made| {
+    // Boots `parts` in a row; the kernel is to complain in `words`, and the script to be `script`.
+    let fails = |name: &str, parts: &[&[u8]], script: &Made, words: &str| {
         let report = machine.boot(name, &parts.concat());
-        report.says(&["Initramfs unpacking failed"]);
+        report.says(&[&format!("Initramfs unpacking failed: {words}")]);
         let found = report.files.get(DOCKER);
         assert_eq!(found, Some(script), "{}", report.console.display());
     };
 
     // One byte, and all behind it might as well not be there.
-    fails("between", &[&image, b"X", &overlay], &stock);
+    let magic = "invalid magic at start of compressed archive";
+    fails("between", &[&image, b"X", &overlay], &stock, magic);
     refused(&[&image[..], b"X"].concat(), &["holds \"X\""]);
 
     // What another tool puts behind a patched image is no part of it.
-    fails("behind", &[&image, &overlay, b"XYZ!"], &Made::of(&short));
+    fails(
+        "behind",
+        &[&image, &overlay, b"XYZ!"],
+        &Made::of(&short),
+        magic,
+    );
     let app = app_with(&image);
     apply(&app, "append");
     app.replace_image(&[&app.bytes()[..], b"XYZ!"].concat());
@@ -944,7 +995,7 @@ fn junk(machine: &Machine) {
     // Behind an uncompressed archive a single zero is as bad. Writing that archive anew would do.
     let raw = Image::default().raw(&[machine.system(), unusual()].concat());
     let raw = raw.zeros(1).bytes;
-    fails("behind-raw", &[&raw, &overlay], &stock);
+    fails("behind-raw", &[&raw, &overlay], &stock, "broken padding");
     let app = app_with(&raw);
     let append = ["apply", "--http-proxy", PROXY, "--method", "append"];
     app.refused(&append, 4, &["its length should be a multiple of 4"]);
@@ -957,7 +1008,7 @@ fn junk(machine: &Machine) {
         let mut member = gzip(&cpio(&[short.clone()]));
         member[3] = flag;
         member.splice(10..10, extra.iter().copied());
-        fails(name, &[&image, &member], &stock);
+        fails(name, &[&image, &member], &stock, "uncompression error");
         refused(
             &[&image[..], &member].concat(),
             &["has parts that the kernel's reader does not understand"],
