@@ -844,8 +844,8 @@ fn in_the_way(machine: &Machine) {
     // Two names of one file: both change.
     let copy = "etc/init.d/docker.copy";
     let linked = gzip(&cpio(&[
-        Entry::name_of(21, 2, SCRIPT, b""),
-        Entry::name_of(21, 2, copy, STOCK_SCRIPT),
+        Entry::name_of(21, 2, copy, b""),
+        Entry::name_of(21, 2, SCRIPT, STOCK_SCRIPT),
     ]));
     let mut both = furnished(&[]);
     for name in ["init.d/docker", "init.d/docker.copy"] {
