@@ -1022,7 +1022,7 @@ fn junk(machine: &Machine) {
     }
 }
 
-/// Kernels know these from 5.19 on. Which this one is, is not asked: there is no third way.
+/// 5.10 does not know these, 6.1 does. Which this one is like is not asked: there is no third way.
 fn sums(machine: &Machine) {
     let short = |mode| Entry::new(mode, SCRIPT, SHORT);
     let with_sum = gzip(&cpio(&[short(0o100_644).with_sum()]));
