@@ -68,6 +68,7 @@ of_suite() {    # SUITE
 	# shellcheck disable=SC2016  # not the shell's variable, but apt's
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' \
 		| head -n 1) || true
+	mirror=${mirror%/}
 	[ -n "$mirror" ] || { say "no kernel of $suite: apt-get indextargets names no mirror of Debian"; return; }
 
 	private=$scratch/$suite
