@@ -87,9 +87,12 @@ impl Lab {
         self.cache.join("e2e/vmlinuz64")
     }
 
-    /// Where kernels of several versions lie, each under its version's name.
-    pub(crate) fn kernels(&self) -> PathBuf {
-        self.cache.join("kernels")
+    /// Kernels of several ages, each under its version's name.
+    pub(crate) fn kernels(&self) -> Vec<PathBuf> {
+        let named = std::env::var_os("BALEEN_KERNELS").unwrap_or_default();
+        let kernels: Vec<PathBuf> = std::env::split_paths(&named).collect();
+        assert!(!kernels.is_empty(), "BALEEN_KERNELS is not set");
+        kernels
     }
 
     /// Puts the image to `path`.

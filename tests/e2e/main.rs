@@ -12,6 +12,8 @@ use std::time::Instant;
 
 #[path = "../common/app.rs"]
 mod app;
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../common/desktop.rs"]
 mod desktop;
 #[path = "../common/network.rs"]
@@ -22,11 +24,13 @@ mod session;
 mod tools;
 
 mod cases;
+mod kernel;
 mod lab;
 mod mac;
 mod network;
 mod story;
 
+use kernel::{Fact, Machine};
 use lab::Lab;
 
 /// Something that has to hold. What it does panics where it does not.
@@ -66,7 +70,8 @@ fn main() -> ExitCode {
         eprintln!("these tests are started by tests/e2e/run");
         return ExitCode::from(2);
     };
-    let mut cases = cases::all();
+    let mut cases = facts();
+    cases.extend(cases::all());
     cases.push(story::case());
     if let Some(unknown) = names
         .iter()
@@ -91,6 +96,31 @@ fn main() -> ExitCode {
         (names.is_empty() || names.contains(&case.name)) && (!short || case.is_short)
     });
     run(&lab, &cases)
+}
+
+/// What holds on every kernel there is.
+fn facts() -> Vec<Case> {
+    let case = |fact: &'static Fact| Case {
+        name: fact.name.to_owned(),
+        what: fact.what.to_owned(),
+        is_short: true,
+        run: Box::new(|lab| {
+            for kernel in lab.kernels() {
+                let version = kernel.file_name().unwrap().to_str().unwrap();
+                lab.say(&format!("(on Linux {version})"));
+                let machine = Machine {
+                    busybox: network::which("busybox"),
+                    folder: lab.folder().join(version),
+                    kernel: kernel.clone(),
+                };
+                let result = panic::catch_unwind(|| (fact.check)(&machine));
+                if let Err(why) = result {
+                    panic!("on Linux {version}: {}", message(&*why));
+                }
+            }
+        }),
+    };
+    kernel::FACTS.iter().map(case).collect()
 }
 
 fn run(lab: &Lab, cases: &[Case]) -> ExitCode {

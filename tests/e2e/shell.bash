@@ -5,12 +5,19 @@ place=${BALEEN_DOCKER_APP%/*}
 console=$HOME/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/console-ring
 
 docker-open() {
-	setsid "$BALEEN_DOCKER_APP/Contents/MacOS/Docker" > "$HOME/docker.log" 2>&1 < /dev/null &
-	disown
+	(setsid "$BALEEN_DOCKER_APP/Contents/MacOS/Docker" > "$HOME/docker.log" 2>&1 < /dev/null &)
+	echo "The VM boots, which takes half a minute."
+	until docker version > /dev/null 2>&1; do
+		sleep 0.5
+	done
 }
 
 docker-quit() {
-	pkill -TERM -f "^/bin/sh $BALEEN_DOCKER_APP/Contents/MacOS/Docker"
+	local program="^/bin/sh $BALEEN_DOCKER_APP/Contents/MacOS/Docker"
+	pkill -TERM -f "$program" || echo "Docker does not run" >&2
+	while pgrep -f "$program" > /dev/null; do
+		sleep 0.1
+	done
 }
 
 # As Docker's own updater: it quits Docker, puts the new one in its place, and opens it.

@@ -196,7 +196,12 @@ pub(crate) fn shell(lab: &Lab) -> ExitCode {
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/shell.bash"));
     mac.environment(&mut bash);
     desktop(&mac, &mut bash);
-    bash.env("PATH", path).stdin(Stdio::inherit());
+    let proxy = format!("http://127.0.0.1:{PROXY}");
+    // Where there is no desktop, the proxy is that of the environment.
+    bash.env("PATH", path)
+        .env("http_proxy", &proxy)
+        .env("https_proxy", &proxy)
+        .stdin(Stdio::inherit());
     for name in [
         "TERM",
         "DISPLAY",
