@@ -323,12 +323,17 @@ impl RealProxy {
         proxy
     }
 
+    /// What the proxy wrote of its callers so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Waits until what the proxy wrote of its callers holds `word`; it writes after it has answered.
     #[track_caller]
     pub(crate) fn saw(&self, word: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let log = self.log();
             if log.contains(word) {
                 return;
             }

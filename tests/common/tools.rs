@@ -4,7 +4,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
 
 /// Whether the tool `name` can be run. Says `skipped: NAME` where it can't.
 pub(crate) fn has_tool(name: &str) -> bool {
@@ -31,6 +34,20 @@ pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
     );
     tell(&format!("skipped: {shown}"));
     None
+}
+
+/// Where the program `name` is.
+pub(crate) fn which(name: &str) -> PathBuf {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// The digest, in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Says something to who reads the run, also of a test that passes: what `println!` says is kept back then.

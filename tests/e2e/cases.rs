@@ -3,23 +3,21 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use crate::Case;
 use crate::lab::{Lab, Stock};
-use crate::mac::{Mac, both_cases};
-use crate::network::PLAIN_IMAGE;
-use crate::outside::RealProxy;
+use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, ON_THE_MAC, TUNNEL, both_cases};
+use crate::network::RealProxy;
+use crate::servers::PLAIN_IMAGE;
 use crate::session::{Session, has_keyring};
 use crate::tools::{self, has_tool};
 
-/// The proxy as the Mac has it, and as the VM reaches the Mac.
-const ON_THE_MAC: &str = "http://127.0.0.1:3128";
-const IN_THE_VM: &str = "http://192.168.65.1:3128";
 /// Where nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
 const NOWHERE_IN_THE_VM: &str = "http://192.168.65.1:9";
-const LOCAL: &str = "localhost,127.0.0.1";
 
 fn stock(members: u8) -> Stock {
     Stock {
@@ -174,7 +172,9 @@ fn unpatched(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
     mac.start();
     mac.engine_has(&[]);
-    mac.finds_no_way();
+    mac.vm_has("/etc/init.d/docker", Some("-rwxr-xr-x 0:0"));
+    mac.vm_has("/etc/baleen.json", None);
+    mac.finds_no_way(NO_WAY);
 }
 
 fn patched(lab: &Lab, stock: &Stock, method: &str) {
@@ -182,6 +182,10 @@ fn patched(lab: &Lab, stock: &Stock, method: &str) {
     mac.apply(&["--method", method], ON_THE_MAC);
     mac.start();
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
+    mac.vm_has("/etc", Some("drwxr-xr-x 0:0"));
+    mac.vm_has("/etc/init.d", Some("drwxr-xr-x 0:0"));
+    mac.vm_has("/etc/init.d/docker", Some("-rwxr-xr-x 0:0"));
+    mac.vm_has("/etc/baleen.json", Some("-rw-r--r-- 0:0"));
     mac.pulls_through_the_proxy();
     // The proxy for http is used, too. tinyproxy does not always get such a pull to its end.
     mac.try_pull(PLAIN_IMAGE);
@@ -222,7 +226,7 @@ fn wrong_proxy(lab: &Lab) {
     mac.apply(&[], NOWHERE);
     mac.start();
     mac.engine_has(&both_cases(NOWHERE_IN_THE_VM, LOCAL));
-    mac.finds_no_way();
+    mac.finds_no_way("proxyconnect tcp: dial tcp 192.168.65.1:9");
 }
 
 fn bypass_registry(lab: &Lab) {
@@ -230,7 +234,7 @@ fn bypass_registry(lab: &Lab) {
     mac.apply_but(&[], ON_THE_MAC, "registry.test");
     mac.start();
     mac.engine_has(&both_cases(IN_THE_VM, &format!("{LOCAL},registry.test")));
-    mac.finds_no_way();
+    mac.finds_no_way(NO_WAY);
 }
 
 fn bypass_others(lab: &Lab) {
@@ -248,8 +252,51 @@ const USER: &str = "me";
 /// All that is special to URLs, shells and files of settings, and some that is not.
 const PASSWORD: &str = "p%41:$x`'\"\\&é#/? @!~";
 
+/// A proxy that asks for a password. Its log stays with the case.
+struct Guarded<'a> {
+    lab: &'a Lab,
+    proxy: RealProxy,
+    _dir: TempDir,
+}
+
+impl<'a> Guarded<'a> {
+    /// tinyproxy, which knows no other characters in passwords than letters, digits, `-`, `.` and `_`.
+    fn tinyproxy(lab: &'a Lab, password: &str) -> Self {
+        Self::new(lab, |dir| {
+            RealProxy::tinyproxy(dir, Some((USER, password)), 5443)
+        })
+    }
+
+    /// squid, which becomes another user where it can, so that its folder has to be open to all.
+    fn squid(lab: &'a Lab, password: &str) -> Self {
+        if !has_tool("squid") || std::env::var_os("BALEEN_E2E_UID").is_some() {
+            lab.skip("needs squid, and to be run by root");
+        }
+        Self::new(lab, |dir| {
+            RealProxy::squid(dir, Some((USER, password)), true)
+        })
+    }
+
+    fn new(lab: &'a Lab, start: impl FnOnce(&Path) -> RealProxy) -> Self {
+        let dir = tempfile::tempdir_in("/tmp").unwrap();
+        Self {
+            lab,
+            proxy: start(dir.path()),
+            _dir: dir,
+        }
+    }
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        let log = self.lab.folder().join("guarded.proxy");
+        let _ = fs::write(log, self.proxy.log());
+    }
+}
+
 /// A Mac on which everything goes through this proxy, and `password` is in the keyring for it.
-fn guarded<'a>(lab: &'a Lab, proxy: &RealProxy, password: &str) -> Mac<'a> {
+fn behind<'a>(guarded: &Guarded<'a>, password: &str) -> Mac<'a> {
+    let (lab, proxy) = (guarded.lab, &guarded.proxy);
     if !has_keyring() {
         lab.skip("needs dbus-daemon, gnome-keyring, libsecret-tools and libglib2.0-bin");
     }
@@ -291,34 +338,30 @@ fn guarded<'a>(lab: &'a Lab, proxy: &RealProxy, password: &str) -> Mac<'a> {
     mac
 }
 
-/// tinyproxy knows no other characters in a password than these.
 fn password(lab: &Lab) {
-    let dir = tempfile::tempdir().unwrap();
     let password = "pass-w0.rd_";
-    let proxy = RealProxy::tinyproxy(dir.path(), Some((USER, password)), 5443);
-    let mac = guarded(lab, &proxy, password);
+    let guarded = Guarded::tinyproxy(lab, password);
+    let mac = behind(&guarded, password);
     mac.pulls();
-    proxy.saw("CONNECT registry.test:5443");
+    guarded.proxy.saw("CONNECT registry.test:5443 ");
+    guarded.proxy.saw(TUNNEL);
 }
 
 fn password_quoted(lab: &Lab) {
-    if !has_tool("squid") {
-        lab.skip("needs squid");
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let proxy = RealProxy::squid(dir.path(), Some((USER, PASSWORD)), true);
-    let mac = guarded(lab, &proxy, PASSWORD);
+    let guarded = Guarded::squid(lab, PASSWORD);
+    let mac = behind(&guarded, PASSWORD);
     mac.pulls();
-    proxy.saw("TCP_TUNNEL/200");
-    proxy.saw("CONNECT registry.test:5443");
+    guarded.proxy.saw("CONNECT registry.test:5443 ");
+    guarded.proxy.saw("TCP_TUNNEL/200");
 }
 
 fn wrong_password(lab: &Lab) {
-    let dir = tempfile::tempdir().unwrap();
-    let proxy = RealProxy::tinyproxy(dir.path(), Some((USER, "pass-w0.rd_")), 5443);
-    let mac = guarded(lab, &proxy, "pass-w0.rd");
-    mac.can_not_pull();
-    proxy.saw("CONNECT registry.test:5443");
+    let guarded = Guarded::tinyproxy(lab, "pass-w0.rd_");
+    let mac = behind(&guarded, "pass-w0.rd");
+    mac.can_not_pull("no basic auth credentials");
+    guarded.proxy.saw("CONNECT registry.test:5443 ");
+    let log = guarded.proxy.log();
+    assert!(!log.contains(TUNNEL), "it was let through: {log}");
 }
 
 fn applied_twice(lab: &Lab) {
@@ -337,16 +380,19 @@ fn applied_twice(lab: &Lab) {
 
 fn restored(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
-    let original = mac.digest();
+    let original = mac.app.bytes();
     for method in ["append", "rebuild"] {
         mac.apply(&["--method", method], ON_THE_MAC);
-        assert_ne!(mac.digest(), original);
+        assert!(mac.app.bytes() != original, "{method}: nothing was changed");
         mac.restore();
-        assert_eq!(mac.digest(), original, "{method}");
+        assert!(
+            mac.app.bytes() == original,
+            "{method}: not Docker's own image"
+        );
     }
     mac.start();
     mac.engine_has(&[]);
-    mac.finds_no_way();
+    mac.finds_no_way(NO_WAY);
 }
 
 fn adopted(lab: &Lab) {
@@ -364,10 +410,10 @@ fn adopted(lab: &Lab) {
             script: Some(file),
         },
     );
-    let stock = mac.digest();
+    let stock = mac.app.bytes();
     let run = mac.run(&["apply"], ON_THE_MAC, "");
     assert_eq!(run.code, 4, "{run}");
-    assert_eq!(mac.digest(), stock, "a refusal changed it");
+    assert!(mac.app.bytes() == stock, "a refusal changed it");
     mac.apply(&["--adopt"], ON_THE_MAC);
     mac.start();
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));

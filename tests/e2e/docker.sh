@@ -3,7 +3,7 @@
 # boots the VM from the bundle that it is in, and ends it when it is asked to quit.
 #
 # As with VPNKit, the Mac is 192.168.65.1 to the VM. Of the Mac's own ports the VM reaches those in $MAC_PORTS, and
-# nothing else of the world. The Engine answers at 127.0.0.1:2375. What the VM prints goes to console-ring, and what the
+# nothing else of the world: there is no route, and no name server. The Engine answers at 127.0.0.1:2375. What the VM prints goes to console-ring, and what the
 # Mac side keeps for the VM is in the database, each where Docker for Mac had it.
 
 moby=${0%/*}/../Resources/moby
@@ -17,7 +17,7 @@ do
 	file=$data/database/$driver/$key
 	[ ! -e "$file" ] || settings="$settings mobyconfig.$key=$(cat "$file")"
 done
-network=user,id=mac,ipv6=off,restrict=on,net=192.168.65.0/24,host=192.168.65.2,dns=192.168.65.3,dhcpstart=192.168.65.15
+network=user,id=mac,ipv6=off,restrict=on,net=192.168.65.0/24,host=192.168.65.2,dhcpstart=192.168.65.15
 network=$network,hostfwd=tcp:127.0.0.1:2375-:2376
 for port in $MAC_PORTS
 do
@@ -30,6 +30,9 @@ then
 	accelerator="kvm -cpu host"
 fi
 
+vm=
+end=
+trap 'end=yes; [ -z "$vm" ] || kill "$vm"' TERM INT
 # shellcheck disable=SC2086 # two options in one variable
 qemu-system-x86_64 -accel $accelerator -M q35 -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot \
 	-kernel "$moby/vmlinuz64" -initrd "$moby/initrd.img" \
@@ -37,9 +40,9 @@ qemu-system-x86_64 -accel $accelerator -M q35 -smp 1 -m 1024 -nodefaults -no-use
 	-serial "file:$data/$driver/console-ring" \
 	-netdev "$network" -device virtio-net-pci,romfile=,netdev=mac < /dev/null &
 vm=$!
-trap 'kill $vm' TERM INT
+[ -z "$end" ] || kill "$vm"
 # A signal cuts short what waits, and there may come several.
-while kill -0 $vm 2> /dev/null
+while kill -0 "$vm" 2> /dev/null
 do
-	wait $vm
+	wait "$vm"
 done

@@ -2,7 +2,7 @@
 # Fetches the Debian kernels that the tiny images are booted with, as FOLDER/VERSION, and prints their paths, a line
 # each, in this order:
 #
-#   1. the one of this machine's own Debian
+#   1. the one of this machine's own Debian, which Docker's image is made with
 #   2. the newest that Debian has, from sid
 #   3. the oldest that Debian's archive still serves, from bullseye
 #
@@ -17,14 +17,16 @@
 set -euo pipefail
 export LC_ALL=C
 
-die() { printf 'kernels.sh: %s\n' "$*" >&2; exit 1; }
-say() { printf 'kernels.sh: %s\n' "$*" >&2; }
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=../image/packages.sh
+. "$here/../image/packages.sh"
 
 [[ $# = 1 && $1 != -* ]] || die "usage: kernels.sh FOLDER"
 for tool in apt-get apt-cache dpkg-deb; do
 	command -v "$tool" > /dev/null || die "needs $tool (Debian: apt, dpkg)"
 done
 mkdir -p "$1"
+rm -rf "$1"/.new.*      # of a run that was killed
 folder=$(cd "$1" && pwd)
 scratch=$(mktemp -d "$folder/.new.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -92,9 +94,12 @@ of_suite() {    # SUITE
 	printf '%s\n' "$folder/$found"
 }
 
-own=$(version) || true
+own=$(kernel_package)
+own=${own#linux-image-}
 [ -n "$own" ] || die "no package $meta: run apt-get update"
-fetch "$own" || die "linux-image-$own can't be had: run apt-get update"
-printf '%s\n' "$folder/$own"
-of_suite sid
-of_suite bullseye
+[ -e "$folder/$own" ] || "$here/../image/build.sh" --kernel "$folder/$own"
+{
+	printf '%s\n' "$folder/$own"
+	of_suite sid
+	of_suite bullseye
+} | awk '!seen[$0]++'

@@ -1,4 +1,4 @@
-//! What all cases share: the network with its registry and proxies, what was made beforehand, and where a case leaves
+//! What all cases share: the registry and the proxy, what was made beforehand, and where a case leaves
 //! what it saw.
 
 use std::cell::{Cell, RefCell};
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Skip;
-use crate::network::Network;
+use crate::servers::Servers;
 
 pub(crate) struct Lab {
     cache: PathBuf,
     verbose: bool,
     case: RefCell<PathBuf>,
     boots: Cell<usize>,
-    pub(crate) network: Network,
+    pub(crate) servers: Servers,
 }
 
 /// An image as Docker ships it.
@@ -30,13 +30,13 @@ pub(crate) struct Stock {
 impl Lab {
     pub(crate) fn start(cache: PathBuf, verbose: bool) -> Self {
         let folder = cache.join("e2e");
-        let network = Network::start(&folder.join("network"));
+        let servers = Servers::start(&folder.join("servers"));
         Self {
             case: RefCell::new(folder.clone()),
             cache,
             verbose,
             boots: Cell::new(0),
-            network,
+            servers,
         }
     }
 
@@ -82,17 +82,10 @@ impl Lab {
         panic::panic_any(Skip(why.to_owned()))
     }
 
-    /// The kernel that boots Docker's images.
-    pub(crate) fn kernel(&self) -> PathBuf {
-        self.cache.join("e2e/vmlinuz64")
-    }
-
-    /// Kernels of several ages, each under its version's name.
+    /// Kernels of several ages, each under its version's name; the first is that of Docker's images.
     pub(crate) fn kernels(&self) -> Vec<PathBuf> {
         let named = std::env::var_os("BALEEN_KERNELS").unwrap_or_default();
-        let kernels: Vec<PathBuf> = std::env::split_paths(&named).collect();
-        assert!(!kernels.is_empty(), "BALEEN_KERNELS is not set");
-        kernels
+        std::env::split_paths(&named).collect()
     }
 
     /// Puts the image to `path`.

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::app::{App, Run};
 use crate::lab::{Lab, Stock};
-use crate::network::{HELLO, IMAGE, PROXY};
+use crate::servers::{HELLO, IMAGE, PROXY};
 
 /// How long a VM may take to come up, and an image to come; software emulation on a busy computer is slow.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -30,6 +30,8 @@ pub(crate) struct Mac<'a> {
     opened: Option<Child>,
     /// Those of the Mac's own ports that the VM reaches.
     pub(crate) ports: Vec<u16>,
+    /// There is a VM of which nothing is kept yet.
+    is_to_keep: Cell<bool>,
     /// How much the proxy had logged when the VM was started.
     logged: Cell<usize>,
 }
@@ -43,6 +45,7 @@ impl<'a> Mac<'a> {
             app,
             opened: None,
             ports: vec![PROXY],
+            is_to_keep: Cell::default(),
             logged: Cell::default(),
         }
     }
@@ -128,6 +131,7 @@ impl<'a> Mac<'a> {
         self.lab.say("(Docker is opened)");
         self.begin_log();
         self.opened = Some(command.spawn().unwrap());
+        self.is_to_keep.set(true);
         let started = Instant::now();
         while self.docker_runs().is_none() {
             assert!(started.elapsed() < PATIENCE, "Docker does not run");
@@ -154,6 +158,7 @@ impl<'a> Mac<'a> {
             self.reap();
             sleep(Duration::from_millis(20));
         }
+        self.is_to_keep.set(true);
         self.lab.say("(Docker is restarted)");
         self.wait_for_engine();
     }
@@ -169,15 +174,22 @@ impl<'a> Mac<'a> {
 
     /// From here on the proxy's log is that of the VM that starts now.
     fn begin_log(&self) {
-        self.logged.set(self.lab.network.log().len());
+        self.logged.set(self.lab.servers.log().len());
     }
 
     #[track_caller]
     fn wait_for_engine(&self) {
         let started = Instant::now();
         while !self.docker(&["version"]).status.success() {
+            let said = fs::read_to_string(self.lab.folder().join("qemu")).unwrap_or_default();
             assert!(
-                started.elapsed() < PATIENCE,
+                self.docker_runs().is_some(),
+                "Docker has ended. {said}The last lines of the console:\n{}",
+                last_lines(&self.console())
+            );
+            let console = self.console();
+            assert!(
+                started.elapsed() < PATIENCE && !console.contains("\nvm: no engine\n"),
                 "the Engine does not answer. The last lines of the console:\n{}",
                 last_lines(&self.console())
             );
@@ -191,9 +203,6 @@ impl<'a> Mac<'a> {
     /// Quits Docker, and keeps what is to be known of its VM.
     pub(crate) fn quit(&mut self) {
         let mut started = Instant::now();
-        if self.docker_runs().is_none() {
-            return;
-        }
         while let Some(docker) = restart::running(&self.app.app()) {
             apps::ask_to_quit(&docker);
             if started.elapsed() > Duration::from_secs(20) {
@@ -205,12 +214,15 @@ impl<'a> Mac<'a> {
             self.reap();
             sleep(Duration::from_millis(20));
         }
-        self.lab.say("(Docker is quit)");
-        self.keep();
+        if self.is_to_keep.get() {
+            self.lab.say("(Docker is quit)");
+            self.keep();
+        }
     }
 
     /// Keeps the console and the proxy's log of this boot.
     fn keep(&self) {
+        self.is_to_keep.set(false);
         let boot = self.lab.next_boot();
         let folder = self.lab.folder();
         let _ = fs::write(folder.join(format!("{boot}.console")), self.console());
@@ -221,7 +233,7 @@ impl<'a> Mac<'a> {
 
     /// What the proxy logged since the VM was started.
     pub(crate) fn log(&self) -> String {
-        self.lab.network.log()[self.logged.get()..].to_owned()
+        self.lab.servers.log()[self.logged.get()..].to_owned()
     }
 
     /// What the VM printed.
@@ -239,20 +251,20 @@ impl<'a> Mac<'a> {
         command.output().unwrap()
     }
 
-    /// Has the Engine pull the image; whether it came, and what was said.
-    pub(crate) fn try_pull(&self, image: &str) -> (bool, String) {
+    /// Has the Engine pull the image; the client's exit code, and what was said.
+    pub(crate) fn try_pull(&self, image: &str) -> (Option<i32>, String) {
         let pull = self.docker(&["pull", image]);
         let said = [pull.stdout, pull.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
         self.lab.say(&format!("$ docker pull {image}\n{said}"));
-        (pull.status.success(), said)
+        (pull.status.code(), said)
     }
 
     /// The image comes, and runs.
     #[track_caller]
     pub(crate) fn pulls(&self) {
-        let (came, said) = self.try_pull(IMAGE);
-        assert!(came, "the image was not pulled: {said}");
+        let (code, said) = self.try_pull(IMAGE);
+        assert_eq!(code, Some(0), "the image was not pulled: {said}");
         let run = self.docker(&["run", "--rm", "--network", "none", IMAGE]);
         let said = String::from_utf8_lossy(&run.stdout).into_owned();
         self.lab
@@ -265,25 +277,25 @@ impl<'a> Mac<'a> {
     pub(crate) fn pulls_through_the_proxy(&self) {
         self.pulls();
         let log = self.log();
-        assert!(
-            log.contains("CONNECT registry.test:5443"),
-            "the proxy knows nothing of it: {log}"
-        );
+        for words in ["CONNECT registry.test:5443 ", TUNNEL] {
+            assert!(log.contains(words), "the proxy knows nothing of it: {log}");
+        }
     }
 
-    /// The image does not come, for want of a way: the Engine answers, and the proxy was not asked.
+    /// The image does not come, for this reason, and the proxy was not asked.
     #[track_caller]
-    pub(crate) fn finds_no_way(&self) {
-        self.can_not_pull();
+    pub(crate) fn finds_no_way(&self, reason: &str) {
+        self.can_not_pull(reason);
         let log = self.log();
         assert!(!log.contains("Request"), "the proxy was asked: {log}");
     }
 
-    /// The image does not come, though the Engine answers.
+    /// The image does not come, for this reason; the Engine answers all the same.
     #[track_caller]
-    pub(crate) fn can_not_pull(&self) {
-        let (came, said) = self.try_pull(IMAGE);
-        assert!(!came, "the image was pulled: {said}");
+    pub(crate) fn can_not_pull(&self, reason: &str) {
+        let (code, said) = self.try_pull(IMAGE);
+        assert_eq!(code, Some(1), "not for want of a way: {said}");
+        assert!(said.contains(reason), "not for this reason: {said}");
         let images = self.docker(&["images", "--quiet"]);
         assert!(images.status.success(), "the Engine is down: {images:?}");
         assert!(images.stdout.is_empty(), "{images:?}");
@@ -302,9 +314,12 @@ impl<'a> Mac<'a> {
             sleep(Duration::from_millis(100));
         }
         let console = self.console();
+        // Without this line nothing was read.
+        assert!(console.contains("\nvm: env PATH="), "{console}");
         let environment: BTreeMap<&str, &str> = console
             .lines()
             .filter_map(|line| line.strip_prefix("vm: env ")?.split_once('='))
+            .filter(|(name, _)| *name != "PATH")
             .collect();
         for (name, value) in &environment {
             self.lab.say(&format!("(the Engine has {name}={value})"));
@@ -312,10 +327,15 @@ impl<'a> Mac<'a> {
         assert_eq!(environment, wanted.iter().copied().collect());
     }
 
-    /// The image on disk has this digest.
-    pub(crate) fn digest(&self) -> Vec<u8> {
-        use sha2::{Digest, Sha256};
-        Sha256::digest(self.app.bytes()).to_vec()
+    /// The VM has a file of this mode, owner and name, or has none of this name.
+    #[track_caller]
+    pub(crate) fn vm_has(&self, name: &str, wanted: Option<&str>) {
+        let console = self.console();
+        let found = console
+            .lines()
+            .filter_map(|line| line.strip_prefix("vm: file ")?.split_once(' '))
+            .find_map(|(of, rest)| (of == name).then_some(rest));
+        assert_eq!(found, wanted, "{name}");
     }
 }
 
@@ -324,6 +344,16 @@ impl Drop for Mac<'_> {
         self.quit();
     }
 }
+
+/// The proxy as the Mac has it, and as the VM reaches the Mac.
+pub(crate) const ON_THE_MAC: &str = "http://127.0.0.1:3128";
+pub(crate) const IN_THE_VM: &str = "http://192.168.65.1:3128";
+/// What is always on the list of exceptions.
+pub(crate) const LOCAL: &str = "localhost,127.0.0.1";
+/// Why nothing can be pulled without a proxy: there is no server of names, nor a way to one.
+pub(crate) const NO_WAY: &str = "lookup registry.test";
+/// What tinyproxy logs when it has let somebody through to the registry.
+pub(crate) const TUNNEL: &str = "Established connection to host \"registry.test\"";
 
 /// Both cases of each variable, as Baleen sets them.
 pub(crate) fn both_cases<'a>(proxy: &'a str, no_proxy: &'a str) -> Vec<(&'static str, &'a str)> {
@@ -342,12 +372,12 @@ pub(crate) fn install(lab: &Lab, stock: &Stock, bundle: &Path, version: &str, bu
     baleen::demo::build(bundle, version, build).unwrap();
     let moby = bundle.join("Contents/Resources/moby");
     lab.make(stock, &moby.join("initrd.img"));
-    fs::copy(lab.kernel(), moby.join("vmlinuz64")).unwrap();
+    fs::copy(&lab.kernels()[0], moby.join("vmlinuz64")).unwrap();
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/docker.sh");
     fs::copy(program, bundle.join("Contents/MacOS/Docker")).unwrap();
 }
 
-fn last_lines(text: &str) -> String {
+pub(crate) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
+    lines[lines.len().saturating_sub(40)..].join("\n")
 }

@@ -5,8 +5,10 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write;
 use std::panic;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -17,7 +19,7 @@ mod common;
 #[path = "../common/desktop.rs"]
 mod desktop;
 #[path = "../common/network.rs"]
-mod outside;
+mod network;
 #[path = "../common/session.rs"]
 mod session;
 #[path = "../common/tools.rs"]
@@ -27,7 +29,7 @@ mod cases;
 mod kernel;
 mod lab;
 mod mac;
-mod network;
+mod servers;
 mod story;
 
 use kernel::{Fact, Machine};
@@ -66,10 +68,6 @@ fn main() -> ExitCode {
             }
         }
     }
-    let Some(cache) = std::env::var_os("BALEEN_E2E") else {
-        eprintln!("these tests are started by tests/e2e/run");
-        return ExitCode::from(2);
-    };
     let mut cases = facts();
     cases.extend(cases::all());
     cases.push(story::case());
@@ -88,13 +86,22 @@ fn main() -> ExitCode {
         println!("* those of --short");
         return ExitCode::SUCCESS;
     }
+    cases.retain(|case| {
+        (names.is_empty() || names.contains(&case.name)) && (!short || case.is_short)
+    });
+    if cases.is_empty() {
+        eprintln!("none of these is among the short ones");
+        return ExitCode::from(2);
+    }
+    if std::env::var_os("BALEEN_E2E_INSIDE").is_none() {
+        eprintln!("these tests are started by tests/e2e/run");
+        return ExitCode::from(2);
+    }
+    let cache = std::env::var_os("BALEEN_CACHE").unwrap();
     let lab = Lab::start(cache.into(), verbose);
     if shell {
         return story::shell(&lab);
     }
-    cases.retain(|case| {
-        (names.is_empty() || names.contains(&case.name)) && (!short || case.is_short)
-    });
     run(&lab, &cases)
 }
 
@@ -109,7 +116,7 @@ fn facts() -> Vec<Case> {
                 let version = kernel.file_name().unwrap().to_str().unwrap();
                 lab.say(&format!("(on Linux {version})"));
                 let machine = Machine {
-                    busybox: network::which("busybox"),
+                    busybox: tools::which("busybox"),
                     folder: lab.folder().join(version),
                     kernel: kernel.clone(),
                 };
@@ -124,6 +131,12 @@ fn facts() -> Vec<Case> {
 }
 
 fn run(lab: &Lab, cases: &[Case]) -> ExitCode {
+    let kernels: Vec<String> = lab
+        .kernels()
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    println!("kernels of the cases kernel-…: {}", kernels.join(", "));
     let started = Instant::now();
     let (mut failed, mut skipped) = (0, 0);
     for case in cases {
@@ -151,6 +164,9 @@ fn run(lab: &Lab, cases: &[Case]) -> ExitCode {
                 println!("     {line}");
             }
             println!("     consoles and logs: {}", lab.folder().display());
+            if std::env::var_os("CI").is_some() {
+                show(&lab.folder());
+            }
         }
         let _ = std::io::stdout().flush();
     }
@@ -163,6 +179,19 @@ fn run(lab: &Lab, cases: &[Case]) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Prints the ends of what a case left behind, for who can't have the files.
+fn show(folder: &Path) {
+    for path in fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+    {
+        if path.is_file() {
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            println!("--- {}\n{}", path.display(), mac::last_lines(&text));
+        }
     }
 }
 

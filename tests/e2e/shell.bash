@@ -4,18 +4,24 @@
 place=${BALEEN_DOCKER_APP%/*}
 console=$HOME/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/console-ring
 
+docker-runs() {
+	pgrep -f "^/bin/sh $BALEEN_DOCKER_APP/Contents/MacOS/Docker" > /dev/null
+}
+
 docker-open() {
+	! docker-runs || { echo "Docker runs" >&2; return 1; }
 	(setsid "$BALEEN_DOCKER_APP/Contents/MacOS/Docker" > "$HOME/docker.log" 2>&1 < /dev/null &)
 	echo "The VM boots, which takes half a minute."
+	sleep 1
 	until docker version > /dev/null 2>&1; do
+		docker-runs || { cat "$HOME/docker.log" >&2; return 1; }
 		sleep 0.5
 	done
 }
 
 docker-quit() {
-	local program="^/bin/sh $BALEEN_DOCKER_APP/Contents/MacOS/Docker"
-	pkill -TERM -f "$program" || echo "Docker does not run" >&2
-	while pgrep -f "$program" > /dev/null; do
+	pkill -TERM -f "^/bin/sh $BALEEN_DOCKER_APP/Contents/MacOS/Docker" || echo "Docker does not run" >&2
+	while docker-runs; do
 		sleep 0.1
 	done
 }
@@ -30,7 +36,7 @@ docker-update() {
 }
 
 docker-console() {
-	less +F "$console"
+	tail -n +1 -F "$console"
 }
 
 # In a namespace of a user's own, who is root there, the session's bus would not believe who this is.

@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use crate::Case;
 use crate::desktop::{Item, Notification, Notifications, Panel};
 use crate::lab::{Lab, Stock};
-use crate::mac::{Mac, both_cases, install};
-use crate::network::PROXY;
+use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, both_cases, install};
+use crate::servers::PROXY;
 use crate::session::Session;
 use crate::tools::has_tool;
 
@@ -17,8 +17,11 @@ const STOCK: Stock = Stock {
     members: 3,
     script: None,
 };
-/// The proxy of the desktop's settings, as the VM reaches it.
-const IN_THE_VM: &str = "http://192.168.65.1:3128";
+/// What it is updated to.
+const UPDATE: Stock = Stock {
+    members: 2,
+    script: None,
+};
 
 pub(crate) fn case() -> Case {
     Case {
@@ -110,10 +113,9 @@ fn story(lab: &Lab) {
         }
     }
     let mut mac = Mac::new(lab, &STOCK);
-    let original = mac.app.bytes();
     mac.start();
     mac.engine_has(&[]);
-    mac.finds_no_way();
+    mac.finds_no_way(NO_WAY);
 
     let desk = Desk::start(lab, &mac);
     desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
@@ -124,7 +126,7 @@ fn story(lab: &Lab) {
         "Docker gets the proxy",
         "Restart Docker to use it.",
     );
-    mac.engine_has(&both_cases(IN_THE_VM, "localhost,127.0.0.1"));
+    mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
     desk.wait_for_line("On: Docker gets the proxy");
 
@@ -132,24 +134,25 @@ fn story(lab: &Lab) {
     mac.quit();
     let bundle = mac.app.app();
     let new = mac.app.dir.path().join("new");
-    install(lab, &STOCK, &new, "17.06.0-ce-mac18", "18433");
+    install(lab, &UPDATE, &new, "17.06.0-ce-mac18", "18433");
     fs::rename(&bundle, mac.app.dir.path().join("old")).unwrap();
     fs::rename(&new, &bundle).unwrap();
+    let own = mac.app.bytes();
     mac.open();
     desk.restart_when_told(
         lab,
         &mut mac,
         "Docker was updated",
-        "Docker 17.03.0-ce-mac1 → 17.06.0-ce-mac18.",
+        "Docker 17.03.0-ce-mac1 → 17.06.0-ce-mac18 replaced its VM image.",
     );
-    mac.engine_has(&both_cases(IN_THE_VM, "localhost,127.0.0.1"));
+    mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
 
     desk.click(lab, "Use proxy");
     desk.restart_when_told(lab, &mut mac, "Docker has its own image again", "");
-    assert!(mac.app.bytes() == original, "it is not Docker's own image");
+    assert!(mac.app.bytes() == own, "it is not Docker's own image");
     mac.engine_has(&[]);
-    mac.finds_no_way();
+    mac.finds_no_way(NO_WAY);
     desk.wait_for_line("Off: Docker has its own image");
 }
 
@@ -176,7 +179,9 @@ fn set_proxy(lab: &Lab, mac: &Mac<'_>) {
         mac.environment(&mut command);
         desktop(mac, &mut command);
         let output = command.args(["set", schema, key, value]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        if !output.status.success() {
+            lab.skip(&String::from_utf8_lossy(&output.stderr));
+        }
     }
 }
 
@@ -185,8 +190,10 @@ pub(crate) fn shell(lab: &Lab) -> ExitCode {
     lab.begin("shell");
     let mac = Mac::new(lab, &STOCK);
     let dir = mac.app.dir.path();
-    install(lab, &STOCK, &dir.join("new"), "17.06.0-ce-mac18", "18433");
-    set_proxy(lab, &mac);
+    install(lab, &UPDATE, &dir.join("new"), "17.06.0-ce-mac18", "18433");
+    if has_tool("gsettings") {
+        set_proxy(lab, &mac);
+    }
     let program = PathBuf::from(env!("CARGO_BIN_EXE_baleen"));
     let mut path = program.parent().unwrap().as_os_str().to_owned();
     path.push(":");

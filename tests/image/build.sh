@@ -3,14 +3,14 @@
 # system with OpenRC and a Docker Engine, for tests and measurements on something of the real size and make. It is
 # packed by GNU cpio and gzip, not by our own code.
 #
-#   tests/image/build.sh [--members 1|2|3] [--script FILE] OUT.img
+#   tests/image/build.sh [--members 1|2|3] [--script FILE] [OUT.img]
 #   tests/image/build.sh --kernel OUT
 #
 # Members, as Moby had them: 1 everything in one; 2 moby and kernel + containers; 3 moby + kernel + containers. Each is
 # padded with zero bytes to a multiple of four, and etc/init.d/docker, which is FILE, is in the first.
 #
-# What is made is kept in $BALEEN_CACHE (by default ~/.cache/baleen) under the digest of what it is made from. From the
-# same packages come the same bytes. Making device nodes takes root; without it the script starts itself again under
+# What is made is kept in $BALEEN_CACHE (by default ~/.cache/baleen) under the digest of what it is made from, which is all
+# that happens without OUT.img. From the same packages come the same bytes. Making device nodes takes root; without it the script starts itself again under
 # fakeroot.
 set -euo pipefail
 export LC_ALL=C     # sort's order goes into the image
@@ -23,19 +23,18 @@ arguments=("$@")
 members=1
 script=$here/moby/etc/init.d/docker
 kernel=
-while [ $# -gt 1 ]; do
+while [ $# -gt 0 ]; do
 	case $1 in
 	--members) members=$2 ;;
 	--script) script=$2 ;;
 	--kernel) kernel=$2 ;;
 	*) break ;;
 	esac
-	shift 2
+	shift 2 || break
 done
-if [ -z "$kernel" ]; then
-	[[ $members = [123] && $# = 1 && $1 != -* ]] \
-		|| die "usage: build.sh [--members 1|2|3] [--script FILE] OUT.img, or build.sh --kernel OUT"
-fi
+out=${1:-}
+[[ $members = [123] && $# -le 1 && $out != -* ]] \
+	|| die "usage: build.sh [--members 1|2|3] [--script FILE] [OUT.img], or build.sh --kernel OUT"
 
 for tool in apt-get dpkg-deb cpio gzip xz; do
 	command -v "$tool" > /dev/null || die "needs $tool (Debian: apt, dpkg, cpio, gzip, xz-utils)"
@@ -47,7 +46,8 @@ fi
 
 linux=$(kernel_package)
 [ -n "$linux" ] || die "no package with a kernel: run apt-get update"
-moby=(busybox-static openrc libeinfo1 librc1 libc6 libaudit1 libcap-ng0 libpam0g libpcre2-8-0 libselinux1)
+# dash is /bin/sh: busybox's own shell takes its applets for every name that it knows, whatever else is called so.
+moby=(busybox-static dash openrc libeinfo1 librc1 libc6 libaudit1 libcap-ng0 libpam0g libpcre2-8-0 libselinux1)
 containers=(docker.io containerd runc libcap2 libdevmapper1.02.1 libgcrypt20 libgpg-error0 liblz4-1 liblzma5
 	libseccomp2 libsystemd0 libudev1 libzstd1)
 release=${linux#linux-image-}
@@ -66,9 +66,9 @@ done
 # What goes in decides the bytes that come out, so its digest is the name of what is kept.
 digest() { sha256sum | cut -c 1-16; }
 key=$({
-	cat "$here"/{build,packages}.sh "${debs[@]}"
-	cd "$here/moby"
-	find . -type f ! -path ./etc/init.d/docker | sort | xargs cat
+	printf '%s\n' "${debs[@]##*/}"
+	cd "$here"
+	find . -type f ! -path ./moby/etc/init.d/docker | sort | xargs sha256sum
 } | digest)
 kept=$cache/images/$key
 image=$kept/$members-$(digest < "$script").img
@@ -187,7 +187,12 @@ member() {      # OUT PART...: one member of all of them, in one order, of one t
 	mv "$tree/gzip" "$out"
 }
 
+exec {lock}> "$cache/images.lock"
+flock "$lock"
 if [ ! -e "$image" ]; then
+	# What a run left behind that was killed, and what was made from other things.
+	rm -rf "$cache"/tree.*
+	find "$cache/images" -mindepth 1 -maxdepth 1 ! -name "$key" -exec rm -rf {} + 2> /dev/null || true
 	mkdir -p "$kept"
 	tree=$(mktemp -d "$cache/tree.XXXXXX")
 	trap 'rm -rf "$tree"' EXIT
@@ -203,5 +208,7 @@ if [ ! -e "$image" ]; then
 	[ "$members" = 1 ] || cat "$kept/containers" >> "$tree/image"
 	mv "$tree/image" "$image"
 fi
-cp --reflink=auto "$image" "$1"
-say "$1: $(stat -c %s "$1") bytes, SHA-256 $(sha256sum < "$1" | cut -d ' ' -f 1)"
+if [ -n "$out" ]; then
+	cp --reflink=auto "$image" "$out"
+	say "$out: $(stat -c %s "$out") bytes, SHA-256 $(sha256sum < "$out" | cut -d ' ' -f 1)"
+fi

@@ -11,12 +11,16 @@ die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 deb() {         # PACKAGE: the path of its one file, which is downloaded if it is not there yet
 	local -a found
-	mapfile -t found < <(find "$cache/debs" -name "$1_*.deb")
+	local new
+	mapfile -t found < <(find "$cache/debs" -maxdepth 1 -name "$1_*.deb")
 	if [ ${#found[@]} = 0 ]; then
-		# The sandbox user of apt may not write into this folder.
-		(cd "$cache/debs" && apt-get -qq -o APT::Sandbox::User=root download "$1" >&2) \
-			|| die "no package $1: run apt-get update"
-		mapfile -t found < <(find "$cache/debs" -name "$1_*.deb")
+		# Half a package must not be taken for one. The sandbox user of apt may not write here.
+		new=$(mktemp -d "$cache/debs/.new.XXXXXX")
+		(cd "$new" && apt-get -qq -o APT::Sandbox::User=root download "$1" >&2) \
+			|| { rm -rf "$new"; die "no package $1: run apt-get update"; }
+		mv "$new"/*.deb "$cache/debs/"
+		rmdir "$new"
+		mapfile -t found < <(find "$cache/debs" -maxdepth 1 -name "$1_*.deb")
 	fi
 	[ ${#found[@]} = 1 ] || die "several versions of $1 in $cache/debs: remove all but one"
 	printf '%s\n' "${found[0]}"
@@ -30,9 +34,9 @@ unpack() {      # FOLDER PACKAGE...
 	done
 }
 
-kernel_package() {      # the package that Debian's newest kernel for virtual machines is in, of the release in use
+kernel_package() {      # the package of the kernel for virtual machines, of the Debian in use
 	local found
-	found=$(find "$cache/debs" -name 'linux-image-[0-9]*-cloud-amd64_*.deb' | sort -V | tail -n 1)
+	found=$(find "$cache/debs" -maxdepth 1 -name 'linux-image-[0-9]*-cloud-amd64_*.deb' | sort -V | tail -n 1)
 	if [ -n "$found" ]; then
 		found=${found##*/}
 		printf '%s\n' "${found%%_*}"

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+
+use crate::tools::{sha256, which};
 
 /// The image in the registry.
 pub(crate) const IMAGE: &str = "registry.test:5443/hello:1";
@@ -22,22 +23,22 @@ pub(crate) const HELLO: &str = "hello from an image that came through the proxy"
 /// The proxy's port on the Mac.
 pub(crate) const PROXY: u16 = 3128;
 
-pub(crate) struct Network {
+pub(crate) struct Servers {
     folder: PathBuf,
     running: Vec<Child>,
 }
 
-impl Network {
+impl Servers {
     /// Starts all, with their logs in `folder`.
     pub(crate) fn start(folder: &Path) -> Self {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder.join("registry")).unwrap();
-        let mut network = Self {
+        let mut servers = Self {
             folder: folder.to_owned(),
             running: Vec::new(),
         };
-        network.start_registries();
-        network.start_proxy();
+        servers.start_registries();
+        servers.start_proxy();
         for port in [5000, 5443, PROXY] {
             let started = Instant::now();
             while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -50,7 +51,7 @@ impl Network {
             }
         }
         push("hello", "1");
-        network
+        servers
     }
 
     /// What the proxy logged so far.
@@ -121,7 +122,7 @@ impl Network {
     }
 }
 
-impl Drop for Network {
+impl Drop for Servers {
     fn drop(&mut self) {
         for child in &mut self.running {
             let _ = child.kill();
@@ -191,17 +192,5 @@ fn push(name: &str, tag: &str) {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
-}
-
-/// Where a program is.
-pub(crate) fn which(name: &str) -> PathBuf {
-    std::env::split_paths(&std::env::var_os("PATH").unwrap())
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("no {name}"))
+    format!("sha256:{}", sha256(bytes))
 }
