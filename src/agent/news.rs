@@ -188,25 +188,24 @@ impl News {
                 is_other_image,
                 proxy,
                 docker,
-            } => Message {
-                title: "Docker was updated".to_owned(),
-                body: format!(
-                    "Docker {}The proxy ({proxy}) is in place{}{}",
-                    match from == to {
-                        true => to.clone(),
-                        false => format!("{from} → {to}"),
-                    } + match is_other_image {
-                        true => " replaced its VM image. ",
-                        false => ". ",
-                    },
-                    match is_other_image {
-                        true => " again.",
-                        false => ".",
-                    },
-                    docker.sentence(true)
-                ),
-                offers: docker.offers(),
-            },
+            } => {
+                let (did, again) = match is_other_image {
+                    true => (" replaced its VM image", " again"),
+                    false => ("", ""),
+                };
+                Message {
+                    title: "Docker was updated".to_owned(),
+                    body: format!(
+                        "Docker {}{did}. The proxy ({proxy}) is in place{again}.{}",
+                        match from == to {
+                            true => to.clone(),
+                            false => format!("{from} → {to}"),
+                        },
+                        docker.sentence(true)
+                    ),
+                    offers: docker.offers(),
+                }
+            }
             Self::Changed {
                 from,
                 to,

@@ -20,7 +20,6 @@ pub(crate) struct Lab {
 }
 
 /// An image as Docker ships it.
-#[derive(Clone)]
 pub(crate) struct Stock {
     pub(crate) members: u8,
     /// The init script, where it is not that of `tests/image`.
@@ -96,11 +95,7 @@ impl Lab {
         if let Some(script) = &stock.script {
             command.arg("--script").arg(script);
         }
-        let output = command
-            .arg(path)
-            .env("BALEEN_CACHE", &self.cache)
-            .output()
-            .unwrap();
+        let output = command.arg(path).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "no image: {said}");
     }
