@@ -79,6 +79,47 @@ fn help_teaches_the_tool() {
     assert_eq!(version, concat!("baleen ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
+/// A page for each command that the help names, and groff has no complaint.
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let app = App::new();
+    let folder = app.dir.path().join("manual/man1");
+    app.ok(&["man", folder.to_str().unwrap()]);
+    let help = app.ok(&["--help"]);
+    let commands = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help");
+    let mut pages: Vec<String> = commands
+        .map(|command| format!("baleen-{command}.1"))
+        .collect();
+    assert!(pages.len() > 10, "{help}");
+    pages.push("baleen.1".to_owned());
+    for page in &pages {
+        let path = folder.join(page);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+        if let Some(mut groff) = tools::tool("groff", "groff") {
+            let seen = groff
+                .args(["-man", "-ww", "-z", "-Tutf8"])
+                .arg(&path)
+                .output()
+                .unwrap();
+            let complaints = String::from_utf8_lossy(&seen.stderr);
+            assert_eq!(complaints, "", "{page}");
+        }
+    }
+    let main = fs::read_to_string(folder.join("baleen.1")).unwrap();
+    for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+        assert_eq!(main.matches(&format!(".SH {section}\n")).count(), 1, "{section} in {main}");
+    }
+    assert!(!main.contains("EXTRA"), "{main}");
+}
+
 #[test]
 fn what_is_not_understood_is_a_usage_error() {
     let app = App::new();

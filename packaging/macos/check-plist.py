@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Check that Info.plist is a sound one for Baleen.app and agrees with Cargo.toml.
+"""Check that Info.plist is a sound one for Baleen.app, or make the app's out of it.
 
-Takes no arguments. Standard library of Python 3.9 only, hence no TOML parser: the few lines of
+    check-plist.py                 check
+    check-plist.py --fill OUT      check, and write it with Cargo.toml's version in it
+
+Standard library of Python 3.9 only, hence no TOML parser: the few lines of
 [package] that are wanted are plain `key = "value"` ones.
 """
 import plistlib
@@ -11,6 +14,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 
+# Where Info.plist has the version, which stands in Cargo.toml alone.
+VERSION = "$(VERSION)"
 # What must stand there, and stand there so. Why the less obvious ones are wanted:
 EXPECTED = {
     "CFBundleIdentifier": "io.github.baleen-app.Baleen",  # the system ties permissions to it
@@ -36,18 +41,18 @@ def cargo_package():
     return dict(re.findall(r'^([\w-]+) *= *"([^"]*)"', section[1] if section else "", re.M))
 
 
-def problems(info, package):
-    """One sentence for each thing that is wrong."""
-    version, name = package.get("version"), package.get("name")
+def problems(info, package, version):
+    """One sentence for each thing that is wrong; `version` is what stands where the version does."""
+    name = package.get("name")
     expected = {
         **EXPECTED,
         "CFBundleExecutable": name,
         "CFBundleShortVersionString": version,
         "CFBundleVersion": version,
     }
-    if not name or not re.fullmatch(r"\d+\.\d+\.\d+", version or ""):
+    if not name or not re.fullmatch(r"\d+\.\d+\.\d+", package.get("version", "")):
         # Apple allows three numbers and nothing else in these keys.
-        yield f"Cargo.toml: name {name!r} and version {version!r} cannot be used in a bundle"
+        yield f"Cargo.toml: name {name!r} and version {package.get('version')!r} cannot be used in a bundle"
     for key, wanted in expected.items():
         if info.get(key) != wanted or type(info.get(key)) is not type(wanted):
             yield f"{key} is {info.get(key)!r}, expected {wanted!r}"
@@ -58,18 +63,29 @@ def problems(info, package):
         yield "NSHumanReadableCopyright does not name the Baleen developers"
 
 
-def main():
+def fill(out):
+    """Info.plist with the version in it."""
+    text = (TOP / "Info.plist").read_text(encoding="utf-8").replace(VERSION, cargo_package()["version"])
+    Path(out).write_text(text, encoding="utf-8")
+
+
+def main(arguments):
+    if arguments and (arguments[0] != "--fill" or len(arguments) != 2):
+        sys.exit(__doc__)
     try:
         info = plistlib.loads((TOP / "Info.plist").read_bytes())
     except Exception as error:  # plistlib lets several kinds through, from the XML parser too
         sys.exit(f"Info.plist: not a property list: {error}")
-    found = list(problems(info, cargo_package()))
+    found = list(problems(info, cargo_package(), VERSION))
     for problem in found:
         print(f"Info.plist: {problem}", file=sys.stderr)
-    if not found:
-        print(f"Info.plist: {len(info)} keys, version {info['CFBundleVersion']}, sound")
-    return 1 if found else 0
+    if found:
+        return 1
+    print(f"Info.plist: {len(info)} keys, sound")
+    if arguments:
+        fill(arguments[1])
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -22,30 +22,41 @@ The engine of Docker for Mac runs in a Linux VM that knows nothing of the Mac's 
 the proxy into the VM's image (initrd.img inside Docker.app), where the engine's start script \
 exports it, and can give the original image back, byte for byte.";
 
-const EXAMPLES: &str = "\
-Examples:
-  baleen demo                                       see all of it on a made-up Docker.app
-  baleen proxy                                      which proxy is set here, and what the engine
-                                                    can make of it
-  baleen apply                                      put the engine behind that proxy
-  baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
-  baleen apply --dry-run                            show what would change
-  baleen status                                     is the proxy in place?
-  baleen doctor                                     why does the engine not get through?
-  baleen restore                                    give Docker its own image back
-  baleen app                                        let the menu-bar app do all this by itself
+/// Calls to begin with, a line each.
+pub(super) const EXAMPLES: &str = "\
+baleen demo                                       see all of it on a made-up Docker.app
+baleen proxy                                      which proxy is set here, and what the engine
+                                                  can make of it
+baleen apply                                      put the engine behind that proxy
+baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
+baleen apply --dry-run                            show what would change
+baleen status                                     is the proxy in place?
+baleen doctor                                     why does the engine not get through?
+baleen restore                                    give Docker its own image back
+baleen app                                        let the menu-bar app do all this by itself";
 
-Exit codes:
-  0  done, or everything is as wanted
-  1  failure
-  2  the call was not understood
-  3  status, doctor: something is to be done
-  4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
-  5  not permitted by the system";
+/// What the program's exit code says, a line each.
+pub(super) const EXIT_CODES: &str = "\
+0  done, or everything is as wanted
+1  failure
+2  the call was not understood
+3  status, doctor: something is to be done
+4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
+5  not permitted by the system";
+
+/// What stands behind the help.
+fn after_help() -> String {
+    let indented = |text: &str| text.replace('\n', "\n  ");
+    format!(
+        "Examples:\n  {}\n\nExit codes:\n  {}",
+        indented(EXAMPLES),
+        indented(EXIT_CODES)
+    )
+}
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "baleen", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(name = "baleen", version, about = ABOUT, long_about = LONG_ABOUT, after_help = after_help())]
 #[command(arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
@@ -130,6 +141,12 @@ pub enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Write the manual, a page for each command, into a folder: how it gets into the app
+    #[command(hide = true)]
+    Man {
+        /// The folder, which is made where it is missing
+        folder: PathBuf,
     },
     /// Run a PAC script from standard input: how Baleen starts itself for that
     #[command(hide = true)]

@@ -9,6 +9,7 @@ mod credentials;
 mod demo;
 mod doctor;
 mod inspect;
+mod man;
 mod output;
 mod pac_worker;
 mod proxy;
@@ -85,6 +86,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Inspect(args) => inspect::run(args, out),
         Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),
+        Command::Man { folder } => man::run(folder, out),
         Command::PacWorker => pac_worker::run(out),
         Command::Credentials(args) => credentials::run(&cli.global, args, out),
         Command::Completions { shell } => {

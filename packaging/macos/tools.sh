@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs the tools of package.sh that are neither Debian's nor Apple's: from crates.io, in the versions that it was
+# tried with, into the cache of this project. On a Mac, Apple's codesign signs, and one of them is enough.
+#
+#   packaging/macos/tools.sh        minutes at first, a moment afterwards
+set -euo pipefail
+root=${BALEEN_CACHE:-$HOME/.cache/baleen}/tools
+
+install() { # CRATE VERSION OPTIONS...
+	local crate=$1 version=$2
+	shift 2
+	# Says which are there, so that another version gives way.
+	cargo install --list --root "$root" | grep -qx "$crate v$version:" ||
+		nice cargo install --quiet --locked --root "$root" "$crate@$version" "$@"
+}
+
+install cargo-cyclonedx 0.5.9
+[ "$(uname)" = Darwin ] || install apple-codesign 0.29.0 --no-default-features

@@ -1,0 +1,80 @@
+//! `baleen man`: the manual, out of what the command line says of itself.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::error::{Error, Result};
+
+use super::args::{Cli, EXAMPLES, EXIT_CODES};
+use super::output::Output;
+
+/// What a command line can't say of itself.
+const ENVIRONMENT: &str = "\
+BALEEN_DOCKER_APP   Docker.app to work on
+BALEEN_CONFIG       the config file
+BALEEN_STATE_DIR    the folder for what is kept from run to run, the log among it
+HTTP_PROXY, HTTPS_PROXY, NO_PROXY, and the same in lower case
+                    the proxy, where the settings name the environment as its source";
+
+const FILES: &str = "\
+~/Library/Application Support/Baleen
+                    config file, state and log; elsewhere ~/.config/baleen and ~/.local/state/baleen
+Docker.app/Contents/Resources/moby/initrd.img
+                    the image that is patched; initrd.img-backup beside it is the original";
+
+/// Writes a page for the program and one for each command into `folder`, which is made.
+pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
+    pages(folder).map_err(|error| Error::io("write the manual into", folder, &error))?;
+    out.line(format!("The manual is in {}.", folder.display()))?;
+    Ok(0)
+}
+
+fn pages(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    // What stands behind the help has sections of its own below.
+    let command = Cli::command().after_help("");
+    clap_mangen::generate_to(command.clone(), folder)?;
+    let man = Man::new(command);
+    let mut page = fs::OpenOptions::new()
+        .append(true)
+        .open(folder.join(man.get_filename()))?;
+    for (heading, text) in [
+        ("EXAMPLES", EXAMPLES),
+        ("EXIT STATUS", EXIT_CODES),
+        ("ENVIRONMENT", ENVIRONMENT),
+        ("FILES", FILES),
+    ] {
+        writeln!(page, ".SH {heading}\n.nf\n{}\n.fi", verbatim(text))?;
+    }
+    Ok(())
+}
+
+/// Text that is to be seen as it is, as roff takes it (`man 7 roff`): a line may not begin with a
+/// dot or an apostrophe, a backslash begins an escape, and a plain minus is a hyphen.
+fn verbatim(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let line = line.replace('\\', "\\e").replace('-', "\\-");
+        match line.starts_with(['.', '\'']) {
+            true => format!("\\&{line}"),
+            false => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roff_finds_nothing_to_do_in_verbatim_text() {
+        assert_eq!(
+            verbatim(".so x\n'y\na\\b --c"),
+            "\\&.so x\n\\&'y\na\\eb \\-\\-c"
+        );
+    }
+}
