@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Renders the menu-bar icons. Each assets/menu/STATE.svg becomes STATE.alpha: the opacity of 44 by 44 pixels (22 points
-# on a screen with two pixels a point), row by row, one byte each. The drawing is 32 pixels wide, with a margin around
-# it. assets/menu-icons.png shows all of them as they are seen: at 16, 22 and 44 pixels, on a light and a dark bar.
+# Renders the icons of the menu bar and of the app from their drawings.
+#
+# Each assets/menu/STATE.svg becomes STATE.alpha: the opacity of 44 by 44 pixels (22 points on a screen with two pixels a
+# point), row by row, one byte each. The drawing is 32 pixels wide, with a margin around it. assets/menu-icons.png shows
+# all of them as they are seen: at 16, 22 and 44 pixels, on a light and a dark bar.
+#
+# assets/icon.svg becomes AppIcon.icns, in every size from 16 to 1024 pixels, and assets/app-icon.png, where it is seen.
 #
 #   assets/render.sh            render anew
-#   assets/render.sh --check    only see whether what is checked in is what the drawings give, and whether each icon
-#                               can be told from each other at 16 pixels
+#   assets/render.sh --check    only see whether what is checked in is what the drawings give, whether each icon of the
+#                               menu bar can be told from each other at 16 pixels, and whether the app's has every size
 #
 # Needs rsvg-convert and ImageMagick (Debian: librsvg2-bin, imagemagick, fonts-dejavu-core) and python3.
 set -euo pipefail
@@ -20,71 +24,104 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 states=()
-for svg in "$here"/menu/*.svg; do
-	state=$(basename "$svg" .svg)
-	states+=("$state")
-	rsvg-convert -w 32 -h 32 "$svg" -o "$work/$state.png"
-	convert "$work/$state.png" -background none -gravity center -extent 44x44 -alpha extract -depth 8 "gray:$work/$state.alpha"
-	rsvg-convert -w 16 -h 16 "$svg" -o "$work/$state.16.png"
-	convert "$work/$state.16.png" -alpha extract -depth 8 "gray:$work/$state.16"
-done
+light='#f6f6f6'
+dark='#2b2b2b'
+
+draw_menu() {
+	local svg state
+	for svg in "$here"/menu/*.svg; do
+		state=$(basename "$svg" .svg)
+		states+=("$state")
+		rsvg-convert -w 32 -h 32 "$svg" -o "$work/$state.png"
+		convert "$work/$state.png" -background none -gravity center -extent 44x44 -alpha extract -depth 8 "gray:$work/$state.alpha"
+		rsvg-convert -w 16 -h 16 "$svg" -o "$work/$state.16.png"
+		convert "$work/$state.16.png" -alpha extract -depth 8 "gray:$work/$state.16"
+	done
+}
+
+draw_app() {
+	local size style
+	mkdir "$work/app"
+	: > "$work/fine.css"
+	echo ".fine { display: none } .coarse { display: inline }" > "$work/coarse.css"
+	for size in 16 32 64 128 256 512 1024; do
+		style=fine
+		[ "$size" -gt 32 ] || style=coarse
+		rsvg-convert --stylesheet "$work/$style.css" -w "$size" -h "$size" "$here/icon.svg" -o "$work/app/$size.png"
+	done
+	for size in 16 32; do
+		convert "$work/app/$size.png" -depth 8 "rgba:$work/app/$size.rgba"
+	done
+	python3 "$here/icns.py" pack "$work/app" "$work/AppIcon.icns"
+}
+
+# The pictures of an .icns, as pixels: unpack FILE.icns FOLDER
+unpack() {
+	local png
+	python3 "$here/icns.py" unpack "$1" "$2"
+	for png in "$2"/*.png; do
+		convert "$png" -depth 8 "rgba:${png%.png}.rgba"
+	done
+}
+
+show_menu() {
+	local state bar ground ink size drawn cells rows=()
+	for state in "${states[@]}"; do
+		cells=()
+		for bar in "$light #000000" "$dark #ffffff"; do
+			read -r ground ink <<< "$bar"
+			for size in 16 22 44; do
+				drawn=$((size * 32 / 44))
+				[ "$size" = 44 ] && drawn=32
+				[ "$size" = 16 ] && drawn=16
+				rsvg-convert -w "$drawn" -h "$drawn" "$here/menu/$state.svg" -o "$work/one.png"
+				convert "$work/one.png" -channel RGB -fill "$ink" -colorize 100 +channel -background "$ground" -gravity center \
+					-extent 64x52 -flatten "$work/cell-${#cells[@]}.png"
+				cells+=("$work/cell-${#cells[@]}.png")
+			done
+		done
+		convert -size 150x52 -background white -fill black -font DejaVu-Sans -pointsize 13 -gravity west "label: $state" "$work/label.png"
+		convert "$work/label.png" "${cells[@]}" +append "$work/row-$state.png"
+		rows+=("$work/row-$state.png")
+	done
+	convert "${rows[@]}" -append -strip "$here/menu-icons.png"
+}
+
+# Every size but the two largest, pixel by pixel, then the two smallest four times as large.
+show_app() {
+	local ground size name rows=()
+	for size in 16 32; do
+		convert "$work/app/$size.png" -filter point -resize 400% "$work/app/$size.large.png"
+	done
+	for ground in "xc:$light" "xc:$dark" "gradient:#c05a7a-#e8c46a"; do
+		name=$work/app-row-${#rows[@]}.png
+		convert -size 820x280 "$ground" -gravity northwest \
+			"$work/app/16.png" -geometry +20+132 -composite "$work/app/32.png" -geometry +56+124 -composite \
+			"$work/app/64.png" -geometry +108+108 -composite "$work/app/128.png" -geometry +190+76 -composite \
+			"$work/app/256.png" -geometry +326+12 -composite \
+			"$work/app/16.large.png" -geometry +592+108 -composite "$work/app/32.large.png" -geometry +676+76 -composite \
+			-depth 8 "$name"
+		rows+=("$name")
+	done
+	convert "${rows[@]}" -append -strip "$here/app-icon.png"
+}
+
+draw_menu
+draw_app
+unpack "$work/AppIcon.icns" "$work/app/drawn"
+cmp "$work/app/16.rgba" "$work/app/drawn/is32.rgba"
+cmp "$work/app/32.rgba" "$work/app/drawn/il32.rgba"
 
 if [ "${1:-}" = --check ]; then
-	exec python3 - "$here/menu" "$work" "${states[@]}" << 'PYTHON'
-import sys
-from pathlib import Path
-
-checked_in, rendered, states = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
-wrong = []
-
-
-def distance(one, other):
-    return sum(abs(a - b) for a, b in zip(one, other)) / len(one)
-
-
-for path in checked_in.glob("*.alpha"):
-    if path.stem not in states:
-        wrong.append(f"{path.name} has no drawing")
-for state in states:
-    path = checked_in / f"{state}.alpha"
-    new = (rendered / path.name).read_bytes()
-    old = path.read_bytes() if path.exists() else b""
-    # Another version of the renderer smooths an edge a little differently.
-    if len(old) != 44 * 44 or distance(old, new) > 2:
-        wrong.append(f"{path.name} is not what {state}.svg gives; run assets/render.sh")
-small = {state: (rendered / f"{state}.16").read_bytes() for state in states}
-for number, one in enumerate(states):
-    for other in states[:number]:
-        # A badge is some 36 of the 256 pixels; two that differ in a third of one are told apart.
-        if distance(small[one], small[other]) < 12:
-            wrong.append(f"{one} and {other} look alike at 16 pixels")
-if wrong:
-    sys.exit("\n".join(wrong))
-print(f"{len(states)} icons, as drawn, each unlike the others")
-PYTHON
+	unpack "$here/AppIcon.icns" "$work/app/found"
+	python3 "$here/check.py" "$here" "$work" "${states[@]}"
+	exit
 fi
 
 for state in "${states[@]}"; do
 	cp "$work/$state.alpha" "$here/menu/$state.alpha"
 done
-rows=()
-for state in "${states[@]}"; do
-	cells=()
-	for bar in "#f6f6f6 #000000" "#2b2b2b #ffffff"; do
-		read -r ground ink <<< "$bar"
-		for size in 16 22 44; do
-			drawn=$((size * 32 / 44))
-			[ "$size" = 44 ] && drawn=32
-			[ "$size" = 16 ] && drawn=16
-			rsvg-convert -w "$drawn" -h "$drawn" "$here/menu/$state.svg" -o "$work/one.png"
-			convert "$work/one.png" -channel RGB -fill "$ink" -colorize 100 +channel -background "$ground" -gravity center \
-				-extent 64x52 -flatten "$work/cell-${#cells[@]}.png"
-			cells+=("$work/cell-${#cells[@]}.png")
-		done
-	done
-	convert -size 150x52 -background white -fill black -font DejaVu-Sans -pointsize 13 -gravity west "label: $state" "$work/label.png"
-	convert "$work/label.png" "${cells[@]}" +append "$work/row-$state.png"
-	rows+=("$work/row-$state.png")
-done
-convert "${rows[@]}" -append -strip "$here/menu-icons.png"
-echo "${#states[@]} icons rendered"
+cp "$work/AppIcon.icns" "$here/AppIcon.icns"
+show_menu
+show_app
+echo "${#states[@]} icons of the menu bar rendered, and the app's"
