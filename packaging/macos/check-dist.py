@@ -2,7 +2,7 @@
 """Check what package.sh made, as somebody gets it.    check-dist.py [--write] DIST
 
 Unpacks the archive and the disk image, and looks at the app that comes out of each; then the bill of materials, the cask,
-and the checksums, which --write writes first. On a Mac the disk image is mounted; elsewhere 7z and xorriso read it.
+and the checksums, which --write writes first. On a Mac the disk image is mounted; elsewhere 7z, dmg2img and xorriso read it.
 """
 import contextlib
 import hashlib
@@ -58,10 +58,10 @@ def mounted(image, work):
         finally:
             run("hdiutil", "detach", place)
         return
-    run("7z", "x", "-y", f"-o{work / 'disk'}", image)
-    # Of the several ways in which 7z may name what is inside there is one file in any case.
-    (disk,) = [path for path in (work / "disk").rglob("*") if path.is_file()]
-    run("xorriso", "-osirrox", "on:auto_chmod_on", "-indev", disk, "-extract", "/", work / "content")
+    # Two readers of the format that know nothing of each other.
+    run("7z", "t", image)
+    run("dmg2img", "-s", image, work / "disk.iso")
+    run("xorriso", "-osirrox", "on:auto_chmod_on", "-indev", work / "disk.iso", "-extract", "/", work / "content")
     yield work / "content"
 
 

@@ -46,6 +46,7 @@ else
 	need rcodesign "packaging/macos/tools.sh installs it"
 	need xorrisofs "apt-get install --no-install-recommends xorriso"
 	need 7z "apt-get install --no-install-recommends p7zip-full"
+	need dmg2img "apt-get install --no-install-recommends dmg2img"
 fi
 
 cd "$top"
@@ -120,9 +121,11 @@ if $mac; then
 	[ -z "${SIGN_AS:-}" ] || codesign --sign "$SIGN_AS" --timestamp "$dist/Baleen.dmg"
 else
 	# ISO 9660 with Rock Ridge keeps long names, modes and links, and macOS mounts it, for reading only.
-	xorrisofs -quiet -D -l -V Baleen -no-pad -r -dir-mode 0755 -o "$dist/raw.iso" "$dist/image"
+	find "$dist/image" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+	xorrisofs -quiet -D -l -V Baleen -no-pad -R -uid 0 -gid 0 -o "$dist/raw.iso" "$dist/image" 2> "$dist/xorriso.log" ||
+		die "xorrisofs failed: $(cat "$dist/xorriso.log")"
 	python3 "$here/udif.py" "$dist/raw.iso" "$dist/Baleen.dmg"
-	rm "$dist/raw.iso"
+	rm "$dist/raw.iso" "$dist/xorriso.log"
 fi
 python3 "$here/sbom.py" "$dist/baleen.cdx.json"
 python3 packaging/homebrew/cask.py --dmg "$dist/Baleen.dmg" --out "$dist/baleen.rb"
