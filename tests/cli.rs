@@ -115,7 +115,11 @@ fn the_manual_has_a_page_for_each_command() {
     }
     let main = fs::read_to_string(folder.join("baleen.1")).unwrap();
     for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
-        assert_eq!(main.matches(&format!(".SH {section}\n")).count(), 1, "{section} in {main}");
+        assert_eq!(
+            main.matches(&format!(".SH {section}\n")).count(),
+            1,
+            "{section} in {main}"
+        );
     }
     assert!(!main.contains("EXTRA"), "{main}");
 }

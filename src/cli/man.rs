@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
+use clap::builder::{Resettable, StyledStr};
 use clap_mangen::Man;
 
 use crate::error::{Error, Result};
@@ -22,7 +23,9 @@ HTTP_PROXY, HTTPS_PROXY, NO_PROXY, and the same in lower case
 
 const FILES: &str = "\
 ~/Library/Application Support/Baleen
-                    config file, state and log; elsewhere ~/.config/baleen and ~/.local/state/baleen
+                    config file and state; elsewhere ~/.config/baleen and ~/.local/state/baleen
+~/Library/Logs/Baleen
+                    log; elsewhere with the state
 Docker.app/Contents/Resources/moby/initrd.img
                     the image that is patched; initrd.img-backup beside it is the original";
 
@@ -36,7 +39,7 @@ pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
 fn pages(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     // What stands behind the help has sections of its own below.
-    let command = Cli::command().after_help("");
+    let command = Cli::command().after_help(Resettable::<StyledStr>::Reset);
     clap_mangen::generate_to(command.clone(), folder)?;
     let man = Man::new(command);
     let mut page = fs::OpenOptions::new()
