@@ -54,7 +54,7 @@ wait_for() {
 	die "\`$1\` did not come within a minute"
 }
 digest() { openssl dgst -sha256 -r "$BALEEN_DOCKER_APP/Contents/Resources/moby/initrd.img" | cut -d ' ' -f 1; }
-state() { "$baleen" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["state"])' || true; }
+state() { { "$baleen" status --json || true; } | sed -n 's/.*"state": *"\([a-z-]*\)".*/\1/p'; }
 is() { [ "$1" = "$2" ] || die "$3: expected $2, found $1"; }
 
 "$baleen" --version
