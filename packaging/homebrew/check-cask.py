@@ -51,7 +51,7 @@ ORDER = [name for group in GROUPS for name in group]
 ONCE = [name for name in ORDER if name != "manpage"]
 WANTED = [name for name in ORDER if name not in ("auto_updates", "conflicts_with", "container")]
 
-# The releases of macOS that Homebrew has a name for, and it refuses a cask with the name of an older one ("is
+# The releases of macOS from 11 on, by Homebrew's names. It refuses a cask with the name of 10.14 or an older one ("is
 # disabled! There is no replacement").
 RELEASES = {"big_sur": 11, "monterey": 12, "ventura": 13, "sonoma": 14, "sequoia": 15, "tahoe": 26}
 
