@@ -18,7 +18,7 @@ from cask import cargo_version  # noqa: E402
 
 def notes(changelog, version):
     """What stands under the heading of this version; None where there is no such heading."""
-    section = re.search(rf"^## {re.escape(version)}(?: .*)?\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
+    section = re.search(rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
     return section and section[1].strip()
 
 
