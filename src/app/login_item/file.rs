@@ -134,6 +134,16 @@ mod tests {
     }
 
     #[test]
+    fn the_file_for_managed_macs_is_the_one_that_is_written() {
+        let program = Path::new("/Applications/Baleen.app/Contents/MacOS/baleen");
+        let written = launch_agent(program).unwrap();
+        let ours = include_bytes!("../../../packaging/launchd/io.github.baleen-app.Baleen.plist")
+            .as_slice();
+        let read = |bytes: &[u8]| plist::Value::from_reader_xml(bytes).unwrap();
+        assert_eq!(read(ours), read(&written));
+    }
+
+    #[test]
     fn what_a_desktop_entry_would_take_for_something_else_is_escaped() {
         let entry = desktop_entry(Path::new("/a\"b$c%d\\e"));
         assert!(
