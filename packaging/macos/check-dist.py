@@ -115,8 +115,8 @@ def problems(dist):
         app = work / "archive/Baleen.app"
         print(run(sys.executable, HERE / "check-bundle.py", app), end="")
         yield from check_disk_image(dist, work, app)
+        run(sys.executable, TOP / "packaging/homebrew/check-cask.py", dist / "baleen.rb", dist / "Baleen.dmg", app)
     yield from check_bill(dist)
-    run(sys.executable, TOP / "packaging/homebrew/check-cask.py", dist / "baleen.rb", dist / "Baleen.dmg")
     if (dist / SUMS).read_text(encoding="utf-8") != sums(dist):
         yield f"{SUMS} does not fit the files; check-dist.py --write makes it anew"
 
