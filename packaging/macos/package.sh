@@ -8,6 +8,7 @@
 # DIST              the folder it all goes to, which is emptied first (dist)
 # SIGN_AS           on a Mac: the name of the certificate to sign with; without it the signature is ad hoc
 # P12_FILE, P12_PASSWORD_FILE   elsewhere: the certificate with its key, and the file with its password
+# BALEEN            elsewhere: a baleen for this system, which is asked for its manual and completions; else it is built
 # SOURCE_DATE_EPOCH the time that is written into files, in seconds since 1970 (that of the last commit)
 set -euo pipefail
 
@@ -94,6 +95,8 @@ ln -s ../../MacOS/baleen "$resources/bin/baleen"
 # What the program says of itself is the same on every system, so the one of this system says it.
 if $mac; then
 	program=$app/Contents/MacOS/baleen
+elif [ -n "${BALEEN:-}" ]; then
+	program=$BALEEN
 else
 	cargo build --locked --quiet
 	program=$(cargo metadata --locked --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/baleen
