@@ -1,5 +1,9 @@
 //! What the program keeps across runs: small files of JSON in a folder of its own, each whole or as it
 //! was before, and its owner's alone. One that is lost or damaged means that nothing is known.
+//!
+//! One that another version wrote, in a form that this one does not read, means the same; but it is not written over.
+//! It is kept beside the new one, as `state.json.schema-3`, and is there still when that version comes back: what it
+//! makes of the two is for it to say, since the new one tells what the user wanted last.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -23,6 +27,16 @@ struct Versioned<T> {
     content: T,
 }
 
+/// What is on disk.
+enum OnDisk<T> {
+    /// What this version reads.
+    Known(T),
+    /// What another version wrote, which this one can't read, though it has this number.
+    OfOtherForm(u32),
+    /// Nothing, or something damaged.
+    Nothing,
+}
+
 impl KeptFile {
     /// The file at `path`, whose form has this number.
     pub(crate) fn new(path: PathBuf, schema: u32) -> Self {
@@ -31,12 +45,33 @@ impl KeptFile {
 
     /// What is in it; the default where it is missing, damaged or of another form.
     pub(crate) fn read<T: DeserializeOwned + Default>(&self) -> T {
-        fs::read(&self.path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Versioned<T>>(&bytes).ok())
-            .filter(|file| file.schema == self.schema)
-            .map(|file| file.content)
-            .unwrap_or_default()
+        match self.on_disk() {
+            OnDisk::Known(content) => content,
+            OnDisk::OfOtherForm(_) | OnDisk::Nothing => T::default(),
+        }
+    }
+
+    fn on_disk<T: DeserializeOwned>(&self) -> OnDisk<T> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        let bytes = fs::read(&self.path).unwrap_or_default();
+        match (
+            serde_json::from_slice::<Versioned<T>>(&bytes),
+            serde_json::from_slice::<Schema>(&bytes),
+        ) {
+            (Ok(file), _) if file.schema == self.schema => OnDisk::Known(file.content),
+            (_, Ok(found)) => OnDisk::OfOtherForm(found.schema),
+            (_, Err(_)) => OnDisk::Nothing,
+        }
+    }
+
+    /// Where a file is kept whose form has another number.
+    fn aside(&self, schema: u32) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".schema-{schema}"));
+        name.into()
     }
 
     /// Has `change` change what is in it, with nobody else in between; it says whether there is
@@ -53,7 +88,11 @@ impl KeptFile {
         // It is let go of when the folder is closed, also by a kill.
         let lock = File::open(folder)?;
         lock.lock()?;
-        let mut content = self.read();
+        let (mut content, other) = match self.on_disk() {
+            OnDisk::Known(content) => (content, None),
+            OnDisk::OfOtherForm(schema) => (T::default(), Some(schema)),
+            OnDisk::Nothing => (T::default(), None),
+        };
         if !change(&mut content) {
             return Ok(());
         }
@@ -63,6 +102,10 @@ impl KeptFile {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
+        if let Some(schema) = other {
+            // For a moment there is no file, which says no more than the one that was there.
+            fs::rename(&self.path, self.aside(schema))?;
+        }
         file.persist(&self.path)?;
         Ok(())
     }
@@ -131,6 +174,66 @@ mod tests {
                 .read::<BTreeMap<String, u32>>()
                 .is_empty()
         );
+    }
+
+    /// A newer version was tried, an older one is used for a while, and the newer one comes back.
+    #[test]
+    fn what_another_version_kept_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        let (older, newer) = (
+            KeptFile::new(path.clone(), 2),
+            KeptFile::new(path.clone(), 3),
+        );
+        let names = || {
+            let mut names: Vec<_> = fs::read_dir(dir.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        let set = |file: &KeptFile, value: u32| {
+            file.update(|all: &mut BTreeMap<String, u32>| {
+                all.insert("a".to_owned(), value).is_none()
+            })
+        };
+        let read = |file: &KeptFile| file.read::<BTreeMap<String, u32>>().get("a").copied();
+        set(&newer, 33).unwrap();
+        let kept = fs::read(&path).unwrap();
+
+        // What changes nothing moves nothing.
+        older.update(|_: &mut BTreeMap<String, u32>| false).unwrap();
+        assert_eq!(read(&older), None);
+        assert_eq!(
+            (names(), read(&newer)),
+            (vec!["x.json".to_owned()], Some(33))
+        );
+
+        set(&older, 22).unwrap();
+        assert_eq!((read(&older), read(&newer)), (Some(22), None));
+        assert_eq!(names(), ["x.json", "x.json.schema-3"]);
+        assert_eq!(fs::read(dir.path().join("x.json.schema-3")).unwrap(), kept);
+
+        // Back again, and the older one's is kept as well. What the newer one kept first stays until it is put aside anew.
+        set(&newer, 34).unwrap();
+        assert_eq!(names(), ["x.json", "x.json.schema-2", "x.json.schema-3"]);
+        set(&older, 23).unwrap();
+        let newest = fs::read_to_string(dir.path().join("x.json.schema-3")).unwrap();
+        assert!(newest.contains("34"), "{newest}");
+
+        // The number is ours, and what follows is not: a later version's word in it, say.
+        let odd = "{\"schema\": 2, \"a\": \"much\"}";
+        fs::write(&path, odd).unwrap();
+        set(&older, 24).unwrap();
+        let aside = dir.path().join("x.json.schema-2");
+        assert_eq!(fs::read_to_string(aside).unwrap(), odd);
+
+        // Damage is nothing that anybody wrote.
+        fs::write(&path, "{").unwrap();
+        set(&older, 25).unwrap();
+        assert_eq!(read(&older), Some(25));
+        assert_eq!(names(), ["x.json", "x.json.schema-2", "x.json.schema-3"]);
     }
 
     #[test]

@@ -76,7 +76,11 @@ impl Desk {
     }
 
     fn baleen(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baleen"));
+        self.command(Path::new(env!("CARGO_BIN_EXE_baleen")), arguments)
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         self.environment(&mut command);
         command.args(arguments);
         command
@@ -114,6 +118,21 @@ impl Desk {
         self.item()
     }
 
+    /// Starts the app in a bundle in `folder`, below the desk's own, as macOS does.
+    fn start_in(&mut self, folder: &str) -> Item {
+        let bundle = self.app.dir.path().join(folder).join("Baleen.app");
+        let program = bundle.join("Contents/MacOS/baleen");
+        if !program.exists() {
+            fs::create_dir_all(program.parent().unwrap()).unwrap();
+            let built = Path::new(env!("CARGO_BIN_EXE_baleen"));
+            if fs::hard_link(built, &program).is_err() {
+                fs::copy(built, &program).unwrap();
+            }
+        }
+        self.running = Some(self.command(&program, &["app"]).spawn().unwrap());
+        self.item()
+    }
+
     /// Starts the app, switches the proxy on, and waits until it is in place.
     fn start_switched_on(&mut self) -> Item {
         let item = self.start();
@@ -141,6 +160,13 @@ impl Desk {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Quits it by its menu.
+    fn quit(&mut self, item: &Item) {
+        item.click(&["Quit Baleen"]);
+        self.running.take().unwrap().wait().unwrap();
+        item.wait_until_gone();
     }
 
     fn script(&self) -> String {
@@ -747,6 +773,67 @@ fn a_second_one_hands_over_and_panels_come_and_go() {
     item.wait_until("it can be used", |item| item.menu().has(&["Use proxy"]));
     item.click(&["Use proxy"]);
     desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+}
+
+#[test]
+fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
+    let Some(mut desk) = Desk::new() else { return };
+    let login = "Start at login (move Baleen to Applications first)";
+    for starts in 1..=2 {
+        let item = desk.start_in("var/folders/x/T/AppTranslocation/ABC/d");
+        let told = |note: &Notification| note.body.contains("macOS opened it from a temporary");
+        until("it is told", || {
+            (desk.notes.count(told) == starts).then_some(())
+        });
+        let note = desk.notes.wait_for("the note", told);
+        assert_eq!(note.summary, "Move Baleen to Applications");
+        assert!(note.body.contains("drag it into the Applications folder"));
+        let menu = item.menu();
+        let line = "Baleen: opened where it can't stay; move it to Applications";
+        assert!(menu.has(&[line]), "{menu}");
+        assert!(!menu.entry(&[login]).enabled, "{menu}");
+        // All else works.
+        item.wait_until("the proxy can be switched", |item| {
+            item.menu()
+                .find(&["Use proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        desk.quit(&item);
+    }
+}
+
+#[test]
+fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once() {
+    let Some(mut desk) = Desk::new() else { return };
+    let told = |note: &Notification| note.summary == "Move Baleen to Applications";
+    for (folder, is_new, notes) in [
+        ("home/Applications", true, 0),
+        ("home/Downloads", true, 1),
+        ("home/Downloads", false, 1),
+    ] {
+        if is_new {
+            let _ = fs::remove_file(desk.app.dir.path().join("state/agent.json"));
+        }
+        let item = desk.start_in(folder);
+        if is_new {
+            desk.notes.wait_for("the first note", |note| {
+                note.summary == "Baleen is in the menu bar"
+            });
+        }
+        item.wait_until("the proxy can be switched", |item| {
+            item.menu()
+                .find(&["Use proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        sleep(Duration::from_secs(3));
+        assert_eq!(desk.notes.count(told), notes, "{folder}");
+        let menu = item.menu();
+        assert!(menu.entry(&["Start at login"]).enabled, "{menu}");
+        assert!(!menu.to_string().contains("Applications"), "{menu}");
+        desk.quit(&item);
+    }
+    let note = desk.notes.wait_for("the note", told);
+    assert!(note.body.contains("It works where it is"), "{}", note.body);
 }
 
 #[test]

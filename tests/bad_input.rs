@@ -12,16 +12,18 @@ use std::time::{Duration, Instant};
 
 #[path = "common/app.rs"]
 mod app;
+#[path = "common/forgery.rs"]
+mod forgery;
 #[path = "common/tools.rs"]
 mod tools;
 
 use app::{App, Entry, OTHER_PROXY, PROXY, Run, image_with, member, set_mode};
 use baleen::docker::Bundle;
 use baleen::error::Kind;
-use baleen::initrd::append::{self, NewFile};
 use baleen::patch::plan::{self, Plan, Wanted};
 use baleen::patch::{Lock, apply, restore};
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
+use forgery::Forgery;
 
 const APPLY: &[&str] = &["apply", "--http-proxy", PROXY];
 const REBUILD: &[&str] = &["apply", "--http-proxy", PROXY, "--method", "rebuild"];
@@ -641,63 +643,90 @@ fn a_script_of_an_unusual_form_is_patched() {
     assert!(!block.contains("old:1") && block.contains(PROXY), "{block}");
 }
 
+/// Whatever would look at the image or change it refuses alike, and touches nothing.
+#[track_caller]
+fn forgery_is_refused(app: &App, words: &[&str]) {
+    not_applied(app, 4, words);
+    app.refused(&[APPLY, &["--adopt"]].concat(), 4, words);
+    app.refused(&["restore"], 4, words);
+    let before = app.snapshot();
+    for arguments in [&[][..], &["--verify"]] {
+        assert_eq!(app.state(arguments), ("unsupported".into(), 4));
+    }
+    before.is_still(&app.snapshot());
+}
+
 #[test]
 fn a_manifest_of_a_newer_format() {
-    let app = App::new();
-    let original = app.bytes();
-    app.ok(APPLY);
-    let script = app.script();
-    let manifest = app.ok(&[
-        "inspect",
-        "--entry",
-        "etc/baleen.json",
-        app.image().to_str().unwrap(),
-    ]);
-    let forge = |manifest: &str| {
-        let file = |name, mode, body| NewFile {
-            name,
-            mode,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            body,
-        };
-        let files = [
-            file("etc/init.d/docker", 0o100_755, &script[..]),
-            file("etc/baleen.json", 0o100_644, manifest.as_bytes()),
-        ];
-        let overlay = append::overlay("baleen-overlay", &files).unwrap();
-        app.replace_image(&[&original[..], &overlay].concat());
-    };
-    forge(&manifest);
-    assert_eq!(
-        app.state(&["--verify"]),
-        ("current".into(), 0),
-        "the forgery is a good one"
-    );
+    let forgery = Forgery::new();
+    let unknown = &["in format 2, but this version reads format 1"][..];
+    let length = forgery.original.len();
     for (manifest, words) in [
+        (forgery.with_format("\"format\": 2"), unknown),
         (
-            manifest.replace("\"format\": 1", "\"format\": 2"),
-            &["in format 2, but this version reads format 1"][..],
+            forgery.with_format("\"format\": 3, \"readable_from\": 2"),
+            &["in format 3, but this version reads format 1"],
         ),
         (
-            manifest.replace("\"original\"", "\"origin\""),
+            forgery.manifest.replace("\"original\"", "\"origin\""),
             &["manifest", "damaged", "original"],
         ),
         ("{".into(), &["manifest", "damaged"]),
         (
-            manifest.replace(&format!("\"bytes\": {}", original.len()), "\"bytes\": 7"),
+            forgery
+                .manifest
+                .replace(&format!("\"bytes\": {length}"), "\"bytes\": 7"),
             &[
                 "should have 7 bytes before the patch",
-                &format!("but has {}", original.len()),
+                &format!("but has {length}"),
             ],
         ),
     ] {
-        forge(&manifest);
-        not_applied(&app, 4, words);
-        app.refused(&["restore"], 4, words);
-        assert_eq!(app.state(&[]), ("unsupported".into(), 4), "{manifest}");
+        forgery.put(&manifest, &[]);
+        forgery_is_refused(&forgery.app, words);
     }
+    // What a newer Baleen puts there besides is no damage, but that of this one's format is.
+    let more = &["etc/baleen.d/more"][..];
+    forgery.put(&forgery.with_format("\"format\": 2"), more);
+    forgery_is_refused(&forgery.app, unknown);
+    forgery.put(&forgery.manifest, more);
+    forgery_is_refused(
+        &forgery.app,
+        &["should hold a script and a manifest and nothing else"],
+    );
+}
+
+#[test]
+fn a_manifest_of_a_newer_format_that_says_that_it_can_be_read() {
+    let forgery = Forgery::new();
+    let newer = "\"format\": 2, \"readable_from\": 1, \"since\": \"some time\"";
+    let put = || forgery.put(&forgery.with_format(newer), &[]);
+    let app = &forgery.app;
+    let is_restored = || {
+        app.ok(&["restore"]);
+        assert!(app.bytes() == forgery.original);
+    };
+    put();
+    assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
+    let before = app.snapshot();
+    let said = app.ok(APPLY);
+    assert!(said.contains("nothing to do"), "{said}");
+    before.is_still(&app.snapshot());
+    is_restored();
+
+    // Another proxy is put in the place of the one that is there, on the same original.
+    put();
+    app.apply(OTHER_PROXY);
+    assert_eq!(
+        app.state(&["--verify", "--http-proxy", OTHER_PROXY]),
+        ("current".into(), 0)
+    );
+    is_restored();
+
+    // Without its backup, too, which the last restore put back into its place.
+    put();
+    assert!(!app.backup().exists());
+    is_restored();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use baleen::agent::news::{DockerNow, News};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Besides, Item, Menu, headline, menu, tooltip};
+use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
 use baleen::error::Remedy;
 use baleen::patch::digest::Sha;
@@ -61,6 +62,7 @@ fn view(state: State) -> View {
 const BESIDES: Besides = Besides {
     login_item: LoginItem::Off,
     is_checking: false,
+    place: Place::NoBundle,
 };
 
 fn drawn(menu: &Menu) -> String {
@@ -140,8 +142,50 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
     let besides = Besides {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
+        place: Place::Installed,
     };
     insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
+}
+
+/// Where Baleen can't stay, the menu says so, and it can't be opened at login; what was set before can be undone.
+#[test]
+fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() {
+    let all = |place, login_item| {
+        let besides = Besides {
+            login_item,
+            place,
+            ..BESIDES
+        };
+        drawn(&menu(&view(State::Current), besides, &time))
+    };
+    let plain = all(Place::NoBundle, LoginItem::Off);
+    assert!(plain.contains("[ ] Start at login\n"), "{plain}");
+    for place in [Place::Installed, Place::Elsewhere] {
+        assert_eq!(all(place, LoginItem::Off), plain);
+    }
+    for (place, line) in [
+        (
+            Place::Translocated,
+            "\"Baleen: opened where it can't stay; move it to Applications\"\n----\n",
+        ),
+        (
+            Place::DiskImage,
+            "\"Baleen: opened from a disk image; move it to Applications\"\n----\n",
+        ),
+    ] {
+        let off = all(place, LoginItem::Off);
+        assert!(off.contains(line), "{off}");
+        assert!(
+            off.contains(
+                "[ ] Start at login (move Baleen to Applications first) (can't be chosen)\n"
+            ),
+            "{off}"
+        );
+        let on = all(place, LoginItem::On);
+        assert!(on.contains("[x] Start at login\n"), "{on}");
+        let difference = |from: &str| from.lines().count() - plain.lines().count();
+        assert_eq!((difference(&off), difference(&on)), (1, 1));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::config::{Restart, Source};
 use crate::patch::status::State;
 
 use super::login_item::LoginItem;
+use super::place::Place;
 
 /// What can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +129,8 @@ pub struct Besides {
     pub login_item: LoginItem,
     /// The connection is being checked.
     pub is_checking: bool,
+    /// Where Baleen was opened from.
+    pub place: Place,
 }
 
 /// The state in a few words.
@@ -181,6 +184,9 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
             None => "Docker: not found".to_owned(),
         }),
         Item::Label(proxy_line(&view.setting)),
+    ];
+    items.extend(place_line(besides.place).map(|line| Item::Label(line.to_owned())));
+    items.extend([
         Item::Separator,
         Item::Check {
             command: Command::Click(Click::UseProxy(!view.is_on)),
@@ -189,7 +195,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
             checked: view.is_on,
         },
         button(Command::Click(Click::Reapply), "Re-apply now", idle),
-    ];
+    ]);
     match view.state {
         State::RestartNeeded => {
             items.push(button(
@@ -223,22 +229,37 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         ),
         button(Command::OpenSettings, "Open settings file", true),
         button(Command::OpenLog, "Open log", true),
-        Item::Check {
-            command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
-            text: match besides.login_item {
-                LoginItem::NeedsApproval => {
-                    "Start at login (allow it in System Settings)".to_owned()
-                }
-                LoginItem::Off | LoginItem::On => "Start at login".to_owned(),
-            },
-            enabled: true,
-            checked: besides.login_item != LoginItem::Off,
-        },
+        start_at_login(besides),
         Item::Separator,
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
     Menu { items }
+}
+
+/// What there is to say of the place from which Baleen was opened.
+fn place_line(place: Place) -> Option<&'static str> {
+    match place {
+        Place::Translocated => Some("Baleen: opened where it can't stay; move it to Applications"),
+        Place::DiskImage => Some("Baleen: opened from a disk image; move it to Applications"),
+        Place::Installed | Place::Elsewhere | Place::NoBundle => None,
+    }
+}
+
+/// Where the app can't stay, it can't be opened at the next login; what was set before can be undone.
+fn start_at_login(besides: Besides) -> Item {
+    let can_be_set = !besides.place.is_passing();
+    Item::Check {
+        command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
+        text: match besides.login_item {
+            LoginItem::NeedsApproval => "Start at login (allow it in System Settings)",
+            LoginItem::Off if !can_be_set => "Start at login (move Baleen to Applications first)",
+            LoginItem::Off | LoginItem::On => "Start at login",
+        }
+        .to_owned(),
+        enabled: can_be_set || besides.login_item != LoginItem::Off,
+        checked: besides.login_item != LoginItem::Off,
+    }
 }
 
 fn sources(view: &View) -> Item {

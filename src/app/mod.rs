@@ -20,6 +20,7 @@ pub mod login_item;
 pub mod menu;
 mod notes;
 pub mod notifications;
+pub mod place;
 mod tray;
 
 use std::env;
@@ -47,6 +48,7 @@ use instance::{Claim, Instance};
 use menu::{Besides, Command, Menu, headline, menu, tooltip};
 use notes::{CheckResult, offer_of};
 use notifications::{Note, Notifier};
+use place::Place;
 use tray::Tray;
 
 /// What comes to the app's thread.
@@ -168,7 +170,8 @@ impl App {
         let reports = sender.clone();
         let agent = Agent::start(options, move |report| reports.send(Message::Agent(report)))?;
         let listener = agent.clone();
-        Ok(Self {
+        let place = Place::here();
+        let app = Self {
             agent,
             sender,
             notifier,
@@ -178,12 +181,18 @@ impl App {
             besides: Besides {
                 login_item: login_item::status(),
                 is_checking: false,
+                place,
             },
             clock: Clock::local(),
             places,
             _docker: docker::restart::watch(move || listener.tell(Event::Docker)),
             _instance: instance,
-        })
+        };
+        if place.is_passing() {
+            tracing::warn!("Baleen was opened where it can't stay: {place:?}");
+            app.note_place();
+        }
+        Ok(app)
     }
 
     fn handle(&mut self, message: Message) -> Flow {
@@ -262,6 +271,16 @@ impl App {
 
     fn tell(&self, news: &News) {
         self.note(&notes::of_news(news));
+        // It works there, so it is said once: with what is said once in any case.
+        if matches!(news, News::Welcome { .. }) && self.besides.place == Place::Elsewhere {
+            self.note_place();
+        }
+    }
+
+    fn note_place(&self) {
+        if let Some(note) = notes::misplaced(self.besides.place) {
+            self.note(&note);
+        }
     }
 
     fn note(&self, note: &Note) {

@@ -9,6 +9,7 @@ use crate::agent::news::{News, Offer, full, sentences};
 use crate::error::Error;
 
 use super::notifications::{Button, Note};
+use super::place::Place;
 
 /// The note with the result of a check.
 pub(super) const CHECKED: &str = "checked";
@@ -63,6 +64,27 @@ pub(super) fn here(headline: &str, sentence: &str) -> Note {
 /// That something the user asked for was not done.
 pub(super) fn failed(title: &str, error: &Error) -> Note {
     plain("failed", title, sentences(&Words::from(error)))
+}
+
+/// That Baleen should be opened from somewhere else, where it should.
+pub(super) fn misplaced(place: Place) -> Option<Note> {
+    let body = match place {
+        Place::Translocated => {
+            "macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder in the Finder (if it is there already, out and in again), and open it from there."
+        }
+        Place::DiskImage => {
+            "It was opened from the disk image, and is gone when that is ejected. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
+        }
+        Place::Elsewhere => {
+            "It works where it is, but when it is moved or thrown away later, it does not start at login any more. Best quit Baleen, drag it into the Applications folder, and open it from there."
+        }
+        Place::Installed | Place::NoBundle => return None,
+    };
+    Some(plain(
+        "place",
+        "Move Baleen to Applications",
+        body.to_owned(),
+    ))
 }
 
 /// What Baleen is.

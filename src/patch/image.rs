@@ -176,15 +176,16 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
             .find(|file| leads_to(&file.name, name.as_bytes()))
             .map(|file| file.body.clone())
     };
-    let (Some(script), Some(manifest), 2) = (body(SCRIPT), body(MANIFEST), overlay.files.len())
-    else {
+    // First of all: a newer Baleen may append something else, which is no damage.
+    let manifest = body(MANIFEST).map(|bytes| Manifest::parse(&bytes));
+    let manifest = manifest.transpose()?;
+    let (Some(script), Some(manifest), 2) = (body(SCRIPT), manifest, overlay.files.len()) else {
         return Err(Error::new(
             Kind::Refused,
             "the member that Baleen appended should hold a script and a manifest and nothing else, but does not",
         )
         .advise("install Docker again to have its own image back"));
     };
-    let manifest = Manifest::parse(&manifest)?;
     if manifest.original.bytes != overlay.offset || manifest.method != Method::Append {
         return Err(Error::new(
             Kind::Refused,

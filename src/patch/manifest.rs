@@ -13,7 +13,7 @@ use super::digest::{OriginalSha, Sha};
 /// The manifest's name in the image.
 pub const MANIFEST: &str = "etc/baleen.json";
 
-/// The format this version writes, and the newest it reads.
+/// The format this version writes, and the newest that it knows in full.
 const FORMAT: u32 = 1;
 
 /// How an image is patched.
@@ -48,6 +48,10 @@ impl FromStr for Method {
 }
 
 /// The manifest. Fields of a later version that keep the format number are passed over.
+///
+/// A later version that raises the number can say which readers need not care: its `readable_from` is the oldest format
+/// whose readers find all they look for. What can be read so can also be restored, and patched anew. Without that key,
+/// only readers of the same format or a later one do; format 1 has no older readers, and no such key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this format.
@@ -95,15 +99,16 @@ impl Manifest {
         text.into_bytes()
     }
 
-    /// Reads what [`Self::to_bytes`] wrote, in this version or an older one.
+    /// Reads what [`Self::to_bytes`] wrote, in this version, an older one, or a newer one that says that it can be read.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when a newer Baleen wrote it, or it is damaged.
+    /// [`Kind::Refused`] when a Baleen too new wrote it, or it is damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
             format: u32,
             baleen: String,
+            readable_from: Option<u32>,
         }
         let damaged = |error: serde_json::Error| {
             Error::new(
@@ -112,18 +117,22 @@ impl Manifest {
             )
             .advise("install Docker again to have its own image back")
         };
-        let versioned: Versioned = serde_json::from_slice(bytes).map_err(damaged)?;
-        if versioned.format != FORMAT {
-            return Err(Error::new(
+        let found: Versioned = serde_json::from_slice(bytes).map_err(damaged)?;
+        let is_readable = |oldest: u32| (1..=FORMAT).contains(&oldest);
+        match found.format {
+            FORMAT => serde_json::from_slice(bytes).map_err(damaged),
+            newer if newer > FORMAT && found.readable_from.is_some_and(is_readable) => {
+                serde_json::from_slice(bytes).map_err(damaged)
+            }
+            other => Err(Error::new(
                 Kind::Refused,
                 format!(
-                    "the image was patched by Baleen {} in format {}, but this version reads format {FORMAT}",
-                    versioned.baleen, versioned.format
+                    "the image was patched by Baleen {} in format {other}, but this version reads format {FORMAT}",
+                    found.baleen
                 ),
             )
-            .advise("use that version of Baleen or a newer one"));
+            .advise("use that version of Baleen or a newer one")),
         }
-        serde_json::from_slice(bytes).map_err(damaged)
     }
 }
 
@@ -150,12 +159,69 @@ mod tests {
         assert!(!String::from_utf8(bytes).unwrap().contains("s3cret"));
     }
 
+    /// What is in images out there has to be read for ever, so its form is not left to how the fields are called today.
     #[test]
-    fn other_formats_are_refused_by_name() {
+    fn the_bytes_of_format_1_are_these() {
+        let text = r#"{
+  "format": 1,
+  "baleen": "VERSION",
+  "method": "append",
+  "original": {
+    "bytes": 7,
+    "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+    "mode": 420
+  },
+  "proxy": {
+    "http": "http://me:***@p:1",
+    "https": "http://me:***@p:1",
+    "no_proxy": "localhost,127.0.0.1"
+  },
+  "block_sha256": "496aca80e4d8f29fb8e8cd816c3afb48d3f103970b3a2ee1600c08ca67326dee"
+}
+"#;
+        let text = text.replace("VERSION", env!("CARGO_PKG_VERSION"));
+        assert_eq!(String::from_utf8(manifest().to_bytes()).unwrap(), text);
+    }
+
+    #[test]
+    fn a_newer_format_is_read_when_it_says_so_and_refused_by_name_otherwise() {
         let text = String::from_utf8(manifest().to_bytes()).unwrap();
-        let newer = text.replace("\"format\": 1", "\"format\": 2");
-        let error = Manifest::parse(newer.as_bytes()).unwrap_err();
-        assert!(error.to_string().contains("format 2"), "{error}");
-        assert_eq!(Manifest::parse(b"{").unwrap_err().kind(), Kind::Refused);
+        let with = |head: &str| text.replace("\"format\": 1,", head);
+        for head in [
+            r#""format": 2, "readable_from": 1,"#,
+            r#""format": 7, "readable_from": 1, "more": {"a": [1]},"#,
+        ] {
+            let read = Manifest::parse(with(head).as_bytes()).unwrap();
+            let format = read.format;
+            assert!(format > 1, "{head}");
+            assert_eq!(Manifest { format: 1, ..read }, manifest(), "{head}");
+        }
+        for (head, format) in [
+            (r#""format": 2,"#, 2),
+            (r#""format": 2, "readable_from": null,"#, 2),
+            (r#""format": 3, "readable_from": 2,"#, 3),
+            // There is no such format, and never was.
+            (r#""format": 2, "readable_from": 0,"#, 2),
+            (r#""format": 0,"#, 0),
+            (r#""format": 0, "readable_from": 1,"#, 0),
+        ] {
+            let error = Manifest::parse(with(head).as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused, "{head}");
+            let words = format!("in format {format}, but this version reads format 1");
+            assert!(error.to_string().contains(&words), "{error}");
+            let advice = "use that version of Baleen or a newer one";
+            assert_eq!(error.advice(), Some(advice), "{head}");
+        }
+        // It says that all is in it that this version looks for, and then it is not.
+        let head = r#""format": 2, "readable_from": 1,"#;
+        for damage in [
+            with(head).replace("original", "origin"),
+            with(r#""format": 2, "readable_from": "1","#),
+            "{".to_owned(),
+        ] {
+            let error = Manifest::parse(damage.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused, "{damage}");
+            assert!(error.to_string().contains("is damaged"), "{error}");
+        }
     }
 }
