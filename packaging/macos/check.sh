@@ -29,20 +29,15 @@ done
 # standard library, which Debian packages and which -Zbuild-std compiles for targets that Debian has no binaries of.
 export CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc
 export RUSTC_BOOTSTRAP=1    # lets a stable compiler take -Z options
-# These would override, or come between, what is set below.
-unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER
+# These would override, or come between, what is set below. Without the last one each target is compiled for the oldest
+# system that Rust supports on it, which is what Info.plist asks for; check-symbols.py sees what became of it.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER MACOSX_DEPLOYMENT_TARGET
 
 # A folder of its own: two compilers that share one throw out each other's work.
 mkdir -p "${CARGO_TARGET_DIR:-$top/target}/macos"
 CARGO_TARGET_DIR=$(cd "${CARGO_TARGET_DIR:-$top/target}/macos" && pwd)
 export CARGO_TARGET_DIR
 export SDKROOT=$CARGO_TARGET_DIR/stub-sdk       # where rustc looks instead of asking Xcode's xcrun
-
-# The oldest system that the app claims to run on is also the one that it is compiled for.
-MACOSX_DEPLOYMENT_TARGET=$(python3 -c '
-import plistlib, sys
-print(plistlib.load(open(sys.argv[1], "rb"))["LSMinimumSystemVersion"])' "$top/Info.plist")
-export MACOSX_DEPLOYMENT_TARGET
 
 for target in AARCH64_APPLE_DARWIN X86_64_APPLE_DARWIN; do
 	export CARGO_TARGET_${target}_LINKER=/usr/bin/ld64.lld-22
@@ -72,8 +67,12 @@ say "clippy, every target of the crate ($("$RUSTC" --version))"
 nice /usr/bin/cargo-clippy clippy --all-targets "${options[@]}" "$@" -- -D warnings
 
 if [ "${LINK:-1}" != 0 ]; then
-	say "compile and link the tests (macOS $MACOSX_DEPLOYMENT_TARGET, stub SDK)"
+	say "compile and link the tests (stub SDK)"
 	python3 "$here/stub-sdk.py" "$SDKROOT"
 	nice "$CARGO" test --no-run "${options[@]}" "$@"
+	say "what the programs ask of the oldest macOS"
+	programs=("$CARGO_TARGET_DIR"/{aarch64,x86_64}-apple-darwin/debug/baleen)
+	python3 "$here/check-symbols.py" "${programs[@]}"
+	python3 "$here/test-symbols.py" "${programs[@]}"
 fi
 say "good for aarch64-apple-darwin and x86_64-apple-darwin (built, never run)"
