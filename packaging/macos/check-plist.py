@@ -23,12 +23,14 @@ EXPECTED = {
     "CFBundleInfoDictionaryVersion": "6.0",
     "CFBundlePackageType": "APPL",
     "LSApplicationCategoryType": "public.app-category.developer-tools",
-    "LSMinimumSystemVersion": "11.0",
+    "LSMinimumSystemVersion": "10.12",  # README.md says why
+    "LSMinimumSystemVersionByArchitecture": {"arm64": "11.0", "x86_64": "10.12"},
     "LSMultipleInstancesProhibited": True,  # two would both want to patch the same image
     "LSUIElement": True,  # lives in the menu bar: no Dock icon, no menus of its own
     "NSHighResolutionCapable": True,
     "NSSupportsAutomaticTermination": False,  # it waits for events with no window open
     "NSSupportsSuddenTermination": False,  # a kill in the middle of a write is to be the exception
+    "NSUserNotificationAlertStyle": "alert",  # before macOS 10.14 a banner has no buttons
 }
 # What must be there, whatever it says.
 PRESENT = ["CFBundleDevelopmentRegion", "CFBundleDisplayName", "CFBundleName"]

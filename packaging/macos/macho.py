@@ -10,6 +10,9 @@ LC_LOAD_DYLIB, LC_LOAD_WEAK_DYLIB, LC_RPATH = 0xC, 0x80000018, 0x8000001C
 LC_REEXPORT_DYLIB, LC_LOAD_UPWARD_DYLIB = 0x8000001F, 0x80000023
 LC_CODE_SIGNATURE, LC_MAIN = 0x1D, 0x80000028
 LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX = 0x32, 0x24
+LC_SYMTAB = 0x2
+# Of a symbol, in <mach-o/nlist.h>: what kind it is, that it comes from elsewhere, that it may be missing.
+N_STAB, N_TYPE, N_EXT, N_UNDF, N_WEAK_REF = 0xE0, 0x0E, 0x01, 0x0, 0x40
 PLATFORM_MACOS = 1
 MH_EXECUTE, MH_PIE = 2, 0x200000
 CODE_DIRECTORY = 0xFADE0C02
@@ -38,13 +41,20 @@ class Slice:
 
     def minimum(self):
         """The oldest system it is for, as (10, 12)."""
+        return self._version(0)
+
+    def sdk(self):
+        """The system that it was built for, as (11, 0)."""
+        return self._version(1)
+
+    def _version(self, which):
         for command, body in self.of(LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX):
-            if command == LC_VERSION_MIN_MACOSX:
-                (packed,) = struct.unpack_from("<I", body, 8)
-            else:
-                platform, packed = struct.unpack_from("<2I", body, 8)
+            if command == LC_BUILD_VERSION:
+                (platform,) = struct.unpack_from("<I", body, 8)
                 if platform != PLATFORM_MACOS:
                     raise ValueError(f"made for platform {platform}, not for macOS")
+                body = body[4:]
+            packed = struct.unpack_from("<2I", body, 8)[which]
             return packed >> 16, packed >> 8 & 255
         return None
 
@@ -52,6 +62,22 @@ class Slice:
         """(name, whether it may be missing) of each that it loads, in order."""
         kinds = LC_LOAD_DYLIB, LC_LOAD_WEAK_DYLIB, LC_REEXPORT_DYLIB, LC_LOAD_UPWARD_DYLIB
         return [(text(body, 8), command == LC_LOAD_WEAK_DYLIB) for command, body in self.of(*kinds)]
+
+    def imports(self):
+        """(symbol, library, whether it may be missing) of each that it asks a library for."""
+        libraries, found = [name for name, _ in self.libraries()], []
+        for _, body in self.of(LC_SYMTAB):
+            symbols, count, strings, _ = struct.unpack_from("<4I", body, 8)
+            for at in range(symbols, symbols + 16 * count, 16):
+                name, kind, _, described, _ = struct.unpack_from("<I2BHQ", self.data, at)
+                if kind & N_STAB or not kind & N_EXT or kind & N_TYPE != N_UNDF:
+                    continue
+                name = self.data[strings + name : self.data.index(b"\0", strings + name)].decode()
+                # Counted from one, in the order of the load commands.
+                ordinal = described >> 8
+                library = libraries[ordinal - 1] if 0 < ordinal <= len(libraries) else f"library {ordinal}"
+                found.append((name, library, bool(described & N_WEAK_REF)))
+        return found
 
     def rpaths(self):
         """Where else it looks for libraries."""

@@ -8,23 +8,10 @@ looks for them under SDKROOT. Standard library only.
 import sys
 from pathlib import Path, PurePosixPath
 
+import symbols
+
 # One library under several names, for `-lNAME`.
 ALIASES = {"libSystem": ["libc", "libdl", "libm", "libpthread"]}
-
-
-def read_symbols(path):
-    """The exported names of each library, by its install name."""
-    libraries = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        line = line.split("#")[0].strip()
-        if line.startswith("["):
-            names = libraries.setdefault(line.strip("[]"), set())
-        elif line and not libraries:
-            sys.exit(f"{path}:{number}: a symbol before the first library")
-        else:
-            names = libraries[next(reversed(libraries))] if libraries else set()
-            names.update(line.split())
-    return libraries
 
 
 def stub_files(install_name):
@@ -55,11 +42,11 @@ def stub(install_name, names):
 
 
 def main(out):
-    for install_name, names in read_symbols(Path(__file__).with_name("symbols.txt")).items():
+    for install_name, library in symbols.read().items():
         for place in stub_files(install_name):
             file = out / place.relative_to("/")
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(stub(install_name, names))
+            file.write_text(stub(install_name, library.symbols))
 
 
 if __name__ == "__main__":

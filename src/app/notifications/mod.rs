@@ -4,6 +4,10 @@
 mod notifications_linux;
 #[cfg(target_os = "macos")]
 mod notifications_macos;
+#[cfg(target_os = "macos")]
+mod ns_user_notifications_macos;
+#[cfg(target_os = "macos")]
+mod user_notifications_macos;
 
 #[cfg(not(target_os = "macos"))]
 pub use notifications_linux::Notifier;

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use block2::RcBlock;
-use objc2::MainThreadMarker;
 use objc2::rc::{Retained, autoreleasepool};
+use objc2::{MainThreadMarker, available};
 use objc2_app_kit::{NSRunningApplication, NSWorkspace, NSWorkspaceOpenConfiguration};
 use objc2_foundation::{
     NSDate, NSError, NSKeyValueObservingOptions, NSObjectNSKeyValueObserverRegistration, NSString,
@@ -15,6 +15,7 @@ use objc2_foundation::{
 };
 
 use crate::error::{Error, Kind, Result};
+use crate::platform::open::open_macos;
 
 use super::RunningApp;
 use observer::Observer;
@@ -70,12 +71,26 @@ pub fn ask_to_quit(app: &RunningApp) -> bool {
 /// # Errors
 /// When the system can't open it, or does not say so in time.
 pub fn open(bundle: &Path) -> Result<()> {
-    let failed = |why: &str| {
+    let opened = if available!(macos = 10.15) {
+        open_by_workspace(bundle)
+    } else {
+        open_by_command(bundle)
+    };
+    opened.map_err(|why| {
         let message = format!("could not open {}: {why}", bundle.display());
         Error::new(Kind::Failure, message).advise("open it in the Finder")
-    };
+    })
+}
+
+/// Before macOS 10.15, NSWorkspace opens an app in the background by a call that Apple has marked as
+/// outdated. `open -g` does the same.
+fn open_by_command(bundle: &Path) -> std::result::Result<(), String> {
+    open_macos::run_open("-g", bundle).map_err(|error| error.to_string())
+}
+
+fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
     autoreleasepool(|_| {
-        let url = NSURL::from_directory_path(bundle).ok_or_else(|| failed("it is no path"))?;
+        let url = NSURL::from_directory_path(bundle).ok_or("it is no path")?;
         let configuration = NSWorkspaceOpenConfiguration::configuration();
         configuration.setActivates(false);
         let (sender, receiver) = mpsc::channel();
@@ -97,11 +112,12 @@ pub fn open(bundle: &Path) -> Result<()> {
         );
         match receiver.recv_timeout(PATIENCE) {
             Ok(None) => Ok(()),
-            Ok(Some(why)) => Err(failed(why.trim_end_matches('.'))),
+            Ok(Some(why)) => Err(why.trim_end_matches('.').to_owned()),
             Err(_) => {
                 let seconds = PATIENCE.as_secs();
-                let why = format!("macOS did not say within {seconds} seconds that it is open");
-                Err(failed(&why))
+                Err(format!(
+                    "macOS did not say within {seconds} seconds that it is open"
+                ))
             }
         }
     })
@@ -269,6 +285,7 @@ mod tests {
         }
         let error = open(bundle).unwrap_err().to_string();
         assert!(error.contains(NOWHERE), "{error}");
+        assert!(open_by_command(bundle).unwrap_err().contains(NOWHERE));
         let elsewhere = thread::spawn(move || watch(id, || {}).is_none());
         assert!(elsewhere.join().unwrap());
     }

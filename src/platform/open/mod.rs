@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "macos"))]
 mod open_linux;
 #[cfg(target_os = "macos")]
-mod open_macos;
+pub(super) mod open_macos;
 
 #[cfg(not(target_os = "macos"))]
 pub use open_linux::{open, open_text};

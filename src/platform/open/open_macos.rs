@@ -38,13 +38,18 @@ pub fn open(target: &OsStr) -> io::Result<()> {
     })
 }
 
-/// Opens a file in the user's editor of plain text, whatever its name ends in (`man 1 open`).
+/// Opens a file in the user's editor of plain text, whatever its name ends in.
 ///
 /// # Errors
 /// When `open` can't be run, or fails.
 pub fn open_text(path: &Path) -> io::Result<()> {
+    run_open("-t", path)
+}
+
+/// Runs `open`, and waits for it (`man 1 open`).
+pub(in crate::platform) fn run_open(option: &str, path: &Path) -> io::Result<()> {
     let output = Command::new("/usr/bin/open")
-        .arg("-t")
+        .arg(option)
         .arg(path)
         .stdin(Stdio::null())
         .output()?;

@@ -1,0 +1,243 @@
+//! Notes by the framework User Notifications, which macOS has since 10.14.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use block2::RcBlock;
+use objc2::rc::{Retained, autoreleasepool};
+use objc2::runtime::{Bool, ProtocolObject};
+use objc2_foundation::{NSArray, NSError, NSSet, NSString};
+use objc2_user_notifications::{
+    UNAuthorizationOptions, UNMutableNotificationContent, UNNotificationAction,
+    UNNotificationActionOptions, UNNotificationCategory, UNNotificationCategoryOptions,
+    UNNotificationRequest, UNNotificationSound, UNUserNotificationCenter,
+};
+
+use super::{Button, Note};
+use delegate::Delegate;
+
+type OnRefused = Arc<dyn Fn(String) + Send + Sync>;
+
+/// What shows notes.
+pub struct Notifier {
+    // The centre has no hold of it.
+    _delegate: Retained<Delegate>,
+    on_refused: OnRefused,
+    /// The sets of buttons that came up, by the identifier of their category.
+    categories: Mutex<BTreeMap<String, Vec<Button>>>,
+}
+
+impl Notifier {
+    /// For a program in a bundle.
+    pub(super) fn new(
+        on_press: impl Fn(String, String) + Send + Sync + 'static,
+        on_refused: impl Fn(String) + Send + Sync + 'static,
+    ) -> Self {
+        let delegate = Delegate::new(on_press);
+        center().setDelegate(Some(ProtocolObject::from_ref(&*delegate)));
+        Self {
+            _delegate: delegate,
+            on_refused: Arc::new(on_refused),
+            categories: Mutex::default(),
+        }
+    }
+
+    /// Shows a note. The first time, the system asks the user for permission, and the note waits for it.
+    pub(super) fn show(&self, note: &Note) {
+        autoreleasepool(|_| {
+            // Before the question: once that is answered, the centre knows the buttons.
+            let category = self.category(&note.buttons);
+            let (note, refused) = (note.clone(), Arc::clone(&self.on_refused));
+            let asked = RcBlock::new(move |granted: Bool, error: *mut NSError| {
+                if granted.as_bool() {
+                    deliver(&note, &category, &refused);
+                } else {
+                    let off = "notifications are off for Baleen in System Settings";
+                    refused(reason(error).unwrap_or_else(|| off.to_owned()));
+                }
+            });
+            // Asks the user once, and says what was answered every time after:
+            // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/requestauthorization(options:completionhandler:)>
+            center().requestAuthorizationWithOptions_completionHandler(
+                UNAuthorizationOptions::Alert | UNAuthorizationOptions::Sound,
+                &asked,
+            );
+        });
+    }
+
+    /// The category with these buttons, which the centre knows from here on.
+    fn category(&self, buttons: &[Button]) -> String {
+        if buttons.is_empty() {
+            return String::new();
+        }
+        let id = format!("{buttons:?}");
+        let mut categories = self
+            .categories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !categories.contains_key(&id) {
+            categories.insert(id.clone(), buttons.to_vec());
+            // All of them each time, since they replace those of before:
+            // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/setnotificationcategories(_:)>
+            let all: Vec<_> = categories
+                .iter()
+                .map(|(id, b)| with_buttons(id, b))
+                .collect();
+            center().setNotificationCategories(&NSSet::from_retained_slice(&all));
+        }
+        id
+    }
+}
+
+/// <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/current()>
+fn center() -> Retained<UNUserNotificationCenter> {
+    UNUserNotificationCenter::currentNotificationCenter()
+}
+
+/// <https://developer.apple.com/documentation/usernotifications/unnotificationcategory>
+fn with_buttons(id: &str, buttons: &[Button]) -> Retained<UNNotificationCategory> {
+    let actions: Vec<_> = buttons
+        .iter()
+        .map(|button| {
+            UNNotificationAction::actionWithIdentifier_title_options(
+                &NSString::from_str(&button.key),
+                &NSString::from_str(&button.label),
+                UNNotificationActionOptions::empty(),
+            )
+        })
+        .collect();
+    UNNotificationCategory::categoryWithIdentifier_actions_intentIdentifiers_options(
+        &NSString::from_str(id),
+        &NSArray::from_retained_slice(&actions),
+        &NSArray::new(),
+        UNNotificationCategoryOptions::empty(),
+    )
+}
+
+/// Hands a note to the centre, which shows it at once and in place of one with the same identifier:
+/// <https://developer.apple.com/documentation/usernotifications/unnotificationrequest/init(identifier:content:trigger:)>
+fn deliver(note: &Note, category: &str, on_refused: &OnRefused) {
+    let content = UNMutableNotificationContent::new();
+    content.setTitle(&NSString::from_str(&note.title));
+    content.setBody(&NSString::from_str(&note.body));
+    content.setCategoryIdentifier(&NSString::from_str(category));
+    content.setSound(Some(&UNNotificationSound::defaultSound()));
+    let request = UNNotificationRequest::requestWithIdentifier_content_trigger(
+        &NSString::from_str(&note.id),
+        &content,
+        None,
+    );
+    let refused = Arc::clone(on_refused);
+    let done = RcBlock::new(move |error: *mut NSError| {
+        if let Some(why) = reason(error) {
+            refused(why);
+        }
+    });
+    // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/add(_:withcompletionhandler:)>
+    center().addNotificationRequest_withCompletionHandler(&request, Some(&done));
+}
+
+/// What an error says that a block was called with, if it was.
+fn reason(error: *mut NSError) -> Option<String> {
+    #[allow(unsafe_code, reason = "an argument that may be null")]
+    // SAFETY: it is null, or an error that lives for the length of the block's call.
+    let error = unsafe { error.as_ref() }?;
+    let why = error.localizedDescription().to_string();
+    Some(why.trim_end_matches('.').to_owned())
+}
+
+#[allow(
+    unsafe_code,
+    reason = "a class for the system to call can't be declared without"
+)]
+mod delegate {
+    use block2::DynBlock;
+    use objc2::rc::Retained;
+    use objc2::runtime::{NSObject, NSObjectProtocol};
+    use objc2::{AnyThread, DefinedClass, available, define_class, msg_send};
+    use objc2_user_notifications::{
+        UNNotification, UNNotificationDefaultActionIdentifier,
+        UNNotificationDismissActionIdentifier, UNNotificationPresentationOptions,
+        UNNotificationResponse, UNUserNotificationCenter, UNUserNotificationCenterDelegate,
+    };
+
+    type OnPress = Box<dyn Fn(String, String) + Send + Sync>;
+
+    define_class!(
+        // SAFETY: NSObject asks nothing of a class below it, and this one has no `Drop`.
+        #[unsafe(super(NSObject))]
+        #[name = "BaleenNotificationDelegate"]
+        #[ivars = OnPress]
+        pub(super) struct Delegate;
+
+        // SAFETY: it has no methods that would have to be there.
+        unsafe impl NSObjectProtocol for Delegate {}
+
+        // SAFETY: the methods take what Apple's header says.
+        // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenterdelegate>
+        unsafe impl UNUserNotificationCenterDelegate for Delegate {
+            /// Without it, nothing is shown while the app is the active one.
+            #[unsafe(method(userNotificationCenter:willPresentNotification:withCompletionHandler:))]
+            fn will_present(
+                &self,
+                _center: &UNUserNotificationCenter,
+                _notification: &UNNotification,
+                done: &DynBlock<dyn Fn(UNNotificationPresentationOptions)>,
+            ) {
+                done.call((everywhere(),));
+            }
+
+            #[unsafe(method(userNotificationCenter:didReceiveNotificationResponse:withCompletionHandler:))]
+            fn did_receive(
+                &self,
+                _center: &UNUserNotificationCenter,
+                response: &UNNotificationResponse,
+                done: &DynBlock<dyn Fn()>,
+            ) {
+                if let Some((note, key)) = pressed(response) {
+                    (self.ivars())(note, key);
+                }
+                done.call(());
+            }
+        }
+    );
+
+    impl Delegate {
+        pub(super) fn new(
+            on_press: impl Fn(String, String) + Send + Sync + 'static,
+        ) -> Retained<Self> {
+            let this = Self::alloc().set_ivars(Box::new(on_press) as OnPress);
+            // SAFETY: NSObject's `init`, which takes nothing and returns the object.
+            unsafe { msg_send![super(this), init] }
+        }
+    }
+
+    /// macOS 11 made two of what one option had been
+    /// (<https://developer.apple.com/documentation/usernotifications/unnotificationpresentationoptions>).
+    fn everywhere() -> UNNotificationPresentationOptions {
+        let shown = if available!(macos = 11.0) {
+            UNNotificationPresentationOptions::Banner | UNNotificationPresentationOptions::List
+        } else {
+            #[allow(deprecated, reason = "the systems before have nothing else")]
+            UNNotificationPresentationOptions::Alert
+        };
+        shown | UNNotificationPresentationOptions::Sound
+    }
+
+    /// <https://developer.apple.com/documentation/usernotifications/unnotificationresponse/actionidentifier>
+    fn pressed(response: &UNNotificationResponse) -> Option<(String, String)> {
+        // SAFETY: constants of the framework, set before any code runs.
+        let (body, dismissal) = unsafe {
+            (
+                UNNotificationDefaultActionIdentifier,
+                UNNotificationDismissActionIdentifier,
+            )
+        };
+        let note = response.notification().request().identifier().to_string();
+        match &*response.actionIdentifier() {
+            key if key == dismissal => None,
+            key if key == body => Some((note, "default".to_owned())),
+            key => Some((note, key.to_string())),
+        }
+    }
+}
