@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import macho
+import symbols
 
 TOP = Path(__file__).resolve().parents[2]
 ARCHITECTURES = ["arm64", "x86_64"]
@@ -99,6 +100,7 @@ def check_slice(part, info):
             yield f"loads {library}, which is not the system's"
     for path in part.rpaths():
         yield f"looks for libraries in {path}"
+    yield from symbols.problems(part, symbols.read())
 
 
 def check_signature(part, app, info):
