@@ -61,6 +61,7 @@ fn view(state: State) -> View {
 const BESIDES: Besides = Besides {
     login_item: LoginItem::Off,
     is_checking: false,
+    is_uninstalling: false,
 };
 
 fn drawn(menu: &Menu) -> String {
@@ -140,6 +141,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
     let besides = Besides {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
+        is_uninstalling: false,
     };
     insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
 }
