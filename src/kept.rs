@@ -5,13 +5,21 @@
 //! It is kept beside the new one, as `state.json.schema-3`, and is there still when that version comes back: what it
 //! makes of the two is for it to say, since the new one tells what the user wanted last.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+/// Files that are not finished have names that begin so, those of the other modules as well.
+const UNFINISHED: &str = ".baleen-";
+
+/// Whether a file of this name, in a folder of the program's own, was left there by a Baleen that was killed.
+pub(crate) fn is_unfinished(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+}
 
 /// One such file.
 #[derive(Debug, Clone)]
@@ -99,7 +107,9 @@ impl KeptFile {
         let schema = self.schema;
         let bytes = serde_json::to_vec_pretty(&Versioned { schema, content })?;
         // Such a file is the owner's alone from the start.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(folder)?;
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         if let Some(schema) = other {

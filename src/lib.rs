@@ -1,7 +1,9 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
 //!
 //! ```text
-//! cli --> app: icon, menu, notifications
+//! cli --> uninstall: all that Baleen made here, and being rid of it
+//!  |       |
+//!  +-----> app: icon, menu, notifications
 //!  |       |
 //!  |       v
 //!  +--> agent: when to look, what to do then, what to tell
@@ -47,4 +49,5 @@ pub mod patch;
 pub mod platform;
 pub mod property_list;
 pub mod proxy;
+pub mod uninstall;
 pub mod wanted;

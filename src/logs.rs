@@ -35,6 +35,13 @@ pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -
     folder.join("baleen.log")
 }
 
+/// Where the log of the time before the one at `path` is.
+pub fn older(path: &Path) -> PathBuf {
+    let mut older = path.to_owned().into_os_string();
+    older.push(".1");
+    older.into()
+}
+
 /// Where the log of this computer's user is.
 pub fn path() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
@@ -162,9 +169,7 @@ impl Rotated {
 
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         if self.length + line.len() as u64 > self.longest && self.length > 0 {
-            let mut older = self.path.clone().into_os_string();
-            older.push(".1");
-            fs::rename(&self.path, older)?;
+            fs::rename(&self.path, older(&self.path))?;
             *self = Self::open_with(&self.path, self.longest)?;
         }
         self.file.write_all(line)?;

@@ -23,7 +23,7 @@ mod session;
 #[path = "common/tools.rs"]
 mod tools;
 
-use app::App;
+use app::{App, Snapshot};
 use desktop::{Item, Notification, Notifications, Panel};
 use session::Session;
 use tools::has_tool;
@@ -71,6 +71,7 @@ impl Desk {
         self.session.environment(command);
         command
             .env("PATH", format!("{}:/usr/bin:/bin", self.tools().display()))
+            .env("TMPDIR", self.tools())
             .env("XDG_CONFIG_HOME", self.app.dir.path().join("home/config"))
             .env("GSETTINGS_BACKEND", "keyfile");
     }
@@ -155,6 +156,16 @@ impl Desk {
         });
     }
 
+    /// Has what is opened for the user written down: one path in a line of the file that is returned.
+    fn write_down_what_is_opened(&self) -> PathBuf {
+        let opened = self.app.dir.path().join("opened");
+        let xdg_open = self.tools().join("xdg-open");
+        let script = format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display());
+        fs::write(&xdg_open, script).unwrap();
+        fs::set_permissions(&xdg_open, fs::Permissions::from_mode(0o755)).unwrap();
+        opened
+    }
+
     fn kill(&mut self) {
         if let Some(mut child) = self.running.take() {
             child.kill().unwrap();
@@ -178,7 +189,8 @@ impl Desk {
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.app.dir.path().join("state/baleen.log")).unwrap()
+        // There is none any more once it is uninstalled.
+        fs::read_to_string(self.app.dir.path().join("state/baleen.log")).unwrap_or_default()
     }
 
     fn docker(&self) -> Option<RunningApp> {
@@ -284,14 +296,7 @@ fn copy(from: &Path, to: &Path, pause: Duration) {
 #[test]
 fn every_line_of_the_menu_does_what_it_says() {
     let Some(mut desk) = Desk::new() else { return };
-    let opened = desk.app.dir.path().join("opened");
-    let xdg_open = desk.tools().join("xdg-open");
-    fs::write(
-        &xdg_open,
-        format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display()),
-    )
-    .unwrap();
-    fs::set_permissions(&xdg_open, fs::Permissions::from_mode(0o755)).unwrap();
+    let opened = desk.write_down_what_is_opened();
     let was_opened = |name: &str| {
         until(name, || {
             let all = fs::read_to_string(&opened).ok()?;
@@ -834,6 +839,99 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
     }
     let note = desk.notes.wait_for("the note", told);
     assert!(note.body.contains("It works where it is"), "{}", note.body);
+}
+
+#[test]
+fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    let home = desk.app.dir.path().join("home");
+    fs::create_dir_all(home.join("config/autostart")).unwrap();
+    let (stock, before) = (desk.image(), Snapshot::of(&home, false));
+    let item = desk.start_switched_on();
+    item.click(&["Start at login"]);
+    item.click(&["When Docker needs a restart", "Never restart it"]);
+    let made = ["autostart/baleen.desktop", "baleen/config.toml"];
+    let made = made.map(|name| home.join("config").join(name));
+    until("there is something to remove", || {
+        made.iter().all(|file| file.exists()).then_some(())
+    });
+    let submenu = item.menu().entry(&["Uninstall Baleen"]).clone();
+    assert!(matches!(submenu.kind, desktop::EntryKind::Submenu(_)));
+
+    item.click(&["Uninstall Baleen", "Uninstall now"]);
+    let note = desk.notes.wait_for("that it is done", |note| {
+        note.summary == "Baleen is uninstalled"
+    });
+    assert!(note.body.contains("Restart Docker"), "{}", note.body);
+    let list = until("the list", || fs::read_to_string(&opened).ok());
+    let list = fs::read_to_string(list.trim()).unwrap();
+    for file in &made {
+        assert!(
+            list.contains(&format!("- removed {}\n", file.display())),
+            "{list}"
+        );
+    }
+    assert!(list.contains("its own image back, byte for byte"), "{list}");
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(item.is_gone());
+    assert_eq!(desk.image(), stock);
+    before.is_still(&Snapshot::of(&home, false));
+    assert!(!desk.app.dir.path().join("state").exists());
+}
+
+#[test]
+fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
+    let Some(mut desk) = Desk::new() else { return };
+    let set = desk
+        .baleen(&["config", "set", "method", "rebuild"])
+        .output();
+    assert!(set.unwrap().status.success());
+    let item = desk.start_switched_on();
+    let patched = desk.image();
+    fs::remove_file(desk.app.backup()).unwrap();
+    item.click(&["Uninstall Baleen", "Uninstall now"]);
+    let note = desk.notes.wait_for("that it is not done", |note| {
+        note.summary == "Baleen was not uninstalled"
+    });
+    assert!(note.body.contains("initrd.img-backup"), "{}", note.body);
+    assert!(note.body.contains("nothing was removed"), "{}", note.body);
+    assert_eq!(desk.image(), patched);
+    // It is the one, listens, and looks after Docker as before.
+    item.wait_until("the menu is as before", |item| {
+        item.menu().has(&["Use proxy"])
+    });
+    let second = desk.baleen(&["app"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(0));
+    let new = desk.new_version("1.12.0");
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    fs::rename(new, desk.app.app()).unwrap();
+    desk.told_of_update("1.11.1-beta12", "1.12.0");
+    // With the new image there is an original to be had again.
+    item.click(&["Uninstall Baleen", "Uninstall now"]);
+    desk.notes.wait_for("that it is done", |note| {
+        note.summary == "Baleen is uninstalled"
+    });
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(!desk.script().contains("baleen"));
+}
+
+#[test]
+fn uninstalled_from_the_command_line_the_app_ends_first() {
+    let Some(mut desk) = Desk::new() else { return };
+    let stock = desk.image();
+    let item = desk.start_switched_on();
+    let said = desk.baleen(&["uninstall", "--yes"]).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("ended the Baleen app (process "), "{said}");
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(item.is_gone());
+    assert_eq!(desk.image(), stock);
+    assert!(!desk.app.dir.path().join("state").exists());
 }
 
 #[test]

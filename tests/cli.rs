@@ -40,6 +40,7 @@ fn help_teaches_the_tool() {
         "inspect",
         "demo",
         "credentials",
+        "uninstall",
         "completions",
         "--docker-app",
         "BALEEN_DOCKER_APP",
@@ -68,6 +69,7 @@ fn help_teaches_the_tool() {
         ("inspect", &["--entry", "initrd.img"]),
         ("demo", &["--keep"]),
         ("credentials", &["set", "delete", "status"]),
+        ("uninstall", &["--dry-run", "--yes", "--leave-images"]),
         ("completions", &["bash", "zsh", "fish"]),
     ] {
         let help = app.ok(&[command, "--help"]);
@@ -142,6 +144,7 @@ fn what_is_not_understood_is_a_usage_error() {
         &["proxy", "test", "a b"],
         &["restore", "now"],
         &["inspect"],
+        &["uninstall", "--dry-run", "--yes"],
         &["completions", "csh"],
         &["status", "--color", "often"],
         &["status", "--docker-app", ""],

@@ -63,6 +63,7 @@ const BESIDES: Besides = Besides {
     login_item: LoginItem::Off,
     is_checking: false,
     place: Place::NoBundle,
+    is_uninstalling: false,
 };
 
 fn drawn(menu: &Menu) -> String {
@@ -143,6 +144,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
         place: Place::Installed,
+        is_uninstalling: false,
     };
     insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
 }

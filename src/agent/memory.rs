@@ -28,10 +28,13 @@ pub struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// In the file `agent.json` in `folder`.
+    /// The name of the file.
+    pub const FILE: &str = "agent.json";
+
+    /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join("agent.json"), SCHEMA),
+            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 

@@ -321,7 +321,7 @@ impl Hands {
             places: self.looker.places(),
             decisions: vec![
                 self.looker.config.clone(),
-                self.looker.state.join("state.json"),
+                self.looker.state.join(Intents::FILE),
             ],
         };
         if self

@@ -1,21 +1,41 @@
 //! One Baleen that acts by itself, for each user. A second one hands over to the first, and ends.
 //!
 //! The first holds the system's lock on a file, which nobody holds any more after a kill, and listens on a
-//! socket beside it.
+//! socket beside it. There it is told that a second one was started, or that it has to go because Baleen is uninstalled.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
-/// What a second one says to the first.
-const HELLO: &[u8] = b"hello";
 /// How long the first may take to listen.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often is looked whether it is so.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What another one says to the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// That it was started, and ends.
+    Hello,
+    /// That the first has to end.
+    Goodbye,
+}
+
+impl Word {
+    const ALL: [Self; 2] = [Self::Hello, Self::Goodbye];
+
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Hello => b"hello",
+            Self::Goodbye => b"goodbye",
+        }
+    }
+}
 
 /// The hold on being the one.
 #[derive(Debug)]
@@ -34,13 +54,18 @@ pub enum Claim {
 }
 
 impl Instance {
+    /// The name of the file with the lock.
+    pub const LOCK: &str = "agent.lock";
+    /// The name of the socket.
+    pub const SOCKET: &str = "agent.socket";
+
     /// Tries to be the one Baleen that keeps its things in `state`; `what` this one is, is told to others.
     ///
     /// # Errors
     /// When the folder can't be written in.
     pub fn claim(state: &Path, what: &str) -> Result<Claim> {
         fs::create_dir_all(state).map_err(|error| Error::io("make", state, &error))?;
-        let path = state.join("agent.lock");
+        let path = state.join(Self::LOCK);
         let failed = |error: &io::Error| Error::io("write", &path, error);
         let mut lock = OpenOptions::new()
             .read(true)
@@ -52,10 +77,7 @@ impl Instance {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut who = String::new();
-                // It may be about to write who it is.
-                let _ = lock.read_to_string(&mut who);
-                return Ok(Claim::Taken(who.trim().to_owned()));
+                return Ok(Claim::Taken(holder(&mut lock)));
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
         }
@@ -68,15 +90,15 @@ impl Instance {
         }))
     }
 
-    /// Calls `on_hello`, on a thread of its own, whenever another one says hello.
-    pub fn listen(&self, on_hello: impl Fn() + Send + 'static) {
+    /// Calls `on_word`, on a thread of its own, whenever another one says something.
+    pub fn listen(&self, on_word: impl Fn(Word) + Send + 'static) {
         // What is there was left by one that was killed.
         let _ = fs::remove_file(&self.socket);
         let listener = match UnixListener::bind(&self.socket) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::warn!(
-                    "a second Baleen can't hand over: {}: {error}",
+                    "another Baleen can't be heard: {}: {error}",
                     self.socket.display()
                 );
                 return;
@@ -91,13 +113,13 @@ impl Instance {
                         thread::sleep(PATIENCE);
                         continue;
                     };
-                    if says_hello(stream) {
-                        on_hello();
+                    if let Some(word) = heard(stream) {
+                        on_word(word);
                     }
                 }
             });
         if let Err(error) = spawned {
-            tracing::warn!("a second Baleen can't hand over: {error}");
+            tracing::warn!("another Baleen can't be heard: {error}");
         }
     }
 }
@@ -109,28 +131,96 @@ impl Drop for Instance {
     }
 }
 
-/// Says hello to the one that runs; whether that listens.
-pub fn hello(state: &Path) -> bool {
-    let step = PATIENCE / 50;
-    (0..50).any(|_| {
-        let said =
-            UnixStream::connect(socket(state)).and_then(|mut stream| stream.write_all(HELLO));
-        if said.is_err() {
-            thread::sleep(step);
+/// Says something to the one that runs; whether that listens.
+pub fn say(state: &Path, word: Word) -> bool {
+    until(Instant::now() + PATIENCE, || try_say(state, word))
+}
+
+fn try_say(state: &Path, word: Word) -> bool {
+    UnixStream::connect(socket(state))
+        .and_then(|mut stream| stream.write_all(word.bytes()))
+        .is_ok()
+}
+
+/// What runs, as in "the app (process 7)", if anything does. Leaves no trace where nothing ever did.
+pub fn running(state: &Path) -> Option<String> {
+    // One that can't be opened is told of by whoever has to end it.
+    let mut lock = File::open(state.join(Instance::LOCK)).ok()?;
+    let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+    is_taken.then(|| holder(&mut lock))
+}
+
+/// Has the one that runs end, if one does, and waits until it has. As long as the returned value is held, no other one
+/// can begin; there is none to hold where no Baleen ever acted by itself.
+///
+/// # Errors
+/// When it does not end within `patience`.
+pub fn end(state: &Path, patience: Duration) -> Result<Option<File>> {
+    let path = state.join(Instance::LOCK);
+    let mut lock = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| Error::io("open", &path, &error))?,
+    };
+    let deadline = Instant::now() + patience;
+    let (mut has_heard, mut failed) = (false, None);
+    let is_alone = until(deadline, || match lock.try_lock() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => {
+            // It may not listen yet.
+            has_heard = has_heard || try_say(state, Word::Goodbye);
+            false
         }
-        said.is_ok()
-    })
+        Err(TryLockError::Error(error)) => {
+            failed = Some(error);
+            true
+        }
+    });
+    match failed {
+        Some(error) => Err(Error::io("lock", &path, &error)),
+        None if is_alone => Ok(Some(lock)),
+        None => Err(Error::new(
+            Kind::Busy,
+            format!(
+                "{} was asked to quit, and still runs after {} seconds",
+                holder(&mut lock),
+                patience.as_secs()
+            ),
+        )
+        .advise("quit it from its menu, or `baleen watch` with Ctrl-C, and try again; nothing was removed")),
+    }
+}
+
+/// Waits until it is so; not beyond `deadline`.
+fn until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Who wrote into the file with the lock that it has it.
+fn holder(lock: &mut File) -> String {
+    let mut who = String::new();
+    // It may be about to write who it is.
+    let _ = lock.read_to_string(&mut who);
+    who.trim().to_owned()
 }
 
 fn socket(state: &Path) -> PathBuf {
-    state.join("agent.socket")
+    state.join(Instance::SOCKET)
 }
 
-fn says_hello(mut stream: UnixStream) -> bool {
-    let mut said = [0; HELLO.len()];
-    stream.set_read_timeout(Some(PATIENCE)).is_ok()
-        && stream.read_exact(&mut said).is_ok()
-        && said == HELLO
+/// What was said. Somebody who says something else is none of us.
+fn heard(stream: UnixStream) -> Option<Word> {
+    let mut said = Vec::new();
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.take(16).read_to_end(&mut said).ok()?;
+    Word::ALL.into_iter().find(|word| word.bytes() == said)
 }
 
 #[cfg(test)]
@@ -147,23 +237,67 @@ mod tests {
             panic!("nobody else is there");
         };
         let (sender, heard) = mpsc::channel();
-        first.listen(move || sender.send(()).unwrap());
+        first.listen(move |word| sender.send(word).unwrap());
         let Claim::Taken(who) = Instance::claim(&state, "another").unwrap() else {
             panic!("there is one");
         };
         assert_eq!(who, format!("the app (process {})", std::process::id()));
-        assert!(hello(&state));
-        heard.recv().unwrap();
-        // Somebody who connects and says something else is none of us.
-        let mut stranger = UnixStream::connect(socket(&state)).unwrap();
-        stranger.write_all(b"howdy").unwrap();
-        assert!(hello(&state));
-        heard.recv().unwrap();
-        assert!(heard.try_recv().is_err());
+        assert_eq!(running(&state), Some(who));
+        for word in Word::ALL {
+            assert!(say(&state, word));
+            assert_eq!(heard.recv().unwrap(), word);
+            // Somebody who connects and says something else is none of us.
+            for stranger in [&b"howdy"[..], b"hello you", b"hell", b""] {
+                let mut stream = UnixStream::connect(socket(&state)).unwrap();
+                stream.write_all(stranger).unwrap();
+            }
+        }
         drop(first);
+        assert!(heard.try_recv().is_err());
+        assert_eq!(running(&state), None);
         assert!(matches!(
             Instance::claim(&state, "x").unwrap(),
             Claim::First(_)
         ));
+    }
+
+    #[test]
+    fn the_one_that_runs_ends_when_it_is_told_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let claim = || match Instance::claim(dir.path(), "the app").unwrap() {
+            Claim::First(first) => first,
+            Claim::Taken(who) => panic!("{who} has it"),
+        };
+        let first = claim();
+        let (sender, heard) = mpsc::channel();
+        first.listen(move |word| sender.send(word).unwrap());
+        let ending = thread::spawn(move || {
+            assert_eq!(heard.recv().unwrap(), Word::Goodbye);
+            drop(first);
+        });
+        let alone = end(dir.path(), PATIENCE * 12).unwrap();
+        ending.join().unwrap();
+        assert!(alone.is_some());
+        assert!(matches!(
+            Instance::claim(dir.path(), "another").unwrap(),
+            Claim::Taken(_)
+        ));
+        drop(alone);
+
+        // One that does not listen is waited for, and named.
+        let deaf = claim();
+        let error = end(dir.path(), PAUSE).unwrap_err();
+        assert_eq!(error.kind(), Kind::Busy);
+        assert!(error.to_string().contains("the app (process "), "{error}");
+        drop(deaf);
+    }
+
+    #[test]
+    fn where_nothing_ever_ran_no_trace_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("new");
+        assert_eq!(running(&state), None);
+        assert!(end(&state, PATIENCE).unwrap().is_none());
+        assert!(!state.exists());
     }
 }

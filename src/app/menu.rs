@@ -23,6 +23,8 @@ pub enum Command {
     OpenLog,
     /// Open Baleen at login, or no more.
     StartAtLogin(bool),
+    /// Remove all that Baleen made, and end it.
+    Uninstall,
     /// Say what Baleen is.
     About,
     /// End Baleen.
@@ -47,6 +49,7 @@ impl Command {
             Self::OpenSettings => "open-settings".to_owned(),
             Self::OpenLog => "open-log".to_owned(),
             Self::StartAtLogin(_) => "start-at-login".to_owned(),
+            Self::Uninstall => "uninstall".to_owned(),
             Self::About => "about".to_owned(),
             Self::Quit => "quit".to_owned(),
         }
@@ -131,6 +134,8 @@ pub struct Besides {
     pub is_checking: bool,
     /// Where Baleen was opened from.
     pub place: Place,
+    /// Baleen is being uninstalled.
+    pub is_uninstalling: bool,
 }
 
 /// The state in a few words.
@@ -171,6 +176,12 @@ fn proxy_line(setting: &Setting) -> String {
 
 /// The menu; `time` writes seconds since 1970 as a time of day.
 pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu {
+    if besides.is_uninstalling {
+        // Whatever else could be chosen would make anew what is being removed.
+        return Menu {
+            items: vec![Item::Label("Uninstalling Baleen…".to_owned())],
+        };
+    }
     let idle = view.busy.is_none();
     let button = |command, text: &str, enabled| Item::Button {
         command,
@@ -231,6 +242,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         button(Command::OpenLog, "Open log", true),
         start_at_login(besides),
         Item::Separator,
+        uninstall(),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
@@ -299,6 +311,22 @@ fn when_restart(chosen: Restart) -> Item {
             one(Restart::Ask, "Ask"),
             one(Restart::Always, "Always restart it"),
             one(Restart::Never, "Never restart it"),
+        ],
+    }
+}
+
+/// What it does stands there to be read before it can be chosen: that is all the asking there is.
+fn uninstall() -> Item {
+    Item::Submenu {
+        text: "Uninstall Baleen".to_owned(),
+        items: vec![
+            Item::Label("Docker gets its own image back.".to_owned()),
+            Item::Label("Settings, passwords and logs are deleted.".to_owned()),
+            Item::Button {
+                command: Command::Uninstall,
+                text: "Uninstall now".to_owned(),
+                enabled: true,
+            },
         ],
     }
 }

@@ -26,9 +26,11 @@ mod tray;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -44,9 +46,9 @@ use crate::platform::{apps, open};
 
 use clock::Clock;
 use event_loop::{Flow, Sender};
-use instance::{Claim, Instance};
+use instance::{Claim, Instance, Word};
 use menu::{Besides, Command, Menu, headline, menu, tooltip};
-use notes::{CheckResult, offer_of};
+use notes::{CheckResult, Uninstalled, offer_of};
 use notifications::{Note, Notifier};
 use place::Place;
 use tray::Tray;
@@ -63,8 +65,10 @@ enum Message {
     NoNotes(String),
     /// The connection was checked.
     Checked(CheckResult),
-    /// A second Baleen was started.
-    Hello,
+    /// Another Baleen was started, and has something to say.
+    Said(Word),
+    /// Baleen was uninstalled, or not.
+    Uninstalled(Uninstalled),
     /// It is to end.
     Quit,
 }
@@ -88,7 +92,9 @@ pub enum End {
 pub fn run(options: Options) -> Result<End> {
     let instance = match Instance::claim(&options.state, APP)? {
         Claim::First(instance) => instance,
-        Claim::Taken(who) if !who.starts_with(APP) || !instance::hello(&options.state) => {
+        Claim::Taken(who)
+            if !who.starts_with(APP) || !instance::say(&options.state, Word::Hello) =>
+        {
             return Err(taken(&who));
         }
         Claim::Taken(who) => return Ok(End::HandedOver(who)),
@@ -127,15 +133,16 @@ pub fn taken(who: &str) -> Error {
     .advise("end that one first")
 }
 
-/// Where things are that the app opens for the user.
-struct Places {
-    config: PathBuf,
-    log: PathBuf,
-    docker_app: Option<PathBuf>,
+/// Where the report of a check goes: beside the log.
+pub fn report_beside(log: &Path) -> PathBuf {
+    log.with_file_name("doctor-report.md")
 }
 
 struct App {
-    agent: Agent,
+    options: Options,
+    log: PathBuf,
+    /// What the app is about; not there while Baleen is being uninstalled.
+    at_work: Option<AtWork>,
     sender: Sender<Message>,
     notifier: Option<Notifier>,
     tray: Option<Tray>,
@@ -143,36 +150,52 @@ struct App {
     menu: Menu,
     besides: Besides,
     clock: Clock,
-    places: Places,
+}
+
+/// The agent, and what goes with it.
+struct AtWork {
+    agent: Agent,
     /// Where the system tells that Docker came or went.
     _docker: Option<apps::Watch>,
+    /// Held until the rest has ended.
     _instance: Instance,
+}
+
+impl AtWork {
+    fn start(options: Options, instance: Instance, sender: &Sender<Message>) -> Result<Self> {
+        let said = sender.clone();
+        instance.listen(move |word| said.send(Message::Said(word)));
+        let reports = sender.clone();
+        let agent = Agent::start(options, move |report| reports.send(Message::Agent(report)))?;
+        let listener = agent.clone();
+        Ok(Self {
+            agent,
+            _docker: docker::restart::watch(move || listener.tell(Event::Docker)),
+            _instance: instance,
+        })
+    }
+
+    /// Ends it. A change of the image that is under way is finished; none is begun after this.
+    fn stop(&self) {
+        std::mem::forget(self.agent.stop());
+    }
 }
 
 impl App {
     fn start(options: Options, instance: Instance, sender: Sender<Message>) -> Result<Self> {
-        let to_app = |make: fn() -> Message| {
-            let sender = sender.clone();
-            move || sender.send(make())
-        };
-        instance.listen(to_app(|| Message::Hello));
-        quit_on_signals(to_app(|| Message::Quit))?;
+        let quit = sender.clone();
+        quit_on_signals(move || quit.send(Message::Quit))?;
         let (pressed, refused) = (sender.clone(), sender.clone());
         let notifier = Notifier::new(
             move |note, button| pressed.send(Message::Pressed(note, button)),
             move |why| refused.send(Message::NoNotes(why)),
         );
-        let places = Places {
-            config: options.config.clone(),
-            log: logs::path(),
-            docker_app: options.docker_app.clone(),
-        };
-        let reports = sender.clone();
-        let agent = Agent::start(options, move |report| reports.send(Message::Agent(report)))?;
-        let listener = agent.clone();
+        let at_work = AtWork::start(options.clone(), instance, &sender)?;
         let place = Place::here();
         let app = Self {
-            agent,
+            options,
+            log: logs::path(),
+            at_work: Some(at_work),
             sender,
             notifier,
             tray: None,
@@ -182,11 +205,9 @@ impl App {
                 login_item: login_item::status(),
                 is_checking: false,
                 place,
+                is_uninstalling: false,
             },
             clock: Clock::local(),
-            places,
-            _docker: docker::restart::watch(move || listener.tell(Event::Docker)),
-            _instance: instance,
         };
         if place.is_passing() {
             tracing::warn!("Baleen was opened where it can't stay: {place:?}");
@@ -215,6 +236,8 @@ impl App {
                 // The mark of a line has changed by itself, whether or not anything else has.
                 self.show_or_give_up();
             }
+            // What a button of an older note does would make anew what is being removed.
+            Message::Pressed(..) if self.at_work.is_none() => {}
             Message::Pressed(note, button) => self.pressed(&note, &button),
             Message::NoNotes(why) => {
                 tracing::warn!("a notification could not be shown: {why}");
@@ -224,12 +247,13 @@ impl App {
                 self.note(&notes::checked(&result));
                 self.show_or_give_up();
             }
-            Message::Hello => {
+            Message::Said(Word::Hello) => {
                 if let Some(view) = &self.view {
                     self.note(&notes::here(&headline(view), &tooltip(view)));
                 }
             }
-            Message::Quit => return self.quit(),
+            Message::Uninstalled(result) => self.uninstalled(&result),
+            Message::Said(Word::Goodbye) | Message::Quit => return self.quit(),
         }
         Flow::Continue
     }
@@ -256,7 +280,7 @@ impl App {
     /// Draws what there is to show, and ends the program where that can't be.
     fn show_or_give_up(&mut self) {
         if let Err(error) = self.show() {
-            std::mem::forget(self.agent.stop());
+            self.quit();
             give_up(&error);
         }
     }
@@ -264,9 +288,16 @@ impl App {
     fn quit(&mut self) -> Flow {
         tracing::info!("quitting");
         self.tray = None;
-        // A change of the image that is under way is finished; none is begun after this.
-        std::mem::forget(self.agent.stop());
+        if let Some(at_work) = &self.at_work {
+            at_work.stop();
+        }
         Flow::Quit
+    }
+
+    fn click(&self, click: Click) {
+        if let Some(at_work) = &self.at_work {
+            at_work.agent.click(click);
+        }
     }
 
     fn tell(&self, news: &News) {
@@ -292,10 +323,10 @@ impl App {
 
     fn obey(&mut self, command: Command) -> Flow {
         match command {
-            Command::Click(click) => self.agent.click(click),
+            Command::Click(click) => self.click(click),
             Command::CheckConnection => self.check_connection(),
             Command::OpenSettings => self.open_settings(),
-            Command::OpenLog => self.open_text(&self.places.log.clone()),
+            Command::OpenLog => self.open_text(&self.log.clone()),
             Command::StartAtLogin(on) => match login_item::set(on) {
                 Ok(now) => {
                     self.besides.login_item = now;
@@ -310,6 +341,7 @@ impl App {
                     self.note(&notes::failed("Start at login was not changed", &error));
                 }
             },
+            Command::Uninstall => self.uninstall(),
             Command::About => self.note(&notes::about()),
             Command::Quit => return Flow::Quit,
         }
@@ -322,10 +354,10 @@ impl App {
             return self.open_text(&self.report());
         }
         match offer_of(button) {
-            Some(Offer::RestartNow) => self.agent.click(Click::Restart),
-            Some(Offer::UseProxy) => self.agent.click(Click::UseProxy(true)),
-            Some(Offer::Adopt) => self.agent.click(Click::Adopt),
-            Some(Offer::TryAgain) => self.agent.click(Click::Reapply),
+            Some(Offer::RestartNow) => self.click(Click::Restart),
+            Some(Offer::UseProxy) => self.click(Click::UseProxy(true)),
+            Some(Offer::Adopt) => self.click(Click::Adopt),
+            Some(Offer::TryAgain) => self.click(Click::Reapply),
             Some(Offer::OpenSettingsFile) => self.open_settings(),
             Some(Offer::OpenPrivacySettings) => self.open(OsStr::new(APP_MANAGEMENT)),
             Some(Offer::Later) | None => {}
@@ -344,14 +376,14 @@ impl App {
         }
     }
 
-    fn not_opened(&self, what: &str, why: &std::io::Error) {
+    fn not_opened(&self, what: &str, why: &io::Error) {
         let error = Error::new(Kind::Failure, format!("could not open {what}: {why}"));
         tracing::warn!("{error}");
         self.note(&notes::failed("That could not be opened", &error));
     }
 
     fn open_settings(&self) {
-        let path = &self.places.config;
+        let path = &self.options.config;
         if let Err(error) = crate::config::make(path) {
             tracing::warn!("{error}");
             return self.note(&notes::failed("There is no settings file", &error));
@@ -361,23 +393,15 @@ impl App {
 
     /// Where the report of a check goes.
     fn report(&self) -> PathBuf {
-        self.places.log.with_file_name("doctor-report.md")
+        report_beside(&self.log)
     }
 
     /// Has the doctor look, in a process of its own: it loads much that the app has no use for otherwise.
     fn check_connection(&mut self) {
         self.besides.is_checking = true;
         let report = self.report();
-        let mut doctor = Process::new(env::current_exe().unwrap_or_else(|_| "baleen".into()));
-        doctor.args(["doctor", "--json", "--report"]).arg(&report);
-        // One that is named has to be there; without one, all is as by default.
-        if self.places.config.exists() {
-            doctor.arg("--config").arg(&self.places.config);
-        }
-        if let Some(docker_app) = &self.places.docker_app {
-            doctor.arg("--docker-app").arg(docker_app);
-        }
-        doctor.stdin(Stdio::null()).stderr(Stdio::null());
+        let mut doctor = self.command(&["doctor", "--json"]);
+        doctor.arg("--report").arg(&report);
         let sender = self.sender.clone();
         let spawned = thread::Builder::new()
             .name("doctor".to_owned())
@@ -392,6 +416,100 @@ impl App {
                 .send(Message::Checked(CheckResult::of(Err(error))));
         }
     }
+
+    /// This program once more, for something that is done in a process of its own, on the same Docker.app and with the
+    /// same settings.
+    fn command(&self, arguments: &[&str]) -> Process {
+        let mut command = Process::new(env::current_exe().unwrap_or_else(|_| "baleen".into()));
+        command.args(arguments);
+        // One that is named has to be there; without one, all is as by default.
+        if self.options.config.exists() {
+            command.arg("--config").arg(&self.options.config);
+        }
+        if let Some(docker_app) = &self.options.docker_app {
+            command.arg("--docker-app").arg(docker_app);
+        }
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// Has all that Baleen made removed, in a process of its own: that one is the only Baleen that acts then.
+    fn uninstall(&mut self) {
+        tracing::info!("uninstalling");
+        self.besides.is_uninstalling = true;
+        if let Some(at_work) = self.at_work.take() {
+            at_work.stop();
+        }
+        let mut uninstall = self.command(&["uninstall", "--yes", "--json"]);
+        let sender = self.sender.clone();
+        let spawned = thread::Builder::new()
+            .name("uninstall".to_owned())
+            .spawn(move || {
+                let result = uninstall.output().map(|output| output.stdout);
+                sender.send(Message::Uninstalled(Uninstalled::of(result)));
+            });
+        if let Err(error) = spawned {
+            let failed = Uninstalled::of(Err(error));
+            self.sender.send(Message::Uninstalled(failed));
+        }
+    }
+
+    /// Says what came of it. Where Baleen is still there, it goes on; else it ends.
+    fn uninstalled(&mut self, result: &Uninstalled) {
+        let (is_all, next, list) = match result {
+            Uninstalled::Done { is_all, next, list } => (*is_all, next, list),
+            Uninstalled::Failed(why) => {
+                tracing::warn!("not uninstalled: {}", why.sentence);
+                self.note(&notes::not_uninstalled(why));
+                return self.go_on();
+            }
+        };
+        self.note(&notes::uninstalled(is_all, next));
+        if let Err(error) = open_as_text(list) {
+            self.not_opened("the list of what was done", &error);
+        }
+        // Not at once: macOS takes a note, and shows it, in its own time.
+        let sender = self.sender.clone();
+        let wait_and_quit = move || {
+            thread::sleep(TIME_FOR_A_NOTE);
+            sender.send(Message::Quit);
+        };
+        if thread::Builder::new().spawn(wait_and_quit).is_err() {
+            self.sender.send(Message::Quit);
+        }
+    }
+
+    /// Takes up its work again.
+    fn go_on(&mut self) {
+        self.besides.is_uninstalling = false;
+        let at_work = match Instance::claim(&self.options.state, APP) {
+            Ok(Claim::First(first)) => AtWork::start(self.options.clone(), first, &self.sender),
+            Ok(Claim::Taken(who)) => Err(taken(&who)),
+            Err(error) => Err(error),
+        };
+        match at_work {
+            Ok(at_work) => self.at_work = Some(at_work),
+            Err(error) => {
+                self.note(&notes::failed("Baleen has ended", &error));
+                self.sender.send(Message::Quit);
+            }
+        }
+        self.show_or_give_up();
+    }
+}
+
+/// How long a note may take to come up.
+const TIME_FOR_A_NOTE: Duration = Duration::from_secs(1);
+
+/// Shows a text, in a file of its own in the folder that the system clears.
+fn open_as_text(text: &str) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix("baleen-uninstalled-")
+        .suffix(".txt")
+        .tempfile()?;
+    file.write_all(text.as_bytes())?;
+    let (_, path) = file.keep().map_err(|error| error.error)?;
+    open::open_text(&path)
 }
 
 /// The pane with App Management, by the name that System Settings have for it since macOS 13.

@@ -171,3 +171,145 @@ pub(super) fn checked(result: &CheckResult) -> Note {
     }
     note
 }
+
+/// What came of uninstalling Baleen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Uninstalled {
+    /// It is done, as far as it could be.
+    Done {
+        /// Whether nothing is left that should have been removed.
+        is_all: bool,
+        /// What is left to the user.
+        next: String,
+        /// All that was done, what was left, and what could not be done.
+        list: String,
+    },
+    /// It was not begun, or stopped by an image that could not be given back.
+    Failed(Words),
+}
+
+impl Uninstalled {
+    /// From what `baleen uninstall --json` printed.
+    pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
+        let failed = |why: &str| Self::Failed(Words::new(why));
+        let printed = match printed {
+            Ok(printed) => printed,
+            Err(error) => return failed(&error.to_string()),
+        };
+        let Ok(object) = serde_json::from_slice::<Value>(&printed) else {
+            return failed("it ended before it was done");
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if let Some(error) = object.get("error") {
+            let words = Words::new(text(&error["message"]));
+            return Self::Failed(match error["advice"].as_str() {
+                Some(advice) => words.advise(advice),
+                None => words,
+            });
+        }
+        let lines = |key: &str, line: &dyn Fn(&Value) -> String| -> Vec<String> {
+            let all = object[key]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            all.iter().map(line).collect()
+        };
+        let next = lines("next", &text);
+        let failures = lines("failed", &|one| {
+            let advice = one["error"]["advice"]
+                .as_str()
+                .map(|advice| format!(" ({advice})"));
+            format!(
+                "{}: {}{}",
+                text(&one["what"]),
+                text(&one["error"]["message"]),
+                advice.unwrap_or_default()
+            )
+        });
+        let mut list = "Baleen was uninstalled.\n".to_owned();
+        for (heading, lines) in [
+            ("Done", lines("done", &|one| text(&one["text"]))),
+            (
+                "Left",
+                lines("left", &|one| {
+                    format!("{}: {}", text(&one["what"]), text(&one["why"]))
+                }),
+            ),
+            ("Not done", failures.clone()),
+            ("To be known", lines("notes", &text)),
+            ("Now", next.clone()),
+        ] {
+            if !lines.is_empty() {
+                list += &format!("\n{heading}\n\n");
+                list.extend(lines.iter().map(|line| format!("- {line}\n")));
+            }
+        }
+        Self::Done {
+            is_all: failures.is_empty(),
+            next: next.join(" "),
+            list,
+        }
+    }
+}
+
+/// That Baleen is gone, or almost.
+pub(super) fn uninstalled(is_all: bool, next: &str) -> Note {
+    let title = match is_all {
+        true => "Baleen is uninstalled",
+        false => "Not all of Baleen could be removed",
+    };
+    plain(
+        "uninstalled",
+        title,
+        format!("{next} What was done is in the text that opens."),
+    )
+}
+
+/// That Baleen is not gone, and why.
+pub(super) fn not_uninstalled(why: &Words) -> Note {
+    plain("failed", "Baleen was not uninstalled", sentences(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_uninstall_printed_is_read() {
+        let done = r#"{"done":[{"kind":"file","what":"/a","text":"removed /a"}],"left":[{"what":"/b","why":"yours"}],
+            "failed":[],"notes":[],"next":["Restart Docker.","Delete it."],"schema":1}"#;
+        let Uninstalled::Done { is_all, next, list } = Uninstalled::of(Ok(done.into())) else {
+            panic!("it was done");
+        };
+        assert!(is_all);
+        assert_eq!(next, "Restart Docker. Delete it.");
+        assert_eq!(
+            list,
+            "Baleen was uninstalled.\n\nDone\n\n- removed /a\n\nLeft\n\n- /b: yours\n\nNow\n\n- Restart Docker.\n- Delete it.\n"
+        );
+        let some = r#"{"done":[],"failed":[{"what":"remove /a","error":{"message":"no","advice":"try"}}],"next":[]}"#;
+        let Uninstalled::Done { is_all, list, .. } = Uninstalled::of(Ok(some.into())) else {
+            panic!("it was done, as far as it could be");
+        };
+        assert!(!is_all);
+        assert!(
+            list.contains("\nNot done\n\n- remove /a: no (try)\n"),
+            "{list}"
+        );
+
+        let failed = |words| Uninstalled::Failed(words);
+        for (printed, expected) in [
+            (
+                Ok(r#"{"error":{"kind":"refused","message":"no","advice":"try"}}"#),
+                failed(Words::new("no").advise("try")),
+            ),
+            (Ok(""), failed(Words::new("it ended before it was done"))),
+            (
+                Err(io::Error::other("no program")),
+                failed(Words::new("no program")),
+            ),
+        ] {
+            assert_eq!(Uninstalled::of(printed.map(Into::into)), expected);
+        }
+    }
+}

@@ -33,7 +33,8 @@ baleen apply --dry-run                            show what would change
 baleen status                                     is the proxy in place?
 baleen doctor                                     why does the engine not get through?
 baleen restore                                    give Docker its own image back
-baleen app                                        let the menu-bar app do all this by itself";
+baleen app                                        let the menu-bar app do all this by itself
+baleen uninstall                                  be rid of all that Baleen made";
 
 /// What the program's exit code says, a line each.
 pub(super) const EXIT_CODES: &str = "\
@@ -137,6 +138,12 @@ pub enum Command {
     /// Keep the password of a proxy in the Keychain (elsewhere: the desktop's keyring)
     #[command(subcommand)]
     Credentials(Credentials),
+    /// Remove all that Baleen made on this computer, and give Docker its own image back
+    ///
+    /// Lists it and asks; ends the menu-bar app or `baleen watch`; then Docker's own images come back, and Start at
+    /// login, stored passwords, settings, state and logs go. Where an image can't be given back, nothing is removed.
+    /// What Baleen did not make is left and named. The program itself stays.
+    Uninstall(Uninstall),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -295,6 +302,20 @@ pub struct Act {
     /// Print the log to the terminal as well; twice: in more detail
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// `baleen uninstall`.
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// List what would be done, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Leave images as they are: engines keep the proxy until Docker is installed anew
+    #[arg(long)]
+    pub leave_images: bool,
 }
 
 /// `baleen inspect`.

@@ -15,6 +15,7 @@ mod pac_worker;
 mod proxy;
 mod restore;
 mod status;
+mod uninstall;
 mod watch;
 
 use std::env;
@@ -89,6 +90,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Man { folder } => man::run(folder, out),
         Command::PacWorker => pac_worker::run(out),
         Command::Credentials(args) => credentials::run(&cli.global, args, out),
+        Command::Uninstall(args) => uninstall::run(&cli.global, args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);

@@ -236,7 +236,7 @@ pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
     lines.join("\n")
 }
 
-fn describe(error: &Error) -> Value {
+pub(super) fn describe(error: &Error) -> Value {
     let kind = match error.kind() {
         Kind::Failure => "failure",
         Kind::Usage => "usage",

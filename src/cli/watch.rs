@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::agent::view::View;
 use crate::agent::{Agent, Report};
-use crate::app::instance::{Claim, Instance};
+use crate::app::instance::{Claim, Instance, Word};
 use crate::app::{quit_on_signals, taken};
 use crate::error::Result;
 use crate::logs;
@@ -23,7 +23,7 @@ enum Message {
 pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     let options = options(global, false);
     logs::start(&logs::path(), args.verbose)?;
-    let _instance = match Instance::claim(&options.state, "baleen watch")? {
+    let instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,
         Claim::Taken(who) => return Err(taken(&who)),
     };
@@ -32,9 +32,15 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
         env!("CARGO_PKG_VERSION")
     );
     let (sender, messages) = mpsc::channel();
-    let quit = sender.clone();
     // Whoever waits for messages is gone when these fail.
+    let quit = sender.clone();
     quit_on_signals(move || drop(quit.send(Message::Quit)))?;
+    let quit = sender.clone();
+    instance.listen(move |word| match word {
+        // There is nothing to show.
+        Word::Hello => {}
+        Word::Goodbye => drop(quit.send(Message::Quit)),
+    });
     let agent = Agent::start(options, move |report| {
         let _ = sender.send(Message::Report(report));
     })?;

@@ -10,6 +10,7 @@ mod keychain_macos;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, mpsc};
@@ -173,6 +174,47 @@ impl Store {
         }
     }
 
+    /// Whose passwords there are, as in `me@proxy.corp:8080`; whatever Baleen ever stored, without reading a password.
+    /// The system may ask its user to unlock the store.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub fn accounts(&self) -> Result<Vec<String>> {
+        let tried = "look for the passwords of proxies";
+        let store = Arc::clone(&self.0);
+        let found = within(PATIENCE, tried, move || stored(&*store))?;
+        let mut names: Vec<String> = found
+            .map_err(|error| in_words(tried, error))?
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Deletes all that is stored under one of the names that [`Store::accounts`] gave.
+    ///
+    /// # Errors
+    /// When the store does not let it go.
+    pub fn delete_named(&self, name: &str) -> Result<()> {
+        let tried = format!("delete the password of {name}");
+        let (store, meant) = (Arc::clone(&self.0), name.to_owned());
+        within(PATIENCE_WITH_USER, &tried, move || {
+            let of_name = stored(&*store)?
+                .into_iter()
+                .filter(|(name, _)| *name == meant);
+            for (_, entry) in of_name {
+                match entry.delete_credential() {
+                    Err(StoreError::NoEntry) => {}
+                    deleted => deleted?,
+                }
+            }
+            Ok(())
+        })?
+        .map_err(|error: StoreError| in_words(&tried, error))
+    }
+
     /// What `call` says of the entry of `account`.
     fn entry_within<T: Send + 'static>(
         &self,
@@ -186,6 +228,17 @@ impl Store {
             store.build(SERVICE, &name, None).and_then(call)
         })
     }
+}
+
+/// All that is stored under [`SERVICE`], with the names that it is stored under.
+fn stored(store: &CredentialStore) -> keyring_core::Result<Vec<(String, Entry)>> {
+    let found = store.search(&HashMap::from([("service", SERVICE)]))?;
+    // One without a name is none of Baleen's.
+    let named = found.into_iter().filter_map(|entry| {
+        let (_, name) = entry.get_specifiers()?;
+        Some((name, entry))
+    });
+    Ok(named.collect())
 }
 
 /// What `call` says, if it does in time. It can't be called off: one that takes too long is left to itself.
@@ -396,6 +449,28 @@ mod tests {
         }
         assert!(store.delete(&account()).unwrap());
         assert!(read().is_none());
+    }
+
+    #[test]
+    fn all_that_was_ever_stored_is_found_and_deleted_by_its_name() {
+        let (store, fail) = mocked();
+        let other = Account::parse("you@other.corp").unwrap();
+        store.set(&account(), &password("x")).unwrap();
+        store.set(&other, &password("y")).unwrap();
+        assert_eq!(
+            store.accounts().unwrap(),
+            ["me@proxy.corp:8080", "you@other.corp:80"]
+        );
+        store.delete_named("you@other.corp:80").unwrap();
+        assert!(store.password(&other).unwrap().is_none());
+        assert!(store.password(&account()).unwrap().is_some());
+        // What is gone already is no failure; what is refused is one.
+        store.delete_named("you@other.corp:80").unwrap();
+        fail(StoreError::NoStorageAccess("x".into()));
+        let error = store.delete_named("me@proxy.corp:8080").unwrap_err();
+        assert!(error.to_string().contains("me@proxy.corp:8080"), "{error}");
+        store.delete_named("me@proxy.corp:8080").unwrap();
+        assert!(store.password(&account()).unwrap().is_none());
     }
 
     /// The mock says of each entry that was ever built that it is there to those who search it, as is

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +39,13 @@ pub enum Intent {
 }
 
 impl Intents {
-    /// In the file `state.json` in `folder`.
+    /// The name of the file.
+    pub const FILE: &str = "state.json";
+
+    /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join("state.json"), SCHEMA),
+            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
@@ -58,6 +61,24 @@ impl Intents {
     pub fn set(&self, bundle: &Path, wanted: Intent) -> io::Result<()> {
         self.file
             .update(|stored: &mut Stored| stored.wanted.insert(key(bundle), wanted) != Some(wanted))
+    }
+
+    /// The bundles of which anybody ever said what is wanted in them.
+    pub fn bundles(&self) -> Vec<PathBuf> {
+        let wanted = self.file.read::<Stored>().wanted;
+        wanted.into_keys().map(PathBuf::from).collect()
+    }
+
+    /// Forgets what is wanted in `bundle`; makes no file where there is none.
+    ///
+    /// # Errors
+    /// When the file can't be written; it is then as it was.
+    pub fn forget(&self, bundle: &Path) -> io::Result<()> {
+        if !self.bundles().iter().any(|known| known == bundle) {
+            return Ok(());
+        }
+        self.file
+            .update(|stored: &mut Stored| stored.wanted.remove(&key(bundle)).is_some())
     }
 }
 
@@ -80,9 +101,20 @@ mod tests {
         intents.set(bundle, Intent::Named).unwrap();
         intents.set(Path::new("/other"), Intent::Off).unwrap();
         assert_eq!(intents.get(bundle), Some(Intent::Named));
+        assert_eq!(intents.bundles(), [bundle, Path::new("/other")]);
+        intents.forget(Path::new("/other")).unwrap();
+        assert_eq!(intents.bundles(), [bundle]);
         fs::write(dir.path().join("new/state.json"), b"{").unwrap();
         assert_eq!(intents.get(bundle), None);
         intents.set(bundle, Intent::Settings).unwrap();
         assert_eq!(intents.get(bundle), Some(Intent::Settings));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_forgotten_without_a_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        let intents = Intents::in_folder(&dir.path().join("new"));
+        intents.forget(Path::new("/other")).unwrap();
+        assert!(!dir.path().join("new").exists());
     }
 }

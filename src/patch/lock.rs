@@ -57,12 +57,28 @@ impl Lock {
 
     /// Whatever is staged belongs to a run that is dead, since this one has the lock.
     fn sweep(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if files::is_staging(&entry.file_name()) && entry.file_type()?.is_dir() {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+        for staged in staged(&self.folder)? {
+            let _ = fs::remove_dir_all(staged);
         }
         Ok(())
     }
+}
+
+/// What was staged in `folder` and is still there.
+fn staged(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if files::is_staging(&entry.file_name()) && entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// What is staged beside the image at `image`: by a Baleen at work there, or by one that was killed, which the next
+/// [`Lock`] clears away.
+pub fn unfinished(image: &Path) -> Vec<PathBuf> {
+    // A folder that can't be read is told of by whoever has to work in it.
+    staged(files::folder(image)).unwrap_or_default()
 }

@@ -27,7 +27,7 @@ use crate::docker::Bundle;
 use crate::error::Result;
 
 pub use files::BACKUP_SUFFIX;
-pub use lock::Lock;
+pub use lock::{Lock, unfinished};
 pub use manifest::{Manifest, Method, Original};
 pub use rehearsal::rehearse;
 

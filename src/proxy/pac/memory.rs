@@ -37,10 +37,13 @@ struct Kept {
 const SCHEMA: u32 = 1;
 
 impl Memory {
-    /// In the file `pac.json` in `folder`.
+    /// The name of the file.
+    pub const FILE: &str = "pac.json";
+
+    /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join("pac.json"), SCHEMA),
+            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 

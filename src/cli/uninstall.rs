@@ -1,0 +1,165 @@
+//! `baleen uninstall`. It keeps no log and no lock of its own: it would have to remove them, too.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Kind, Result};
+use crate::uninstall::{Failed, Left, Outcome, Plan, Scope, Step};
+use crate::uninstall::{carry_out, last_step, look, places, plan};
+
+use super::args::{Global, Uninstall};
+use super::output::{BAD, BOLD, GOOD, Output, describe, styled};
+use super::{config, state_folder};
+
+pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result<u8> {
+    let can_ask = io::stdin().is_terminal() && !out.is_json();
+    if !args.dry_run && !args.yes && !can_ask {
+        return Err(Error::new(
+            Kind::Usage,
+            "uninstall asks before it removes anything, and nobody can be asked here",
+        )
+        .advise("`baleen uninstall --dry-run` lists it, `baleen uninstall --yes` removes it"));
+    }
+    let home = env::home_dir().unwrap_or_default();
+    let scope = Scope {
+        docker_app: global.docker_app.clone(),
+        config: config::path(global),
+        state: state_folder(),
+        places: places(|name| env::var_os(name), &home, cfg!(target_os = "macos")),
+    };
+    let planned = plan(look(&scope)?, &scope.places, args.leave_images)?;
+    if args.dry_run {
+        return show_plan(&planned, out);
+    }
+    if planned.steps.is_empty() {
+        let outcome = Outcome::nothing(planned);
+        return show_outcome(&outcome, out);
+    }
+    if !args.yes {
+        show_plan(&planned, out)?;
+        if !is_agreed(out)? {
+            out.line("Nothing was removed.")?;
+            return Ok(0);
+        }
+    }
+    let outcome = carry_out(&planned, &scope, args.leave_images)?;
+    show_outcome(&outcome, out)
+}
+
+fn is_agreed(out: &mut Output) -> Result<bool> {
+    let failed = |error: io::Error| {
+        let message = format!("could not read the answer from standard input: {error}");
+        Error::new(Kind::Failure, message)
+    };
+    out.prompt("Remove all this? [y/N] ".to_owned())
+        .map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}
+
+fn show_plan(plan: &Plan, out: &mut Output) -> Result<u8> {
+    if plan.steps.is_empty() {
+        out.line(NOTHING)?;
+    } else {
+        out.line(styled(BOLD, "To be done:"))?;
+    }
+    for step in &plan.steps {
+        out.line(format!("  {}", step.to_do()))?;
+    }
+    show_rest(&plan.left, &plan.failed, &plan.remarks, out)?;
+    out.object(json!({
+        "dry_run": true,
+        "steps": steps(&plan.steps, Step::to_do),
+        "left": left(&plan.left),
+        "failed": failed(&plan.failed),
+    }))?;
+    Ok(code(&plan.failed))
+}
+
+fn show_outcome(outcome: &Outcome, out: &mut Output) -> Result<u8> {
+    if outcome.done.is_empty() {
+        out.line(NOTHING)?;
+    } else {
+        out.line(styled(GOOD, "Done:"))?;
+    }
+    for step in &outcome.done {
+        out.line(format!("  {}", step.done()))?;
+    }
+    show_rest(&outcome.left, &outcome.failed, &outcome.remarks, out)?;
+    let next = next(outcome);
+    out.line(styled(BOLD, "Now:"))?;
+    for step in &next {
+        out.line(format!("  {step}"))?;
+    }
+    out.object(json!({
+        "done": steps(&outcome.done, Step::done),
+        "left": left(&outcome.left),
+        "failed": failed(&outcome.failed),
+        "next": next,
+    }))?;
+    Ok(code(&outcome.failed))
+}
+
+const NOTHING: &str = "There is nothing to remove.";
+
+/// What is left to the user.
+fn next(outcome: &Outcome) -> Vec<String> {
+    let mut next = Vec::new();
+    if outcome.needs_restart() {
+        next.push(
+            "Restart Docker to be rid of the proxy: quit it from its menu and open it again."
+                .to_owned(),
+        );
+    }
+    let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));
+    next.push(last_step(&program, cfg!(target_os = "macos")));
+    next
+}
+
+fn show_rest(left: &[Left], failed: &[Failed], remarks: &[String], out: &mut Output) -> Result<()> {
+    if !left.is_empty() {
+        out.line(styled(BOLD, "Left:"))?;
+    }
+    for Left { what, why } in left {
+        out.line(format!("  {what}: {why}"))?;
+    }
+    if !failed.is_empty() {
+        out.line(styled(BAD, "Not done:"))?;
+    }
+    for Failed { what, error } in failed {
+        out.line(format!("  {what}: {error}"))?;
+        if let Some(advice) = error.advice() {
+            out.line(format!("    what to do: {advice}"))?;
+        }
+    }
+    for remark in remarks {
+        out.note(remark.clone())?;
+    }
+    Ok(())
+}
+
+fn code(failed: &[Failed]) -> u8 {
+    u8::from(!failed.is_empty())
+}
+
+fn steps(steps: &[Step], text: fn(&Step) -> String) -> Value {
+    let one = |step: &Step| json!({ "kind": step.kind(), "what": step.what(), "text": text(step) });
+    steps.iter().map(one).collect()
+}
+
+fn left(left: &[Left]) -> Value {
+    let one = |Left { what, why }: &Left| json!({ "what": what, "why": why });
+    left.iter().map(one).collect()
+}
+
+fn failed(failed: &[Failed]) -> Value {
+    let one = |Failed { what, error }: &Failed| json!({ "what": what, "error": describe(error) });
+    failed.iter().map(one).collect()
+}

@@ -1,0 +1,132 @@
+//! Doing what was planned.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::app::{instance, login_item};
+use crate::credentials::Store;
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+use crate::patch;
+use crate::patch::intent::Intents;
+use crate::patch::plan::image_of;
+
+use super::plan::{Plan, Step, plan, stopped};
+use super::{Failed, Left, Scope, look};
+
+/// How long another Baleen may take to end: it finishes a change of an image that is under way.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was done.
+    pub done: Vec<Step>,
+    /// What stays.
+    pub left: Vec<Left>,
+    /// What could not be done.
+    pub failed: Vec<Failed>,
+    /// What went not as it should, though it was done.
+    pub remarks: Vec<String>,
+}
+
+impl Outcome {
+    /// Of a plan in which nothing is to be done.
+    pub fn nothing(plan: Plan) -> Self {
+        Self {
+            done: Vec::new(),
+            left: plan.left,
+            failed: plan.failed,
+            remarks: plan.remarks,
+        }
+    }
+
+    /// Whether a Docker that runs still has the proxy.
+    pub fn needs_restart(&self) -> bool {
+        self.done
+            .iter()
+            .any(|step| matches!(step, Step::Restore(..)))
+    }
+}
+
+/// Carries out `planned`, which was made of `scope`.
+///
+/// # Errors
+/// When another Baleen does not end, or an image can't be given back: then nothing else is removed.
+pub fn carry_out(planned: &Plan, scope: &Scope, leave_images: bool) -> Result<Outcome> {
+    let is_end = |step: &&Step| matches!(step, Step::End(_));
+    let ended: Vec<Step> = planned.steps.iter().filter(is_end).cloned().collect();
+    // Held to the end, so that none begins anew meanwhile.
+    let _alone = instance::end(&scope.state, PATIENCE)?;
+    // The other one may have finished something since.
+    let mut found = look(scope)?;
+    // That is this one.
+    found.running = None;
+    let mut plan = plan(found, &scope.places, leave_images)?;
+    let steps = std::mem::take(&mut plan.steps);
+    let mut outcome = Outcome::nothing(plan);
+    outcome.done = ended;
+    for step in steps {
+        match take(&step, &scope.state) {
+            Ok(remark) => {
+                outcome.remarks.extend(remark);
+                outcome.done.push(step);
+            }
+            Err(error) if matches!(step, Step::Restore(..)) => {
+                return Err(stopped(error, &outcome.done));
+            }
+            Err(error) => outcome.failed.push(Failed {
+                what: step.to_do(),
+                error,
+            }),
+        }
+    }
+    Ok(outcome)
+}
+
+/// Takes one step; says what went not as it should, though it is done.
+fn take(step: &Step, state: &Path) -> Result<Option<String>> {
+    match step {
+        // That comes before everything.
+        Step::End(_) => {}
+        Step::Clear(path, _) => {
+            let bundle = Bundle::read(path)?;
+            // It begins with clearing away what others left behind.
+            patch::take_out(&bundle)?;
+            if let Some(left) = patch::unfinished(image_of(&bundle)?).first() {
+                let message = format!("{} is still there", left.display());
+                return Err(Error::new(Kind::Failure, message)
+                    .advise("remove it by hand; it may have a password in it"));
+            }
+        }
+        Step::Restore(path, _) => {
+            let restored = patch::take_out(&Bundle::read(path)?)?;
+            // Else the app would put the proxy in again if the uninstall goes no further.
+            let forgotten = Intents::in_folder(state).forget(path);
+            let warning = restored.and_then(|restored| restored.warning);
+            return Ok(warning.or(forgotten.err().map(|error| {
+                format!(
+                    "could not forget that the proxy is wanted in {}: {error}",
+                    path.display()
+                )
+            })));
+        }
+        Step::LoginItem => drop(login_item::set(false)?),
+        Step::Password(account) => Store::open()?.delete_named(account)?,
+        Step::File(path) => gone(path, fs::remove_file(path))?,
+        Step::Folder(path) => gone(path, fs::remove_dir(path))?,
+    }
+    Ok(None)
+}
+
+/// What is gone already needs no removing.
+fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,232 @@
+//! What there is of Baleen. Looking changes nothing, and makes nothing.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf, absolute};
+
+use crate::app::instance;
+use crate::app::login_item::{self, LoginItem};
+use crate::config::Config;
+use crate::credentials::Store;
+use crate::docker::{Bundle, bundle};
+use crate::error::{Error, Kind, Result};
+use crate::patch::intent::Intents;
+use crate::patch::restore::{self, From};
+use crate::patch::status::{Expected, Question, State, status};
+use crate::patch::{BACKUP_SUFFIX, plan::image_of, unfinished};
+use crate::wanted;
+
+use super::Places;
+
+/// Where to look.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Docker.app, where it was named on the command line.
+    pub docker_app: Option<PathBuf>,
+    /// The config file that is in use.
+    pub config: PathBuf,
+    /// Where the program keeps what it has to remember.
+    pub state: PathBuf,
+    /// All that it may have made.
+    pub places: Places,
+}
+
+/// What there is.
+#[derive(Debug)]
+pub struct Found {
+    /// Another Baleen that acts by itself, as in "the Baleen app (process 7)".
+    pub running: Option<String>,
+    /// Each Docker.app that Baleen knows and could have patched.
+    pub dockers: Vec<Docker>,
+    /// Whether Baleen opens at login.
+    pub opens_at_login: bool,
+    /// Whose passwords are stored.
+    pub passwords: Result<Vec<String>>,
+    /// Which of the files are there.
+    pub files: Vec<PathBuf>,
+    /// Which of the folders are there.
+    pub folders: Vec<Folder>,
+    /// The config file in use, if it is there and not in the usual place.
+    pub named_config: Option<PathBuf>,
+    /// What could not be found out, though it stops nothing.
+    pub remarks: Vec<String>,
+}
+
+/// A Docker.app.
+#[derive(Debug)]
+pub struct Docker {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version, as far as that could be read.
+    pub version: Option<String>,
+    /// Its image; an error where that can't be told, or the original can't be had.
+    pub image: Result<Image>,
+    /// A file called like the backup that is none of this image's.
+    pub stray_backup: Option<PathBuf>,
+}
+
+/// What is to be said of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Image {
+    /// Baleen did not patch it.
+    Stock,
+    /// Baleen did not patch it, but was killed while about to.
+    Unfinished,
+    /// It is patched, its original is to be had, and this is the proxy in it.
+    Patched(String),
+}
+
+/// A folder of Baleen's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether there is a symbolic link instead, which Baleen never makes.
+    pub is_link: bool,
+    /// What stands in it, by name, and whether that is a folder.
+    pub entries: Vec<(OsString, bool)>,
+}
+
+/// Looks.
+///
+/// # Errors
+/// When a folder of Baleen's own can't be read.
+pub fn look(scope: &Scope) -> Result<Found> {
+    let mut remarks = Vec::new();
+    // Being rid of a broken config file is no small reason to uninstall.
+    let config = Config::load(&scope.config).unwrap_or_else(|error| {
+        remarks.push(format!(
+            "{error}; a Docker.app that is named only there was not looked at"
+        ));
+        Config::default()
+    });
+    let mut bundles = match wanted::chosen_bundle(scope.docker_app.as_deref(), &config) {
+        Some(chosen) => {
+            if !chosen.exists() {
+                remarks.push(format!("there is no Docker.app at {}", chosen.display()));
+            }
+            vec![chosen]
+        }
+        None => bundle::default_places(env::home_dir().as_deref()),
+    };
+    bundles.extend(Intents::in_folder(&scope.state).bundles());
+    let mut real: Vec<PathBuf> = Vec::new();
+    for path in bundles {
+        if let Ok(path) = path.canonicalize()
+            && !real.contains(&path)
+        {
+            real.push(path);
+        }
+    }
+    let mut folders = Vec::new();
+    for path in &scope.places.folders {
+        folders.extend(folder(path)?);
+    }
+    Ok(Found {
+        running: instance::running(&scope.state),
+        dockers: real.iter().filter_map(|path| docker(path)).collect(),
+        opens_at_login: login_item::status() != LoginItem::Off,
+        passwords: Store::open().and_then(|store| store.accounts()),
+        files: scope
+            .places
+            .files
+            .iter()
+            .filter(|path| is_file(path))
+            .cloned()
+            .collect(),
+        folders,
+        named_config: named_config(scope),
+        remarks,
+    })
+}
+
+/// The Docker.app at `path`; nothing where none is that Baleen could have patched.
+fn docker(path: &Path) -> Option<Docker> {
+    let bundle = match Bundle::read(path) {
+        Ok(bundle) => bundle,
+        Err(error) if error.kind() == Kind::Refused => return None,
+        Err(error) => {
+            return Some(Docker {
+                path: path.to_owned(),
+                version: None,
+                image: Err(error),
+                stray_backup: None,
+            });
+        }
+    };
+    let image_path = image_of(&bundle).ok()?;
+    let mut backup = image_path.to_owned().into_os_string();
+    backup.push(BACKUP_SUFFIX);
+    let backup = PathBuf::from(backup);
+    let planned = match restore::plan(&bundle) {
+        Ok(restore::Plan::Nothing) => is_whole(&bundle).map(|()| restore::Plan::Nothing),
+        planned => planned,
+    };
+    let is_in_use = match &planned {
+        Ok(restore::Plan::Restore(found)) => matches!(found.from, From::Backup(..)),
+        Ok(restore::Plan::Nothing) => false,
+        // It may be of use yet.
+        Err(_) => true,
+    };
+    Some(Docker {
+        image: planned.map(|planned| match planned {
+            restore::Plan::Restore(found) => Image::Patched(found.manifest.proxy.summary()),
+            restore::Plan::Nothing if unfinished(image_path).is_empty() => Image::Stock,
+            restore::Plan::Nothing => Image::Unfinished,
+        }),
+        stray_backup: Some(backup).filter(|backup| !is_in_use && backup.is_file()),
+        path: bundle.path,
+        version: Some(bundle.version),
+    })
+}
+
+/// Fails where the image is cut off: a patch may have been in what is missing, or Docker is being updated.
+fn is_whole(bundle: &Bundle) -> Result<()> {
+    let question = Question {
+        expected: Expected::Unknown,
+        wanted: None,
+        verify: true,
+    };
+    let found = status(&bundle.path, question, &|_| {});
+    match found.state {
+        State::Updating => {
+            let error = Error::new(Kind::Busy, found.sentence);
+            Err(match found.advice {
+                Some(advice) => error.advise(advice),
+                None => error,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is in the folder at `path`; nothing where there is none.
+fn folder(path: &Path) -> Result<Option<Folder>> {
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let failed = |error| Error::io("read", path, &error);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_folder = entry.file_type().map_err(failed)?.is_dir();
+        entries.push((entry.file_name(), is_folder));
+    }
+    entries.sort();
+    Ok(Some(Folder {
+        path: path.to_owned(),
+        is_link: path.is_symlink(),
+        entries,
+    }))
+}
+
+/// Whether there is something at `path`, which may be a socket or a link to nowhere as well.
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| !found.is_dir())
+}
+
+fn named_config(scope: &Scope) -> Option<PathBuf> {
+    let named = absolute(&scope.config).unwrap_or_else(|_| scope.config.clone());
+    (is_file(&named) && !scope.places.files.contains(&named)).then_some(named)
+}

@@ -1,0 +1,104 @@
+//! What Baleen may make, besides what it does to images and in the Keychain.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::agent::memory::MemoryFile;
+use crate::app::instance::Instance;
+use crate::app::{self, login_item};
+use crate::credentials::SERVICE;
+use crate::patch::intent::Intents;
+use crate::proxy::pac;
+use crate::{config, kept, logs};
+
+/// Each file and folder that it may make, whether or not it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// The folders that nobody else has any business in.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The places below `home`, as far as the variables that `get` reads name no other ones. A config file that
+/// `BALEEN_CONFIG` names is not among them: that is its user's own, and the one in the usual place is meant.
+pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> Places {
+    let usual = |name: &str| get(name).filter(|_| name != "BALEEN_CONFIG");
+    let config = config::place(usual, home, macos);
+    let state = kept::folder(&get, home, macos);
+    let log = logs::place(&get, home, macos);
+    let mut folders = Vec::new();
+    for folder in [config.parent(), Some(&*state), log.parent()] {
+        let folder = folder.unwrap_or(Path::new("/")).to_owned();
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    let mut files = vec![login_item::file::place(&get, home, macos), config];
+    files.extend(
+        [
+            Intents::FILE,
+            MemoryFile::FILE,
+            pac::Memory::FILE,
+            Instance::SOCKET,
+            Instance::LOCK,
+        ]
+        .map(|name| state.join(name)),
+    );
+    files.extend([app::report_beside(&log), logs::older(&log), log]);
+    if macos {
+        // The system's: where the icon stands in the menu bar, by the bundle's identifier
+        // (<https://developer.apple.com/documentation/appkit/nsstatusitem/autosavename-swift.property>).
+        files.push(home.join(format!("Library/Preferences/{SERVICE}.plist")));
+    }
+    Places { files, folders }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names as they stand on disk; that there are no others is shown by the tests that uninstall.
+    #[test]
+    fn each_platform_has_its_places() {
+        let state = |name: &str| (name == "BALEEN_STATE_DIR").then(|| "/s".into());
+        let config = |name: &str| (name == "BALEEN_CONFIG").then(|| "/c.toml".into());
+        let none = |_: &str| None;
+        let support = "/h/Library/Application Support/Baleen/";
+        let logs = "/h/Library/Logs/Baleen/";
+        let (settings, kept) = ("/h/.config/baleen/", "/h/.local/state/baleen/");
+        let agent = "/h/Library/LaunchAgents/io.github.baleen-app.Baleen.plist";
+        let autostart = "/h/.config/autostart/baleen.desktop";
+        let preferences = "/h/Library/Preferences/io.github.baleen-app.Baleen.plist";
+        type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+        let table: [(Get<'_>, bool, &str, &str, &str, &str); 5] = [
+            (&none, true, agent, support, support, logs),
+            (&none, false, autostart, settings, kept, kept),
+            (&config, false, autostart, settings, kept, kept),
+            (&state, true, agent, support, "/s/", "/s/"),
+            (&state, false, autostart, settings, "/s/", "/s/"),
+        ];
+        for (get, macos, login, config, state, log) in table {
+            let found = places(get, Path::new("/h"), macos);
+            let mut expected: Vec<String> = vec![login.into(), format!("{config}config.toml")];
+            for name in [
+                "state.json",
+                "agent.json",
+                "pac.json",
+                "agent.socket",
+                "agent.lock",
+            ] {
+                expected.push(format!("{state}{name}"));
+            }
+            for name in ["doctor-report.md", "baleen.log.1", "baleen.log"] {
+                expected.push(format!("{log}{name}"));
+            }
+            expected.extend(macos.then(|| preferences.to_owned()));
+            let expected: Vec<PathBuf> = expected.into_iter().map(PathBuf::from).collect();
+            assert_eq!(found.files, expected);
+            let mut folders = vec![Path::new(config), Path::new(state), Path::new(log)];
+            folders.dedup();
+            assert_eq!(found.folders, folders);
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! What is to be done, decided from what there is.
+
+use std::path::PathBuf;
+
+use crate::credentials::STORE;
+use crate::error::{Error, Kind, Result};
+use crate::kept::is_unfinished;
+
+use super::look::{Docker, Folder, Found, Image};
+use super::{Failed, Left, Places};
+
+/// One thing to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Another Baleen ends, which is this one.
+    End(String),
+    /// The Docker.app there, of this version, gets its own image back.
+    Restore(PathBuf, String),
+    /// In the Docker.app there, of this version, an unfinished copy of the image is cleared away.
+    Clear(PathBuf, String),
+    /// Baleen opens at login no more.
+    LoginItem,
+    /// The password of this account goes.
+    Password(String),
+    /// This file goes.
+    File(PathBuf),
+    /// This folder goes, which is empty by then.
+    Folder(PathBuf),
+}
+
+impl Step {
+    /// What kind of step it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::End(_) => "running",
+            Self::Restore(..) => "image",
+            Self::Clear(..) => "unfinished-image",
+            Self::LoginItem => "login-item",
+            Self::Password(_) => "password",
+            Self::File(_) => "file",
+            Self::Folder(_) => "folder",
+        }
+    }
+
+    /// What it is about, as a program would want it.
+    pub fn what(&self) -> String {
+        match self {
+            Self::End(what) | Self::Password(what) => what.clone(),
+            Self::Restore(path, _)
+            | Self::Clear(path, _)
+            | Self::File(path)
+            | Self::Folder(path) => path.display().to_string(),
+            Self::LoginItem => "Baleen".to_owned(),
+        }
+    }
+
+    /// What is to be done, as in "remove /a/b".
+    pub fn to_do(&self) -> String {
+        match self {
+            Self::End(who) => format!("end {who}"),
+            Self::Restore(path, version) => format!(
+                "give Docker {version} at {} its own image back",
+                path.display()
+            ),
+            Self::Clear(path, version) => format!(
+                "remove an unfinished image from Docker {version} at {}",
+                path.display()
+            ),
+            Self::LoginItem => "no longer open Baleen at login".to_owned(),
+            Self::Password(account) => format!("delete the password of {account} from {STORE}"),
+            Self::File(path) => format!("remove {}", path.display()),
+            Self::Folder(path) => format!("remove the folder {}", path.display()),
+        }
+    }
+
+    /// What was done, as in "removed /a/b".
+    pub fn done(&self) -> String {
+        match self {
+            Self::End(who) => format!("ended {who}"),
+            Self::Restore(path, version) => format!(
+                "gave Docker {version} at {} its own image back, byte for byte",
+                path.display()
+            ),
+            Self::Clear(path, version) => format!(
+                "removed an unfinished image from Docker {version} at {}",
+                path.display()
+            ),
+            Self::LoginItem => "Baleen no longer opens at login".to_owned(),
+            Self::Password(account) => format!("deleted the password of {account} from {STORE}"),
+            Self::File(path) => format!("removed {}", path.display()),
+            Self::Folder(path) => format!("removed the folder {}", path.display()),
+        }
+    }
+}
+
+/// All that is to be done, in its order.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What is done.
+    pub steps: Vec<Step>,
+    /// What stays.
+    pub left: Vec<Left>,
+    /// What could not even be looked at.
+    pub failed: Vec<Failed>,
+    /// What could not be found out, though it stops nothing.
+    pub remarks: Vec<String>,
+}
+
+/// Makes the plan; with `leave_images`, images keep the proxy.
+///
+/// # Errors
+/// When a Docker.app can't have its own image back, and is not to be left as it is.
+pub fn plan(found: Found, places: &Places, leave_images: bool) -> Result<Plan> {
+    let mut plan = Plan {
+        remarks: found.remarks,
+        ..Plan::default()
+    };
+    plan.steps.extend(found.running.map(Step::End));
+    for docker in found.dockers {
+        plan.add_docker(docker, leave_images)?;
+    }
+    if found.opens_at_login {
+        plan.steps.push(Step::LoginItem);
+    }
+    match found.passwords {
+        Ok(accounts) => plan.steps.extend(accounts.into_iter().map(Step::Password)),
+        // There is no store, so there is nothing in it.
+        Err(error) if error.kind() == Kind::Refused => {}
+        Err(error) => plan.failed.push(Failed {
+            what: format!("delete what may be of Baleen's in {STORE}"),
+            error,
+        }),
+    }
+    plan.steps.extend(found.files.into_iter().map(Step::File));
+    for folder in &found.folders {
+        plan.add_folder(folder, places);
+    }
+    if let Some(config) = found.named_config {
+        plan.leave(
+            config.display(),
+            "the settings file that was named, which may serve others",
+        );
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn leave(&mut self, what: impl ToString, why: impl Into<String>) {
+        self.left.push(Left {
+            what: what.to_string(),
+            why: why.into(),
+        });
+    }
+
+    fn add_docker(&mut self, docker: Docker, leave_image: bool) -> Result<()> {
+        let version = docker.version.unwrap_or_default();
+        let shown = docker.path.display().to_string();
+        match docker.image {
+            Ok(Image::Stock) => {}
+            Ok(Image::Unfinished) => self.steps.push(Step::Clear(docker.path, version)),
+            Ok(Image::Patched(_)) if !leave_image => {
+                self.steps.push(Step::Restore(docker.path, version));
+            }
+            Ok(Image::Patched(proxy)) => self.leave(
+                &shown,
+                format!("its engine keeps the proxy {proxy}, until Docker is installed anew"),
+            ),
+            Err(error) if leave_image => self.leave(&shown, error.to_string()),
+            Err(error) => return Err(stopped(error, &[])),
+        }
+        if let Some(backup) = docker.stray_backup {
+            self.leave(
+                backup.display(),
+                "an image that is not the original of the one beside it; Docker has no use for it",
+            );
+        }
+        Ok(())
+    }
+
+    /// A folder goes with all that Baleen made in it, unless something else is in it as well.
+    fn add_folder(&mut self, folder: &Folder, places: &Places) {
+        let mut others = Vec::new();
+        let mut unfinished = Vec::new();
+        for (name, is_folder) in &folder.entries {
+            let path = folder.path.join(name);
+            if *is_folder {
+                others.push(name);
+            } else if is_unfinished(name) || name == FINDERS {
+                unfinished.push(Step::File(path));
+            } else if !places.files.contains(&path) {
+                others.push(name);
+            }
+        }
+        self.steps.extend(unfinished);
+        if !others.is_empty() {
+            let names: Vec<String> = others
+                .iter()
+                .take(NAMED)
+                .map(|name| name.display().to_string())
+                .collect();
+            let more = match others.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.leave(
+                folder.path.display(),
+                format!("Baleen did not make {}{more} in it", names.join(", ")),
+            );
+        } else if folder.is_link {
+            self.leave(folder.path.display(), "Baleen did not make this link");
+        } else {
+            self.steps.push(Step::Folder(folder.path.clone()));
+        }
+    }
+}
+
+/// How the Finder shows a folder, which it notes in each that was ever opened.
+const FINDERS: &str = ".DS_Store";
+/// How many of those that are left in a folder are named.
+const NAMED: usize = 5;
+
+/// The failure of an image that can't be given back, after `before` was done.
+pub(super) fn stopped(error: Error, before: &[Step]) -> Error {
+    let own = match error.advice() {
+        Some(advice) => format!("{advice}; then uninstall again"),
+        None => "see to that, and uninstall again".to_owned(),
+    };
+    let done: Vec<String> = before.iter().map(Step::done).collect();
+    let done = match done.is_empty() {
+        true => "nothing was removed".to_owned(),
+        false => format!("nothing else was done than this: {}", done.join(", ")),
+    };
+    error.advise(format!(
+        "{own}. `baleen uninstall --leave-images` would leave the image as it is and remove the rest; {done}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn places() -> Places {
+        Places {
+            files: vec!["/s/state.json".into(), "/s/baleen.log".into()],
+            folders: vec!["/s".into()],
+        }
+    }
+
+    fn found() -> Found {
+        Found {
+            running: None,
+            dockers: Vec::new(),
+            opens_at_login: false,
+            passwords: Ok(Vec::new()),
+            files: Vec::new(),
+            folders: Vec::new(),
+            named_config: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    fn docker(image: Result<Image>) -> Docker {
+        Docker {
+            path: "/Docker.app".into(),
+            version: Some("1.12.0".to_owned()),
+            image,
+            stray_backup: None,
+        }
+    }
+
+    fn broken() -> Error {
+        Error::new(Kind::Refused, "no original").advise("install Docker again")
+    }
+
+    fn words(plan: &Plan) -> Vec<String> {
+        plan.steps.iter().map(Step::to_do).collect()
+    }
+
+    #[test]
+    fn it_is_done_in_this_order() {
+        let found = Found {
+            running: Some("the app".to_owned()),
+            dockers: vec![docker(Ok(Image::Patched("http://p:1".to_owned())))],
+            opens_at_login: true,
+            passwords: Ok(vec!["me@p:1".to_owned()]),
+            files: vec!["/s/state.json".into()],
+            folders: vec![folder(&["state.json"])],
+            ..found()
+        };
+        let plan = plan(found, &places(), false).unwrap();
+        assert_eq!(
+            words(&plan),
+            [
+                "end the app",
+                "give Docker 1.12.0 at /Docker.app its own image back",
+                "no longer open Baleen at login",
+                &format!("delete the password of me@p:1 from {STORE}"),
+                "remove /s/state.json",
+                "remove the folder /s",
+            ]
+        );
+        assert!(plan.left.is_empty() && plan.failed.is_empty());
+        let done: Vec<String> = plan.steps.iter().map(Step::done).collect();
+        assert_eq!(done[0], "ended the app");
+        assert_eq!(
+            done[4..],
+            ["removed /s/state.json", "removed the folder /s"]
+        );
+    }
+
+    #[test]
+    fn what_becomes_of_an_image() {
+        let patched = || Ok(Image::Patched("http://p:1".to_owned()));
+        type Case = (
+            fn() -> Result<Image>,
+            bool,
+            &'static [&'static str],
+            &'static [&'static str],
+        );
+        let cases: [Case; 6] = [
+            (|| Ok(Image::Stock), false, &[], &[]),
+            (|| Ok(Image::Stock), true, &[], &[]),
+            (
+                || Ok(Image::Unfinished),
+                false,
+                &["remove an unfinished image from Docker 1.12.0 at /Docker.app"],
+                &[],
+            ),
+            (
+                || Ok(Image::Patched("http://p:1".to_owned())),
+                false,
+                &["give Docker 1.12.0 at /Docker.app its own image back"],
+                &[],
+            ),
+            (
+                || Ok(Image::Patched("http://p:1".to_owned())),
+                true,
+                &[],
+                &["its engine keeps the proxy http://p:1, until Docker is installed anew"],
+            ),
+            (|| Err(broken()), true, &[], &["no original"]),
+        ];
+        for (image, leave, steps, left) in cases {
+            let found = Found {
+                dockers: vec![docker(image())],
+                ..found()
+            };
+            let plan = plan(found, &places(), leave).unwrap();
+            assert_eq!(words(&plan), steps);
+            let why: Vec<&str> = plan.left.iter().map(|left| &*left.why).collect();
+            assert_eq!(why, left);
+        }
+        // One that can't be given back stops it all, also beside one that can.
+        let found = Found {
+            dockers: vec![docker(patched()), docker(Err(broken()))],
+            ..found()
+        };
+        let error = plan(found, &places(), false).unwrap_err();
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (Kind::Refused, "no original")
+        );
+        assert_eq!(
+            error.advice(),
+            Some(
+                "install Docker again; then uninstall again. `baleen uninstall --leave-images` would leave the image as it is and remove the rest; nothing was removed"
+            )
+        );
+    }
+
+    #[test]
+    fn what_was_done_before_it_stopped_is_said() {
+        let before = [Step::Restore("/a".into(), "1.12.0".to_owned())];
+        let error = stopped(Error::new(Kind::Failure, "no"), &before);
+        let advice = error.advice().unwrap();
+        assert!(
+            advice.starts_with("see to that, and uninstall again. "),
+            "{advice}"
+        );
+        assert!(
+            advice.ends_with("nothing else was done than this: gave Docker 1.12.0 at /a its own image back, byte for byte"),
+            "{advice}"
+        );
+    }
+
+    fn folder(names: &[&str]) -> Folder {
+        // A slash behind a name makes it a folder.
+        let entry = |name: &&str| (name.trim_end_matches('/').into(), name.ends_with('/'));
+        Folder {
+            path: "/s".into(),
+            is_link: false,
+            entries: names.iter().map(entry).collect(),
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_a_folder() {
+        let gone = "remove the folder /s";
+        let cases: [(&[&str], &[&str], &str); 7] = [
+            (&[], &[gone], ""),
+            (&["state.json", "baleen.log"], &[gone], ""),
+            (
+                &[".DS_Store", ".baleen-kept-7"],
+                &["remove /s/.DS_Store", "remove /s/.baleen-kept-7", gone],
+                "",
+            ),
+            (&["state.json", "x"], &[], "Baleen did not make x in it"),
+            (
+                &["state.json/"],
+                &[],
+                "Baleen did not make state.json in it",
+            ),
+            (&[".baleen-x/"], &[], "Baleen did not make .baleen-x in it"),
+            (
+                &["1", "2", "3", "4", "5", "6", "7"],
+                &[],
+                "Baleen did not make 1, 2, 3, 4, 5 and 2 more in it",
+            ),
+        ];
+        let planned = |folder| {
+            let folders = vec![folder];
+            plan(Found { folders, ..found() }, &places(), false).unwrap()
+        };
+        for (names, steps, why) in cases {
+            let plan = planned(folder(names));
+            assert_eq!(words(&plan), steps, "{names:?}");
+            let left: Vec<&str> = plan.left.iter().map(|left| &*left.why).collect();
+            assert_eq!(left.concat(), why, "{names:?}");
+        }
+        let plan = planned(Folder {
+            is_link: true,
+            ..folder(&["state.json"])
+        });
+        assert!(plan.steps.is_empty());
+        assert_eq!(plan.left[0].why, "Baleen did not make this link");
+    }
+
+    #[test]
+    fn a_keyring_that_is_not_there_has_nothing_and_one_that_says_nothing_is_told() {
+        for (kind, failures) in [
+            (Kind::Refused, 0),
+            (Kind::NotPermitted, 1),
+            (Kind::Failure, 1),
+        ] {
+            let found = Found {
+                passwords: Err(Error::new(kind, "no")),
+                ..found()
+            };
+            let plan = plan(found, &places(), false).unwrap();
+            assert!(plan.steps.is_empty());
+            assert_eq!(plan.failed.len(), failures, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_the_users_own_is_left() {
+        let stray = Docker {
+            stray_backup: Some("/x-backup".into()),
+            ..docker(Ok(Image::Stock))
+        };
+        let found = Found {
+            dockers: vec![stray],
+            named_config: Some("/work.toml".into()),
+            ..found()
+        };
+        let plan = plan(found, &places(), false).unwrap();
+        assert!(plan.steps.is_empty());
+        let left: Vec<&Path> = plan.left.iter().map(|left| Path::new(&left.what)).collect();
+        assert_eq!(left, [Path::new("/x-backup"), Path::new("/work.toml")]);
+    }
+}
