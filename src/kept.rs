@@ -121,6 +121,13 @@ impl KeptFile {
     }
 }
 
+/// The file that the one at `path` was, before a version that could not read it put it aside.
+pub(crate) fn before_aside(path: &Path) -> Option<PathBuf> {
+    let (name, schema) = path.file_name()?.to_str()?.rsplit_once(".schema-")?;
+    schema.parse::<u32>().ok()?;
+    Some(path.with_file_name(name))
+}
+
 /// The folder for what the program keeps across runs: `BALEEN_STATE_DIR`, else the platform's place
 /// (`own_folder`).
 pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::credentials::STORE;
 use crate::error::{Error, Kind, Result};
-use crate::kept::is_unfinished;
+use crate::kept::{before_aside, is_unfinished};
 
 use super::look::{Docker, Folder, Found, Image};
 use super::{Failed, Left, Places};
@@ -180,18 +180,22 @@ impl Plan {
     /// A folder goes with all that Baleen made in it, unless something else is in it as well.
     fn add_folder(&mut self, folder: &Folder, places: &Places) {
         let mut others = Vec::new();
-        let mut unfinished = Vec::new();
+        let mut besides = Vec::new();
         for (name, is_folder) in &folder.entries {
             let path = folder.path.join(name);
+            let was = before_aside(&path);
             if *is_folder {
                 others.push(name);
-            } else if is_unfinished(name) || name == FINDERS {
-                unfinished.push(Step::File(path));
+            } else if is_unfinished(name)
+                || name == FINDERS
+                || was.is_some_and(|was| places.files.contains(&was))
+            {
+                besides.push(Step::File(path));
             } else if !places.files.contains(&path) {
                 others.push(name);
             }
         }
-        self.steps.extend(unfinished);
+        self.steps.extend(besides);
         if !others.is_empty() {
             let names: Vec<String> = others
                 .iter()
@@ -398,13 +402,23 @@ mod tests {
     #[test]
     fn what_becomes_of_a_folder() {
         let gone = "remove the folder /s";
-        let cases: [(&[&str], &[&str], &str); 7] = [
+        let cases: [(&[&str], &[&str], &str); 9] = [
             (&[], &[gone], ""),
             (&["state.json", "baleen.log"], &[gone], ""),
             (
                 &[".DS_Store", ".baleen-kept-7"],
                 &["remove /s/.DS_Store", "remove /s/.baleen-kept-7", gone],
                 "",
+            ),
+            (
+                &["state.json", "state.json.schema-12"],
+                &["remove /s/state.json.schema-12", gone],
+                "",
+            ),
+            (
+                &["mine.json.schema-2", "state.json.schema-x"],
+                &[],
+                "Baleen did not make mine.json.schema-2, state.json.schema-x in it",
             ),
             (&["state.json", "x"], &[], "Baleen did not make x in it"),
             (
