@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check that a tag is what this tree would be released as, and print the notes of the release.    release.py v0.1.0
 
-Cargo.toml, Info.plist and CHANGELOG.md have to speak of the same version, and the notes are what CHANGELOG.md says of it.
+Cargo.toml, Cargo.lock, Info.plist, CHANGELOG.md and tests/upgrade have to speak of the same version, and the notes are what CHANGELOG.md says of it.
 Standard library of Python 3.9 only.
 """
 import argparse
@@ -22,14 +22,18 @@ def notes(changelog, version):
     return section and section[1].strip()
 
 
-def problems(tag, cargo, info, changelog):
-    """One sentence for each thing that is not as the tag says."""
+def problems(tag, cargo, lock, info, changelog, kept):
+    """One sentence for each thing that is not as the tag says; `kept` has the releases that tests/upgrade knows."""
     version = tag[1:]
     if not re.fullmatch(r"v\d+\.\d+\.\d+", tag):
         yield f"the tag is {tag!r}, expected one such as 'v0.1.0'"
         return
     if cargo_version(cargo) != version:
         yield f"Cargo.toml has the version {cargo_version(cargo)!r}, and the tag {version!r}"
+    if f'name = "baleen"\nversion = "{version}"\n' not in lock:
+        yield f"Cargo.lock does not have baleen {version}; `cargo check` puts it in"
+    if version not in kept:
+        yield f"tests/upgrade has no folder {version}; `cargo test --test upgrade -- --ignored make` makes it"
     for key in ("CFBundleShortVersionString", "CFBundleVersion"):
         # package.sh puts Cargo.toml's version there.
         if info.get(key) not in ("$(VERSION)", version):
@@ -44,8 +48,10 @@ def main():
     tag = parser.parse_args().tag
     changelog = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
     cargo = (TOP / "Cargo.toml").read_text(encoding="utf-8")
+    lock = (TOP / "Cargo.lock").read_text(encoding="utf-8")
     info = plistlib.loads((TOP / "Info.plist").read_bytes())
-    found = list(problems(tag, cargo, info, changelog))
+    kept = [folder.name for folder in (TOP / "tests/upgrade").iterdir() if folder.is_dir()]
+    found = list(problems(tag, cargo, lock, info, changelog, kept))
     for problem in found:
         print(f"release.py: {problem}", file=sys.stderr)
     if found:

@@ -9,13 +9,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import release  # noqa: E402  beside this script
 
 CARGO = '[package]\nname = "baleen"\nversion = "1.2.3"\n'
+LOCK = '[[package]]\nname = "baleen"\nversion = "1.2.3"\ndependencies = []\n'
+KEPT = ["1.2.2", "1.2.3"]
 INFO = {"CFBundleShortVersionString": "$(VERSION)", "CFBundleVersion": "1.2.3"}
 CHANGELOG = "# Changes\n\n## Unreleased\n\n- New.\n\n## 1.2.3 (2026-12-01)\n\n- This.\n- That.\n\n## 1.2.2\n\n- Old.\n"
 
 
 class Release(unittest.TestCase):
     def test_what_fits(self):
-        self.assertEqual(list(release.problems("v1.2.3", CARGO, INFO, CHANGELOG)), [])
+        self.assertEqual(list(release.problems("v1.2.3", CARGO, LOCK, INFO, CHANGELOG, KEPT)), [])
 
     def test_what_does_not(self):
         for tag, cargo, info, changelog, complaint in [
@@ -28,8 +30,15 @@ class Release(unittest.TestCase):
             ("v1.2.3", CARGO, INFO, CHANGELOG.replace("- This.\n- That.\n", ""), "CHANGELOG.md"),
         ]:
             with self.subTest(complaint, tag=tag):
-                found = list(release.problems(tag, cargo, info, changelog))
+                found = list(release.problems(tag, cargo, LOCK, info, changelog, KEPT))
                 self.assertTrue(any(complaint in problem for problem in found), found)
+        for lock, kept, complaint in [
+            (LOCK.replace("1.2.3", "1.2.2"), KEPT, "Cargo.lock does not have baleen 1.2.3"),
+            (LOCK, ["1.2.2"], "tests/upgrade has no folder 1.2.3"),
+        ]:
+            with self.subTest(complaint):
+                (found,) = release.problems("v1.2.3", CARGO, lock, INFO, CHANGELOG, kept)
+                self.assertIn(complaint, found)
 
     def test_the_notes_are_those_of_the_version(self):
         self.assertEqual(release.notes(CHANGELOG, "1.2.3"), "- This.\n- That.")

@@ -21,7 +21,7 @@ fn images() -> Vec<PathBuf> {
         .collect();
     if images.is_empty() {
         assert!(
-            std::env::var_os("CI").is_none(),
+            std::env::var_os("CI").is_none() || !cfg!(target_os = "linux"),
             "BALEEN_REAL_IMAGES is not set"
         );
         tools::tell("skipped: BALEEN_REAL_IMAGES is not set");

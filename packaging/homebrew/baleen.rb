@@ -44,8 +44,8 @@ cask "baleen" do
   fish_completion "#{appdir}/Baleen.app/Contents/Resources/completions/baleen.fish"
   zsh_completion "#{appdir}/Baleen.app/Contents/Resources/completions/_baleen"
 
-  # An upgrade runs these as well. So there is no launchctl among them, which would end "Start at login" at each one,
-  # and no script that gives Docker its own image back.
+  # An upgrade runs what stands here as well, but for these two. So there is no launchctl among them, which would end
+  # "Start at login" at each one, and no script that gives Docker its own image back.
   uninstall quit:       "io.github.baleen-app.Baleen",
             login_item: "Baleen"
 
@@ -65,6 +65,8 @@ cask "baleen" do
     back, and nothing of Baleen's left, run this before `brew uninstall`:
       baleen uninstall
     It also deletes the passwords that Baleen keeps in the Keychain, which `brew uninstall --zap` can't.
+
+    After an upgrade, quit Baleen from its menu and open it again.
 
     macOS 13 and later let no app change another one until you allow it: switch Baleen on in
       System Settings > Privacy & Security > App Management

@@ -21,15 +21,6 @@ import cask as maker  # noqa: E402  beside this script
 TOP = maker.TOP
 HOMEPAGE = "https://github.com/baleen-app/baleen"
 
-# Every place outside the app where Baleen leaves something on a Mac, which `zap` has to name. The last one is
-# AppKit's own: it notes there where the user has dragged the icon to.
-PLACES = [
-    "~/Library/Application Support/Baleen",
-    "~/Library/LaunchAgents/io.github.baleen-app.Baleen.plist",
-    "~/Library/Logs/Baleen",
-    "~/Library/Preferences/io.github.baleen-app.Baleen.plist",
-]
-
 # The files of the bundle that a cask may name, below Contents.
 LAYOUT = re.compile(
     r"Info\.plist|PkgInfo|MacOS/baleen|Resources/(AppIcon\.icns|LICENSE-MIT|LICENSE-APACHE|bin/baleen"
@@ -151,13 +142,6 @@ def contents(parts):
         named = re.search(r"\b(mac|macos|os x|baleen)\b", text, re.I)
         if named or re.match(r"[^A-Z]|(A|An|The) ", text) or text.endswith("."):
             yield "`desc` should begin with a capital and no article, name neither platform nor app, and have no full stop"
-    places = of_key(parts["zap"], "trash")
-    for place in PLACES:
-        if place not in places:
-            yield f"`zap` leaves {place} behind"
-    for place in places:
-        if place not in PLACES:
-            yield f"`zap` removes {place}, where Baleen puts nothing"
     for name in ("uninstall", "zap"):
         lists = re.findall(r"\[([^\]]*)\]", parts[name])
         if any(strings(one) != sorted(strings(one), key=str.lower) for one in lists):
@@ -165,7 +149,7 @@ def contents(parts):
     # See the comment in the cask.
     for key in re.findall(r"\b([a-z_]+):(?= )", re.sub(r'"[^"]*"', "", parts["uninstall"])):
         if key not in ("quit", "login_item"):
-            yield f"`uninstall` has `{key}:`, which an upgrade of Baleen would run as well"
+            yield f"`uninstall` has `{key}:`, which an upgrade of Baleen runs as well"
     for topic in ("baleen uninstall", "Keychain", "App Management"):
         if topic not in parts["caveats"]:
             yield f"`caveats` should say what there is to know of {topic}"

@@ -19,8 +19,6 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 RELEASED = ["Baleen.dmg", "Baleen.tar.gz", "baleen.cdx.json", "baleen.rb"]
 SUMS = "SHA256SUMS"
-# Some that can't be missing; that all are there is seen from Cargo.lock.
-ASKED_FOR = {"tray-icon", "tao", "flate2", "cpio", "notify"}
 
 
 def run(*command, **options):
@@ -56,7 +54,8 @@ def mounted(image, work):
         try:
             yield place
         finally:
-            run("hdiutil", "detach", place)
+            # Something may still look at what is in it.
+            subprocess.run(["hdiutil", "detach", "-force", place], check=False)
         return
     # Two readers of the format that know nothing of each other.
     run("7z", "t", image)
@@ -80,6 +79,15 @@ def check_disk_image(dist, work, app):
             yield "Baleen.dmg and Baleen.tar.gz do not have the same files"
 
 
+def asked_for():
+    """The crates that Cargo.toml names for a Mac."""
+    names = set()
+    for section, body in re.findall(r"^\[([^\n]+)\]\n(.*?)(?=^\[|\Z)", (TOP / "Cargo.toml").read_text(encoding="utf-8"), re.M | re.S):
+        if section in ("dependencies", "target.'cfg(target_os = \"macos\")'.dependencies"):
+            names |= set(re.findall(r"^([a-z0-9_-]+) = ", body, re.M))
+    return names
+
+
 def check_bill(dist):
     text = (dist / "baleen.cdx.json").read_text(encoding="utf-8")
     bill = json.loads(text)
@@ -88,7 +96,7 @@ def check_bill(dist):
     locked = set(re.findall(r'^name = "(.*)"\nversion = "(.*)"$', locked, re.M))
     for name, version in sorted(crates - locked):
         yield f"the bill of materials has {name} {version}, which Cargo.lock has not"
-    for name in sorted(ASKED_FOR - {name for name, _ in crates}):
+    for name in sorted(asked_for() - {name for name, _ in crates}):
         yield f"the bill of materials lacks {name}"
     if "file:///" + str(TOP).lstrip("/") in text:
         yield "the bill of materials says where it was made"
@@ -127,6 +135,8 @@ def main(arguments):
     if len(places) != 1:
         sys.exit(__doc__)
     dist = Path(places[0])
+    # What is unpacked below is to have the permissions that it was packed with.
+    os.umask(0o022)
     try:
         if write:
             (dist / SUMS).write_text(sums(dist), encoding="utf-8")

@@ -37,6 +37,6 @@ if [ "${LINK:-1}" != 0 ]; then
 	say "what the programs ask of the oldest macOS"
 	programs=("$CARGO_TARGET_DIR"/{aarch64,x86_64}-apple-darwin/debug/baleen)
 	python3 "$here/check-symbols.py" "${programs[@]}"
-	python3 "$here/test-symbols.py" "${programs[@]}"
+	python3 "$here/test_symbols.py" "${programs[@]}"
 fi
 say "good for aarch64-apple-darwin and x86_64-apple-darwin (built, never run)"

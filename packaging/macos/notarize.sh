@@ -8,7 +8,7 @@
 #   NOTARY_PROFILE      the name that `xcrun notarytool store-credentials` was given
 #   NOTARY_KEY_FILE, NOTARY_KEY_ID, NOTARY_ISSUER
 #                       an App Store Connect API key: its .p8 file, its id, and the issuer of a team's key
-# Needs a Mac with Xcode 13 or later, and an image whose app is signed with a Developer ID (SIGN_AS, for package.sh).
+# Needs macOS 12 or later with Xcode 13 or later, and an image whose app is signed with a Developer ID (SIGN_AS, for package.sh).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -5,7 +5,8 @@
 #   packaging/macos/package.sh                              everything, from the sources
 #   packaging/macos/package.sh --with ARM64 X86_64          with two executables that are built already
 #
-# DIST              the folder it all goes to, which is emptied first (dist)
+# Paths in these are taken from the top of the checkout:
+# DIST              the folder it all goes to (dist); what an earlier run made there gives way
 # SIGN_AS           on a Mac: the name of the certificate to sign with; without it the signature is ad hoc
 # P12_FILE, P12_PASSWORD_FILE   elsewhere: the certificate with its key, and the file with its password
 # BALEEN            elsewhere: a baleen for this system, which is asked for its manual and completions; else it is built
@@ -37,6 +38,7 @@ PATH=$PATH:${BALEEN_CACHE:-$HOME/.cache/baleen}/tools/bin
 need() { # COMMAND WHERE-FROM
 	command -v "$1" > /dev/null || die "$1 is missing: $2"
 }
+need cargo "https://rustup.rs installs it"
 need python3 "on a Mac it comes with the command line tools: xcode-select --install"
 need cargo-cyclonedx "packaging/macos/tools.sh installs it"
 if $mac; then
@@ -67,8 +69,9 @@ if [ ${#executables[@]} = 0 ]; then
 		unset MACOSX_DEPLOYMENT_TARGET
 		targets=(aarch64-apple-darwin x86_64-apple-darwin)
 		target_folder=${CARGO_TARGET_DIR:-target}
-		RUSTFLAGS="--remap-path-prefix=$top=/baleen --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates" \
-			cargo build --release --locked --target "${targets[0]}" --target "${targets[1]}"
+		# Separated by a character that is in no path: a space may be.
+		flags=--remap-path-prefix=$top=/baleen$'\x1f'--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates
+		CARGO_ENCODED_RUSTFLAGS=$flags cargo build --release --locked --target "${targets[0]}" --target "${targets[1]}"
 	else
 		# In a shell of its own: what it sets is for these two programs alone.
 		target_folder=$(
@@ -120,7 +123,12 @@ say "the archive, the disk image, the bill of materials"
 python3 "$here/tarball.py" "$dist/image" Baleen.app "$dist/Baleen.tar.gz"
 ln -s /Applications "$dist/image/Applications"
 if $mac; then
-	hdiutil create -volname Baleen -srcfolder "$dist/image" -fs HFS+ -format UDZO -ov "$dist/Baleen.dmg"
+	# What indexes new files may still hold the volume ("Resource busy"), and lets go of it after a while.
+	for try in 1 2 3 4 5; do
+		hdiutil create -volname Baleen -srcfolder "$dist/image" -fs HFS+ -format UDZO -ov "$dist/Baleen.dmg" && break
+		[ "$try" != 5 ] || die "hdiutil made no disk image in five tries"
+		sleep 5
+	done
 	[ -z "${SIGN_AS:-}" ] || codesign --sign "$SIGN_AS" --timestamp "$dist/Baleen.dmg"
 else
 	# ISO 9660 with Rock Ridge keeps long names, modes and links, and macOS mounts it, for reading only.

@@ -25,6 +25,8 @@ plutil -replace CFBundleShortVersionString -string "${2:-1.12.0}" "$info"
 plutil -replace CFBundleVersion -string "$(date +%s)" "$info"
 codesign --force --sign - "$app"
 mkdir -p "$1"
+[ ! -e "$1/Docker.app" ] || [ -e "$1/Docker.app/Contents/MacOS/applet" ] ||
+	die "$1/Docker.app is there and is no stand-in; give another folder"
 # As an installer does it: the old app goes, the new one takes its place.
 rm -rf "$1/Docker.app"
 mv "$app" "$1/Docker.app"

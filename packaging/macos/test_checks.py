@@ -6,6 +6,7 @@
 Standard library of Python 3.9 only.
 """
 import importlib.util
+import os
 import plistlib
 import shutil
 import struct
@@ -147,4 +148,5 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     DIST = Path(sys.argv.pop())
+    os.umask(0o022)
     unittest.main()

@@ -6,6 +6,7 @@
 set -euo pipefail
 root=${BALEEN_CACHE:-$HOME/.cache/baleen}/tools
 
+command -v cargo > /dev/null || { echo "tools.sh: cargo is missing: https://rustup.rs installs it" >&2; exit 1; }
 install() { # CRATE VERSION OPTIONS...
 	local crate=$1 version=$2
 	shift 2

@@ -36,21 +36,26 @@ pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
-    let mut found: Vec<RunningApp> = processes
+    let found: Vec<(RunningApp, u32)> = processes
         .flatten()
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let is_mine = entry.metadata().is_ok_and(|process| process.uid() == user);
             let runs = is_mine && command_is(&entry.path(), &executable);
-            let since = runs.then(|| started(&entry.path()))??;
-            Some(RunningApp {
-                pid,
-                since: Some(since),
-            })
+            let (since, parent) = runs.then(|| started(&entry.path()))??;
+            let since = Some(since);
+            Some((RunningApp { pid, since }, parent))
         })
         .collect();
-    found.sort_by_key(|app| app.since);
-    found
+    // A script that is about to run a program is two for an instant, of which the parent is the app.
+    let pids: BTreeSet<u32> = found.iter().map(|(app, _)| app.pid).collect();
+    let mut apps: Vec<RunningApp> = found
+        .into_iter()
+        .filter(|(_, parent)| !pids.contains(parent))
+        .map(|(app, _)| app)
+        .collect();
+    apps.sort_by_key(|app| app.since);
+    apps
 }
 
 /// Whether the command of the process is `executable`, or an interpreter with it as its script.
@@ -64,20 +69,22 @@ fn command_is(process: &Path, executable: &Path) -> bool {
         .any(|argument| argument == executable.as_os_str().as_bytes())
 }
 
-/// When the process was started; nothing for one that has ended and waits to be noticed.
-fn started(process: &Path) -> Option<SystemTime> {
+/// When the process was started, and by which; nothing for one that has ended and waits to be noticed.
+fn started(process: &Path) -> Option<(SystemTime, u32)> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     // The name, in parentheses, may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     if matches!(fields.first(), Some(&"Z" | &"X")) {
         return None;
     }
+    let parent = fields.get(1)?.parse().ok()?;
     let ticks: u64 = fields.get(19)?.parse().ok()?;
     let up = clock_gettime(ClockId::Boottime);
     let up = Duration::new(up.tv_sec.try_into().ok()?, up.tv_nsec.try_into().ok()?);
     let boot = SystemTime::now().checked_sub(up)?;
     // The end of that tick: whatever was there before its start is older.
-    Some(boot + Duration::from_millis((ticks + 1) * (1000 / TICKS)))
+    let since = boot + Duration::from_millis((ticks + 1) * (1000 / TICKS));
+    Some((since, parent))
 }
 
 /// Asks an app to quit, as closing it from its menu does; whether it was there to be asked.
@@ -173,7 +180,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = executable(dir.path());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, "#!/bin/sh\nwhile :; do sleep 0.05; done\n").unwrap();
+        // Half of the time there is a second process with the same command line, as before each program it runs.
+        let script = "#!/bin/sh\nwhile :; do (sleep 0.05; :); sleep 0.05; done\n";
+        fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(running(dir.path(), ""), []);
         let before = SystemTime::now();
@@ -183,6 +192,10 @@ mod tests {
                 break app.clone();
             }
         };
+        for _ in 0..40 {
+            assert_eq!(running(dir.path(), "").len(), 1);
+            thread::sleep(Duration::from_millis(5));
+        }
         let since = app.since.unwrap();
         let tick = Duration::from_millis(20);
         assert!(since + tick >= before && since <= SystemTime::now() + tick);

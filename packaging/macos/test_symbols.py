@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""See check-symbols.py refuse what it is there to refuse.    test-symbols.py EXECUTABLE...
+"""See check-symbols.py refuse what it is there to refuse.    test_symbols.py EXECUTABLE...
 
 Takes programs that are sound, spoils a copy of each in one place after the other, and reads what is said of it.
 """
