@@ -51,8 +51,6 @@ BREAKS = [
     ('desc "Keeps', 'desc "The Keeps', "no article"),
     ("the system's proxy", "the Mac's proxy", "neither platform"),
     ("the system's proxy", "the system's proxy" + "!" * 40, "less than 80"),
-    ('        "~/Library/Logs/Baleen",\n', "", "leaves ~/Library/Logs/Baleen behind"),
-    ('"~/Library/Logs/Baleen"', '"~/Library/Logs"', "removes ~/Library/Logs,"),
     ('        "~/Library/Logs/Baleen",\n', '        "~/Library/Logs/Baleen",\n        "~/Library/Fonts",\n', "alphabetical"),
     ('            login_item: "Baleen"', '            login_item: "Baleen",\n            launchctl:  "x"', "`launchctl:`, which an upgrade"),
     ("      baleen uninstall\n", "      baleen restore\n", "know of baleen uninstall"),

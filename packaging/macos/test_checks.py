@@ -29,7 +29,7 @@ def module(name):
     return loaded
 
 
-bundle = module("check-bundle")
+bundle, dist, plist = module("check-bundle"), module("check-dist"), module("check-plist")
 DIST = None
 
 
@@ -71,7 +71,7 @@ class DamagedApp(unittest.TestCase):
 
     def test_the_seal(self):
         seal = self.app / "Contents/_CodeSignature/CodeResources"
-        self.change(seal, b"LICENSE-MIT", b"LICENSE-mit")
+        seal.write_bytes(seal.read_bytes().replace(b"LICENSE-MIT", b"LICENSE-mit"))
         self.complains("CodeResources is not what was signed", "LICENSE-MIT is not sealed")
 
     def test_info_plist(self):
@@ -142,6 +142,79 @@ class DamagedApp(unittest.TestCase):
         self.program.write_bytes(b"#!/bin/sh\n" + bytes(64))
         with self.assertRaises(ValueError):
             list(bundle.problems(self.app))
+
+
+class DamagedRelease(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.dist = Path(folder.name)
+        for name in [*dist.RELEASED, dist.SUMS]:
+            shutil.copy(DIST / name, self.dist)
+
+    def complains(self, words):
+        """What is wrong with the release, which may be that it can't even be read."""
+        try:
+            found = "\n".join(dist.problems(self.dist))
+        except (OSError, ValueError, tarfile.TarError) as error:
+            found = str(error)
+        self.assertIn(words, found)
+
+    def repack(self, change):
+        """The archive with other members."""
+        path = self.dist / "Baleen.tar.gz"
+        with tarfile.open(DIST / "Baleen.tar.gz") as old, tarfile.open(path, "w:gz", compresslevel=1) as new:
+            for member in old:
+                change(member)
+                new.addfile(member, old.extractfile(member) if member.isfile() else None)
+
+    def test_a_file_that_is_missing(self):
+        (self.dist / "baleen.rb").unlink()
+        self.complains("baleen.rb is missing")
+
+    def test_sums_of_other_files(self):
+        sums = self.dist / dist.SUMS
+        sums.write_text(sums.read_text().replace("a", "b"))
+        self.complains("does not fit the files")
+
+    def test_an_archive_with_an_owner(self):
+        self.repack(lambda member: setattr(member, "uid", 501))
+        self.complains("belongs to 501:0")
+
+    def test_an_archive_that_leads_elsewhere(self):
+        self.repack(lambda member: setattr(member, "name", member.name.replace("Baleen.app", "../Baleen.app", 1)))
+        self.complains("lies outside the app")
+
+    def test_a_disk_image_that_is_cut_off(self):
+        image = self.dist / "Baleen.dmg"
+        image.write_bytes(image.read_bytes()[:-512])
+        self.complains("Baleen.dmg")
+
+    def test_a_bill_with_a_crate_too_many_and_one_too_few(self):
+        bill = self.dist / "baleen.cdx.json"
+        text = bill.read_text(encoding="utf-8")
+        bill.write_text(text.replace('"name": "tao"', '"name": "taoism"'), encoding="utf-8")
+        self.complains("has taoism")
+        self.complains("lacks tao")
+
+    def test_a_cask_for_another_image(self):
+        cask = self.dist / "baleen.rb"
+        cask.write_text(cask.read_text().replace('sha256 "', 'sha256 "0', 1))
+        self.complains("sha256")
+
+
+class DamagedPlist(unittest.TestCase):
+    def test_each_key(self):
+        info = plistlib.loads((bundle.TOP / "Info.plist").read_bytes())
+        package = plist.cargo_package()
+        self.assertEqual(list(plist.problems(info, package, plist.VERSION)), [])
+        for key in info:
+            without = {name: value for name, value in info.items() if name != key}
+            found = list(plist.problems(without, package, plist.VERSION))
+            # These two are for old systems and other graphics; nothing breaks without.
+            if key not in ("CFBundleSupportedPlatforms", "NSSupportsAutomaticGraphicsSwitching"):
+                self.assertTrue(any(key in problem for problem in found), key)
+        self.assertTrue(list(plist.problems(info, {**package, "version": "1.2"}, plist.VERSION)))
 
 
 if __name__ == "__main__":
