@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 TOP = Path(__file__).resolve().parents[2]
 # Both kinds of Mac have the same crates but for one or two; the fuller list covers both.
@@ -25,7 +26,7 @@ def bill(target):
         text = made.read_text(encoding="utf-8")
     finally:
         made.unlink(missing_ok=True)
-    text = text.replace(f"path+file://{TOP}#", "path+file:///baleen#").replace("?download_url=file://.", "")
+    text = text.replace(f"path+file://{quote(str(TOP))}#", "path+file:///baleen#").replace("?download_url=file://.", "")
     return json.loads(text)
 
 
@@ -45,6 +46,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     text = json.dumps(both(), indent=1) + "\n"
-    if str(TOP) in text:
+    if str(TOP) in text or quote(str(TOP)) in text:
         sys.exit(f"sbom.py: {TOP} is still in it")
     Path(sys.argv[1]).write_text(text, encoding="utf-8")
