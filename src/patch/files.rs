@@ -67,6 +67,11 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Where the original of the image at `image` is kept.
+pub fn backup_of(image: &Path) -> PathBuf {
+    beside(image, BACKUP_SUFFIX)
+}
+
 /// A new folder in `folder` that nobody else may enter: what is staged may hold a password.
 pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
