@@ -142,7 +142,13 @@ fn take(step: &Step, state: &Path) -> Result<Option<String>> {
         Step::Backup(path, _) => patch::remove_leftover(&Bundle::read(path)?)?,
         Step::LoginItem => drop(login_item::set(false)?),
         Step::Password(account) => Store::open()?.delete_named(account)?,
-        Step::File(path) => gone(path, fs::remove_file(path))?,
+        Step::File(path) => {
+            #[cfg(target_os = "macos")]
+            if path.ends_with(super::places::PREFERENCES) {
+                super::preferences_macos::forget(crate::credentials::SERVICE);
+            }
+            gone(path, fs::remove_file(path))?;
+        }
         Step::Folder(path) => gone(path, fs::remove_dir(path))?,
     }
     Ok(None)

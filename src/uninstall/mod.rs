@@ -11,6 +11,8 @@ mod carry_out;
 mod look;
 mod places;
 mod plan;
+#[cfg(target_os = "macos")]
+mod preferences_macos;
 
 use std::io;
 use std::path::Path;

@@ -7,10 +7,12 @@ use crate::agent::memory::MemoryFile;
 use crate::app::instance::Instance;
 use crate::app::login_item::file::LABEL;
 use crate::app::{self, login_item};
-use crate::credentials::SERVICE;
 use crate::patch::intent::Intents;
 use crate::proxy::pac;
 use crate::{config, kept, logs};
+
+/// What the system keeps for the app by itself, by the bundle's identifier, at home on macOS.
+pub(super) const PREFERENCES: &str = "Library/Preferences/io.github.baleen-app.Baleen.plist";
 
 /// Each file and folder that it may make, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +54,7 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
     if macos {
         // The system's: where the icon stands in the menu bar, by the bundle's identifier
         // (<https://developer.apple.com/documentation/appkit/nsstatusitem/autosavename-swift.property>).
-        files.push(home.join(format!("Library/Preferences/{SERVICE}.plist")));
+        files.push(home.join(PREFERENCES));
     }
     let mut launch_agents = Vec::new();
     if macos {
