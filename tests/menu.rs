@@ -172,7 +172,7 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
         ),
         (
             Place::DiskImage,
-            "\"Baleen: opened from a disk image; move it to Applications\"\n----\n",
+            "\"Baleen: opened from a disk that may be ejected; move it to Applications\"\n----\n",
         ),
     ] {
         let off = all(place, LoginItem::Off);

@@ -253,7 +253,9 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
 fn place_line(place: Place) -> Option<&'static str> {
     match place {
         Place::Translocated => Some("Baleen: opened where it can't stay; move it to Applications"),
-        Place::DiskImage => Some("Baleen: opened from a disk image; move it to Applications"),
+        Place::DiskImage => {
+            Some("Baleen: opened from a disk that may be ejected; move it to Applications")
+        }
         Place::Installed | Place::Elsewhere | Place::NoBundle => None,
     }
 }

@@ -81,7 +81,7 @@ pub enum End {
     HandedOver(String),
 }
 
-/// Runs the app until it is quit.
+/// Runs the app until it is quit; has `start_log` called once it is the one that runs.
 ///
 /// # Errors
 /// When it can't be shown, or may not run beside what runs already.
@@ -89,7 +89,7 @@ pub enum End {
     target_os = "macos",
     allow(unreachable_code, reason = "there the loop ends the process")
 )]
-pub fn run(options: Options) -> Result<End> {
+pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<End> {
     let instance = match Instance::claim(&options.state, APP)? {
         Claim::First(instance) => instance,
         Claim::Taken(who)
@@ -99,6 +99,7 @@ pub fn run(options: Options) -> Result<End> {
         }
         Claim::Taken(who) => return Ok(End::HandedOver(who)),
     };
+    start_log()?;
     event_loop::run(
         move |sender| App::start(options, instance, sender).unwrap_or_else(|error| give_up(&error)),
         App::handle,

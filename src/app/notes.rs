@@ -74,7 +74,7 @@ pub(super) fn misplaced(place: Place) -> Option<Note> {
             "macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder in the Finder (if it is there already, out and in again), and open it from there."
         }
         Place::DiskImage => {
-            "It was opened from the disk image, and is gone when that is ejected. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
+            "It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
         }
         Place::Elsewhere => {
             "It works where it is, but when it is moved or thrown away later, it does not start at login any more. Best quit Baleen, drag it into the Applications folder, and open it from there."

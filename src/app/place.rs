@@ -18,7 +18,7 @@ pub enum Place {
     Installed,
     /// Where macOS opens what was downloaded and not moved.
     Translocated,
-    /// At the top of a disk that is not the Mac's own: a disk image, as a rule.
+    /// At the top of a disk that is not the Mac's own: a disk image, as a rule, or one that is plugged in.
     DiskImage,
     /// In some other folder.
     Elsewhere,
