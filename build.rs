@@ -2,6 +2,7 @@
 //! it does nothing. What is told here is looked at afterwards by `packaging/macos/check-symbols.py`.
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 
 /// The frameworks of which something is younger than the oldest macOS that Baleen runs on, macOS 10.12. Linked weakly,
@@ -28,9 +29,15 @@ fn main() {
     // Clang, which links on a Mac, knows its SDK. Where rustc calls the linker itself, it names the oldest macOS
     // (<https://github.com/rust-lang/rust/issues/129432>); of two such options the later one counts.
     println!("cargo::rerun-if-env-changed=MACOSX_DEPLOYMENT_TARGET");
-    if env::var("RUSTC_LINKER").is_ok_and(|linker| linker.contains("ld64")) {
+    if env::var_os("RUSTC_LINKER").is_some_and(|linker| is_ld64(Path::new(&linker))) {
         link(&["-platform_version", "macos", &oldest(), SDK]);
     }
+}
+
+/// Whether that is LLVM's linker for Macs, by whichever version's name, and not something in a folder called so.
+fn is_ld64(linker: &Path) -> bool {
+    let name = linker.file_name().unwrap_or_default();
+    name.to_string_lossy().contains("ld64")
 }
 
 /// Hands these words to the linker, for the program as for each test of it.

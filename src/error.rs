@@ -32,6 +32,24 @@ pub enum Remedy {
     CorrectSettings,
 }
 
+impl Remedy {
+    const ALL: [Self; 3] = [Self::Adopt, Self::AllowAppManagement, Self::CorrectSettings];
+
+    /// Its name for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::AllowAppManagement => "allow-app-management",
+            Self::CorrectSettings => "correct-settings",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|remedy| remedy.name() == name)
+    }
+}
+
 /// A failure, in words for the user.
 #[derive(Debug)]
 pub struct Error {

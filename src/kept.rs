@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Files that are not finished have names that begin so, those of the other modules as well.
-const UNFINISHED: &str = ".baleen-";
+/// Files and folders that are not finished have names that begin so, whoever makes them.
+pub(crate) const UNFINISHED: &str = ".baleen-";
 
-/// Whether a file of this name, in a folder of the program's own, was left there by a Baleen that was killed.
+/// Whether this is such a name. What is called so belongs to a Baleen at work, or to one that was killed.
 pub(crate) fn is_unfinished(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
@@ -113,8 +113,14 @@ impl KeptFile {
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         if let Some(schema) = other {
-            // For a moment there is no file, which says no more than the one that was there.
-            fs::rename(&self.path, self.aside(schema))?;
+            let aside = self.aside(schema);
+            match fs::remove_file(&aside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            // It keeps its own name until the new one takes that. Not every disk has files with two names.
+            fs::hard_link(&self.path, &aside)
+                .or_else(|_| fs::copy(&self.path, &aside).map(drop))?;
         }
         file.persist(&self.path)?;
         Ok(())

@@ -841,6 +841,15 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
     assert!(note.body.contains("It works where it is"), "{}", note.body);
 }
 
+/// Uninstalls, once nothing is under way any more.
+fn uninstall_now(item: &Item) {
+    let path = ["Uninstall Baleen", "Uninstall now"];
+    item.wait_until("it can be uninstalled", |item| {
+        item.menu().find(&path).is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&path);
+}
+
 #[test]
 fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     let Some(mut desk) = Desk::new() else { return };
@@ -859,7 +868,7 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     let submenu = item.menu().entry(&["Uninstall Baleen"]).clone();
     assert!(matches!(submenu.kind, desktop::EntryKind::Submenu(_)));
 
-    item.click(&["Uninstall Baleen", "Uninstall now"]);
+    uninstall_now(&item);
     let note = desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });
@@ -891,7 +900,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     let item = desk.start_switched_on();
     let patched = desk.image();
     fs::remove_file(desk.app.backup()).unwrap();
-    item.click(&["Uninstall Baleen", "Uninstall now"]);
+    uninstall_now(&item);
     let note = desk.notes.wait_for("that it is not done", |note| {
         note.summary == "Baleen was not uninstalled"
     });
@@ -909,7 +918,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     fs::rename(new, desk.app.app()).unwrap();
     desk.told_of_update("1.11.1-beta12", "1.12.0");
     // With the new image there is an original to be had again.
-    item.click(&["Uninstall Baleen", "Uninstall now"]);
+    uninstall_now(&item);
     desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });

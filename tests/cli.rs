@@ -113,6 +113,16 @@ fn the_manual_has_a_page_for_each_command() {
                 .unwrap();
             let complaints = String::from_utf8_lossy(&seen.stderr);
             assert_eq!(complaints, "", "{page}");
+            // On a terminal of the usual width no word is broken, and no line is cut off.
+            let seen = tools::tool("groff", "groff")
+                .unwrap()
+                .args(["-man", "-Tascii", "-P-cbou", "-rLL=78n"])
+                .arg(&path)
+                .output()
+                .unwrap();
+            let seen = String::from_utf8_lossy(&seen.stdout);
+            let widest = seen.lines().max_by_key(|line| line.len()).unwrap();
+            assert!(widest.len() <= 80, "{page}: {widest}");
         }
     }
     let main = fs::read_to_string(folder.join("baleen.1")).unwrap();

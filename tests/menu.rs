@@ -5,7 +5,7 @@ use baleen::agent::memory::Past;
 use baleen::agent::news::{DockerNow, News};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
-use baleen::app::menu::{Besides, Item, Menu, headline, menu, tooltip};
+use baleen::app::menu::{Besides, Item, Menu, can_uninstall, headline, menu, tooltip};
 use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
 use baleen::error::Remedy;
@@ -172,7 +172,7 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
         ),
         (
             Place::DiskImage,
-            "\"Baleen: opened from a disk image; move it to Applications\"\n----\n",
+            "\"Baleen: opened from a disk that may be ejected; move it to Applications\"\n----\n",
         ),
     ] {
         let off = all(place, LoginItem::Off);
@@ -203,7 +203,21 @@ fn while_something_is_done_it_can_not_be_done_again() {
             let is_off = |item: &Item| matches!(item, Item::Button { text, enabled: false, .. } if text == wanted);
             assert!(menu.items.iter().any(is_off), "{wanted}");
         }
+        assert!(!can_uninstall(&view, BESIDES));
     }
+    let all = |is_checking| {
+        let besides = Besides {
+            is_checking,
+            ..BESIDES
+        };
+        drawn(&menu(&view(State::Current), besides, &time))
+    };
+    assert!(all(false).contains("Uninstall now\n"), "{}", all(false));
+    let checking = all(true);
+    assert!(
+        checking.contains("Uninstall now (can't be chosen)\n"),
+        "{checking}"
+    );
 }
 
 /// What is chosen comes back as what was meant: of every line of the menu, and no two have one name.

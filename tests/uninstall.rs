@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use baleen::app::instance::{Claim, Instance};
 use baleen::credentials::SERVICE;
+use baleen::patch::Lock;
 use baleen::uninstall::{Places, places};
 use serde_json::{Value, json};
 
@@ -175,14 +176,19 @@ fn nobody_is_taken_by_surprise() {
         return;
     }
     // `script` gives the program a terminal.
-    let answered = |answer: &str| {
-        let program = format!("{} uninstall", env!("CARGO_BIN_EXE_baleen"));
+    let answered_by = |answer: &str, rest: &str| {
+        let program = format!("{} uninstall{rest}", env!("CARGO_BIN_EXE_baleen"));
         let mut script = Command::new("script");
         script.args(["-qec", &program, "/dev/null"]);
         app.environment(&mut script);
         tools::said(&mut script, answer.into())
     };
+    let answered = |answer: &str| answered_by(answer, "");
     let before = app.snapshot();
+    // Nobody sees what would be agreed to.
+    let said = answered_by("y\n", " | cat; true");
+    assert!(said.contains("nobody can be asked"), "{said}");
+    before.is_still(&app.snapshot());
     for answer in ["\n", "n\n", "no\n"] {
         let said = answered(answer);
         assert!(said.contains("To be done:"), "{said}");
@@ -304,13 +310,20 @@ fn each_docker_that_was_ever_patched_gets_its_own_image_back() {
     let named = other.to_str().unwrap();
     app.ok(&["apply", "--http-proxy", OTHER_PROXY, "--docker-app", named]);
     app.ok(&["restore", "--docker-app", unpatched.to_str().unwrap()]);
+    // One in the usual place, of which nothing is known any more.
+    let usual = app.dir.path().join("home/Applications/Docker.app");
+    fs::create_dir_all(usual.parent().unwrap()).unwrap();
+    baleen::demo::build(&usual, "1.12.0", "1").unwrap();
+    let mut command = app.command(&["apply", "--http-proxy", PROXY, "--docker-app"]);
+    let forgetful = app.dir.path().join("forgetful");
+    ok(command.arg(&usual).env("BALEEN_STATE_DIR", &forgetful));
     let (code, object) = app.json(&["uninstall", "--yes"]);
     assert_eq!(code, 0, "{object}");
     let mut restored: Vec<String> = texts(&object["done"], "what");
-    restored.truncate(2);
+    restored.truncate(3);
     assert_eq!(
         restored,
-        [app.app(), other].map(|path| path.display().to_string())
+        [app.app(), usual, other].map(|path| path.display().to_string())
     );
     assert_eq!(app.bytes(), stock);
     assert_eq!(fs::read(&image).unwrap(), others);
@@ -371,6 +384,119 @@ fn a_stray_backup_is_left_and_named() {
     assert!(app.backup().exists());
 }
 
+/// A Baleen was killed after it had made the backup, and before it changed the image.
+#[test]
+fn a_backup_that_is_the_unchanged_image_goes() {
+    type Make = fn(&App);
+    let cases: [Make; 2] = [
+        |app| fs::hard_link(app.image(), app.backup()).unwrap(),
+        |app| {
+            fs::copy(app.image(), app.backup()).unwrap();
+        },
+    ];
+    for make in cases {
+        let app = App::new();
+        let stock = app.bytes();
+        make(&app);
+        let (code, object) = app.json(&["uninstall", "--yes", "--leave-images"]);
+        assert_eq!((code, &object["left"]), (0, &json!([])), "{object}");
+        assert_eq!(texts(&object["done"], "kind"), ["leftover-backup"]);
+        assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+        assert_eq!(app.bytes(), stock);
+    }
+}
+
+/// It may be about to change the image, and the backup beside it be the original.
+#[test]
+fn another_baleen_at_work_on_an_image_leaves_everything() {
+    type Make = fn(&App);
+    let cases: [Make; 2] = [
+        |app| fs::create_dir(app.moby().join(".baleen-x7")).unwrap(),
+        |app| fs::hard_link(app.image(), app.backup()).unwrap(),
+    ];
+    for make in cases {
+        let app = App::new();
+        app.ok(&["restore"]);
+        let lock = Lock::acquire(&app.image()).unwrap();
+        make(&app);
+        let before = app.snapshot();
+        let run = app.refused(
+            &["uninstall", "--yes"],
+            4,
+            &["another Baleen is at work in"],
+        );
+        assert!(run.err.contains("nothing was removed"), "{run}");
+        assert!(!run.err.contains("--leave-images"), "{run}");
+        before.is_still(&app.snapshot());
+        drop(lock);
+        app.ok(&["uninstall", "--yes"]);
+        assert!(!app.dir.path().join("state").exists());
+        assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    }
+}
+
+#[test]
+fn a_docker_that_is_not_there_is_told_of_where_the_proxy_was_wanted() {
+    let app = App::new();
+    for (wanted, name) in [("apply", "patched"), ("restore", "unpatched")] {
+        let path = app.dir.path().join(name).join("Docker.app");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        baleen::demo::build(&path, "1.12.0", "1").unwrap();
+        let mut command = app.command(&[wanted, "--docker-app"]);
+        command.arg(&path);
+        if wanted == "apply" {
+            command.args(["--http-proxy", PROXY]);
+        }
+        ok(&mut command);
+        fs::remove_dir_all(path).unwrap();
+    }
+    let (code, object) = app.json(&["uninstall", "--dry-run"]);
+    assert_eq!(code, 0, "{object}");
+    let notes: Vec<&str> = object["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(notes.len(), 1, "{object}");
+    assert!(
+        notes[0].contains("/patched/Docker.app, in which the proxy was wanted"),
+        "{object}"
+    );
+}
+
+#[test]
+fn what_a_link_leads_to_is_left_and_named() {
+    let app = App::new();
+    let home = home(&app);
+    ok(&mut command(&app, &["config", "set", "restart", "never"]));
+    let config = home.join(".config/baleen/config.toml");
+    let own = app.dir.path().canonicalize().unwrap().join("dotfiles.toml");
+    fs::rename(&config, &own).unwrap();
+    std::os::unix::fs::symlink(&own, &config).unwrap();
+    let mut command = command(&app, &["uninstall", "--yes", "--json"]);
+    let object = Run::of(&mut command).object();
+    assert_eq!(
+        texts(&object["left"], "what"),
+        [own.display().to_string()],
+        "{object}"
+    );
+    assert!(own.exists() && !config.parent().unwrap().exists());
+}
+
+#[test]
+fn a_config_file_that_was_named_has_to_be_there() {
+    let app = App::new();
+    app.apply(PROXY);
+    let before = app.snapshot();
+    app.refused(
+        &["uninstall", "--yes", "--config", "/nowhere.toml"],
+        2,
+        &["there is no config file at /nowhere.toml"],
+    );
+    before.is_still(&app.snapshot());
+}
+
 #[test]
 fn what_can_not_be_removed_is_told_and_the_rest_goes() {
     let app = App::new();
@@ -401,6 +527,9 @@ fn what_can_not_be_removed_is_told_and_the_rest_goes() {
             .contains("Permission denied"),
         "{run}"
     );
+    // None of it is Docker's.
+    let advice = object["failed"][0]["error"]["advice"].as_str().unwrap();
+    assert!(advice.starts_with("remove it by hand"), "{run}");
     assert!(!settings.join("config.toml").exists());
     assert!(state.join("state.json").exists());
     set_mode(state, 0o755);
@@ -490,4 +619,6 @@ fn passwords_go_from_a_real_keyring() {
     );
     assert!(!app.dir.path().join("state").exists());
     assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    let locked = Run::of(&mut run(&["uninstall", "--yes"]));
+    assert!(locked.out.starts_with("Not done:\n"), "{locked}");
 }

@@ -338,6 +338,22 @@ fn changed(
     }
 }
 
+/// What there is to say of a failure to somebody with an icon, and what would help at one click.
+pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
+    match words.remedy {
+        Some(Remedy::AllowAppManagement) => (
+            format!(
+                "{} Allow Baleen in System Settings > Privacy & Security > App Management.",
+                full(&words.sentence)
+            ),
+            Some(Offer::OpenPrivacySettings),
+        ),
+        Some(Remedy::Adopt) => (full(&words.sentence), Some(Offer::Adopt)),
+        Some(Remedy::CorrectSettings) => (full(&words.sentence), Some(Offer::OpenSettingsFile)),
+        None => (sentences(words), None),
+    }
+}
+
 fn trouble(state: State, words: &Words) -> Message {
     let title = match state {
         _ if words.remedy == Some(Remedy::CorrectSettings) => "Baleen's settings can't be used",
@@ -347,22 +363,11 @@ fn trouble(state: State, words: &Words) -> Message {
         State::Unsupported => "Docker's image can't be patched",
         _ => "The proxy could not be put in place",
     };
-    let (body, offer) = match words.remedy {
-        Some(Remedy::AllowAppManagement) => (
-            format!(
-                "{} Allow Baleen in System Settings > Privacy & Security > App Management.",
-                full(&words.sentence)
-            ),
-            Offer::OpenPrivacySettings,
-        ),
-        Some(Remedy::Adopt) => (full(&words.sentence), Offer::Adopt),
-        Some(Remedy::CorrectSettings) => (full(&words.sentence), Offer::OpenSettingsFile),
-        None => (sentences(words), Offer::TryAgain),
-    };
+    let (body, offer) = way_out(words);
     Message {
         title: title.to_owned(),
         body,
-        offers: vec![offer],
+        offers: vec![offer.unwrap_or(Offer::TryAgain)],
     }
 }
 

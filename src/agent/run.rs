@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -60,6 +60,41 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Agent {
     sender: Sender<Message>,
     writing: Arc<Mutex<()>>,
+    under_way: Arc<UnderWay>,
+}
+
+/// How much is under way: the agent's own thread, and those that do its jobs.
+#[derive(Default)]
+struct UnderWay {
+    number: Mutex<usize>,
+    changed: Condvar,
+}
+
+/// One that is under way, until this is dropped.
+struct Begun(Arc<UnderWay>);
+
+impl UnderWay {
+    fn begin(self: &Arc<Self>) -> Begun {
+        *self.number.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Begun(self.clone())
+    }
+
+    /// Waits until nothing is, but no longer than `patience`; whether that came about.
+    fn rest(&self, patience: Duration) -> bool {
+        let number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .changed
+            .wait_timeout_while(number, patience, |number| *number > 0);
+        let (number, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *number == 0
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        *self.0.number.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
 impl Agent {
@@ -72,11 +107,16 @@ impl Agent {
         let agent = Self {
             sender,
             writing: Arc::default(),
+            under_way: Arc::default(),
         };
         let hands = Hands::new(agent.clone(), options);
+        let begun = agent.under_way.begin();
         thread::Builder::new()
             .name("agent".to_owned())
-            .spawn(move || hands.run(&receiver, report))
+            .spawn(move || {
+                hands.run(&receiver, report);
+                drop(begun);
+            })
             .map_err(|error| no_thread(&error))?;
         Ok(agent)
     }
@@ -93,14 +133,21 @@ impl Agent {
     }
 
     /// Ends the agent. A change of an image that is under way is finished first, and none is begun as long as the
-    /// returned value is held: that is the time to end the program.
+    /// returned value is held: that is the time to end the program. What else is under way ends with that; if it is not to
+    /// end yet, see [`Agent::rest`].
     pub fn stop(&self) -> MutexGuard<'_, ()> {
         let (ended, all_ended) = mpsc::channel();
         if self.sender.send(Message::Stop(ended)).is_ok() {
-            // It is the end of the program in any case.
+            // It has no more to do than to come to the end of what it does, and writes no image itself.
             let _ = all_ended.recv_timeout(PATIENCE);
         }
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a stopped agent does nothing any more, not even ask for the settings; no longer than `patience`. Whether
+    /// that came about.
+    pub fn rest(&self, patience: Duration) -> bool {
+        self.under_way.rest(patience)
     }
 }
 
@@ -296,12 +343,12 @@ impl Hands {
     /// Does a job on a thread of its own. Without one it is done here, and all else waits for it.
     fn apart(&self, name: &str, job: impl FnOnce() -> Event + Send + 'static) {
         let agent = self.agent.clone();
-        let job = Arc::new(Mutex::new(Some(job)));
+        let job = Arc::new(Mutex::new(Some((job, self.agent.under_way.begin()))));
         let run = {
             let job = job.clone();
             move || {
                 let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(job) = job {
+                if let Some((job, _begun)) = job {
                     agent.tell(job());
                 }
             }
@@ -346,5 +393,27 @@ fn failed(error: &Error) -> Failed {
     Failed {
         kind: error.kind(),
         words: Words::from(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_is_waited_for_but_not_for_ever() {
+        let under_way = Arc::new(UnderWay::default());
+        assert!(under_way.rest(Duration::ZERO));
+        let (first, second) = (under_way.begin(), under_way.begin());
+        drop(first);
+        assert!(!under_way.rest(Duration::from_millis(10)));
+        let (sender, receiver) = mpsc::channel();
+        let job = thread::spawn(move || {
+            receiver.recv().unwrap();
+            drop(second);
+        });
+        sender.send(()).unwrap();
+        assert!(under_way.rest(PATIENCE * 60));
+        job.join().unwrap();
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
 
+use crate::kept::is_unfinished;
+
 use super::look::Fingerprint;
 use super::mind::Event;
 
@@ -90,11 +92,8 @@ impl FileWatch {
 /// Whether something at `path` concerns one of `places`. What Baleen stages in there is its own.
 fn concerns(path: &Path, places: &[PathBuf]) -> bool {
     places.iter().any(|place| {
-        path.strip_prefix(place).is_ok_and(|inside| {
-            !inside
-                .iter()
-                .any(|part| part.as_encoded_bytes().starts_with(b".baleen-"))
-        })
+        path.strip_prefix(place)
+            .is_ok_and(|inside| !inside.iter().any(is_unfinished))
     })
 }
 

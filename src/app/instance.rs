@@ -4,7 +4,7 @@
 //! socket beside it. There it is told that a second one was started, or that it has to go because Baleen is uninstalled.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -81,9 +81,7 @@ impl Instance {
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
         }
-        lock.set_len(0)
-            .and_then(|()| writeln!(lock, "{what} (process {})", std::process::id()))
-            .map_err(|error| failed(&error))?;
+        sign(&mut lock, what).map_err(|error| failed(&error))?;
         Ok(Claim::First(Self {
             _lock: lock,
             socket: socket(state),
@@ -151,13 +149,16 @@ pub fn running(state: &Path) -> Option<String> {
 }
 
 /// Has the one that runs end, if one does, and waits until it has. As long as the returned value is held, no other one
-/// can begin; there is none to hold where no Baleen ever acted by itself.
+/// can begin, and is told of `what` it is that holds it. Where no Baleen ever acted by itself there is none to hold, and
+/// none is made, which would have to be removed and told of: there the very first one could begin meanwhile.
 ///
 /// # Errors
 /// When it does not end within `patience`.
-pub fn end(state: &Path, patience: Duration) -> Result<Option<File>> {
+pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>> {
     let path = state.join(Instance::LOCK);
-    let mut lock = match File::open(&path) {
+    // Where it may not be written to, it can be held all the same.
+    let opened = OpenOptions::new().read(true).write(true).open(&path);
+    let mut lock = match opened.or_else(|_| File::open(&path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| Error::io("open", &path, &error))?,
     };
@@ -177,7 +178,11 @@ pub fn end(state: &Path, patience: Duration) -> Result<Option<File>> {
     });
     match failed {
         Some(error) => Err(Error::io("lock", &path, &error)),
-        None if is_alone => Ok(Some(lock)),
+        None if is_alone => {
+            // Who finds it held may not be told by whom.
+            let _ = sign(&mut lock, what);
+            Ok(Some(lock))
+        }
         None => Err(Error::new(
             Kind::Busy,
             format!(
@@ -203,11 +208,18 @@ fn until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// Writes into the file with the lock who has it.
+fn sign(lock: &mut File, what: &str) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{what} (process {})", std::process::id())
+}
+
 /// Who wrote into the file with the lock that it has it.
 fn holder(lock: &mut File) -> String {
     let mut who = String::new();
     // It may be about to write who it is.
-    let _ = lock.read_to_string(&mut who);
+    let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut who));
     who.trim().to_owned()
 }
 
@@ -275,18 +287,18 @@ mod tests {
             assert_eq!(heard.recv().unwrap(), Word::Goodbye);
             drop(first);
         });
-        let alone = end(dir.path(), PATIENCE * 12).unwrap();
+        let alone = end(dir.path(), "the end", PATIENCE * 12).unwrap();
         ending.join().unwrap();
         assert!(alone.is_some());
-        assert!(matches!(
-            Instance::claim(dir.path(), "another").unwrap(),
-            Claim::Taken(_)
-        ));
+        let Claim::Taken(who) = Instance::claim(dir.path(), "another").unwrap() else {
+            panic!("it is held");
+        };
+        assert_eq!(who, format!("the end (process {})", std::process::id()));
         drop(alone);
 
         // One that does not listen is waited for, and named.
         let deaf = claim();
-        let error = end(dir.path(), PAUSE).unwrap_err();
+        let error = end(dir.path(), "the end", PAUSE).unwrap_err();
         assert_eq!(error.kind(), Kind::Busy);
         assert!(error.to_string().contains("the app (process "), "{error}");
         drop(deaf);
@@ -297,7 +309,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("new");
         assert_eq!(running(&state), None);
-        assert!(end(&state, PATIENCE).unwrap().is_none());
+        assert!(end(&state, "the end", PATIENCE).unwrap().is_none());
         assert!(!state.exists());
     }
 }

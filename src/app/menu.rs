@@ -242,7 +242,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         button(Command::OpenLog, "Open log", true),
         start_at_login(besides),
         Item::Separator,
-        uninstall(),
+        uninstall(can_uninstall(view, besides)),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
@@ -253,7 +253,9 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
 fn place_line(place: Place) -> Option<&'static str> {
     match place {
         Place::Translocated => Some("Baleen: opened where it can't stay; move it to Applications"),
-        Place::DiskImage => Some("Baleen: opened from a disk image; move it to Applications"),
+        Place::DiskImage => {
+            Some("Baleen: opened from a disk that may be ejected; move it to Applications")
+        }
         Place::Installed | Place::Elsewhere | Place::NoBundle => None,
     }
 }
@@ -315,8 +317,13 @@ fn when_restart(chosen: Restart) -> Item {
     }
 }
 
+/// Whether Baleen can be uninstalled now: what is under way might make anew what is removed.
+pub fn can_uninstall(view: &View, besides: Besides) -> bool {
+    view.busy.is_none() && !besides.is_checking
+}
+
 /// What it does stands there to be read before it can be chosen: that is all the asking there is.
-fn uninstall() -> Item {
+fn uninstall(enabled: bool) -> Item {
     Item::Submenu {
         text: "Uninstall Baleen".to_owned(),
         items: vec![
@@ -325,7 +332,7 @@ fn uninstall() -> Item {
             Item::Button {
                 command: Command::Uninstall,
                 text: "Uninstall now".to_owned(),
-                enabled: true,
+                enabled,
             },
         ],
     }

@@ -47,7 +47,7 @@ use crate::platform::{apps, open};
 use clock::Clock;
 use event_loop::{Flow, Sender};
 use instance::{Claim, Instance, Word};
-use menu::{Besides, Command, Menu, headline, menu, tooltip};
+use menu::{Besides, Command, Menu, can_uninstall, headline, menu, tooltip};
 use notes::{CheckResult, Uninstalled, offer_of};
 use notifications::{Note, Notifier};
 use place::Place;
@@ -81,7 +81,7 @@ pub enum End {
     HandedOver(String),
 }
 
-/// Runs the app until it is quit.
+/// Runs the app until it is quit; has `start_log` called once it is the one that runs.
 ///
 /// # Errors
 /// When it can't be shown, or may not run beside what runs already.
@@ -89,7 +89,7 @@ pub enum End {
     target_os = "macos",
     allow(unreachable_code, reason = "there the loop ends the process")
 )]
-pub fn run(options: Options) -> Result<End> {
+pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<End> {
     let instance = match Instance::claim(&options.state, APP)? {
         Claim::First(instance) => instance,
         Claim::Taken(who)
@@ -99,6 +99,7 @@ pub fn run(options: Options) -> Result<End> {
         }
         Claim::Taken(who) => return Ok(End::HandedOver(who)),
     };
+    start_log()?;
     event_loop::run(
         move |sender| App::start(options, instance, sender).unwrap_or_else(|error| give_up(&error)),
         App::handle,
@@ -341,7 +342,14 @@ impl App {
                     self.note(&notes::failed("Start at login was not changed", &error));
                 }
             },
-            Command::Uninstall => self.uninstall(),
+            // It may have begun since the menu was drawn.
+            Command::Uninstall => {
+                if let Some(view) = &self.view
+                    && can_uninstall(view, self.besides)
+                {
+                    self.uninstall();
+                }
+            }
             Command::About => self.note(&notes::about()),
             Command::Quit => return Flow::Quit,
         }
@@ -437,14 +445,18 @@ impl App {
     fn uninstall(&mut self) {
         tracing::info!("uninstalling");
         self.besides.is_uninstalling = true;
-        if let Some(at_work) = self.at_work.take() {
+        let agent = self.at_work.take().map(|at_work| {
             at_work.stop();
-        }
+            at_work.agent.clone()
+        });
         let mut uninstall = self.command(&["uninstall", "--yes", "--json"]);
         let sender = self.sender.clone();
         let spawned = thread::Builder::new()
             .name("uninstall".to_owned())
             .spawn(move || {
+                if agent.is_some_and(|agent| !agent.rest(TIME_TO_END)) {
+                    tracing::warn!("something is still under way, and may leave a file behind");
+                }
                 let result = uninstall.output().map(|output| output.stdout);
                 sender.send(Message::Uninstalled(Uninstalled::of(result)));
             });
@@ -460,7 +472,8 @@ impl App {
             Uninstalled::Done { is_all, next, list } => (*is_all, next, list),
             Uninstalled::Failed(why) => {
                 tracing::warn!("not uninstalled: {}", why.sentence);
-                self.note(&notes::not_uninstalled(why));
+                let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
+                self.note(&notes::not_uninstalled(why, &program));
                 return self.go_on();
             }
         };
@@ -468,7 +481,11 @@ impl App {
         if let Err(error) = open_as_text(list) {
             self.not_opened("the list of what was done", &error);
         }
-        // Not at once: macOS takes a note, and shows it, in its own time.
+        self.quit_soon();
+    }
+
+    /// Quits after a note. Not at once: macOS takes a note, and shows it, in its own time.
+    fn quit_soon(&self) {
         let sender = self.sender.clone();
         let wait_and_quit = move || {
             thread::sleep(TIME_FOR_A_NOTE);
@@ -491,13 +508,15 @@ impl App {
             Ok(at_work) => self.at_work = Some(at_work),
             Err(error) => {
                 self.note(&notes::failed("Baleen has ended", &error));
-                self.sender.send(Message::Quit);
+                self.quit_soon();
             }
         }
         self.show_or_give_up();
     }
 }
 
+/// How long what is under way may take to end before an uninstall: a PAC script is fetched and run, say.
+const TIME_TO_END: Duration = Duration::from_secs(20);
 /// How long a note may take to come up.
 const TIME_FOR_A_NOTE: Duration = Duration::from_secs(1);
 

@@ -1,12 +1,13 @@
 //! What stands on the notes: news of the agent's, and what the app itself has to say.
 
 use std::io;
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::agent::decide::Words;
-use crate::agent::news::{News, Offer, full, sentences};
-use crate::error::Error;
+use crate::agent::news::{News, Offer, full, sentences, way_out};
+use crate::error::{Error, Remedy};
 
 use super::notifications::{Button, Note};
 use super::place::Place;
@@ -27,14 +28,14 @@ pub(super) fn of_news(news: &News) -> Note {
         },
         title: message.title,
         body: message.body,
-        buttons: message
-            .offers
-            .iter()
-            .map(|offer| Button {
-                key: offer.key().to_owned(),
-                label: offer.label().to_owned(),
-            })
-            .collect(),
+        buttons: message.offers.iter().copied().map(button).collect(),
+    }
+}
+
+fn button(offer: Offer) -> Button {
+    Button {
+        key: offer.key().to_owned(),
+        label: offer.label().to_owned(),
     }
 }
 
@@ -73,7 +74,7 @@ pub(super) fn misplaced(place: Place) -> Option<Note> {
             "macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder in the Finder (if it is there already, out and in again), and open it from there."
         }
         Place::DiskImage => {
-            "It was opened from the disk image, and is gone when that is ejected. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
+            "It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
         }
         Place::Elsewhere => {
             "It works where it is, but when it is moved or thrown away later, it does not start at login any more. Best quit Baleen, drag it into the Applications folder, and open it from there."
@@ -201,10 +202,10 @@ impl Uninstalled {
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(error) = object.get("error") {
-            let words = Words::new(text(&error["message"]));
-            return Self::Failed(match error["advice"].as_str() {
-                Some(advice) => words.advise(advice),
-                None => words,
+            return Self::Failed(Words {
+                sentence: text(&error["message"]),
+                advice: error["advice"].as_str().map(str::to_owned),
+                remedy: error["remedy"].as_str().and_then(Remedy::named),
             });
         }
         let lines = |key: &str, line: &dyn Fn(&Value) -> String| -> Vec<String> {
@@ -265,9 +266,13 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Note {
     )
 }
 
-/// That Baleen is not gone, and why.
-pub(super) fn not_uninstalled(why: &Words) -> Note {
-    plain("failed", "Baleen was not uninstalled", sentences(why))
+/// That Baleen is not gone, and why. Who has the app may not have the command: it is that of the app, at `program`.
+pub(super) fn not_uninstalled(why: &Words, program: &Path) -> Note {
+    let (body, offer) = way_out(why);
+    let body = body.replace("`baleen ", &format!("`\"{}\" ", program.display()));
+    let mut note = plain("failed", "Baleen was not uninstalled", body);
+    note.buttons.extend(offer.map(button));
+    note
 }
 
 #[cfg(test)]
@@ -303,6 +308,13 @@ mod tests {
                 Ok(r#"{"error":{"kind":"refused","message":"no","advice":"try"}}"#),
                 failed(Words::new("no").advise("try")),
             ),
+            (
+                Ok(r#"{"error":{"message":"no","advice":"try","remedy":"allow-app-management"}}"#),
+                failed(Words {
+                    remedy: Some(Remedy::AllowAppManagement),
+                    ..Words::new("no").advise("try")
+                }),
+            ),
             (Ok(""), failed(Words::new("it ended before it was done"))),
             (
                 Err(io::Error::other("no program")),
@@ -311,5 +323,21 @@ mod tests {
         ] {
             assert_eq!(Uninstalled::of(printed.map(Into::into)), expected);
         }
+    }
+    #[test]
+    fn an_uninstall_that_failed_shows_a_way_out_that_the_app_has() {
+        let program = Path::new("/A B/Baleen.app/Contents/MacOS/baleen");
+        let words = Words::new("no").advise("`baleen uninstall --leave-images` leaves it");
+        let note = not_uninstalled(&words, program);
+        assert_eq!(
+            note.body,
+            "No. `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` leaves it."
+        );
+        assert!(note.buttons.is_empty());
+        let remedy = Some(Remedy::AllowAppManagement);
+        let note = not_uninstalled(&Words { remedy, ..words }, program);
+        assert!(note.body.ends_with("App Management."), "{}", note.body);
+        let keys: Vec<&str> = note.buttons.iter().map(|button| &*button.key).collect();
+        assert_eq!(keys, [Offer::OpenPrivacySettings.key()]);
     }
 }

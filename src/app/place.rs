@@ -18,7 +18,7 @@ pub enum Place {
     Installed,
     /// Where macOS opens what was downloaded and not moved.
     Translocated,
-    /// At the top of a disk that is not the Mac's own: a disk image, as a rule.
+    /// At the top of a disk that is not the Mac's own: a disk image, as a rule, or one that is plugged in.
     DiskImage,
     /// In some other folder.
     Elsewhere,
@@ -61,8 +61,17 @@ impl Place {
     }
 }
 
+/// Where the program is to be started anew, if the system would not take it for the app that it is: `program` is what was
+/// started, and `real` is that with all links followed.
+///
+/// The main bundle is looked for around what was started, and not around what a link leads to. Who comes by a link, as
+/// Homebrew puts one into its `bin`, is in no app, without notifications and a login item.
+pub fn better_start<'a>(program: &Path, real: &'a Path) -> Option<&'a Path> {
+    (bundle(program).is_none() && bundle(real).is_some()).then_some(real)
+}
+
 /// The bundle `NAME.app` with `program` in its `Contents/MacOS`.
-fn bundle(program: &Path) -> Option<&Path> {
+pub fn bundle(program: &Path) -> Option<&Path> {
     let folder = program.parent()?;
     let bundle = folder.parent()?.parent()?;
     let is_app = bundle
@@ -122,5 +131,31 @@ mod tests {
         // Whoever has no home has no folder for apps in it.
         let program = Path::new("/x/Baleen.app/Contents/MacOS/baleen");
         assert_eq!(Place::of(program, Path::new("")), Elsewhere);
+    }
+    #[test]
+    fn a_link_into_an_app_is_followed_and_once_only() {
+        let real = Path::new("/Applications/Baleen.app/Contents/MacOS/baleen");
+        for (program, expected) in [
+            ("/usr/local/bin/baleen", Some(real)),
+            (
+                "/Applications/Baleen.app/Contents/Resources/bin/baleen",
+                Some(real),
+            ),
+            // That is what is started then.
+            ("/Applications/Baleen.app/Contents/MacOS/baleen", None),
+            // A link on the way to the app.
+            ("/Users/me/apps/Baleen.app/Contents/MacOS/baleen", None),
+        ] {
+            assert_eq!(
+                better_start(Path::new(program), real),
+                expected,
+                "{program}"
+            );
+        }
+        let cellar = Path::new("/usr/local/Cellar/baleen/0.1.0/bin/baleen");
+        assert_eq!(
+            better_start(Path::new("/usr/local/bin/baleen"), cellar),
+            None
+        );
     }
 }

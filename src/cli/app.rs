@@ -11,9 +11,13 @@ use super::options;
 use super::output::Output;
 
 pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
-    logs::start(&logs::path(), args.verbose)?;
-    tracing::info!("Baleen {} starts, as the app", env!("CARGO_PKG_VERSION"));
-    if let End::HandedOver(who) = app::run(options(global, true))? {
+    // One that is not to run makes no folder for a log: the Baleen that is there may be removing it.
+    let start_log = || {
+        logs::start(&logs::path(), args.verbose)?;
+        tracing::info!("Baleen {} starts, as the app", env!("CARGO_PKG_VERSION"));
+        Ok(())
+    };
+    if let End::HandedOver(who) = app::run(options(global, true), start_log)? {
         out.line(format!(
             "Baleen runs already: {who}. Its icon is in the menu bar."
         ))?;

@@ -13,6 +13,7 @@ use crate::docker::Bundle;
 use crate::doctor::report::{self, Anonymous};
 use crate::doctor::{Outcome, Question, Report, Step, Trust, examine};
 use crate::error::{Error, Kind, Result};
+use crate::kept::UNFINISHED;
 use crate::net::lookup::is_loopback;
 use crate::net::{HostPort, tls};
 use crate::patch::intent::Intent;
@@ -291,7 +292,7 @@ fn write_report(
         Error::io("write", path, &error).advise("name a file in a folder that you may write in")
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".baleen-")
+        .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(writing)?;

@@ -45,15 +45,34 @@ fn pages(folder: &Path) -> io::Result<()> {
     let mut page = fs::OpenOptions::new()
         .append(true)
         .open(folder.join(man.get_filename()))?;
-    for (heading, text) in [
+    for (heading, list) in [
         ("EXAMPLES", EXAMPLES),
         ("EXIT STATUS", EXIT_CODES),
         ("ENVIRONMENT", ENVIRONMENT),
         ("FILES", FILES),
     ] {
-        writeln!(page, ".SH {heading}\n.nf\n{}\n.fi", verbatim(text))?;
+        writeln!(page, ".SH {heading}\n{}", described(list))?;
     }
     Ok(())
+}
+
+/// Names with words on each in a second column, or below, as a list that is as narrow as the reader's terminal: `.TP` has
+/// the name on a line of its own, if it is long, and the words set in (`man 7 groff_man`).
+fn described(list: &str) -> String {
+    let mut described = Vec::new();
+    for line in list.lines() {
+        let (name, words) = line.split_once("  ").unwrap_or((line, ""));
+        // Where there is no name, the words go on.
+        if !name.is_empty() {
+            described.push(".TP".to_owned());
+            described.push(format!("\\fB{}\\fR", verbatim(name)));
+        }
+        let words = words.trim_start();
+        if !words.is_empty() {
+            described.push(verbatim(words));
+        }
+    }
+    described.join("\n")
 }
 
 /// Text that is to be seen as it is, as roff takes it (`man 7 roff`): a line may not begin with a
@@ -78,6 +97,13 @@ mod tests {
         assert_eq!(
             verbatim(".so x\n'y\na\\b --c"),
             "\\&.so x\n\\&'y\na\\eb \\-\\-c"
+        );
+    }
+    #[test]
+    fn each_name_stands_before_its_words() {
+        assert_eq!(
+            described("a --b      do this\n           and that\nc\n           do"),
+            ".TP\n\\fBa \\-\\-b\\fR\ndo this\nand that\n.TP\n\\fBc\\fR\ndo"
         );
     }
 }

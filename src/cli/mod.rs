@@ -27,6 +27,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::agent;
+#[cfg(target_os = "macos")]
+use crate::app::place;
 use crate::config::Config;
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
@@ -42,6 +44,13 @@ use output::Output;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
+    #[cfg(target_os = "macos")]
+    if let Ok(program) = env::current_exe()
+        && let Ok(real) = program.canonicalize()
+        && let Some(better) = place::better_start(&program, &real)
+    {
+        crate::platform::go_on_as(better);
+    }
     let mut arguments: Vec<OsString> = env::args_os().collect();
     // That is how the Finder opens an app.
     if arguments.len() == 1 && cfg!(target_os = "macos") {
@@ -102,13 +111,19 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
 
 /// What the config file says. One that was named has to be there.
 fn config(global: &Global) -> Result<Config> {
+    check_named_config(global)?;
+    Config::load(&config::path(global))
+}
+
+/// Refuses a config file that was named and is not there.
+fn check_named_config(global: &Global) -> Result<()> {
     match &global.config {
         Some(named) if !named.exists() && !named.is_symlink() => Err(Error::new(
             Kind::Usage,
             format!("there is no config file at {}", named.display()),
         )
         .advise("check the path given with --config; `baleen config set` makes the file")),
-        _ => Config::load(&config::path(global)),
+        _ => Ok(()),
     }
 }
 

@@ -244,7 +244,12 @@ pub(super) fn describe(error: &Error) -> Value {
         Kind::Busy => "busy",
         Kind::NotPermitted => "not-permitted",
     };
-    json!({ "kind": kind, "message": error.to_string(), "advice": error.advice() })
+    let mut described =
+        json!({ "kind": kind, "message": error.to_string(), "advice": error.advice() });
+    if let Some(remedy) = error.remedy() {
+        described["remedy"] = remedy.name().into();
+    }
+    described
 }
 
 #[cfg(test)]

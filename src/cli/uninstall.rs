@@ -12,10 +12,12 @@ use crate::uninstall::{carry_out, last_step, look, places, plan};
 
 use super::args::{Global, Uninstall};
 use super::output::{BAD, BOLD, GOOD, Output, describe, styled};
-use super::{config, state_folder};
+use super::{check_named_config, config, state_folder};
 
 pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result<u8> {
-    let can_ask = io::stdin().is_terminal() && !out.is_json();
+    check_named_config(global)?;
+    // What is to be agreed to has to be seen.
+    let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
     if !args.dry_run && !args.yes && !can_ask {
         return Err(Error::new(
             Kind::Usage,
@@ -65,11 +67,7 @@ fn is_agreed(out: &mut Output) -> Result<bool> {
 }
 
 fn show_plan(plan: &Plan, out: &mut Output) -> Result<u8> {
-    if plan.steps.is_empty() {
-        out.line(NOTHING)?;
-    } else {
-        out.line(styled(BOLD, "To be done:"))?;
-    }
+    show_heading(&plan.steps, &plan.failed, styled(BOLD, "To be done:"), out)?;
     for step in &plan.steps {
         out.line(format!("  {}", step.to_do()))?;
     }
@@ -84,11 +82,7 @@ fn show_plan(plan: &Plan, out: &mut Output) -> Result<u8> {
 }
 
 fn show_outcome(outcome: &Outcome, out: &mut Output) -> Result<u8> {
-    if outcome.done.is_empty() {
-        out.line(NOTHING)?;
-    } else {
-        out.line(styled(GOOD, "Done:"))?;
-    }
+    show_heading(&outcome.done, &outcome.failed, styled(GOOD, "Done:"), out)?;
     for step in &outcome.done {
         out.line(format!("  {}", step.done()))?;
     }
@@ -107,7 +101,19 @@ fn show_outcome(outcome: &Outcome, out: &mut Output) -> Result<u8> {
     Ok(code(&outcome.failed))
 }
 
-const NOTHING: &str = "There is nothing to remove.";
+fn show_heading(
+    steps: &[Step],
+    failed: &[Failed],
+    heading: String,
+    out: &mut Output,
+) -> Result<()> {
+    match (steps.is_empty(), failed.is_empty()) {
+        (false, _) => out.line(heading),
+        (true, true) => out.line("There is nothing to remove."),
+        // There is something.
+        (true, false) => Ok(()),
+    }
+}
 
 /// What is left to the user.
 fn next(outcome: &Outcome) -> Vec<String> {
@@ -118,8 +124,14 @@ fn next(outcome: &Outcome) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let whole = |path: PathBuf| path.canonicalize().unwrap_or(path);
     let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));
-    next.push(last_step(&program, cfg!(target_os = "macos")));
+    let home = env::home_dir().unwrap_or_default();
+    next.push(last_step(
+        &whole(program),
+        &whole(home),
+        cfg!(target_os = "macos"),
+    ));
     next
 }
 

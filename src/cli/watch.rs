@@ -22,11 +22,12 @@ enum Message {
 
 pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     let options = options(global, false);
-    logs::start(&logs::path(), args.verbose)?;
     let instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,
         Claim::Taken(who) => return Err(taken(&who)),
     };
+    // One that is not to run makes no folder for a log: the Baleen that is there may be removing it.
+    logs::start(&logs::path(), args.verbose)?;
     tracing::info!(
         "Baleen {} starts, without an icon",
         env!("CARGO_PKG_VERSION")

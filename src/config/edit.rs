@@ -18,12 +18,15 @@ use std::time::Duration;
 use toml_edit::{Array, Value};
 
 use crate::error::{Error, Kind, Result};
+use crate::kept::UNFINISHED;
 
 use super::read::{Wrong, parse, read};
 use super::{Config, Key, failed, resolve, text_of, without_mark};
 
-/// Unfinished files have names that begin so.
-const UNFINISHED: &str = ".baleen-config-";
+/// The names of unfinished ones of this file begin so.
+fn unfinished() -> String {
+    format!("{UNFINISHED}config-")
+}
 
 /// How long another Baleen may take, which is a thousand times what one needs, and how often is looked.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -149,7 +152,7 @@ fn lock(folder: &Path) -> Result<File> {
 fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+        if name.as_encoded_bytes().starts_with(unfinished().as_bytes()) {
             fs::remove_file(folder.join(name))?;
         }
     }
@@ -159,7 +162,7 @@ fn sweep(folder: &Path) -> io::Result<()> {
 /// Puts a file with `text` in the place of `target`, with the owner and the permissions of what was there.
 fn replace(target: &Path, folder: &Path, text: &str) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
-        .prefix(UNFINISHED)
+        .prefix(&unfinished())
         .tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     match target.metadata() {

@@ -284,7 +284,7 @@ impl Backup<'_> {
 /// that can be, since that needs no room and no time, else as a copy.
 fn keep_backup<'a>(change: &'a Change, staging: &Path) -> Result<Backup<'a>> {
     let mut backup = Backup {
-        path: files::beside(&change.image, files::BACKUP_SUFFIX),
+        path: files::backup_of(&change.image),
         made: false,
         moved_aside: None,
         change,

@@ -1,6 +1,5 @@
 //! Files that must never be lost: identities, copies, and putting a new file in an old one's place.
 
-use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -10,6 +9,7 @@ use std::thread;
 use tempfile::TempDir;
 
 use crate::error::{Error, Kind, Result};
+use crate::kept::UNFINISHED;
 use crate::platform;
 
 use super::digest::Sha;
@@ -17,9 +17,6 @@ use super::manifest::Original;
 
 /// The original is kept beside the image under its name with this behind it, as the recipe of 2016 has it.
 pub const BACKUP_SUFFIX: &str = "-backup";
-
-/// Unfinished files stand in a folder whose name begins so.
-const STAGING: &str = ".baleen-";
 
 /// Which file it is, and whether it was written to: equal only if neither changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +64,17 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Where the original of the image at `image` is kept.
+pub fn backup_of(image: &Path) -> PathBuf {
+    beside(image, BACKUP_SUFFIX)
+}
+
 /// A new folder in `folder` that nobody else may enter: what is staged may hold a password.
 pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
-        .prefix(STAGING)
+        .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(folder)
-}
-
-pub(super) fn is_staging(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(STAGING.as_bytes())
 }
 
 /// Opens a regular file, and refuses a link in its place: the path has to be the file that a rename replaces.

@@ -106,7 +106,7 @@ impl Image {
 
     /// Where its original is kept.
     pub fn backup_path(&self) -> PathBuf {
-        files::beside(&self.path, files::BACKUP_SUFFIX)
+        files::backup_of(&self.path)
     }
 
     /// What Baleen did to it, told from its last and first bytes alone: the time it takes does not

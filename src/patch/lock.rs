@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::{Error, Kind, Result};
+use crate::kept::is_unfinished;
 
 use super::files;
 
@@ -69,7 +70,7 @@ fn staged(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if files::is_staging(&entry.file_name()) && entry.file_type()?.is_dir() {
+        if is_unfinished(&entry.file_name()) && entry.file_type()?.is_dir() {
             found.push(entry.path());
         }
     }

@@ -23,10 +23,12 @@ pub mod script;
 mod shell;
 pub mod status;
 
-use crate::docker::Bundle;
-use crate::error::Result;
+use std::fs;
 
-pub use files::BACKUP_SUFFIX;
+use crate::docker::Bundle;
+use crate::error::{Error, Result};
+
+pub use files::{BACKUP_SUFFIX, backup_of};
 pub use lock::{Lock, unfinished};
 pub use manifest::{Manifest, Method, Original};
 pub use rehearsal::rehearse;
@@ -91,5 +93,19 @@ pub fn take_out(bundle: &Bundle) -> Result<Option<Restored>> {
                 warning,
             }))
         }
+    }
+}
+
+/// Removes the backup that a Baleen which was killed left beside an image that it had not changed yet: lock, look, remove.
+///
+/// # Errors
+/// When it can't be looked at or removed.
+pub fn remove_leftover(bundle: &Bundle) -> Result<()> {
+    let _lock = Lock::acquire(plan::image_of(bundle)?)?;
+    match restore::leftover(bundle)? {
+        Some(backup) => {
+            fs::remove_file(&backup).map_err(|error| Error::io("remove", &backup, &error))
+        }
+        None => Ok(()),
     }
 }

@@ -52,7 +52,6 @@ pub enum From {
 pub fn plan(bundle: &Bundle) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = Watched::of(bundle, &image)?;
-    check_unlocked(&image)?;
     let patched = image.patched()?;
     let Some(manifest) = patched.manifest().cloned() else {
         return if holds_block(&image) {
@@ -61,6 +60,8 @@ pub fn plan(bundle: &Bundle) -> Result<Plan> {
             Ok(Plan::Nothing)
         };
     };
+    // One that nothing is done to may be locked.
+    check_unlocked(&image)?;
     let backup = image.backup_path();
     let from = if let Some(identity) = original_at(&backup, &manifest.original)? {
         From::Backup(backup, identity)
@@ -90,6 +91,28 @@ pub fn plan(bundle: &Bundle) -> Result<Plan> {
         manifest,
         from,
     })))
+}
+
+/// The backup beside an image that Baleen did not patch, where it is that very image, by another name or byte for byte: left
+/// there by a Baleen that was killed before it changed the image.
+///
+/// # Errors
+/// When one of the two can't be read.
+pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
+    let image = Image::open(image_of(bundle)?)?;
+    let backup = image.backup_path();
+    let may_be = |found: Metadata| found.is_file() && found.len() == image.length();
+    if image.patched()? != Patched::No || !backup.symlink_metadata().is_ok_and(may_be) {
+        return Ok(None);
+    }
+    let (file, metadata) = files::open_regular(&backup)?;
+    let is_the_image = image.identity().is_same_file(&Identity::of(&metadata)) || {
+        let sha = |file, path| {
+            Sha::of_file(file, image.length()).map_err(|error| Error::io("read", path, &error))
+        };
+        sha(image.file(), image.path())? == sha(&file, &backup)?
+    };
+    Ok(is_the_image.then_some(backup))
 }
 
 /// Whether an image that has no mark of a patch holds one all the same. One that can't be read to

@@ -7,6 +7,8 @@ mod flags;
 mod main_bundle_macos;
 pub mod network;
 pub mod open;
+#[cfg(target_os = "macos")]
+mod restart_macos;
 #[cfg(not(target_os = "macos"))]
 mod session_bus;
 pub mod system_proxies;
@@ -18,6 +20,8 @@ pub use copy::copy_file;
 pub use flags::is_locked;
 #[cfg(target_os = "macos")]
 pub(crate) use main_bundle_macos::is_in_bundle;
+#[cfg(target_os = "macos")]
+pub(crate) use restart_macos::go_on_as;
 #[cfg(not(target_os = "macos"))]
 pub(crate) use session_bus::has_session_bus;
 pub(crate) use terminal::{columns, without_echo};

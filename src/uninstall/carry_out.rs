@@ -14,7 +14,10 @@ use crate::patch::intent::Intents;
 use crate::patch::plan::image_of;
 
 use super::plan::{Plan, Step, plan, stopped};
-use super::{Failed, Left, Scope, look};
+use super::{Failed, Left, Scope, look, of_own};
+
+/// What it is called while it holds what every other Baleen has to hold.
+const WHAT: &str = "`baleen uninstall`";
 
 /// How long another Baleen may take to end: it finishes a change of an image that is under way.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -54,12 +57,22 @@ impl Outcome {
 /// Carries out `planned`, which was made of `scope`.
 ///
 /// # Errors
-/// When another Baleen does not end, or an image can't be given back: then nothing else is removed.
+/// When another Baleen does not end or is at work on an image, or an image can't be given back: then nothing else is
+/// removed.
 pub fn carry_out(planned: &Plan, scope: &Scope, leave_images: bool) -> Result<Outcome> {
     let is_end = |step: &&Step| matches!(step, Step::End(_));
     let ended: Vec<Step> = planned.steps.iter().filter(is_end).cloned().collect();
     // Held to the end, so that none begins anew meanwhile.
-    let _alone = instance::end(&scope.state, PATIENCE)?;
+    let _alone = instance::end(&scope.state, WHAT, PATIENCE)?;
+    let done = remove(scope, leave_images).map_err(|error| without(&ended, error))?;
+    Ok(Outcome {
+        done: [ended, done.done].concat(),
+        ..done
+    })
+}
+
+/// Removes what there is now that no other Baleen acts by itself.
+fn remove(scope: &Scope, leave_images: bool) -> Result<Outcome> {
     // The other one may have finished something since.
     let mut found = look(scope)?;
     // That is this one.
@@ -67,15 +80,14 @@ pub fn carry_out(planned: &Plan, scope: &Scope, leave_images: bool) -> Result<Ou
     let mut plan = plan(found, &scope.places, leave_images)?;
     let steps = std::mem::take(&mut plan.steps);
     let mut outcome = Outcome::nothing(plan);
-    outcome.done = ended;
     for step in steps {
         match take(&step, &scope.state) {
             Ok(remark) => {
                 outcome.remarks.extend(remark);
                 outcome.done.push(step);
             }
-            Err(error) if matches!(step, Step::Restore(..)) => {
-                return Err(stopped(error, &outcome.done));
+            Err(error) if step.stops(&error) => {
+                return Err(stopped(error, step.is_of_choice(), &outcome.done));
             }
             Err(error) => outcome.failed.push(Failed {
                 what: step.to_do(),
@@ -84,6 +96,20 @@ pub fn carry_out(planned: &Plan, scope: &Scope, leave_images: bool) -> Result<Ou
         }
     }
     Ok(outcome)
+}
+
+/// The failure after which Baleen is still there, where what ran of it was ended before.
+fn without(ended: &[Step], error: Error) -> Error {
+    if ended.is_empty() {
+        return error;
+    }
+    let ended: Vec<String> = ended.iter().map(Step::done).collect();
+    let advice = match error.advice() {
+        Some(advice) => format!("{advice}; "),
+        None => String::new(),
+    };
+    let advice = format!("{advice}{}: start it again", ended.join(", "));
+    error.advise(advice)
 }
 
 /// Takes one step; says what went not as it should, though it is done.
@@ -113,9 +139,16 @@ fn take(step: &Step, state: &Path) -> Result<Option<String>> {
                 )
             })));
         }
+        Step::Backup(path, _) => patch::remove_leftover(&Bundle::read(path)?)?,
         Step::LoginItem => drop(login_item::set(false)?),
         Step::Password(account) => Store::open()?.delete_named(account)?,
-        Step::File(path) => gone(path, fs::remove_file(path))?,
+        Step::File(path) => {
+            #[cfg(target_os = "macos")]
+            if path.ends_with(super::places::PREFERENCES) {
+                super::preferences_macos::forget(crate::credentials::SERVICE);
+            }
+            gone(path, fs::remove_file(path))?;
+        }
         Step::Folder(path) => gone(path, fs::remove_dir(path))?,
     }
     Ok(None)
@@ -125,8 +158,35 @@ fn take(step: &Step, state: &Path) -> Result<Option<String>> {
 fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", path, &error))
+            Err(of_own("remove", path, &error))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_ended_in_vain_is_named() {
+        let app = [Step::End("the Baleen app (process 7)".to_owned())];
+        let failed = || Error::new(Kind::Failure, "no");
+        for (ended, error, expected) in [
+            (&app[..0], failed(), None),
+            (&app[..0], failed().advise("look"), Some("look")),
+            (
+                &app,
+                failed(),
+                Some("ended the Baleen app (process 7): start it again"),
+            ),
+            (
+                &app,
+                failed().advise("look"),
+                Some("look; ended the Baleen app (process 7): start it again"),
+            ),
+        ] {
+            assert_eq!(without(ended, error).advice(), expected);
+        }
     }
 }

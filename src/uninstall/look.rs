@@ -11,13 +11,13 @@ use crate::config::Config;
 use crate::credentials::Store;
 use crate::docker::{Bundle, bundle};
 use crate::error::{Error, Kind, Result};
-use crate::patch::intent::Intents;
-use crate::patch::restore::{self, From};
+use crate::patch::intent::{Intent, Intents};
+use crate::patch::restore::{self, From, leftover};
 use crate::patch::status::{Expected, Question, State, status};
-use crate::patch::{BACKUP_SUFFIX, plan::image_of, unfinished};
+use crate::patch::{backup_of, plan::image_of, unfinished};
 use crate::wanted;
 
-use super::Places;
+use super::{Places, of_own};
 
 /// Where to look.
 #[derive(Debug, Clone)]
@@ -49,6 +49,10 @@ pub struct Found {
     pub folders: Vec<Folder>,
     /// The config file in use, if it is there and not in the usual place.
     pub named_config: Option<PathBuf>,
+    /// Where those of the files lead that are symbolic links.
+    pub linked: Vec<PathBuf>,
+    /// The launch agents that somebody put there by hand.
+    pub launch_agents: Vec<PathBuf>,
     /// What could not be found out, though it stops nothing.
     pub remarks: Vec<String>,
 }
@@ -62,8 +66,17 @@ pub struct Docker {
     pub version: Option<String>,
     /// Its image; an error where that can't be told, or the original can't be had.
     pub image: Result<Image>,
-    /// A file called like the backup that is none of this image's.
-    pub stray_backup: Option<PathBuf>,
+    /// A file called like the backup that the image has no use for.
+    pub backup: Option<Backup>,
+}
+
+/// A file called like the backup that the image beside it has no use for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backup {
+    /// It is that very image, left there by a Baleen that was killed.
+    Leftover(PathBuf),
+    /// It is something else.
+    Stray(PathBuf),
 }
 
 /// What is to be said of an image.
@@ -101,16 +114,27 @@ pub fn look(scope: &Scope) -> Result<Found> {
         ));
         Config::default()
     });
-    let mut bundles = match wanted::chosen_bundle(scope.docker_app.as_deref(), &config) {
-        Some(chosen) => {
-            if !chosen.exists() {
-                remarks.push(format!("there is no Docker.app at {}", chosen.display()));
-            }
-            vec![chosen]
-        }
-        None => bundle::default_places(env::home_dir().as_deref()),
-    };
-    bundles.extend(Intents::in_folder(&scope.state).bundles());
+    let chosen = wanted::chosen_bundle(scope.docker_app.as_deref(), &config);
+    let intents = Intents::in_folder(&scope.state);
+    let known = intents.bundles();
+    remarks.extend(
+        chosen
+            .iter()
+            .filter(|path| !path.exists())
+            .map(|path| format!("there is no Docker.app at {}", path.display())),
+    );
+    remarks.extend(known.iter().filter_map(|path| {
+        let is_wanted = intents.get(path) != Some(Intent::Off);
+        (is_wanted && !path.exists() && chosen.as_ref() != Some(path)).then(|| {
+            format!(
+                "there is no Docker.app at {}, in which the proxy was wanted: if it is on a disk that is not connected now, its image keeps what it has",
+                path.display()
+            )
+        })
+    }));
+    // Also those that were patched when no other one was named.
+    let usual = bundle::default_places(env::home_dir().as_deref());
+    let bundles = chosen.into_iter().chain(usual).chain(known);
     let mut real: Vec<PathBuf> = Vec::new();
     for path in bundles {
         if let Ok(path) = path.canonicalize()
@@ -119,22 +143,30 @@ pub fn look(scope: &Scope) -> Result<Found> {
             real.push(path);
         }
     }
+    if login_item::is_out_of_sight() {
+        remarks.push(
+            "this baleen is no app, and can't see whether Baleen.app opens at login: System Settings > General > Login Items shows it"
+                .to_owned(),
+        );
+    }
     let mut folders = Vec::new();
     for path in &scope.places.folders {
         folders.extend(folder(path)?);
     }
+    let there = |paths: &[PathBuf]| {
+        let there = paths.iter().filter(|path| is_file(path));
+        there.cloned().collect::<Vec<PathBuf>>()
+    };
+    let files = there(&scope.places.files);
+    let links = files.iter().filter(|path| path.is_symlink());
     Ok(Found {
         running: instance::running(&scope.state),
         dockers: real.iter().filter_map(|path| docker(path)).collect(),
         opens_at_login: login_item::status() != LoginItem::Off,
         passwords: Store::open().and_then(|store| store.accounts()),
-        files: scope
-            .places
-            .files
-            .iter()
-            .filter(|path| is_file(path))
-            .cloned()
-            .collect(),
+        linked: links.filter_map(|path| path.canonicalize().ok()).collect(),
+        launch_agents: there(&scope.places.launch_agents),
+        files,
         folders,
         named_config: named_config(scope),
         remarks,
@@ -151,23 +183,26 @@ fn docker(path: &Path) -> Option<Docker> {
                 path: path.to_owned(),
                 version: None,
                 image: Err(error),
-                stray_backup: None,
+                backup: None,
             });
         }
     };
     let image_path = image_of(&bundle).ok()?;
-    let mut backup = image_path.to_owned().into_os_string();
-    backup.push(BACKUP_SUFFIX);
-    let backup = PathBuf::from(backup);
+    let backup = backup_of(image_path);
     let planned = match restore::plan(&bundle) {
         Ok(restore::Plan::Nothing) => is_whole(&bundle).map(|()| restore::Plan::Nothing),
         planned => planned,
     };
-    let is_in_use = match &planned {
-        Ok(restore::Plan::Restore(found)) => matches!(found.from, From::Backup(..)),
-        Ok(restore::Plan::Nothing) => false,
+    let backup = match &planned {
+        _ if !backup.is_file() => None,
+        Ok(restore::Plan::Restore(found)) if matches!(found.from, From::Backup(..)) => None,
         // It may be of use yet.
-        Err(_) => true,
+        Err(_) => None,
+        // One that can't be read is better left.
+        Ok(_) => Some(match leftover(&bundle) {
+            Ok(Some(leftover)) => Backup::Leftover(leftover),
+            Ok(None) | Err(_) => Backup::Stray(backup),
+        }),
     };
     Some(Docker {
         image: planned.map(|planned| match planned {
@@ -175,7 +210,7 @@ fn docker(path: &Path) -> Option<Docker> {
             restore::Plan::Nothing if unfinished(image_path).is_empty() => Image::Stock,
             restore::Plan::Nothing => Image::Unfinished,
         }),
-        stray_backup: Some(backup).filter(|backup| !is_in_use && backup.is_file()),
+        backup,
         path: bundle.path,
         version: Some(bundle.version),
     })
@@ -206,7 +241,7 @@ fn folder(path: &Path) -> Result<Option<Folder>> {
     if !path.is_dir() {
         return Ok(None);
     }
-    let failed = |error| Error::io("read", path, &error);
+    let failed = |error| of_own("read", path, &error);
     let mut entries = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;

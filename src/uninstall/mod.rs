@@ -11,13 +11,17 @@ mod carry_out;
 mod look;
 mod places;
 mod plan;
+#[cfg(target_os = "macos")]
+mod preferences_macos;
 
+use std::io;
 use std::path::Path;
 
+use crate::app::place::{self, Place};
 use crate::error::Error;
 
 pub use carry_out::{Outcome, carry_out};
-pub use look::{Docker, Folder, Found, Image, Scope, look};
+pub use look::{Backup, Docker, Folder, Found, Image, Scope, look};
 pub use places::{Places, places};
 pub use plan::{Plan, Step, plan};
 
@@ -39,11 +43,31 @@ pub struct Failed {
     pub error: Error,
 }
 
-/// What is left to the user: the program itself, which is at `program`.
-pub fn last_step(program: &Path, macos: bool) -> String {
-    let is_app = |above: &&Path| above.extension().is_some_and(|end| end == "app");
-    match program.ancestors().find(is_app) {
-        Some(app) if macos => format!(
+/// A system call on something of Baleen's own that failed, as in [`Error::io`], which advises on Docker.app.
+fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
+    let error = Error::io(tried, path, error);
+    let shows = match cfg!(target_os = "macos") {
+        true => "ls -lde",
+        false => "ls -ld",
+    };
+    Error::new(error.kind(), error.to_string()).advise(format!(
+        "remove it by hand; `{shows}` shows whose it and its folder are, and who may do that"
+    ))
+}
+
+/// What is left to the user: the program itself, which is at `program`, of the user whose home is `home`; links in both
+/// resolved.
+pub fn last_step(program: &Path, home: &Path, macos: bool) -> String {
+    match (place::bundle(program), Place::of(program, home)) {
+        // Its path is none that the user knows.
+        (Some(_), Place::Translocated) if macos => {
+            "Move the Baleen.app that you opened to the Trash, or eject the disk image that it is on.".to_owned()
+        }
+        (Some(app), Place::DiskImage) if macos => format!(
+            "Eject the disk {} that Baleen was opened from; if it is no disk image, move Baleen.app on it to the Trash.",
+            app.parent().unwrap_or(app).display()
+        ),
+        (Some(app), _) if macos => format!(
             "Move {} to the Trash; where Homebrew installed it, `brew uninstall --cask baleen` does that.",
             app.display()
         ),
@@ -58,16 +82,33 @@ mod tests {
     #[test]
     fn the_program_is_left_to_the_user() {
         let app = "/Applications/Baleen.app/Contents/MacOS/baleen";
+        let translocated =
+            "/private/var/folders/zy/T/AppTranslocation/613D/d/Baleen.app/Contents/MacOS/baleen";
         for (program, macos, expected) in [
             (app, true, "Move /Applications/Baleen.app to the Trash; "),
             (app, false, "Delete the program itself: /Applications/"),
+            (
+                translocated,
+                true,
+                "Move the Baleen.app that you opened to the Trash, or eject ",
+            ),
+            (
+                "/Volumes/Baleen/Baleen.app/Contents/MacOS/baleen",
+                true,
+                "Eject the disk /Volumes/Baleen that Baleen was opened from; ",
+            ),
+            (
+                "/Users/me/x/Baleen.app/Contents/MacOS/baleen",
+                true,
+                "Move /Users/me/x/Baleen.app to the Trash; ",
+            ),
             (
                 "/Users/me/.cargo/bin/baleen",
                 true,
                 "Delete the program itself: /Users/me/.cargo/bin/baleen",
             ),
         ] {
-            let said = last_step(Path::new(program), macos);
+            let said = last_step(Path::new(program), Path::new("/Users/me"), macos);
             assert!(said.starts_with(expected), "{said}");
         }
     }

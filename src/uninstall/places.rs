@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::memory::MemoryFile;
 use crate::app::instance::Instance;
+use crate::app::login_item::file::LABEL;
 use crate::app::{self, login_item};
-use crate::credentials::SERVICE;
 use crate::patch::intent::Intents;
 use crate::proxy::pac;
 use crate::{config, kept, logs};
+
+/// What the system keeps for the app by itself, by the bundle's identifier, at home on macOS.
+pub(super) const PREFERENCES: &str = "Library/Preferences/io.github.baleen-app.Baleen.plist";
 
 /// Each file and folder that it may make, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Places {
     pub files: Vec<PathBuf>,
     /// The folders that nobody else has any business in.
     pub folders: Vec<PathBuf>,
+    /// The launch agents that somebody may have put there by hand (`packaging/launchd`).
+    pub launch_agents: Vec<PathBuf>,
 }
 
 /// The places below `home`, as far as the variables that `get` reads name no other ones. A config file that
@@ -49,9 +54,21 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
     if macos {
         // The system's: where the icon stands in the menu bar, by the bundle's identifier
         // (<https://developer.apple.com/documentation/appkit/nsstatusitem/autosavename-swift.property>).
-        files.push(home.join(format!("Library/Preferences/{SERVICE}.plist")));
+        files.push(home.join(PREFERENCES));
     }
-    Places { files, folders }
+    let mut launch_agents = Vec::new();
+    if macos {
+        let all = Path::new("/Library/LaunchAgents");
+        let watch = format!("{LABEL}.watch.plist");
+        launch_agents.push(home.join("Library/LaunchAgents").join(&watch));
+        launch_agents.push(all.join(format!("{LABEL}.plist")));
+        launch_agents.push(all.join(watch));
+    }
+    Places {
+        files,
+        folders,
+        launch_agents,
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +116,14 @@ mod tests {
             let mut folders = vec![Path::new(config), Path::new(state), Path::new(log)];
             folders.dedup();
             assert_eq!(found.folders, folders);
+            let watch = "Library/LaunchAgents/io.github.baleen-app.Baleen.watch.plist";
+            let agents = [
+                format!("/h/{watch}"),
+                "/Library/LaunchAgents/io.github.baleen-app.Baleen.plist".to_owned(),
+                format!("/{watch}"),
+            ];
+            let agents = agents.iter().filter(|_| macos).map(PathBuf::from);
+            assert_eq!(found.launch_agents, agents.collect::<Vec<_>>());
         }
     }
 }

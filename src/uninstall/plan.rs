@@ -1,12 +1,13 @@
 //! What is to be done, decided from what there is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::app::instance::Instance;
 use crate::credentials::STORE;
 use crate::error::{Error, Kind, Result};
 use crate::kept::{before_aside, is_unfinished};
 
-use super::look::{Docker, Folder, Found, Image};
+use super::look::{Backup, Docker, Folder, Found, Image};
 use super::{Failed, Left, Places};
 
 /// One thing to be done.
@@ -18,6 +19,8 @@ pub enum Step {
     Restore(PathBuf, String),
     /// In the Docker.app there, of this version, an unfinished copy of the image is cleared away.
     Clear(PathBuf, String),
+    /// In the Docker.app there, the backup at that path goes, which is a second one of an unchanged image.
+    Backup(PathBuf, PathBuf),
     /// Baleen opens at login no more.
     LoginItem,
     /// The password of this account goes.
@@ -35,6 +38,7 @@ impl Step {
             Self::End(_) => "running",
             Self::Restore(..) => "image",
             Self::Clear(..) => "unfinished-image",
+            Self::Backup(..) => "leftover-backup",
             Self::LoginItem => "login-item",
             Self::Password(_) => "password",
             Self::File(_) => "file",
@@ -48,9 +52,36 @@ impl Step {
             Self::End(what) | Self::Password(what) => what.clone(),
             Self::Restore(path, _)
             | Self::Clear(path, _)
+            | Self::Backup(_, path)
             | Self::File(path)
             | Self::Folder(path) => path.display().to_string(),
             Self::LoginItem => "Baleen".to_owned(),
+        }
+    }
+
+    /// Whether all the rest stays where this step failed so: what was begun on an image goes on without Baleen, or can't be
+    /// undone any more.
+    pub(super) fn stops(&self, error: &Error) -> bool {
+        match self {
+            Self::Restore(..) => true,
+            // Another Baleen is at work on it.
+            Self::Clear(..) | Self::Backup(..) => error.kind() == Kind::Busy,
+            _ => false,
+        }
+    }
+
+    /// Whether it is not to be done where images are left as they are.
+    pub(super) fn is_of_choice(&self) -> bool {
+        matches!(self, Self::Restore(..))
+    }
+
+    /// Where it stands among those that take files away: the file that keeps a second Baleen from beginning goes last of
+    /// all files.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Folder(_) => 2,
+            Self::File(path) if path.ends_with(Instance::LOCK) => 1,
+            _ => 0,
         }
     }
 
@@ -66,6 +97,7 @@ impl Step {
                 "remove an unfinished image from Docker {version} at {}",
                 path.display()
             ),
+            Self::Backup(_, path) => format!("remove {}, which is {SAME}", path.display()),
             Self::LoginItem => "no longer open Baleen at login".to_owned(),
             Self::Password(account) => format!("delete the password of {account} from {STORE}"),
             Self::File(path) => format!("remove {}", path.display()),
@@ -85,6 +117,7 @@ impl Step {
                 "removed an unfinished image from Docker {version} at {}",
                 path.display()
             ),
+            Self::Backup(_, path) => format!("removed {}, which was {SAME}", path.display()),
             Self::LoginItem => "Baleen no longer opens at login".to_owned(),
             Self::Password(account) => format!("deleted the password of {account} from {STORE}"),
             Self::File(path) => format!("removed {}", path.display()),
@@ -92,6 +125,8 @@ impl Step {
         }
     }
 }
+
+const SAME: &str = "the same as the unchanged image beside it";
 
 /// All that is to be done, in its order.
 #[derive(Debug, Default)]
@@ -135,6 +170,16 @@ pub fn plan(found: Found, places: &Places, leave_images: bool) -> Result<Plan> {
     for folder in &found.folders {
         plan.add_folder(folder, places);
     }
+    plan.steps.sort_by_key(Step::rank);
+    for target in found.linked {
+        plan.leave(
+            target.display(),
+            "a file that Baleen only had a link to; the link goes",
+        );
+    }
+    for agent in found.launch_agents {
+        plan.leave(agent.display(), launch_agent(&agent));
+    }
     if let Some(config) = found.named_config {
         plan.leave(
             config.display(),
@@ -154,7 +199,8 @@ impl Plan {
 
     fn add_docker(&mut self, docker: Docker, leave_image: bool) -> Result<()> {
         let version = docker.version.unwrap_or_default();
-        let shown = docker.path.display().to_string();
+        let path = docker.path.clone();
+        let shown = path.display().to_string();
         match docker.image {
             Ok(Image::Stock) => {}
             Ok(Image::Unfinished) => self.steps.push(Step::Clear(docker.path, version)),
@@ -166,13 +212,15 @@ impl Plan {
                 format!("its engine keeps the proxy {proxy}, until Docker is installed anew"),
             ),
             Err(error) if leave_image => self.leave(&shown, error.to_string()),
-            Err(error) => return Err(stopped(error, &[])),
+            Err(error) => return Err(stopped(error, true, &[])),
         }
-        if let Some(backup) = docker.stray_backup {
-            self.leave(
+        match docker.backup {
+            Some(Backup::Leftover(backup)) => self.steps.push(Step::Backup(path, backup)),
+            Some(Backup::Stray(backup)) => self.leave(
                 backup.display(),
                 "an image that is not the original of the one beside it; Docker has no use for it",
-            );
+            ),
+            None => {}
         }
         Ok(())
     }
@@ -180,16 +228,15 @@ impl Plan {
     /// A folder goes with all that Baleen made in it, unless something else is in it as well.
     fn add_folder(&mut self, folder: &Folder, places: &Places) {
         let mut others = Vec::new();
-        let mut besides = Vec::new();
+        let (mut besides, mut finders) = (Vec::new(), None);
         for (name, is_folder) in &folder.entries {
             let path = folder.path.join(name);
             let was = before_aside(&path);
             if *is_folder {
                 others.push(name);
-            } else if is_unfinished(name)
-                || name == FINDERS
-                || was.is_some_and(|was| places.files.contains(&was))
-            {
+            } else if name == FINDERS {
+                finders = Some(Step::File(path));
+            } else if is_unfinished(name) || was.is_some_and(|was| places.files.contains(&was)) {
                 besides.push(Step::File(path));
             } else if !places.files.contains(&path) {
                 others.push(name);
@@ -213,6 +260,7 @@ impl Plan {
         } else if folder.is_link {
             self.leave(folder.path.display(), "Baleen did not make this link");
         } else {
+            self.steps.extend(finders);
             self.steps.push(Step::Folder(folder.path.clone()));
         }
     }
@@ -223,8 +271,22 @@ const FINDERS: &str = ".DS_Store";
 /// How many of those that are left in a folder are named.
 const NAMED: usize = 5;
 
-/// The failure of an image that can't be given back, after `before` was done.
-pub(super) fn stopped(error: Error, before: &[Step]) -> Error {
+/// How to be rid of a launch agent that Baleen did not make.
+fn launch_agent(path: &Path) -> String {
+    let label = path.file_stem().unwrap_or_default().display();
+    let sudo = match path.starts_with("/Library") {
+        true => "sudo ",
+        false => "",
+    };
+    format!(
+        "it starts Baleen at each login, and somebody put it there by hand; to be rid of it: `launchctl bootout gui/$(id -u)/{label}; {sudo}rm {}`",
+        path.display()
+    )
+}
+
+/// The failure on an image after which all else stays, after `before` was done; `is_of_choice` where the image can be left
+/// as it is.
+pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[Step]) -> Error {
     let own = match error.advice() {
         Some(advice) => format!("{advice}; then uninstall again"),
         None => "see to that, and uninstall again".to_owned(),
@@ -234,21 +296,24 @@ pub(super) fn stopped(error: Error, before: &[Step]) -> Error {
         true => "nothing was removed".to_owned(),
         false => format!("nothing else was done than this: {}", done.join(", ")),
     };
-    error.advise(format!(
-        "{own}. `baleen uninstall --leave-images` would leave the image as it is and remove the rest; {done}"
-    ))
+    let choice = match is_of_choice {
+        true => {
+            ". `baleen uninstall --leave-images` would leave the image as it is and remove the rest"
+        }
+        false => "",
+    };
+    error.advise(format!("{own}{choice}; {done}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn places() -> Places {
         Places {
             files: vec!["/s/state.json".into(), "/s/baleen.log".into()],
             folders: vec!["/s".into()],
+            launch_agents: Vec::new(),
         }
     }
 
@@ -261,6 +326,8 @@ mod tests {
             files: Vec::new(),
             folders: Vec::new(),
             named_config: None,
+            linked: Vec::new(),
+            launch_agents: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -270,7 +337,7 @@ mod tests {
             path: "/Docker.app".into(),
             version: Some("1.12.0".to_owned()),
             image,
-            stray_backup: None,
+            backup: None,
         }
     }
 
@@ -289,11 +356,13 @@ mod tests {
             dockers: vec![docker(Ok(Image::Patched("http://p:1".to_owned())))],
             opens_at_login: true,
             passwords: Ok(vec!["me@p:1".to_owned()]),
-            files: vec!["/s/state.json".into()],
-            folders: vec![folder(&["state.json"])],
+            files: vec!["/s/agent.lock".into(), "/s/state.json".into()],
+            folders: vec![folder(&["agent.lock", "state.json", ".baleen-x"])],
             ..found()
         };
-        let plan = plan(found, &places(), false).unwrap();
+        let mut places = places();
+        places.files.push("/s/agent.lock".into());
+        let plan = plan(found, &places, false).unwrap();
         assert_eq!(
             words(&plan),
             [
@@ -302,6 +371,9 @@ mod tests {
                 "no longer open Baleen at login",
                 &format!("delete the password of me@p:1 from {STORE}"),
                 "remove /s/state.json",
+                "remove /s/.baleen-x",
+                // Until then no second Baleen can begin.
+                "remove /s/agent.lock",
                 "remove the folder /s",
             ]
         );
@@ -309,8 +381,8 @@ mod tests {
         let done: Vec<String> = plan.steps.iter().map(Step::done).collect();
         assert_eq!(done[0], "ended the app");
         assert_eq!(
-            done[4..],
-            ["removed /s/state.json", "removed the folder /s"]
+            done[6..],
+            ["removed /s/agent.lock", "removed the folder /s"]
         );
     }
 
@@ -377,7 +449,7 @@ mod tests {
     #[test]
     fn what_was_done_before_it_stopped_is_said() {
         let before = [Step::Restore("/a".into(), "1.12.0".to_owned())];
-        let error = stopped(Error::new(Kind::Failure, "no"), &before);
+        let error = stopped(Error::new(Kind::Failure, "no"), true, &before);
         let advice = error.advice().unwrap();
         assert!(
             advice.starts_with("see to that, and uninstall again. "),
@@ -402,12 +474,17 @@ mod tests {
     #[test]
     fn what_becomes_of_a_folder() {
         let gone = "remove the folder /s";
-        let cases: [(&[&str], &[&str], &str); 9] = [
+        let cases: [(&[&str], &[&str], &str); 10] = [
+            (
+                &[".DS_Store", ".baleen-kept-7", "x"],
+                &["remove /s/.baleen-kept-7"],
+                "Baleen did not make x in it",
+            ),
             (&[], &[gone], ""),
             (&["state.json", "baleen.log"], &[gone], ""),
             (
                 &[".DS_Store", ".baleen-kept-7"],
-                &["remove /s/.DS_Store", "remove /s/.baleen-kept-7", gone],
+                &["remove /s/.baleen-kept-7", "remove /s/.DS_Store", gone],
                 "",
             ),
             (
@@ -471,17 +548,79 @@ mod tests {
     #[test]
     fn what_is_the_users_own_is_left() {
         let stray = Docker {
-            stray_backup: Some("/x-backup".into()),
+            backup: Some(Backup::Stray("/x-backup".into())),
             ..docker(Ok(Image::Stock))
         };
         let found = Found {
             dockers: vec![stray],
             named_config: Some("/work.toml".into()),
+            linked: vec!["/dotfiles/baleen.toml".into()],
+            launch_agents: vec!["/h/Library/a.plist".into(), "/Library/b.plist".into()],
             ..found()
         };
         let plan = plan(found, &places(), false).unwrap();
         assert!(plan.steps.is_empty());
-        let left: Vec<&Path> = plan.left.iter().map(|left| Path::new(&left.what)).collect();
-        assert_eq!(left, [Path::new("/x-backup"), Path::new("/work.toml")]);
+        let left: Vec<&str> = plan.left.iter().map(|left| &*left.what).collect();
+        assert_eq!(
+            left,
+            [
+                "/x-backup",
+                "/dotfiles/baleen.toml",
+                "/h/Library/a.plist",
+                "/Library/b.plist",
+                "/work.toml"
+            ]
+        );
+        for (left, way) in plan.left[2..].iter().zip([
+            "`launchctl bootout gui/$(id -u)/a; rm /h/Library/a.plist`",
+            "`launchctl bootout gui/$(id -u)/b; sudo rm /Library/b.plist`",
+        ]) {
+            assert!(left.why.ends_with(way), "{}", left.why);
+        }
+    }
+
+    #[test]
+    fn a_second_one_of_an_unchanged_image_goes() {
+        let leftover = Docker {
+            backup: Some(Backup::Leftover("/x-backup".into())),
+            ..docker(Ok(Image::Stock))
+        };
+        let found = Found {
+            dockers: vec![leftover],
+            ..found()
+        };
+        let plan = plan(found, &places(), true).unwrap();
+        assert_eq!(
+            plan.steps,
+            [Step::Backup("/Docker.app".into(), "/x-backup".into())]
+        );
+        assert!(plan.left.is_empty());
+    }
+
+    #[test]
+    fn another_baleen_at_work_on_an_image_stops_it() {
+        let (path, version) = (PathBuf::from("/Docker.app"), String::new());
+        let (restore, clear) = (
+            Step::Restore(path.clone(), version.clone()),
+            Step::Clear(path.clone(), version),
+        );
+        let backup = Step::Backup(path.clone(), "/x-backup".into());
+        for (kind, step, expected) in [
+            (Kind::Busy, &restore, true),
+            (Kind::Failure, &restore, true),
+            (Kind::Busy, &clear, true),
+            (Kind::Failure, &clear, false),
+            (Kind::Busy, &backup, true),
+            (Kind::NotPermitted, &backup, false),
+            (Kind::Busy, &Step::File(path.clone()), false),
+        ] {
+            let error = Error::new(kind, "no");
+            assert_eq!(step.stops(&error), expected, "{kind:?} {step:?}");
+        }
+        let error = stopped(Error::new(Kind::Busy, "no").advise("wait"), false, &[]);
+        assert_eq!(
+            error.advice(),
+            Some("wait; then uninstall again; nothing was removed")
+        );
     }
 }

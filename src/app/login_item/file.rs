@@ -13,7 +13,7 @@ use crate::kept::absolute;
 use super::LoginItem;
 
 /// What the system calls it.
-const LABEL: &str = "io.github.baleen-app.Baleen";
+pub const LABEL: &str = "io.github.baleen-app.Baleen";
 
 /// Where the file is.
 pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {

@@ -14,6 +14,11 @@ pub fn has_service() -> bool {
     available!(macos = 13.0) && is_in_bundle()
 }
 
+/// Whether this system has such a service, and this program is no app, so that it can't ask for any.
+pub fn is_out_of_sight() -> bool {
+    available!(macos = 13.0) && !is_in_bundle()
+}
+
 /// <https://developer.apple.com/documentation/servicemanagement/smappservice/mainapp>
 fn service() -> Option<Retained<SMAppService>> {
     #[allow(unsafe_code, reason = "not every system has the class")]
@@ -84,6 +89,7 @@ mod tests {
     #[test]
     fn outside_a_bundle_there_is_no_login_item() {
         assert!(!has_service());
+        assert_eq!(is_out_of_sight(), available!(macos = 13.0));
         assert_eq!(status(), LoginItem::Off);
         assert!(set(true).is_err());
         assert!(set(false).is_err());

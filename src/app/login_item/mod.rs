@@ -32,6 +32,15 @@ pub fn status() -> LoginItem {
     file::status(&place())
 }
 
+/// Whether there may be a login item that this program does not see: that of the app, which is another program.
+pub fn is_out_of_sight() -> bool {
+    #[cfg(target_os = "macos")]
+    let is_out_of_sight = login_item_macos::is_out_of_sight();
+    #[cfg(not(target_os = "macos"))]
+    let is_out_of_sight = false;
+    is_out_of_sight
+}
+
 /// Has Baleen open at login, or no more; what the system says afterwards.
 ///
 /// # Errors
@@ -44,7 +53,10 @@ pub fn set(on: bool) -> Result<LoginItem> {
                 crate::error::Kind::Failure,
                 format!("macOS did not change whether Baleen opens at login: {why}"),
             )
-            .advise("move Baleen to the Applications folder, open it from there, and try again")
+            .advise(match on {
+                true => "move Baleen to the Applications folder, open it from there, and try again",
+                false => "remove it in System Settings > General > Login Items",
+            })
         });
     }
     let place = place();
