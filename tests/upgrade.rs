@@ -30,7 +30,6 @@ use baleen::agent::memory::{KnownRunning, MemoryFile};
 use baleen::patch::intent::{Intent, Intents};
 use baleen::proxy::Shown;
 use baleen::proxy::pac::{Answer, Memory, Route};
-use forgery::Forgery;
 
 /// What stands in the files for the path of Docker.app.
 const DOCKER_APP: &str = "/Applications/Docker.app";
@@ -353,7 +352,7 @@ fn an_update_of_baleen_is_no_reason_to_do_anything() {
     use baleen::docker::restart::running;
     use baleen::platform::apps;
 
-    let forgery = Forgery::new();
+    let forgery = forgery::Forgery::new();
     let app = &forgery.app;
     let version = concat!("\"baleen\": \"", env!("CARGO_PKG_VERSION"), "\"");
     let older = forgery.manifest.replace(version, "\"baleen\": \"0.0.9\"");
