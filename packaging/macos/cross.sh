@@ -29,7 +29,9 @@ CARGO_TARGET_DIR=$(cd "${CARGO_TARGET_DIR:-$top/target}/macos" && pwd)
 export CARGO_TARGET_DIR
 export SDKROOT=$CARGO_TARGET_DIR/stub-sdk       # where rustc looks instead of asking Xcode's xcrun
 
-# What the compiler writes into a program of where its sources lay, for panics to name, is the same everywhere.
+# What the compiler writes into a program of where its sources lay, for panics to name, is the same everywhere. They have
+# to lie there by now to be found.
+(cd "$top" && "$CARGO" fetch --locked --quiet)
 flags=(-Clinker-flavor=ld64.lld "--remap-path-prefix=$top=/baleen" "--remap-path-prefix=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust=/rust")
 for sources in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
 	flags+=("--remap-path-prefix=$sources=/crates")
