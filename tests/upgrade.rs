@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -390,7 +390,7 @@ fn an_update_of_baleen_is_no_reason_to_do_anything() {
     while let Some(docker) = running(&app.app()) {
         if asked.elapsed() > Duration::from_secs(120) {
             // It is not to outlive the test.
-            let kill = Command::new("kill")
+            let kill = std::process::Command::new("kill")
                 .args(["-KILL", &docker.pid.to_string()])
                 .status();
             panic!("Docker does not quit, and was killed: {kill:?}");
