@@ -32,7 +32,10 @@ LINK = ("Contents/Resources/bin/baleen", "../../MacOS/baleen")
 # One for each command of the program.
 PAGE = re.compile(r"Contents/Resources/man/man1/baleen-[a-z-]+\.1")
 # Folders in which people and machines build. What Baleen itself says to people begins with none of them.
-BUILT_IN = [rb"/home/[a-z]", rb"/root/", rb"/Users/[a-z]", rb"/build/", rb"/work/", rb"\.cargo/", rb"registry/src"]
+BUILT_IN = [
+    rb"/home/[a-z]", rb"/root/", rb"/Users/[a-z]", rb"/build/", rb"/target/[a-z0-9_/-]*(debug|release)/", rb"\.cargo/",
+    rb"registry/src",
+]
 # 16 to 512 points, and each at two pixels a point.
 ICONS = {16, 32, 64, 128, 256, 512, 1024}
 

@@ -113,7 +113,10 @@ class DamagedApp(unittest.TestCase):
         self.complains("MacOS/baleen has mode 644", "AppIcon.icns has mode 666", "man has mode 700")
 
     def test_a_path_of_the_machine_that_built_it(self):
-        for path in [b"/Users/jane/baleen/src", b"/home/ci/x", str(bundle.TOP).encode() + b"/src"]:
+        for path in [
+            b"/Users/jane/baleen/src", b"/home/ci/x", b"/srv/baleen/target/macos/x86_64-apple-darwin/release/x",
+            str(bundle.TOP).encode() + b"/src",
+        ]:
             (self.resources / "man/man1/baleen.1").write_bytes(b"built in " + path)
             self.complains("has a path of the machine that built it")
 
