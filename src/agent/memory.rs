@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::docker::KnownProcess;
 use crate::kept::KeptFile;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::proxy::Shown;
@@ -18,8 +19,6 @@ use super::decide::{Running, Stand};
 const SCHEMA: u32 = 1;
 /// How many past events are kept.
 const KEPT: usize = 5;
-/// By how much the start of a process may seem to move, since clocks are set.
-const DRIFT: Duration = Duration::from_secs(2);
 
 /// The file with it.
 #[derive(Debug, Clone)]
@@ -130,9 +129,8 @@ impl Told {
 /// A running Docker, and what its engine gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRunning {
-    pid: u32,
-    /// In milliseconds since 1970.
-    since: u64,
+    #[serde(flatten)]
+    process: KnownProcess,
     block: Option<Sha>,
 }
 
@@ -162,28 +160,21 @@ impl Memory {
 impl KnownRunning {
     /// Of a Docker that started from an image with `block`; nothing where the system does not say when it did.
     pub fn new(running: &Running, block: Option<Sha>) -> Option<Self> {
-        Some(Self {
-            pid: running.pid,
-            since: milliseconds(running.since?),
-            block,
-        })
+        let process = KnownProcess::new(running.pid, running.since)?;
+        Some(Self { process, block })
     }
 
     /// The block that `running` started from, if this is the same Docker.
     pub fn block_of(&self, running: &Running) -> Option<Option<Sha>> {
-        let drift = milliseconds(running.since?).abs_diff(self.since);
-        (self.pid == running.pid && u128::from(drift) <= DRIFT.as_millis()).then_some(self.block)
+        let is_same = self.process.is(running.pid, running.since);
+        is_same.then_some(self.block)
     }
-}
-
-fn milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::*;
 
@@ -216,26 +207,5 @@ mod tests {
             fs::write(dir.path().join("agent.json"), damage).unwrap();
             assert_eq!(file.read(), Memory::default(), "{damage}");
         }
-    }
-
-    #[test]
-    fn a_docker_that_runs_is_known_again_although_clocks_are_set() {
-        let at = |seconds| Running {
-            pid: 7,
-            since: Some(UNIX_EPOCH + Duration::from_secs(seconds)),
-            block: None,
-        };
-        let block = Some(Sha::of(b"x"));
-        let known = KnownRunning::new(&at(100), block).unwrap();
-        assert_eq!(known.block_of(&at(101)), Some(block));
-        assert_eq!(known.block_of(&at(103)), None);
-        assert_eq!(known.block_of(&Running { pid: 8, ..at(100) }), None);
-        assert_eq!(
-            known.block_of(&Running {
-                since: None,
-                ..at(100)
-            }),
-            None
-        );
     }
 }

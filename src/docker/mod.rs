@@ -3,7 +3,11 @@
 
 pub mod bundle;
 mod family;
+mod process;
 pub mod restart;
+mod vm;
 
 pub use bundle::{Bundle, find};
 pub use family::Family;
+pub use process::KnownProcess;
+pub use vm::Vm;

@@ -14,6 +14,7 @@ pub mod digest;
 mod files;
 pub mod image;
 pub mod intent;
+pub mod live;
 mod lock;
 pub mod manifest;
 pub mod plan;

@@ -1,0 +1,49 @@
+//! A process that is to be known again: in a file, after a while, by another Baleen.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// By how much the start of a process may seem to move, since clocks are set.
+const DRIFT: Duration = Duration::from_secs(2);
+
+/// One that ran. Numbers of processes are used again, so its start is part of what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownProcess {
+    pid: u32,
+    /// In milliseconds since 1970.
+    since: u64,
+}
+
+impl KnownProcess {
+    /// The process with this number; nothing where the system does not say since when it runs.
+    pub fn new(pid: u32, since: Option<SystemTime>) -> Option<Self> {
+        let since = milliseconds(since?);
+        Some(Self { pid, since })
+    }
+
+    /// Whether it is the one with this number that has run since then.
+    pub fn is(&self, pid: u32, since: Option<SystemTime>) -> bool {
+        let drift = |since| milliseconds(since).abs_diff(self.since);
+        self.pid == pid && since.is_some_and(|since| u128::from(drift(since)) <= DRIFT.as_millis())
+    }
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_again_although_clocks_are_set() {
+        let at = |seconds| Some(UNIX_EPOCH + Duration::from_secs(seconds));
+        let known = KnownProcess::new(7, at(100)).unwrap();
+        assert!(known.is(7, at(100)) && known.is(7, at(98)) && known.is(7, at(102)));
+        assert!(!known.is(7, at(103)) && !known.is(8, at(100)) && !known.is(7, None));
+        assert_eq!(KnownProcess::new(7, None), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! What was edited in which running VM, so that its true state is known: an edit lasts as long as the VM runs, and leaves
+//! no trace that could be seen from outside. It is kept in `live.json` in the program's own folder.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::docker::{KnownProcess, Vm};
+use crate::kept::KeptFile;
+use crate::patch::digest::Sha;
+
+const SCHEMA: u32 = 1;
+
+/// The file with the edits.
+#[derive(Debug, Clone)]
+pub struct LiveEdits {
+    file: KeptFile,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Stored {
+    /// By the path of the bundle.
+    edits: BTreeMap<String, Kept>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    vm: KnownProcess,
+    block: Option<Sha>,
+    at: u64,
+}
+
+/// What a running Engine was made to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveEdit {
+    /// Digest of the block in the script that it was started by; none where that is Docker's own.
+    pub block: Option<Sha>,
+    /// When.
+    pub at: SystemTime,
+}
+
+impl LiveEdits {
+    /// The name of the file.
+    pub const FILE: &str = "live.json";
+
+    /// In the file of that name in `folder`.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
+        }
+    }
+
+    /// What was edited in `vm` of `bundle`; nothing where it runs as it was started.
+    pub fn get(&self, bundle: &Path, vm: &Vm) -> Option<LiveEdit> {
+        let stored = self.file.read::<Stored>();
+        let kept = stored.edits.get(&*bundle.to_string_lossy())?;
+        kept.vm.is(vm.pid, vm.since).then(|| LiveEdit {
+            block: kept.block,
+            at: UNIX_EPOCH + Duration::from_secs(kept.at),
+        })
+    }
+
+    /// Records an edit of `vm` of `bundle`. Where the system does not say since when it runs, it can't be known again.
+    ///
+    /// # Errors
+    /// When the file can't be written; it is then as it was.
+    pub fn set(&self, bundle: &Path, vm: &Vm, edit: LiveEdit) -> io::Result<()> {
+        let Some(vm) = KnownProcess::new(vm.pid, vm.since) else {
+            return Ok(());
+        };
+        let at = edit.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let kept = Kept {
+            vm,
+            block: edit.block,
+            at: at.as_secs(),
+        };
+        let key = bundle.to_string_lossy().into_owned();
+        self.file
+            .update(|stored: &mut Stored| stored.edits.insert(key, kept.clone()) != Some(kept))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_lasts_as_long_as_its_vm() {
+        let dir = tempfile::tempdir().unwrap();
+        let edits = LiveEdits::in_folder(dir.path());
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let vm = |pid, seconds| Vm {
+            pid,
+            since: Some(at(seconds)),
+            console: None,
+        };
+        let bundle = Path::new("/Applications/Docker.app");
+        assert_eq!(edits.get(bundle, &vm(7, 100)), None);
+        for block in [Some(Sha::of(b"block")), None] {
+            let edit = LiveEdit { block, at: at(200) };
+            edits.set(bundle, &vm(7, 100), edit).unwrap();
+            assert_eq!(edits.get(bundle, &vm(7, 101)), Some(edit));
+        }
+        assert_eq!(edits.get(bundle, &vm(8, 100)), None);
+        assert_eq!(edits.get(bundle, &vm(7, 150)), None, "started anew");
+        assert_eq!(edits.get(Path::new("/other"), &vm(7, 100)), None);
+    }
+}
