@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use similar::TextDiff;
 
 use crate::docker::Bundle;
@@ -14,10 +14,11 @@ use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome, restore};
 use crate::proxy::{EngineProxy, Stated, Translation};
 use crate::wanted::engine_of;
 
-use super::args::{Apply, Global};
+use super::args::{Apply, Global, Live};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
+use super::restore::RESTART_TO_BE_RID;
 use super::status::docker_json;
-use super::{config, find_bundle, intents, note_translation, request};
+use super::{config, find_bundle, intents, live, note_translation, request};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
@@ -27,7 +28,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     let stated = request.read()?;
     let translation = request.translate(&stated, &engine_of(&bundle))?;
     let Some(proxy) = &translation.proxy else {
-        return direct(&bundle, &stated, &translation, args.dry_run, out);
+        return direct(&bundle, &stated, &translation, args, out);
     };
     let wanted = Wanted {
         proxy,
@@ -36,11 +37,14 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     };
     if args.dry_run {
         let plan = plan::plan(&bundle, wanted, &|progress| out.progress(progress))?;
-        return dry_run(&bundle, &plan, &translation, out);
+        return dry_run(&bundle, &plan, &translation, &args.live, out);
+    }
+    if !live::is_agreed(&args.live, &bundle, out)? {
+        return Ok(0);
     }
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
     note_wanted(&bundle, request.intent(), out)?;
-    report(&bundle, &outcome, &translation, out)?;
+    report(&bundle, &outcome, &translation, args, out)?;
     Ok(0)
 }
 
@@ -59,9 +63,13 @@ fn direct(
     bundle: &Bundle,
     stated: &Stated,
     translation: &Translation,
-    is_dry_run: bool,
+    args: &Apply,
     out: &mut Output,
 ) -> Result<u8> {
+    let is_dry_run = args.dry_run;
+    if !is_dry_run && !live::is_agreed(&args.live, bundle, out)? {
+        return Ok(0);
+    }
     heading(bundle, out)?;
     let (manifest, changed) = if is_dry_run {
         match restore::plan(bundle)? {
@@ -94,16 +102,21 @@ fn direct(
                 "{} Docker has its own image again, since {no_proxy}.",
                 styled(GOOD, "Done.")
             ))?;
-            out.line(
-                "Restart Docker to be rid of the proxy: quit it from its menu and open it again.",
-            )?;
+            if !args.live.live {
+                out.line(RESTART_TO_BE_RID)?;
+            }
         }
     }
     note_translation(translation, out)?;
-    if is_dry_run {
+    let live = if is_dry_run {
+        live_plan(&args.live, out)?;
         out.line("Nothing was changed (--dry-run).")?;
-    }
+        Value::Null
+    } else {
+        live::follow(&args.live, args.adopt, bundle, out)?
+    };
     out.object(json!({
+        "live": live,
         "docker": docker_json(bundle),
         "changed": changed,
         "would_change": manifest.is_some(),
@@ -120,11 +133,17 @@ fn dry_run(
     bundle: &Bundle,
     plan: &Plan,
     translation: &Translation,
+    live: &Live,
     out: &mut Output,
 ) -> Result<u8> {
     heading(bundle, out)?;
     let change = match plan {
-        Plan::Nothing(manifest) => return in_place(bundle, manifest, out).map(|()| 0),
+        Plan::Nothing(manifest) => {
+            in_place(manifest, out)?;
+            live_plan(live, out)?;
+            json_report(bundle, manifest, None, false, None, Value::Null, out)?;
+            return Ok(0);
+        }
         Plan::Change(change) => change,
     };
     let original = &change.manifest.original;
@@ -152,6 +171,7 @@ fn dry_run(
         change.image().display(),
         change.mode
     ))?;
+    live_plan(live, out)?;
     note_proxy(translation, out)?;
     let diff = script_difference(change);
     out.line("")?;
@@ -165,7 +185,15 @@ fn dry_run(
     }
     out.line("")?;
     out.line("Nothing was changed (--dry-run).")?;
-    json_report(bundle, &change.manifest, None, true, Some(diff), out)?;
+    json_report(
+        bundle,
+        &change.manifest,
+        None,
+        true,
+        Some(diff),
+        Value::Null,
+        out,
+    )?;
     Ok(0)
 }
 
@@ -182,11 +210,16 @@ fn report(
     bundle: &Bundle,
     outcome: &Outcome,
     translation: &Translation,
+    args: &Apply,
     out: &mut Output,
 ) -> Result<()> {
     heading(bundle, out)?;
     let applied = match outcome {
-        Outcome::InPlace(manifest) => return in_place(bundle, manifest, out),
+        Outcome::InPlace(manifest) => {
+            in_place(manifest, out)?;
+            let live = live::follow(&args.live, args.adopt, bundle, out)?;
+            return json_report(bundle, manifest, None, false, None, live, out);
+        }
         Outcome::Applied(applied) => applied,
     };
     let manifest = &applied.manifest;
@@ -211,16 +244,28 @@ fn report(
         out.note(warning.clone())?;
     }
     note_proxy(translation, out)?;
-    out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
-    json_report(bundle, manifest, Some(applied.bytes), true, None, out)
+    if !args.live.live {
+        out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
+    }
+    let live = live::follow(&args.live, args.adopt, bundle, out)?;
+    json_report(bundle, manifest, Some(applied.bytes), true, None, live, out)
 }
 
-fn in_place(bundle: &Bundle, manifest: &Manifest, out: &mut Output) -> Result<()> {
+/// What `--live` would do besides.
+fn live_plan(live: &Live, out: &mut Output) -> Result<()> {
+    if !live.live {
+        return Ok(());
+    }
+    out.line(format!(
+        "  have the running VM follow, over its console: the same in its /{SCRIPT}, and the Engine restarted (containers stop)"
+    ))
+}
+
+fn in_place(manifest: &Manifest, out: &mut Output) -> Result<()> {
     out.line(format!(
         "The engine gets {} already: nothing to do.",
         manifest.proxy.summary()
-    ))?;
-    json_report(bundle, manifest, None, false, None, out)
+    ))
 }
 
 /// What the user should know of the proxy, once.
@@ -258,6 +303,7 @@ fn json_report(
     written: Option<u64>,
     changes: bool,
     diff: Option<String>,
+    live: Value,
     out: &mut Output,
 ) -> Result<()> {
     let image: &Path = plan::image_of(bundle)?;
@@ -273,5 +319,6 @@ fn json_report(
         },
         "proxy": manifest.proxy,
         "script_diff": diff,
+        "live": live,
     }))
 }

@@ -30,6 +30,7 @@ baleen proxy                                      which proxy is set here, and w
 baleen apply                                      put the engine behind that proxy
 baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
 baleen apply --dry-run                            show what would change
+baleen apply --live                               the same, and in the running VM as well
 baleen status                                     is the proxy in place?
 baleen doctor                                     why does the engine not get through?
 baleen restore                                    give Docker its own image back
@@ -103,7 +104,9 @@ pub enum Command {
     /// original's place; the original is kept as initrd.img-backup. Applying the same proxy again does nothing.
     Apply(Apply),
     /// Give Docker its own image back, byte for byte
-    Restore,
+    ///
+    /// Reads the original's digest anew before it says so. With --live the Engine that runs is rid of the proxy as well.
+    Restore(Restore),
     /// Say what this computer's proxy settings are, what the engine makes of them, and why
     ///
     /// Entry by entry of the bypass list: what the engine gets for it, and what it can't be told.
@@ -223,6 +226,29 @@ pub struct Apply {
     /// Print the plan and the script's difference, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// The running VM.
+    #[command(flatten)]
+    pub live: Live,
+}
+
+/// `baleen restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The running VM.
+    #[command(flatten)]
+    pub live: Live,
+}
+
+/// What is to become of the VM that runs.
+#[derive(Debug, Args)]
+pub struct Live {
+    /// Bring the running VM up to date as well, over its console, and restart the Engine in it: seconds instead of a
+    /// restart of Docker. Containers stop, so it asks first
+    #[arg(long)]
+    pub live: bool,
+    /// Do not ask
+    #[arg(long, requires = "live")]
+    pub yes: bool,
 }
 
 /// `baleen proxy`.

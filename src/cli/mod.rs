@@ -9,6 +9,7 @@ mod credentials;
 mod demo;
 mod doctor;
 mod inspect;
+mod live;
 mod man;
 mod output;
 mod pac_worker;
@@ -87,7 +88,7 @@ fn without_passwords(error: &clap::Error) -> String {
 fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
     match &cli.command {
         Command::Apply(args) => apply::run(&cli.global, args, out),
-        Command::Restore => restore::run(&cli.global, out),
+        Command::Restore(args) => restore::run(&cli.global, args, out),
         Command::Proxy(args) => proxy::run(&cli.global, args, out),
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::App(args) => app::run(&cli.global, args, out),

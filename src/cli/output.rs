@@ -93,6 +93,21 @@ impl Output {
         self.err.flush()
     }
 
+    /// Whether the user agrees.
+    pub(super) fn agrees(&mut self, question: &str) -> Result<bool> {
+        let failed = |error: io::Error| {
+            let message = format!("could not read the answer from standard input: {error}");
+            Error::new(Kind::Failure, message)
+        };
+        self.prompt(question.to_owned()).map_err(failed)?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(failed)?;
+        Ok(matches!(
+            answer.trim().to_ascii_lowercase().as_str(),
+            "y" | "yes"
+        ))
+    }
+
     /// Something the user should know besides: a line for a person, kept for the object of `--json`.
     pub(super) fn note(&mut self, text: String) -> Result<()> {
         let line = labelled(NOTE, "note:", &text, width(self.out.as_inner()));

@@ -5,14 +5,23 @@ use serde_json::json;
 use crate::error::Result;
 use crate::patch;
 use crate::patch::intent::Intent;
+use crate::patch::plan;
 
-use super::args::Global;
+use super::args::{Global, Restore};
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
-use super::{config, find_bundle, intents};
+use super::{config, find_bundle, intents, live};
 
-pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
+/// What to do when Docker has its own image again.
+pub(super) const RESTART_TO_BE_RID: &str =
+    "Restart Docker to be rid of the proxy: quit it from its menu and open it again.";
+
+pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u8> {
     let bundle = find_bundle(global, &config(global)?)?;
+    plan::image_of(&bundle)?;
+    if !live::is_agreed(&args.live, &bundle, out)? {
+        return Ok(0);
+    }
     let restored = patch::take_out(&bundle)?;
     let recorded = intents().set(&bundle.path, Intent::Off);
     match &restored {
@@ -28,9 +37,9 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
             if let Some(warning) = &restored.warning {
                 out.note(warning.clone())?;
             }
-            out.line(
-                "Restart Docker to be rid of the proxy: quit it from its menu and open it again.",
-            )?;
+            if !args.live.live {
+                out.line(RESTART_TO_BE_RID)?;
+            }
         }
         None => out.line(format!(
             "Nothing to do: the image of Docker {} carries no patch of Baleen's.",
@@ -42,8 +51,10 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
             "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
     }
+    let live = live::follow(&args.live, false, &bundle, out)?;
     out.object(json!({
         "docker": docker_json(&bundle),
+        "live": live,
         "changed": restored.is_some(),
         "original_sha256": restored.as_ref().map(|restored| restored.manifest.original.sha256),
     }))?;

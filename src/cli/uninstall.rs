@@ -42,28 +42,13 @@ pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result
     }
     if !args.yes {
         show_plan(&planned, out)?;
-        if !is_agreed(out)? {
+        if !out.agrees("Remove all this? [y/N] ")? {
             out.line("Nothing was removed.")?;
             return Ok(0);
         }
     }
     let outcome = carry_out(&planned, &scope, args.leave_images)?;
     show_outcome(&outcome, out)
-}
-
-fn is_agreed(out: &mut Output) -> Result<bool> {
-    let failed = |error: io::Error| {
-        let message = format!("could not read the answer from standard input: {error}");
-        Error::new(Kind::Failure, message)
-    };
-    out.prompt("Remove all this? [y/N] ".to_owned())
-        .map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
 }
 
 fn show_plan(plan: &Plan, out: &mut Output) -> Result<u8> {

@@ -2,6 +2,7 @@
 //! nothing of how an image is packed.
 
 pub mod bundle;
+pub mod console;
 mod family;
 mod process;
 pub mod restart;

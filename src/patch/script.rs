@@ -123,6 +123,11 @@ impl Script {
         self.block.as_deref()
     }
 
+    /// All lines but the block's.
+    pub(super) fn stock(&self) -> &Text {
+        &self.stock
+    }
+
     /// The lines that set a proxy and are neither in the block nor Docker's own.
     pub fn foreign(&self) -> Vec<ForeignLine> {
         let mut foreign = Vec::new();

@@ -3,6 +3,7 @@
 pub mod apps;
 mod copy;
 mod flags;
+mod holders;
 #[cfg(target_os = "macos")]
 mod main_bundle_macos;
 pub mod network;
@@ -18,6 +19,7 @@ pub mod wake;
 
 pub use copy::copy_file;
 pub use flags::is_locked;
+pub(crate) use holders::{Holder, holders};
 #[cfg(target_os = "macos")]
 pub(crate) use main_bundle_macos::is_in_bundle;
 #[cfg(target_os = "macos")]

@@ -1,16 +1,44 @@
-//! The running VM follows the image, without a restart of Docker: its script is edited over its console, and the Engine in
-//! it is started anew.
+//! The running VM follows the image, without a restart of Docker: its script gets the block that the image's script has,
+//! over the VM's console, and the Engine in it is started anew.
+//!
+//! ```text
+//! image --> block --\
+//!                    +--> plan --> put, restart --> what the Engine has now
+//! VM --> Seen ------/
+//! ```
+//!
+//! What the VM prints on its console is logged on the Mac. So nothing is printed there that may hold a password: scripts and
+//! variables come without it, beside a salted digest by which they are compared.
 
 mod edits;
+mod plan;
+mod seen;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::docker::console::Console;
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
+use crate::initrd::find;
 use crate::patch::digest::Sha;
+use crate::proxy::redact;
+
+use super::image::{Image, Patched};
+use super::plan::image_of;
+use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 
 pub use edits::{LiveEdit, LiveEdits};
+use plan::{Plan, plan};
+use seen::Seen;
+
+/// How long the Engine may take to stop and to start: its script waits for it, and so do its containers.
+const ENGINE_RESTARTS: Duration = Duration::from_secs(150);
+/// How long it may take to be there after that.
+const ENGINE_IS_THERE: Duration = Duration::from_secs(30);
+/// How many of the last lines of what the script said are told where it failed.
+const TOLD: usize = 3;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,17 +51,153 @@ pub struct Followed {
     pub environment: Vec<String>,
 }
 
+/// Where things are in the VM.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The script that starts the Engine.
+    pub script: &'a str,
+    /// The file with the number of the Engine's process.
+    pub pid: &'a str,
+}
+
+impl Places<'static> {
+    /// In Moby's VM.
+    pub const MOBY: Self = Self {
+        script: "/etc/init.d/docker",
+        pid: "/var/run/docker.pid",
+    };
+}
+
 /// Has the running `vm` of `bundle` follow the image: the same block in its script, or none, and the Engine started with it.
-/// It is recorded in the file of [`LiveEdits`] in `state`. With `cancel` set it stops at the next step.
+/// With `adopt` a proxy that somebody else wrote into the VM's script is taken over. It is recorded in the file of
+/// [`LiveEdits`] in `state`. With `cancel` set it stops at the next step.
 ///
 /// # Errors
 /// When the console can't be used, or the script in the VM is not one that is known. What was done is told.
 pub fn follow(
-    _bundle: &Bundle,
-    _vm: &Vm,
-    _adopt: bool,
-    _state: &Path,
-    _cancel: &AtomicBool,
+    bundle: &Bundle,
+    vm: &Vm,
+    adopt: bool,
+    state: &Path,
+    cancel: &AtomicBool,
 ) -> Result<Followed> {
-    Err(Error::new(Kind::Failure, "not there yet"))
+    let block = block_of(bundle)?;
+    let console = vm.console.as_deref().ok_or_else(|| {
+        Error::new(
+            Kind::Refused,
+            format!(
+                "the VM of Docker {} has no console that Baleen knows, so it can't be brought up to date while it runs",
+                bundle.version
+            ),
+        )
+        .advise("restart Docker instead")
+    })?;
+    let mut console = Console::open(console, cancel)?;
+    let followed = follow_at(&mut console, Places::MOBY, block.as_deref(), adopt)?;
+    let edit = LiveEdit {
+        block: followed.block,
+        at: SystemTime::now(),
+    };
+    if let Err(error) = LiveEdits::in_folder(state).set(&bundle.path, vm, edit) {
+        tracing::warn!("could not note what was edited in the running VM: {error}");
+    }
+    // It does not matter to what was done.
+    if let Err(error) = console.leave() {
+        tracing::debug!("{error}");
+    }
+    Ok(followed)
+}
+
+/// The block in the image's script.
+fn block_of(bundle: &Bundle) -> Result<Option<script::Text>> {
+    let image = Image::open(image_of(bundle)?)?;
+    let script = match image.patched()? {
+        Patched::No => return Ok(None),
+        Patched::Appended { script, .. } => script,
+        Patched::Rebuilt { .. } => {
+            let found = find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT);
+            let (_, found) = found.map_err(|error| image.damaged(error))?;
+            found
+                .and_then(|found| found.body)
+                .unwrap_or_default()
+                .into()
+        }
+    };
+    match Script::parse(&script)?.block() {
+        Some(block) => Ok(Some(block.to_vec().into())),
+        None => Err(Error::new(
+            Kind::Refused,
+            format!("/{SCRIPT} in the image should have the proxy in it, but has not"),
+        )
+        .advise("another tool changed it; apply again, or install Docker again")),
+    }
+}
+
+/// The same at an open console.
+///
+/// # Errors
+/// See [`follow`].
+pub fn follow_at(
+    console: &mut Console<'_>,
+    places: Places<'_>,
+    block: Option<&[u8]>,
+    adopt: bool,
+) -> Result<Followed> {
+    let seen = Seen::look(console, places)?;
+    let done = |restarted, seen: &Seen| Followed {
+        restarted,
+        block: block.map(Sha::of),
+        environment: seen.environment(),
+    };
+    let script = match plan(&seen, block, adopt)? {
+        Plan::Nothing => return Ok(done(false, &seen)),
+        Plan::Restart => None,
+        Plan::Edit(script) => Some(script),
+    };
+    if let Some(script) = script {
+        console.put(places.script, &script)?;
+    }
+    let said = restart(console, places)?;
+    let until = Instant::now() + ENGINE_IS_THERE;
+    loop {
+        let now = Seen::look(console, places)?;
+        if now.has_engine() && plan(&now, block, adopt)? == Plan::Nothing {
+            return Ok(done(true, &now));
+        }
+        if Instant::now() >= until {
+            return Err(not_as_wanted(&now, &said));
+        }
+    }
+}
+
+/// Stops the Engine and starts it again; the last lines of what its script said.
+fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
+    let script = places.script;
+    // Into a file, since what is started may keep the other end of a pipe open.
+    let said = "/tmp/.baleen-said";
+    let answer = console.run(
+        &format!("{{ {script} stop;{script} start;}} >{said};tail -n {TOLD} {said};rm -f {said}"),
+        ENGINE_RESTARTS,
+    )?;
+    let said = String::from_utf8_lossy(&answer.text);
+    let lines = said.lines().map(redact);
+    Ok(lines.collect::<Vec<_>>().join("; "))
+}
+
+/// The error when the Engine has not what it should have after its restart.
+fn not_as_wanted(now: &Seen, said: &str) -> Error {
+    let found = match now.has_engine() {
+        false => format!("it does not run (its script said: {said})"),
+        true => match &*now.environment() {
+            [] => "it has no proxy".to_owned(),
+            environment => format!("it has {}", environment.join(", ")),
+        },
+    };
+    Error::new(
+        Kind::Failure,
+        format!(
+            "the script in the running VM was brought up to date and the Engine restarted, but it has not what the image says: {found}"
+        ),
+    )
+    .advise("restart Docker, so that its VM starts from the image")
 }

@@ -1,0 +1,90 @@
+//! `--live`: what `apply` and `restore` do to the VM that runs, after they have done theirs to the image.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::docker::{Bundle, Vm};
+use crate::error::{Error, Kind, Result};
+use crate::patch::live::{self, Followed};
+
+use super::args::Live;
+use super::output::{GOOD, Output, styled};
+use super::{printing, state_folder};
+
+/// What is agreed to.
+const QUESTION: &str =
+    "The Docker Engine in the running VM is restarted, and its containers stop. Go on? [y/N] ";
+
+/// Whether all of it may be done, which is asked before anything is. Without a running VM there is nothing to agree to.
+pub(super) fn is_agreed(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<bool> {
+    if !args.live || args.yes {
+        return Ok(true);
+    }
+    let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
+    if !can_ask {
+        return Err(Error::new(
+            Kind::Usage,
+            "--live restarts the Docker Engine, so that containers stop; it asks before, and nobody can be asked here",
+        )
+        .advise("add --yes"));
+    }
+    if Vm::of(&bundle.path).is_none() || out.agrees(QUESTION)? {
+        return Ok(true);
+    }
+    out.line("Nothing was changed.")?;
+    Ok(false)
+}
+
+/// Has the running VM follow the image; what there is to say of it for programs.
+pub(super) fn follow(args: &Live, adopt: bool, bundle: &Bundle, out: &mut Output) -> Result<Value> {
+    if !args.live {
+        return Ok(Value::Null);
+    }
+    let Some(vm) = Vm::of(&bundle.path) else {
+        out.line("Docker does not run: its next start is what counts.")?;
+        return Ok(json!({ "running": false }));
+    };
+    out.line("Bringing the running VM up to date…")?;
+    // Whoever is interrupted gives the terminal back as it was, and logs out of the VM.
+    let cancel = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        flag::register(signal, cancel.clone()).map_err(printing)?;
+    }
+    let followed = live::follow(bundle, &vm, adopt, &state_folder(), &cancel);
+    let Followed {
+        restarted,
+        block: _,
+        environment,
+    } = followed.map_err(|error| {
+        let message =
+            format!("the image is done, but the running VM was not brought up to date: {error}");
+        let advice = error
+            .advice()
+            .unwrap_or("restart Docker instead")
+            .to_owned();
+        Error::new(error.kind(), message).advise(advice)
+    })?;
+    let done = styled(GOOD, "Done.");
+    out.line(match restarted {
+        true => format!("{done} The Engine was restarted; Docker and its VM went on running."),
+        false => format!("{done} The running Engine was up to date already."),
+    })?;
+    match &*environment {
+        [] => out.line("  it has no proxy now")?,
+        variables => {
+            for variable in variables {
+                out.line(format!("  it has    {variable}"))?;
+            }
+        }
+    }
+    Ok(json!({
+        "running": true,
+        "restarted": restarted,
+        "environment": environment,
+    }))
+}

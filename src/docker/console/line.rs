@@ -1,0 +1,213 @@
+//! The terminal device: opened for nobody else, raw while it is open, and as it was before afterwards.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl};
+
+use crate::error::{Error, Kind, Result};
+use crate::platform::{Holder, holders};
+
+/// How often a wait looks whether it is to end.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// An open line to a VM.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    file: File,
+    path: PathBuf,
+    before: Termios,
+    cancel: &'a AtomicBool,
+}
+
+impl<'a> Line<'a> {
+    /// Opens the device that `path` leads to. A wait on it ends once `cancel` is set.
+    pub(super) fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
+        let device = path
+            .canonicalize()
+            .map_err(|error| Error::io("open", path, &error).advise(NO_CONSOLE))?;
+        let is_device = device
+            .metadata()
+            .is_ok_and(|found| found.file_type().is_char_device());
+        if !is_device {
+            return Err(no_terminal(path));
+        }
+        // It must not become this program's own terminal, and a hung VM must not hold up the opening.
+        let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&device)
+            .map_err(|error| match error.kind() {
+                // What a terminal says that somebody has for himself: `man 4 tty`, TIOCEXCL.
+                io::ErrorKind::ResourceBusy => busy(path, &holders(&device)),
+                _ => Error::io("open", path, &error).advise(NO_CONSOLE),
+            })?;
+        let before = tcgetattr(&file).map_err(|_| no_terminal(path))?;
+        ioctl_tiocexcl(&file).map_err(|error| Error::io("claim", path, &error.into()))?;
+        let line = Self {
+            file,
+            path: path.to_owned(),
+            before,
+            cancel,
+        };
+        // Nobody else can open it from here on; who had before was there first.
+        let others = holders(&device);
+        if !others.is_empty() {
+            return Err(busy(path, &others));
+        }
+        // With echo on, what the VM prints came back to it as if it were typed.
+        let mut raw = line.before.clone();
+        raw.make_raw();
+        tcsetattr(&line.file, OptionalActions::Now, &raw)
+            .map_err(|error| Error::io("set up", path, &error.into()))?;
+        Ok(line)
+    }
+
+    /// Sends all of `bytes`.
+    pub(super) fn send(&mut self, mut bytes: &[u8], until: Instant) -> Result<()> {
+        while !bytes.is_empty() {
+            if !self.wait(PollFlags::OUT, until)? {
+                return Err(Error::new(
+                    Kind::Failure,
+                    format!(
+                        "the VM at {} takes nothing more that is sent to it",
+                        self.path.display()
+                    ),
+                )
+                .advise(HANGS));
+            }
+            match self.file.write(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(error) if is_passing(&error) => {}
+                Err(_) => return Err(self.gone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends `bytes` if they can be sent without waiting.
+    pub(super) fn send_at_once(&mut self, bytes: &[u8]) {
+        // It is the last word, and there is nobody left to be told that it was not heard.
+        let _ = self.file.write(bytes);
+    }
+
+    /// Adds to `to` what has come, once something has; whether that was before `until`.
+    pub(super) fn receive(&mut self, to: &mut Vec<u8>, until: Instant) -> Result<bool> {
+        let mut buffer = [0; 4096];
+        loop {
+            if !self.wait(PollFlags::IN, until)? {
+                return Ok(false);
+            }
+            match self.file.read(&mut buffer) {
+                Ok(0) => return Err(self.gone()),
+                Ok(read) => {
+                    to.extend_from_slice(&buffer[..read]);
+                    return Ok(true);
+                }
+                Err(error) if is_passing(&error) => {}
+                Err(_) => return Err(self.gone()),
+            }
+        }
+    }
+
+    /// Waits for one of `flags`, or the end of the line, which the next call tells.
+    fn wait(&self, flags: PollFlags, until: Instant) -> Result<bool> {
+        loop {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Err(Error::new(
+                    Kind::Failure,
+                    "stopped while the VM's console was in use; what is done there already stays",
+                ));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let pause = Timespec::try_from(left.min(GLANCE)).ok();
+            match poll(&mut [PollFd::new(&self.file, flags)], pause.as_ref()) {
+                Ok(0) if left.is_zero() => return Ok(false),
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return Ok(true),
+                Err(error) => return Err(Error::io("wait for", &self.path, &error.into())),
+            }
+        }
+    }
+
+    /// The error when the other end is closed.
+    fn gone(&self) -> Error {
+        Error::new(
+            Kind::Failure,
+            format!(
+                "the VM behind {} ended, or closed its console, in the middle of the work",
+                self.path.display()
+            ),
+        )
+        .advise("if Docker does not start its VM anew by itself, quit it and open it again")
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        // A VM that has gone needs neither.
+        let _ = tcsetattr(&self.file, OptionalActions::Now, &self.before);
+        let _ = ioctl_tiocnxcl(&self.file);
+    }
+}
+
+/// What to do about a VM that does not listen.
+pub(super) const HANGS: &str =
+    "the VM may be hung, or very busy: try again later, or restart Docker instead";
+const NO_CONSOLE: &str = "restart Docker instead, from its own menu";
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+fn no_terminal(path: &Path) -> Error {
+    Error::new(
+        Kind::Refused,
+        format!(
+            "{} should lead to the terminal of Docker's VM, but is no terminal",
+            path.display()
+        ),
+    )
+    .advise(NO_CONSOLE)
+}
+
+fn busy(path: &Path, others: &[Holder]) -> Error {
+    let named: Vec<String> = others
+        .iter()
+        .map(|Holder { pid, name }| match &**name {
+            "" => format!("process {pid}"),
+            name => format!("{name} (process {pid})"),
+        })
+        .collect();
+    let who = match named.is_empty() {
+        true => "another program".to_owned(),
+        false => named.join(" and "),
+    };
+    Error::new(
+        Kind::Busy,
+        format!(
+            "the console of Docker's VM, {}, is in use by {who}; nothing was sent to it",
+            path.display()
+        ),
+    )
+    .advise(
+        "leave it there (screen: Ctrl-A, then K, then y) and try again, or restart Docker instead",
+    )
+}

@@ -1,0 +1,413 @@
+//! The console of Docker's VM: a dialogue with a shell on a serial line.
+//!
+//! ```text
+//! Mac                                        VM
+//! Console --line--> pseudo-terminal --> ttyS0 --> getty, login, or a shell that somebody left open
+//!    ^                                    |         `-- exec --> a shell that reads lines, without echo or history
+//!    `------frames (among kernel messages, echo, noise)--------'
+//! ```
+//!
+//! Nobody knows beforehand what is at the other end, and what a prompt looks like proves nothing. So a shell is what does
+//! what only a shell does: it answers with a marker that was drawn at random, and does not stand in what was sent. The shell
+//! that is found makes way (`exec`) for one that reads line after line and carries them out: it is not interactive, so it
+//! shows nothing of what it reads, and keeps no history. It ends by itself when nobody has used it for a while.
+//!
+//! Lines are short, since a terminal cuts long ones, and have no byte that it could take for more than a letter.
+
+mod frames;
+mod line;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Kind, Result};
+
+use line::{HANGS, Line};
+
+/// How long it may take until there is a shell.
+const TO_A_SHELL: Duration = Duration::from_secs(30);
+/// How long what was typed may stay without any effect; a hypervisor may take a second to notice that somebody is there.
+const FIRST_WORD: Duration = Duration::from_millis(2500);
+/// For how long a line that others write to is listened to.
+const LISTEN: Duration = Duration::from_secs(4);
+/// For how long nothing has to come for something to be over.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long `login` takes to say that it was wrong.
+const LOGIN_FAILS: Duration = Duration::from_secs(5);
+/// How long a shell may take to be there.
+const SHELL_STARTS: Duration = Duration::from_secs(5);
+/// After how long an answer is asked for again, which something may have been written into.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// How long the shell in the VM lives: longer than any work takes, and not for ever, should this program be killed.
+const LIFE: Duration = Duration::from_secs(300);
+/// How long a small command may take, in a VM that is busy.
+const SMALL: Duration = Duration::from_secs(30);
+
+/// How much of an answer comes at a time: the more, the more often something else is written into it.
+const PIECE: usize = 160;
+/// How much is sent in a line.
+const CHUNK: usize = 120;
+/// After how many lines the VM is asked what it has got.
+const LINES: usize = 16;
+/// How often something is sent again that did not arrive as it was.
+const ATTEMPTS: u32 = 3;
+
+/// Deletes a line that is half typed (`^U`), and ends it.
+const CLEAR_LINE: &[u8] = b"\x15\r";
+/// Ends the shell that reads lines, and with it the login.
+const LEAVE: &[u8] = b"kill $BALEEN_W;stty echo;exit\n";
+
+/// A conversation with a shell in the VM.
+#[derive(Debug)]
+pub struct Console<'a> {
+    line: Line<'a>,
+    received: Vec<u8>,
+    marker: String,
+    /// Of the last question.
+    number: u32,
+    /// There is a shell that waits for lines.
+    is_in_shell: bool,
+}
+
+/// What a command in the VM came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub text: Vec<u8>,
+}
+
+impl<'a> Console<'a> {
+    /// Opens the console at `path` and finds its way to a shell of the user root. All waits end once `cancel` is set.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] when somebody else has it open; nothing was sent then. When nothing answers, or nobody may log in.
+    pub fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
+        let mut console = Self {
+            line: Line::open(path, cancel)?,
+            received: Vec::new(),
+            marker: String::new(),
+            number: 0,
+            is_in_shell: false,
+        };
+        console.find_shell()?;
+        Ok(console)
+    }
+
+    /// Runs `command` in the VM and returns what it printed, errors among it. It gets nothing to read, and at most
+    /// `patience`.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn run(&mut self, command: &str, patience: Duration) -> Result<Answer> {
+        let capture = format!("{{ {command};echo =$?;}} </dev/null 2>&1|base64|tr -d '\\n'");
+        let length = self.ask(&format!("b=$({capture});a=${{#b}}"), patience)?;
+        let length: usize = length.parse().map_err(|_| self.nonsense())?;
+        let mut encoded = String::with_capacity(length);
+        while encoded.len() < length {
+            let (from, to) = (encoded.len() + 1, encoded.len() + PIECE);
+            let piece = self.ask(&format!("a=$(printf %s \"$b\"|cut -c{from}-{to})"), SMALL)?;
+            if piece.is_empty() || encoded.len() + piece.len() > length {
+                return Err(self.nonsense());
+            }
+            encoded.push_str(&piece);
+        }
+        let decoded = BASE64_STANDARD.decode(&encoded);
+        let mut text = decoded.map_err(|_| self.nonsense())?;
+        let code = text
+            .iter()
+            .rposition(|&byte| byte == b'=')
+            .and_then(|at| {
+                let code = String::from_utf8_lossy(&text[at + 1..]).trim().parse();
+                text.truncate(at);
+                code.ok()
+            })
+            .ok_or_else(|| self.nonsense())?;
+        Ok(Answer { code, text })
+    }
+
+    /// Puts `bytes` into the place of the file at `path` in the VM, by one rename, with the mode and owner of the file that
+    /// is there; before that the VM has to compute the digest that they have.
+    ///
+    /// # Errors
+    /// When they do not arrive, or can't be put there; the file is then as it was.
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let new = format!("{folder}/.baleen-{name}");
+        let text = Zeroizing::new(BASE64_STANDARD.encode(bytes));
+        let salt = Salt::random()?;
+        let expected = salt.digest(bytes);
+        for _ in 0..ATTEMPTS {
+            if !self.send_text(&text)? {
+                continue;
+            }
+            self.ask(
+                &format!("cp -p {path} {new}&&printf %s \"$f\"|base64 -d >{new};f=;a=$?"),
+                SMALL,
+            )?;
+            if self.digest(&salt, &format!("cat {new}"))? == expected {
+                return match &*self.ask(&format!("mv -f {new} {path};a=$?"), SMALL)? {
+                    "0" => Ok(()),
+                    code => Err(Error::new(
+                        Kind::Failure,
+                        format!(
+                            "could not put the new {path} into its place in the VM: mv ended with {code}"
+                        ),
+                    )
+                    .advise("restart Docker instead")),
+                };
+            }
+        }
+        self.ask(&format!("f=;rm -f {new};a=$?"), SMALL)?;
+        Err(Error::new(
+            Kind::Failure,
+            format!(
+                "what was sent to the VM for {path} did not arrive as it was, {ATTEMPTS} times; the file is as it was"
+            ),
+        )
+        .advise(HANGS))
+    }
+
+    /// The digest of what `command` prints in the VM, as the VM computes it.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn digest(&mut self, salt: &Salt, command: &str) -> Result<String> {
+        let Salt(salt) = salt;
+        // The shell's own printf: the salt stands in no list of processes.
+        let salted = format!("{{ printf %s {salt};{command};}} </dev/null 2>/dev/null");
+        self.ask(&format!("a=$({salted}|sha256sum|cut -c1-64)"), SMALL)
+    }
+
+    /// Logs out, and waits until the VM shows that somebody else can log in.
+    ///
+    /// # Errors
+    /// When the VM is gone.
+    pub fn leave(mut self) -> Result<()> {
+        self.received.clear();
+        self.is_in_shell = false;
+        self.line.send(LEAVE, Instant::now() + SMALL)?;
+        let until = Instant::now() + LISTEN;
+        if self.listen(until, FIRST_WORD)? {
+            while self.listen(until, PAUSE)? {}
+        }
+        Ok(())
+    }
+
+    /// Gets from whatever is there to a shell that reads lines.
+    fn find_shell(&mut self) -> Result<()> {
+        let until = Instant::now() + TO_A_SHELL;
+        let mut was_silent = true;
+        while Instant::now() < until {
+            self.type_and_listen(CLEAR_LINE)?;
+            was_silent &= self.received.is_empty();
+            if self.asks_for_password() {
+                // Somebody's login that was given up half way; wrong is as good as any way out of it.
+                self.type_and_listen(b"\r")?;
+                let wrong = Instant::now() + LOGIN_FAILS;
+                while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILS)? {}
+            }
+            if self.asks_for_name() {
+                self.type_and_listen(b"root\r")?;
+                if self.asks_for_password() {
+                    return Err(Error::new(
+                        Kind::Refused,
+                        format!(
+                            "the user root should have no password in Docker's VM, but {} asks for one",
+                            self.line.path().display()
+                        ),
+                    )
+                    .advise("it is not a VM that Baleen knows; restart Docker instead"));
+                }
+            }
+            if self.take_over()? {
+                return Ok(());
+            }
+        }
+        let found = match was_silent {
+            true => "nothing answers".to_owned(),
+            false => "no shell answers".to_owned(),
+        };
+        Err(Error::new(
+            Kind::Failure,
+            format!(
+                "{found} at the console of Docker's VM, {}, within {} seconds",
+                self.line.path().display(),
+                TO_A_SHELL.as_secs()
+            ),
+        )
+        .advise(format!(
+            "{HANGS}; a program that was left running there can be ended by hand: screen '{}', then Ctrl-C",
+            self.line.path().display()
+        )))
+    }
+
+    /// What a prompt looks like, which proves nothing, but tells what to try first.
+    fn asks_for_name(&self) -> bool {
+        frames::contains(&self.received, "ogin: ")
+    }
+
+    fn asks_for_password(&self) -> bool {
+        frames::contains(&self.received, "assword: ")
+    }
+
+    /// Types something, and listens to what comes then.
+    fn type_and_listen(&mut self, keys: &[u8]) -> Result<()> {
+        let start = Instant::now();
+        self.received.clear();
+        self.line.send(keys, start + LISTEN)?;
+        if self.listen(start + FIRST_WORD, FIRST_WORD)? {
+            while self.listen(start + LISTEN, PAUSE)? {}
+        }
+        Ok(())
+    }
+
+    /// Listens until something comes, no longer than `pause`, nor than `until`; whether it did.
+    fn listen(&mut self, until: Instant, pause: Duration) -> Result<bool> {
+        let until = until.min(Instant::now() + pause);
+        self.line.receive(&mut self.received, until)
+    }
+
+    /// Has the shell that may be there make way for one that reads lines; whether it did.
+    fn take_over(&mut self) -> Result<bool> {
+        self.marker = random()?;
+        self.number = 0;
+        self.received.clear();
+        let Self { marker, .. } = self;
+        let life = LIFE.as_secs();
+        // In one line, which an interactive shell may show: so the marker does not stand in it as it comes back, and no
+        // secret. `stty` takes the echo, and the loop the prompt and the history. BALEEN_W is whoever ends the shell of
+        // somebody who was killed: a new one takes over from it.
+        let line = format!(
+            " m={marker};exec sh -c 'stty -echo;kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;{};q=0;a=;r;while read -r l;do eval \"$l\";done' $m 2>/dev/null\r",
+            frames::ANSWER,
+        );
+        let until = Instant::now() + SHELL_STARTS;
+        self.line.send(line.as_bytes(), until)?;
+        self.is_in_shell = self.wait_for_answer(until)?.is_some();
+        Ok(self.is_in_shell)
+    }
+
+    /// Has the shell carry out `command`, which leaves its answer in `a`. It is asked again until it comes in one piece.
+    fn ask(&mut self, command: &str, patience: Duration) -> Result<String> {
+        self.number += 1;
+        self.received.clear();
+        let until = Instant::now() + patience;
+        let line = format!("q={};{command};r\n", self.number);
+        self.line.send(line.as_bytes(), until)?;
+        loop {
+            let again = Instant::now() + ASK_AGAIN;
+            if let Some(answer) = self.wait_for_answer(until.min(again))? {
+                return Ok(answer);
+            }
+            if Instant::now() >= until {
+                return Err(Error::new(
+                    Kind::Failure,
+                    format!(
+                        "the shell in Docker's VM, at {}, gave no answer within {} seconds",
+                        self.line.path().display(),
+                        patience.as_secs()
+                    ),
+                )
+                .advise(HANGS));
+            }
+            self.line.send(b"r\n", until)?;
+        }
+    }
+
+    fn wait_for_answer(&mut self, until: Instant) -> Result<Option<String>> {
+        loop {
+            if let Some(found) = frames::find(&self.received, &self.marker, self.number) {
+                return Ok(Some(found.to_owned()));
+            }
+            if !self.line.receive(&mut self.received, until)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Sends `text`, which is of plain letters, into the variable `f`; whether all of it arrived.
+    fn send_text(&mut self, text: &str) -> Result<bool> {
+        self.ask("f=;a=0", SMALL)?;
+        let mut sent = 0;
+        for lines in text.as_bytes().chunks(CHUNK * LINES) {
+            for chunk in lines.chunks(CHUNK) {
+                let until = Instant::now() + SMALL;
+                self.line.send(b"f=${f}", until)?;
+                self.line.send(chunk, until)?;
+                self.line.send(b"\n", until)?;
+            }
+            sent += lines.len();
+            if self.ask("a=${#f}", SMALL)? != sent.to_string() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn nonsense(&self) -> Error {
+        Error::new(
+            Kind::Failure,
+            format!(
+                "the shell in Docker's VM, at {}, gave an answer that makes no sense",
+                self.line.path().display()
+            ),
+        )
+        .advise("sh, base64, cut, tr and sha256sum are needed there; restart Docker instead")
+    }
+}
+
+impl Drop for Console<'_> {
+    fn drop(&mut self) {
+        if self.is_in_shell {
+            // A line that was half sent is ended first.
+            self.line.send_at_once(b"\n");
+            self.line.send_at_once(LEAVE);
+        }
+    }
+}
+
+/// What is hashed before the bytes that are meant. The VM's console is logged on the Mac, and a digest of a script with a
+/// password in it lets one try passwords, unless something is in it that was never printed.
+#[derive(Debug)]
+pub struct Salt(String);
+
+impl Salt {
+    /// One that nobody can guess.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn random() -> Result<Self> {
+        random().map(Self)
+    }
+
+    /// The SHA-256 digest of it and `bytes`, as [`Console::digest`] gives it.
+    pub fn digest(&self, bytes: &[u8]) -> String {
+        let digest = Sha256::new_with_prefix(&self.0).chain_update(bytes);
+        hex(&digest.finalize())
+    }
+}
+
+/// A word that nobody can guess.
+fn random() -> Result<String> {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::new(
+            Kind::Failure,
+            format!("could not draw a random number from the system: {error}"),
+        )
+    })?;
+    // A letter first, so that it is never taken for a part of a number.
+    Ok(format!("x{}", hex(&bytes)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,97 @@
+//! Who has a file open, as libproc tells it (`/usr/include/libproc.h`, which is all the documentation there is).
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::{process, ptr};
+
+use super::Holder;
+
+/// `PROC_ALL_PIDS` of `sys/proc_info.h`.
+const ALL: u32 = 1;
+/// The longest name is 2 * `MAXCOMLEN`, which is 16.
+const LONGEST_NAME: usize = 64;
+
+#[allow(unsafe_code, reason = "declarations of functions of the system")]
+// SAFETY: as `libproc.h` declares them.
+unsafe extern "C" {
+    /// Fills `buffer` with the numbers of those that have the file at `path` open, and returns how many bytes they take;
+    /// without a buffer, how many would be enough. -1 is a failure.
+    fn proc_listpidspath(
+        kind: u32,
+        info: u32,
+        path: *const c_char,
+        flags: u32,
+        buffer: *mut c_void,
+        size: c_int,
+    ) -> c_int;
+
+    /// Writes the name of a process and a zero behind it, and returns its length; 0 is a failure.
+    fn proc_name(pid: c_int, buffer: *mut c_void, size: u32) -> c_int;
+}
+
+/// The other processes that have the device at `path` open. Of those of other users nothing is seen.
+pub(crate) fn holders(path: &Path) -> Vec<Holder> {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
+        return Vec::new();
+    };
+    #[allow(unsafe_code, reason = "a call of the system")]
+    // SAFETY: the path ends with a zero, and without a buffer nothing is written.
+    let enough = unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), 0, ptr::null_mut(), 0) };
+    let number = usize::try_from(enough).unwrap_or(0) / size_of::<c_int>();
+    // More may have started by the time of the next call.
+    let mut pids: Vec<c_int> = vec![0; number + 64];
+    let size = c_int::try_from(pids.len() * size_of::<c_int>()).unwrap_or(0);
+    #[allow(unsafe_code, reason = "a call of the system")]
+    // SAFETY: as above, and the buffer has this size.
+    let used = unsafe {
+        let buffer = pids.as_mut_ptr().cast();
+        proc_listpidspath(ALL, 0, path.as_ptr(), 0, buffer, size)
+    };
+    pids.truncate(usize::try_from(used).unwrap_or(0) / size_of::<c_int>());
+    pids.into_iter()
+        .filter_map(|pid| u32::try_from(pid).ok())
+        .filter(|&pid| pid != 0 && pid != process::id())
+        .map(|pid| Holder {
+            pid,
+            name: name(pid),
+        })
+        .collect()
+}
+
+fn name(pid: u32) -> String {
+    let mut bytes = [0_u8; LONGEST_NAME];
+    let pid = c_int::try_from(pid).unwrap_or(0);
+    #[allow(unsafe_code, reason = "a call of the system")]
+    // SAFETY: the buffer has this size.
+    let length = unsafe { proc_name(pid, bytes.as_mut_ptr().cast(), LONGEST_NAME as u32) };
+    let name = &bytes[..usize::try_from(length).unwrap_or(0).min(LONGEST_NAME)];
+    String::from_utf8_lossy(name).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn who_has_a_file_open_is_found_and_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(holders(file.path()), []);
+        let mut sleep = Command::new("/bin/sleep")
+            .arg("60")
+            .stdin(Stdio::from(File::open(file.path()).unwrap()))
+            .spawn()
+            .unwrap();
+        let found = holders(file.path());
+        let holder = Holder {
+            pid: sleep.id(),
+            name: "sleep".to_owned(),
+        };
+        sleep.kill().unwrap();
+        sleep.wait().unwrap();
+        assert_eq!(found, [holder]);
+    }
+}

@@ -1,0 +1,406 @@
+//! A VM as it is to be seen from its console, in this process: a pseudo-terminal as a hypervisor makes it, a login, and
+//! behind that a shell of this computer on a terminal of its own. What goes over the line is delayed, cut and written into
+//! by a generator of numbers, which makes the same of the same seed.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+/// What is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum There {
+    /// A login, which lets root in.
+    Login,
+    /// A login that asks for root's password.
+    Password,
+    /// Somebody's login that was left half way.
+    HalfLogin,
+    /// A shell that was left open, with a line half typed.
+    Shell,
+    /// Nobody.
+    Silence,
+}
+
+/// What the line is like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weather {
+    pub(crate) seed: u64,
+    /// Others write to it, every few milliseconds.
+    pub(crate) noise: bool,
+    /// What is sent arrives late, and in pieces.
+    pub(crate) delays: bool,
+    /// From how many bytes on towards the VM one is lost.
+    pub(crate) lost_at: Option<usize>,
+    /// After how many bytes towards the VM it ends.
+    pub(crate) ends_at: Option<usize>,
+}
+
+pub(crate) struct FakeVm {
+    pub(crate) dir: tempfile::TempDir,
+    stop: Arc<AtomicBool>,
+    traffic: Arc<Mutex<Traffic>>,
+    thread: Option<JoinHandle<()>>,
+    /// Kept open, since a terminal forgets its modes when nobody has it.
+    slave: File,
+}
+
+#[derive(Default)]
+struct Traffic {
+    /// All that was sent to the VM, and all that came from it, without what the weather did.
+    to_vm: Vec<u8>,
+    from_vm: Vec<u8>,
+}
+
+impl FakeVm {
+    /// Starts one whose shell is the command `shell`.
+    pub(crate) fn start(there: There, shell: &[&str], weather: Weather) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        furnish(dir.path());
+        let (master, name) = terminal();
+        let slave = open(&name);
+        raw(&slave);
+        std::os::unix::fs::symlink(&name, dir.path().join("tty")).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let traffic = Arc::new(Mutex::new(Traffic::default()));
+        let relay = Relay {
+            home: dir.path().to_owned(),
+            shell: shell.iter().map(|&word| word.to_owned()).collect(),
+            outside: master.into(),
+            inside: None,
+            there,
+            typed: Vec::new(),
+            asked: None,
+            numbers: Numbers(weather.seed | 1),
+            weather,
+            stop: stop.clone(),
+            traffic: traffic.clone(),
+        };
+        Self {
+            dir,
+            stop,
+            traffic,
+            thread: Some(thread::spawn(move || relay.run())),
+            slave,
+        }
+    }
+
+    /// The console, as a hypervisor links it.
+    pub(crate) fn console(&self) -> PathBuf {
+        self.dir.path().join("tty")
+    }
+
+    /// What leads to the console only for who lets go of it: this test must not count as somebody who has it open.
+    pub(crate) fn modes(&self) -> Termios {
+        tcgetattr(&self.slave).unwrap()
+    }
+
+    pub(crate) fn script(&self) -> PathBuf {
+        self.dir.path().join("init.d/docker")
+    }
+
+    pub(crate) fn pid_file(&self) -> PathBuf {
+        self.dir.path().join("docker.pid")
+    }
+
+    /// The process of the Engine.
+    pub(crate) fn engine(&self) -> Option<u32> {
+        fs::read_to_string(self.pid_file())
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    /// Its proxies.
+    pub(crate) fn environment(&self) -> Vec<String> {
+        let path = format!("/proc/{}/environ", self.engine().unwrap());
+        let bytes = fs::read(path).unwrap();
+        let mut found: Vec<String> = bytes
+            .split(|&byte| byte == 0)
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .filter(|line| line.to_lowercase().contains("_proxy="))
+            .collect();
+        found.sort();
+        found
+    }
+
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.traffic.lock().unwrap().to_vm.clone()
+    }
+
+    pub(crate) fn printed(&self) -> Vec<u8> {
+        self.traffic.lock().unwrap().from_vm.clone()
+    }
+}
+
+impl Drop for FakeVm {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+        if let Some(pid) = self.engine() {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
+        }
+    }
+}
+
+/// The script that is patched, and what it needs to start a process that has its environment.
+fn furnish(dir: &Path) {
+    let root = dir.display();
+    fs::create_dir(dir.join("init.d")).unwrap();
+    for (name, text) in [
+        (
+            "openrc-run",
+            "#!/bin/sh\nscript=$1\n. \"$script\"\n\"$2\"\n".to_owned(),
+        ),
+        (
+            "start-stop-daemon",
+            format!(
+                "#!/bin/sh\nif [ \"$1\" = --stop ]\nthen\n\tkill $(cat {root}/docker.pid)\n\trm {root}/docker.pid\n\
+                 else\n\tsetsid sh -c 'echo $$ > {root}/new.pid; mv {root}/new.pid {root}/docker.pid; exec sleep 1000' < /dev/null > /dev/null 2>&1 &\n\
+                 \twhile [ ! -e {root}/docker.pid ]; do sleep 0.01; done\nfi\n"
+            ),
+        ),
+        (
+            "init.d/docker",
+            format!(
+                "#!{root}/openrc-run\n\nstart()\n{{\n\techo starting\n\t{root}/start-stop-daemon --start\n}}\n\n\
+                 stop()\n{{\n\t{root}/start-stop-daemon --stop\n}}\n"
+            ),
+        ),
+    ] {
+        fs::write(dir.join(name), text).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+fn terminal() -> (OwnedFd, PathBuf) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    (master, name.to_str().unwrap().into())
+}
+
+fn open(name: &Path) -> File {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(name, flags, Mode::empty()).unwrap().into()
+}
+
+fn raw(terminal: &File) {
+    let mut modes = tcgetattr(terminal).unwrap();
+    modes.make_raw();
+    tcsetattr(terminal, OptionalActions::Now, &modes).unwrap();
+}
+
+/// A generator of numbers (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+fn readable(file: &File) -> bool {
+    let none = Timespec::default();
+    poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&none)).is_ok_and(|ready| ready > 0)
+}
+
+/// What is between the two terminals.
+struct Relay {
+    home: PathBuf,
+    shell: Vec<String>,
+    outside: File,
+    inside: Option<(File, Child)>,
+    there: There,
+    typed: Vec<u8>,
+    /// Whose password was asked for.
+    asked: Option<Vec<u8>>,
+    numbers: Numbers,
+    weather: Weather,
+    stop: Arc<AtomicBool>,
+    traffic: Arc<Mutex<Traffic>>,
+}
+
+impl Relay {
+    fn run(mut self) {
+        match self.there {
+            There::Shell => {
+                self.start_shell();
+                let (inside, _) = self.inside.as_mut().unwrap();
+                inside.write_all(b"cd /tmp\necho 'half").unwrap();
+            }
+            There::HalfLogin => self.asked = Some(b"somebody".to_vec()),
+            There::Login | There::Password => self.say(b"\r\nmoby login: "),
+            There::Silence => {}
+        }
+        let mut sent = 0;
+        let mut buffer = [0; 512];
+        while !self.stop.load(Ordering::Relaxed) {
+            if readable(&self.outside) {
+                let Ok(read) = self.outside.read(&mut buffer) else {
+                    thread::sleep(Duration::from_millis(5));
+                    continue;
+                };
+                for &byte in &buffer[..read] {
+                    sent += 1;
+                    if self.weather.ends_at.is_some_and(|end| sent >= end) {
+                        return;
+                    }
+                    self.traffic.lock().unwrap().to_vm.push(byte);
+                    if self.weather.lost_at == Some(sent) {
+                        continue;
+                    }
+                    self.take(byte);
+                }
+            }
+            if let Some((inside, child)) = &mut self.inside {
+                let mut from = inside.try_clone().unwrap();
+                if readable(&from)
+                    && let Ok(read @ 1..) = from.read(&mut buffer)
+                {
+                    self.say(&buffer[..read]);
+                } else if let Ok(Some(_)) = child.try_wait() {
+                    self.inside = None;
+                    self.say(b"\r\n\r\nmoby login: ");
+                } else {
+                    // Wait below.
+                }
+            }
+            if self.weather.noise && self.numbers.below(12) == 0 {
+                self.make_noise();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Kernel messages, and a service that ends no line.
+    fn make_noise(&mut self) {
+        let noise = match self.numbers.below(4) {
+            0 => format!(
+                "[{:5}.{:06}] eth0: link is up\r\n",
+                self.numbers.below(999),
+                self.numbers.below(999_999)
+            ),
+            1 => "\u{1b}[1;31mdockerd: level=info; msg=\"x:1:2:ab;\"".to_owned(),
+            2 => "login: ".to_owned(),
+            _ => "#".repeat(self.numbers.below(40) as usize),
+        };
+        let _ = self.outside.write_all(noise.as_bytes());
+    }
+
+    /// The VM prints something; what is broken into may be a marker.
+    fn say(&mut self, bytes: &[u8]) {
+        self.traffic
+            .lock()
+            .unwrap()
+            .from_vm
+            .extend_from_slice(bytes);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let piece = match self.weather.noise || self.weather.delays {
+                true => self.numbers.below(300) as usize + 1,
+                false => rest.len(),
+            };
+            let (now, later) = rest.split_at(piece.min(rest.len()));
+            let _ = self.outside.write_all(now);
+            rest = later;
+            if self.weather.noise && self.numbers.below(20) == 0 {
+                self.make_noise();
+            }
+            if self.weather.delays {
+                thread::sleep(Duration::from_millis(self.numbers.below(8)));
+            }
+        }
+    }
+
+    /// The VM gets a byte.
+    fn take(&mut self, byte: u8) {
+        if self.there == There::Silence {
+            return;
+        }
+        if self.weather.delays && self.numbers.below(50) == 0 {
+            thread::sleep(Duration::from_millis(self.numbers.below(10)));
+        }
+        if let Some((inside, _)) = &mut self.inside {
+            let _ = inside.write_all(&[byte]);
+            return;
+        }
+        match (byte, self.asked.take()) {
+            (0x15, asked) => {
+                self.typed.clear();
+                self.asked = asked;
+            }
+            (b'\r' | b'\n', None) => {
+                let name = std::mem::take(&mut self.typed);
+                match &*name {
+                    b"" => self.say(b"\r\nmoby login: "),
+                    b"root" if self.there != There::Password => {
+                        self.say(b"\r\n");
+                        self.start_shell();
+                    }
+                    _ => {
+                        self.say(b"\r\nPassword: ");
+                        self.asked = Some(name);
+                    }
+                }
+            }
+            (b'\r' | b'\n', Some(_)) => {
+                self.typed.clear();
+                thread::sleep(Duration::from_millis(300));
+                self.say(b"\r\nLogin incorrect\r\nmoby login: ");
+            }
+            (byte, None) => {
+                self.typed.push(byte);
+                self.say(&[byte]);
+            }
+            (_, asked) => self.asked = asked,
+        }
+    }
+
+    fn start_shell(&mut self) {
+        let (master, name) = terminal();
+        let slave = open(&name);
+        let stdio = || Stdio::from(slave.try_clone().unwrap());
+        // With a terminal of its own, as after a login.
+        let mut command = Command::new("setsid");
+        command
+            .arg("--ctty")
+            .args(&self.shell)
+            .arg("-i")
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", &self.home)
+            .env("PS1", "\\w # ")
+            .current_dir(&self.home)
+            .stdin(stdio())
+            .stdout(stdio())
+            .stderr(stdio());
+        let child = command.spawn().unwrap();
+        self.inside = Some((master.into(), child));
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some((_, child)) = &mut self.inside {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
