@@ -35,15 +35,16 @@ const TO_A_SHELL: Duration = Duration::from_secs(30);
 /// How long what was typed may stay without any effect; a hypervisor may take a second to notice that somebody is there.
 const FIRST_WORD: Duration = Duration::from_millis(2500);
 /// For how long a line that others write to is listened to.
-const LISTEN: Duration = Duration::from_secs(4);
+const LISTEN: Duration = Duration::from_secs(3);
 /// For how long nothing has to come for something to be over.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long `login` takes to say that it was wrong.
 const LOGIN_FAILS: Duration = Duration::from_secs(5);
 /// How long a shell may take to be there.
 const SHELL_STARTS: Duration = Duration::from_secs(5);
-/// After how long an answer is asked for again, which something may have been written into.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// After how long an answer is asked for again, which something may have been written into; after twice as long the next
+/// time, until it is this long.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 /// How long the shell in the VM lives: longer than any work takes, and not for ever, should this program be killed.
 const LIFE: Duration = Duration::from_secs(300);
 /// How long a small command may take, in a VM that is busy.
@@ -196,7 +197,7 @@ impl<'a> Console<'a> {
         self.line.send(LEAVE, Instant::now() + SMALL)?;
         let until = Instant::now() + LISTEN;
         if self.listen(until, FIRST_WORD)? {
-            while self.listen(until, PAUSE)? {}
+            while !self.asks_for_name() && self.listen(until, PAUSE)? {}
         }
         Ok(())
     }
@@ -264,7 +265,7 @@ impl<'a> Console<'a> {
         self.received.clear();
         self.line.send(keys, start + LISTEN)?;
         if self.listen(start + FIRST_WORD, FIRST_WORD)? {
-            while self.listen(start + LISTEN, PAUSE)? {}
+            while !self.asks_for_name() && self.listen(start + LISTEN, PAUSE)? {}
         }
         Ok(())
     }
@@ -302,8 +303,10 @@ impl<'a> Console<'a> {
         let until = Instant::now() + patience;
         let line = format!("q={};{command};r\n", self.number);
         self.line.send(line.as_bytes(), until)?;
+        let (mut pause, longest) = ASK_AGAIN;
         loop {
-            let again = Instant::now() + ASK_AGAIN;
+            let again = Instant::now() + pause;
+            pause = longest.min(2 * pause);
             if let Some(answer) = self.wait_for_answer(until.min(again))? {
                 return Ok(answer);
             }
