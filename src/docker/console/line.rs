@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,6 +18,9 @@ use crate::platform::{Holder, holders};
 
 /// How often a wait looks whether it is to end.
 const GLANCE: Duration = Duration::from_millis(50);
+/// How often it is looked again whether somebody else has the line open: what another thread starts has all files of this
+/// program, this one among them, until it is the program that it is to become.
+const LOOKS_AGAIN: u32 = 4;
 
 /// An open line to a VM.
 #[derive(Debug)]
@@ -60,7 +64,14 @@ impl<'a> Line<'a> {
             cancel,
         };
         // Nobody else can open it from here on; who had before was there first.
-        let others = holders(&device);
+        let mut others = holders(&device);
+        for _ in 0..LOOKS_AGAIN {
+            if others.is_empty() {
+                break;
+            }
+            thread::sleep(GLANCE);
+            others = holders(&device);
+        }
         if !others.is_empty() {
             return Err(busy(path, &others));
         }
