@@ -65,7 +65,9 @@ fn console(app: &App) -> (File, PathBuf) {
         .join("home/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux");
     fs::create_dir_all(&folder).unwrap();
     let device = PathBuf::from(device.to_str().unwrap());
-    symlink(&device, folder.join("tty")).unwrap();
+    let link = folder.join("tty");
+    let _ = fs::remove_file(&link);
+    symlink(&device, link).unwrap();
     (master.into(), device)
 }
 
@@ -167,18 +169,22 @@ fn a_console_that_somebody_has_open_is_left_alone() {
 fn whoever_is_interrupted_gives_the_terminal_back() {
     let app = App::new();
     let _docker = Running::start(&app);
-    let (vm, device) = console(&app);
-    let modes = || format!("{:?}", tcgetattr(open(&device)).unwrap());
-    let before = modes();
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (vm, device) = console(&app);
+        let modes = || format!("{:?}", tcgetattr(open(&device)).unwrap());
+        let before = modes();
         let mut command = app.command(&APPLY);
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // The first byte tells that the dialogue has begun.
-        rustix::io::read(&vm, &mut [0; 8]).unwrap();
+        // The first byte tells that the dialogue has begun; until somebody is there, reading fails.
+        let until = Instant::now() + Duration::from_secs(60);
+        while rustix::io::read(&vm, &mut [0; 8]).is_err() {
+            assert!(Instant::now() < until, "nothing was sent");
+            sleep(Duration::from_millis(10));
+        }
         assert_ne!(modes_if_free(&device), Some(before.clone()));
         kill_process(Pid::from_child(&child), signal).unwrap();
         let run = Run::from(child.wait_with_output().unwrap());

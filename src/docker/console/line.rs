@@ -20,7 +20,7 @@ use crate::platform::{Holder, holders};
 const GLANCE: Duration = Duration::from_millis(50);
 /// How often it is looked again whether somebody else has the line open: what another thread starts has all files of this
 /// program, this one among them, until it is the program that it is to become.
-const LOOKS_AGAIN: u32 = 4;
+const LOOKS_AGAIN: u32 = 20;
 
 /// An open line to a VM.
 #[derive(Debug)]
