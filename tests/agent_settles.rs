@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{Patch, Running, Setting, Sight, Stand, Words};
+use baleen::agent::decide::{Patch, Running, Setting, Sight, Stand, Way, Words};
 use baleen::agent::look::Fingerprint;
 use baleen::agent::memory::Memory;
 use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, SLOWLY};
@@ -15,6 +15,7 @@ use baleen::docker::{Bundle, Family};
 use baleen::error::Kind;
 use baleen::patch::digest::{OriginalSha, Sha};
 use baleen::patch::intent::Intent;
+use baleen::patch::live::LiveEdit;
 use baleen::patch::status::State;
 use baleen::proxy::Shown;
 use proptest::prelude::*;
@@ -36,6 +37,16 @@ enum Happening {
     Click(u8),
     /// Somebody uses the command line.
     CommandLine(bool),
+    /// The same with `--live`, which takes so many milliseconds, and may fail.
+    Live {
+        puts_in: bool,
+        takes: u16,
+        fails: bool,
+    },
+    /// The VM's console can be used, or is in use, or there is none.
+    Console(Option<bool>),
+    /// Docker starts its VM anew, while it goes on itself.
+    VmStarts,
     /// Docker is started or quit by its user.
     Docker(bool),
     /// The system forbids changes, or allows them again.
@@ -56,8 +67,12 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Removed),
         3 => proptest::option::of(0..3u8).prop_map(Happening::Proxy),
         1 => any::<bool>().prop_map(Happening::Network),
-        4 => (0..8u8).prop_map(Happening::Click),
+        4 => (0..9u8).prop_map(Happening::Click),
         1 => any::<bool>().prop_map(Happening::CommandLine),
+        2 => (any::<bool>(), 10..6000u16, any::<bool>())
+            .prop_map(|(puts_in, takes, fails)| Happening::Live { puts_in, takes, fails }),
+        2 => proptest::option::of(any::<bool>()).prop_map(Happening::Console),
+        1 => Just(Happening::VmStarts),
         2 => any::<bool>().prop_map(Happening::Docker),
         1 => any::<bool>().prop_map(Happening::Permission),
         1 => Just(Happening::Woke),
@@ -89,20 +104,36 @@ struct World {
     wanted: Option<Intent>,
     restart: Restart,
     may_write: bool,
-    /// Process, start, block that it started from.
-    docker: Option<(u32, u64, Option<u8>)>,
+    docker: Option<Docker>,
     pids: u32,
+    /// Whether Docker keeps a console for its VM, and whether it works.
+    console: Option<bool>,
+    /// How many are at work on the command line with `--live`.
+    at_work: u32,
     memory: Memory,
     loses_events: bool,
     dice: u64,
     /// What is under way: when it is done, and what that is.
     pending: VecDeque<(u64, Pending)>,
-    consents: u32,
+    /// To what the user has agreed.
+    consent: Option<Way>,
     restarts: u32,
+    follows: u32,
     jobs: u32,
     updates: u32,
     /// What was told; nothing where there was a reason to tell the same again.
     news: Vec<Option<News>>,
+}
+
+/// The Docker that runs.
+#[derive(Debug, Clone, Copy)]
+struct Docker {
+    pid: u32,
+    since: u64,
+    /// What its engine has.
+    has: Option<u8>,
+    /// What was edited in its VM.
+    edit: Option<LiveEdit>,
 }
 
 #[derive(Debug, Clone)]
@@ -116,6 +147,11 @@ enum Pending {
         print: u64,
     },
     Restart,
+    Follow,
+    /// `--live` on the command line comes to its end.
+    Live {
+        fails: bool,
+    },
     /// The next step of an update.
     Step {
         version: u8,
@@ -188,11 +224,14 @@ impl World {
             path: self.app.is_some().then_some(path),
             sight,
             print: Fingerprint(self.print),
-            running: self.docker.map(|(pid, since, _)| Running {
-                pid,
-                since: Some(Self::wall(since)),
+            running: self.docker.map(|docker| Running {
+                pid: docker.pid,
+                since: Some(Self::wall(docker.since)),
                 block: None,
+                has_console: self.console.is_some(),
+                edit: docker.edit,
             }),
+            is_followed: self.at_work > 0,
         }
     }
 
@@ -241,12 +280,14 @@ impl World {
                 }
                 Job::Restart { .. } => {
                     self.restarts += 1;
-                    assert!(
-                        self.restart == Restart::Always || self.consents > 0,
-                        "a restart without consent"
-                    );
-                    self.consents = 0;
+                    self.may_restart(Way::Docker);
                     self.later(pause * 10, Pending::Restart);
+                }
+                Job::Follow { .. } => {
+                    self.follows += 1;
+                    self.may_restart(Way::Engine);
+                    assert!(self.docker.is_some() || self.loses_events, "nothing runs");
+                    self.later(pause * 5, Pending::Follow);
                 }
                 Job::Want { intent, .. } => self.wanted = Some(intent),
                 Job::Configure(Click::WhenRestart(restart)) => self.restart = restart,
@@ -265,6 +306,63 @@ impl World {
             "work begun {} ms after a change",
             self.now - self.foreign_change
         );
+    }
+
+    /// Containers stop only if the user agreed to that, in this very way.
+    fn may_restart(&mut self, way: Way) {
+        assert!(
+            self.restart == Restart::Always || self.consent == Some(way),
+            "a restart without consent: {way:?}"
+        );
+        self.consent = None;
+    }
+
+    /// The running VM follows the image, or not; whether it did.
+    fn follow(&mut self, works: bool) -> bool {
+        let block = self.app.as_ref().and_then(|app| app.block);
+        let Some(docker) = self.docker.as_mut().filter(|_| self.console.is_some()) else {
+            return false;
+        };
+        // What fails may fail before anything is changed, or in the middle.
+        let is_touched = works || self.dice.is_multiple_of(2);
+        if is_touched {
+            docker.has = block.filter(|_| works);
+            docker.edit = Some(LiveEdit {
+                block: block.map(crate::block),
+                at: UNIX_EPOCH,
+                is_open: !works,
+            });
+        }
+        works
+    }
+
+    fn start_docker(&mut self) {
+        let has = self.app.as_ref().and_then(|app| app.block);
+        self.pids += 1;
+        self.docker = Some(Docker {
+            pid: self.pids,
+            since: self.now,
+            has,
+            edit: None,
+        });
+    }
+
+    /// As `baleen apply` and `restore`: the image first, what is wanted then.
+    fn command_line(&mut self, mind: &mut Mind, puts_in: bool) {
+        let proxy = self.proxy.filter(|_| puts_in);
+        let Some(app) = self.app.as_mut().filter(|app| app.is_whole) else {
+            return;
+        };
+        if app.block != proxy {
+            app.block = proxy;
+            self.image_since = self.now;
+            self.changed(mind);
+        }
+        self.wanted = Some(match puts_in {
+            true => Intent::Settings,
+            false => Intent::Off,
+        });
+        self.tell(mind, Event::Decisions);
     }
 
     fn later(&mut self, pause: u64, what: Pending) {
@@ -291,10 +389,25 @@ impl World {
             Pending::Apply { print, block } => self.write(print, Some(block)),
             Pending::Restore { print } => self.write(print, None),
             Pending::Restart => {
-                let block = self.app.as_ref().and_then(|app| app.block);
-                self.pids += 1;
-                self.docker = Some((self.pids, self.now, block));
+                self.start_docker();
                 Event::Restarted(Ok(()))
+            }
+            Pending::Follow => {
+                let works = self.console == Some(true);
+                Event::Followed(match (self.docker, self.follow(works)) {
+                    (None, _) => Ok(Done::Nothing),
+                    (_, true) => Ok(Done::Changed),
+                    (_, false) => Err(Words::new(format!("in use {}", self.follows))),
+                })
+            }
+            Pending::Live { fails } => {
+                let works = !fails && self.console == Some(true);
+                self.follow(works);
+                self.at_work -= 1;
+                self.news.push(None);
+                // As a lost event has it; that of a file that was written.
+                self.tell(mind, Event::Decisions);
+                return;
             }
             Pending::Step {
                 version,
@@ -359,6 +472,7 @@ impl World {
             what,
             Happening::Click(0..=4)
                 | Happening::CommandLine(_)
+                | Happening::Live { .. }
                 | Happening::Permission(_)
                 | Happening::Update { .. }
                 | Happening::Stalled { .. }
@@ -425,39 +539,42 @@ impl World {
                     0..=2 => Click::UseProxy(true),
                     3 => Click::UseProxy(false),
                     4 => Click::Reapply,
-                    5 => Click::Restart,
+                    5 => Click::Restart(Way::Docker),
+                    8 => Click::Restart(Way::Engine),
                     6 => Click::WhenRestart(Restart::Always),
                     _ => Click::WhenRestart(Restart::Ask),
                 };
-                if click == Click::Restart {
-                    self.consents = 1;
+                if let Click::Restart(way) = click {
+                    self.consent = Some(way);
                 }
                 let jobs = mind.hear(Event::Click(click), self.instant());
                 self.take(mind, jobs);
             }
             Happening::CommandLine(puts_in) => {
-                // As `baleen apply` and `restore`: the image first, what is wanted then.
-                let proxy = self.proxy.filter(|_| *puts_in);
-                let wanted = if *puts_in {
-                    Intent::Settings
-                } else {
-                    Intent::Off
-                };
-                if let Some(app) = self.app.as_mut().filter(|app| app.is_whole) {
-                    if app.block != proxy {
-                        app.block = proxy;
-                        self.image_since = self.now;
-                        self.changed(mind);
-                    }
-                    self.wanted = Some(wanted);
-                    self.tell(mind, Event::Decisions);
+                self.command_line(mind, *puts_in);
+            }
+            Happening::Live {
+                puts_in,
+                takes,
+                fails,
+            } => {
+                self.at_work += 1;
+                self.command_line(mind, *puts_in);
+                self.later(u64::from(*takes), Pending::Live { fails: *fails });
+            }
+            Happening::Console(console) => self.console = *console,
+            Happening::VmStarts => {
+                let has = self.app.as_ref().and_then(|app| app.block);
+                if let Some(docker) = &mut self.docker {
+                    docker.since = self.now;
+                    docker.has = has;
+                    docker.edit = None;
                 }
             }
             Happening::Docker(starts) => {
                 match (&self.app, starts) {
                     (Some(app), true) if app.is_whole && self.docker.is_none() => {
-                        self.pids += 1;
-                        self.docker = Some((self.pids, self.now, app.block));
+                        self.start_docker();
                     }
                     (_, false) => self.docker = None,
                     _ => {}
@@ -469,8 +586,8 @@ impl World {
             Happening::Noise => self.tell(mind, Event::Files(Fingerprint(self.print))),
             Happening::Killed => {
                 self.pending
-                    .retain(|(_, p)| matches!(p, Pending::Step { .. }));
-                self.consents = 0;
+                    .retain(|(_, p)| matches!(p, Pending::Step { .. } | Pending::Live { .. }));
+                self.consent = None;
                 *mind = self.mind();
             }
         }
@@ -528,12 +645,15 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         may_write: true,
         docker: None,
         pids: 10,
+        console: None,
+        at_work: 0,
         memory: Memory::default(),
         loses_events,
         dice: dice | 1,
         pending: VecDeque::new(),
-        consents: 0,
+        consent: None,
         restarts: 0,
+        follows: 0,
         jobs: 0,
         updates: 0,
         news: Vec::new(),
@@ -616,7 +736,14 @@ proptest! {
                         (_, None) if !world.is_online => State::Wiped,
                         (_, None) => State::Direct,
                     };
-                    let runs_other = world.docker.is_some_and(|(_, _, block)| block != app.block);
+                    let runs_other = world.docker.is_some_and(|docker| docker.has != app.block);
+                    // What was edited in the running VM is known for certain.
+                    if let Some(edit) = world.docker.and_then(|docker| docker.edit)
+                        && image != State::Wiped
+                    {
+                        let is_right = edit.gives(app.block.map(block));
+                        prop_assert_eq!(state != State::RestartNeeded, is_right, "{:?}", edit);
+                    }
                     if state == State::RestartNeeded {
                         prop_assert!(world.docker.is_some());
                         prop_assert!(world.restart != Restart::Always);
@@ -625,7 +752,7 @@ proptest! {
                         // A Docker that was started before the agent saw it may have had anything; but what has
                         // the proxy now and had it not is known.
                         prop_assert!(!(runs_other && app.block.is_some() && !loses_events && image != State::Wiped
-                            && world.docker.is_some_and(|(_, since, _)| since < world.image_since)),
+                            && world.docker.is_some_and(|docker| docker.since < world.image_since)),
                             "Docker runs without the proxy, and nobody is told");
                     }
                 }

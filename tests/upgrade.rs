@@ -457,7 +457,7 @@ fn make_the_folder_of_this_version() {
         let docker = Running {
             pid: 4242,
             since: Some(at(50)),
-            block: None,
+            ..Running::default()
         };
         known.running = KnownRunning::new(&docker, block);
         known.named = Some(Shown {
