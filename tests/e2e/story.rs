@@ -83,13 +83,13 @@ impl Desk {
         note
     }
 
-    /// Waits for this notification, and presses *Restart now* on it.
+    /// Waits for this notification, and presses *Restart Docker* on it.
     #[track_caller]
     fn restart_when_told(&self, lab: &Lab, mac: &mut Mac<'_>, summary: &str, words: &str) {
         let note = self.told(lab, summary, words);
         mac.is_restarted_by(|| {
-            lab.say("(click: Restart now)");
-            self.notes.press(&note, "Restart now");
+            lab.say("(click: Restart Docker)");
+            self.notes.press(&note, "Restart Docker");
         });
     }
 
@@ -124,7 +124,7 @@ fn story(lab: &Lab) {
         lab,
         &mut mac,
         "Docker gets the proxy",
-        "Restart Docker to use it.",
+        "Docker to use it.",
     );
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
