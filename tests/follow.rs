@@ -139,7 +139,10 @@ fn what_did_not_come_to_its_end_is_kept_as_something_that_nobody_knows() {
     // In the middle: the Engine is being started.
     let script = fs::read_to_string(mac.fake.script()).unwrap();
     let reached = mac.app.dir.path().join("reached");
-    let hangs = format!("\techo starting; touch {}; sleep 60\n", reached.display());
+    let hangs = format!(
+        "\techo starting; touch {0}; while [ -e {0} ]; do sleep 0.05; done\n",
+        reached.display()
+    );
     let hanging = script.replace("\techo starting\n", &hangs);
     assert_ne!(hanging, script);
     fs::write(mac.fake.script(), &hanging).unwrap();
@@ -155,6 +158,7 @@ fn what_did_not_come_to_its_end_is_kept_as_something_that_nobody_knows() {
     assert!(error.to_string().contains("stopped"), "{error}");
     let edit = mac.edit().unwrap();
     assert!(edit.is_open, "{edit:?}");
+    fs::remove_file(&reached).unwrap();
 
     // Also if the image becomes what the VM had.
     mac.app.apply(PROXY);

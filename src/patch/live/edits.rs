@@ -128,4 +128,32 @@ mod tests {
         assert_eq!(edits.get(bundle, &vm(7, 150)), None, "started anew");
         assert_eq!(edits.get(Path::new("/other"), &vm(7, 100)), None);
     }
+
+    /// As it stands in the files of those who have this version.
+    #[test]
+    fn the_form_on_disk_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let digest = Sha::of(b"block");
+        let kept = format!(
+            "{{\"schema\":1,\"edits\":{{
+                \"/a\":{{\"vm\":{{\"pid\":7,\"since\":100000}},\"block\":\"{digest}\",\"at\":200,\"is_open\":true}},
+                \"/b\":{{\"vm\":{{\"pid\":7,\"since\":100000}},\"block\":null,\"at\":200}}}}}}"
+        );
+        std::fs::write(dir.path().join("live.json"), kept).unwrap();
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let vm = Vm {
+            pid: 7,
+            since: Some(at(100)),
+            console: None,
+        };
+        for (bundle, block, is_open) in [("/a", Some(digest), true), ("/b", None, false)] {
+            let edit = LiveEdit {
+                block,
+                at: at(200),
+                is_open,
+            };
+            let found = LiveEdits::in_folder(dir.path()).get(Path::new(bundle), &vm);
+            assert_eq!(found, Some(edit), "{bundle}");
+        }
+    }
 }
