@@ -704,8 +704,10 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         note.body
     );
     assert_eq!(desk.docker().unwrap().pid, before.pid);
-    assert!(item.menu().has(&["Docker needs a restart"]));
-    assert!(item.menu().has(&engine));
+    item.wait_until("a restart is needed all the same", |item| {
+        let menu = item.menu();
+        menu.has(&["Docker needs a restart"]) && menu.has(&engine)
+    });
 
     // Nobody answers there, and the app is quit meanwhile: it does not wait for that.
     item.click(&engine);
