@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{Patch, Running, Setting, Sight, Stand, Way, Words};
+use baleen::agent::decide::{EngineNow, Patch, Running, Setting, Sight, Stand, Way, Words};
 use baleen::agent::look::Fingerprint;
 use baleen::agent::memory::Memory;
 use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, SLOWLY};
-use baleen::agent::news::News;
+use baleen::agent::news::{DockerNow, News};
 use baleen::config::{Config, Restart};
 use baleen::docker::{Bundle, Family};
 use baleen::error::Kind;
@@ -768,5 +768,178 @@ proptest! {
         prop_assert!(welcomes <= 1);
         let updated = told().filter(|n| matches!(n, News::Updated { .. })).count();
         prop_assert!(updated <= world.updates as usize);
+    }
+}
+
+/// Docker runs with its own image, and then the proxy is put into it.
+fn out_of_date(restart: Restart, console: Option<bool>) -> (World, Mind) {
+    let app = App {
+        version: 0,
+        is_whole: true,
+        block: None,
+    };
+    let mut world = world(1, false, Some(app), Some(Intent::Off));
+    world.restart = restart;
+    world.console = console;
+    world.start_docker();
+    let mut mind = world.mind();
+    world.run(&mut mind, 10_000);
+    world.wanted = Some(Intent::Settings);
+    world.tell(&mut mind, Event::Decisions);
+    world.run(&mut mind, 10_000 + QUIET.as_millis() as u64);
+    (world, mind)
+}
+
+impl World {
+    /// Lets everything under way come to its end, and says how things are then.
+    fn settled(&mut self, mind: &mut Mind) -> (State, Option<EngineNow>) {
+        self.run(mind, self.now + 60_000);
+        let view = mind.view(self.instant());
+        assert_eq!(view.busy, None);
+        (view.state, view.engine)
+    }
+
+    fn click(&mut self, mind: &mut Mind, click: Click) {
+        if let Click::Restart(way) = click {
+            self.consent = Some(way);
+        }
+        let jobs = mind.hear(Event::Click(click), self.instant());
+        self.take(mind, jobs);
+    }
+
+    /// What was told last.
+    fn last_news(&self) -> Option<&News> {
+        self.news.iter().flatten().last()
+    }
+}
+
+const NEEDED: (State, Option<EngineNow>) = (State::RestartNeeded, Some(EngineNow::OutOfDate));
+const FOLLOWED: (State, Option<EngineNow>) =
+    (State::Current, Some(EngineNow::Followed { at: UNIX_EPOCH }));
+const UP_TO_DATE: (State, Option<EngineNow>) = (State::Current, Some(EngineNow::UpToDate));
+
+#[test]
+fn what_was_agreed_to_is_done_and_nothing_else() {
+    for (console, asks_for_either) in [(None, false), (Some(false), true), (Some(true), true)] {
+        let (mut world, mut mind) = out_of_date(Restart::Ask, console);
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        assert_eq!((world.follows, world.restarts), (0, 0));
+        let asks = DockerNow::Asks {
+            can_follow: asks_for_either,
+        };
+        let is_asked = matches!(
+            world.last_news(),
+            Some(News::Changed { docker, .. }) if *docker == asks
+        );
+        assert!(is_asked, "{:?}", world.news);
+
+        world.click(&mut mind, Click::Restart(Way::Engine));
+        let expected = match console {
+            Some(true) => FOLLOWED,
+            _ => NEEDED,
+        };
+        assert_eq!(world.settled(&mut mind), expected, "{console:?}");
+        let follows = u32::from(console.is_some());
+        assert_eq!((world.follows, world.restarts), (follows, 0), "{console:?}");
+        let is_told = matches!(
+            world.last_news(),
+            Some(News::NotFollowed {
+                is_restarted: false,
+                ..
+            })
+        );
+        assert_eq!(is_told, console == Some(false), "{:?}", world.news);
+
+        world.click(&mut mind, Click::Restart(Way::Docker));
+        let (expected, restarts) = match console {
+            Some(true) => (FOLLOWED, 0),
+            _ => (UP_TO_DATE, 1),
+        };
+        assert_eq!(world.settled(&mut mind), expected, "{console:?}");
+        assert_eq!((world.follows, world.restarts), (follows, restarts));
+    }
+}
+
+#[test]
+fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
+    for (console, settled, follows, restarts) in [
+        (Some(true), FOLLOWED, 1, 0),
+        (Some(false), UP_TO_DATE, 1, 1),
+        (None, UP_TO_DATE, 0, 1),
+    ] {
+        let (mut world, mut mind) = out_of_date(Restart::Always, console);
+        assert_eq!(world.settled(&mut mind), settled, "{console:?}");
+        assert_eq!((world.follows, world.restarts), (follows, restarts));
+        let is_told = matches!(
+            world.last_news(),
+            Some(News::NotFollowed {
+                is_restarted: true,
+                ..
+            })
+        );
+        assert_eq!(is_told, console == Some(false), "{:?}", world.news);
+
+        // The next proxy is another matter, for which everything is tried again.
+        world.proxy = Some(1);
+        world.tell(&mut mind, Event::Settings);
+        assert_eq!(world.settled(&mut mind), settled, "{console:?}");
+        let expected = (2 * follows, 2 * restarts);
+        assert_eq!((world.follows, world.restarts), expected, "{console:?}");
+    }
+}
+
+#[test]
+fn a_vm_that_is_started_anew_has_what_the_image_has() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    assert_eq!(world.settled(&mut mind), FOLLOWED);
+    world.happen(&mut mind, &Happening::VmStarts);
+    world.happen(&mut mind, &Happening::Woke);
+    assert_eq!(world.settled(&mut mind), UP_TO_DATE);
+    assert_eq!((world.follows, world.restarts), (1, 0));
+}
+
+/// With `--live` the image is changed seconds before the running VM is.
+#[test]
+fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() {
+    for restart in [Restart::Ask, Restart::Always, Restart::Never] {
+        for fails in [false, true] {
+            let app = App {
+                version: 0,
+                is_whole: true,
+                block: None,
+            };
+            let mut world = world(1, false, Some(app), Some(Intent::Off));
+            world.restart = restart;
+            world.console = Some(true);
+            world.start_docker();
+            let mut mind = world.mind();
+            world.run(&mut mind, 10_000);
+            let told = world.news.len();
+            let live = Happening::Live {
+                puts_in: true,
+                takes: 20_000,
+                fails,
+            };
+            world.happen(&mut mind, &live);
+            world.run(&mut mind, 29_000);
+            let view = mind.view(world.instant());
+            assert_eq!(view.state, State::Current, "{restart:?}");
+            assert_eq!(world.news[told..].iter().flatten().count(), 0);
+            assert_eq!((world.follows, world.restarts), (0, 0));
+
+            let settled = world.settled(&mut mind);
+            let docker = match world.last_news() {
+                Some(News::Changed { docker, .. }) => *docker,
+                other => panic!("{other:?}"),
+            };
+            let expected = match (fails, restart) {
+                (false, _) => (FOLLOWED, DockerNow::IsRight),
+                (true, Restart::Ask) => (NEEDED, DockerNow::Asks { can_follow: true }),
+                (true, Restart::Never) => (NEEDED, DockerNow::Waits),
+                (true, Restart::Always) => (FOLLOWED, DockerNow::Restarts(Way::Engine)),
+            };
+            assert_eq!((settled, docker), expected, "{restart:?} {fails}");
+        }
     }
 }

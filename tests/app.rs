@@ -742,7 +742,11 @@ fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
     let (vm, _) = desk.make_console();
     // A VM that ends as soon as somebody is there.
     std::thread::spawn(move || {
-        let _ = rustix::io::read(&vm, &mut [0; 8]);
+        let until = Instant::now() + Duration::from_secs(120);
+        // Until somebody is there, reading fails.
+        while rustix::io::read(&vm, &mut [0; 8]).is_err() && Instant::now() < until {
+            sleep(Duration::from_millis(10));
+        }
     });
     let item = desk.start_switched_on();
     let note = desk.notes.wait_for("that the engine was not", |note| {
