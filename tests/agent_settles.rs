@@ -10,6 +10,7 @@ use baleen::agent::look::Fingerprint;
 use baleen::agent::memory::Memory;
 use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, SLOWLY};
 use baleen::agent::news::{DockerNow, News};
+use baleen::agent::view::Busy;
 use baleen::config::{Config, Restart};
 use baleen::docker::{Bundle, Family};
 use baleen::error::Kind;
@@ -886,6 +887,25 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
         let expected = (2 * follows, 2 * restarts);
         assert_eq!((world.follows, world.restarts), expected, "{console:?}");
     }
+}
+
+#[test]
+fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.run(&mut mind, world.now + 1);
+    let busy = mind.view(world.instant()).busy;
+    assert_eq!(busy, Some(Busy::RestartingEngine));
+    world.docker = None;
+    world.pending.clear();
+    let error = Words::new("the VM ended in the middle of the work");
+    let jobs = mind.hear(Event::Followed(Err(error)), world.instant());
+    world.take(&mut mind, jobs);
+    assert_eq!(world.settled(&mut mind), (State::Current, None));
+    let is_told = |news: &News| matches!(news, News::NotFollowed { .. });
+    assert!(!world.news.iter().flatten().any(is_told));
+    assert_eq!((world.follows, world.restarts), (1, 0));
 }
 
 #[test]

@@ -218,6 +218,8 @@ pub struct Mind {
     /// What somebody else wrote into this Docker's image was taken over, so it is in the running VM as well.
     adopted: bool,
     tried: Tried,
+    /// Why the running VM was not brought up to date, until that is told.
+    not_followed: Option<Words>,
     /// The user asked for a look, and is told what came of it.
     asked: bool,
     wall: fn() -> SystemTime,
@@ -254,6 +256,7 @@ impl Mind {
             adopt: false,
             adopted: false,
             tried: Tried::default(),
+            not_followed: None,
             asked: false,
             wall,
         }
@@ -298,14 +301,8 @@ impl Mind {
                 match result {
                     Ok(Done::Changed) => self.note("The Engine was restarted"),
                     Ok(Done::Nothing) => self.note("The running Engine was up to date already"),
-                    Err(words) => {
-                        let act = self.decide(now).act;
-                        let is_restarted = act == Act::Restart(Way::Docker);
-                        return vec![self.tell(News::NotFollowed {
-                            words,
-                            is_restarted,
-                        })];
-                    }
+                    // What is to be said of it depends on what is seen now.
+                    Err(words) => self.not_followed = Some(words),
                 }
             }
             Event::Refused(words) => self.note(super::news::full(&words.sentence)),
@@ -564,6 +561,17 @@ impl Mind {
         }
         // It is for now, and for nothing that comes later.
         self.consent = None;
+        if let Some(words) = self.not_followed.take() {
+            let news = News::NotFollowed {
+                words,
+                is_restarted: decision.act == Act::Restart(Way::Docker),
+            };
+            match decision.state {
+                State::RestartNeeded => jobs.push(self.tell(news)),
+                // It does not matter any more: Docker has ended, say.
+                _ => self.note(news.headline()),
+            }
+        }
         if decision.later == Act::Nothing {
             self.changes = 0;
         }

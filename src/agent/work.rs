@@ -1,4 +1,4 @@
-//! The jobs that take a while: finding out what the settings come to, and changing the image.
+//! The jobs that take a while: finding out what the settings come to, changing the image, and having the running VM follow it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
