@@ -120,6 +120,8 @@ struct World {
     consent: Option<Way>,
     restarts: u32,
     follows: u32,
+    /// Whether the running VM was to follow with what somebody else wrote into its script taken over.
+    adopts: bool,
     jobs: u32,
     updates: u32,
     /// What was told; nothing where there was a reason to tell the same again.
@@ -284,8 +286,9 @@ impl World {
                     self.may_restart(Way::Docker);
                     self.later(pause * 10, Pending::Restart);
                 }
-                Job::Follow { .. } => {
+                Job::Follow { adopt, .. } => {
                     self.follows += 1;
+                    self.adopts = adopt;
                     self.may_restart(Way::Engine);
                     assert!(self.docker.is_some() || self.loses_events, "nothing runs");
                     self.later(pause * 5, Pending::Follow);
@@ -655,6 +658,7 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         consent: None,
         restarts: 0,
         follows: 0,
+        adopts: false,
         jobs: 0,
         updates: 0,
         news: Vec::new(),
@@ -886,6 +890,24 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
         assert_eq!(world.settled(&mut mind), settled, "{console:?}");
         let expected = (2 * follows, 2 * restarts);
         assert_eq!((world.follows, world.restarts), expected, "{console:?}");
+    }
+}
+
+/// The running VM started from the image, so it has the same lines in its script.
+#[test]
+fn what_was_taken_over_in_the_image_is_taken_over_in_the_running_vm() {
+    for adopts in [false, true] {
+        let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        if adopts {
+            world.click(&mut mind, Click::Adopt);
+            world.proxy = Some(1);
+            world.tell(&mut mind, Event::Settings);
+            assert_eq!(world.settled(&mut mind), NEEDED);
+        }
+        world.click(&mut mind, Click::Restart(Way::Engine));
+        assert_eq!(world.settled(&mut mind), FOLLOWED);
+        assert_eq!(world.adopts, adopts);
     }
 }
 
