@@ -48,6 +48,8 @@ fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Foll
     let places = Places {
         script: script.to_str().unwrap(),
         pid: pid.to_str().unwrap(),
+        // Not that of this computer.
+        programs: &[],
     };
     let followed = follow_at(&mut console, places, block, false)?;
     console.leave()?;

@@ -52,6 +52,10 @@ const SMALL: Duration = Duration::from_secs(30);
 
 /// How much of an answer comes at a time: the more, the more often something else is written into it.
 const PIECE: usize = 160;
+/// Longer than any answer with what it stands in.
+const LONGEST_FRAME: usize = 1024;
+/// How much is kept of what is no answer.
+const MUCH: usize = 64 * 1024;
 /// How much is sent in a line.
 const CHUNK: usize = 120;
 /// After how many lines the VM is asked what it has got.
@@ -334,6 +338,10 @@ impl<'a> Console<'a> {
         loop {
             if let Some(found) = frames::find(&self.received, &self.marker, self.number) {
                 return Ok(Some(found.to_owned()));
+            }
+            // Of a flood the end is enough, in which an answer may have begun.
+            if self.received.len() > MUCH {
+                self.received.drain(..self.received.len() - LONGEST_FRAME);
             }
             if !self.line.receive(&mut self.received, until)? {
                 return Ok(None);
