@@ -28,6 +28,7 @@ mod tools;
 mod cases;
 mod kernel;
 mod lab;
+mod live;
 mod mac;
 mod servers;
 mod story;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
     }
     let mut cases = facts();
     cases.extend(cases::all());
+    cases.extend(live::all());
     cases.push(story::case());
     if let Some(unknown) = names
         .iter()
