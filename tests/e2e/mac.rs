@@ -22,11 +22,13 @@ use crate::servers::{HELLO, IMAGE, PROXY};
 
 /// How long a VM may take to come up, and an image to come; software emulation on a busy computer is slow.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a command in the VM may take.
+const ASIDE: Duration = Duration::from_secs(60);
 const DATA: &str = "home/Library/Containers/com.docker.docker/Data";
 const DRIVER: &str = "com.docker.driver.amd64-linux";
 
 pub(crate) struct Mac<'a> {
-    lab: &'a Lab,
+    pub(crate) lab: &'a Lab,
     pub(crate) app: App,
     /// The Docker that was opened here, and not by the app.
     opened: Option<Child>,
@@ -197,7 +199,7 @@ impl<'a> Mac<'a> {
             );
             let console = self.console();
             assert!(
-                started.elapsed() < PATIENCE && !console.contains("\nvm: no engine\n"),
+                started.elapsed() < PATIENCE && !console.contains("vm: no engine\n"),
                 "the Engine does not answer. The last lines of the console:\n{}",
                 last_lines(&self.console())
             );
@@ -272,7 +274,7 @@ impl<'a> Mac<'a> {
         let mut wait_for = |line: &mut UnixStream, mark: &str, again: &str| {
             let mut bytes = [0; 4096];
             while !received.contains(mark) {
-                assert!(started.elapsed() < PATIENCE, "{command}: {received}");
+                assert!(started.elapsed() < ASIDE, "{command}: {received}");
                 match line.read(&mut bytes) {
                     Ok(0) => panic!("{command}: the VM has ended"),
                     Ok(read) => received += &String::from_utf8_lossy(&bytes[..read]),
@@ -374,7 +376,7 @@ impl<'a> Mac<'a> {
     #[track_caller]
     pub(crate) fn engine_has(&self, wanted: &[(&str, &str)]) {
         let started = Instant::now();
-        while !self.console().contains("\nvm: engine runs\n") {
+        while !self.console().contains("vm: engine runs\n") {
             assert!(
                 started.elapsed() < PATIENCE,
                 "the VM did not say what the Engine has:\n{}",
@@ -384,10 +386,9 @@ impl<'a> Mac<'a> {
         }
         let console = self.console();
         // Without this line nothing was read.
-        assert!(console.contains("\nvm: env PATH="), "{console}");
-        let environment: BTreeMap<&str, &str> = console
-            .lines()
-            .filter_map(|line| line.strip_prefix("vm: env ")?.split_once('='))
+        assert!(console.contains("vm: env PATH="), "{console}");
+        let environment: BTreeMap<&str, &str> = reported(&console, "vm: env ")
+            .filter_map(|line| line.split_once('='))
             .filter(|(name, _)| *name != "PATH")
             .collect();
         for (name, value) in &environment {
@@ -420,9 +421,8 @@ impl<'a> Mac<'a> {
     #[track_caller]
     pub(crate) fn vm_has(&self, name: &str, wanted: Option<&str>) {
         let console = self.console();
-        let found = console
-            .lines()
-            .filter_map(|line| line.strip_prefix("vm: file ")?.split_once(' '))
+        let found = reported(&console, "vm: file ")
+            .filter_map(|line| line.split_once(' '))
             .find_map(|(of, rest)| (of == name).then_some(rest));
         assert_eq!(found, wanted, "{name}");
     }
@@ -464,6 +464,12 @@ pub(crate) fn install(lab: &Lab, stock: &Stock, bundle: &Path, version: &str, bu
     fs::copy(&lab.kernels()[0], moby.join("vmlinuz64")).unwrap();
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/docker.sh");
     fs::copy(program, bundle.join("Contents/MacOS/Docker")).unwrap();
+}
+
+/// What stands behind this on the console. A login that is asked for may stand before it.
+fn reported<'a>(console: &'a str, what: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = console.lines();
+    lines.filter_map(move |line| Some(line.split_once(what)?.1))
 }
 
 pub(crate) fn last_lines(text: &str) -> String {
