@@ -256,6 +256,25 @@ fn a_console_that_somebody_has_open_is_left_alone() {
 }
 
 #[test]
+fn the_hypervisor_may_have_both_ends_open_and_leave_the_name_of_the_device() {
+    let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
+    let device = fs::canonicalize(vm.console()).unwrap();
+    fs::remove_file(vm.console()).unwrap();
+    fs::write(vm.console(), device.to_str().unwrap()).unwrap();
+    let hyperkit = vm.dir.path().join("com.docker.hyperkit");
+    std::os::unix::fs::symlink(tools::which("sleep"), &hyperkit).unwrap();
+    let mut hyperkit = Command::new(hyperkit)
+        .arg("60")
+        .stdin(Stdio::from(File::open(device).unwrap()))
+        .spawn()
+        .unwrap();
+    let result = go(&vm, Some(&block("one.corp")));
+    hyperkit.kill().unwrap();
+    hyperkit.wait().unwrap();
+    assert!(result.unwrap().restarted);
+}
+
+#[test]
 fn a_login_that_asks_root_for_a_password_is_refused() {
     let vm = FakeVm::start(There::Password, &["sh"], Weather::default());
     let error = go(&vm, None).unwrap_err();

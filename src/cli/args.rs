@@ -30,7 +30,7 @@ baleen proxy                                      which proxy is set here, and w
 baleen apply                                      put the engine behind that proxy
 baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
 baleen apply --dry-run                            show what would change
-baleen apply --live                               the same, and in the running VM as well
+baleen apply --live                               do it to the VM that runs as well, at once
 baleen status                                     is the proxy in place?
 baleen doctor                                     why does the engine not get through?
 baleen restore                                    give Docker its own image back

@@ -17,8 +17,7 @@ use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
 
 /// What is agreed to.
-const QUESTION: &str =
-    "The Docker Engine in the running VM is restarted, and its containers stop. Go on? [y/N] ";
+const QUESTION: &str = "Unless it is up to date, the Docker Engine in the running VM is restarted, and its containers stop. Go on? [y/N] ";
 
 /// Whether all of it may be done, which is asked before anything is. Without a running VM there is nothing to agree to.
 pub(super) fn is_agreed(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<bool> {

@@ -8,7 +8,7 @@ use crate::platform::apps::RunningApp;
 
 use super::restart;
 
-/// The console of the VM, in the home of the user: a link to the pseudo-terminal of its first serial line. The hypervisor
+/// The console of the VM, in the home of the user: it leads to the pseudo-terminal of its first serial line. The hypervisor
 /// makes it anew whenever the VM starts.
 const CONSOLE: &str = "Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty";
 

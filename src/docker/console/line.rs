@@ -1,10 +1,13 @@
 //! The terminal device: opened for nobody else, raw while it is open, and as it was before afterwards.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,6 +20,11 @@ use crate::platform::{Holder, holders};
 
 /// How often a wait looks whether it is to end.
 const GLANCE: Duration = Duration::from_millis(50);
+/// More than the name of a device has.
+const LONGEST_NAME: u64 = 1024;
+/// How often it is looked again whether somebody else has the line open: what another thread starts has all files of this
+/// program, this one among them, until it is the program that it is to become.
+const LOOKS_AGAIN: u32 = 20;
 
 /// An open line to a VM.
 #[derive(Debug)]
@@ -30,15 +38,7 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Opens the device that `path` leads to. A wait on it ends once `cancel` is set.
     pub(super) fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
-        let device = path
-            .canonicalize()
-            .map_err(|error| Error::io("open", path, &error).advise(NO_CONSOLE))?;
-        let is_device = device
-            .metadata()
-            .is_ok_and(|found| found.file_type().is_char_device());
-        if !is_device {
-            return Err(no_terminal(path));
-        }
+        let device = device_of(path)?;
         // It must not become this program's own terminal, and a hung VM must not hold up the opening.
         let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
         let file = OpenOptions::new()
@@ -48,7 +48,7 @@ impl<'a> Line<'a> {
             .open(&device)
             .map_err(|error| match error.kind() {
                 // What a terminal says that somebody has for himself: `man 4 tty`, TIOCEXCL.
-                io::ErrorKind::ResourceBusy => busy(path, &holders(&device)),
+                io::ErrorKind::ResourceBusy => claimed(path, &others(&device)),
                 _ => Error::io("open", path, &error).advise(NO_CONSOLE),
             })?;
         let before = tcgetattr(&file).map_err(|_| no_terminal(path))?;
@@ -60,9 +60,16 @@ impl<'a> Line<'a> {
             cancel,
         };
         // Nobody else can open it from here on; who had before was there first.
-        let others = holders(&device);
-        if !others.is_empty() {
-            return Err(busy(path, &others));
+        let mut there = others(&device);
+        for _ in 0..LOOKS_AGAIN {
+            if there.is_empty() {
+                break;
+            }
+            thread::sleep(GLANCE);
+            there = others(&device);
+        }
+        if !there.is_empty() {
+            return Err(busy(path, &there));
         }
         // With echo on, what the VM prints came back to it as if it were typed.
         let mut raw = line.before.clone();
@@ -188,6 +195,56 @@ fn no_terminal(path: &Path) -> Error {
     .advise(NO_CONSOLE)
 }
 
+/// The terminal device that `path` leads to. Hyperkit of 2016 and 2017 made a link to it (`uart_set_backend` in its
+/// `uart_emul.c`), a later one a file with its name.
+fn device_of(path: &Path) -> Result<PathBuf> {
+    let failed = |error: io::Error| Error::io("open", path, &error).advise(NO_CONSOLE);
+    let mut device = path.canonicalize().map_err(failed)?;
+    if device.is_file() {
+        let mut name = Vec::new();
+        File::open(&device)
+            .and_then(|file| file.take(LONGEST_NAME).read_to_end(&mut name))
+            .map_err(failed)?;
+        device = PathBuf::from(OsStr::from_bytes(name.trim_ascii()));
+    }
+    let is_terminal = device.is_absolute()
+        && device
+            .metadata()
+            .is_ok_and(|found| found.file_type().is_char_device());
+    match is_terminal {
+        true => Ok(device),
+        false => Err(no_terminal(path)),
+    }
+}
+
+/// Who else has the device open; the hypervisor is at the VM's end of it, and may have opened this end as well, for a
+/// terminal that nobody has open is at its end (`ttyread` in hyperkit's `uart_emul.c`).
+fn others(device: &Path) -> Vec<Holder> {
+    let is_hypervisor = |holder: &Holder| {
+        let name = &*holder.name;
+        name.starts_with("com.docker.") || name == "hyperkit" || name == "xhyve"
+    };
+    let mut there = holders(device);
+    there.retain(|holder| !is_hypervisor(holder));
+    there
+}
+
+/// The error when somebody has the terminal for himself.
+fn claimed(path: &Path, others: &[Holder]) -> Error {
+    if !others.is_empty() {
+        return busy(path, others);
+    }
+    // Where the hypervisor has this end open as well, a claim outlasts who made it.
+    Error::new(
+        Kind::Busy,
+        format!(
+            "the console of Docker's VM, {}, has been claimed by a program that does not run any more, or is another user's; nothing was sent to it",
+            path.display()
+        ),
+    )
+    .advise("leave it there if it is still open somewhere, and try again, or restart Docker instead")
+}
+
 fn busy(path: &Path, others: &[Holder]) -> Error {
     let named: Vec<String> = others
         .iter()
@@ -196,10 +253,7 @@ fn busy(path: &Path, others: &[Holder]) -> Error {
             name => format!("{name} (process {pid})"),
         })
         .collect();
-    let who = match named.is_empty() {
-        true => "another program".to_owned(),
-        false => named.join(" and "),
-    };
+    let who = named.join(" and ");
     Error::new(
         Kind::Busy,
         format!(

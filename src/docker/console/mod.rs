@@ -145,14 +145,19 @@ impl<'a> Console<'a> {
         let text = Zeroizing::new(BASE64_STANDARD.encode(bytes));
         let salt = Salt::random()?;
         let expected = salt.digest(bytes);
+        let copied = self.ask(&format!("cp -p {path} {new};a=$?"), SMALL)?;
+        if copied != "0" {
+            return Err(Error::new(
+                Kind::Failure,
+                format!("could not write {new} in the VM: cp ended with {copied}"),
+            )
+            .advise("the shell there may be nobody's who may do that; restart Docker instead"));
+        }
         for _ in 0..ATTEMPTS {
             if !self.send_text(&text)? {
                 continue;
             }
-            self.ask(
-                &format!("cp -p {path} {new}&&printf %s \"$f\"|base64 -d >{new};f=;a=$?"),
-                SMALL,
-            )?;
+            self.ask(&format!("printf %s \"$f\"|base64 -d >{new};f=;a=$?"), SMALL)?;
             if self.digest(&salt, &format!("cat {new}"))? == expected {
                 return match &*self.ask(&format!("mv -f {new} {path};a=$?"), SMALL)? {
                     "0" => Ok(()),
