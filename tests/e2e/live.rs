@@ -27,6 +27,9 @@ const SHORT: &[&str] = &["live", "live-noise"];
 /// Why nothing can be pulled through [`NOWHERE`].
 const NOBODY_THERE: &str = "proxyconnect tcp: dial tcp 192.168.65.1:9";
 
+/// Another one of its kind.
+const ELSEWHERE: &str = "http://127.0.0.1:7";
+
 pub(crate) fn all() -> Vec<Case> {
     let case = |name: &str, what: &str, run: fn(&Lab)| Case {
         name: name.to_owned(),
@@ -430,7 +433,10 @@ fn hung(lab: &Lab) {
 const MOMENTS: &[(&str, fn(&str) -> bool)] = &[
     ("it logs in", |shown| shown.contains("login: root")),
     ("it has looked at a few things", |shown| frames(shown) >= 4),
-    ("the script is on its way", |shown| frames(shown) >= 20),
+    // It is as long as that after the first lines of it.
+    ("the script is on its way", |shown| {
+        shown.contains(":4:1920;")
+    }),
     ("the Engine is stopped", |shown| {
         shown.contains("Processing signal")
     }),
@@ -481,8 +487,8 @@ fn baleen_killed(lab: &Lab) {
     let mut done = 0;
     for signal in [Signal::TERM, Signal::KILL] {
         for &moment in MOMENTS {
-            // To another one each time, so that there is something to be done.
-            let proxy = [ON_THE_MAC, NOWHERE][done % 2];
+            // To another one than the script or the Engine has, so that there is something to be done.
+            let proxy = [ON_THE_MAC, NOWHERE, ELSEWHERE][done % 3];
             done += 1;
             let run = interrupted(lab, &mac, proxy, moment, |pid| {
                 kill_process(pid, signal).unwrap();
@@ -512,10 +518,7 @@ fn baleen_killed(lab: &Lab) {
 
 /// Whether `script` is `own` with a block after the first line that is whole and has `proxy`.
 fn is_of(own: &str, script: &str, proxy: &str) -> bool {
-    let proxy = match proxy {
-        ON_THE_MAC => IN_THE_VM,
-        _ => NOWHERE_IN_THE_VM,
-    };
+    let proxy = proxy.replace("127.0.0.1", "192.168.65.1");
     let (first, rest) = own.split_once('\n').unwrap();
     let block = script
         .strip_prefix(&format!("{first}\n"))
@@ -523,7 +526,7 @@ fn is_of(own: &str, script: &str, proxy: &str) -> bool {
         .unwrap_or_default();
     block.starts_with("# >>> baleen")
         && block.lines().last().unwrap().starts_with("# <<< baleen")
-        && block.contains(proxy)
+        && block.contains(&proxy)
 }
 
 fn vm_killed(lab: &Lab) {
