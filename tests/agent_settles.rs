@@ -5,16 +5,18 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{Patch, Running, Setting, Sight, Stand, Words};
+use baleen::agent::decide::{EngineNow, Patch, Running, Setting, Sight, Stand, Way, Words};
 use baleen::agent::look::Fingerprint;
 use baleen::agent::memory::Memory;
 use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, SLOWLY};
-use baleen::agent::news::News;
+use baleen::agent::news::{DockerNow, News};
+use baleen::agent::view::Busy;
 use baleen::config::{Config, Restart};
 use baleen::docker::{Bundle, Family};
 use baleen::error::Kind;
 use baleen::patch::digest::{OriginalSha, Sha};
 use baleen::patch::intent::Intent;
+use baleen::patch::live::LiveEdit;
 use baleen::patch::status::State;
 use baleen::proxy::Shown;
 use proptest::prelude::*;
@@ -36,6 +38,16 @@ enum Happening {
     Click(u8),
     /// Somebody uses the command line.
     CommandLine(bool),
+    /// The same with `--live`, which takes so many milliseconds, and may fail.
+    Live {
+        puts_in: bool,
+        takes: u16,
+        fails: bool,
+    },
+    /// The VM's console can be used, or is in use, or there is none.
+    Console(Option<bool>),
+    /// Docker starts its VM anew, while it goes on itself.
+    VmStarts,
     /// Docker is started or quit by its user.
     Docker(bool),
     /// The system forbids changes, or allows them again.
@@ -56,8 +68,12 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Removed),
         3 => proptest::option::of(0..3u8).prop_map(Happening::Proxy),
         1 => any::<bool>().prop_map(Happening::Network),
-        4 => (0..8u8).prop_map(Happening::Click),
+        4 => (0..9u8).prop_map(Happening::Click),
         1 => any::<bool>().prop_map(Happening::CommandLine),
+        2 => (any::<bool>(), 10..6000u16, any::<bool>())
+            .prop_map(|(puts_in, takes, fails)| Happening::Live { puts_in, takes, fails }),
+        2 => proptest::option::of(any::<bool>()).prop_map(Happening::Console),
+        1 => Just(Happening::VmStarts),
         2 => any::<bool>().prop_map(Happening::Docker),
         1 => any::<bool>().prop_map(Happening::Permission),
         1 => Just(Happening::Woke),
@@ -89,20 +105,38 @@ struct World {
     wanted: Option<Intent>,
     restart: Restart,
     may_write: bool,
-    /// Process, start, block that it started from.
-    docker: Option<(u32, u64, Option<u8>)>,
+    docker: Option<Docker>,
     pids: u32,
+    /// Whether Docker keeps a console for its VM, and whether it works.
+    console: Option<bool>,
+    /// How many are at work on the command line with `--live`.
+    at_work: u32,
     memory: Memory,
     loses_events: bool,
     dice: u64,
     /// What is under way: when it is done, and what that is.
     pending: VecDeque<(u64, Pending)>,
-    consents: u32,
+    /// To what the user has agreed.
+    consent: Option<Way>,
     restarts: u32,
+    follows: u32,
+    /// Whether the running VM was to follow with what somebody else wrote into its script taken over.
+    adopts: bool,
     jobs: u32,
     updates: u32,
     /// What was told; nothing where there was a reason to tell the same again.
     news: Vec<Option<News>>,
+}
+
+/// The Docker that runs.
+#[derive(Debug, Clone, Copy)]
+struct Docker {
+    pid: u32,
+    since: u64,
+    /// What its engine has.
+    has: Option<u8>,
+    /// What was edited in its VM.
+    edit: Option<LiveEdit>,
 }
 
 #[derive(Debug, Clone)]
@@ -116,6 +150,11 @@ enum Pending {
         print: u64,
     },
     Restart,
+    Follow,
+    /// `--live` on the command line comes to its end.
+    Live {
+        fails: bool,
+    },
     /// The next step of an update.
     Step {
         version: u8,
@@ -188,11 +227,14 @@ impl World {
             path: self.app.is_some().then_some(path),
             sight,
             print: Fingerprint(self.print),
-            running: self.docker.map(|(pid, since, _)| Running {
-                pid,
-                since: Some(Self::wall(since)),
+            running: self.docker.map(|docker| Running {
+                pid: docker.pid,
+                since: Some(Self::wall(docker.since)),
                 block: None,
+                has_console: self.console.is_some(),
+                edit: docker.edit,
             }),
+            is_followed: self.at_work > 0,
         }
     }
 
@@ -241,12 +283,15 @@ impl World {
                 }
                 Job::Restart { .. } => {
                     self.restarts += 1;
-                    assert!(
-                        self.restart == Restart::Always || self.consents > 0,
-                        "a restart without consent"
-                    );
-                    self.consents = 0;
+                    self.may_restart(Way::Docker);
                     self.later(pause * 10, Pending::Restart);
+                }
+                Job::Follow { adopt, .. } => {
+                    self.follows += 1;
+                    self.adopts = adopt;
+                    self.may_restart(Way::Engine);
+                    assert!(self.docker.is_some() || self.loses_events, "nothing runs");
+                    self.later(pause * 5, Pending::Follow);
                 }
                 Job::Want { intent, .. } => self.wanted = Some(intent),
                 Job::Configure(Click::WhenRestart(restart)) => self.restart = restart,
@@ -265,6 +310,63 @@ impl World {
             "work begun {} ms after a change",
             self.now - self.foreign_change
         );
+    }
+
+    /// Containers stop only if the user agreed to that, in this very way.
+    fn may_restart(&mut self, way: Way) {
+        assert!(
+            self.restart == Restart::Always || self.consent == Some(way),
+            "a restart without consent: {way:?}"
+        );
+        self.consent = None;
+    }
+
+    /// The running VM follows the image, or not; whether it did.
+    fn follow(&mut self, works: bool) -> bool {
+        let block = self.app.as_ref().and_then(|app| app.block);
+        let Some(docker) = self.docker.as_mut().filter(|_| self.console.is_some()) else {
+            return false;
+        };
+        // What fails may fail before anything is changed, or in the middle.
+        let is_touched = works || self.dice.is_multiple_of(2);
+        if is_touched {
+            docker.has = block.filter(|_| works);
+            docker.edit = Some(LiveEdit {
+                block: block.map(crate::block),
+                at: UNIX_EPOCH,
+                is_open: !works,
+            });
+        }
+        works
+    }
+
+    fn start_docker(&mut self) {
+        let has = self.app.as_ref().and_then(|app| app.block);
+        self.pids += 1;
+        self.docker = Some(Docker {
+            pid: self.pids,
+            since: self.now,
+            has,
+            edit: None,
+        });
+    }
+
+    /// As `baleen apply` and `restore`: the image first, what is wanted then.
+    fn command_line(&mut self, mind: &mut Mind, puts_in: bool) {
+        let proxy = self.proxy.filter(|_| puts_in);
+        let Some(app) = self.app.as_mut().filter(|app| app.is_whole) else {
+            return;
+        };
+        if app.block != proxy {
+            app.block = proxy;
+            self.image_since = self.now;
+            self.changed(mind);
+        }
+        self.wanted = Some(match puts_in {
+            true => Intent::Settings,
+            false => Intent::Off,
+        });
+        self.tell(mind, Event::Decisions);
     }
 
     fn later(&mut self, pause: u64, what: Pending) {
@@ -291,10 +393,25 @@ impl World {
             Pending::Apply { print, block } => self.write(print, Some(block)),
             Pending::Restore { print } => self.write(print, None),
             Pending::Restart => {
-                let block = self.app.as_ref().and_then(|app| app.block);
-                self.pids += 1;
-                self.docker = Some((self.pids, self.now, block));
+                self.start_docker();
                 Event::Restarted(Ok(()))
+            }
+            Pending::Follow => {
+                let works = self.console == Some(true);
+                Event::Followed(match (self.docker, self.follow(works)) {
+                    (None, _) => Ok(Done::Nothing),
+                    (_, true) => Ok(Done::Changed),
+                    (_, false) => Err(Words::new(format!("in use {}", self.follows))),
+                })
+            }
+            Pending::Live { fails } => {
+                let works = !fails && self.console == Some(true);
+                self.follow(works);
+                self.at_work -= 1;
+                self.news.push(None);
+                // As a lost event has it; that of a file that was written.
+                self.tell(mind, Event::Decisions);
+                return;
             }
             Pending::Step {
                 version,
@@ -359,6 +476,7 @@ impl World {
             what,
             Happening::Click(0..=4)
                 | Happening::CommandLine(_)
+                | Happening::Live { .. }
                 | Happening::Permission(_)
                 | Happening::Update { .. }
                 | Happening::Stalled { .. }
@@ -425,39 +543,42 @@ impl World {
                     0..=2 => Click::UseProxy(true),
                     3 => Click::UseProxy(false),
                     4 => Click::Reapply,
-                    5 => Click::Restart,
+                    5 => Click::Restart(Way::Docker),
+                    8 => Click::Restart(Way::Engine),
                     6 => Click::WhenRestart(Restart::Always),
                     _ => Click::WhenRestart(Restart::Ask),
                 };
-                if click == Click::Restart {
-                    self.consents = 1;
+                if let Click::Restart(way) = click {
+                    self.consent = Some(way);
                 }
                 let jobs = mind.hear(Event::Click(click), self.instant());
                 self.take(mind, jobs);
             }
             Happening::CommandLine(puts_in) => {
-                // As `baleen apply` and `restore`: the image first, what is wanted then.
-                let proxy = self.proxy.filter(|_| *puts_in);
-                let wanted = if *puts_in {
-                    Intent::Settings
-                } else {
-                    Intent::Off
-                };
-                if let Some(app) = self.app.as_mut().filter(|app| app.is_whole) {
-                    if app.block != proxy {
-                        app.block = proxy;
-                        self.image_since = self.now;
-                        self.changed(mind);
-                    }
-                    self.wanted = Some(wanted);
-                    self.tell(mind, Event::Decisions);
+                self.command_line(mind, *puts_in);
+            }
+            Happening::Live {
+                puts_in,
+                takes,
+                fails,
+            } => {
+                self.at_work += 1;
+                self.command_line(mind, *puts_in);
+                self.later(u64::from(*takes), Pending::Live { fails: *fails });
+            }
+            Happening::Console(console) => self.console = *console,
+            Happening::VmStarts => {
+                let has = self.app.as_ref().and_then(|app| app.block);
+                if let Some(docker) = &mut self.docker {
+                    docker.since = self.now;
+                    docker.has = has;
+                    docker.edit = None;
                 }
             }
             Happening::Docker(starts) => {
                 match (&self.app, starts) {
                     (Some(app), true) if app.is_whole && self.docker.is_none() => {
-                        self.pids += 1;
-                        self.docker = Some((self.pids, self.now, app.block));
+                        self.start_docker();
                     }
                     (_, false) => self.docker = None,
                     _ => {}
@@ -469,8 +590,8 @@ impl World {
             Happening::Noise => self.tell(mind, Event::Files(Fingerprint(self.print))),
             Happening::Killed => {
                 self.pending
-                    .retain(|(_, p)| matches!(p, Pending::Step { .. }));
-                self.consents = 0;
+                    .retain(|(_, p)| matches!(p, Pending::Step { .. } | Pending::Live { .. }));
+                self.consent = None;
                 *mind = self.mind();
             }
         }
@@ -528,12 +649,16 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         may_write: true,
         docker: None,
         pids: 10,
+        console: None,
+        at_work: 0,
         memory: Memory::default(),
         loses_events,
         dice: dice | 1,
         pending: VecDeque::new(),
-        consents: 0,
+        consent: None,
         restarts: 0,
+        follows: 0,
+        adopts: false,
         jobs: 0,
         updates: 0,
         news: Vec::new(),
@@ -616,7 +741,14 @@ proptest! {
                         (_, None) if !world.is_online => State::Wiped,
                         (_, None) => State::Direct,
                     };
-                    let runs_other = world.docker.is_some_and(|(_, _, block)| block != app.block);
+                    let runs_other = world.docker.is_some_and(|docker| docker.has != app.block);
+                    // What was edited in the running VM is known for certain.
+                    if let Some(edit) = world.docker.and_then(|docker| docker.edit)
+                        && image != State::Wiped
+                    {
+                        let is_right = edit.gives(app.block.map(block));
+                        prop_assert_eq!(state != State::RestartNeeded, is_right, "{:?}", edit);
+                    }
                     if state == State::RestartNeeded {
                         prop_assert!(world.docker.is_some());
                         prop_assert!(world.restart != Restart::Always);
@@ -625,7 +757,7 @@ proptest! {
                         // A Docker that was started before the agent saw it may have had anything; but what has
                         // the proxy now and had it not is known.
                         prop_assert!(!(runs_other && app.block.is_some() && !loses_events && image != State::Wiped
-                            && world.docker.is_some_and(|(_, since, _)| since < world.image_since)),
+                            && world.docker.is_some_and(|docker| docker.since < world.image_since)),
                             "Docker runs without the proxy, and nobody is told");
                     }
                 }
@@ -641,5 +773,215 @@ proptest! {
         prop_assert!(welcomes <= 1);
         let updated = told().filter(|n| matches!(n, News::Updated { .. })).count();
         prop_assert!(updated <= world.updates as usize);
+    }
+}
+
+/// Docker runs with its own image, and then the proxy is put into it.
+fn out_of_date(restart: Restart, console: Option<bool>) -> (World, Mind) {
+    let app = App {
+        version: 0,
+        is_whole: true,
+        block: None,
+    };
+    let mut world = world(1, false, Some(app), Some(Intent::Off));
+    world.restart = restart;
+    world.console = console;
+    world.start_docker();
+    let mut mind = world.mind();
+    world.run(&mut mind, 10_000);
+    world.wanted = Some(Intent::Settings);
+    world.tell(&mut mind, Event::Decisions);
+    world.run(&mut mind, 10_000 + QUIET.as_millis() as u64);
+    (world, mind)
+}
+
+impl World {
+    /// Lets everything under way come to its end, and says how things are then.
+    fn settled(&mut self, mind: &mut Mind) -> (State, Option<EngineNow>) {
+        self.run(mind, self.now + 60_000);
+        let view = mind.view(self.instant());
+        assert_eq!(view.busy, None);
+        (view.state, view.engine)
+    }
+
+    fn click(&mut self, mind: &mut Mind, click: Click) {
+        if let Click::Restart(way) = click {
+            self.consent = Some(way);
+        }
+        let jobs = mind.hear(Event::Click(click), self.instant());
+        self.take(mind, jobs);
+    }
+
+    /// What was told last.
+    fn last_news(&self) -> Option<&News> {
+        self.news.iter().flatten().last()
+    }
+}
+
+const NEEDED: (State, Option<EngineNow>) = (State::RestartNeeded, Some(EngineNow::OutOfDate));
+const FOLLOWED: (State, Option<EngineNow>) =
+    (State::Current, Some(EngineNow::Followed { at: UNIX_EPOCH }));
+const UP_TO_DATE: (State, Option<EngineNow>) = (State::Current, Some(EngineNow::UpToDate));
+
+#[test]
+fn what_was_agreed_to_is_done_and_nothing_else() {
+    for (console, asks_for_either) in [(None, false), (Some(false), true), (Some(true), true)] {
+        let (mut world, mut mind) = out_of_date(Restart::Ask, console);
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        assert_eq!((world.follows, world.restarts), (0, 0));
+        let asks = DockerNow::Asks {
+            can_follow: asks_for_either,
+        };
+        let is_asked = matches!(
+            world.last_news(),
+            Some(News::Changed { docker, .. }) if *docker == asks
+        );
+        assert!(is_asked, "{:?}", world.news);
+
+        world.click(&mut mind, Click::Restart(Way::Engine));
+        let expected = match console {
+            Some(true) => FOLLOWED,
+            _ => NEEDED,
+        };
+        assert_eq!(world.settled(&mut mind), expected, "{console:?}");
+        let follows = u32::from(console.is_some());
+        assert_eq!((world.follows, world.restarts), (follows, 0), "{console:?}");
+        let is_told = matches!(
+            world.last_news(),
+            Some(News::NotFollowed {
+                is_restarted: false,
+                ..
+            })
+        );
+        assert_eq!(is_told, console == Some(false), "{:?}", world.news);
+
+        world.click(&mut mind, Click::Restart(Way::Docker));
+        let (expected, restarts) = match console {
+            Some(true) => (FOLLOWED, 0),
+            _ => (UP_TO_DATE, 1),
+        };
+        assert_eq!(world.settled(&mut mind), expected, "{console:?}");
+        assert_eq!((world.follows, world.restarts), (follows, restarts));
+    }
+}
+
+#[test]
+fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
+    for (console, settled, follows, restarts) in [
+        (Some(true), FOLLOWED, 1, 0),
+        (Some(false), UP_TO_DATE, 1, 1),
+        (None, UP_TO_DATE, 0, 1),
+    ] {
+        let (mut world, mut mind) = out_of_date(Restart::Always, console);
+        assert_eq!(world.settled(&mut mind), settled, "{console:?}");
+        assert_eq!((world.follows, world.restarts), (follows, restarts));
+        let is_told = matches!(
+            world.last_news(),
+            Some(News::NotFollowed {
+                is_restarted: true,
+                ..
+            })
+        );
+        assert_eq!(is_told, console == Some(false), "{:?}", world.news);
+
+        // The next proxy is another matter, for which everything is tried again.
+        world.proxy = Some(1);
+        world.tell(&mut mind, Event::Settings);
+        assert_eq!(world.settled(&mut mind), settled, "{console:?}");
+        let expected = (2 * follows, 2 * restarts);
+        assert_eq!((world.follows, world.restarts), expected, "{console:?}");
+    }
+}
+
+/// The running VM started from the image, so it has the same lines in its script.
+#[test]
+fn what_was_taken_over_in_the_image_is_taken_over_in_the_running_vm() {
+    for adopts in [false, true] {
+        let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        if adopts {
+            world.click(&mut mind, Click::Adopt);
+            world.proxy = Some(1);
+            world.tell(&mut mind, Event::Settings);
+            assert_eq!(world.settled(&mut mind), NEEDED);
+        }
+        world.click(&mut mind, Click::Restart(Way::Engine));
+        assert_eq!(world.settled(&mut mind), FOLLOWED);
+        assert_eq!(world.adopts, adopts);
+    }
+}
+
+#[test]
+fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.run(&mut mind, world.now + 1);
+    let busy = mind.view(world.instant()).busy;
+    assert_eq!(busy, Some(Busy::RestartingEngine));
+    world.docker = None;
+    world.pending.clear();
+    let error = Words::new("the VM ended in the middle of the work");
+    let jobs = mind.hear(Event::Followed(Err(error)), world.instant());
+    world.take(&mut mind, jobs);
+    assert_eq!(world.settled(&mut mind), (State::Current, None));
+    let is_told = |news: &News| matches!(news, News::NotFollowed { .. });
+    assert!(!world.news.iter().flatten().any(is_told));
+    assert_eq!((world.follows, world.restarts), (1, 0));
+}
+
+#[test]
+fn a_vm_that_is_started_anew_has_what_the_image_has() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    assert_eq!(world.settled(&mut mind), FOLLOWED);
+    world.happen(&mut mind, &Happening::VmStarts);
+    world.happen(&mut mind, &Happening::Woke);
+    assert_eq!(world.settled(&mut mind), UP_TO_DATE);
+    assert_eq!((world.follows, world.restarts), (1, 0));
+}
+
+/// With `--live` the image is changed seconds before the running VM is.
+#[test]
+fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() {
+    for restart in [Restart::Ask, Restart::Always, Restart::Never] {
+        for fails in [false, true] {
+            let app = App {
+                version: 0,
+                is_whole: true,
+                block: None,
+            };
+            let mut world = world(1, false, Some(app), Some(Intent::Off));
+            world.restart = restart;
+            world.console = Some(true);
+            world.start_docker();
+            let mut mind = world.mind();
+            world.run(&mut mind, 10_000);
+            let told = world.news.len();
+            let live = Happening::Live {
+                puts_in: true,
+                takes: 20_000,
+                fails,
+            };
+            world.happen(&mut mind, &live);
+            world.run(&mut mind, 29_000);
+            let view = mind.view(world.instant());
+            assert_eq!(view.state, State::Current, "{restart:?}");
+            assert_eq!(world.news[told..].iter().flatten().count(), 0);
+            assert_eq!((world.follows, world.restarts), (0, 0));
+
+            let settled = world.settled(&mut mind);
+            let docker = match world.last_news() {
+                Some(News::Changed { docker, .. }) => *docker,
+                other => panic!("{other:?}"),
+            };
+            let expected = match (fails, restart) {
+                (false, _) => (FOLLOWED, DockerNow::IsRight),
+                (true, Restart::Ask) => (NEEDED, DockerNow::Asks { can_follow: true }),
+                (true, Restart::Never) => (NEEDED, DockerNow::Waits),
+                (true, Restart::Always) => (FOLLOWED, DockerNow::Restarts(Way::Engine)),
+            };
+            assert_eq!((settled, docker), expected, "{restart:?} {fails}");
+        }
     }
 }

@@ -4,14 +4,19 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use baleen::docker::restart;
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use baleen::docker::{Vm, restart};
+use baleen::patch::image::Image;
+use baleen::patch::live::{LiveEdit, LiveEdits, UnderWay};
 use baleen::platform::apps::{self, RunningApp};
 
 #[path = "common/app.rs"]
@@ -201,6 +206,30 @@ impl Desk {
     fn start_docker(&self) -> RunningApp {
         apps::open(&self.app.app()).unwrap();
         until("Docker runs", || self.docker())
+    }
+
+    /// A console of its VM, at which nobody answers: the side of the VM, and that of the Mac.
+    fn make_console(&self) -> (File, PathBuf) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let vm = openpt(flags).unwrap();
+        grantpt(&vm).unwrap();
+        unlockpt(&vm).unwrap();
+        let device = PathBuf::from(ptsname(&vm, Vec::new()).unwrap().to_str().unwrap());
+        let data = "home/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux";
+        let folder = self.app.dir.path().join(data);
+        fs::create_dir_all(&folder).unwrap();
+        symlink(&device, folder.join("tty")).unwrap();
+        (vm.into(), device)
+    }
+
+    /// The desk with a Docker that runs, has a console, and needs a restart; and the note about that.
+    fn start_out_of_date(&mut self, other: &str) -> (Item, Notification) {
+        let item = self.start_switched_on();
+        self.set_proxy(Some(other));
+        let note = self.notes.wait_for("the other proxy", |note| {
+            note.body.contains(&format!("{other}:8080 instead"))
+        });
+        (item, note)
     }
 
     fn stop_docker(&self) {
@@ -584,7 +613,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     let note = desk.notes.wait_for("the third proxy", |note| {
         note.body.contains("third.example:8080 instead")
     });
-    desk.notes.press(&note, "Restart now");
+    desk.notes.press(&note, "Restart Docker");
     let after = until("another Docker", || {
         desk.docker().filter(|docker| docker.pid != before.pid)
     });
@@ -632,6 +661,167 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
         "On: Docker gets the proxy",
         "The engine gets http://sixth.example:8080",
     );
+}
+
+#[test]
+fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
+    let Some(mut desk) = Desk::new() else { return };
+    let before = desk.start_docker();
+    let (_vm, device) = desk.make_console();
+    let (item, note) = desk.start_out_of_date("other.example");
+    let asks = "Restart the Engine or Docker to use it.";
+    assert!(note.body.ends_with(asks), "{}", note.body);
+    let buttons = ["Restart the Engine", "Restart Docker", "Later"];
+    let labels: Vec<&str> = note.actions.iter().map(|(_, label)| &**label).collect();
+    assert!(labels.ends_with(&buttons), "{labels:?}");
+    let engine = ["Restart the Engine (seconds)"];
+    item.wait_until("both can be chosen", |item| {
+        let menu = item.menu();
+        menu.has(&engine) && menu.has(&["Restart Docker"])
+    });
+
+    // Somebody has the console open: that is told, and nothing else is restarted instead of what was agreed to.
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let slave: File = rustix::fs::open(&device, flags, Mode::empty())
+        .unwrap()
+        .into();
+    let mut screen = Command::new("sleep")
+        .arg("600")
+        .stdin(Stdio::from(slave))
+        .spawn()
+        .unwrap();
+    desk.notes.press(&note, "Restart the Engine");
+    let note = desk.notes.wait_for("that it was not", |note| {
+        note.summary == "The running VM was not brought up to date"
+    });
+    let who = format!("in use by sleep (process {})", screen.id());
+    let _ = screen.kill();
+    screen.wait().unwrap();
+    assert!(note.body.contains(&who), "{}", note.body);
+    assert!(
+        note.body.contains("restart Docker instead"),
+        "{}",
+        note.body
+    );
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+    item.wait_until("a restart is needed all the same", |item| {
+        let menu = item.menu();
+        menu.has(&["Docker needs a restart"]) && menu.has(&engine)
+    });
+
+    // Nobody answers there, and the app is quit meanwhile: it does not wait for that.
+    item.click(&engine);
+    item.wait_until("it is at it", |item| {
+        item.menu().has(&["Restarting the Engine…"])
+    });
+    let asked = Instant::now();
+    desk.quit(&item);
+    assert!(asked.elapsed() < Duration::from_secs(20), "it hangs");
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+
+    // Docker's own restart works in any case.
+    let item = desk.start();
+    item.wait_until("a restart is needed", |item| {
+        item.menu().has(&["Restart Docker"])
+    });
+    item.click(&["Restart Docker"]);
+    until("another Docker", || {
+        desk.docker().filter(|docker| docker.pid != before.pid)
+    });
+    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+}
+
+#[test]
+fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
+    let Some(mut desk) = Desk::new() else { return };
+    let set = desk
+        .baleen(&["config", "set", "restart", "always"])
+        .output();
+    assert!(set.unwrap().status.success());
+    let before = desk.start_docker();
+    let (vm, _) = desk.make_console();
+    // A VM that ends as soon as somebody is there.
+    std::thread::spawn(move || {
+        let until = Instant::now() + Duration::from_secs(120);
+        // Until somebody is there, reading fails.
+        while rustix::io::read(&vm, &mut [0; 8]).is_err() && Instant::now() < until {
+            sleep(Duration::from_millis(10));
+        }
+    });
+    let item = desk.start_switched_on();
+    let note = desk.notes.wait_for("that the engine was not", |note| {
+        note.summary == "The running VM was not brought up to date"
+    });
+    assert!(
+        note.body.ends_with("Docker is being restarted instead."),
+        "{}",
+        note.body
+    );
+    until("another Docker", || {
+        desk.docker().filter(|docker| docker.pid != before.pid)
+    });
+    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+}
+
+#[test]
+fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
+    let Some(mut desk) = Desk::new() else { return };
+    let before = desk.start_docker();
+    let (item, _) = desk.start_out_of_date("other.example");
+    let needs = "Docker needs a restart";
+    item.wait_until("a restart is needed", |item| item.menu().has(&[needs]));
+
+    // As `baleen apply --live` keeps it when it is done.
+    let state = desk.app.dir.path().join("state");
+    let keep = || {
+        let bundle = desk.app.app().canonicalize().unwrap();
+        let vm = Vm::of(&bundle).unwrap();
+        let patched = Image::open(&desk.app.image()).unwrap().patched().unwrap();
+        let edit = LiveEdit {
+            block: patched.manifest().map(|manifest| manifest.block_sha256),
+            at: SystemTime::now(),
+            is_open: false,
+        };
+        LiveEdits::in_folder(&state)
+            .set(&bundle, &vm, edit)
+            .unwrap();
+    };
+    keep();
+    let is_followed = |item: &Item| {
+        let menu = item.menu().to_string();
+        menu.contains("Running VM: brought up to date at ") && !menu.contains("Restart Docker")
+    };
+    item.wait_until("that it was followed", is_followed);
+    desk.wait_for_state(
+        &item,
+        "On: Docker gets the proxy",
+        "The engine gets http://other.example:8080",
+    );
+
+    // While it is at work, there is nothing to tell of the image that it has changed. It succeeds, and then it does not.
+    let told = |note: &Notification| note.body.contains(":8080 instead of");
+    for (host, succeeds) in [("third.example", true), ("fourth.example", false)] {
+        let before = desk.notes.count(told);
+        let under_way = UnderWay::begin(&state).unwrap();
+        desk.set_proxy(Some(host));
+        let tooltip = format!("The engine gets http://{host}:8080; `baleen` in a terminal is");
+        desk.wait_for_state(&item, "On: Docker gets the proxy", &tooltip);
+        sleep(Duration::from_secs(3));
+        assert_eq!(desk.notes.count(told), before);
+        assert!(!item.menu().has(&[needs]));
+        if succeeds {
+            keep();
+        }
+        drop(under_way);
+        let note = desk.notes.wait_for("what came of it", |note| {
+            note.body.contains(&format!("{host}:8080 instead of"))
+        });
+        assert_eq!(note.body.contains("Restart Docker"), !succeeds, "{note}");
+        item.wait_until("what it came to", |item| {
+            is_followed(item) == succeeds && item.menu().has(&[needs]) != succeeds
+        });
+    }
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::tcgetattr;
 
 use baleen::docker::restart;
+use baleen::patch::live::UnderWay;
 
 #[path = "common/app.rs"]
 mod app;
@@ -192,6 +193,43 @@ fn whoever_is_interrupted_gives_the_terminal_back() {
         assert!(run.err.contains("stopped while"), "{run}");
         assert_eq!(modes(), before, "after {signal:?}");
     }
+}
+
+/// The menu-bar app must not tell of a restart that is being done already.
+#[test]
+fn it_gives_a_sign_as_long_as_it_is_at_work() {
+    let app = App::new();
+    let _docker = Running::start(&app);
+    let state = app.dir.path().join("state");
+    let is_seen = || UnderWay::is_seen(&state);
+    app.apply("http://before.corp:8080");
+    assert!(!is_seen());
+    for arguments in [&APPLY[..], &["restore", "--live", "--yes"]] {
+        let (vm, _) = console(&app);
+        let before = app.bytes();
+        let child = app
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while app.bytes() == before {
+            assert!(Instant::now() < until, "the image is not changed");
+            sleep(Duration::from_millis(1));
+        }
+        assert!(is_seen(), "{arguments:?}: not when the image is changed");
+        while rustix::io::read(&vm, &mut [0; 8]).is_err() {
+            assert!(Instant::now() < until, "nothing was sent");
+            sleep(Duration::from_millis(10));
+        }
+        assert!(is_seen(), "{arguments:?}: not in the middle");
+        kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+        child.wait_with_output().unwrap();
+        assert!(!is_seen(), "{arguments:?}: it was killed");
+    }
+    app.ok(&["apply", "--http-proxy", PROXY]);
+    assert!(!is_seen());
 }
 
 /// The modes of a terminal, unless somebody has it for himself; root may look all the same.

@@ -1,11 +1,14 @@
 //! The menu, the tooltip and what is told in every state, as a person reads them.
 
-use baleen::agent::decide::{Setting, Words};
+use std::time::{Duration, UNIX_EPOCH};
+
+use baleen::agent::decide::{EngineNow, Setting, Way, Words};
 use baleen::agent::memory::Past;
+use baleen::agent::mind::Click;
 use baleen::agent::news::{DockerNow, News};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
-use baleen::app::menu::{Besides, Item, Menu, can_uninstall, headline, menu, tooltip};
+use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, menu, tooltip};
 use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
 use baleen::error::Remedy;
@@ -51,6 +54,11 @@ fn view(state: State) -> View {
         is_on: state != State::Off && state != State::NoDocker,
         can_switch: state != State::NoDocker,
         is_running: true,
+        engine: Some(match state {
+            State::RestartNeeded => EngineNow::OutOfDate,
+            _ => EngineNow::UpToDate,
+        }),
+        can_follow: true,
         busy: None,
         source: Source::Auto,
         restart: Restart::Ask,
@@ -192,14 +200,23 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
 
 #[test]
 fn while_something_is_done_it_can_not_be_done_again() {
-    for busy in [Busy::Applying, Busy::Restoring, Busy::Restarting] {
+    for busy in [
+        Busy::Applying,
+        Busy::Restoring,
+        Busy::Restarting,
+        Busy::RestartingEngine,
+    ] {
         let view = View {
             busy: Some(busy),
             ..view(State::RestartNeeded)
         };
         assert_eq!(headline(&view), busy.words());
         let menu = menu(&view, BESIDES, &time);
-        for wanted in ["Re-apply now", "Restart Docker"] {
+        for wanted in [
+            "Re-apply now",
+            "Restart the Engine (seconds)",
+            "Restart Docker",
+        ] {
             let is_off = |item: &Item| matches!(item, Item::Button { text, enabled: false, .. } if text == wanted);
             assert!(menu.items.iter().any(is_off), "{wanted}");
         }
@@ -244,6 +261,61 @@ fn each_line_has_a_name_of_its_own() {
     }
 }
 
+/// Two ways where the VM has a console, and one where it has none; what was done to the running VM is there to be read.
+#[test]
+fn how_the_running_vm_stands_is_in_the_menu() {
+    let needed = |can_follow| {
+        let view = View {
+            can_follow,
+            ..view(State::RestartNeeded)
+        };
+        let menu = menu(&view, BESIDES, &time);
+        (drawn(&menu), menu, view.json())
+    };
+    let (either, menu_of_either, json) = needed(true);
+    assert!(
+        either.contains("Re-apply now\nRestart the Engine (seconds)\nRestart Docker\n----\n"),
+        "{either}"
+    );
+    for (id, way) in [("restart-engine", Way::Engine), ("restart", Way::Docker)] {
+        let expected = Some(Command::Click(Click::Restart(way)));
+        assert_eq!(menu_of_either.command(id), expected);
+    }
+    assert_eq!(json["docker"]["engine"], "out-of-date");
+    assert_eq!(json["docker"]["console"], true);
+    let (docker_only, menu_of_docker, json) = needed(false);
+    assert!(!docker_only.contains("Engine"), "{docker_only}");
+    assert!(
+        docker_only.contains("Restart Docker\n----\n"),
+        "{docker_only}"
+    );
+    assert_eq!(menu_of_docker.command("restart-engine"), None);
+    assert_eq!(json["docker"]["console"], false);
+
+    let at = UNIX_EPOCH + Duration::from_secs(50_700);
+    for (engine, word, followed_at) in [
+        (None, None, None),
+        (Some(EngineNow::UpToDate), Some("up-to-date"), None),
+        (
+            Some(EngineNow::Followed { at }),
+            Some("followed"),
+            Some(50_700),
+        ),
+    ] {
+        let view = View {
+            engine,
+            ..view(State::Current)
+        };
+        let menu = drawn(&menu(&view, BESIDES, &time));
+        let line = "\"Running VM: brought up to date at 14:05\"\n----\n";
+        assert_eq!(menu.contains(line), followed_at.is_some(), "{menu}");
+        assert!(!menu.contains("Restart the Engine"), "{menu}");
+        let json = &view.json()["docker"];
+        assert_eq!(json["engine"].as_str(), word);
+        assert_eq!(json["followed_at"].as_u64(), followed_at);
+    }
+}
+
 #[test]
 fn what_is_told_in_words() {
     let words = |sentence: &str, advice: Option<&str>, remedy| Words {
@@ -258,6 +330,16 @@ fn what_is_told_in_words() {
         docker,
     };
     let trouble = |state, words| News::Trouble { state, words };
+    let not_followed = |is_restarted| News::NotFollowed {
+        words: words(
+            "the console is in use by screen (process 7)",
+            Some("leave it there, or restart Docker instead"),
+            None,
+        ),
+        is_restarted,
+    };
+    let asks = DockerNow::Asks { can_follow: false };
+    let asks_for_either = DockerNow::Asks { can_follow: true };
     let mut all = String::new();
     for news in [
         News::Welcome {
@@ -273,7 +355,7 @@ fn what_is_told_in_words() {
             to: "1.11.1-beta13".to_owned(),
             is_other_image: true,
             proxy: "proxy.corp:8080".to_owned(),
-            docker: DockerNow::Asks,
+            docker: asks,
         },
         News::Updated {
             from: "1.12.0".to_owned(),
@@ -287,12 +369,23 @@ fn what_is_told_in_words() {
             to: "1.12.1".to_owned(),
             is_other_image: false,
             proxy: "proxy.corp:8080".to_owned(),
-            docker: DockerNow::Asks,
+            docker: asks,
         },
-        changed(Some("a.corp"), Some("b.corp"), DockerNow::Restarts),
+        changed(
+            Some("a.corp"),
+            Some("b.corp"),
+            DockerNow::Restarts(Way::Docker),
+        ),
+        changed(
+            Some("a.corp"),
+            Some("b.corp"),
+            DockerNow::Restarts(Way::Engine),
+        ),
         changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),
-        changed(None, Some("a.corp"), DockerNow::Asks),
-        changed(Some("a.corp"), None, DockerNow::Asks),
+        changed(None, Some("a.corp"), asks),
+        changed(Some("a.corp"), None, asks),
+        changed(None, Some("a.corp"), asks_for_either),
+        changed(Some("a.corp"), None, asks_for_either),
         trouble(
             State::NotPermitted,
             words(
@@ -326,6 +419,8 @@ fn what_is_told_in_words() {
             Some("quit it from its own menu"),
             None,
         )),
+        not_followed(false),
+        not_followed(true),
     ] {
         let message = news.message();
         let offers: Vec<&str> = message.offers.iter().map(|offer| offer.label()).collect();

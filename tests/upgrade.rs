@@ -27,7 +27,9 @@ mod forgery;
 use app::{App, PROXY, Run, Snapshot, set_mode};
 use baleen::agent::decide::Running;
 use baleen::agent::memory::{KnownRunning, MemoryFile};
+use baleen::docker::Vm;
 use baleen::patch::intent::{Intent, Intents};
+use baleen::patch::live::{LiveEdit, LiveEdits};
 use baleen::proxy::Shown;
 use baleen::proxy::pac::{Answer, Memory, Route};
 
@@ -318,7 +320,7 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
     let app = App::with_script(SCRIPT);
     let newer = "{\"schema\": 9, \"everything\": [\"is\", \"different\"]}";
     fs::create_dir(state(&app)).unwrap();
-    for name in ["state.json", "agent.json"] {
+    for name in ["state.json", "agent.json", "live.json"] {
         fs::write(state(&app).join(name), newer).unwrap();
     }
     let settings = [("http_proxy", PROXY), ("source", "manual")];
@@ -335,6 +337,23 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
         let now = fs::read_to_string(state(&app).join(name)).unwrap();
         assert!(now.contains("Docker.app"), "{now}");
     }
+    // What was edited in which VM is written by none of these.
+    let vm = Vm {
+        pid: 4242,
+        since: Some(at(50)),
+        console: None,
+    };
+    let edit = LiveEdit {
+        block: None,
+        at: at(60),
+        is_open: false,
+    };
+    let (edits, bundle) = (LiveEdits::in_folder(&state(&app)), app.app());
+    assert_eq!(edits.get(&bundle, &vm), None);
+    edits.set(&bundle, &vm, edit).unwrap();
+    assert_eq!(edits.get(&bundle, &vm), Some(edit));
+    let aside = fs::read_to_string(state(&app).join("live.json.schema-9"));
+    assert_eq!(aside.unwrap(), newer);
     // A key of a newer version is no proxy that could be guessed: it is told, with its place, and nothing is done.
     let config = app.dir.path().join("config.toml");
     let known = fs::read_to_string(&config).unwrap();
@@ -457,7 +476,7 @@ fn make_the_folder_of_this_version() {
         let docker = Running {
             pid: 4242,
             since: Some(at(50)),
-            block: None,
+            ..Running::default()
         };
         known.running = KnownRunning::new(&docker, block);
         known.named = Some(Shown {

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use crate::config::Restart;
-use crate::docker::Bundle;
+use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Remedy};
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::intent::Intent;
+use crate::patch::live::LiveEdit;
 use crate::patch::status::State;
 use crate::proxy::Shown;
 
@@ -120,29 +121,97 @@ pub enum Setting {
     },
 }
 
+impl Stand {
+    /// Digest of the block that is in the image; none where it is Docker's own.
+    pub fn block(&self) -> Option<Sha> {
+        self.patch.as_ref().map(|patch| patch.block)
+    }
+}
+
 /// The running Docker, and what its engine gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
     /// Its process.
     pub pid: u32,
-    /// Since when it runs, where the system says so.
+    /// Since when its VM runs, where the system says so.
     pub since: Option<SystemTime>,
     /// The block in the image that it started from, if that was seen.
     pub block: Option<Option<Sha>>,
+    /// The VM has a console, over which it can be brought up to date.
+    pub has_console: bool,
+    /// What was edited in it since.
+    pub edit: Option<LiveEdit>,
+}
+
+/// What the Engine in the running VM has, beside what the image says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineNow {
+    /// The same, since the VM started.
+    UpToDate,
+    /// The same, since the VM was made to follow the image.
+    Followed {
+        /// When that was.
+        at: SystemTime,
+    },
+    /// Something else.
+    OutOfDate,
+}
+
+impl EngineNow {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::UpToDate => "up-to-date",
+            Self::Followed { .. } => "followed",
+            Self::OutOfDate => "out-of-date",
+        }
+    }
 }
 
 impl Running {
-    /// Whether its engine started from another image than `stand`'s, with another proxy in it.
-    pub fn is_out_of_date(&self, stand: &Stand) -> bool {
+    /// What its engine has, beside what the image of `stand` says.
+    pub fn engine(&self, stand: &Stand) -> EngineNow {
+        let block = stand.block();
+        if let Some(edit) = &self.edit {
+            return match edit.gives(block) {
+                true => EngineNow::Followed { at: edit.at },
+                false => EngineNow::OutOfDate,
+            };
+        }
         let is_older = self.since.is_none_or(|since| since < stand.image_since);
-        let block = stand.patch.as_ref().map(|patch| patch.block);
-        is_older
-            && match self.block {
-                Some(seen) => seen != block,
-                // Of a stock image nobody can tell whether the one before was any different.
-                None => block.is_some() && self.since.is_some(),
-            }
+        let is_other = match self.block {
+            Some(seen) => seen != block,
+            // Of a stock image nobody can tell whether the one before was any different.
+            None => block.is_some() && self.since.is_some(),
+        };
+        match is_older && is_other {
+            true => EngineNow::OutOfDate,
+            false => EngineNow::UpToDate,
+        }
     }
+
+    /// Whether its engine can be brought up to date without Docker being restarted.
+    pub fn can_follow(&self, stand: &Stand) -> bool {
+        self.has_console && matches!(stand.bundle.family, Family::Moby { .. })
+    }
+}
+
+/// How a running engine is brought up to date. Its containers stop either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The VM follows the image over its console, and only the Engine in it is restarted.
+    Engine,
+    /// Docker is restarted, and with it the VM.
+    Docker,
+}
+
+/// The ways that were tried for an image, and did not bring the running engine up to date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// The Engine was restarted, or was to be, for an image with this block.
+    pub engine: Option<Option<Sha>>,
+    /// Docker was to be restarted.
+    pub docker: bool,
 }
 
 /// An attempt that was refused, and is not to be made again before its time.
@@ -175,10 +244,12 @@ pub struct Situation<'a> {
     pub running: Option<&'a Running>,
     /// When it may be restarted.
     pub restart: Restart,
-    /// The user said that it may be, this time.
-    pub has_consent: bool,
-    /// This very restart was tried, and failed.
-    pub restart_failed: bool,
+    /// The user said that it may be this time, and in which way.
+    pub consent: Option<Way>,
+    /// Somebody on the command line is having the running VM follow.
+    pub is_followed: bool,
+    /// What was tried already.
+    pub tried: &'a Tried,
     /// The time.
     pub now: Instant,
 }
@@ -192,8 +263,8 @@ pub enum Act {
     Apply,
     /// Give Docker its own image back.
     Restore,
-    /// Quit Docker and open it again.
-    Restart,
+    /// Bring the running engine up to date.
+    Restart(Way),
 }
 
 /// What is so, and what is to be done about it.
@@ -354,18 +425,32 @@ fn refused(refusal: &Refusal, state: State) -> (State, Words) {
 /// The image is as it should be: is the running engine?
 fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Decision {
     let is_final = matches!(state, State::Current | State::Direct | State::Off);
-    let is_old = s
+    let old = s
         .running
-        .is_some_and(|running| running.is_out_of_date(stand));
-    if !is_final || !is_old {
+        .filter(|running| running.engine(stand) == EngineNow::OutOfDate);
+    let Some(old) = old.filter(|_| is_final) else {
         return Decision {
             state,
             words,
             act: Act::Nothing,
             later: Act::Nothing,
         };
+    };
+    if s.is_followed {
+        return Decision {
+            state,
+            words: Words {
+                sentence: format!(
+                    "{}; `baleen` in a terminal is bringing the running VM up to date",
+                    words.sentence
+                ),
+                ..words
+            },
+            act: Act::Nothing,
+            later: Act::Nothing,
+        };
     }
-    let may = s.has_consent || (s.restart == Restart::Always && !s.restart_failed);
+    let way = way(s, old, stand);
     let sentence = match state {
         State::Current => format!("{}, from Docker's next start on", words.sentence),
         _ => "Docker has its own image, but still runs with the proxy until it is restarted"
@@ -374,8 +459,21 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
     Decision {
         state: State::RestartNeeded,
         words: Words { sentence, ..words },
-        act: if may { Act::Restart } else { Act::Nothing },
+        act: way.map_or(Act::Nothing, Act::Restart),
         later: Act::Nothing,
+    }
+}
+
+/// The way in which the running engine may be brought up to date now: the one that the user chose, or the quickest that
+/// was not tried in vain.
+fn way(s: &Situation<'_>, old: &Running, stand: &Stand) -> Option<Way> {
+    let can_follow = old.can_follow(stand);
+    match s.consent {
+        Some(Way::Engine) => can_follow.then_some(Way::Engine),
+        Some(Way::Docker) => Some(Way::Docker),
+        None if s.restart != Restart::Always => None,
+        None if can_follow && s.tried.engine != Some(stand.block()) => Some(Way::Engine),
+        None => (!s.tried.docker).then_some(Way::Docker),
     }
 }
 
@@ -435,6 +533,11 @@ mod tests {
         }
     }
 
+    const NOTHING_TRIED: Tried = Tried {
+        engine: None,
+        docker: false,
+    };
+
     fn situation<'a>(
         wanted: Option<Intent>,
         sight: &'a Sight,
@@ -450,8 +553,9 @@ mod tests {
             refusal: None,
             running: None,
             restart: Restart::Ask,
-            has_consent: false,
-            restart_failed: false,
+            consent: None,
+            is_followed: false,
+            tried: &NOTHING_TRIED,
             now,
         }
     }
@@ -558,86 +662,201 @@ mod tests {
         }
     }
 
+    /// When the image of [`stand`] came to its place, and before and after that.
+    const BEFORE: Option<u64> = Some(99);
+    const AFTER: Option<u64> = Some(101);
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn block(name: &str) -> Option<Sha> {
+        Some(Sha::of(name.as_bytes()))
+    }
+
+    fn running(since: Option<u64>, seen: Option<Option<Sha>>) -> Running {
+        Running {
+            pid: 7,
+            since: since.map(at),
+            block: seen,
+            ..Running::default()
+        }
+    }
+
+    fn edited(running: &Running, block: Option<Sha>, is_open: bool) -> Running {
+        Running {
+            edit: Some(LiveEdit {
+                block,
+                at: at(200),
+                is_open,
+            }),
+            ..running.clone()
+        }
+    }
+
     #[test]
-    fn docker_is_restarted_only_when_it_may_be_and_needs_it() {
-        let now = Instant::now();
-        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let (a, b) = (Some(Some(Sha::of(b"a"))), Some(Some(Sha::of(b"b"))));
-        let stock = Some(None);
-        for (patch, since, block, needs) in [
+    fn what_the_running_engine_has_beside_what_the_image_says() {
+        use EngineNow::{Followed, OutOfDate, UpToDate};
+        let (a, b, stock) = (Some(block("a")), Some(block("b")), Some(None));
+        for (patch, since, seen, expected) in [
             // Started after the image came to its place.
-            (Some("a"), at(101), None, false),
-            (Some("a"), at(101), b, false),
+            (Some("a"), AFTER, None, UpToDate),
+            (Some("a"), AFTER, b, UpToDate),
             // Before: it depends on what it started from.
-            (Some("a"), at(99), a, false),
-            (Some("a"), at(99), b, true),
-            (Some("a"), at(99), stock, true),
-            (Some("a"), at(99), None, true),
-            (None, at(99), a, true),
-            (None, at(99), stock, false),
-            (None, at(99), None, false),
+            (Some("a"), BEFORE, a, UpToDate),
+            (Some("a"), BEFORE, b, OutOfDate),
+            (Some("a"), BEFORE, stock, OutOfDate),
+            (Some("a"), BEFORE, None, OutOfDate),
+            (None, BEFORE, a, OutOfDate),
+            (None, BEFORE, stock, UpToDate),
+            (None, BEFORE, None, UpToDate),
             // The system does not say since when.
-            (Some("a"), None, None, false),
-            (Some("a"), None, b, true),
+            (Some("a"), None, None, UpToDate),
+            (Some("a"), None, b, OutOfDate),
         ] {
             let sight = stand(patch);
-            let setting = patch.map_or_else(direct, proxy);
-            let running = Running {
-                pid: 7,
-                since,
-                block,
+            let Sight::Open(stand) = &sight else {
+                unreachable!()
             };
-            let wanted = Some(Intent::Settings);
-            let ask = Situation {
-                running: Some(&running),
-                ..situation(wanted, &sight, &setting, now)
-            };
-            let case = format!("{patch:?} {since:?} {block:?}");
-            assert_eq!(decide(&ask).state == State::RestartNeeded, needs, "{case}");
-            assert_eq!(decide(&ask).act, Act::Nothing, "{case}");
-            let restart = if needs { Act::Restart } else { Act::Nothing };
-            for (allowed, expected) in [
-                (
-                    Situation {
-                        has_consent: true,
-                        ..ask
-                    },
-                    restart,
-                ),
-                (
-                    Situation {
-                        restart: Restart::Always,
-                        ..ask
-                    },
-                    restart,
-                ),
-                (
-                    Situation {
-                        restart: Restart::Never,
-                        ..ask
-                    },
-                    Act::Nothing,
-                ),
-                (
-                    Situation {
-                        restart: Restart::Always,
-                        restart_failed: true,
-                        ..ask
-                    },
-                    Act::Nothing,
-                ),
-                (
-                    Situation {
-                        running: None,
-                        has_consent: true,
-                        ..ask
-                    },
-                    Act::Nothing,
-                ),
-            ] {
-                assert_eq!(decide(&allowed).act, expected, "{case}");
+            let case = format!("{patch:?} {since:?} {seen:?}");
+            let started = running(since, seen);
+            assert_eq!(started.engine(stand), expected, "{case}");
+
+            // What was edited since is what counts, whatever it started from.
+            let image = patch.and_then(block);
+            for edit in [block("a"), block("b"), None] {
+                let expected = match edit == image {
+                    true => Followed { at: at(200) },
+                    false => OutOfDate,
+                };
+                let case = format!("{case}, edited: {edit:?}");
+                let whole = edited(&started, edit, false);
+                assert_eq!(whole.engine(stand), expected, "{case}");
+                let open = edited(&started, edit, true);
+                assert_eq!(open.engine(stand), OutOfDate, "{case}, not to its end");
             }
         }
+    }
+
+    #[test]
+    fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_works() {
+        use Restart::{Always, Ask, Never};
+        use Way::{Docker, Engine};
+        let now = Instant::now();
+        let (sight, setting) = (stand(Some("a")), proxy("a"));
+        let old = running(BEFORE, Some(None));
+        let states = [
+            (old.clone(), true),
+            (edited(&old, block("b"), false), true),
+            (edited(&old, None, false), true),
+            (edited(&old, block("a"), true), true),
+            (edited(&old, block("a"), false), false),
+            (running(AFTER, None), false),
+        ];
+        let no_and_yes = [false, true];
+        let mut seen = Vec::new();
+        for (restart, consent) in [Ask, Always, Never]
+            .into_iter()
+            .flat_map(|restart| [None, Some(Engine), Some(Docker)].map(|one| (restart, one)))
+        {
+            for (engine_tried, docker_tried, has_console, is_followed) in
+                no_and_yes.into_iter().flat_map(|engine| {
+                    no_and_yes.into_iter().flat_map(move |docker| {
+                        no_and_yes.into_iter().flat_map(move |console| {
+                            no_and_yes.map(|followed| (engine, docker, console, followed))
+                        })
+                    })
+                })
+            {
+                let expected = match (consent, restart, has_console, engine_tried, docker_tried) {
+                    (Some(Docker), ..) => Act::Restart(Docker),
+                    (Some(Engine), _, true, ..) => Act::Restart(Engine),
+                    (Some(Engine), _, false, ..) => Act::Nothing,
+                    (None, Ask | Never, ..) => Act::Nothing,
+                    (None, Always, true, false, _) => Act::Restart(Engine),
+                    (None, Always, _, _, false) => Act::Restart(Docker),
+                    (None, Always, _, _, true) => Act::Nothing,
+                };
+                let tried = Tried {
+                    engine: engine_tried.then(|| block("a")),
+                    docker: docker_tried,
+                };
+                for (running, is_old) in &states {
+                    let running = Running {
+                        has_console,
+                        ..running.clone()
+                    };
+                    let situation = Situation {
+                        running: Some(&running),
+                        restart,
+                        consent,
+                        is_followed,
+                        tried: &tried,
+                        ..situation(Some(Intent::Settings), &sight, &setting, now)
+                    };
+                    let (state, act) = match *is_old && !is_followed {
+                        true => (State::RestartNeeded, expected),
+                        false => (State::Current, Act::Nothing),
+                    };
+                    let decision = decide(&situation);
+                    assert_eq!(
+                        (decision.state, decision.act, decision.later),
+                        (state, act, Act::Nothing),
+                        "{situation:?}"
+                    );
+                    let is_told = decision.words.sentence.contains("in a terminal");
+                    assert_eq!(is_told, *is_old && is_followed);
+                    seen.push(act);
+                    let without = Situation {
+                        running: None,
+                        ..situation
+                    };
+                    assert_eq!(decide(&without).act, Act::Nothing, "nothing runs");
+                }
+            }
+        }
+        assert_eq!(seen.len(), 9 * 16 * 6);
+    }
+
+    #[test]
+    fn a_way_that_was_tried_for_another_image_is_tried_again() {
+        let (now, setting) = (Instant::now(), proxy("a"));
+        let sight = stand(Some("a"));
+        let running = Running {
+            has_console: true,
+            ..running(BEFORE, Some(None))
+        };
+        for (tried, expected) in [
+            (block("a"), Way::Docker),
+            (block("b"), Way::Engine),
+            (None, Way::Engine),
+        ] {
+            let tried = Tried {
+                engine: Some(tried),
+                docker: false,
+            };
+            let situation = Situation {
+                running: Some(&running),
+                restart: Restart::Always,
+                tried: &tried,
+                ..situation(Some(Intent::Settings), &sight, &setting, now)
+            };
+            assert_eq!(decide(&situation).act, Act::Restart(expected));
+        }
+    }
+
+    #[test]
+    fn only_a_vm_of_the_moby_family_can_follow() {
+        let Sight::Open(mut stand) = stand(None) else {
+            unreachable!()
+        };
+        let running = Running {
+            has_console: true,
+            ..running(BEFORE, None)
+        };
+        assert!(running.can_follow(&stand));
+        stand.bundle.family = Family::Unknown(vec!["vpnkit".to_owned()]);
+        assert!(!running.can_follow(&stand));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
-use crate::docker::{self, Bundle, Family, bundle};
+use crate::docker::{Bundle, Family, Vm, bundle};
 use crate::error::{Error, Kind};
 use crate::patch::image::Image;
 use crate::patch::intent::Intents;
+use crate::patch::live::{LiveEdits, UnderWay};
 use crate::patch::plan;
 use crate::patch::status::State;
 use crate::wanted::{self, bundle_path};
@@ -96,7 +97,9 @@ impl Looker {
                 (Some(path), sight)
             }
         };
-        let running = path.as_deref().and_then(docker::restart::running);
+        // Before the edits: whoever ends in between has written his by then.
+        let is_followed = UnderWay::is_seen(&self.state);
+        let running = path.as_deref().and_then(|path| self.running(path));
         Look {
             config,
             wanted: path
@@ -105,12 +108,20 @@ impl Looker {
             path,
             sight,
             print,
-            running: running.map(|app| Running {
-                pid: app.pid,
-                since: app.since,
-                block: None,
-            }),
+            running,
+            is_followed,
         }
+    }
+
+    fn running(&self, bundle: &Path) -> Option<Running> {
+        let vm = Vm::of(bundle)?;
+        Some(Running {
+            pid: vm.pid,
+            since: vm.since,
+            block: None,
+            has_console: vm.console.is_some(),
+            edit: LiveEdits::in_folder(&self.state).get(bundle, &vm),
+        })
     }
 }
 

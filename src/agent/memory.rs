@@ -196,7 +196,7 @@ mod tests {
         let running = Running {
             pid: 7,
             since: Some(UNIX_EPOCH + Duration::from_secs(100)),
-            block: None,
+            ..Running::default()
         };
         memory.known_mut(Path::new("/a")).running = KnownRunning::new(&running, None);
         file.write(&memory).unwrap();

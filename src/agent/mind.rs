@@ -11,12 +11,13 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::config::{Config, Restart, Source};
 use crate::docker::Bundle;
 use crate::error::Kind;
+use crate::patch::digest::Sha;
 use crate::patch::intent::Intent;
 use crate::patch::status::State;
 use crate::proxy::{Engine, Shown};
 
 use super::decide::{
-    Act, Decision, Refusal, Running, Setting, Sight, Situation, Stand, Words, decide,
+    Act, Decision, Refusal, Running, Setting, Sight, Situation, Stand, Tried, Way, Words, decide,
 };
 use super::look::Fingerprint;
 use super::memory::{KnownRunning, Memory, Told};
@@ -64,6 +65,8 @@ pub enum Event {
     Worked(Result<Done, Failed>, Fingerprint),
     /// Docker was restarted, or not.
     Restarted(Result<(), Words>),
+    /// The running VM was made to follow the image, or not.
+    Followed(Result<Done, Words>),
     /// A click could not be obeyed.
     Refused(Words),
 }
@@ -77,8 +80,8 @@ pub enum Click {
     Reapply,
     /// Take over the proxy that somebody else wrote into the script.
     Adopt,
-    /// Restart Docker, if it needs to be.
-    Restart,
+    /// Bring the running engine up to date in this way, if it needs to be.
+    Restart(Way),
     /// Where the proxy comes from.
     Source(Source),
     /// What is to be done when Docker needs a restart.
@@ -100,12 +103,14 @@ pub struct Look {
     pub print: Fingerprint,
     /// The Docker that runs from it.
     pub running: Option<Running>,
+    /// Somebody on the command line is having the running VM follow.
+    pub is_followed: bool,
 }
 
 /// A change that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// The image was changed.
+    /// The image was changed, or the running engine.
     Changed,
     /// It was as it should be.
     Nothing,
@@ -153,6 +158,13 @@ pub enum Job {
         /// This Docker.
         path: PathBuf,
     },
+    /// Have the running VM follow the image.
+    Follow {
+        /// Of this Docker.
+        path: PathBuf,
+        /// Take over what somebody else wrote.
+        adopt: bool,
+    },
     /// Note what the user wants.
     Want {
         /// In this bundle.
@@ -183,6 +195,7 @@ pub struct Mind {
     sight: Sight,
     print: Option<Fingerprint>,
     running: Option<Running>,
+    is_followed: bool,
     setting: Setting,
     /// For which engine, and which proxy by name, that is.
     set_for: Option<(Engine, Option<Shown>)>,
@@ -200,9 +213,13 @@ pub struct Mind {
     /// How many changes were made one after the other without coming to rest.
     changes: u32,
     refusal: Option<Refusal>,
-    has_consent: bool,
+    consent: Option<Way>,
     adopt: bool,
-    restart_failed: Option<Words>,
+    /// What somebody else wrote into this Docker's image was taken over, so it is in the running VM as well.
+    adopted: bool,
+    tried: Tried,
+    /// Why the running VM was not brought up to date, until that is told.
+    not_followed: Option<Words>,
     /// The user asked for a look, and is told what came of it.
     asked: bool,
     wall: fn() -> SystemTime,
@@ -222,6 +239,7 @@ impl Mind {
             sight: Sight::Missing(Words::new("nothing was looked at yet")),
             print: None,
             running: None,
+            is_followed: false,
             setting: Setting::Unknown,
             set_for: None,
             settled_at: now + QUIET,
@@ -234,9 +252,11 @@ impl Mind {
             busy: None,
             changes: 0,
             refusal: None,
-            has_consent: false,
+            consent: None,
             adopt: false,
-            restart_failed: None,
+            adopted: false,
+            tried: Tried::default(),
+            not_followed: None,
             asked: false,
             wall,
         }
@@ -266,17 +286,23 @@ impl Mind {
             Event::Worked(result, print) => self.worked(result, print, now),
             Event::Restarted(result) => {
                 self.busy = None;
-                self.has_consent = false;
+                self.consent = None;
+                self.look_at = Some(now);
+                self.tried.docker = result.is_err();
+                match result {
+                    Ok(()) => self.note("Docker was restarted"),
+                    Err(words) => return vec![self.tell(News::NotRestarted(words))],
+                }
+            }
+            Event::Followed(result) => {
+                self.busy = None;
+                self.consent = None;
                 self.look_at = Some(now);
                 match result {
-                    Ok(()) => {
-                        self.restart_failed = None;
-                        self.note("Docker was restarted");
-                    }
-                    Err(words) => {
-                        self.restart_failed = Some(words.clone());
-                        return vec![self.tell(News::NotRestarted(words))];
-                    }
+                    Ok(Done::Changed) => self.note("The Engine was restarted"),
+                    Ok(Done::Nothing) => self.note("The running Engine was up to date already"),
+                    // What is to be said of it depends on what is seen now.
+                    Err(words) => self.not_followed = Some(words),
                 }
             }
             Event::Refused(words) => self.note(super::news::full(&words.sentence)),
@@ -323,7 +349,7 @@ impl Mind {
             Click::Reapply => {
                 self.asked = true;
                 self.memory.trouble = None;
-                self.restart_failed = None;
+                self.tried = Tried::default();
                 self.look_at_everything(now);
                 Vec::new()
             }
@@ -332,9 +358,10 @@ impl Mind {
                 self.look_at_everything(now);
                 Vec::new()
             }
-            Click::Restart => {
+            Click::Restart(way) => {
                 // Not taken for a consent to any other restart later on.
-                self.has_consent = self.decide(now).state == State::RestartNeeded;
+                let is_needed = self.decide(now).state == State::RestartNeeded;
+                self.consent = is_needed.then_some(way);
                 Vec::new()
             }
             Click::Source(_) | Click::WhenRestart(_) => {
@@ -365,6 +392,7 @@ impl Mind {
             self.unrest = None;
             self.refusal = None;
             self.running = None;
+            self.adopted = false;
         }
         if self.wanted != look.wanted {
             self.wanted = look.wanted;
@@ -387,6 +415,12 @@ impl Mind {
         }
         self.sight = look.sight;
         self.running = look.running.map(|running| self.know(running));
+        self.is_followed = look.is_followed;
+        if self.is_followed {
+            // Nobody tells when that ends.
+            let again = now + QUIET;
+            self.look_at = Some(self.look_at.map_or(again, |at| at.min(again)));
+        }
         let wanted_for = self.wanted_for();
         if self.set_for.as_ref() != Some(&wanted_for) {
             self.setting = Setting::Unknown;
@@ -421,7 +455,7 @@ impl Mind {
         let (Some(path), Sight::Open(stand)) = (self.path.as_deref(), &self.sight) else {
             return running;
         };
-        let present = stand.patch.as_ref().map(|patch| patch.block);
+        let present = stand.block();
         let known = self.memory.known_mut(path);
         if running
             .since
@@ -458,6 +492,7 @@ impl Mind {
 
     fn worked(&mut self, result: Result<Done, Failed>, print: Fingerprint, now: Instant) {
         self.busy = None;
+        self.adopted |= self.adopt && result.is_ok();
         self.adopt = false;
         self.look_at = Some(now);
         self.changes += 1;
@@ -522,8 +557,20 @@ impl Mind {
         let decision = self.decide(now);
         let path = self.path.clone().unwrap_or_default();
         if decision.state != State::RestartNeeded {
-            self.has_consent = false;
-            self.restart_failed = None;
+            self.tried = Tried::default();
+        }
+        // It is for now, and for nothing that comes later.
+        self.consent = None;
+        if let Some(words) = self.not_followed.take() {
+            let news = News::NotFollowed {
+                words,
+                is_restarted: decision.act == Act::Restart(Way::Docker),
+            };
+            match decision.state {
+                State::RestartNeeded => jobs.push(self.tell(news)),
+                // It does not matter any more: Docker has ended, say.
+                _ => self.note(news.headline()),
+            }
         }
         if decision.later == Act::Nothing {
             self.changes = 0;
@@ -543,10 +590,18 @@ impl Mind {
                 self.busy = Some(Busy::Restoring);
                 jobs.push(Job::Restore { path });
             }
-            Act::Restart => {
+            Act::Restart(way) => {
                 jobs.extend(self.report(&decision, now));
-                self.busy = Some(Busy::Restarting);
-                jobs.push(Job::Restart { path });
+                let (busy, job) = match way {
+                    Way::Engine => {
+                        self.tried.engine = self.block();
+                        let adopt = self.adopted;
+                        (Busy::RestartingEngine, Job::Follow { path, adopt })
+                    }
+                    Way::Docker => (Busy::Restarting, Job::Restart { path }),
+                };
+                self.busy = Some(busy);
+                jobs.push(job);
                 return jobs;
             }
         }
@@ -588,8 +643,9 @@ impl Mind {
             refusal: self.refusal.as_ref(),
             running: self.running.as_ref(),
             restart: self.config.restart,
-            has_consent: self.has_consent,
-            restart_failed: self.restart_failed.is_some(),
+            consent: self.consent,
+            is_followed: self.is_followed,
+            tried: &self.tried,
             now,
         }
     }
@@ -629,7 +685,10 @@ impl Mind {
                 is_on: self.is_on(),
             });
         }
-        let is_settled = now >= self.settled_at && decision.later == Act::Nothing && is_known;
+        let is_settled = now >= self.settled_at
+            && decision.later == Act::Nothing
+            && is_known
+            && !self.is_followed;
         if let (Some(path), Sight::Open(stand), true) = (&self.path, &self.sight, is_settled) {
             let (path, stand) = (path.clone(), stand.clone());
             told.extend(self.difference(&path, &stand, decision));
@@ -675,6 +734,7 @@ impl Mind {
     fn difference(&mut self, path: &Path, stand: &Stand, decision: &Decision) -> Option<News> {
         let now = Told::of(stand);
         let named = self.wanted == Some(Intent::Named);
+        let docker = self.docker_now(decision);
         let known = self.memory.known_mut(path);
         match &stand.patch {
             Some(patch) if named => known.named = Some(patch.proxy.clone()),
@@ -683,9 +743,40 @@ impl Mind {
             _ => known.named = None,
         }
         let before = known.told.replace(now.clone())?;
-        let docker = DockerNow::of(decision.state == State::RestartNeeded, self.config.restart);
         let is_wanted = self.wanted == Some(Intent::Settings);
         news(&before, &now, &self.setting, is_wanted, docker)
+    }
+
+    /// What becomes of the running Docker.
+    fn docker_now(&self, decision: &Decision) -> DockerNow {
+        match (decision.state, decision.act) {
+            (State::RestartNeeded, Act::Restart(way)) => DockerNow::Restarts(way),
+            (State::RestartNeeded, _) if self.config.restart == Restart::Never => DockerNow::Waits,
+            (State::RestartNeeded, _) => DockerNow::Asks {
+                can_follow: self.can_follow(),
+            },
+            _ => DockerNow::IsRight,
+        }
+    }
+
+    fn stand(&self) -> Option<&Stand> {
+        match &self.sight {
+            Sight::Open(stand) => Some(stand),
+            _ => None,
+        }
+    }
+
+    /// What is in the image, where there is one.
+    fn block(&self) -> Option<Option<Sha>> {
+        self.stand().map(Stand::block)
+    }
+
+    /// Whether the running engine can be brought up to date without Docker being restarted.
+    fn can_follow(&self) -> bool {
+        self.running
+            .as_ref()
+            .zip(self.stand())
+            .is_some_and(|(running, stand)| running.can_follow(stand))
     }
 
     /// What the user has to do something about.
@@ -759,6 +850,12 @@ impl Mind {
             is_on: self.is_on(),
             can_switch: matches!(self.sight, Sight::Open(_)),
             is_running: self.running.is_some(),
+            engine: self
+                .running
+                .as_ref()
+                .zip(self.stand())
+                .map(|(running, stand)| running.engine(stand)),
+            can_follow: self.can_follow(),
             busy: self.busy,
             source: self.config.source,
             restart: self.config.restart,

@@ -6,12 +6,11 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::Restart;
 use crate::error::Remedy;
 use crate::patch::status::State;
 use crate::proxy::Shown;
 
-use super::decide::{Setting, Words};
+use super::decide::{Setting, Way, Words};
 use super::memory::{Told, ToldPatch};
 
 /// Something for the user to know.
@@ -57,39 +56,54 @@ pub enum News {
     },
     /// Docker was to be restarted, and was not.
     NotRestarted(Words),
+    /// The running VM was to be brought up to date over its console, and was not.
+    NotFollowed {
+        /// Why, and what would help.
+        words: Words,
+        /// Docker is being restarted instead.
+        is_restarted: bool,
+    },
 }
 
 /// What becomes of the running Docker after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DockerNow {
     /// It gets what is in place already, or does not run.
     IsRight,
     /// The user is asked for a restart.
-    Asks,
-    /// It is being restarted.
-    Restarts,
+    Asks {
+        /// That of the Engine would do.
+        can_follow: bool,
+    },
+    /// It is being restarted, or its Engine is.
+    Restarts(Way),
     /// It is left to run as it is.
     Waits,
 }
 
 impl DockerNow {
-    /// From whether a restart is needed, and what the user wants to come of that.
-    pub fn of(restart_needed: bool, restart: Restart) -> Self {
-        match (restart_needed, restart) {
-            (false, _) => Self::IsRight,
-            (true, Restart::Ask) => Self::Asks,
-            (true, Restart::Always) => Self::Restarts,
-            (true, Restart::Never) => Self::Waits,
+    /// Its name for programs.
+    fn word(self) -> &'static str {
+        match self {
+            Self::IsRight => "is-right",
+            Self::Asks { .. } => "asks",
+            Self::Restarts(Way::Docker) => "restarts",
+            Self::Restarts(Way::Engine) => "engine-restarts",
+            Self::Waits => "waits",
         }
     }
 
     fn sentence(self, is_proxy: bool) -> &'static str {
         match (self, is_proxy) {
             (Self::IsRight, _) => "",
-            (Self::Asks, true) => " Restart Docker to use it.",
-            (Self::Asks, false) => " Restart Docker to be rid of it.",
-            (Self::Restarts, _) => " Docker is being restarted now.",
+            (Self::Asks { can_follow: false }, true) => " Restart Docker to use it.",
+            (Self::Asks { can_follow: false }, false) => " Restart Docker to be rid of it.",
+            (Self::Asks { can_follow: true }, true) => " Restart the Engine or Docker to use it.",
+            (Self::Asks { can_follow: true }, false) => {
+                " Restart the Engine or Docker to be rid of it."
+            }
+            (Self::Restarts(Way::Docker), _) => " Docker is being restarted now.",
+            (Self::Restarts(Way::Engine), _) => " The Engine is being restarted now.",
             (Self::Waits, true) => " Docker uses it from its next start on.",
             (Self::Waits, false) => " Docker is rid of it from its next start on.",
         }
@@ -100,6 +114,8 @@ impl DockerNow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Offer {
+    /// Bring the running VM up to date, for which its Engine is restarted.
+    RestartEngine,
     /// Restart Docker.
     RestartNow,
     /// Nothing, now.
@@ -118,7 +134,8 @@ pub enum Offer {
 
 impl Offer {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::RestartEngine,
         Self::RestartNow,
         Self::Later,
         Self::UseProxy,
@@ -131,6 +148,7 @@ impl Offer {
     /// Its name for programs.
     pub fn key(self) -> &'static str {
         match self {
+            Self::RestartEngine => "restart-engine",
             Self::RestartNow => "restart-now",
             Self::Later => "later",
             Self::UseProxy => "use-proxy",
@@ -144,7 +162,8 @@ impl Offer {
     /// Its name on a button.
     pub fn label(self) -> &'static str {
         match self {
-            Self::RestartNow => "Restart now",
+            Self::RestartEngine => "Restart the Engine",
+            Self::RestartNow => "Restart Docker",
             Self::Later => "Later",
             Self::UseProxy => "Use proxy",
             Self::Adopt => "Take it over",
@@ -175,6 +194,7 @@ impl News {
             Self::Changed { .. } => "changed",
             Self::Trouble { .. } => "trouble",
             Self::NotRestarted(_) => "not-restarted",
+            Self::NotFollowed { .. } => "not-followed",
         }
     }
 
@@ -218,6 +238,27 @@ impl News {
                 body: sentences(words),
                 offers: vec![Offer::RestartNow, Offer::Later],
             },
+            Self::NotFollowed {
+                words,
+                is_restarted,
+            } => {
+                let title = "The running VM was not brought up to date".to_owned();
+                match is_restarted {
+                    true => Message {
+                        title,
+                        body: format!(
+                            "{} Docker is being restarted instead.",
+                            full(&words.sentence)
+                        ),
+                        offers: Vec::new(),
+                    },
+                    false => Message {
+                        title,
+                        body: sentences(words),
+                        offers: vec![Offer::RestartNow, Offer::Later],
+                    },
+                }
+            }
         }
     }
 
@@ -237,6 +278,7 @@ impl News {
                 _ => cut(&words.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
+            Self::NotFollowed { .. } => "The running VM was not brought up to date".to_owned(),
         }
     }
 
@@ -255,17 +297,17 @@ impl News {
             } => {
                 object["from"] = json!(from);
                 object["to"] = json!(to);
-                object["docker"] = json!(docker);
+                object["docker"] = json!(docker.word());
             }
             Self::Changed {
                 from, to, docker, ..
             } => {
                 object["from"] = json!(from);
                 object["to"] = json!(to);
-                object["docker"] = json!(docker);
+                object["docker"] = json!(docker.word());
             }
             Self::Trouble { state, .. } => object["state"] = json!(state),
-            Self::Welcome { .. } | Self::NotRestarted(_) => {}
+            Self::Welcome { .. } | Self::NotRestarted(_) | Self::NotFollowed { .. } => {}
         }
         object
     }
@@ -274,8 +316,11 @@ impl News {
 impl DockerNow {
     fn offers(self) -> Vec<Offer> {
         match self {
-            Self::Asks => vec![Offer::RestartNow, Offer::Later],
-            Self::IsRight | Self::Restarts | Self::Waits => Vec::new(),
+            Self::Asks { can_follow: true } => {
+                vec![Offer::RestartEngine, Offer::RestartNow, Offer::Later]
+            }
+            Self::Asks { can_follow: false } => vec![Offer::RestartNow, Offer::Later],
+            Self::IsRight | Self::Restarts(_) | Self::Waits => Vec::new(),
         }
     }
 }
@@ -462,7 +507,7 @@ mod tests {
         let before = told("1.12.0", "a.corp", "image");
         let update = |now: &Told| {
             let setting = Setting::Unknown;
-            match news(&before, now, &setting, true, DockerNow::Asks) {
+            match news(&before, now, &setting, true, DockerNow::IsRight) {
                 Some(News::Updated { is_other_image, .. }) => Some(is_other_image),
                 Some(other) => panic!("{other:?}"),
                 None => None,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::docker;
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::Intents;
+use crate::patch::live::LiveEdits;
 use crate::platform::apps::{self, RunningApp};
 use crate::platform::{system_proxies, wake};
 
@@ -61,6 +63,8 @@ pub struct Agent {
     sender: Sender<Message>,
     writing: Arc<Mutex<()>>,
     under_way: Arc<UnderWay>,
+    /// Has what can be stopped at any step come to its end.
+    cancel: Arc<AtomicBool>,
 }
 
 /// How much is under way: the agent's own thread, and those that do its jobs.
@@ -108,6 +112,7 @@ impl Agent {
             sender,
             writing: Arc::default(),
             under_way: Arc::default(),
+            cancel: Arc::default(),
         };
         let hands = Hands::new(agent.clone(), options);
         let begun = agent.under_way.begin();
@@ -132,10 +137,11 @@ impl Agent {
         let _ = self.sender.send(Message::Event(event));
     }
 
-    /// Ends the agent. A change of an image that is under way is finished first, and none is begun as long as the
-    /// returned value is held: that is the time to end the program. What else is under way ends with that; if it is not to
+    /// Ends the agent. A change of an image that is under way is finished first, one of the running VM stops at its next
+    /// step, and none is begun as long as the returned value is held: that is the time to end the program. What else is under way ends with that; if it is not to
     /// end yet, see [`Agent::rest`].
     pub fn stop(&self) -> MutexGuard<'_, ()> {
+        self.cancel.store(true, Ordering::Relaxed);
         let (ended, all_ended) = mpsc::channel();
         if self.sender.send(Message::Stop(ended)).is_ok() {
             // It has no more to do than to come to the end of what it does, and writes no image itself.
@@ -303,6 +309,15 @@ impl Hands {
                     Event::Restarted(result.map_err(|error| failed(&error).words))
                 });
             }
+            Job::Follow { path, adopt } => {
+                tracing::info!("bringing the running VM up to date");
+                let agent = self.agent.clone();
+                self.apart("engine", move || {
+                    let _writing = agent.writing.lock();
+                    let result = worker.follow(&path, adopt, &agent.cancel);
+                    Event::Followed(result.map_err(|error| failed(&error).words))
+                });
+            }
             Job::Want { path, intent } => {
                 tracing::info!("wanted in {}: {intent:?}", path.display());
                 if let Err(error) = Intents::in_folder(&self.worker.state).set(&path, intent) {
@@ -369,6 +384,7 @@ impl Hands {
             decisions: vec![
                 self.looker.config.clone(),
                 self.looker.state.join(Intents::FILE),
+                self.looker.state.join(LiveEdits::FILE),
             ],
         };
         if self

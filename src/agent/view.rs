@@ -1,6 +1,7 @@
 //! How things are, as plain data for all who show it.
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::config::{Restart, Source};
 use crate::patch::status::State;
 use crate::proxy::Shown;
 
-use super::decide::{Setting, Words};
+use super::decide::{EngineNow, Setting, Words};
 use super::memory::Past;
 
 /// How things are.
@@ -32,6 +33,10 @@ pub struct View {
     pub can_switch: bool,
     /// Whether Docker runs.
     pub is_running: bool,
+    /// What the Engine in its VM has, as far as there is an image to compare it with.
+    pub engine: Option<EngineNow>,
+    /// Whether that can be brought up to date without Docker being restarted.
+    pub can_follow: bool,
     /// What is being done.
     pub busy: Option<Busy>,
     /// Where the proxy comes from.
@@ -53,6 +58,8 @@ pub enum Busy {
     Restoring,
     /// Docker is being restarted.
     Restarting,
+    /// The running VM is being brought up to date.
+    RestartingEngine,
 }
 
 impl Busy {
@@ -62,11 +69,20 @@ impl Busy {
             Self::Applying => "Putting the proxy in place…",
             Self::Restoring => "Bringing Docker's own image back…",
             Self::Restarting => "Restarting Docker…",
+            Self::RestartingEngine => "Restarting the Engine…",
         }
     }
 }
 
 impl View {
+    /// When the running VM was made to follow the image, which it still does: in seconds since 1970.
+    pub fn followed_at(&self) -> Option<u64> {
+        match self.engine? {
+            EngineNow::Followed { at } => Some(seconds(at)),
+            EngineNow::UpToDate | EngineNow::OutOfDate => None,
+        }
+    }
+
     /// For programs.
     pub fn json(&self) -> Value {
         json!({
@@ -77,6 +93,9 @@ impl View {
                 "version": version,
                 "path": self.path,
                 "running": self.is_running,
+                "engine": self.engine.map(EngineNow::word),
+                "followed_at": self.followed_at(),
+                "console": self.can_follow,
             })),
             "proxy": self.in_image,
             "use_proxy": self.is_on,
@@ -84,7 +103,12 @@ impl View {
                 Busy::Applying => "applying",
                 Busy::Restoring => "restoring",
                 Busy::Restarting => "restarting",
+                Busy::RestartingEngine => "restarting-engine",
             }),
         })
     }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -1,11 +1,15 @@
-//! The jobs that take a while: finding out what the settings come to, and changing the image.
+//! The jobs that take a while: finding out what the settings come to, changing the image, and having the running VM follow it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, Key};
-use crate::docker::Bundle;
+use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
 use crate::patch::digest::Sha;
+use crate::patch::live;
 use crate::patch::plan::Wanted;
 use crate::patch::{self, Outcome, script};
 use crate::platform::network;
@@ -124,6 +128,34 @@ impl Worker {
         })
     }
 
+    /// Has the VM of the Docker at `path` follow the image. With `cancel` set it stops at the next step.
+    ///
+    /// # Errors
+    /// Whatever forbids or stops it, of which a console in use is tried again first.
+    pub fn follow(&self, path: &Path, adopt: bool, cancel: &AtomicBool) -> Result<Done> {
+        let bundle = Bundle::read(path)?;
+        let Some(vm) = Vm::of(path) else {
+            // Its next start is what counts.
+            return Ok(Done::Nothing);
+        };
+        let followed = patiently(MOMENT, cancel, || {
+            live::follow(&bundle, &vm, adopt, &self.state, cancel)
+        })?;
+        tracing::info!(
+            "the running VM of Docker {} is up to date, its Engine {}restarted; it has {}",
+            bundle.version,
+            if followed.restarted { "" } else { "not " },
+            match &*followed.environment {
+                [] => "no proxy".to_owned(),
+                all => all.join(", "),
+            }
+        );
+        Ok(match followed.restarted {
+            true => Done::Changed,
+            false => Done::Nothing,
+        })
+    }
+
     /// Writes a decision of the user's into the config file.
     ///
     /// # Errors
@@ -132,10 +164,38 @@ impl Worker {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
             Click::WhenRestart(restart) => (Key::Restart, restart.name()),
-            Click::UseProxy(_) | Click::Reapply | Click::Adopt | Click::Restart => return Ok(()),
+            Click::UseProxy(_) | Click::Reapply | Click::Adopt | Click::Restart(_) => {
+                return Ok(());
+            }
         };
         config::set(&self.config, key, value).map(drop)
     }
+}
+
+/// How often a console is tried that is in use.
+const ATTEMPTS: u32 = 3;
+/// How long is waited in between.
+const MOMENT: Duration = Duration::from_secs(2);
+/// How often a wait looks whether it is to end.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Makes another attempt after a `moment` when something is in use, which may pass.
+fn patiently<T>(
+    moment: Duration,
+    cancel: &AtomicBool,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if error.kind() == Kind::Busy => tracing::debug!("{error}"),
+            other => return other,
+        }
+        let until = Instant::now() + moment;
+        while Instant::now() < until && !cancel.load(Ordering::Relaxed) {
+            thread::sleep(GLANCE.min(moment));
+        }
+    }
+    attempt()
 }
 
 /// What a translation comes to, as it may be kept and shown.
@@ -190,4 +250,39 @@ fn source_of(named: &Shown) -> Result<Source> {
                 .collect(),
         },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_in_use_is_tried_again_a_moment_later_and_nothing_else_is() {
+        let (in_use, broken) = (Kind::Busy, Kind::Failure);
+        for (outcomes, attempts, is_done) in [
+            (vec![None], 1, true),
+            (vec![Some(in_use), None], 2, true),
+            (vec![Some(in_use), Some(in_use), None], 3, true),
+            (vec![Some(in_use); 4], 3, false),
+            (vec![Some(broken), None], 1, false),
+            (vec![Some(in_use), Some(broken), None], 2, false),
+        ] {
+            let mut made = 0;
+            let go = AtomicBool::new(false);
+            let done = patiently(Duration::from_millis(1), &go, || {
+                made += 1;
+                outcomes[made - 1].map_or(Ok(()), |kind| Err(Error::new(kind, "no")))
+            });
+            assert_eq!((made, done.is_ok()), (attempts, is_done), "{outcomes:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_to_end_does_not_wait_for_the_next_attempt() {
+        let started = Instant::now();
+        let cancel = AtomicBool::new(true);
+        let in_use = || Err::<(), _>(Error::new(Kind::Busy, "no"));
+        assert!(patiently(Duration::from_secs(600), &cancel, in_use).is_err());
+        assert!(started.elapsed() < Duration::from_secs(300));
+    }
 }

@@ -1,6 +1,6 @@
 //! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
 
-use crate::agent::decide::Setting;
+use crate::agent::decide::{Setting, Way};
 use crate::agent::mind::Click;
 use crate::agent::news::short;
 use crate::agent::view::View;
@@ -38,7 +38,8 @@ impl Command {
             Self::Click(Click::UseProxy(_)) => "use-proxy".to_owned(),
             Self::Click(Click::Reapply) => "reapply".to_owned(),
             Self::Click(Click::Adopt) => "adopt".to_owned(),
-            Self::Click(Click::Restart) => "restart".to_owned(),
+            Self::Click(Click::Restart(Way::Docker)) => "restart".to_owned(),
+            Self::Click(Click::Restart(Way::Engine)) => "restart-engine".to_owned(),
             Self::Click(Click::Source(source)) => {
                 format!("source-{}", source.name())
             }
@@ -196,6 +197,10 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         }),
         Item::Label(proxy_line(&view.setting)),
     ];
+    if let Some(at) = view.followed_at() {
+        let line = format!("Running VM: brought up to date at {}", time(at));
+        items.push(Item::Label(line));
+    }
     items.extend(place_line(besides.place).map(|line| Item::Label(line.to_owned())));
     items.extend([
         Item::Separator,
@@ -209,8 +214,15 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
     ]);
     match view.state {
         State::RestartNeeded => {
+            if view.can_follow {
+                items.push(button(
+                    Command::Click(Click::Restart(Way::Engine)),
+                    "Restart the Engine (seconds)",
+                    idle,
+                ));
+            }
             items.push(button(
-                Command::Click(Click::Restart),
+                Command::Click(Click::Restart(Way::Docker)),
                 "Restart Docker",
                 idle,
             ));

@@ -35,6 +35,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::agent::decide::Way;
 use crate::agent::mind::{Click, Event};
 use crate::agent::news::{News, Offer};
 use crate::agent::view::View;
@@ -362,7 +363,8 @@ impl App {
             return self.open_text(&self.report());
         }
         match offer_of(button) {
-            Some(Offer::RestartNow) => self.click(Click::Restart),
+            Some(Offer::RestartEngine) => self.click(Click::Restart(Way::Engine)),
+            Some(Offer::RestartNow) => self.click(Click::Restart(Way::Docker)),
             Some(Offer::UseProxy) => self.click(Click::UseProxy(true)),
             Some(Offer::Adopt) => self.click(Click::Adopt),
             Some(Offer::TryAgain) => self.click(Click::Reapply),

@@ -42,6 +42,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     if !live::is_agreed(&args.live, &bundle, out)? {
         return Ok(0);
     }
+    let _under_way = live::begin(&args.live);
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
     note_wanted(&bundle, request.intent(), out)?;
     report(&bundle, &outcome, &translation, args, out)?;
@@ -70,6 +71,7 @@ fn direct(
     if !is_dry_run && !live::is_agreed(&args.live, bundle, out)? {
         return Ok(0);
     }
+    let _under_way = (!is_dry_run).then(|| live::begin(&args.live));
     heading(bundle, out)?;
     let (manifest, changed) = if is_dry_run {
         match restore::plan(bundle)? {

@@ -10,7 +10,7 @@ use signal_hook::flag;
 
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
-use crate::patch::live::{self, Followed};
+use crate::patch::live::{self, Followed, UnderWay};
 
 use super::args::Live;
 use super::output::{GOOD, Output, styled};
@@ -37,6 +37,12 @@ pub(super) fn is_agreed(args: &Live, bundle: &Bundle, out: &mut Output) -> Resul
     }
     out.line("Nothing was changed.")?;
     Ok(false)
+}
+
+/// The sign for the menu-bar app that what follows is one piece of work, to be held until it is done.
+pub(super) fn begin(args: &Live) -> Option<UnderWay> {
+    // Without it the app tells of a restart that is not needed a little later.
+    args.live.then(|| UnderWay::begin(&state_folder()).ok())?
 }
 
 /// Has the running VM follow the image; what there is to say of it for programs.

@@ -22,6 +22,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
     if !live::is_agreed(&args.live, &bundle, out)? {
         return Ok(0);
     }
+    let _under_way = live::begin(&args.live);
     let restored = patch::take_out(&bundle)?;
     let recorded = intents().set(&bundle.path, Intent::Off);
     match &restored {

@@ -8,6 +8,7 @@ use crate::app::instance::Instance;
 use crate::app::login_item::file::LABEL;
 use crate::app::{self, login_item};
 use crate::patch::intent::Intents;
+use crate::patch::live::{LiveEdits, UnderWay};
 use crate::proxy::pac;
 use crate::{config, kept, logs};
 
@@ -45,6 +46,8 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
             Intents::FILE,
             MemoryFile::FILE,
             pac::Memory::FILE,
+            LiveEdits::FILE,
+            UnderWay::FILE,
             Instance::SOCKET,
             Instance::LOCK,
         ]
@@ -102,6 +105,8 @@ mod tests {
                 "state.json",
                 "agent.json",
                 "pac.json",
+                "live.json",
+                "live.lock",
                 "agent.socket",
                 "agent.lock",
             ] {

@@ -2,6 +2,8 @@
 //! behind that a shell of this computer on a terminal of its own. What goes over the line is delayed, cut and written into
 //! by a generator of numbers, which makes the same of the same seed.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;

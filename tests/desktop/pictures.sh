@@ -19,24 +19,29 @@ trap finish EXIT
 unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config BALEEN_STATE_DIR=$work/state BALEEN_CONFIG=$work/config.toml
 export BALEEN_DOCKER_APP=$work/app/Docker.app
-mkdir -p "$HOME"
+# A running Docker of that time keeps a console for its VM. Nobody opens it here, so it need not lead to one.
+console=$HOME/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty
+mkdir -p "${console%/*}"
+start() {
+	"$BALEEN_DOCKER_APP/Contents/MacOS/Docker" &
+	docker=$!
+	sleep 1
+	ln -sfn /dev/null "$console"
+}
 "$baleen" demo --keep "$work/app" > "$work/log"
 "$baleen" config set http_proxy http://proxy.corp.example:8080 > "$work/log"
 "$baleen" config set source manual > "$work/log"
-"$BALEEN_DOCKER_APP/Contents/MacOS/Docker" &
-docker=$!
-sleep 1
+start
 
 # Docker was started before the proxy is switched on, so it needs a restart then.
-"$here/screenshot.sh" --click "Use proxy" --until "Restart Docker" --submenu "Last events" "$folder/menu.png" "$baleen" app
+"$here/screenshot.sh" --click "Use proxy" --until "Restart the Engine" --submenu "Last events" "$folder/menu.png" "$baleen" app
 
 # Docker is updated while Baleen runs.
 "$baleen" demo --keep "$work/new" > "$work/log"
 sed -i 's/1\.11\.1-beta13/1.12.0/' "$work/new/Docker.app/Contents/Info.plist"
 printf '\0\0\0\0' >> "$work/new/Docker.app/Contents/Resources/moby/initrd.img"
 kill "$docker"
-"$BALEEN_DOCKER_APP/Contents/MacOS/Docker" &
-docker=$!
+start
 (
 	sleep 5
 	mv "$BALEEN_DOCKER_APP" "$work/old"

@@ -83,13 +83,13 @@ impl Desk {
         note
     }
 
-    /// Waits for this notification, and presses *Restart now* on it.
+    /// Waits for this notification, and presses *Restart Docker* on it.
     #[track_caller]
     fn restart_when_told(&self, lab: &Lab, mac: &mut Mac<'_>, summary: &str, words: &str) {
         let note = self.told(lab, summary, words);
         mac.is_restarted_by(|| {
-            lab.say("(click: Restart now)");
-            self.notes.press(&note, "Restart now");
+            lab.say("(click: Restart Docker)");
+            self.notes.press(&note, "Restart Docker");
         });
     }
 
@@ -120,12 +120,7 @@ fn story(lab: &Lab) {
     let desk = Desk::start(lab, &mac);
     desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
     desk.click(lab, "Use proxy");
-    desk.restart_when_told(
-        lab,
-        &mut mac,
-        "Docker gets the proxy",
-        "Restart Docker to use it.",
-    );
+    desk.restart_when_told(lab, &mut mac, "Docker gets the proxy", "Docker to use it.");
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
     desk.wait_for_line("On: Docker gets the proxy");

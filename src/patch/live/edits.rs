@@ -31,15 +31,26 @@ struct Kept {
     vm: KnownProcess,
     block: Option<Sha>,
     at: u64,
+    #[serde(default)]
+    is_open: bool,
 }
 
-/// What a running Engine was made to use.
+/// What a running Engine was made to use, or was to be made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveEdit {
     /// Digest of the block in the script that it was started by; none where that is Docker's own.
     pub block: Option<Sha>,
     /// When.
     pub at: SystemTime,
+    /// It was begun, and did not come to its end: nobody knows what that Engine has.
+    pub is_open: bool,
+}
+
+impl LiveEdit {
+    /// Whether the Engine has this block, or none.
+    pub fn gives(&self, block: Option<Sha>) -> bool {
+        !self.is_open && self.block == block
+    }
 }
 
 impl LiveEdits {
@@ -60,6 +71,7 @@ impl LiveEdits {
         kept.vm.is(vm.pid, vm.since).then(|| LiveEdit {
             block: kept.block,
             at: UNIX_EPOCH + Duration::from_secs(kept.at),
+            is_open: kept.is_open,
         })
     }
 
@@ -76,6 +88,7 @@ impl LiveEdits {
             vm,
             block: edit.block,
             at: at.as_secs(),
+            is_open: edit.is_open,
         };
         let key = bundle.to_string_lossy().into_owned();
         self.file
@@ -99,13 +112,48 @@ mod tests {
         };
         let bundle = Path::new("/Applications/Docker.app");
         assert_eq!(edits.get(bundle, &vm(7, 100)), None);
-        for block in [Some(Sha::of(b"block")), None] {
-            let edit = LiveEdit { block, at: at(200) };
+        let (some, other) = (Some(Sha::of(b"block")), Some(Sha::of(b"other")));
+        for (block, is_open) in [(some, true), (some, false), (None, true), (None, false)] {
+            let edit = LiveEdit {
+                block,
+                at: at(200),
+                is_open,
+            };
             edits.set(bundle, &vm(7, 100), edit).unwrap();
             assert_eq!(edits.get(bundle, &vm(7, 101)), Some(edit));
+            assert_eq!(edit.gives(block), !is_open);
+            assert!(!edit.gives(other));
         }
         assert_eq!(edits.get(bundle, &vm(8, 100)), None);
         assert_eq!(edits.get(bundle, &vm(7, 150)), None, "started anew");
         assert_eq!(edits.get(Path::new("/other"), &vm(7, 100)), None);
+    }
+
+    /// As it stands in the files of those who have this version.
+    #[test]
+    fn the_form_on_disk_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let digest = Sha::of(b"block");
+        let kept = format!(
+            "{{\"schema\":1,\"edits\":{{
+                \"/a\":{{\"vm\":{{\"pid\":7,\"since\":100000}},\"block\":\"{digest}\",\"at\":200,\"is_open\":true}},
+                \"/b\":{{\"vm\":{{\"pid\":7,\"since\":100000}},\"block\":null,\"at\":200}}}}}}"
+        );
+        std::fs::write(dir.path().join("live.json"), kept).unwrap();
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let vm = Vm {
+            pid: 7,
+            since: Some(at(100)),
+            console: None,
+        };
+        for (bundle, block, is_open) in [("/a", Some(digest), true), ("/b", None, false)] {
+            let edit = LiveEdit {
+                block,
+                at: at(200),
+                is_open,
+            };
+            let found = LiveEdits::in_folder(dir.path()).get(Path::new(bundle), &vm);
+            assert_eq!(found, Some(edit), "{bundle}");
+        }
     }
 }

@@ -13,6 +13,7 @@
 mod edits;
 mod plan;
 mod seen;
+mod under_way;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +33,7 @@ use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 pub use edits::{LiveEdit, LiveEdits};
 use plan::{Plan, plan};
 use seen::Seen;
+pub use under_way::UnderWay;
 
 /// How long the Engine may take to stop and to start: its script waits for it, and so do its containers.
 const ENGINE_RESTARTS: Duration = Duration::from_secs(150);
@@ -81,6 +83,21 @@ pub fn follow(
     state: &Path,
     cancel: &AtomicBool,
 ) -> Result<Followed> {
+    follow_in(bundle, vm, Places::MOBY, adopt, state, cancel)
+}
+
+/// The same, of a VM that has its things at these places.
+///
+/// # Errors
+/// See [`follow`].
+pub fn follow_in(
+    bundle: &Bundle,
+    vm: &Vm,
+    places: Places<'_>,
+    adopt: bool,
+    state: &Path,
+    cancel: &AtomicBool,
+) -> Result<Followed> {
     let block = block_of(bundle)?;
     let console = vm.console.as_deref().ok_or_else(|| {
         Error::new(
@@ -93,14 +110,19 @@ pub fn follow(
         .advise("restart Docker instead")
     })?;
     let mut console = Console::open(console, cancel)?;
-    let followed = follow_at(&mut console, Places::MOBY, block.as_deref(), adopt)?;
-    let edit = LiveEdit {
-        block: followed.block,
-        at: SystemTime::now(),
+    let note = |is_open| {
+        let edit = LiveEdit {
+            block: block.as_deref().map(Sha::of),
+            at: SystemTime::now(),
+            is_open,
+        };
+        if let Err(error) = LiveEdits::in_folder(state).set(&bundle.path, vm, edit) {
+            tracing::warn!("could not note what was edited in the running VM: {error}");
+        }
     };
-    if let Err(error) = LiveEdits::in_folder(state).set(&bundle.path, vm, edit) {
-        tracing::warn!("could not note what was edited in the running VM: {error}");
-    }
+    let begin = &mut || note(true);
+    let followed = follow_noting(&mut console, places, block.as_deref(), adopt, begin)?;
+    note(false);
     // It does not matter to what was done.
     if let Err(error) = console.leave() {
         tracing::debug!("{error}");
@@ -143,6 +165,17 @@ pub fn follow_at(
     block: Option<&[u8]>,
     adopt: bool,
 ) -> Result<Followed> {
+    follow_noting(console, places, block, adopt, &mut || {})
+}
+
+/// The same; `begin` is called before anything is changed.
+fn follow_noting(
+    console: &mut Console<'_>,
+    places: Places<'_>,
+    block: Option<&[u8]>,
+    adopt: bool,
+    begin: &mut dyn FnMut(),
+) -> Result<Followed> {
     let seen = Seen::look(console, places)?;
     let done = |restarted, seen: &Seen| Followed {
         restarted,
@@ -154,6 +187,7 @@ pub fn follow_at(
         Plan::Restart => None,
         Plan::Edit(script) => Some(script),
     };
+    begin();
     if let Some(script) = script {
         console.put(places.script, &script)?;
     }

@@ -1,0 +1,60 @@
+//! The sign that somebody on the command line is changing an image and has the running VM follow, for the menu-bar app: what
+//! is so in between is nothing to be told, nor to be put right.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+/// Held from before the image is changed until the VM has followed, or has not. It is the system's lock on a file, so
+/// whoever was killed holds nothing.
+#[derive(Debug)]
+pub struct UnderWay {
+    _lock: File,
+}
+
+impl UnderWay {
+    /// The name of the file with the lock.
+    pub const FILE: &str = "live.lock";
+
+    /// Gives the sign, in `state`. Several may.
+    ///
+    /// # Errors
+    /// When the folder can't be written in.
+    pub fn begin(state: &Path) -> io::Result<Self> {
+        fs::create_dir_all(state)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(state.join(Self::FILE))?;
+        lock.lock_shared()?;
+        Ok(Self { _lock: lock })
+    }
+
+    /// Whether anybody gives it.
+    pub fn is_seen(state: &Path) -> bool {
+        let Ok(lock) = File::open(state.join(Self::FILE)) else {
+            return false;
+        };
+        matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_seen_as_long_as_somebody_gives_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        assert!(!UnderWay::is_seen(&state));
+        let one = UnderWay::begin(&state).unwrap();
+        let other = UnderWay::begin(&state).unwrap();
+        assert!(UnderWay::is_seen(&state));
+        drop(one);
+        assert!(UnderWay::is_seen(&state));
+        drop(other);
+        assert!(!UnderWay::is_seen(&state));
+    }
+}
