@@ -27,9 +27,6 @@ const SHORT: &[&str] = &["live", "live-noise"];
 /// Why nothing can be pulled through [`NOWHERE`].
 const NOBODY_THERE: &str = "proxyconnect tcp: dial tcp 192.168.65.1:9";
 
-/// Another one of its kind.
-const ELSEWHERE: &str = "http://127.0.0.1:7";
-
 pub(crate) fn all() -> Vec<Case> {
     let case = |name: &str, what: &str, run: fn(&Lab)| Case {
         name: name.to_owned(),
@@ -484,12 +481,13 @@ fn baleen_killed(lab: &Lab) {
     mac.start();
     let own = script(&mac);
     let mut possible = vec![own];
-    let mut done = 0;
     for signal in [Signal::TERM, Signal::KILL] {
         for &moment in MOMENTS {
-            // To another one than the script or the Engine has, so that there is something to be done.
-            let proxy = [ON_THE_MAC, NOWHERE, ELSEWHERE][done % 3];
-            done += 1;
+            // To another one than the script has, so that there is something to be done.
+            let proxy = match script(&mac).contains(IN_THE_VM) {
+                true => NOWHERE,
+                false => ON_THE_MAC,
+            };
             let run = interrupted(lab, &mac, proxy, moment, |pid| {
                 kill_process(pid, signal).unwrap();
             });
