@@ -529,13 +529,13 @@ fn is_of(own: &str, script: &str, proxy: &str) -> bool {
 
 fn vm_killed(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
-    for (&moment, proxy) in MOMENTS
-        .iter()
-        .zip([ON_THE_MAC, NOWHERE].into_iter().cycle())
-    {
+    let mut in_the_image = Vec::new();
+    for (index, proxy) in [(0, ON_THE_MAC), (2, NOWHERE), (3, ON_THE_MAC)] {
+        // That of the last one, which the VM that ended had nothing to do with.
         mac.start();
+        mac.engine_has(&in_the_image);
         let qemu = mac.qemu();
-        let run = interrupted(lab, &mac, proxy, moment, |_| {
+        let run = interrupted(lab, &mac, proxy, MOMENTS[index], |_| {
             kill_process(qemu, Signal::KILL).unwrap();
         });
         assert_eq!(run.code, 1, "{run}");
@@ -555,10 +555,11 @@ fn vm_killed(lab: &Lab) {
         assert_eq!(status.code, 0, "{status}");
         assert!(status.out.contains("current"), "{status}");
         mac.quit();
+        in_the_image = match proxy {
+            ON_THE_MAC => both_cases(IN_THE_VM, LOCAL),
+            _ => both_cases(NOWHERE_IN_THE_VM, LOCAL),
+        };
     }
-    mac.apply(&[], ON_THE_MAC);
-    mac.start();
-    mac.pulls_through_the_proxy();
 }
 
 fn not_running(lab: &Lab) {

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     let mut cases = facts();
     cases.extend(cases::all());
     cases.extend(live::all());
-    cases.push(story::case());
+    cases.extend(story::all());
     if let Some(unknown) = names
         .iter()
         .find(|name| !cases.iter().any(|case| case.name == **name))
