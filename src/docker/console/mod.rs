@@ -215,18 +215,18 @@ impl<'a> Console<'a> {
     fn find_shell(&mut self) -> Result<()> {
         let until = Instant::now() + TO_A_SHELL;
         let mut was_silent = true;
+        let mut was_refused = false;
         while Instant::now() < until {
             self.type_and_listen(CLEAR_LINE)?;
             was_silent &= self.received.is_empty();
             if self.asks_for_password() {
-                // Somebody's login that was given up half way; wrong is as good as any way out of it.
-                self.type_and_listen(b"\r")?;
-                let wrong = Instant::now() + LOGIN_FAILS;
-                while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILS)? {}
+                // Somebody's login that was given up half way.
+                self.give_up_login()?;
             }
             if self.asks_for_name() {
                 self.type_and_listen(b"root\r")?;
-                if self.asks_for_password() {
+                // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
+                if self.asks_for_password() && was_refused {
                     return Err(Error::new(
                         Kind::Refused,
                         format!(
@@ -235,6 +235,11 @@ impl<'a> Console<'a> {
                         ),
                     )
                     .advise("it is not a VM that Baleen knows; restart Docker instead"));
+                }
+                if self.asks_for_password() {
+                    was_refused = true;
+                    self.give_up_login()?;
+                    continue;
                 }
             }
             if self.take_over()? {
@@ -257,6 +262,14 @@ impl<'a> Console<'a> {
             "{HANGS}; a program that was left running there can be ended by hand: screen '{}', then Ctrl-C",
             self.line.path().display()
         )))
+    }
+
+    /// Gives a wrong password, which is as good as any way out of a login, and waits for the next one.
+    fn give_up_login(&mut self) -> Result<()> {
+        self.type_and_listen(b"\r")?;
+        let wrong = Instant::now() + LOGIN_FAILS;
+        while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILS)? {}
+        Ok(())
     }
 
     /// What a prompt looks like, which proves nothing, but tells what to try first.
