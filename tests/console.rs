@@ -52,7 +52,6 @@ fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Foll
         programs: &[],
     };
     let followed = follow_at(&mut console, places, block, false)?;
-    console.leave()?;
     Ok(followed)
 }
 
@@ -144,6 +143,7 @@ fn from_wherever_it_finds_itself_it_comes_to_a_shell_and_leaves_it() {
                 There::HalfLogin,
                 There::TypedAhead,
                 There::Shell,
+                There::Quote,
             ] {
                 scope.spawn(move || round(there, shell, Weather::default()));
             }
@@ -169,18 +169,29 @@ fn in_any_weather() {
 #[test]
 fn what_is_lost_on_the_way_is_noticed() {
     let stock_of = |vm: &FakeVm| fs::read(vm.script()).unwrap();
+    let calm = FakeVm::start(There::Login, &["sh"], Weather::default());
+    go(&calm, Some(&block("one.corp"))).unwrap();
+    let sent = calm.sent();
+    // The parts of the script, of which the first ones hold the password.
+    let part = sent
+        .windows(3)
+        .position(|window| window == b"\np ")
+        .unwrap();
+    let in_a_part = (part..part + 132).step_by(6);
+    let elsewhere = (200..sent.len()).step_by(part / 4);
     thread::scope(|scope| {
-        for lost_at in [700, 1200, 1500, 1600, 1700, 2000] {
+        for (shell, lost_at) in shells().into_iter().cycle().zip(in_a_part.chain(elsewhere)) {
             scope.spawn(move || {
                 let weather = Weather {
                     lost_at: Some(lost_at),
                     ..Weather::default()
                 };
-                let vm = FakeVm::start(There::Login, &["sh"], weather);
+                let vm = FakeVm::start(There::Login, shell, weather);
                 let stock = stock_of(&vm);
                 let one = block("one.corp");
                 let result = go(&vm, Some(&one));
                 assert_script_is_one_of(&vm, &stock, &[None, Some(&one)]);
+                assert_no_password(&vm);
                 // Whatever was lost, the next one has no trouble.
                 if result.is_err() {
                     go(&vm, Some(&one)).unwrap();
@@ -236,6 +247,7 @@ fn whoever_is_interrupted_gives_the_terminal_back_and_logs_out() {
                     assert!(error.to_string().contains("stopped"), "{error}");
                 }
                 assert_eq!(format!("{:?}", vm.modes()), modes);
+                assert!(vm.printed().ends_with(b"login: "), "nobody logged out");
                 assert_script_is_one_of(&vm, &stock, &[None, Some(&one)]);
                 go(&vm, Some(&one)).unwrap();
                 assert_script_is_one_of(&vm, &stock, &[Some(&one)]);
@@ -290,14 +302,19 @@ fn a_login_that_asks_root_for_a_password_is_refused() {
 }
 
 #[test]
-fn silence_is_not_listened_to_for_ever() {
-    let vm = FakeVm::start(There::Silence, &["sh"], Weather::default());
-    let modes = format!("{:?}", vm.modes());
-    let started = Instant::now();
-    let error = go(&vm, None).unwrap_err();
-    assert!(error.to_string().contains("nothing answers"), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(60));
-    assert_eq!(format!("{:?}", vm.modes()), modes);
+fn silence_and_what_never_falls_silent_are_not_listened_to_for_ever() {
+    for (there, words) in [
+        (There::Silence, "nothing answers"),
+        (There::Flood, "no shell answers"),
+    ] {
+        let vm = FakeVm::start(there, &["sh"], Weather::default());
+        let modes = format!("{:?}", vm.modes());
+        let started = Instant::now();
+        let error = go(&vm, None).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(60));
+        assert_eq!(format!("{:?}", vm.modes()), modes);
+    }
 }
 
 #[test]

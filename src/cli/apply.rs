@@ -15,6 +15,7 @@ use crate::proxy::{EngineProxy, Stated, Translation};
 use crate::wanted::engine_of;
 
 use super::args::{Apply, Global, Live};
+use super::live::Agreed;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::restore::RESTART_TO_BE_RID;
 use super::status::docker_json;
@@ -39,13 +40,12 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
         let plan = plan::plan(&bundle, wanted, &|progress| out.progress(progress))?;
         return dry_run(&bundle, &plan, &translation, &args.live, out);
     }
-    if !live::is_agreed(&args.live, &bundle, out)? {
+    let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
-    }
-    let _under_way = live::begin(&args.live);
+    };
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
     note_wanted(&bundle, request.intent(), out)?;
-    report(&bundle, &outcome, &translation, args, out)?;
+    report(&bundle, &outcome, &translation, args, &agreed, out)?;
     Ok(0)
 }
 
@@ -68,10 +68,13 @@ fn direct(
     out: &mut Output,
 ) -> Result<u8> {
     let is_dry_run = args.dry_run;
-    if !is_dry_run && !live::is_agreed(&args.live, bundle, out)? {
-        return Ok(0);
-    }
-    let _under_way = (!is_dry_run).then(|| live::begin(&args.live));
+    let agreed = match is_dry_run {
+        true => None,
+        false => match live::agree(&args.live, bundle, out)? {
+            None => return Ok(0),
+            agreed => agreed,
+        },
+    };
     heading(bundle, out)?;
     let (manifest, changed) = if is_dry_run {
         match restore::plan(bundle)? {
@@ -110,12 +113,13 @@ fn direct(
         }
     }
     note_translation(translation, out)?;
-    let live = if is_dry_run {
-        live_plan(&args.live, out)?;
-        out.line("Nothing was changed (--dry-run).")?;
-        Value::Null
-    } else {
-        live::follow(&args.live, args.adopt, bundle, out)?
+    let live = match &agreed {
+        None => {
+            live_plan(&args.live, out)?;
+            out.line("Nothing was changed (--dry-run).")?;
+            Value::Null
+        }
+        Some(agreed) => live::follow(agreed, args.adopt, bundle, out)?,
     };
     out.object(json!({
         "live": live,
@@ -213,13 +217,14 @@ fn report(
     outcome: &Outcome,
     translation: &Translation,
     args: &Apply,
+    agreed: &Agreed,
     out: &mut Output,
 ) -> Result<()> {
     heading(bundle, out)?;
     let applied = match outcome {
         Outcome::InPlace(manifest) => {
             in_place(manifest, out)?;
-            let live = live::follow(&args.live, args.adopt, bundle, out)?;
+            let live = live::follow(agreed, args.adopt, bundle, out)?;
             return json_report(bundle, manifest, None, false, None, live, out);
         }
         Outcome::Applied(applied) => applied,
@@ -249,7 +254,7 @@ fn report(
     if !args.live.live {
         out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
     }
-    let live = live::follow(&args.live, args.adopt, bundle, out)?;
+    let live = live::follow(agreed, args.adopt, bundle, out)?;
     json_report(bundle, manifest, Some(applied.bytes), true, None, live, out)
 }
 

@@ -19,10 +19,30 @@ use super::{printing, state_folder};
 /// What is agreed to.
 const QUESTION: &str = "Unless it is up to date, the Docker Engine in the running VM is restarted, and its containers stop. Go on? [y/N] ";
 
-/// Whether all of it may be done, which is asked before anything is. Without a running VM there is nothing to agree to.
-pub(super) fn is_agreed(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<bool> {
+/// What may be done, which is asked before anything is.
+#[derive(Debug)]
+pub(super) struct Agreed {
+    /// Whether the running VM is to be brought up to date.
+    is_live: bool,
+    /// Whether its Engine may be restarted; without a running VM nobody was asked.
+    may_restart: bool,
+    /// The sign for the menu-bar app that what follows is one piece of work. Without it the app tells of a restart that is
+    /// not needed a little later.
+    _under_way: Option<UnderWay>,
+}
+
+/// Asks whether all of it may be done; nothing where it may not.
+pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Option<Agreed>> {
+    let agreed = |may_restart| {
+        let sign = || UnderWay::begin(&state_folder()).ok();
+        Some(Agreed {
+            is_live: args.live,
+            may_restart,
+            _under_way: args.live.then(sign).flatten(),
+        })
+    };
     if !args.live || args.yes {
-        return Ok(true);
+        return Ok(agreed(args.yes));
     }
     let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
     if !can_ask {
@@ -32,28 +52,34 @@ pub(super) fn is_agreed(args: &Live, bundle: &Bundle, out: &mut Output) -> Resul
         )
         .advise("add --yes"));
     }
-    if Vm::of(&bundle.path).is_none() || out.agrees(QUESTION)? {
-        return Ok(true);
+    if Vm::of(&bundle.path).is_none() {
+        return Ok(agreed(false));
+    }
+    if out.agrees(QUESTION)? {
+        return Ok(agreed(true));
     }
     out.line("Nothing was changed.")?;
-    Ok(false)
-}
-
-/// The sign for the menu-bar app that what follows is one piece of work, to be held until it is done.
-pub(super) fn begin(args: &Live) -> Option<UnderWay> {
-    // Without it the app tells of a restart that is not needed a little later.
-    args.live.then(|| UnderWay::begin(&state_folder()).ok())?
+    Ok(None)
 }
 
 /// Has the running VM follow the image; what there is to say of it for programs.
-pub(super) fn follow(args: &Live, adopt: bool, bundle: &Bundle, out: &mut Output) -> Result<Value> {
-    if !args.live {
+pub(super) fn follow(
+    agreed: &Agreed,
+    adopt: bool,
+    bundle: &Bundle,
+    out: &mut Output,
+) -> Result<Value> {
+    if !agreed.is_live {
         return Ok(Value::Null);
     }
     let Some(vm) = Vm::of(&bundle.path) else {
         out.line("Docker does not run: its next start is what counts.")?;
         return Ok(json!({ "running": false }));
     };
+    if !agreed.may_restart {
+        out.line("Docker was started meanwhile, and may have the old image: the same once more tells, or a restart of Docker.")?;
+        return Ok(json!({ "running": true, "restarted": false, "environment": null }));
+    }
     out.line("Bringing the running VM up to date…")?;
     // Whoever is interrupted gives the terminal back as it was, and logs out of the VM.
     let cancel = Arc::new(AtomicBool::new(false));
@@ -66,8 +92,7 @@ pub(super) fn follow(args: &Live, adopt: bool, bundle: &Bundle, out: &mut Output
         block: _,
         environment,
     } = followed.map_err(|error| {
-        let message =
-            format!("the image is done, but the running VM was not brought up to date: {error}");
+        let message = format!("the image is done, but the running VM is not: {error}");
         let advice = error
             .advice()
             .unwrap_or("restart Docker instead")

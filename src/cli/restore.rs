@@ -19,10 +19,9 @@ pub(super) const RESTART_TO_BE_RID: &str =
 pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u8> {
     let bundle = find_bundle(global, &config(global)?)?;
     plan::image_of(&bundle)?;
-    if !live::is_agreed(&args.live, &bundle, out)? {
+    let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
-    }
-    let _under_way = live::begin(&args.live);
+    };
     let restored = patch::take_out(&bundle)?;
     let recorded = intents().set(&bundle.path, Intent::Off);
     match &restored {
@@ -52,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
             "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
     }
-    let live = live::follow(&args.live, false, &bundle, out)?;
+    let live = live::follow(&agreed, false, &bundle, out)?;
     out.object(json!({
         "docker": docker_json(&bundle),
         "live": live,

@@ -33,6 +33,10 @@ pub(crate) enum There {
     TypedAhead,
     /// A shell that was left open, with a line half typed.
     Shell,
+    /// A shell that was left open within a quote.
+    Quote,
+    /// A program that prints without an end.
+    Flood,
     /// Nobody.
     Silence,
 }
@@ -105,7 +109,7 @@ impl FakeVm {
         self.dir.path().join("tty")
     }
 
-    /// What leads to the console only for who lets go of it: this test must not count as somebody who has it open.
+    /// The modes of the console. This process has it open as well, and is not counted among those who have.
     pub(crate) fn modes(&self) -> Termios {
         tcgetattr(&self.slave).unwrap()
     }
@@ -244,14 +248,18 @@ struct Relay {
 impl Relay {
     fn run(mut self) {
         match self.there {
-            There::Shell => {
+            There::Shell | There::Quote => {
                 self.start_shell();
                 let (inside, _) = self.inside.as_mut().unwrap();
-                inside.write_all(b"cd /tmp\necho 'half").unwrap();
+                let typed: &[u8] = match self.there {
+                    There::Quote => b"echo 'half\n",
+                    _ => b"cd /tmp\necho 'half",
+                };
+                inside.write_all(typed).unwrap();
             }
             There::HalfLogin => self.asked = Some(b"somebody".to_vec()),
             There::Login | There::Password | There::TypedAhead => self.say(b"\r\nmoby login: "),
-            There::Silence => {}
+            There::Silence | There::Flood => {}
         }
         let mut sent = 0;
         let mut buffer = [0; 512];
@@ -285,6 +293,9 @@ impl Relay {
                 } else {
                     // Wait below.
                 }
+            }
+            if self.there == There::Flood {
+                self.say(&[b'y'; 512]);
             }
             if self.weather.noise && self.numbers.below(12) == 0 {
                 self.make_noise();
@@ -335,7 +346,7 @@ impl Relay {
 
     /// The VM gets a byte.
     fn take(&mut self, byte: u8) {
-        if self.there == There::Silence {
+        if matches!(self.there, There::Silence | There::Flood) {
             return;
         }
         if self.weather.delays && self.numbers.below(50) == 0 {

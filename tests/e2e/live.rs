@@ -327,7 +327,7 @@ fn somebody(lab: &Lab) {
         assert_eq!(run.code, 4, "{run}");
         // Nobody but root sees who has what is open exclusively.
         let who = format!("in use by sleep (process {})", screen.0.id());
-        for words in [&*who, "the image is done", "nothing was sent to it"] {
+        for words in [&*who, "the image is done", "Baleen leaves it alone"] {
             assert!(run.err.contains(words), "{run}");
         }
         // Whatever is typed there brings another prompt.

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl};
+use rustix::termios::{OptionalActions, QueueSelector, Termios};
+use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr};
 
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Holder, holders};
@@ -32,8 +32,10 @@ const MOMENT: Duration = Duration::from_millis(50);
 pub(super) struct Line<'a> {
     file: File,
     path: PathBuf,
-    before: Termios,
-    cancel: &'a AtomicBool,
+    device: PathBuf,
+    /// Its modes before they were changed.
+    before: Option<Termios>,
+    cancel: Option<&'a AtomicBool>,
 }
 
 impl<'a> Line<'a> {
@@ -53,31 +55,49 @@ impl<'a> Line<'a> {
                 _ => Error::io("open", path, &error).advise(NO_CONSOLE),
             })?;
         let before = tcgetattr(&file).map_err(|_| no_terminal(path))?;
-        ioctl_tiocexcl(&file).map_err(|error| Error::io("claim", path, &error.into()))?;
-        let line = Self {
+        let mut line = Self {
             file,
             path: path.to_owned(),
-            before,
-            cancel,
+            device,
+            before: None,
+            cancel: Some(cancel),
         };
-        // Nobody else can open it from here on; who had before was there first.
-        let mut there = others(&device);
-        for _ in 0..LOOKS_AGAIN {
-            if there.is_empty() {
-                break;
-            }
-            thread::sleep(MOMENT);
-            there = others(&device);
-        }
-        if !there.is_empty() {
-            return Err(busy(path, &there));
-        }
+        // Who had it before was there first, and keeps it as it is.
+        line.is_alone()?;
+        ioctl_tiocexcl(&line.file).map_err(|error| Error::io("claim", path, &error.into()))?;
         // With echo on, what the VM prints came back to it as if it were typed.
-        let mut raw = line.before.clone();
+        let mut raw = before.clone();
         raw.make_raw();
+        line.before = Some(before);
         tcsetattr(&line.file, OptionalActions::Now, &raw)
             .map_err(|error| Error::io("set up", path, &error.into()))?;
+        // What was printed for nobody, a prompt among it, says nothing of what is there now.
+        let _ = tcflush(&line.file, QueueSelector::IFlush);
+        line.is_alone()?;
         Ok(line)
+    }
+
+    /// Makes sure that nobody else has it open. It is claimed for that; on macOS that keeps out nobody but root (`ptsopen` in
+    /// xnu's tty_dev.c), so it is looked again before anything is changed.
+    pub(super) fn is_alone(&self) -> Result<()> {
+        let mut there = others(&self.device);
+        for _ in 0..LOOKS_AGAIN {
+            if there.is_empty() {
+                return Ok(());
+            }
+            self.go_on()?;
+            thread::sleep(MOMENT);
+            there = others(&self.device);
+        }
+        match there.is_empty() {
+            true => Ok(()),
+            false => Err(busy(&self.path, &there)),
+        }
+    }
+
+    /// From now on nothing ends early: there is something left to be said.
+    pub(super) fn disregard_cancel(&mut self) {
+        self.cancel = None;
     }
 
     /// Sends all of `bytes`.
@@ -103,12 +123,6 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    /// Sends `bytes` if they can be sent without waiting.
-    pub(super) fn send_at_once(&mut self, bytes: &[u8]) {
-        // It is the last word, and there is nobody left to be told that it was not heard.
-        let _ = self.file.write(bytes);
-    }
-
     /// Adds to `to` what has come, once something has; whether that was before `until`. A line that never falls silent
     /// keeps nobody longer than that.
     pub(super) fn receive(&mut self, to: &mut Vec<u8>, until: Instant) -> Result<bool> {
@@ -130,7 +144,8 @@ impl<'a> Line<'a> {
 
     /// The error when it is to end.
     fn go_on(&self) -> Result<()> {
-        match self.cancel.load(Ordering::Relaxed) {
+        let is_to_end = |cancel: &AtomicBool| cancel.load(Ordering::Relaxed);
+        match self.cancel.is_some_and(is_to_end) {
             false => Ok(()),
             true => Err(Error::new(
                 Kind::Failure,
@@ -159,9 +174,11 @@ impl<'a> Line<'a> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        // A VM that has gone needs neither.
-        let _ = tcsetattr(&self.file, OptionalActions::Now, &self.before);
-        let _ = ioctl_tiocnxcl(&self.file);
+        if let Some(before) = &self.before {
+            // A VM that has gone needs neither.
+            let _ = tcsetattr(&self.file, OptionalActions::Now, before);
+            let _ = ioctl_tiocnxcl(&self.file);
+        }
     }
 }
 
@@ -239,7 +256,7 @@ fn claimed(path: &Path, others: &[Holder]) -> Error {
     Error::new(
         Kind::Busy,
         format!(
-            "the console of Docker's VM, {}, has been claimed by a program that does not run any more, or is another user's; nothing was sent to it",
+            "the console of Docker's VM, {}, has been claimed by a program that does not run any more, or is another user's",
             path.display()
         ),
     )
@@ -258,7 +275,7 @@ fn busy(path: &Path, others: &[Holder]) -> Error {
     Error::new(
         Kind::Busy,
         format!(
-            "the console of Docker's VM, {}, is in use by {who}; nothing was sent to it",
+            "the console of Docker's VM, {}, is in use by {who}; Baleen leaves it alone",
             path.display()
         ),
     )

@@ -45,7 +45,8 @@ const SHELL_STARTS: Duration = Duration::from_secs(5);
 /// After how long an answer is asked for again, which something may have been written into; after twice as long the next
 /// time, until it is this long.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
-/// How long the shell in the VM lives: longer than any work takes, and not for ever, should this program be killed.
+/// How long the shell in the VM lives from the last [`Console::stay`] on: longer than any work takes, and not for ever, should
+/// this program be killed.
 const LIFE: Duration = Duration::from_secs(300);
 /// How long a small command may take, in a VM that is busy.
 const SMALL: Duration = Duration::from_secs(30);
@@ -65,8 +66,13 @@ const ATTEMPTS: u32 = 3;
 
 /// Deletes a line that is half typed (`^U`), and ends it.
 const CLEAR_LINE: &[u8] = b"\x15\r";
-/// Ends the shell that reads lines, and with it the login.
-const LEAVE: &[u8] = b"kill $BALEEN_W;stty echo;exit\n";
+/// Closes a quote that may be open in a shell, and ends the line.
+const CLOSE_QUOTE: &[u8] = b"'\r";
+/// Ends the shell that reads lines, and with it the login, and a line that was half sent; `$t` is a file half written.
+const LEAVE: &[u8] = b"\x15\rrm -f $t;kill $BALEEN_W;stty echo;exit\n";
+/// How long is waited for the next login then. It is no courtesy: on macOS what the other end has not read when the last one
+/// closes a terminal is thrown away (`ttylclose` in xnu's tty.c).
+const PARTING: Duration = Duration::from_secs(2);
 
 /// A conversation with a shell in the VM.
 #[derive(Debug)]
@@ -76,8 +82,8 @@ pub struct Console<'a> {
     marker: String,
     /// Of the last question.
     number: u32,
-    /// There is a shell that waits for lines.
-    is_in_shell: bool,
+    /// Somebody may be logged in, who has to log out.
+    is_inside: bool,
 }
 
 /// What a command in the VM came to.
@@ -100,7 +106,7 @@ impl<'a> Console<'a> {
             received: Vec::new(),
             marker: String::new(),
             number: 0,
-            is_in_shell: false,
+            is_inside: false,
         };
         console.find_shell()?;
         Ok(console)
@@ -138,6 +144,15 @@ impl<'a> Console<'a> {
         Ok(Answer { code, text })
     }
 
+    /// Makes sure that nobody else has come to the console, and that the shell lives long enough for what comes next.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] when somebody has; what was done until then stays.
+    pub fn stay(&mut self) -> Result<()> {
+        self.line.is_alone()?;
+        self.ask("w;a=0", SMALL).map(drop)
+    }
+
     /// Puts `bytes` into the place of the file at `path` in the VM, by one rename, with the mode and owner of the file that
     /// is there; before that the VM has to compute the digest that they have.
     ///
@@ -149,7 +164,7 @@ impl<'a> Console<'a> {
         let text = Zeroizing::new(BASE64_STANDARD.encode(bytes));
         let salt = Salt::random()?;
         let expected = salt.digest(bytes);
-        let copied = self.ask(&format!("cp -p {path} {new};a=$?"), SMALL)?;
+        let copied = self.ask(&format!("t={new};cp -p {path} $t;a=$?"), SMALL)?;
         if copied != "0" {
             return Err(Error::new(
                 Kind::Failure,
@@ -161,9 +176,9 @@ impl<'a> Console<'a> {
             if !self.send_text(&text)? {
                 continue;
             }
-            self.ask(&format!("printf %s \"$f\"|base64 -d >{new};f=;a=$?"), SMALL)?;
+            self.ask(&format!("printf %s \"$f\"|base64 -d >{new};a=$?;f="), SMALL)?;
             if self.digest(&salt, &format!("cat {new}"))? == expected {
-                return match &*self.ask(&format!("mv -f {new} {path};a=$?"), SMALL)? {
+                return match &*self.ask(&format!("mv -f {new} {path};a=$?;t="), SMALL)? {
                     "0" => Ok(()),
                     code => Err(Error::new(
                         Kind::Failure,
@@ -175,7 +190,7 @@ impl<'a> Console<'a> {
                 };
             }
         }
-        self.ask(&format!("f=;rm -f {new};a=$?"), SMALL)?;
+        self.ask(&format!("f=;rm -f {new};a=$?;t="), SMALL)?;
         Err(Error::new(
             Kind::Failure,
             format!(
@@ -196,19 +211,18 @@ impl<'a> Console<'a> {
         self.ask(&format!("a=$({salted}|sha256sum|cut -c1-64)"), SMALL)
     }
 
-    /// Logs out, and waits until the VM shows that somebody else can log in.
-    ///
-    /// # Errors
-    /// When the VM is gone.
-    pub fn leave(mut self) -> Result<()> {
-        self.received.clear();
-        self.is_in_shell = false;
-        self.line.send(LEAVE, Instant::now() + SMALL)?;
-        let until = Instant::now() + LISTEN;
-        if self.listen(until, FIRST_WORD)? {
-            while !self.asks_for_name() && self.listen(until, PAUSE)? {}
+    /// Logs out, also when it is to end, and waits until somebody else can log in; no longer than a moment.
+    fn leave(&mut self) {
+        if std::mem::replace(&mut self.is_inside, false) {
+            self.line.disregard_cancel();
+            self.received.clear();
+            let until = Instant::now() + PARTING;
+            // A VM that has gone needs none of it.
+            let mut goes_on = self.line.send(LEAVE, until).is_ok();
+            while goes_on && !self.asks_for_name() {
+                goes_on = self.listen(until, PARTING).unwrap_or(false);
+            }
         }
-        Ok(())
     }
 
     /// Gets from whatever is there to a shell that reads lines.
@@ -216,7 +230,12 @@ impl<'a> Console<'a> {
         let until = Instant::now() + TO_A_SHELL;
         let mut was_silent = true;
         let mut was_refused = false;
+        let mut attempts = 0;
         while Instant::now() < until {
+            attempts += 1;
+            if attempts % 2 == 0 {
+                self.type_and_listen(CLOSE_QUOTE)?;
+            }
             self.type_and_listen(CLEAR_LINE)?;
             was_silent &= self.received.is_empty();
             if self.asks_for_password() {
@@ -224,9 +243,11 @@ impl<'a> Console<'a> {
                 self.give_up_login()?;
             }
             if self.asks_for_name() {
+                self.is_inside = true;
                 self.type_and_listen(b"root\r")?;
                 // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
                 if self.asks_for_password() && was_refused {
+                    self.is_inside = false;
                     return Err(Error::new(
                         Kind::Refused,
                         format!(
@@ -306,16 +327,19 @@ impl<'a> Console<'a> {
         let Self { marker, .. } = self;
         let life = LIFE.as_secs();
         // In one line, which an interactive shell may show: so the marker does not stand in it as it comes back, and no
-        // secret. `stty` takes the echo, and the loop the prompt and the history. BALEEN_W is whoever ends the shell of
-        // somebody who was killed: a new one takes over from it.
+        // secret. `stty` takes the echo, or there is no such shell; the loop takes the prompt and the history. BALEEN_W is
+        // whoever ends the shell of somebody who was killed: a new one takes over from it. What is sent in parts is put
+        // together by `p`: whatever gets lost of a call of it, it is no error of syntax, at which a shell would end, and
+        // the rest would come to somebody who shows it. In a shell that was left within a quote the loop is in that shell itself
+        // once the quote is closed, and carries out the next such line.
         let line = format!(
-            " m={marker};exec sh -c 'stty -echo;kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;{};q=0;a=;r;while read -r l;do eval \"$l\";done' $m 2>/dev/null\r",
+            " m={marker};exec sh -c 'stty -echo||exit;unset a b f q l t;w(){{ kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;}};w;{};p(){{ f=$f$1;}};q=0;a=;r;while read -r l;do eval \"$l\";done;' $m 2>/dev/null\r",
             frames::ANSWER,
         );
         let until = Instant::now() + SHELL_STARTS;
+        self.is_inside = true;
         self.line.send(line.as_bytes(), until)?;
-        self.is_in_shell = self.wait_for_answer(until)?.is_some();
-        Ok(self.is_in_shell)
+        Ok(self.wait_for_answer(until)?.is_some())
     }
 
     /// Has the shell carry out `command`, which leaves its answer in `a`. It is asked again until it comes in one piece.
@@ -333,6 +357,8 @@ impl<'a> Console<'a> {
                 return Ok(answer);
             }
             if Instant::now() >= until {
+                // Somebody who came in between may have got the answer.
+                self.line.is_alone()?;
                 return Err(Error::new(
                     Kind::Failure,
                     format!(
@@ -369,7 +395,7 @@ impl<'a> Console<'a> {
         for lines in text.as_bytes().chunks(CHUNK * LINES) {
             for chunk in lines.chunks(CHUNK) {
                 let until = Instant::now() + SMALL;
-                self.line.send(b"f=${f}", until)?;
+                self.line.send(b"p ", until)?;
                 self.line.send(chunk, until)?;
                 self.line.send(b"\n", until)?;
             }
@@ -395,11 +421,7 @@ impl<'a> Console<'a> {
 
 impl Drop for Console<'_> {
     fn drop(&mut self) {
-        if self.is_in_shell {
-            // A line that was half sent is ended first.
-            self.line.send_at_once(b"\n");
-            self.line.send_at_once(LEAVE);
-        }
+        self.leave();
     }
 }
 

@@ -32,7 +32,7 @@ use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 
 pub use edits::{LiveEdit, LiveEdits};
 use plan::{Plan, plan};
-use seen::Seen;
+use seen::{MASKED, Seen};
 pub use under_way::UnderWay;
 
 /// How long the Engine may take to stop and to start: its script waits for it, and so do its containers.
@@ -129,10 +129,6 @@ pub fn follow_in(
     if followed.restarted || !is_known(bundle, vm, followed.block, state) {
         note(false);
     }
-    // It does not matter to what was done.
-    if let Err(error) = console.leave() {
-        tracing::debug!("{error}");
-    }
     Ok(followed)
 }
 
@@ -205,6 +201,7 @@ fn follow_noting(
         Plan::Edit(script) => Some(script),
     };
     begin();
+    console.stay()?;
     if let Some(script) = script {
         console.put(places.script, &script)?;
     }
@@ -226,10 +223,19 @@ fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
     let script = places.script;
     // Into a file, since what is started may keep the other end of a pipe open.
     let said = "/tmp/.baleen-said";
-    let answer = console.run(
-        &format!("{{ {script} stop;{script} start;}} >{said};tail -n {TOLD} {said};rm -f {said}"),
-        ENGINE_RESTARTS,
-    )?;
+    console.stay()?;
+    let answer = console
+        .run(
+            &format!(
+                "{{ {script} stop;{script} start;}} >{said} 2>&1;tail -n {TOLD} {said}|{MASKED};rm -f {said}"
+            ),
+            ENGINE_RESTARTS,
+        )
+        .map_err(|error| {
+            let advice = error.advice().unwrap_or_default().to_owned();
+            let message = format!("its Engine was being stopped and started again, with the script up to date: {error}");
+            Error::new(error.kind(), message).advise(advice)
+        })?;
     let said = String::from_utf8_lossy(&answer.text);
     let lines = said.lines().map(redact);
     Ok(lines.collect::<Vec<_>>().join("; "))

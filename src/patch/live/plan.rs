@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Remedy, Result};
 use crate::patch::script::{Script, Text};
 use crate::patch::shell;
 
-use super::seen::{MASK, Seen};
+use super::seen::{MASK, Seen, Variable};
 
 /// What has to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,10 +53,20 @@ pub(super) fn plan(seen: &Seen, block: Option<&[u8]>, adopt: bool) -> Result<Pla
     let variables = seen.variables.as_deref().unwrap_or_default();
     let is_right = match block {
         // The names in capitals: Go looks at them first, and nothing else in the script sets them.
-        Some(block) => exported(block).iter().all(|line| {
-            let digest = seen.salt.digest(line.as_bytes());
-            variables.iter().any(|variable| variable.digest == digest)
-        }),
+        Some(block) => {
+            let digests: Vec<String> = exported(block)
+                .iter()
+                .map(|line| seen.salt.digest(line.as_bytes()))
+                .collect();
+            let has = |digest: &String| variables.iter().any(|v| v.digest == *digest);
+            let is_more = |v: &Variable| {
+                ["HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY="]
+                    .iter()
+                    .any(|name| v.shown.starts_with(name))
+                    && !digests.contains(&v.digest)
+            };
+            digests.iter().all(has) && !variables.iter().any(is_more)
+        }
         None => {
             let is_capital = |shown: &str| shown.starts_with(|c: char| c.is_ascii_uppercase());
             !foreign.is_empty() || !variables.iter().any(|v| is_capital(&v.shown))

@@ -13,10 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What stands for something that may be a password.
 pub(super) const MASK: &str = "***";
 
-/// `sed` without what may be a password in a URL, or before the host of a proxy without one.
-const MASKED: &str = r"sed -e '/_[pP][rR][oO][xX][yY]=/s#=\([^a-zA-Z0-9]*[a-zA-Z0-9]*://\)\{0,1\}.*@#=\1***@#' -e 's#//.*@#//***@#'";
+/// `sed` without what may be a password in a URL, or before the host of a proxy without one; lines that go on in the next are
+/// one, and a byte is a letter, whatever language the VM speaks.
+pub(super) const MASKED: &str = r"LC_ALL=C sed -e :a -e '/\\$/{' -e '$!{' -e N -e ba -e '}' -e '}' -e '/_[pP][rR][oO][xX][yY]=/s#=\([^a-zA-Z0-9]*[a-zA-Z0-9]*://\)\{0,1\}.*@#=\1***@#' -e 's#//.*@#//***@#'";
 /// `sed` without Baleen's block.
-const STOCK: &str = r"sed '/^[[:space:]]*# >>> baleen/,/^[[:space:]]*# <<< baleen/d'";
+const STOCK: &str = r"LC_ALL=C sed '/^[[:space:]]*# >>> baleen/,/^[[:space:]]*# <<< baleen/d'";
 
 /// What was seen.
 #[derive(Debug)]
@@ -57,7 +58,10 @@ impl Seen {
             )
             .advise("it is not a VM that Baleen knows; restart Docker instead"));
         }
-        let marks = console.run(&format!("grep -E '# (>>>|<<<) baleen' {script}"), PATIENCE)?;
+        let marks = console.run(
+            &format!("grep -E '^[[:space:]]*# (>>>|<<<) baleen' {script}|{MASKED}"),
+            PATIENCE,
+        )?;
         let stock_digest = console.digest(&salt, &format!("{STOCK} {script}"))?;
         let digest = console.digest(&salt, &format!("cat {script}"))?;
         let variables = variables(console, places, &salt)?;
@@ -89,14 +93,19 @@ fn variables(
     places: Places<'_>,
     salt: &Salt,
 ) -> Result<Option<Vec<Variable>>> {
-    // Its own file says which process it is: in a container may run another one of its name.
+    // Its own file says which process it is: in a container may run another one of its name. But the number of one that
+    // ended without a word may be another's by now.
     let found: String = places
         .programs
         .iter()
-        .map(|name| format!("||pidof {name}"))
+        .map(|name| format!(";pidof {name}"))
         .collect();
+    let is_engine = match places.programs {
+        [] => "test -d /proc/$n".to_owned(),
+        names => format!("grep -qxE '{}' /proc/$n/comm", names.join("|")),
+    };
     let engine = format!(
-        "e=/proc/$({{ cat {}{found};}} 2>/dev/null|sed 's/ .*//;q')/environ",
+        "n=;for n in $({{ cat {}{found};}} 2>/dev/null);do {is_engine}&&break;n=;done;e=/proc/$n/environ",
         places.pid
     );
     let lines = "tr '\\0' '\\n' <$e|grep -iE '^(https?|no|all)_proxy='|LC_ALL=C sort";
