@@ -426,8 +426,10 @@ fn hung(lab: &Lab) {
     mac.pulls_through_the_proxy();
 }
 
-/// Moments of the dialogue, by what the console has shown since its beginning.
-const MOMENTS: &[(&str, fn(&str) -> bool)] = &[
+/// A moment of the dialogue, and whether it has come, by what the console has shown since its beginning.
+type Moment = (&'static str, fn(&str) -> bool);
+
+const MOMENTS: &[Moment] = &[
     ("it logs in", |shown| shown.contains("login: root")),
     ("it has looked at a few things", |shown| frames(shown) >= 4),
     // It is as long as that after the first lines of it.
@@ -455,7 +457,7 @@ fn interrupted(
     lab: &Lab,
     mac: &Mac<'_>,
     proxy: &str,
-    (what, is_now): (&str, fn(&str) -> bool),
+    (what, is_now): Moment,
     interrupt: impl FnOnce(Pid),
 ) -> Run {
     let (mut command, shown) = mac.baleen(&["apply", "--live", "--yes"], proxy, "");
