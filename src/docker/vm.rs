@@ -22,7 +22,7 @@ pub struct Vm {
     pub pid: u32,
     /// Since when it runs; it can be started anew while Docker runs.
     pub since: Option<SystemTime>,
-    /// Its console, where it has one. LinuxKit's has none of this name.
+    /// Its console, where it has one.
     pub console: Option<PathBuf>,
 }
 
