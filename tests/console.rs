@@ -45,11 +45,11 @@ fn block(host: &str) -> Vec<u8> {
 fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Followed> {
     let mut console = Console::open(&vm.console(), cancel)?;
     let (script, pid) = (vm.script(), vm.pid_file());
+    let program = vm.program();
     let places = Places {
         script: script.to_str().unwrap(),
         pid: pid.to_str().unwrap(),
-        // Not that of this computer.
-        programs: &[],
+        programs: &[&program],
     };
     let followed = follow_at(&mut console, places, block, false)?;
     Ok(followed)
@@ -303,18 +303,22 @@ fn a_login_that_asks_root_for_a_password_is_refused() {
 
 #[test]
 fn silence_and_what_never_falls_silent_are_not_listened_to_for_ever() {
-    for (there, words) in [
-        (There::Silence, "nothing answers"),
-        (There::Flood, "no shell answers"),
-    ] {
-        let vm = FakeVm::start(there, &["sh"], Weather::default());
-        let modes = format!("{:?}", vm.modes());
-        let started = Instant::now();
-        let error = go(&vm, None).unwrap_err();
-        assert!(error.to_string().contains(words), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(60));
-        assert_eq!(format!("{:?}", vm.modes()), modes);
-    }
+    thread::scope(|scope| {
+        for (there, words) in [
+            (There::Silence, "nothing answers"),
+            (There::Flood, "no shell answers"),
+        ] {
+            scope.spawn(move || {
+                let vm = FakeVm::start(there, &["sh"], Weather::default());
+                let modes = format!("{:?}", vm.modes());
+                let started = Instant::now();
+                let error = go(&vm, None).unwrap_err();
+                assert!(error.to_string().contains(words), "{error}");
+                assert!(started.elapsed() < Duration::from_secs(60));
+                assert_eq!(format!("{:?}", vm.modes()), modes);
+            });
+        }
+    });
 }
 
 #[test]

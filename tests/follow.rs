@@ -49,11 +49,11 @@ impl Mac {
     fn follow(&self, cancel: &AtomicBool) -> Result<Followed> {
         let bundle = Bundle::read(&self.app.app()).unwrap();
         let (script, pid) = (self.fake.script(), self.fake.pid_file());
+        let program = self.fake.program();
         let places = Places {
             script: script.to_str().unwrap(),
             pid: pid.to_str().unwrap(),
-            // Not that of this computer.
-            programs: &[],
+            programs: &[&program],
         };
         let state = self.app.dir.path().join("state");
         follow_in(&bundle, &self.vm, places, false, &state, cancel)

@@ -122,6 +122,11 @@ impl FakeVm {
         self.dir.path().join("docker.pid")
     }
 
+    /// What the Engine's program is called: as nothing else on this computer.
+    pub(crate) fn program(&self) -> String {
+        program(self.dir.path())
+    }
+
     /// The process of the Engine.
     pub(crate) fn engine(&self) -> Option<u32> {
         fs::read_to_string(self.pid_file())
@@ -163,9 +168,15 @@ impl Drop for FakeVm {
     }
 }
 
+fn program(dir: &Path) -> String {
+    dir.file_name().unwrap().to_string_lossy().replace('.', "")
+}
+
 /// The script that is patched, and what it needs to start a process that has its environment.
 fn furnish(dir: &Path) {
     let root = dir.display();
+    let program = program(dir);
+    std::os::unix::fs::symlink("/usr/bin/sleep", dir.join(&program)).unwrap();
     fs::create_dir(dir.join("init.d")).unwrap();
     for (name, text) in [
         (
@@ -176,7 +187,7 @@ fn furnish(dir: &Path) {
             "start-stop-daemon",
             format!(
                 "#!/bin/sh\nif [ \"$1\" = --stop ]\nthen\n\tkill $(cat {root}/docker.pid)\n\trm {root}/docker.pid\n\
-                 else\n\tsetsid sh -c 'echo $$ > {root}/new.pid; mv {root}/new.pid {root}/docker.pid; exec sleep 1000' < /dev/null > /dev/null 2>&1 &\n\
+                 else\n\tsetsid sh -c 'printf $$ > {root}/new.pid; mv {root}/new.pid {root}/docker.pid; exec {root}/{program} 1000' < /dev/null > /dev/null 2>&1 &\n\
                  \twhile [ ! -e {root}/docker.pid ]; do sleep 0.01; done\nfi\n"
             ),
         ),

@@ -94,19 +94,16 @@ fn variables(
     salt: &Salt,
 ) -> Result<Option<Vec<Variable>>> {
     // Its own file says which process it is: in a container may run another one of its name. But the number of one that
-    // ended without a word may be another's by now.
+    // ended without a word may be another's by now. The file ends with no line.
     let found: String = places
         .programs
         .iter()
-        .map(|name| format!(";pidof {name}"))
+        .map(|name| format!(";echo;pidof {name}"))
         .collect();
-    let is_engine = match places.programs {
-        [] => "test -d /proc/$n".to_owned(),
-        names => format!("grep -qxE '{}' /proc/$n/comm", names.join("|")),
-    };
     let engine = format!(
-        "n=;for n in $({{ cat {}{found};}} 2>/dev/null);do {is_engine}&&break;n=;done;e=/proc/$n/environ",
-        places.pid
+        "n=;for n in $({{ cat {}{found};}} 2>/dev/null);do grep -qxE '{}' /proc/$n/comm&&break;n=;done;e=/proc/$n/environ",
+        places.pid,
+        places.programs.join("|"),
     );
     let lines = "tr '\\0' '\\n' <$e|grep -iE '^(https?|no|all)_proxy='|LC_ALL=C sort";
     let shown = console.run(
