@@ -48,6 +48,8 @@ fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Foll
     let places = Places {
         script: script.to_str().unwrap(),
         pid: pid.to_str().unwrap(),
+        // Not that of this computer.
+        programs: &[],
     };
     let followed = follow_at(&mut console, places, block, false)?;
     console.leave()?;
@@ -137,7 +139,12 @@ fn assert_no_password(vm: &FakeVm) {
 fn from_wherever_it_finds_itself_it_comes_to_a_shell_and_leaves_it() {
     thread::scope(|scope| {
         for shell in shells() {
-            for there in [There::Login, There::HalfLogin, There::Shell] {
+            for there in [
+                There::Login,
+                There::HalfLogin,
+                There::TypedAhead,
+                There::Shell,
+            ] {
                 scope.spawn(move || round(there, shell, Weather::default()));
             }
         }

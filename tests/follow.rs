@@ -52,6 +52,8 @@ impl Mac {
         let places = Places {
             script: script.to_str().unwrap(),
             pid: pid.to_str().unwrap(),
+            // Not that of this computer.
+            programs: &[],
         };
         let state = self.app.dir.path().join("state");
         follow_in(&bundle, &self.vm, places, false, &state, cancel)

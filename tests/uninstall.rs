@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use baleen::app::instance::{Claim, Instance};
 use baleen::credentials::SERVICE;
 use baleen::patch::Lock;
+use baleen::patch::live::UnderWay;
 use baleen::uninstall::{Places, places};
 use serde_json::{Value, json};
 
@@ -433,6 +434,21 @@ fn another_baleen_at_work_on_an_image_leaves_everything() {
         assert!(!app.dir.path().join("state").exists());
         assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
     }
+}
+
+/// It would give the running VM what is taken out of the image here.
+#[test]
+fn a_live_edit_in_a_terminal_leaves_everything() {
+    let app = App::new();
+    app.apply(PROXY);
+    let live = UnderWay::begin(&app.dir.path().join("state")).unwrap();
+    let before = app.snapshot();
+    let run = app.refused(&["uninstall", "--yes"], 4, &["at work in a terminal"]);
+    assert!(run.err.contains("nothing was removed"), "{run}");
+    before.is_still(&app.snapshot());
+    drop(live);
+    app.ok(&["uninstall", "--yes"]);
+    assert!(!app.dir.path().join("state").exists());
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
 use crate::docker::{Bundle, Family, Vm, bundle};
@@ -148,13 +147,6 @@ fn see(path: &Path) -> Sight {
 fn stand(bundle: &Bundle) -> Result<Stand, Error> {
     let image = Image::open(plan::image_of(bundle)?)?;
     let patched = image.patched()?;
-    let metadata = image.metadata();
-    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
-    // A file gets a new time of change when it is renamed to its place.
-    let image_since = match (seconds.try_into(), nanoseconds.try_into()) {
-        (Ok(seconds), Ok(nanoseconds)) => UNIX_EPOCH + Duration::new(seconds, nanoseconds),
-        _ => SystemTime::UNIX_EPOCH,
-    };
     Ok(Stand {
         bundle: bundle.clone(),
         image: image.path().to_owned(),
@@ -163,7 +155,7 @@ fn stand(bundle: &Bundle) -> Result<Stand, Error> {
             proxy: manifest.proxy.clone(),
             original: manifest.original.sha256,
         }),
-        image_since,
+        image_since: image.since(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::platform::apps::RunningApp;
+use crate::platform::apps::{self, RunningApp};
 
 use super::restart;
 
@@ -31,7 +31,12 @@ impl Vm {
     pub fn of(bundle: &Path) -> Option<Self> {
         let app = restart::running(bundle)?;
         let console = env::home_dir().unwrap_or_default().join(CONSOLE);
-        Some(Self::seen(&app, console))
+        let mut vm = Self::seen(&app, console);
+        // There is one console for all Dockers, and it is that of the one that runs.
+        if !apps::is_from(&app, bundle) {
+            vm.console = None;
+        }
+        Some(vm)
     }
 
     fn seen(app: &RunningApp, console: PathBuf) -> Self {

@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{Overlay, find_overlay};
@@ -83,6 +84,15 @@ impl Image {
     /// What the system said of it when it was opened.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Since when it is there: a file gets a new time of change when it is renamed to its place.
+    pub fn since(&self) -> SystemTime {
+        let (seconds, nanoseconds) = (self.metadata.ctime(), self.metadata.ctime_nsec());
+        match (seconds.try_into(), nanoseconds.try_into()) {
+            (Ok(seconds), Ok(nanoseconds)) => UNIX_EPOCH + Duration::new(seconds, nanoseconds),
+            _ => UNIX_EPOCH,
+        }
     }
 
     /// Its length in bytes.

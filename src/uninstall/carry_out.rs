@@ -11,6 +11,7 @@ use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
 use crate::patch;
 use crate::patch::intent::Intents;
+use crate::patch::live::UnderWay;
 use crate::patch::plan::image_of;
 
 use super::plan::{Plan, Step, plan, stopped};
@@ -64,6 +65,15 @@ pub fn carry_out(planned: &Plan, scope: &Scope, leave_images: bool) -> Result<Ou
     let ended: Vec<Step> = planned.steps.iter().filter(is_end).cloned().collect();
     // Held to the end, so that none begins anew meanwhile.
     let _alone = instance::end(&scope.state, WHAT, PATIENCE)?;
+    if UnderWay::is_seen(&scope.state) {
+        // It would give the running VM the proxy that is taken out of the image here.
+        let error = Error::new(
+            Kind::Busy,
+            "`baleen apply --live` or `baleen restore --live` is at work in a terminal",
+        )
+        .advise("wait until it is done, and try again; nothing was removed");
+        return Err(without(&ended, error));
+    }
     let done = remove(scope, leave_images).map_err(|error| without(&ended, error))?;
     Ok(Outcome {
         done: [ended, done.done].concat(),

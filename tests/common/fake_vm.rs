@@ -29,6 +29,8 @@ pub(crate) enum There {
     Password,
     /// Somebody's login that was left half way.
     HalfLogin,
+    /// A login at which a name was typed that comes before the next one.
+    TypedAhead,
     /// A shell that was left open, with a line half typed.
     Shell,
     /// Nobody.
@@ -248,7 +250,7 @@ impl Relay {
                 inside.write_all(b"cd /tmp\necho 'half").unwrap();
             }
             There::HalfLogin => self.asked = Some(b"somebody".to_vec()),
-            There::Login | There::Password => self.say(b"\r\nmoby login: "),
+            There::Login | There::Password | There::TypedAhead => self.say(b"\r\nmoby login: "),
             There::Silence => {}
         }
         let mut sent = 0;
@@ -351,6 +353,11 @@ impl Relay {
             (b'\r' | b'\n', None) => {
                 let name = std::mem::take(&mut self.typed);
                 match &*name {
+                    b"root" if self.there == There::TypedAhead => {
+                        self.there = There::Login;
+                        self.say(b"\r\nPassword: ");
+                        self.asked = Some(b"somebody".to_vec());
+                    }
                     b"" => self.say(b"\r\nmoby login: "),
                     b"root" if self.there != There::Password => {
                         self.say(b"\r\n");

@@ -16,10 +16,10 @@ use crate::session::{Session, has_keyring};
 use crate::tools::{self, has_tool};
 
 /// Where nobody listens.
-const NOWHERE: &str = "http://127.0.0.1:9";
-const NOWHERE_IN_THE_VM: &str = "http://192.168.65.1:9";
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
+pub(crate) const NOWHERE_IN_THE_VM: &str = "http://192.168.65.1:9";
 
-fn stock(members: u8) -> Stock {
+pub(crate) fn stock(members: u8) -> Stock {
     Stock {
         members,
         script: None,
@@ -240,15 +240,15 @@ const USER: &str = "me";
 const PASSWORD: &str = "p%41:$x`'\"\\&é#/? @!~";
 
 /// A proxy that asks for a password. Its log stays with the case.
-struct Guarded<'a> {
+pub(crate) struct Guarded<'a> {
     lab: &'a Lab,
-    proxy: RealProxy,
+    pub(crate) proxy: RealProxy,
     _dir: TempDir,
 }
 
 impl<'a> Guarded<'a> {
     /// tinyproxy, which knows no other characters in passwords than letters, digits, `-`, `.` and `_`.
-    fn tinyproxy(lab: &'a Lab, password: &str) -> Self {
+    pub(crate) fn tinyproxy(lab: &'a Lab, password: &str) -> Self {
         Self::new(lab, |dir| {
             RealProxy::tinyproxy(dir, Some((USER, password)), 5443)
         })
@@ -281,46 +281,77 @@ impl Drop for Guarded<'_> {
     }
 }
 
-/// A Mac on which everything goes through this proxy, and `password` is in the keyring for it.
-fn behind<'a>(guarded: &Guarded<'a>, password: &str) -> Mac<'a> {
-    let (lab, proxy) = (guarded.lab, &guarded.proxy);
-    if !has_keyring() {
-        lab.skip("needs dbus-daemon, gnome-keyring, libsecret-tools and libglib2.0-bin");
+/// A Mac on which everything goes through a proxy that asks for a password, which is in the keyring.
+pub(crate) struct Behind<'a> {
+    pub(crate) mac: Mac<'a>,
+    lab: &'a Lab,
+    session: Session,
+    url: String,
+    password: String,
+    /// The proxy as the Engine is to have it.
+    pub(crate) in_the_vm: String,
+}
+
+impl<'a> Behind<'a> {
+    pub(crate) fn new(guarded: &Guarded<'a>, password: &str) -> Self {
+        let (lab, proxy) = (guarded.lab, &guarded.proxy);
+        if !has_keyring() {
+            lab.skip("needs dbus-daemon, gnome-keyring, libsecret-tools and libglib2.0-bin");
+        }
+        let mut mac = Mac::new(lab, &stock(1));
+        mac.ports = vec![proxy.port];
+        let dir = mac.app.dir.path();
+        let mut session = Session::new(&dir.join("bus"), &dir.join("home"));
+        session.start_keyring();
+        let encoded: String = password
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(byte).to_string()
+                }
+                _ => format!("%{byte:02X}"),
+            })
+            .collect();
+        let new = Self {
+            mac,
+            lab,
+            session,
+            url: format!("http://{USER}@127.0.0.1:{}", proxy.port),
+            password: password.to_owned(),
+            in_the_vm: format!("http://{USER}:{encoded}@192.168.65.1:{}", proxy.port),
+        };
+        new.baleen(&["credentials", "set"], password);
+        new
     }
-    let mut mac = Mac::new(lab, &stock(1));
-    mac.ports = vec![proxy.port];
-    let dir = mac.app.dir.path();
-    let mut session = Session::new(&dir.join("bus"), &dir.join("home"));
-    session.start_keyring();
-    let url = format!("http://{USER}@127.0.0.1:{}", proxy.port);
-    let baleen = |arguments: &[&str], input: &str| {
+
+    /// Runs Baleen, which must not say the password; what it says.
+    pub(crate) fn baleen(&self, arguments: &[&str], input: &str) -> String {
+        let Self { mac, lab, url, .. } = self;
         let mut command = mac.app.command(arguments);
         mac.environment(&mut command);
-        session.environment(&mut command);
-        command.env("http_proxy", &url).env("https_proxy", &url);
+        self.session.environment(&mut command);
+        command.env("http_proxy", url).env("https_proxy", url);
         lab.say(&format!(
             "$ https_proxy={url} baleen {}",
             arguments.join(" ")
         ));
         let said = tools::said(&mut command, input.as_bytes().to_vec());
-        assert!(!said.contains(password), "{said}");
+        assert!(!said.contains(&self.password), "{said}");
         lab.say(&said);
-    };
-    baleen(&["credentials", "set"], password);
-    baleen(&["apply"], "");
+        said
+    }
+}
+
+/// Such a Mac, with the password in the image from which Docker was started.
+fn behind<'a>(guarded: &Guarded<'a>, password: &str) -> Mac<'a> {
+    let behind = Behind::new(guarded, password);
+    behind.baleen(&["apply"], "");
+    let Behind {
+        mut mac, in_the_vm, ..
+    } = behind;
     let mode = fs::metadata(mac.app.image()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "who may read the password");
     mac.start();
-    let encoded: String = password
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    let in_the_vm = format!("http://{USER}:{encoded}@192.168.65.1:{}", proxy.port);
     mac.engine_has(&both_cases(&in_the_vm, LOCAL));
     mac
 }

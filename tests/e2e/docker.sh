@@ -3,8 +3,10 @@
 # boots the VM from the bundle that it is in, and ends it when it is asked to quit.
 #
 # As with VPNKit, the Mac is 192.168.65.1 to the VM. Of the Mac's own ports the VM reaches those in $MAC_PORTS, and
-# nothing else of the world: there is no route, and no name server. The Engine answers at 127.0.0.1:2375. What the VM prints goes to console-ring, and what the
-# Mac side keeps for the VM is in the database, each where Docker for Mac had it.
+# nothing else of the world: there is no route, and no name server. The Engine answers at 127.0.0.1:2375. The VM's console
+# is the pseudo-terminal that tty leads to, what it prints goes to console-ring as well, and what the Mac side keeps for
+# the VM is in the database, each where Docker for Mac had it. Beside that, and unlike there, is a shell in the VM, behind
+# the socket $HOME/aside.
 
 moby=${0%/*}/../Resources/moby
 data=$HOME/Library/Containers/com.docker.docker/Data
@@ -33,14 +35,29 @@ fi
 vm=
 end=
 trap 'end=yes; [ -z "$vm" ] || kill "$vm"' TERM INT
+said=$data/$driver/said
+rm -f "$said" "$HOME/aside"
+mkfifo "$said"
 # shellcheck disable=SC2086 # two options in one variable
 qemu-system-x86_64 -accel $accelerator -M q35 -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot \
 	-kernel "$moby/vmlinuz64" -initrd "$moby/initrd.img" \
 	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=1$settings" \
-	-serial "file:$data/$driver/console-ring" \
-	-netdev "$network" -device virtio-net-pci,romfile=,netdev=mac < /dev/null &
+	-chardev "pty,id=tty,logfile=$data/$driver/console-ring,logappend=off" -serial chardev:tty \
+	-serial "unix:$HOME/aside,server=on,wait=off" \
+	-netdev "$network" -device virtio-net-pci,romfile=,netdev=mac < /dev/null > "$said" 2>&1 &
 vm=$!
 [ -z "$end" ] || kill "$vm"
+# QEMU says which device it has taken: "char device redirected to /dev/pts/3 (label tty)".
+while read -r line
+do
+	printf '%s\n' "$line"
+	case $line in
+	*"redirected to "*"(label tty)"*)
+		line=${line#*redirected to }
+		ln -sfn "${line% (label*}" "$data/$driver/tty"
+		;;
+	esac
+done < "$said"
 # A signal cuts short what waits, and there may come several.
 while kill -0 "$vm" 2> /dev/null
 do

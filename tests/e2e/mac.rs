@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -20,11 +22,13 @@ use crate::servers::{HELLO, IMAGE, PROXY};
 
 /// How long a VM may take to come up, and an image to come; software emulation on a busy computer is slow.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a command in the VM may take.
+const ASIDE: Duration = Duration::from_secs(60);
 const DATA: &str = "home/Library/Containers/com.docker.docker/Data";
 const DRIVER: &str = "com.docker.driver.amd64-linux";
 
 pub(crate) struct Mac<'a> {
-    lab: &'a Lab,
+    pub(crate) lab: &'a Lab,
     pub(crate) app: App,
     /// The Docker that was opened here, and not by the app.
     opened: Option<Child>,
@@ -70,6 +74,19 @@ impl<'a> Mac<'a> {
 
     /// Runs Baleen where the proxy of all is `proxy`, and `no_proxy` the list of exceptions.
     pub(crate) fn run(&self, arguments: &[&str], proxy: &str, no_proxy: &str) -> Run {
+        let (mut command, shown) = self.baleen(arguments, proxy, no_proxy);
+        let run = Run::of(&mut command);
+        self.lab.say(&format!("{shown}\n{}{}", run.out, run.err));
+        run
+    }
+
+    /// The command of [`Mac::run`], and how it is shown.
+    pub(crate) fn baleen(
+        &self,
+        arguments: &[&str],
+        proxy: &str,
+        no_proxy: &str,
+    ) -> (Command, String) {
         let mut command = self.app.command(arguments);
         self.environment(&mut command);
         command.env("http_proxy", proxy).env("https_proxy", proxy);
@@ -78,14 +95,7 @@ impl<'a> Mac<'a> {
             command.env("no_proxy", no_proxy);
             shown += &format!(" no_proxy={no_proxy}");
         }
-        let run = Run::of(&mut command);
-        self.lab.say(&format!(
-            "{shown} baleen {}\n{}{}",
-            arguments.join(" "),
-            run.out,
-            run.err
-        ));
-        run
+        (command, format!("{shown} baleen {}", arguments.join(" ")))
     }
 
     /// Puts the proxy of all into the image.
@@ -140,7 +150,7 @@ impl<'a> Mac<'a> {
     }
 
     /// The process of the Docker that runs, whoever opened it.
-    fn docker_runs(&self) -> Option<u32> {
+    pub(crate) fn docker_runs(&self) -> Option<u32> {
         restart::running(&self.app.app()).map(|docker| docker.pid)
     }
 
@@ -164,7 +174,7 @@ impl<'a> Mac<'a> {
     }
 
     /// Takes notice of the end of the Docker that was opened here.
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         if let Some(child) = &mut self.opened
             && child.try_wait().unwrap().is_some()
         {
@@ -172,13 +182,13 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// From here on the proxy's log is that of the VM that starts now.
-    fn begin_log(&self) {
+    /// From here on the proxy's log is that of what happens now.
+    pub(crate) fn begin_log(&self) {
         self.logged.set(self.lab.servers.log().len());
     }
 
     #[track_caller]
-    fn wait_for_engine(&self) {
+    pub(crate) fn wait_for_engine(&self) {
         let started = Instant::now();
         while !self.docker(&["version"]).status.success() {
             let said = fs::read_to_string(self.lab.folder().join("qemu")).unwrap_or_default();
@@ -189,7 +199,7 @@ impl<'a> Mac<'a> {
             );
             let console = self.console();
             assert!(
-                started.elapsed() < PATIENCE && !console.contains("\nvm: no engine\n"),
+                started.elapsed() < PATIENCE && !console.contains("vm: no engine\n"),
                 "the Engine does not answer. The last lines of the console:\n{}",
                 last_lines(&self.console())
             );
@@ -237,14 +247,75 @@ impl<'a> Mac<'a> {
     }
 
     /// What the VM printed.
-    fn console(&self) -> String {
-        let path = self.app.dir.path().join(DATA).join(DRIVER);
-        let bytes = fs::read(path.join("console-ring")).unwrap_or_default();
+    pub(crate) fn console(&self) -> String {
+        let bytes = fs::read(self.driver().join("console-ring")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\r', "")
     }
 
+    /// The terminal that is the VM's console.
+    pub(crate) fn tty(&self) -> PathBuf {
+        self.driver().join("tty").canonicalize().unwrap()
+    }
+
+    fn driver(&self) -> PathBuf {
+        self.app.dir.path().join(DATA).join(DRIVER)
+    }
+
+    /// What the line `command` prints in the VM, which is asked beside its console.
+    #[track_caller]
+    pub(crate) fn aside(&self, command: &str) -> String {
+        let path = self.app.dir.path().join("home/aside");
+        let mut line = UnixStream::connect(path).unwrap();
+        line.set_read_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
+        let started = Instant::now();
+        let mut received = String::new();
+        // Both numbers are computed in the VM, so that what is sent is not taken for what has come.
+        let mut wait_for = |line: &mut UnixStream, mark: &str, again: &str| {
+            let mut bytes = [0; 4096];
+            while !received.contains(mark) {
+                assert!(started.elapsed() < ASIDE, "{command}: {received}");
+                match line.read(&mut bytes) {
+                    Ok(0) => panic!("{command}: the VM has ended"),
+                    Ok(read) => received += &String::from_utf8_lossy(&bytes[..read]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        line.write_all(again.as_bytes()).unwrap();
+                    }
+                    Err(error) => panic!("{command}: {error}"),
+                }
+            }
+            received.clone()
+        };
+        // So soon after its start there may be nobody yet.
+        let hello = "echo \"<$((6*7))>\"\n";
+        line.write_all(hello.as_bytes()).unwrap();
+        wait_for(&mut line, "<42>", hello);
+        let asked = format!(
+            "echo \"[$((6*7))\";{{ {command}; }} 2>&1 </dev/null;echo;echo \"$((6*7))]\"\n"
+        );
+        line.write_all(asked.as_bytes()).unwrap();
+        let said = wait_for(&mut line, "\n42]", "");
+        let (_, said) = said.split_once("[42\n").unwrap();
+        let (said, _) = said.split_once("\n42]").unwrap();
+        self.lab
+            .say(&format!("(in the VM) $ {command}\n{}", said.trim_end()));
+        said.to_owned()
+    }
+
+    /// The process that runs the VM.
+    #[track_caller]
+    pub(crate) fn qemu(&self) -> Pid {
+        let docker = self.docker_runs().expect("Docker does not run");
+        let found = Command::new("pgrep")
+            .args(["-P", &docker.to_string(), "qemu"])
+            .output()
+            .unwrap();
+        let found = String::from_utf8(found.stdout).unwrap();
+        Pid::from_raw(found.trim_end().parse().unwrap()).unwrap()
+    }
+
     /// Docker's client.
-    fn docker(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn docker(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("timeout");
         command.args(["120", "docker"]).args(arguments);
         self.environment(&mut command);
@@ -305,7 +376,7 @@ impl<'a> Mac<'a> {
     #[track_caller]
     pub(crate) fn engine_has(&self, wanted: &[(&str, &str)]) {
         let started = Instant::now();
-        while !self.console().contains("\nvm: engine runs\n") {
+        while !self.console().contains("vm: engine runs\n") {
             assert!(
                 started.elapsed() < PATIENCE,
                 "the VM did not say what the Engine has:\n{}",
@@ -315,10 +386,9 @@ impl<'a> Mac<'a> {
         }
         let console = self.console();
         // Without this line nothing was read.
-        assert!(console.contains("\nvm: env PATH="), "{console}");
-        let environment: BTreeMap<&str, &str> = console
-            .lines()
-            .filter_map(|line| line.strip_prefix("vm: env ")?.split_once('='))
+        assert!(console.contains("vm: env PATH="), "{console}");
+        let environment: BTreeMap<&str, &str> = reported(&console, "vm: env ")
+            .filter_map(|line| line.split_once('='))
             .filter(|(name, _)| *name != "PATH")
             .collect();
         for (name, value) in &environment {
@@ -327,13 +397,32 @@ impl<'a> Mac<'a> {
         assert_eq!(environment, wanted.iter().copied().collect());
     }
 
+    /// The same of the Engine that runs now, which may not be the one that the VM started with.
+    #[track_caller]
+    pub(crate) fn engine_has_now(&self, wanted: &[(&str, &str)]) {
+        let said = self.aside("tr '\\0' '\\n' </proc/$(cat /run/docker.pid)/environ");
+        let environment: BTreeMap<&str, &str> = said
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .collect();
+        // Without it nothing was read.
+        assert!(environment.contains_key("PATH"), "{said}");
+        let of_proxies = environment.into_iter().filter(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            name.ends_with("_proxy")
+        });
+        assert_eq!(
+            of_proxies.collect::<BTreeMap<_, _>>(),
+            wanted.iter().copied().collect()
+        );
+    }
+
     /// The VM has a file of this mode, owner and name, or has none of this name.
     #[track_caller]
     pub(crate) fn vm_has(&self, name: &str, wanted: Option<&str>) {
         let console = self.console();
-        let found = console
-            .lines()
-            .filter_map(|line| line.strip_prefix("vm: file ")?.split_once(' '))
+        let found = reported(&console, "vm: file ")
+            .filter_map(|line| line.split_once(' '))
             .find_map(|(of, rest)| (of == name).then_some(rest));
         assert_eq!(found, wanted, "{name}");
     }
@@ -375,6 +464,12 @@ pub(crate) fn install(lab: &Lab, stock: &Stock, bundle: &Path, version: &str, bu
     fs::copy(&lab.kernels()[0], moby.join("vmlinuz64")).unwrap();
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/docker.sh");
     fs::copy(program, bundle.join("Contents/MacOS/Docker")).unwrap();
+}
+
+/// What stands behind this on the console. A login that is asked for may stand before it.
+fn reported<'a>(console: &'a str, what: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = console.lines();
+    lines.filter_map(move |line| Some(line.split_once(what)?.1))
 }
 
 pub(crate) fn last_lines(text: &str) -> String {

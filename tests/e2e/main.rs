@@ -28,6 +28,7 @@ mod tools;
 mod cases;
 mod kernel;
 mod lab;
+mod live;
 mod mac;
 mod servers;
 mod story;
@@ -70,7 +71,8 @@ fn main() -> ExitCode {
     }
     let mut cases = facts();
     cases.extend(cases::all());
-    cases.push(story::case());
+    cases.extend(live::all());
+    cases.extend(story::all());
     if let Some(unknown) = names
         .iter()
         .find(|name| !cases.iter().any(|case| case.name == **name))

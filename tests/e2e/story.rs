@@ -23,14 +23,25 @@ const UPDATE: Stock = Stock {
     script: None,
 };
 
-pub(crate) fn case() -> Case {
-    Case {
-        name: "app".to_owned(),
-        what: "all by the app: switched on, Docker restarted, updated, repaired, switched off"
-            .to_owned(),
+pub(crate) fn all() -> Vec<Case> {
+    let case = |name: &str, what: &str, run: fn(&Lab)| Case {
+        name: name.to_owned(),
+        what: what.to_owned(),
         is_short: false,
-        run: Box::new(story),
-    }
+        run: Box::new(run),
+    };
+    vec![
+        case(
+            "app",
+            "all by the app: switched on, Docker restarted, updated, repaired, switched off",
+            story,
+        ),
+        case(
+            "live-app",
+            "the app restarts the Engine alone: by its notification, and by its menu",
+            live,
+        ),
+    ]
 }
 
 /// The desktop of a [`Mac`], with the app on it. It ends with it.
@@ -106,12 +117,16 @@ impl Drop for Desk {
     }
 }
 
-fn story(lab: &Lab) {
+fn needs_desktop(lab: &Lab) {
     for tool in ["dbus-daemon", "gsettings"] {
         if !has_tool(tool) {
             lab.skip("needs dbus-daemon, libglib2.0-bin and gsettings-desktop-schemas");
         }
     }
+}
+
+fn story(lab: &Lab) {
+    needs_desktop(lab);
     let mut mac = Mac::new(lab, &STOCK);
     mac.start();
     mac.engine_has(&[]);
@@ -149,6 +164,39 @@ fn story(lab: &Lab) {
     mac.engine_has(&[]);
     mac.finds_no_way(NO_WAY);
     desk.wait_for_line("Off: Docker has its own image");
+}
+
+fn live(lab: &Lab) {
+    needs_desktop(lab);
+    let mut mac = Mac::new(lab, &STOCK);
+    mac.start();
+    mac.finds_no_way(NO_WAY);
+    let before = (mac.docker_runs(), mac.qemu());
+
+    let desk = Desk::start(lab, &mac);
+    desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
+    desk.click(lab, "Use proxy");
+    let note = desk.told(
+        lab,
+        "Docker gets the proxy",
+        "Restart the Engine or Docker to use it.",
+    );
+    lab.say("(click: Restart the Engine)");
+    desk.notes.press(&note, "Restart the Engine");
+    desk.wait_for_line("On: Docker gets the proxy");
+    mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
+    mac.pulls_through_the_proxy();
+
+    desk.click(lab, "Use proxy");
+    desk.told(
+        lab,
+        "Docker has its own image again",
+        "Restart the Engine or Docker to be rid of it.",
+    );
+    desk.click(lab, "Restart the Engine (seconds)");
+    desk.wait_for_line("Off: Docker has its own image");
+    mac.engine_has_now(&[]);
+    assert_eq!((mac.docker_runs(), mac.qemu()), before);
 }
 
 /// What programs of a desktop find in their environment besides.

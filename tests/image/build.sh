@@ -87,7 +87,7 @@ make_moby() {           # FOLDER: the base system, with the script that is patch
 	chmod 700 "$root/root"
 	cp -R "$here/moby/." "$root/"
 	install -m 755 "$script" "$root/etc/init.d/docker"
-	chmod 755 "$root"/{init,etc/init.d/*,sbin/start-stop-daemon,usr/bin/{docker,dockerd,mobyconfig},usr/share/udhcpc/default.script}
+	chmod 755 "$root"/{init,etc/init.d/*,sbin/start-stop-daemon,usr/{bin/{docker,dockerd,mobyconfig},sbin/aside},usr/share/udhcpc/default.script}
 
 	for applet in $("$root/bin/busybox" --list); do
 		[ -e "$root/bin/$applet" ] || [ -e "$root/sbin/$applet" ] || ln -s busybox "$root/bin/$applet"
@@ -95,6 +95,7 @@ make_moby() {           # FOLDER: the base system, with the script that is patch
 	cp "$root/bin/busybox" "$root/bin/bbsuid"       # as Alpine, Moby's base, calls it
 	chmod 4111 "$root/bin/bbsuid"
 	ln -sf ../bin/busybox "$root/sbin/init"
+	ln -sf ../bin/busybox "$root/sbin/getty"
 	ln -sf ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$root/lib64/ld-linux-x86-64.so.2"
 	ln -sf ../run "$root/var/run"
 	ln -sf /proc/mounts "$root/etc/mtab"
@@ -109,9 +110,10 @@ make_moby() {           # FOLDER: the base system, with the script that is patch
 	done
 	printf 'moby\n' > "$root/etc/hostname"
 	printf '127.0.0.1 localhost moby\n' > "$root/etc/hosts"
-	printf 'root:x:0:0:root:/root:/bin/sh\n' > "$root/etc/passwd"
+	printf 'root:x:0:0:root:/root:/bin/ash\n' > "$root/etc/passwd"
 	printf 'root:x:0:\nuucp:x:14:\ntty:x:5:\ndocker:x:101:\n' > "$root/etc/group"
-	printf 'root:*:17000::::::\n' > "$root/etc/shadow"
+	# The console is root's, who has no password there.
+	printf 'root::17000::::::\n' > "$root/etc/shadow"
 	chmod 640 "$root/etc/shadow"
 	: > "$root/etc/fstab"
 	# Two names of one file: newc writes the bytes with the last of them only.

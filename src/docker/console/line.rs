@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl};
@@ -18,13 +17,15 @@ use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl};
 use crate::error::{Error, Kind, Result};
 use crate::platform::{Holder, holders};
 
-/// How often a wait looks whether it is to end.
-const GLANCE: Duration = Duration::from_millis(50);
+/// How often it is looked whether something came, or the wait is to end.
+const GLANCE: Duration = Duration::from_millis(10);
 /// More than the name of a device has.
 const LONGEST_NAME: u64 = 1024;
 /// How often it is looked again whether somebody else has the line open: what another thread starts has all files of this
 /// program, this one among them, until it is the program that it is to become.
 const LOOKS_AGAIN: u32 = 20;
+/// How long after the last time.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// An open line to a VM.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl<'a> Line<'a> {
             if there.is_empty() {
                 break;
             }
-            thread::sleep(GLANCE);
+            thread::sleep(MOMENT);
             there = others(&device);
         }
         if !there.is_empty() {
@@ -82,20 +83,21 @@ impl<'a> Line<'a> {
     /// Sends all of `bytes`.
     pub(super) fn send(&mut self, mut bytes: &[u8], until: Instant) -> Result<()> {
         while !bytes.is_empty() {
-            if !self.wait(PollFlags::OUT, until)? {
-                return Err(Error::new(
-                    Kind::Failure,
-                    format!(
-                        "the VM at {} takes nothing more that is sent to it",
-                        self.path.display()
-                    ),
-                )
-                .advise(HANGS));
-            }
+            self.go_on()?;
             match self.file.write(bytes) {
                 Ok(sent) => bytes = &bytes[sent..],
-                Err(error) if is_passing(&error) => {}
-                Err(_) => return Err(self.gone()),
+                Err(error) if !is_passing(&error) => return Err(self.gone()),
+                Err(_) if wait(until) => {}
+                Err(_) => {
+                    return Err(Error::new(
+                        Kind::Failure,
+                        format!(
+                            "the VM at {} takes nothing more that is sent to it",
+                            self.path.display()
+                        ),
+                    )
+                    .advise(HANGS));
+                }
             }
         }
         Ok(())
@@ -107,42 +109,33 @@ impl<'a> Line<'a> {
         let _ = self.file.write(bytes);
     }
 
-    /// Adds to `to` what has come, once something has; whether that was before `until`.
+    /// Adds to `to` what has come, once something has; whether that was before `until`. A line that never falls silent
+    /// keeps nobody longer than that.
     pub(super) fn receive(&mut self, to: &mut Vec<u8>, until: Instant) -> Result<bool> {
         let mut buffer = [0; 4096];
-        loop {
-            if !self.wait(PollFlags::IN, until)? {
-                return Ok(false);
-            }
+        while Instant::now() < until {
+            self.go_on()?;
             match self.file.read(&mut buffer) {
                 Ok(0) => return Err(self.gone()),
                 Ok(read) => {
                     to.extend_from_slice(&buffer[..read]);
                     return Ok(true);
                 }
-                Err(error) if is_passing(&error) => {}
-                Err(_) => return Err(self.gone()),
+                Err(error) if !is_passing(&error) => return Err(self.gone()),
+                Err(_) => _ = wait(until),
             }
         }
+        Ok(false)
     }
 
-    /// Waits for one of `flags`, or the end of the line, which the next call tells.
-    fn wait(&self, flags: PollFlags, until: Instant) -> Result<bool> {
-        loop {
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(Error::new(
-                    Kind::Failure,
-                    "stopped while the VM's console was in use; what is done there already stays",
-                ));
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            let pause = Timespec::try_from(left.min(GLANCE)).ok();
-            match poll(&mut [PollFd::new(&self.file, flags)], pause.as_ref()) {
-                Ok(0) if left.is_zero() => return Ok(false),
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Ok(true),
-                Err(error) => return Err(Error::io("wait for", &self.path, &error.into())),
-            }
+    /// The error when it is to end.
+    fn go_on(&self) -> Result<()> {
+        match self.cancel.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => Err(Error::new(
+                Kind::Failure,
+                "stopped while the VM's console was in use; what is done there already stays",
+            )),
         }
     }
 
@@ -170,6 +163,14 @@ impl Drop for Line<'_> {
         let _ = tcsetattr(&self.file, OptionalActions::Now, &self.before);
         let _ = ioctl_tiocnxcl(&self.file);
     }
+}
+
+/// Waits a glance, no longer than `until`; whether there is time left. That a line is looked at again and again, and not
+/// waited for, is for macOS: "The poll() system call currently does not support devices" (`man 2 poll`, BUGS).
+fn wait(until: Instant) -> bool {
+    let left = until.saturating_duration_since(Instant::now());
+    thread::sleep(left.min(GLANCE));
+    !left.is_zero()
 }
 
 /// What to do about a VM that does not listen.
@@ -242,7 +243,7 @@ fn claimed(path: &Path, others: &[Holder]) -> Error {
             path.display()
         ),
     )
-    .advise("leave it there if it is still open somewhere, and try again, or restart Docker instead")
+    .advise("if it is still open somewhere, close it there and try again, or restart Docker instead")
 }
 
 fn busy(path: &Path, others: &[Holder]) -> Error {
@@ -262,6 +263,6 @@ fn busy(path: &Path, others: &[Holder]) -> Error {
         ),
     )
     .advise(
-        "leave it there (screen: Ctrl-A, then K, then y) and try again, or restart Docker instead",
+        "end that program (screen: Ctrl-A, then K, then y) and try again, or restart Docker instead",
     )
 }

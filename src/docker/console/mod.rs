@@ -52,6 +52,10 @@ const SMALL: Duration = Duration::from_secs(30);
 
 /// How much of an answer comes at a time: the more, the more often something else is written into it.
 const PIECE: usize = 160;
+/// Longer than any answer with what it stands in.
+const LONGEST_FRAME: usize = 1024;
+/// How much is kept of what is no answer.
+const MUCH: usize = 64 * 1024;
 /// How much is sent in a line.
 const CHUNK: usize = 120;
 /// After how many lines the VM is asked what it has got.
@@ -211,18 +215,18 @@ impl<'a> Console<'a> {
     fn find_shell(&mut self) -> Result<()> {
         let until = Instant::now() + TO_A_SHELL;
         let mut was_silent = true;
+        let mut was_refused = false;
         while Instant::now() < until {
             self.type_and_listen(CLEAR_LINE)?;
             was_silent &= self.received.is_empty();
             if self.asks_for_password() {
-                // Somebody's login that was given up half way; wrong is as good as any way out of it.
-                self.type_and_listen(b"\r")?;
-                let wrong = Instant::now() + LOGIN_FAILS;
-                while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILS)? {}
+                // Somebody's login that was given up half way.
+                self.give_up_login()?;
             }
             if self.asks_for_name() {
                 self.type_and_listen(b"root\r")?;
-                if self.asks_for_password() {
+                // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
+                if self.asks_for_password() && was_refused {
                     return Err(Error::new(
                         Kind::Refused,
                         format!(
@@ -231,6 +235,11 @@ impl<'a> Console<'a> {
                         ),
                     )
                     .advise("it is not a VM that Baleen knows; restart Docker instead"));
+                }
+                if self.asks_for_password() {
+                    was_refused = true;
+                    self.give_up_login()?;
+                    continue;
                 }
             }
             if self.take_over()? {
@@ -253,6 +262,14 @@ impl<'a> Console<'a> {
             "{HANGS}; a program that was left running there can be ended by hand: screen '{}', then Ctrl-C",
             self.line.path().display()
         )))
+    }
+
+    /// Gives a wrong password, which is as good as any way out of a login, and waits for the next one.
+    fn give_up_login(&mut self) -> Result<()> {
+        self.type_and_listen(b"\r")?;
+        let wrong = Instant::now() + LOGIN_FAILS;
+        while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILS)? {}
+        Ok(())
     }
 
     /// What a prompt looks like, which proves nothing, but tells what to try first.
@@ -334,6 +351,10 @@ impl<'a> Console<'a> {
         loop {
             if let Some(found) = frames::find(&self.received, &self.marker, self.number) {
                 return Ok(Some(found.to_owned()));
+            }
+            // Of a flood the end is enough, in which an answer may have begun.
+            if self.received.len() > MUCH {
+                self.received.drain(..self.received.len() - LONGEST_FRAME);
             }
             if !self.line.receive(&mut self.received, until)? {
                 return Ok(None);

@@ -60,6 +60,8 @@ pub struct Places<'a> {
     pub script: &'a str,
     /// The file with the number of the Engine's process.
     pub pid: &'a str,
+    /// What the Engine's program is called, by which it is found where there is no such file.
+    pub programs: &'a [&'a str],
 }
 
 impl Places<'static> {
@@ -67,6 +69,8 @@ impl Places<'static> {
     pub const MOBY: Self = Self {
         script: "/etc/init.d/docker",
         pid: "/var/run/docker.pid",
+        // From 1.12 on, and before.
+        programs: &["dockerd", "docker"],
     };
 }
 
@@ -122,12 +126,25 @@ pub fn follow_in(
     };
     let begin = &mut || note(true);
     let followed = follow_noting(&mut console, places, block.as_deref(), adopt, begin)?;
-    note(false);
+    if followed.restarted || !is_known(bundle, vm, followed.block, state) {
+        note(false);
+    }
     // It does not matter to what was done.
     if let Err(error) = console.leave() {
         tracing::debug!("{error}");
     }
     Ok(followed)
+}
+
+/// Whether that the VM's Engine has `block` is to be seen without another note of it.
+fn is_known(bundle: &Bundle, vm: &Vm, block: Option<Sha>, state: &Path) -> bool {
+    match LiveEdits::in_folder(state).get(&bundle.path, vm) {
+        Some(edit) => edit.gives(block),
+        None => {
+            let image = image_of(bundle).and_then(Image::open);
+            image.is_ok_and(|image| vm.since.is_some_and(|since| since >= image.since()))
+        }
+    }
 }
 
 /// The block in the image's script.

@@ -90,8 +90,13 @@ fn variables(
     salt: &Salt,
 ) -> Result<Option<Vec<Variable>>> {
     // Its own file says which process it is: in a container may run another one of its name.
+    let found: String = places
+        .programs
+        .iter()
+        .map(|name| format!("||pidof {name}"))
+        .collect();
     let engine = format!(
-        "e=/proc/$({{ cat {}||pidof dockerd||pidof docker;}} 2>/dev/null|sed 's/ .*//;q')/environ",
+        "e=/proc/$({{ cat {}{found};}} 2>/dev/null|sed 's/ .*//;q')/environ",
         places.pid
     );
     let lines = "tr '\\0' '\\n' <$e|grep -iE '^(https?|no|all)_proxy='|LC_ALL=C sort";

@@ -58,6 +58,11 @@ pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
     apps
 }
 
+/// Whether `app` runs from `bundle`: [`running`] finds no others here.
+pub fn is_from(_app: &RunningApp, _bundle: &Path) -> bool {
+    true
+}
+
 /// Whether the command of the process is `executable`, or an interpreter with it as its script.
 fn command_is(process: &Path, executable: &Path) -> bool {
     let Ok(command) = fs::read(process.join("cmdline")) else {

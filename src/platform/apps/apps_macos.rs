@@ -45,6 +45,21 @@ pub fn running(_bundle: &Path, id: &str) -> Vec<RunningApp> {
     })
 }
 
+/// Whether `app` runs from `bundle`, and not from another with the same identifier; where the system does not say, it may.
+///
+/// <https://developer.apple.com/documentation/appkit/nsrunningapplication/bundleurl>
+pub fn is_from(app: &RunningApp, bundle: &Path) -> bool {
+    let Ok(pid) = app.pid.try_into() else {
+        return false;
+    };
+    let path = autoreleasepool(|_| {
+        let app = NSRunningApplication::runningApplicationWithProcessIdentifier(pid)?;
+        Some(app.bundleURL()?.path()?.to_string())
+    });
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.is_none_or(|path| real(Path::new(&path)) == real(bundle))
+}
+
 /// <https://developer.apple.com/documentation/foundation/nsdate/timeintervalsince1970>
 fn system_time(date: &NSDate) -> Option<SystemTime> {
     let since_1970 = Duration::try_from_secs_f64(date.timeIntervalSince1970()).ok()?;
