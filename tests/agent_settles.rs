@@ -1135,9 +1135,9 @@ fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
     world.happen(&mut mind, &Happening::Docker(false));
     world.settled(&mut mind);
     world.happen(&mut mind, &Happening::Docker(true));
+    let started = world.now;
     for (seconds, can_follow) in [(7, false), (13, true)] {
-        let since = world.docker.unwrap().since.min(world.now);
-        world.run(&mut mind, since + seconds * 1000);
+        world.run(&mut mind, started + seconds * 1000);
         let view = mind.view(world.instant());
         assert_eq!(view.can_follow, can_follow, "after {seconds} s");
     }
