@@ -1028,13 +1028,13 @@ fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
 fn a_docker_that_its_user_quits_is_not_opened_again() {
     for restart in [Restart::Ask, Restart::Always] {
         let (mut world, mut mind) = out_of_date(restart, Some(false));
-        world.run(&mut mind, world.now + 1000);
         if restart == Restart::Ask {
-            world.settled(&mut mind);
+            assert_eq!(world.settled(&mut mind), NEEDED);
             world.click(&mut mind, Click::Restart(Way::Engine));
         }
-        while mind.view(world.instant()).busy != Some(Busy::RestartingEngine) {
-            world.run(&mut mind, world.now + 10);
+        while world.follows == 0 {
+            assert!(world.now < 100_000);
+            world.run(&mut mind, world.now + 1);
         }
         world.pending.clear();
         let error = Words::new("the VM ended in the middle of the work");
@@ -1077,10 +1077,11 @@ fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
 fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date() {
     let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
     assert_eq!(world.settled(&mut mind), NEEDED);
-    world.docker = None;
     world.click(&mut mind, Click::Restart(Way::Engine));
-    assert_eq!(world.settled(&mut mind), (State::Current, None));
+    world.run(&mut mind, world.now + 1);
     assert_eq!(world.follows, 1);
+    world.docker = None;
+    assert_eq!(world.settled(&mut mind), (State::Current, None));
     let past = mind.view(world.instant()).past;
     assert!(
         !past.iter().any(|past| past.what.contains("up to date")),
@@ -1091,12 +1092,10 @@ fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date(
 /// As after the clock was set back: each Docker seems to be older than the image.
 #[test]
 fn an_image_from_the_future_has_docker_restarted_once() {
-    let (mut world, mut mind) = out_of_date(Restart::Always, None);
-    while mind.view(world.instant()).busy != Some(Busy::Restarting) {
-        assert_eq!(world.restarts, 0);
-        world.run(&mut mind, world.now + 10);
-        world.image_since = 100_000_000;
-    }
+    let (mut world, mut mind) = out_of_date(Restart::Ask, None);
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.image_since = 100_000_000;
+    world.click(&mut mind, Click::WhenRestart(Restart::Always));
     for _ in 0..3 {
         assert_eq!(world.settled(&mut mind), NEEDED);
         world.happen(&mut mind, &Happening::Woke);

@@ -919,7 +919,7 @@ mod tests {
                 proxy("a"),
                 &old,
                 true,
-                format!("the image has http://a:1; {in_a_terminal}"),
+                format!("the image has http://a:1 for https; {in_a_terminal}"),
             ),
             (
                 settings,
@@ -928,7 +928,7 @@ mod tests {
                 &old,
                 true,
                 format!(
-                    "the image has http://a:1; whether that is right can't be told: the script can't be had; {in_a_terminal}"
+                    "the image has http://a:1 for https; whether that is right can't be told: the script can't be had; {in_a_terminal}"
                 ),
             ),
             (

@@ -713,7 +713,7 @@ impl Mind {
     /// That the running VM did not follow, as soon as it is to be seen what that comes to.
     fn tell_not_followed(&mut self, decision: &Decision) -> Option<Job> {
         let is_restarted = decision.act == Act::Restart(Way::Docker);
-        if self.ends_by.is_some() && !is_restarted {
+        if self.ends_by.is_some() && !matches!(decision.act, Act::Restart(_)) {
             return None;
         }
         // It does not matter any more if Docker has ended, or has another try.
