@@ -910,6 +910,27 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
 }
 
 #[test]
+fn a_needless_click_is_no_consent_to_a_restart_later_on() {
+    for way in [Way::Engine, Way::Docker] {
+        let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        world.click(&mut mind, Click::Restart(Way::Engine));
+        assert_eq!(world.settled(&mut mind), FOLLOWED);
+        world.click(&mut mind, Click::Restart(way));
+        assert_eq!(world.settled(&mut mind), FOLLOWED);
+        world.set_proxy(&mut mind, Some(1));
+        let until = world.now + 10_000;
+        while mind.view(world.instant()).busy != Some(Busy::Applying) {
+            assert!(world.now < until);
+            world.run(&mut mind, world.now + 1);
+        }
+        world.click(&mut mind, Click::Restart(way));
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        assert_eq!((world.follows, world.restarts), (1, 0));
+    }
+}
+
+#[test]
 fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
     for (console, settled, follows, restarts) in [
         (Some(true), FOLLOWED, 1, 0),
