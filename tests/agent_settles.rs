@@ -90,6 +90,9 @@ struct App {
     block: Option<u8>,
 }
 
+/// The time of the image, the proxy of the settings, and whether there is a network: an agreement rests on these.
+type Basis = (u64, Option<u8>, bool);
+
 struct World {
     start: Instant,
     /// Milliseconds since the start.
@@ -119,7 +122,7 @@ struct World {
     /// What is under way: when it is done, and what that is.
     pending: VecDeque<(u64, Pending)>,
     /// To what the user has agreed, of the image and the settings that were there then.
-    consent: Option<(Way, (u64, Option<u8>, bool))>,
+    consent: Option<(Way, Basis)>,
     restarts: u32,
     follows: u32,
     /// Whether what somebody else wrote was to be taken over, into the image or the running VM, the last time.
@@ -321,7 +324,7 @@ impl World {
 
     /// Containers stop only if the user agreed to that, in this very way, and to what is there now.
     fn may_restart(&mut self, way: Way) {
-        let needed = Some((way, self.is_agreed_on()));
+        let needed = Some((way, self.basis()));
         assert!(
             self.restart == Restart::Always || self.consent == needed,
             "a restart without consent: {way:?}"
@@ -329,8 +332,8 @@ impl World {
         self.consent = None;
     }
 
-    /// The image, and the settings.
-    fn is_agreed_on(&self) -> (u64, Option<u8>, bool) {
+    /// What an agreement made now rests on.
+    fn basis(&self) -> Basis {
         (self.image_since, self.proxy, self.is_online)
     }
 
@@ -338,7 +341,7 @@ impl World {
     fn agree(&mut self, mind: &Mind, click: Click) {
         if let Click::Restart(way) = click {
             let is_needed = mind.view(self.instant()).state == State::RestartNeeded;
-            self.consent = is_needed.then(|| (way, self.is_agreed_on()));
+            self.consent = is_needed.then(|| (way, self.basis()));
         }
     }
 
