@@ -90,6 +90,9 @@ struct App {
     block: Option<u8>,
 }
 
+/// The time of the image, the proxy of the settings, and whether there is a network: an agreement rests on these.
+type Basis = (u64, Option<u8>, bool);
+
 struct World {
     start: Instant,
     /// Milliseconds since the start.
@@ -109,6 +112,8 @@ struct World {
     pids: u32,
     /// Whether Docker keeps a console for its VM, and whether it works.
     console: Option<bool>,
+    /// How long after Docker's start its VM starts and the console is there, in milliseconds.
+    vm_starts_after: u64,
     /// How many are at work on the command line with `--live`.
     at_work: u32,
     memory: Memory,
@@ -116,11 +121,11 @@ struct World {
     dice: u64,
     /// What is under way: when it is done, and what that is.
     pending: VecDeque<(u64, Pending)>,
-    /// To what the user has agreed.
-    consent: Option<Way>,
+    /// To what the user has agreed, of the image and the settings that were there then.
+    consent: Option<(Way, Basis)>,
     restarts: u32,
     follows: u32,
-    /// Whether the running VM was to follow with what somebody else wrote into its script taken over.
+    /// Whether what somebody else wrote was to be taken over, into the image or the running VM, the last time.
     adopts: bool,
     jobs: u32,
     updates: u32,
@@ -133,6 +138,8 @@ struct World {
 struct Docker {
     pid: u32,
     since: u64,
+    /// Its VM runs; until then the time of Docker's start stands for that of its start.
+    has_vm: bool,
     /// What its engine has.
     has: Option<u8>,
     /// What was edited in its VM.
@@ -151,6 +158,8 @@ enum Pending {
     },
     Restart,
     Follow,
+    /// The VM of this Docker starts.
+    VmIsThere(u32),
     /// `--live` on the command line comes to its end.
     Live {
         fails: bool,
@@ -231,7 +240,7 @@ impl World {
                 pid: docker.pid,
                 since: Some(Self::wall(docker.since)),
                 block: None,
-                has_console: self.console.is_some(),
+                has_console: self.console.is_some() && docker.has_vm,
                 edit: docker.edit,
             }),
             is_followed: self.at_work > 0,
@@ -266,8 +275,9 @@ impl World {
                 Job::Resolve { engine, .. } => {
                     self.later(pause * 3, Pending::Resolve(engine));
                 }
-                Job::Apply { setting, .. } => {
+                Job::Apply { setting, adopt, .. } => {
                     self.may_begin();
+                    self.adopts = adopt;
                     let block = proxy_of(&setting).expect("a proxy to apply");
                     self.later(
                         pause,
@@ -312,19 +322,34 @@ impl World {
         );
     }
 
-    /// Containers stop only if the user agreed to that, in this very way.
+    /// Containers stop only if the user agreed to that, in this very way, and to what is there now.
     fn may_restart(&mut self, way: Way) {
+        let needed = Some((way, self.basis()));
         assert!(
-            self.restart == Restart::Always || self.consent == Some(way),
+            self.restart == Restart::Always || self.consent == needed,
             "a restart without consent: {way:?}"
         );
         self.consent = None;
     }
 
+    /// What an agreement made now rests on.
+    fn basis(&self) -> Basis {
+        (self.image_since, self.proxy, self.is_online)
+    }
+
+    /// A click agrees to a restart only where one is needed.
+    fn agree(&mut self, mind: &Mind, click: Click) {
+        if let Click::Restart(way) = click {
+            let is_needed = mind.view(self.instant()).state == State::RestartNeeded;
+            self.consent = is_needed.then(|| (way, self.basis()));
+        }
+    }
+
     /// The running VM follows the image, or not; whether it did.
     fn follow(&mut self, works: bool) -> bool {
         let block = self.app.as_ref().and_then(|app| app.block);
-        let Some(docker) = self.docker.as_mut().filter(|_| self.console.is_some()) else {
+        let has_console = |docker: &&mut Docker| docker.has_vm && self.console.is_some();
+        let Some(docker) = self.docker.as_mut().filter(has_console) else {
             return false;
         };
         // What fails may fail before anything is changed, or in the middle.
@@ -346,9 +371,13 @@ impl World {
         self.docker = Some(Docker {
             pid: self.pids,
             since: self.now,
+            has_vm: self.vm_starts_after == 0,
             has,
             edit: None,
         });
+        if self.vm_starts_after > 0 {
+            self.later(self.vm_starts_after, Pending::VmIsThere(self.pids));
+        }
     }
 
     /// As `baleen apply` and `restore`: the image first, what is wanted then.
@@ -399,10 +428,23 @@ impl World {
             Pending::Follow => {
                 let works = self.console == Some(true);
                 Event::Followed(match (self.docker, self.follow(works)) {
-                    (None, _) => Ok(Done::Nothing),
+                    (None, _) => Ok(Done::NoneRan),
                     (_, true) => Ok(Done::Changed),
                     (_, false) => Err(Words::new(format!("in use {}", self.follows))),
                 })
+            }
+            Pending::VmIsThere(pid) => {
+                let has = self.app.as_ref().and_then(|app| app.block);
+                let dates = self.console.is_some();
+                if let Some(docker) = self.docker.as_mut().filter(|docker| docker.pid == pid) {
+                    docker.has_vm = true;
+                    // Without a console there is nothing to date it by.
+                    if dates {
+                        docker.since = self.now;
+                        docker.has = has;
+                    }
+                }
+                return;
             }
             Pending::Live { fails } => {
                 let works = !fails && self.console == Some(true);
@@ -474,7 +516,7 @@ impl World {
         // Whether it is told again is then a new question.
         let is_new_reason = matches!(
             what,
-            Happening::Click(0..=4)
+            Happening::Click(0..=4 | 8)
                 | Happening::CommandLine(_)
                 | Happening::Live { .. }
                 | Happening::Permission(_)
@@ -548,11 +590,7 @@ impl World {
                     6 => Click::WhenRestart(Restart::Always),
                     _ => Click::WhenRestart(Restart::Ask),
                 };
-                if let Click::Restart(way) = click {
-                    self.consent = Some(way);
-                }
-                let jobs = mind.hear(Event::Click(click), self.instant());
-                self.take(mind, jobs);
+                self.click(mind, click);
             }
             Happening::CommandLine(puts_in) => {
                 self.command_line(mind, *puts_in);
@@ -572,8 +610,11 @@ impl World {
                 if let Some(docker) = &mut self.docker {
                     docker.since = self.now;
                     docker.has = has;
+                    docker.has_vm = true;
                     docker.edit = None;
                 }
+                self.pending
+                    .retain(|(_, p)| !matches!(p, Pending::VmIsThere(_)));
             }
             Happening::Docker(starts) => {
                 match (&self.app, starts) {
@@ -589,8 +630,13 @@ impl World {
             Happening::Woke => self.tell(mind, Event::Woke),
             Happening::Noise => self.tell(mind, Event::Files(Fingerprint(self.print))),
             Happening::Killed => {
-                self.pending
-                    .retain(|(_, p)| matches!(p, Pending::Step { .. } | Pending::Live { .. }));
+                let goes_on = |pending: &Pending| {
+                    matches!(
+                        pending,
+                        Pending::Step { .. } | Pending::Live { .. } | Pending::VmIsThere(_)
+                    )
+                };
+                self.pending.retain(|(_, p)| goes_on(p));
                 self.consent = None;
                 *mind = self.mind();
             }
@@ -650,6 +696,7 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         docker: None,
         pids: 10,
         console: None,
+        vm_starts_after: 0,
         at_work: 0,
         memory: Memory::default(),
         loses_events,
@@ -694,9 +741,11 @@ proptest! {
         loses_events in any::<bool>(),
         app in app(),
         wanted in wanted(),
+        vm_starts_after in prop_oneof![Just(0), 1..9000u64],
         story in proptest::collection::vec((0..8000u64, happening()), 0..25),
     ) {
         let mut world = world(dice, loses_events, app, wanted);
+        world.vm_starts_after = vm_starts_after;
         let mut mind = world.mind();
         for (pause, what) in &story {
             let until = world.now + pause;
@@ -805,9 +854,7 @@ impl World {
     }
 
     fn click(&mut self, mind: &mut Mind, click: Click) {
-        if let Click::Restart(way) = click {
-            self.consent = Some(way);
-        }
+        self.agree(mind, click);
         let jobs = mind.hear(Event::Click(click), self.instant());
         self.take(mind, jobs);
     }
@@ -853,7 +900,7 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
                 ..
             })
         );
-        assert_eq!(is_told, console == Some(false), "{:?}", world.news);
+        assert_eq!(is_told, console != Some(true), "{:?}", world.news);
 
         world.click(&mut mind, Click::Restart(Way::Docker));
         let (expected, restarts) = match console {
@@ -862,6 +909,27 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
         };
         assert_eq!(world.settled(&mut mind), expected, "{console:?}");
         assert_eq!((world.follows, world.restarts), (follows, restarts));
+    }
+}
+
+#[test]
+fn a_needless_click_is_no_consent_to_a_restart_later_on() {
+    for way in [Way::Engine, Way::Docker] {
+        let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        world.click(&mut mind, Click::Restart(Way::Engine));
+        assert_eq!(world.settled(&mut mind), FOLLOWED);
+        world.click(&mut mind, Click::Restart(way));
+        assert_eq!(world.settled(&mut mind), FOLLOWED);
+        world.set_proxy(&mut mind, Some(1));
+        let until = world.now + 10_000;
+        while mind.view(world.instant()).busy != Some(Busy::Applying) {
+            assert!(world.now < until);
+            world.run(&mut mind, world.now + 1);
+        }
+        world.click(&mut mind, Click::Restart(way));
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        assert_eq!((world.follows, world.restarts), (1, 0));
     }
 }
 
@@ -893,22 +961,71 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
     }
 }
 
+impl World {
+    /// The settings name another proxy.
+    fn set_proxy(&mut self, mind: &mut Mind, proxy: Option<u8>) {
+        self.proxy = proxy;
+        self.tell(mind, Event::Settings);
+    }
+
+    /// The same, and what somebody else wrote is to be taken over with it.
+    fn take_over(&mut self, mind: &mut Mind, proxy: u8) {
+        self.set_proxy(mind, Some(proxy));
+        self.click(mind, Click::Adopt);
+        assert_eq!(self.settled(mind), NEEDED);
+        assert!(self.adopts, "in the image");
+    }
+
+    /// Whether the running VM, which is brought up to date now, has what somebody else wrote taken over.
+    fn follows_with_it(&mut self, mind: &mut Mind) -> bool {
+        self.click(mind, Click::Restart(Way::Engine));
+        assert_eq!(self.settled(mind), FOLLOWED);
+        self.adopts
+    }
+}
+
 /// The running VM started from the image, so it has the same lines in its script.
 #[test]
 fn what_was_taken_over_in_the_image_is_taken_over_in_the_running_vm() {
-    for adopts in [false, true] {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    assert!(!world.follows_with_it(&mut mind));
+    world.take_over(&mut mind, 1);
+    assert!(world.follows_with_it(&mut mind));
+    world.set_proxy(&mut mind, Some(2));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    assert!(world.follows_with_it(&mut mind));
+}
+
+#[test]
+fn what_was_taken_over_is_taken_over_in_no_other_image_and_no_other_vm() {
+    let update = Happening::Update {
+        version: 1,
+        steps: 3,
+        pause: 100,
+    };
+    for what in [update, Happening::VmStarts] {
         let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
-        assert_eq!(world.settled(&mut mind), NEEDED);
-        if adopts {
-            world.click(&mut mind, Click::Adopt);
-            world.proxy = Some(1);
-            world.tell(&mut mind, Event::Settings);
-            assert_eq!(world.settled(&mut mind), NEEDED);
-        }
-        world.click(&mut mind, Click::Restart(Way::Engine));
-        assert_eq!(world.settled(&mut mind), FOLLOWED);
-        assert_eq!(world.adopts, adopts);
+        world.take_over(&mut mind, 1);
+        world.happen(&mut mind, &what);
+        world.happen(&mut mind, &Happening::Woke);
+        world.settled(&mut mind);
+        world.set_proxy(&mut mind, Some(2));
+        assert_eq!(world.settled(&mut mind), NEEDED, "{what:?}");
+        assert!(!world.follows_with_it(&mut mind), "{what:?}");
     }
+}
+
+#[test]
+fn to_take_over_what_is_not_there_is_agreed_to_for_nothing_later() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.click(&mut mind, Click::Adopt);
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.set_proxy(&mut mind, Some(1));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    assert!(!world.adopts, "in the image");
+    assert!(!world.follows_with_it(&mut mind));
 }
 
 #[test]
@@ -928,6 +1045,145 @@ fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
     let is_told = |news: &News| matches!(news, News::NotFollowed { .. });
     assert!(!world.news.iter().flatten().any(is_told));
     assert_eq!((world.follows, world.restarts), (1, 0));
+}
+
+/// A Docker that quits ends its VM first, so the dialogue with it fails while Docker is there to be seen.
+#[test]
+fn a_docker_that_its_user_quits_is_not_opened_again() {
+    for restart in [Restart::Ask, Restart::Always] {
+        let (mut world, mut mind) = out_of_date(restart, Some(false));
+        if restart == Restart::Ask {
+            assert_eq!(world.settled(&mut mind), NEEDED);
+            world.click(&mut mind, Click::Restart(Way::Engine));
+        }
+        while world.follows == 0 {
+            assert!(world.now < 100_000);
+            world.run(&mut mind, world.now + 1);
+        }
+        world.pending.clear();
+        let error = Words::new("the VM ended in the middle of the work");
+        let jobs = mind.hear(Event::Followed(Err(error)), world.instant());
+        world.take(&mut mind, jobs);
+        for event in [Event::Docker, Event::Decisions] {
+            world.run(&mut mind, world.now + 1500);
+            world.tell(&mut mind, event);
+        }
+        world.run(&mut mind, world.now + 1500);
+        world.docker = None;
+        assert_eq!(world.settled(&mut mind), (State::Current, None));
+        let is_told = |news: &News| matches!(news, News::NotFollowed { .. });
+        assert!(!world.news.iter().flatten().any(is_told), "{restart:?}");
+        assert_eq!((world.follows, world.restarts), (1, 0), "{restart:?}");
+    }
+}
+
+#[test]
+fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.run(&mut mind, world.now + 1);
+    while mind.view(world.instant()).busy.is_some() {
+        world.run(&mut mind, world.now + 10);
+    }
+    // Whenever it is looked next, the files are not at rest.
+    for _ in 0..10 {
+        world.changed(&mut mind);
+        world.run(&mut mind, world.now + 1000);
+        assert_eq!(mind.view(world.instant()).state, State::Updating);
+    }
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    let is_told = |news: &&News| matches!(news, News::NotFollowed { .. });
+    assert_eq!(world.news.iter().flatten().filter(is_told).count(), 1);
+}
+
+#[test]
+fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.run(&mut mind, world.now + 1);
+    assert_eq!(world.follows, 1);
+    world.docker = None;
+    assert_eq!(world.settled(&mut mind), (State::Current, None));
+    let past = mind.view(world.instant()).past;
+    assert!(
+        !past.iter().any(|past| past.what.contains("up to date")),
+        "{past:?}"
+    );
+}
+
+/// As after the clock was set back: each Docker seems to be older than the image.
+#[test]
+fn an_image_from_the_future_has_docker_restarted_once() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, None);
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.image_since = 100_000_000;
+    world.click(&mut mind, Click::WhenRestart(Restart::Always));
+    for _ in 0..3 {
+        assert_eq!(world.settled(&mut mind), NEEDED);
+        world.happen(&mut mind, &Happening::Woke);
+        world.changed(&mut mind);
+    }
+    assert_eq!(world.restarts, 1);
+}
+
+/// The hypervisor makes the console when it starts the VM, some seconds after Docker's start.
+#[test]
+fn what_the_engine_has_is_known_although_its_vm_started_after_the_first_look() {
+    for vm_starts_after in [5_000, 90_000] {
+        let app = App {
+            version: 0,
+            is_whole: true,
+            block: Some(0),
+        };
+        let mut world = world(1, false, Some(app), Some(Intent::Settings));
+        world.console = Some(true);
+        world.vm_starts_after = vm_starts_after;
+        let mut mind = world.mind();
+        world.run(&mut mind, 20_000);
+        world.happen(&mut mind, &Happening::Docker(true));
+        world.run(&mut mind, world.now + vm_starts_after + 1);
+        world.set_proxy(&mut mind, None);
+        let (state, engine) = world.settled(&mut mind);
+        assert_eq!((state, engine), NEEDED, "{vm_starts_after}");
+        assert!(world.app.is_some_and(|app| app.block.is_none()));
+    }
+}
+
+#[test]
+fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    world.vm_starts_after = 8_000;
+    world.happen(&mut mind, &Happening::Docker(false));
+    world.settled(&mut mind);
+    world.happen(&mut mind, &Happening::Docker(true));
+    let started = world.now;
+    for (seconds, can_follow) in [(7, false), (13, true)] {
+        world.run(&mut mind, started + seconds * 1000);
+        let view = mind.view(world.instant());
+        assert_eq!(view.can_follow, can_follow, "after {seconds} s");
+    }
+
+    let (mut world, mut mind) = out_of_date(Restart::Ask, None);
+    world.run(&mut mind, 120_000);
+    let jobs = world.jobs;
+    world.run(&mut mind, 120_000 + 10 * 60_000);
+    assert_eq!(world.jobs, jobs);
+}
+
+/// What failed once by a click of the user's own is no reason to restart Docker instead when that is decided later on.
+#[test]
+fn always_begins_with_the_engine_although_a_click_on_it_failed() {
+    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    world.click(&mut mind, Click::Restart(Way::Engine));
+    assert_eq!(world.settled(&mut mind), NEEDED);
+    assert_eq!((world.follows, world.restarts), (1, 0));
+    world.console = Some(true);
+    world.click(&mut mind, Click::WhenRestart(Restart::Always));
+    assert_eq!(world.settled(&mut mind), FOLLOWED);
+    assert_eq!((world.follows, world.restarts), (2, 0));
 }
 
 #[test]

@@ -804,7 +804,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         let before = desk.notes.count(told);
         let under_way = UnderWay::begin(&state).unwrap();
         desk.set_proxy(Some(host));
-        let tooltip = format!("The engine gets http://{host}:8080; `baleen` in a terminal is");
+        let tooltip = format!("The image has http://{host}:8080; `baleen` in a terminal is");
         desk.wait_for_state(&item, "On: Docker gets the proxy", &tooltip);
         sleep(Duration::from_secs(3));
         assert_eq!(desk.notes.count(told), before);

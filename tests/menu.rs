@@ -421,6 +421,16 @@ fn what_is_told_in_words() {
         )),
         not_followed(false),
         not_followed(true),
+        News::NotFollowed {
+            words: words(
+                "the script in the running VM was left as it is: it sets a proxy: export x=y",
+                Some(
+                    "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead",
+                ),
+                None,
+            ),
+            is_restarted: false,
+        },
     ] {
         let message = news.message();
         let offers: Vec<&str> = message.offers.iter().map(|offer| offer.label()).collect();

@@ -126,6 +126,23 @@ impl Stand {
     pub fn block(&self) -> Option<Sha> {
         self.patch.as_ref().map(|patch| patch.block)
     }
+
+    /// Which image it is.
+    pub fn which(&self) -> Which {
+        Which {
+            block: self.block(),
+            since: self.image_since,
+        }
+    }
+}
+
+/// An image, to tell it from the one before and the one after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Which {
+    /// Digest of the block in it; none where it is Docker's own.
+    pub block: Option<Sha>,
+    /// When it came to its place.
+    pub since: SystemTime,
 }
 
 /// The running Docker, and what its engine gets.
@@ -205,13 +222,13 @@ pub enum Way {
     Docker,
 }
 
-/// The ways that were tried for an image, and did not bring the running engine up to date.
+/// The ways that were tried, and for which image, and did not bring the running engine up to date.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tried {
-    /// The Engine was restarted, or was to be, for an image with this block.
-    pub engine: Option<Option<Sha>>,
-    /// Docker was to be restarted.
-    pub docker: bool,
+    /// The Engine was restarted, or was to be.
+    pub engine: Option<Which>,
+    /// Docker was restarted, or was to be.
+    pub docker: Option<Which>,
 }
 
 /// An attempt that was refused, and is not to be made again before its time.
@@ -250,6 +267,8 @@ pub struct Situation<'a> {
     pub is_followed: bool,
     /// What was tried already.
     pub tried: &'a Tried,
+    /// The running VM did not follow just now, and it is not to be seen yet whether that is because Docker is about to end.
+    pub may_be_ending: bool,
     /// The time.
     pub now: Instant,
 }
@@ -437,12 +456,18 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
         };
     };
     if s.is_followed {
+        // What the engine gets is only being given to it.
+        let image = match state {
+            State::Current => words
+                .sentence
+                .replacen("the engine gets", "the image has", 1),
+            _ => "Docker has its own image".to_owned(),
+        };
         return Decision {
             state,
             words: Words {
                 sentence: format!(
-                    "{}; `baleen` in a terminal is bringing the running VM up to date",
-                    words.sentence
+                    "{image}; `baleen` in a terminal is bringing the running VM up to date"
                 ),
                 ..words
             },
@@ -453,6 +478,14 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
     let way = way(s, old, stand);
     let sentence = match state {
         State::Current => format!("{}, from Docker's next start on", words.sentence),
+        // What the engine has then, nobody knows.
+        _ if old.edit.is_some_and(|edit| edit.is_open) => format!(
+            "Docker has its own image, but a change of the running VM was not finished: restart {}",
+            match old.can_follow(stand) {
+                true => "the Engine or Docker",
+                false => "Docker",
+            }
+        ),
         _ => "Docker has its own image, but still runs with the proxy until it is restarted"
             .to_owned(),
     };
@@ -471,9 +504,9 @@ fn way(s: &Situation<'_>, old: &Running, stand: &Stand) -> Option<Way> {
     match s.consent {
         Some(Way::Engine) => can_follow.then_some(Way::Engine),
         Some(Way::Docker) => Some(Way::Docker),
-        None if s.restart != Restart::Always => None,
-        None if can_follow && s.tried.engine != Some(stand.block()) => Some(Way::Engine),
-        None => (!s.tried.docker).then_some(Way::Docker),
+        None if s.restart != Restart::Always || s.may_be_ending => None,
+        None if can_follow && s.tried.engine != Some(stand.which()) => Some(Way::Engine),
+        None => (s.tried.docker != Some(stand.which())).then_some(Way::Docker),
     }
 }
 
@@ -535,7 +568,7 @@ mod tests {
 
     const NOTHING_TRIED: Tried = Tried {
         engine: None,
-        docker: false,
+        docker: None,
     };
 
     fn situation<'a>(
@@ -556,6 +589,7 @@ mod tests {
             consent: None,
             is_followed: false,
             tried: &NOTHING_TRIED,
+            may_be_ending: false,
             now,
         }
     }
@@ -674,6 +708,14 @@ mod tests {
         Some(Sha::of(name.as_bytes()))
     }
 
+    /// The image of [`stand`], with another block or from another time.
+    fn which(name: &str, since: u64) -> Which {
+        Which {
+            block: block(name),
+            since: at(since),
+        }
+    }
+
     fn running(since: Option<u64>, seen: Option<Option<Sha>>) -> Running {
         Running {
             pid: 7,
@@ -777,9 +819,10 @@ mod tests {
                     (None, Always, _, _, false) => Act::Restart(Docker),
                     (None, Always, _, _, true) => Act::Nothing,
                 };
+                let this = which("a", 100);
                 let tried = Tried {
-                    engine: engine_tried.then(|| block("a")),
-                    docker: docker_tried,
+                    engine: engine_tried.then_some(this),
+                    docker: docker_tried.then_some(this),
                 };
                 for (running, is_old) in &states {
                     let running = Running {
@@ -812,6 +855,15 @@ mod tests {
                         ..situation
                     };
                     assert_eq!(decide(&without).act, Act::Nothing, "nothing runs");
+                    let may_be_ending = Situation {
+                        may_be_ending: true,
+                        ..situation
+                    };
+                    let agreed = match consent {
+                        Some(_) => act,
+                        None => Act::Nothing,
+                    };
+                    assert_eq!(decide(&may_be_ending).act, agreed, "it may be ending");
                 }
             }
         }
@@ -826,22 +878,108 @@ mod tests {
             has_console: true,
             ..running(BEFORE, Some(None))
         };
-        for (tried, expected) in [
-            (block("a"), Way::Docker),
-            (block("b"), Way::Engine),
-            (None, Way::Engine),
+        let (this, other, newer) = (which("a", 100), which("b", 100), which("a", 101));
+        for (engine, docker, expected) in [
+            (Some(this), None, Act::Restart(Way::Docker)),
+            (Some(other), None, Act::Restart(Way::Engine)),
+            (Some(newer), None, Act::Restart(Way::Engine)),
+            (None, Some(this), Act::Restart(Way::Engine)),
+            (Some(this), Some(this), Act::Nothing),
+            (Some(this), Some(other), Act::Restart(Way::Docker)),
+            (Some(this), Some(newer), Act::Restart(Way::Docker)),
         ] {
-            let tried = Tried {
-                engine: Some(tried),
-                docker: false,
-            };
+            let tried = Tried { engine, docker };
             let situation = Situation {
                 running: Some(&running),
                 restart: Restart::Always,
                 tried: &tried,
                 ..situation(Some(Intent::Settings), &sight, &setting, now)
             };
-            assert_eq!(decide(&situation).act, Act::Restart(expected));
+            assert_eq!(decide(&situation).act, expected, "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_the_running_engine_that_is_not_known() {
+        let now = Instant::now();
+        let in_a_terminal = "`baleen` in a terminal is bringing the running VM up to date";
+        let unfinished =
+            "Docker has its own image, but a change of the running VM was not finished: restart";
+        let old = running(BEFORE, Some(block("b")));
+        let with_console = |running: &Running| Running {
+            has_console: true,
+            ..running.clone()
+        };
+        let open = edited(&old, block("b"), true);
+        let (settings, off) = (Some(Intent::Settings), Some(Intent::Off));
+        for (wanted, patch, setting, running, is_followed, expected) in [
+            (
+                settings,
+                Some("a"),
+                proxy("a"),
+                &old,
+                true,
+                format!("the image has http://a:1 for https; {in_a_terminal}"),
+            ),
+            (
+                settings,
+                Some("a"),
+                broken(),
+                &old,
+                true,
+                format!(
+                    "the image has http://a:1 for https; whether that is right can't be told: the script can't be had; {in_a_terminal}"
+                ),
+            ),
+            (
+                settings,
+                None,
+                direct(),
+                &old,
+                true,
+                format!("Docker has its own image; {in_a_terminal}"),
+            ),
+            (
+                off,
+                None,
+                proxy("a"),
+                &old,
+                true,
+                format!("Docker has its own image; {in_a_terminal}"),
+            ),
+            (
+                settings,
+                None,
+                direct(),
+                &old,
+                false,
+                "Docker has its own image, but still runs with the proxy until it is restarted"
+                    .to_owned(),
+            ),
+            (
+                settings,
+                None,
+                direct(),
+                &open,
+                false,
+                format!("{unfinished} Docker"),
+            ),
+            (
+                off,
+                None,
+                direct(),
+                &with_console(&open),
+                false,
+                format!("{unfinished} the Engine or Docker"),
+            ),
+        ] {
+            let sight = stand(patch);
+            let situation = Situation {
+                running: Some(running),
+                is_followed,
+                ..situation(wanted, &sight, &setting, now)
+            };
+            assert_eq!(decide(&situation).words.sentence, expected);
         }
     }
 

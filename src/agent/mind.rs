@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{Config, Restart, Source};
-use crate::docker::Bundle;
+use crate::docker::{Bundle, Family, KnownProcess};
 use crate::error::Kind;
-use crate::patch::digest::Sha;
+use crate::patch::digest::OriginalSha;
 use crate::patch::intent::Intent;
 use crate::patch::status::State;
 use crate::proxy::{Engine, Shown};
 
 use super::decide::{
-    Act, Decision, Refusal, Running, Setting, Sight, Situation, Stand, Tried, Way, Words, decide,
+    Act, Decision, EngineNow, Refusal, Running, Setting, Sight, Situation, Stand, Tried, Way,
+    Which, Words, decide,
 };
 use super::look::Fingerprint;
 use super::memory::{KnownRunning, Memory, Told};
@@ -39,6 +40,14 @@ pub const SETTINGS_AT_LAST: Duration = Duration::from_secs(5);
 pub const SLOWLY: Duration = Duration::from_secs(15 * 60);
 /// When something that failed is tried again, if nothing changes before.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// A Docker that quits ends its VM first, and is to be seen for this long after that. It is not opened again.
+const QUITS: Duration = Duration::from_secs(5);
+/// For this long after Docker was first seen its VM's console may still have to come.
+const CONSOLE_COMES: Duration = Duration::from_secs(60);
+/// How often it is looked for.
+const CONSOLE_LOOK: Duration = Duration::from_secs(3);
+/// What was seen this long ago is looked at anew before the image is changed.
+const FRESH: Duration = Duration::from_secs(1);
 /// How many changes may follow each other at once. Two may: the settings can change during the first.
 const PATIENCE: u32 = 4;
 
@@ -114,6 +123,8 @@ pub enum Done {
     Changed,
     /// It was as it should be.
     Nothing,
+    /// There was no running engine that could have been changed.
+    NoneRan,
 }
 
 /// A change that was not made.
@@ -215,14 +226,39 @@ pub struct Mind {
     refusal: Option<Refusal>,
     consent: Option<Way>,
     adopt: bool,
-    /// What somebody else wrote into this Docker's image was taken over, so it is in the running VM as well.
-    adopted: bool,
+    adopted: Option<Adopted>,
     tried: Tried,
+    looked_at: Option<Instant>,
+    /// Which Docker runs, and when it was first seen.
+    first_seen: Option<(u32, Instant)>,
+    /// The running VM did not follow, and nothing is concluded from that before this.
+    ends_by: Option<Instant>,
     /// Why the running VM was not brought up to date, until that is told.
     not_followed: Option<Words>,
     /// The user asked for a look, and is told what came of it.
     asked: bool,
     wall: fn() -> SystemTime,
+}
+
+/// What somebody else wrote into an image was taken over, so it may be in the VM that started from it as well.
+#[derive(Debug)]
+struct Adopted {
+    /// That VM.
+    vm: KnownProcess,
+    /// That image without the proxy, once it was seen.
+    original: Option<OriginalSha>,
+}
+
+impl Adopted {
+    /// Whether it still holds with this VM and this image.
+    fn holds(&mut self, running: Option<&Running>, sight: &Sight) -> bool {
+        let is_this_vm = running.is_some_and(|running| self.vm.is(running.pid, running.since));
+        let original = match sight {
+            Sight::Open(stand) => stand.patch.as_ref().map(|patch| patch.original),
+            _ => None,
+        };
+        is_this_vm && original.is_some_and(|now| *self.original.get_or_insert(now) == now)
+    }
 }
 
 impl Mind {
@@ -254,8 +290,11 @@ impl Mind {
             refusal: None,
             consent: None,
             adopt: false,
-            adopted: false,
+            adopted: None,
             tried: Tried::default(),
+            looked_at: None,
+            first_seen: None,
+            ends_by: None,
             not_followed: None,
             asked: false,
             wall,
@@ -288,7 +327,6 @@ impl Mind {
                 self.busy = None;
                 self.consent = None;
                 self.look_at = Some(now);
-                self.tried.docker = result.is_err();
                 match result {
                     Ok(()) => self.note("Docker was restarted"),
                     Err(words) => return vec![self.tell(News::NotRestarted(words))],
@@ -301,8 +339,12 @@ impl Mind {
                 match result {
                     Ok(Done::Changed) => self.note("The Engine was restarted"),
                     Ok(Done::Nothing) => self.note("The running Engine was up to date already"),
-                    // What is to be said of it depends on what is seen now.
-                    Err(words) => self.not_followed = Some(words),
+                    Ok(Done::NoneRan) => {}
+                    // What is to be said of it depends on what is seen then.
+                    Err(words) => {
+                        self.not_followed = Some(words);
+                        self.ends_by = Some(now + QUITS);
+                    }
                 }
             }
             Event::Refused(words) => self.note(super::news::full(&words.sentence)),
@@ -314,13 +356,16 @@ impl Mind {
         // What changes during a job of Baleen's own is told when that is done.
         let is_news = self.print != Some(print) || self.unrest.is_some();
         if self.busy.is_none() && is_news {
-            self.print = Some(print);
-            self.moved(now);
+            self.moved(print, now);
         }
     }
 
-    /// The files changed just now.
-    fn moved(&mut self, now: Instant) {
+    /// The files changed just now, to these.
+    fn moved(&mut self, print: Fingerprint, now: Instant) {
+        if self.print.replace(print) != Some(print) {
+            // It was agreed to for what was there.
+            self.adopt = false;
+        }
         let first = self.unrest.map_or(now, |(first, _)| first);
         self.unrest = Some((first, now));
         self.settled_at = now + QUIET;
@@ -361,10 +406,25 @@ impl Mind {
             Click::Restart(way) => {
                 // Not taken for a consent to any other restart later on.
                 let is_needed = self.decide(now).state == State::RestartNeeded;
+                if is_needed && self.busy.is_none() && way == Way::Engine && !self.can_follow() {
+                    // A notification stays when the console goes.
+                    self.look_at = Some(now);
+                    return vec![
+                        self.tell(News::NotFollowed {
+                            words: Words::new("the VM has no console now")
+                                .advise("restart Docker instead"),
+                            is_restarted: false,
+                        }),
+                    ];
+                }
                 self.consent = is_needed.then_some(way);
                 Vec::new()
             }
             Click::Source(_) | Click::WhenRestart(_) => {
+                if matches!(click, Click::WhenRestart(_)) {
+                    // What was tried by hand is no part of that.
+                    self.tried = Tried::default();
+                }
                 self.look_at = Some(now);
                 vec![Job::Configure(click)]
             }
@@ -392,7 +452,10 @@ impl Mind {
             self.unrest = None;
             self.refusal = None;
             self.running = None;
-            self.adopted = false;
+            self.adopt = false;
+            self.tried = Tried::default();
+            self.not_followed = None;
+            self.ends_by = None;
         }
         if self.wanted != look.wanted {
             self.wanted = look.wanted;
@@ -400,8 +463,7 @@ impl Mind {
         }
         // What was not announced counts as seen now for the first time.
         if self.print != Some(look.print) {
-            self.print = Some(look.print);
-            self.moved(now);
+            self.moved(look.print, now);
         }
         if now < self.settled_at && self.unrest.is_some() {
             self.look_at = Some(self.settled_at);
@@ -413,13 +475,19 @@ impl Mind {
         } else if self.refusal.as_ref().is_none_or(|r| r.kind != Kind::Busy) {
             self.unrest = None;
         }
+        self.looked_at = Some(now);
         self.sight = look.sight;
         self.running = look.running.map(|running| self.know(running));
+        let (running, sight) = (self.running.as_ref(), &self.sight);
+        self.adopted.take_if(|a| !a.holds(running, sight));
         self.is_followed = look.is_followed;
         if self.is_followed {
             // Nobody tells when that ends.
-            let again = now + QUIET;
-            self.look_at = Some(self.look_at.map_or(again, |at| at.min(again)));
+            self.look_again(now + QUIET);
+        }
+        if self.waits_for_console(now) {
+            // Nor when the console comes, from which on it is known since when the VM runs.
+            self.look_again(now + CONSOLE_LOOK);
         }
         let wanted_for = self.wanted_for();
         if self.set_for.as_ref() != Some(&wanted_for) {
@@ -427,6 +495,28 @@ impl Mind {
             self.set_for = Some(wanted_for);
             self.resolve_at = Some(now);
         }
+    }
+
+    /// Sees to it that there is a look at this time, if not before.
+    fn look_again(&mut self, at: Instant) {
+        self.look_at = Some(self.look_at.map_or(at, |before| before.min(at)));
+    }
+
+    /// Whether the VM that runs may get a console yet.
+    fn waits_for_console(&mut self, now: Instant) -> bool {
+        let Some(running) = &self.running else {
+            self.first_seen = None;
+            return false;
+        };
+        let since = match self.first_seen {
+            Some((pid, since)) if pid == running.pid => since,
+            _ => now,
+        };
+        self.first_seen = Some((running.pid, since));
+        let is_moby = self
+            .stand()
+            .is_some_and(|stand| matches!(stand.bundle.family, Family::Moby { .. }));
+        is_moby && !running.has_console && now < since + CONSOLE_COMES
     }
 
     /// For which engine the settings are to be read, and which proxy by name is wanted instead.
@@ -492,7 +582,11 @@ impl Mind {
 
     fn worked(&mut self, result: Result<Done, Failed>, print: Fingerprint, now: Instant) {
         self.busy = None;
-        self.adopted |= self.adopt && result.is_ok();
+        if self.adopt && result.is_ok() {
+            let vm = self.running.as_ref();
+            let vm = vm.and_then(|vm| KnownProcess::new(vm.pid, vm.since));
+            self.adopted = vm.map(|vm| Adopted { vm, original: None });
+        }
         self.adopt = false;
         self.look_at = Some(now);
         self.changes += 1;
@@ -501,7 +595,7 @@ impl Mind {
                 self.print = Some(print);
                 self.unrest = None;
                 // It is right now, and if the next look finds that it is not, another try does not help either.
-                (done == Done::Nothing || self.changes >= PATIENCE).then(|| Failed {
+                (done != Done::Changed || self.changes >= PATIENCE).then(|| Failed {
                     kind: Kind::Failure,
                     words: Words::new(
                         "the image was changed, and is not as it should be all the same",
@@ -538,8 +632,9 @@ impl Mind {
         if self.busy.is_some() {
             return Vec::new();
         }
-        if self.look_at.is_some_and(|at| at <= now) {
+        if self.look_at.is_some_and(|at| at <= now) || self.ends_by.is_some_and(|at| at <= now) {
             self.look_at = None;
+            self.ends_by.take_if(|at| *at <= now);
             return vec![Job::Look];
         }
         let mut jobs = Vec::new();
@@ -555,25 +650,25 @@ impl Mind {
             }
         }
         let decision = self.decide(now);
+        // Which image the running VM started from is known only if it was seen before that is changed.
+        let is_stale = self.looked_at.is_none_or(|at| now > at + FRESH);
+        if is_stale && matches!(decision.act, Act::Apply | Act::Restore) {
+            jobs.push(Job::Look);
+            return jobs;
+        }
         let path = self.path.clone().unwrap_or_default();
-        if decision.state != State::RestartNeeded {
+        if self.is_engine_right() {
             self.tried = Tried::default();
         }
         // It is for now, and for nothing that comes later.
         self.consent = None;
-        if let Some(words) = self.not_followed.take() {
-            let news = News::NotFollowed {
-                words,
-                is_restarted: decision.act == Act::Restart(Way::Docker),
-            };
-            match decision.state {
-                State::RestartNeeded => jobs.push(self.tell(news)),
-                // It does not matter any more: Docker has ended, say.
-                _ => self.note(news.headline()),
-            }
-        }
+        jobs.extend(self.tell_not_followed(&decision));
         if decision.later == Act::Nothing {
             self.changes = 0;
+            if self.look_at.is_none() && self.resolve_at.is_none() && !self.is_resolving {
+                // There was nothing to take over.
+                self.adopt = false;
+            }
         }
         match decision.act {
             Act::Nothing => {}
@@ -594,12 +689,16 @@ impl Mind {
                 jobs.extend(self.report(&decision, now));
                 let (busy, job) = match way {
                     Way::Engine => {
-                        self.tried.engine = self.block();
-                        let adopt = self.adopted;
+                        self.tried.engine = self.which();
+                        let adopt = self.adopted.is_some();
                         (Busy::RestartingEngine, Job::Follow { path, adopt })
                     }
-                    Way::Docker => (Busy::Restarting, Job::Restart { path }),
+                    Way::Docker => {
+                        self.tried.docker = self.which();
+                        (Busy::Restarting, Job::Restart { path })
+                    }
                 };
+                self.ends_by = None;
                 self.busy = Some(busy);
                 jobs.push(job);
                 return jobs;
@@ -611,6 +710,31 @@ impl Mind {
         jobs
     }
 
+    /// That the running VM did not follow, as soon as it is to be seen what that comes to.
+    fn tell_not_followed(&mut self, decision: &Decision) -> Option<Job> {
+        let is_restarted = decision.act == Act::Restart(Way::Docker);
+        if self.ends_by.is_some() && !matches!(decision.act, Act::Restart(_)) {
+            return None;
+        }
+        // It does not matter any more if Docker has ended, or has another try.
+        let is_over = self.running.is_none()
+            || self.is_engine_right()
+            || decision.act == Act::Restart(Way::Engine);
+        // Else it is kept for when the files are at rest.
+        if !is_over && decision.state != State::RestartNeeded {
+            return None;
+        }
+        let news = News::NotFollowed {
+            words: self.not_followed.take()?,
+            is_restarted,
+        };
+        if is_over {
+            self.note(news.headline());
+            return None;
+        }
+        Some(self.tell(news))
+    }
+
     /// When to be asked again, if nothing happens before.
     pub fn deadline(&self, now: Instant) -> Instant {
         if self.busy.is_some() {
@@ -618,6 +742,7 @@ impl Mind {
         }
         let mut at = self.slow_at;
         at = at.min(self.look_at.unwrap_or(at));
+        at = at.min(self.ends_by.unwrap_or(at));
         if !self.is_resolving {
             at = at.min(self.resolve_at.unwrap_or(at));
         }
@@ -646,6 +771,7 @@ impl Mind {
             consent: self.consent,
             is_followed: self.is_followed,
             tried: &self.tried,
+            may_be_ending: self.ends_by.is_some(),
             now,
         }
     }
@@ -688,7 +814,8 @@ impl Mind {
         let is_settled = now >= self.settled_at
             && decision.later == Act::Nothing
             && is_known
-            && !self.is_followed;
+            && !self.is_followed
+            && self.ends_by.is_none();
         if let (Some(path), Sight::Open(stand), true) = (&self.path, &self.sight, is_settled) {
             let (path, stand) = (path.clone(), stand.clone());
             told.extend(self.difference(&path, &stand, decision));
@@ -766,9 +893,17 @@ impl Mind {
         }
     }
 
-    /// What is in the image, where there is one.
-    fn block(&self) -> Option<Option<Sha>> {
-        self.stand().map(Stand::block)
+    /// Which image there is, if there is one.
+    fn which(&self) -> Option<Which> {
+        self.stand().map(Stand::which)
+    }
+
+    /// Whether an engine runs that is known to have what the image has.
+    fn is_engine_right(&self) -> bool {
+        self.running
+            .as_ref()
+            .zip(self.stand())
+            .is_some_and(|(running, stand)| running.engine(stand) != EngineNow::OutOfDate)
     }
 
     /// Whether the running engine can be brought up to date without Docker being restarted.

@@ -254,7 +254,7 @@ impl News {
                     },
                     false => Message {
                         title,
-                        body: sentences(words),
+                        body: sentences(&at_a_button(words)),
                         offers: vec![Offer::RestartNow, Offer::Later],
                     },
                 }
@@ -380,6 +380,16 @@ fn changed(
         title: title.to_owned(),
         body: format!("{body}{}", docker.sentence(to.is_some())),
         offers: docker.offers(),
+    }
+}
+
+/// The same, without what would have to be typed: of the running VM only a terminal takes anything over, and a restart of
+/// Docker, which is one click away, does as well.
+fn at_a_button(words: &Words) -> Words {
+    let is_typed = |advice: &String| advice.contains("--");
+    match words.advice.as_ref().is_some_and(is_typed) {
+        true => words.clone().advise("restart Docker instead"),
+        false => words.clone(),
     }
 }
 

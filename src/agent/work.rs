@@ -136,7 +136,7 @@ impl Worker {
         let bundle = Bundle::read(path)?;
         let Some(vm) = Vm::of(path) else {
             // Its next start is what counts.
-            return Ok(Done::Nothing);
+            return Ok(Done::NoneRan);
         };
         let followed = patiently(MOMENT, cancel, || {
             live::follow(&bundle, &vm, adopt, &self.state, cancel)
@@ -185,14 +185,20 @@ fn patiently<T>(
     cancel: &AtomicBool,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
+    let is_cancelled = || cancel.load(Ordering::Relaxed);
     for _ in 1..ATTEMPTS {
-        match attempt() {
-            Err(error) if error.kind() == Kind::Busy => tracing::debug!("{error}"),
+        let error = match attempt() {
+            Err(error) if error.kind() == Kind::Busy => error,
             other => return other,
-        }
+        };
+        tracing::debug!("{error}");
         let until = Instant::now() + moment;
-        while Instant::now() < until && !cancel.load(Ordering::Relaxed) {
+        while Instant::now() < until && !is_cancelled() {
             thread::sleep(GLANCE.min(moment));
+        }
+        // Another attempt takes its second as well, for which the end of the program would wait.
+        if is_cancelled() {
+            return Err(error);
         }
     }
     attempt()
@@ -280,9 +286,14 @@ mod tests {
     #[test]
     fn whoever_is_to_end_does_not_wait_for_the_next_attempt() {
         let started = Instant::now();
+        let mut made = 0;
         let cancel = AtomicBool::new(true);
-        let in_use = || Err::<(), _>(Error::new(Kind::Busy, "no"));
+        let in_use = || {
+            made += 1;
+            Err::<(), _>(Error::new(Kind::Busy, "no"))
+        };
         assert!(patiently(Duration::from_secs(600), &cancel, in_use).is_err());
         assert!(started.elapsed() < Duration::from_secs(300));
+        assert_eq!(made, 1, "attempts after it was to end");
     }
 }
