@@ -427,7 +427,7 @@ fn what_is_told_in_words() {
                 Some(
                     "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead",
                 ),
-                None,
+                Some(Remedy::Adopt),
             ),
             is_restarted: false,
         },

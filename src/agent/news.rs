@@ -386,10 +386,9 @@ fn changed(
 /// The same, without what would have to be typed: of the running VM only a terminal takes anything over, and a restart of
 /// Docker, which is one click away, does as well.
 fn at_a_button(words: &Words) -> Words {
-    let is_typed = |advice: &String| advice.contains("--");
-    match words.advice.as_ref().is_some_and(is_typed) {
-        true => words.clone().advise("restart Docker instead"),
-        false => words.clone(),
+    match words.remedy {
+        Some(Remedy::Adopt) => words.clone().advise("restart Docker instead"),
+        _ => words.clone(),
     }
 }
 

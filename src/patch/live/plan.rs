@@ -99,15 +99,12 @@ fn exported(block: &[u8]) -> Vec<Zeroizing<String>> {
 
 /// The same refusal, of the script in the VM.
 fn in_the_vm(error: &Error) -> Error {
-    let advice = match error.remedy() {
-        Some(Remedy::Adopt) => {
-            "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead"
-        }
-        _ => "restart Docker instead, so that its VM starts from the image",
-    };
-    Error::new(
-        error.kind(),
-        format!("the script in the running VM was left as it is: {error}"),
-    )
-    .advise(advice)
+    let message = format!("the script in the running VM was left as it is: {error}");
+    let error_there = Error::new(error.kind(), message);
+    match error.remedy() {
+        Some(remedy @ Remedy::Adopt) => error_there
+            .advise("apply with --adopt --live to have Baleen take these lines over, or restart Docker instead")
+            .helped_by(remedy),
+        _ => error_there.advise("restart Docker instead, so that its VM starts from the image"),
+    }
 }
