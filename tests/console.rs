@@ -37,9 +37,20 @@ fn shells() -> Vec<&'static [&'static str]> {
 }
 
 fn block(host: &str) -> Vec<u8> {
+    block_for(host, true)
+}
+
+fn block_for(host: &str, has_https: bool) -> Vec<u8> {
     let url = ProxyUrl::parse(&format!("http://me:{PASSWORD}@{host}:3128")).unwrap();
-    let proxy = EngineProxy::new(Some(url.clone()), Some(url), NoProxy::default()).unwrap();
+    let https = has_https.then(|| url.clone());
+    let proxy = EngineProxy::new(Some(url), https, NoProxy::default()).unwrap();
     script::block(&proxy).as_bytes().to_vec()
+}
+
+/// The script with this block.
+fn with_block(stock: &[u8], block: &[u8]) -> Vec<u8> {
+    let first = stock.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    [&stock[..first], block, &stock[first..]].concat()
 }
 
 fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Followed> {
@@ -62,10 +73,9 @@ fn go(vm: &FakeVm, block: Option<&[u8]>) -> Result<Followed> {
 /// The script is the one of these blocks, and whole.
 fn assert_script_is_one_of(vm: &FakeVm, stock: &[u8], blocks: &[Option<&[u8]>]) {
     let found = fs::read(vm.script()).unwrap();
-    let first = stock.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     let possible = blocks
         .iter()
-        .map(|block| [&stock[..first], block.unwrap_or_default(), &stock[first..]].concat());
+        .map(|block| with_block(stock, block.unwrap_or_default()));
     assert!(
         possible.into_iter().any(|script| script == found),
         "{}",
@@ -164,6 +174,25 @@ fn in_any_weather() {
             scope.spawn(move || round(There::Login, shell, weather));
         }
     });
+}
+
+/// As when somebody was killed between the script and the restart.
+#[test]
+fn an_engine_that_has_more_than_the_script_says_is_not_up_to_date() {
+    let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
+    let stock = fs::read(vm.script()).unwrap();
+    go(&vm, Some(&block("one.corp"))).unwrap();
+    let fewer = block_for("one.corp", false);
+    fs::write(vm.script(), with_block(&stock, &fewer)).unwrap();
+    assert!(go(&vm, Some(&fewer)).unwrap().restarted);
+    let has_https = |vm: &FakeVm| {
+        let variables = vm.environment();
+        variables.iter().any(|v| v.starts_with("HTTPS_PROXY="))
+    };
+    assert!(!has_https(&vm), "{:?}", vm.environment());
+    assert!(!go(&vm, Some(&fewer)).unwrap().restarted);
+    fs::write(vm.script(), &stock).unwrap();
+    assert!(go(&vm, None).unwrap().restarted);
 }
 
 #[test]
