@@ -84,6 +84,13 @@ impl Error {
         self
     }
 
+    /// The same, with what it came in the middle of in front of it, as in "the image is done, but".
+    #[must_use]
+    pub fn amid(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// A system call on `path` that failed: `tried` says what was to be done, as in "write".
     pub fn io(tried: &str, path: &Path, error: &io::Error) -> Self {
         let message = format!("could not {tried} {}: {}", path.display(), plain(error));

@@ -825,8 +825,8 @@ proptest! {
     }
 }
 
-/// Docker runs with its own image, and then the proxy is put into it.
-fn out_of_date(restart: Restart, console: Option<bool>) -> (World, Mind) {
+/// Docker runs with its own image.
+fn with_own_image(restart: Restart, console: Option<bool>) -> (World, Mind) {
     let app = App {
         version: 0,
         is_whole: true,
@@ -838,6 +838,12 @@ fn out_of_date(restart: Restart, console: Option<bool>) -> (World, Mind) {
     world.start_docker();
     let mut mind = world.mind();
     world.run(&mut mind, 10_000);
+    (world, mind)
+}
+
+/// Docker runs with its own image, and then the proxy is put into it.
+fn out_of_date(restart: Restart, console: Option<bool>) -> (World, Mind) {
+    let (mut world, mut mind) = with_own_image(restart, console);
     world.wanted = Some(Intent::Settings);
     world.tell(&mut mind, Event::Decisions);
     world.run(&mut mind, 10_000 + QUIET.as_millis() as u64);
@@ -1202,17 +1208,7 @@ fn a_vm_that_is_started_anew_has_what_the_image_has() {
 fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() {
     for restart in [Restart::Ask, Restart::Always, Restart::Never] {
         for fails in [false, true] {
-            let app = App {
-                version: 0,
-                is_whole: true,
-                block: None,
-            };
-            let mut world = world(1, false, Some(app), Some(Intent::Off));
-            world.restart = restart;
-            world.console = Some(true);
-            world.start_docker();
-            let mut mind = world.mind();
-            world.run(&mut mind, 10_000);
+            let (mut world, mut mind) = with_own_image(restart, Some(true));
             let told = world.news.len();
             let live = Happening::Live {
                 puts_in: true,

@@ -5,14 +5,11 @@
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
-
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use baleen::docker::{Vm, restart};
 use baleen::patch::image::Image;
@@ -27,6 +24,8 @@ mod desktop;
 mod session;
 #[path = "common/tools.rs"]
 mod tools;
+#[path = "common/tty.rs"]
+mod tty;
 
 use app::{App, Snapshot};
 use desktop::{Item, Notification, Notifications, Panel};
@@ -210,16 +209,7 @@ impl Desk {
 
     /// A console of its VM, at which nobody answers: the side of the VM, and that of the Mac.
     fn make_console(&self) -> (File, PathBuf) {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let vm = openpt(flags).unwrap();
-        grantpt(&vm).unwrap();
-        unlockpt(&vm).unwrap();
-        let device = PathBuf::from(ptsname(&vm, Vec::new()).unwrap().to_str().unwrap());
-        let data = "home/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux";
-        let folder = self.app.dir.path().join(data);
-        fs::create_dir_all(&folder).unwrap();
-        symlink(&device, folder.join("tty")).unwrap();
-        (vm.into(), device)
+        tty::console(&self.app.dir.path().join("home"))
     }
 
     /// The desk with a Docker that runs, has a console, and needs a restart; and the note about that.
@@ -681,13 +671,9 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
     });
 
     // Somebody has the console open: that is told, and nothing else is restarted instead of what was agreed to.
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let slave: File = rustix::fs::open(&device, flags, Mode::empty())
-        .unwrap()
-        .into();
     let mut screen = Command::new("sleep")
         .arg("600")
-        .stdin(Stdio::from(slave))
+        .stdin(Stdio::from(tty::open(&device)))
         .spawn()
         .unwrap();
     desk.notes.press(&note, "Restart the Engine");

@@ -2,8 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -11,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::tcgetattr;
 
 use baleen::docker::restart;
@@ -21,6 +19,8 @@ use baleen::patch::live::UnderWay;
 mod app;
 #[path = "common/tools.rs"]
 mod tools;
+#[path = "common/tty.rs"]
+mod tty;
 
 use app::{App, PROXY, Run};
 
@@ -52,31 +52,6 @@ impl Drop for Running {
         let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }
-}
-
-/// A console at which nobody answers: the side of the VM, and that of the Mac.
-fn console(app: &App) -> (File, PathBuf) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let device = ptsname(&master, Vec::new()).unwrap();
-    let folder = app
-        .dir
-        .path()
-        .join("home/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux");
-    fs::create_dir_all(&folder).unwrap();
-    let device = PathBuf::from(device.to_str().unwrap());
-    let link = folder.join("tty");
-    let _ = fs::remove_file(&link);
-    symlink(&device, link).unwrap();
-    (master.into(), device)
-}
-
-fn open(device: &PathBuf) -> File {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    rustix::fs::open(device, flags, Mode::empty())
-        .unwrap()
-        .into()
 }
 
 #[test]
@@ -146,10 +121,10 @@ fn a_docker_without_a_console_has_its_image_done_and_is_told() {
 fn a_console_that_somebody_has_open_is_left_alone() {
     let app = App::new();
     let _docker = Running::start(&app);
-    let (vm, device) = console(&app);
+    let (vm, device) = tty::console(&app.dir.path().join("home"));
     let mut screen = Command::new("sleep")
         .arg("60")
-        .stdin(Stdio::from(open(&device)))
+        .stdin(Stdio::from(tty::open(&device)))
         .spawn()
         .unwrap();
     let (code, object) = app.json(&APPLY);
@@ -171,8 +146,8 @@ fn whoever_is_interrupted_gives_the_terminal_back() {
     let app = App::new();
     let _docker = Running::start(&app);
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let (vm, device) = console(&app);
-        let modes = || format!("{:?}", tcgetattr(open(&device)).unwrap());
+        let (vm, device) = tty::console(&app.dir.path().join("home"));
+        let modes = || format!("{:?}", tcgetattr(tty::open(&device)).unwrap());
         let before = modes();
         let mut command = app.command(&APPLY);
         let child = command
@@ -205,7 +180,7 @@ fn it_gives_a_sign_as_long_as_it_is_at_work() {
     app.apply("http://before.corp:8080");
     assert!(!is_seen());
     for arguments in [&APPLY[..], &["restore", "--live", "--yes"]] {
-        let (vm, _) = console(&app);
+        let (vm, _) = tty::console(&app.dir.path().join("home"));
         let before = app.bytes();
         let child = app
             .command(arguments)

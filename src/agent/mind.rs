@@ -900,10 +900,14 @@ impl Mind {
 
     /// Whether an engine runs that is known to have what the image has.
     fn is_engine_right(&self) -> bool {
-        self.running
-            .as_ref()
-            .zip(self.stand())
-            .is_some_and(|(running, stand)| running.engine(stand) != EngineNow::OutOfDate)
+        self.engine()
+            .is_some_and(|engine| engine != EngineNow::OutOfDate)
+    }
+
+    /// What the running engine has, where there is an image to compare it with.
+    fn engine(&self) -> Option<EngineNow> {
+        let (running, stand) = self.running.as_ref().zip(self.stand())?;
+        Some(running.engine(stand))
     }
 
     /// Whether the running engine can be brought up to date without Docker being restarted.
@@ -985,11 +989,7 @@ impl Mind {
             is_on: self.is_on(),
             can_switch: matches!(self.sight, Sight::Open(_)),
             is_running: self.running.is_some(),
-            engine: self
-                .running
-                .as_ref()
-                .zip(self.stand())
-                .map(|(running, stand)| running.engine(stand)),
+            engine: self.engine(),
             can_follow: self.can_follow(),
             busy: self.busy,
             source: self.config.source,

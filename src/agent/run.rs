@@ -138,8 +138,8 @@ impl Agent {
     }
 
     /// Ends the agent. A change of an image that is under way is finished first, one of the running VM stops at its next
-    /// step, and none is begun as long as the returned value is held: that is the time to end the program. What else is under way ends with that; if it is not to
-    /// end yet, see [`Agent::rest`].
+    /// step, and none is begun as long as the returned value is held: that is the time to end the program. What else is under
+    /// way ends with that; if it is not to end yet, see [`Agent::rest`].
     pub fn stop(&self) -> MutexGuard<'_, ()> {
         self.cancel.store(true, Ordering::Relaxed);
         let (ended, all_ended) = mpsc::channel();

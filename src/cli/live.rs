@@ -92,12 +92,11 @@ pub(super) fn follow(
         block: _,
         environment,
     } = followed.map_err(|error| {
-        let message = format!("the image is done, but the running VM is not: {error}");
-        let advice = error
-            .advice()
-            .unwrap_or("restart Docker instead")
-            .to_owned();
-        Error::new(error.kind(), message).advise(advice)
+        let advice = error.advice().unwrap_or("restart Docker instead");
+        let advice = advice.to_owned();
+        error
+            .amid("the image is done, but the running VM is not")
+            .advise(advice)
     })?;
     let done = styled(GOOD, "Done.");
     out.line(match restarted {

@@ -8,8 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{OptionalActions, ioctl_tiocexcl, tcgetattr, tcsetattr};
@@ -19,6 +17,7 @@ use crate::app::Run;
 use crate::cases::{Behind, Guarded, NOWHERE, NOWHERE_IN_THE_VM, stock};
 use crate::lab::Lab;
 use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, ON_THE_MAC, TUNNEL, both_cases};
+use crate::secret::shapes;
 use crate::servers::IMAGE;
 
 /// Those that CI runs.
@@ -239,17 +238,6 @@ fn password(lab: &Lab) {
             assert!(!text.contains(&secret), "{secret} is in {place}: {text}");
         }
     }
-}
-
-/// Itself, and encoded, however much stands before it.
-fn shapes(secret: &str) -> Vec<String> {
-    let mut shapes = vec![secret.to_owned()];
-    for shift in 0..3 {
-        let text = BASE64_STANDARD.encode([&vec![b'='; shift], secret.as_bytes()].concat());
-        // Without the ends, which depend on what is beside it.
-        shapes.push(text[4..text.len() - 4].to_owned());
-    }
-    shapes
 }
 
 /// Somebody who uses the console by hand.

@@ -20,6 +20,8 @@ mod common;
 mod desktop;
 #[path = "../common/network.rs"]
 mod network;
+#[path = "../common/secret.rs"]
+mod secret;
 #[path = "../common/session.rs"]
 mod session;
 #[path = "../common/tools.rs"]

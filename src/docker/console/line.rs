@@ -80,18 +80,18 @@ impl<'a> Line<'a> {
     /// Makes sure that nobody else has it open. It is claimed for that; on macOS that keeps out nobody but root (`ptsopen` in
     /// xnu's tty_dev.c), so it is looked again before anything is changed.
     pub(super) fn is_alone(&self) -> Result<()> {
-        let mut there = others(&self.device);
-        for _ in 0..LOOKS_AGAIN {
+        let mut looks = 0;
+        loop {
+            let there = others(&self.device);
             if there.is_empty() {
                 return Ok(());
             }
+            if looks == LOOKS_AGAIN {
+                return Err(busy(&self.path, &there));
+            }
+            looks += 1;
             self.go_on()?;
             thread::sleep(MOMENT);
-            there = others(&self.device);
-        }
-        match there.is_empty() {
-            true => Ok(()),
-            false => Err(busy(&self.path, &there)),
         }
     }
 

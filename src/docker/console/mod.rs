@@ -245,19 +245,19 @@ impl<'a> Console<'a> {
             if self.asks_for_name() {
                 self.is_inside = true;
                 self.type_and_listen(b"root\r")?;
-                // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
-                if self.asks_for_password() && was_refused {
-                    self.is_inside = false;
-                    return Err(Error::new(
-                        Kind::Refused,
-                        format!(
-                            "the user root should have no password in Docker's VM, but {} asks for one",
-                            self.line.path().display()
-                        ),
-                    )
-                    .advise("it is not a VM that Baleen knows; restart Docker instead"));
-                }
                 if self.asks_for_password() {
+                    if was_refused {
+                        self.is_inside = false;
+                        return Err(Error::new(
+                            Kind::Refused,
+                            format!(
+                                "the user root should have no password in Docker's VM, but {} asks for one",
+                                self.line.path().display()
+                            ),
+                        )
+                        .advise("it is not a VM that Baleen knows; restart Docker instead"));
+                    }
+                    // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
                     was_refused = true;
                     self.give_up_login()?;
                     continue;
@@ -330,8 +330,8 @@ impl<'a> Console<'a> {
         // secret. `stty` takes the echo, or there is no such shell; the loop takes the prompt and the history. BALEEN_W is
         // whoever ends the shell of somebody who was killed: a new one takes over from it. What is sent in parts is put
         // together by `p`: whatever gets lost of a call of it, it is no error of syntax, at which a shell would end, and
-        // the rest would come to somebody who shows it. In a shell that was left within a quote the loop is in that shell itself
-        // once the quote is closed, and carries out the next such line.
+        // the rest would come to somebody who shows it. In a shell that was left within a quote the loop is in that shell
+        // itself once the quote is closed, and carries out the next such line.
         let line = format!(
             " m={marker};exec sh -c 'stty -echo||exit;unset a b f q l t;w(){{ kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;}};w;{};p(){{ f=$f$1;}};q=0;a=;r;while read -r l;do eval \"$l\";done;' $m 2>/dev/null\r",
             frames::ANSWER,

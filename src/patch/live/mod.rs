@@ -201,8 +201,8 @@ fn follow_noting(
         Plan::Edit(script) => Some(script),
     };
     begin();
-    console.stay()?;
     if let Some(script) = script {
+        console.stay()?;
         console.put(places.script, &script)?;
     }
     let said = restart(console, places)?;
@@ -232,9 +232,7 @@ fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
             ENGINE_RESTARTS,
         )
         .map_err(|error| {
-            let advice = error.advice().unwrap_or_default().to_owned();
-            let message = format!("its Engine was being stopped and started again, with the script up to date: {error}");
-            Error::new(error.kind(), message).advise(advice)
+            error.amid("its Engine was being stopped and started again, with the script up to date")
         })?;
     let said = String::from_utf8_lossy(&answer.text);
     let lines = said.lines().map(redact);

@@ -26,22 +26,20 @@ pub(super) enum Plan {
 pub(super) fn plan(seen: &Seen, block: Option<&[u8]>, adopt: bool) -> Result<Plan> {
     // Between the marks may be a password, which has not been read.
     let present = with_block(&seen.stock, &seen.marks);
-    let script = Script::parse(&present).map_err(|error| in_the_vm(&error))?;
+    let script = Script::parse(&present).map_err(in_the_vm)?;
     let foreign = script.foreign();
     let wanted = match block {
         // As for the image: a refusal that names the lines, unless they may be taken over.
         Some(block) => {
             let block = String::from_utf8_lossy(block);
-            script
-                .with_block(&block, adopt)
-                .map_err(|error| in_the_vm(&error))?
+            script.with_block(&block, adopt).map_err(in_the_vm)?
         }
         None => script.stock().clone(),
     };
     if seen.salt.digest(&wanted) != seen.digest {
         // What has to be written has to be known to the last byte.
         if seen.salt.digest(script.stock()) != seen.stock_digest {
-            return Err(in_the_vm(&Error::new(
+            return Err(in_the_vm(Error::new(
                 Kind::Refused,
                 format!(
                     "it seems to have a password in it that Baleen did not write, where it shows {MASK}, and what it reads on the console is logged"
@@ -98,13 +96,13 @@ fn exported(block: &[u8]) -> Vec<Zeroizing<String>> {
 }
 
 /// The same refusal, of the script in the VM.
-fn in_the_vm(error: &Error) -> Error {
-    let message = format!("the script in the running VM was left as it is: {error}");
-    let error_there = Error::new(error.kind(), message);
-    match error.remedy() {
-        Some(remedy @ Remedy::Adopt) => error_there
-            .advise("apply with --adopt --live to have Baleen take these lines over, or restart Docker instead")
-            .helped_by(remedy),
-        _ => error_there.advise("restart Docker instead, so that its VM starts from the image"),
-    }
+fn in_the_vm(error: Error) -> Error {
+    let advice = match error.remedy() {
+        Some(Remedy::Adopt) => {
+            "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead"
+        }
+        _ => "restart Docker instead, so that its VM starts from the image",
+    };
+    let what = "the script in the running VM was left as it is";
+    error.amid(what).advise(advice)
 }
