@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
+use super::docker_hub;
 use super::go::Rules;
 use super::pac::{Answer, Asked, PacSource, Route};
 use super::settings::{Server, Settings};
@@ -152,13 +153,6 @@ impl Fate {
         }
     }
 }
-
-/// Hosts that pulling an image from Docker's own registry speaks to.
-const DOCKERS_HOSTS: [&str; 3] = [
-    "registry-1.docker.io",
-    "auth.docker.io",
-    "production.cloudflare.docker.com",
-];
 
 /// Translates what a source says for `engine`.
 ///
@@ -372,7 +366,7 @@ fn by_script(
     world: &World<'_>,
     remarks: &mut Vec<String>,
 ) -> Result<Option<Chosen>> {
-    let mut hosts = DOCKERS_HOSTS.map(str::to_owned).to_vec();
+    let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
     for host in &wishes.pac_hosts {
         if !hosts.contains(host) {
             hosts.push(host.clone());
@@ -519,6 +513,11 @@ fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> 
     })
 }
 
+/// What the remark about a name begins with that can't be resolved, for those who tell of it in their own words.
+pub fn unresolved(host: &str) -> String {
+    format!("can't resolve {host}")
+}
+
 /// The same proxy as the engine reaches it: in the VM, this computer's loopback is the VM itself.
 fn reachable(
     url: ProxyUrl,
@@ -531,8 +530,8 @@ fn reachable(
         Ok(found) => found,
         Err(error) => {
             remarks.push(format!(
-                "the name {} could not be looked up just now ({error}); if that is this computer itself, call it localhost",
-                url.host()
+                "{} ({error}); if that is this computer itself, call it localhost",
+                unresolved(url.host())
             ));
             return Ok(url);
         }
@@ -1223,7 +1222,10 @@ mod tests {
     fn by_script_that_says(said: [&'static str; 4]) -> Result<(Vec<String>, String)> {
         let pac = move |source: &PacSource, hosts: &[String]| {
             assert_eq!(*source, PacSource::Discover);
-            assert_eq!(hosts.len(), 4);
+            // Docker Hub's registry, its tokens, its three content networks; and the one that was named.
+            let [registry, auth, layers, named] = said;
+            let said = [registry, auth, layers, registry, layers, named];
+            assert_eq!(hosts.len(), said.len());
             let answers = hosts.iter().zip(said).map(|(host, text)| Answer {
                 host: host.clone(),
                 url: format!("https://{host}/"),
@@ -1282,7 +1284,10 @@ mod tests {
                     "DIRECT",
                     "SOCKS other; PROXY proxy",
                 ],
-                Some(("http://proxy:8080", ",production.cloudflare.docker.com")),
+                Some((
+                    "http://proxy:8080",
+                    ",production.cloudflare.docker.com,docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com",
+                )),
                 "says \"SOCKS other; DIRECT\" for registry-1.docker.io",
             ),
             (
@@ -1294,7 +1299,7 @@ mod tests {
                 ["DIRECT", "DIRECT", "DIRECT", "PROXY proxy"],
                 Some((
                     "http://proxy:8080",
-                    ",registry-1.docker.io,auth.docker.io,production.cloudflare.docker.com",
+                    ",registry-1.docker.io,auth.docker.io,production.cloudflare.docker.com,production.cloudfront.docker.com,docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com",
                 )),
                 "",
             ),
