@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use baleen::doctor::{Outcome, Question, Trust, examine};
+use baleen::doctor::{Outcome, Question, Settings, Trust, examine};
 use baleen::error::{Error, Kind};
 use baleen::net::HostPort;
-use baleen::proxy::ProxyUrl;
+use baleen::proxy::{Engine, EngineProxy, NoProxy, ProxyUrl, Translation};
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
@@ -26,9 +26,9 @@ mod tools;
 use app::{App, Run, mode, set_mode};
 use network::{Authority, REGISTRY, RealProxy, dead_port, docker_socket, read_head, says, serve};
 
-const IDS: [&str; 11] = [
+const IDS: [&str; 13] = [
     "bundle", "family", "writable", "image", "proxy", "name", "tcp", "connect", "tls", "registry",
-    "engine",
+    "hosts", "engine", "settings",
 ];
 
 /// A Docker.app and a network of one computer, on which `proxy.corp` is.
@@ -128,8 +128,8 @@ impl Steps {
     fn stops_at(&self, id: &str) {
         assert_eq!(self.code, 3);
         let at = IDS.iter().position(|i| *i == id).unwrap();
-        for later in &IDS[at + 1..IDS.len() - 1] {
-            self.is(later, "skipped", &["not tried"]);
+        for later in IDS[at + 1..].iter().take_while(|id| **id != "engine") {
+            self.is(later, "skipped", &["needs the step above"]);
         }
     }
 }
@@ -216,13 +216,29 @@ fn a_public_certificate_is_good() {
     let nobody = Error::new(Kind::Refused, "nowhere");
     let inspecting = ProxyUrl::parse(&format!("127.0.0.1:{open}")).unwrap();
     for proxy in [None, Some(&inspecting)] {
+        let translation = Translation {
+            proxy: EngineProxy::new(None, proxy.cloned(), NoProxy::default()),
+            here: proxy.cloned(),
+            entries: Vec::new(),
+            remarks: vec!["left out: 10.0.0.0/8".to_owned()],
+            explanations: Vec::new(),
+        };
         let question = Question {
             bundle: Err(&nobody),
             wanted: None,
             expected: baleen::patch::status::Expected::Unknown,
-            proxy: Ok(proxy),
-            by_hand: false,
-            remarks: &["left out: 10.0.0.0/8".to_owned()],
+            settings: Settings {
+                origin: "the environment",
+                translation: Ok(&translation),
+                named: false,
+                by_option: false,
+                by_script: false,
+                host_address: None,
+                listed: (&[], &[]),
+            },
+            in_place: None,
+            engine: &Engine::of("", true),
+            here: &|_| None,
             registry: &registry,
             docker_socket: Err("not asked".to_owned()),
             trust: &trust,
@@ -267,7 +283,7 @@ fn without_a_proxy_the_registry_is_tried_directly() {
         &["the registry has an authority of its own"],
     );
     steps.is("registry", "good", &[]);
-    steps.is("engine", "skipped", &["Docker does not run"]);
+    steps.is("engine", "skipped", &["Docker isn't running"]);
     assert_eq!(steps.code, 0);
 
     let steps = Steps::of(&mut lab.command(&[
@@ -297,13 +313,20 @@ fn without_a_proxy_the_registry_is_tried_directly() {
     steps.is("image", "good", &["current"]);
     steps.is(
         "proxy",
-        "warning",
-        &["named by hand", "baleen doctor --http-proxy"],
+        "good",
+        &["http://proxy.corp:2", "which Docker has"],
     );
-    for id in &IDS[5..10] {
-        steps.is(id, "skipped", &["not the engine's way"]);
-    }
-    assert_eq!(steps.code, 0);
+    steps.is("tcp", "bad", &["refused"]);
+    steps.stops_at("tcp");
+    steps.is(
+        "settings",
+        "warning",
+        &[
+            "the environment names no proxy",
+            "named by hand",
+            "baleen apply --follow-settings",
+        ],
+    );
 }
 
 #[test]
@@ -415,12 +438,12 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
             &[
                 "takes NTLM, Negotiate only",
                 "knows Basic and nothing else",
-                "cntlm, px or Alpaca",
+                "px, cntlm, Alpaca and proxydetox can do NTLM or Negotiate",
             ][..],
         ),
         (
             login("Proxy-Authenticate: Digest realm=\"x, y\", nonce=\"z\""),
-            &["takes Digest only"],
+            &["takes Digest only", "px can do Digest"],
         ),
         (
             login("Proxy-Authenticate: Negotiate, Basic realm=\"x\""),
@@ -440,7 +463,10 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
         ),
         (
             "HTTP/1.1 502 Bad Gateway\r\n\r\n".into(),
-            &["could not reach localhost:443"],
+            &[
+                "can't reach anything",
+                "the registry's name is not the reason",
+            ],
         ),
         (
             "HTTP/1.1 204 No Content\r\n\r\n".into(),
@@ -452,7 +478,10 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
         ),
         ("\x15\x03\x01\0\x02\x02\x46".into(), &["speaks TLS"]),
         ("\x1b[31mevil\x07".into(), &["it says \"[31mevil\""]),
-        (String::new(), &["closed at once", "SOCKS"]),
+        (
+            String::new(),
+            &["closed without an answer", "neither SOCKS nor TLS"],
+        ),
         ("HTTP/1.1 200 Conn".into(), &["in the middle of the answer"]),
         (
             format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(100_000)),
@@ -465,7 +494,7 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
     }
     // A SOCKS or other server that closes before it has read anything.
     let steps = Steps::of(&mut lab.ask(serve(drop), "localhost:443"));
-    steps.is("connect", "bad", &["closed at once"]);
+    steps.is("connect", "bad", &["closed without an answer"]);
 }
 
 #[test]
@@ -486,7 +515,7 @@ fn a_proxy_that_is_not_there() {
         lab.ask(1, "localhost:443")
             .env("HTTP_PROXY", "http://nowhere.corp:1"),
     );
-    steps.is("name", "bad", &["could not be resolved", "VPN"]);
+    steps.is("name", "bad", &["can't resolve it", "VPN"]);
     steps.stops_at("name");
 
     // To connect to the address of all is refused by the system itself; so Linux calls it.
@@ -639,7 +668,7 @@ fn certificates_that_nobody_should_accept() {
     });
     let closing = serve(drop);
     for (port, words) in [
-        (plain, &["does not speak TLS"][..]),
+        (plain, &["doesn't speak TLS"][..]),
         (closing, &["closed as soon as TLS began"]),
     ] {
         let steps =
@@ -762,7 +791,7 @@ fn the_running_engine_is_compared_with_the_image() {
     ask("none.sock").is("engine", "bad", &["uses no proxy", "restart Docker"]);
     ask("odd.sock").is("engine", "bad", &["JSON", "restart Docker"]);
     fs::write(lab.path("file.sock"), "").unwrap();
-    ask("file.sock").is("engine", "skipped", &["Docker does not run"]);
+    ask("file.sock").is("engine", "skipped", &["Docker isn't running"]);
     let elsewhere = Steps::of(
         lab.ask(1, "localhost:443")
             .env("DOCKER_HOST", "tcp://10.0.0.1:2375"),
@@ -852,8 +881,9 @@ fn a_person_reads_marks_and_remedies() {
         "✓ Proxy: http://proxy.corp:",
         "✗ Connection to proxy.corp:",
         "    what to do: start the proxy",
-        "– TLS with registry-1.docker.io:443: not tried",
-        "2 things are to be done.",
+        "– Tunnel to registry-1.docker.io:443, TLS with registry-1.docker.io:443, Answer of",
+        "Other hosts of a pull: skipped (needs the step above)",
+        "2 problems. Fix the first one first.",
     ] {
         assert!(run.out.contains(line), "no {line:?} in: {run}");
     }
@@ -897,7 +927,8 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     let text = fs::read_to_string(&report).unwrap();
     for word in [
         "- Baleen: ",
-        "- proxy: http://USER:***@proxy.corp:",
+        "- proxy in the settings: http://USER:***@proxy.corp:",
+        "- proxy in Docker: none",
         "at ~/Docker.app",
         "(`connect`): bad",
         "this password of user 'USER'",

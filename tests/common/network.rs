@@ -85,7 +85,7 @@ pub(crate) fn docker_socket(path: &Path, body: &str) {
     });
 }
 
-/// What a registry says to who asks for `/v2/` without a token.
+/// What a registry says to who asks for `/v2/` without a token. The realm gets the port of the server that says it.
 pub(crate) const REGISTRY: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nDocker-Distribution-Api-Version: registry/2.0\r\nWww-Authenticate: Bearer realm=\"https://localhost/token\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
 
 /// An authority made by `openssl`.
@@ -223,6 +223,8 @@ impl Identity {
 
 fn speak_tls(stream: TcpStream, config: &Arc<ServerConfig>, answer: &str) {
     let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+    let place = format!("localhost:{}/token", stream.local_addr().unwrap().port());
+    let answer = answer.replace("localhost/token", &place);
     let mut stream = StreamOwned::new(connection, stream);
     if read_head(&mut stream).starts_with("GET /v2/ HTTP/1.1\r\n") {
         let _ = stream.write_all(answer.as_bytes());

@@ -1,0 +1,157 @@
+//! The step about the settings, where Docker has a proxy of its own: how they differ from it, in one line.
+
+use serde_json::json;
+
+use crate::patch::status::{State, Status};
+use crate::proxy::Shown;
+use crate::proxy::translate::unresolved;
+
+use super::ways::{Origin, Tested};
+use super::{Outcome, Question, Step};
+
+const ID: &str = "settings";
+const TITLE: &str = "Settings";
+
+/// The step.
+pub(super) fn compare(
+    question: &Question<'_>,
+    status: Option<&Status>,
+    tested: Option<&Tested<'_>>,
+) -> Step {
+    let Some(in_docker) = question
+        .in_place
+        .filter(|_| tested.is_some_and(|tested| tested.origin == Origin::Docker))
+    else {
+        return Step::needless(ID, TITLE, "they are what was tested");
+    };
+    let by_hand = question.is_by_hand();
+    let set = match question.settings.translation {
+        Ok(set) => set,
+        Err(error) => {
+            let mut step = Step::from_error(ID, TITLE, error);
+            if by_hand {
+                step.outcome = Outcome::Warning;
+            }
+            return step;
+        }
+    };
+    let origin = question.settings.origin;
+    let there = set.proxy.as_ref();
+    let is_stale = status.is_some_and(|status| status.state == State::Stale);
+    let (mut outcome, found, remedy) = if there == Some(in_docker) {
+        let found = format!("{} the same proxy", names(origin));
+        (Outcome::Good, found, None)
+    } else {
+        let what = in_words(
+            there.map(|proxy| proxy.shown()).as_ref(),
+            &in_docker.shown(),
+        );
+        let found = format!("{} {what}", names(origin));
+        match (by_hand, is_stale) {
+            (true, _) => (
+                Outcome::Warning,
+                format!("{found}; Docker's was named by hand, and stays"),
+                Some(
+                    "nothing, if that is what you want; `baleen apply --follow-settings` makes Docker follow the settings again",
+                ),
+            ),
+            // The step about the image says so already, and what to do.
+            (false, true) => (
+                Outcome::Good,
+                format!("{found} (see {})", super::docker_app::IMAGE),
+                None,
+            ),
+            (false, false) => (
+                Outcome::Warning,
+                format!("{found}; Docker has another"),
+                Some(
+                    "`baleen apply` gives Docker what the settings name, `baleen restore` takes its proxy out",
+                ),
+            ),
+        }
+    };
+    let remarks = remarks(question, tested);
+    if !remarks.is_empty() {
+        outcome = Outcome::Warning;
+    }
+    let found = [&[found], &*remarks].concat().join("; ");
+    Step::new(ID, TITLE, outcome, found)
+        .advise(remedy)
+        .with(json!({
+            "origin": origin,
+            "proxy": there.map(|proxy| proxy.shown()),
+            "named_by_hand": by_hand,
+            "remarks": remarks,
+        }))
+}
+
+/// What the engine can't be given of the settings; but for a name that can't be resolved, of which its own step tells.
+pub(super) fn remarks(question: &Question<'_>, tested: Option<&Tested<'_>>) -> Vec<String> {
+    let Ok(set) = question.settings.translation else {
+        return Vec::new();
+    };
+    let told = tested
+        .and_then(Tested::url)
+        .map(|url| unresolved(url.host()));
+    let is_told = |remark: &str| {
+        told.as_ref()
+            .is_some_and(|told| remark.starts_with(&**told))
+    };
+    let remarks = set.remarks.iter().filter(|remark| !is_told(remark));
+    remarks.cloned().collect()
+}
+
+/// `origin` as a subject, with its verb.
+fn names(origin: &str) -> String {
+    let verb = if origin.ends_with('s') {
+        "name"
+    } else {
+        "names"
+    };
+    format!("{origin} {verb}")
+}
+
+/// The proxy that is set, beside the one that Docker has.
+fn in_words(set: Option<&Shown>, in_docker: &Shown) -> String {
+    let Some(set) = set else {
+        return "no proxy".to_owned();
+    };
+    if (&set.http, &set.https) != (&in_docker.http, &in_docker.https) {
+        return set.summary();
+    }
+    if set.no_proxy == in_docker.no_proxy {
+        return format!("{} with another password", set.summary());
+    }
+    format!(
+        "the same proxy with another bypass list: {} (in Docker: {})",
+        set.no_proxy, in_docker.no_proxy
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_said_in_one_line() {
+        let shown = |http: &str, no_proxy: &str| Shown {
+            http: Some(http.to_owned()),
+            https: Some(http.to_owned()),
+            no_proxy: no_proxy.to_owned(),
+        };
+        let docker = shown("http://a:1", "localhost");
+        for (set, expected) in [
+            (None, "no proxy"),
+            (Some(shown("http://b:1", "x")), "http://b:1"),
+            (
+                Some(shown("http://a:1", "x")),
+                "the same proxy with another bypass list: x (in Docker: localhost)",
+            ),
+            (Some(docker.clone()), "http://a:1 with another password"),
+        ] {
+            assert_eq!(in_words(set.as_ref(), &docker), expected);
+        }
+        assert_eq!(names("the system's settings"), "the system's settings name");
+        assert_eq!(names("the environment"), "the environment names");
+    }
+}
