@@ -31,16 +31,16 @@ pub(super) fn realm(head: &Head) -> Option<HostPort> {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        let lower = parameters.to_ascii_lowercase();
-        let start = lower.match_indices("realm=").find_map(|(at, found)| {
-            let before = lower[..at].trim_end();
-            (before.is_empty() || before.ends_with(',')).then_some(at + found.len())
+        let mut quoted = false;
+        let mut parts = parameters.split(|c| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        });
+        let url = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            let is_realm = name.trim().eq_ignore_ascii_case("realm");
+            is_realm.then(|| value.trim().trim_matches('"'))
         })?;
-        let value = parameters[start..].trim_start();
-        let url = match value.strip_prefix('"') {
-            Some(quoted) => quoted.split('"').next()?,
-            None => value.split([',', ' ']).next()?,
-        };
         let (scheme, rest) = url.split_once("://")?;
         if !scheme.eq_ignore_ascii_case("https") {
             return None;

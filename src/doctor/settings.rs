@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::patch::status::{State, Status};
-use crate::proxy::Shown;
 use crate::proxy::translate::unresolved;
+use crate::proxy::{Shown, Translation};
 
 use super::ways::{Origin, Tested};
 use super::{Outcome, Question, Step};
@@ -42,10 +42,7 @@ pub(super) fn compare(
         let found = format!("{} the same proxy", names(origin));
         (Outcome::Good, found, None)
     } else {
-        let what = in_words(
-            there.map(|proxy| proxy.shown()).as_ref(),
-            &in_docker.shown(),
-        );
+        let what = in_words(set, &in_docker.shown());
         let found = format!("{} {what}", names(origin));
         match (by_hand, is_stale) {
             (true, _) => (
@@ -112,44 +109,66 @@ fn names(origin: &str) -> String {
 }
 
 /// The proxy that is set, beside the one that Docker has.
-fn in_words(set: Option<&Shown>, in_docker: &Shown) -> String {
-    let Some(set) = set else {
+fn in_words(set: &Translation, in_docker: &Shown) -> String {
+    let Some(proxy) = &set.proxy else {
         return "no proxy".to_owned();
     };
-    if (&set.http, &set.https) != (&in_docker.http, &in_docker.https) {
-        return set.summary();
+    let shown = proxy.shown();
+    // As the settings have it, which is not always as the engine gets it.
+    let name = match &set.here {
+        Some(here) if proxy.http() == proxy.https() => here.redacted(),
+        _ => shown.summary(),
+    };
+    if (&shown.http, &shown.https) != (&in_docker.http, &in_docker.https) {
+        return name;
     }
-    if set.no_proxy == in_docker.no_proxy {
-        return format!("{} with another password", set.summary());
+    if shown.no_proxy == in_docker.no_proxy {
+        return format!("{name} with another password");
     }
     format!(
         "the same proxy with another bypass list: {} (in Docker: {})",
-        set.no_proxy, in_docker.no_proxy
+        shown.no_proxy, in_docker.no_proxy
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
+
     use super::*;
 
     #[test]
     fn a_difference_is_said_in_one_line() {
-        let shown = |http: &str, no_proxy: &str| Shown {
-            http: Some(http.to_owned()),
-            https: Some(http.to_owned()),
-            no_proxy: no_proxy.to_owned(),
+        let set = |engines: &str, here: &str, list: &str| {
+            let url = |text| ProxyUrl::parse(text).ok();
+            let list = NoProxy::new([list.to_owned()]);
+            Translation {
+                proxy: EngineProxy::new(url(engines), url(engines), list),
+                here: url(here),
+                entries: Vec::new(),
+                remarks: Vec::new(),
+                explanations: Vec::new(),
+            }
         };
-        let docker = shown("http://a:1", "localhost");
+        let docker = Shown {
+            http: Some("http://a:1".to_owned()),
+            https: Some("http://a:1".to_owned()),
+            no_proxy: "localhost,127.0.0.1,x".to_owned(),
+        };
         for (set, expected) in [
-            (None, "no proxy"),
-            (Some(shown("http://b:1", "x")), "http://b:1"),
+            (set("", "", "x"), "no proxy"),
+            (set("b:1", "b:1", "x"), "http://b:1"),
             (
-                Some(shown("http://a:1", "x")),
-                "the same proxy with another bypass list: x (in Docker: localhost)",
+                set("192.168.65.1:1", "localhost:1", "x"),
+                "http://localhost:1",
             ),
-            (Some(docker.clone()), "http://a:1 with another password"),
+            (
+                set("a:1", "a:1", "y"),
+                "the same proxy with another bypass list: localhost,127.0.0.1,y (in Docker: localhost,127.0.0.1,x)",
+            ),
+            (set("a:1", "a:1", "x"), "http://a:1 with another password"),
         ] {
-            assert_eq!(in_words(set.as_ref(), &docker), expected);
+            assert_eq!(in_words(&set, &docker), expected);
         }
         assert_eq!(names("the system's settings"), "the system's settings name");
         assert_eq!(names("the environment"), "the environment names");

@@ -947,7 +947,7 @@ mod tests {
                 OLD,
                 default(),
                 "http://gone:1",
-                "could not be looked up",
+                "can't resolve gone",
             ),
         ] {
             let (variables, remarks) =
