@@ -883,8 +883,7 @@ fn a_person_reads_marks_and_remedies() {
         "✓ Proxy: http://proxy.corp:",
         "✗ Connection to proxy.corp:",
         "    what to do: start the proxy",
-        "– Tunnel to registry-1.docker.io:443, TLS with registry-1.docker.io:443, Answer of",
-        "Other hosts of a pull: skipped (needs the step above)",
+        "– Tunnel, TLS, Answer, Other hosts of a pull: skipped (needs the step above)",
         "2 problems. Fix the first one first.",
     ] {
         assert!(run.out.contains(line), "no {line:?} in: {run}");
@@ -1224,7 +1223,7 @@ fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
         "connect",
         "bad",
         &[
-            "this Mac reaches 10.1.2.3:5000 directly, but Docker goes through the proxy",
+            "this Mac reaches 10.1.2.3:5000 directly, as its settings say, but Docker goes through the proxy",
             "forbids it (403 Filtered)",
             "baleen config set no_proxy 10.1.2.3`",
         ],
@@ -1251,8 +1250,11 @@ fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
     );
     // What was named by hand is named again by hand.
     lab.app.apply(&format!("http://proxy.corp:{denying}"));
-    let mut command = lab.command(&["--json", "--registry", "registry.corp"]);
-    Steps::of(&mut command).is(
+    let ask = |proxy: &str, no_proxy: &str| {
+        let mut command = lab.command(&["--json", "--registry", "registry.corp"]);
+        Steps::of(command.env("HTTP_PROXY", proxy).env("NO_PROXY", no_proxy))
+    };
+    ask("http://other.corp:1", "registry.corp").is(
         "connect",
         "bad",
         &[
@@ -1260,6 +1262,24 @@ fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
             "as --no-proxy",
         ],
     );
+    // That no proxy is set does not say that this computer gets out without one.
+    for (proxy, no_proxy) in [("", ""), ("http://other.corp:1", "")] {
+        let steps = ask(proxy, no_proxy);
+        steps.is("connect", "bad", &["the proxy forbids it"]);
+    }
+    // Later engines know SOCKS; this check does not.
+    let socks = dictionary(
+        &lab,
+        &format!(
+            "<key>SOCKSEnable</key><integer>1</integer><key>SOCKSProxy</key><string>proxy.corp</string><key>SOCKSPort</key><integer>{denying}</integer>"
+        ),
+    );
+    lab.app.install("18.06.0-ce-mac70", "1");
+    fs::remove_dir_all(lab.app.moby()).unwrap();
+    fs::create_dir_all(lab.app.resources().join("linuxkit")).unwrap();
+    fs::write(lab.app.resources().join("linuxkit/docker-for-mac.iso"), "").unwrap();
+    let steps = Steps::of(&mut lab.command(&["--json", "--system-proxies", &socks]));
+    steps.is("connect", "skipped", &["SOCKS proxy"]);
 }
 
 #[test]

@@ -113,6 +113,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     }
     out.object(json!({
         "steps": report,
+        "missed": report.missed(),
         "registry": args.registry.to_string(),
         "report": args.report,
     }))?;
@@ -154,9 +155,13 @@ impl Here {
         matches!(what, Some(What::Settings(settings)) if settings.pac.is_some())
     }
 
-    /// Nothing where the settings, or a script, can't be asked.
+    /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that somebody never
+    /// set one does not mean that this computer gets out without.
     fn way_to(&self, host: &HostPort) -> Option<Way> {
         let stated = self.stated.as_ref()?;
+        if stated.proxies().is_empty() && !self.is_by_script() {
+            return None;
+        }
         let target = Target {
             secure: true,
             host: host.host.clone(),
@@ -220,8 +225,10 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
         Outcome::Bad => (BAD, marks.bad),
         Outcome::Skipped => (DIM, marks.skipped),
     };
-    let titles: Vec<&str> = steps.iter().map(|step| &*step.title).collect();
-    let titles = titles.join(", ");
+    let titles = match steps {
+        [one] => one.title.clone(),
+        several => short_titles(several).join(", "),
+    };
     let text = wrap(&format!("{titles}: {}", step.found), 2, out.width());
     // The title counts for the width, but is styled afterwards.
     let text = match &*titles {
@@ -237,6 +244,18 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
         out.line(text.replacen("what to do:", &styled(BOLD, "what to do:"), 1))?;
     }
     Ok(())
+}
+
+/// Titles without the hosts at their ends: "Tunnel" of "Tunnel to registry.corp:443".
+fn short_titles(steps: &[Step]) -> Vec<String> {
+    let short = |title: &str| {
+        let words: Vec<&str> = title.split(' ').collect();
+        match &*words {
+            [first @ .., _, host] if host.contains(['.', ':']) => first.join(" "),
+            all => all.join(" "),
+        }
+    };
+    steps.iter().map(|step| short(&step.title)).collect()
 }
 
 /// How many things are wrong, and where to begin. That nothing is, is said only of what was tried.

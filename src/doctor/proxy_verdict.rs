@@ -156,7 +156,7 @@ impl Asked<'_> {
         }
         Some(Verdict::bad(
             format!(
-                "this Mac reaches {registry} directly, but Docker goes through the proxy, and that {what}"
+                "this Mac reaches {registry} directly, as its settings say, but Docker goes through the proxy, and that {what}"
             ),
             let_bypass(self.question, self.tested),
         ))

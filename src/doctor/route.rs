@@ -13,8 +13,8 @@ use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head, NoAnswer};
 use crate::net::tls::{self, NoTls, Peer};
 use crate::net::{HostPort, lookup};
-use crate::proxy::ProxyUrl;
 use crate::proxy::route::Way as MacsWay;
+use crate::proxy::{ProxyUrl, Scheme};
 
 use super::foreign::Censor;
 use super::proxy_answer::{self, Cause, Observed, Second};
@@ -370,6 +370,11 @@ impl Way<'_> {
             let step = Step::needless("connect", self.title("connect"), why);
             return (step, Some(Opened { stream, page: None }));
         };
+        // Docker's later engines can use one.
+        if proxy.scheme() == Scheme::Socks5 {
+            let why = "skipped (this check can't go through a SOCKS proxy; Docker's engine may)";
+            return (self.step("connect", Outcome::Skipped, why), None);
+        }
         let answer = tunnel::ask(&mut stream, self.question.registry, proxy);
         let is_local = are_local(&[place.ip()]);
         let worthwhile = proxy_answer::worthwhile(&answer, is_local);

@@ -530,7 +530,7 @@ fn reachable(
         Ok(found) => found,
         Err(error) => {
             remarks.push(format!(
-                "{} ({error}); if that is this computer itself, call it localhost",
+                "{} ({error}); if it is this Mac, use localhost instead",
                 unresolved(url.host())
             ));
             return Ok(url);
