@@ -40,7 +40,11 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
-        let lab = Self { app: App::new() };
+        Self::with(App::new())
+    }
+
+    fn with(app: App) -> Self {
+        let lab = Self { app };
         fs::write(lab.path("hosts"), "127.0.0.1 proxy.corp localhost\n").unwrap();
         lab
     }
@@ -1147,6 +1151,26 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
     steps.is("image", "good", &["http://192.168.65.1:"]);
     steps.is("proxy", "good", &[&format!("http://localhost:{working}")]);
     steps.is("registry", "good", &[]);
+}
+
+#[test]
+fn a_proxy_that_somebody_else_put_into_the_image_is_tested_as_well() {
+    let denying = says("HTTP/1.1 403 Filtered\r\n\r\n");
+    let script = format!(
+        "#!/sbin/openrc-run\n\nexport http_proxy=http://proxy.corp:{denying}\ndepend() {{ need net; }}\nstart() {{ start-stop-daemon --start; }}\n"
+    );
+    let lab = Lab::with(App::with_script(script.as_bytes()));
+    for settings in ["", "http://other.corp:1"] {
+        let mut command = lab.command(&["--json"]);
+        let steps = Steps::of(command.env("HTTP_PROXY", settings));
+        steps.is("image", "bad", &["foreign", "baleen apply --adopt"]);
+        steps.is(
+            "proxy",
+            "good",
+            &[&format!("http://proxy.corp:{denying}, which Docker has")],
+        );
+        steps.is("connect", "bad", &["403 Filtered"]);
+    }
 }
 
 /// As the engine sends it: the settings may have no password at all.

@@ -24,7 +24,8 @@ pub(super) fn compare(
     else {
         return Step::needless(ID, TITLE, "they are what was tested");
     };
-    let by_hand = question.is_by_hand();
+    let is_foreign = status.is_some_and(|status| status.state == State::Foreign);
+    let by_hand = question.is_by_hand() && !is_foreign;
     let set = match question.settings.translation {
         Ok(set) => set,
         Err(error) => {
@@ -37,14 +38,14 @@ pub(super) fn compare(
     };
     let origin = question.settings.origin;
     let there = set.proxy.as_ref();
-    let is_stale = status.is_some_and(|status| status.state == State::Stale);
+    let is_told = is_foreign || status.is_some_and(|status| status.state == State::Stale);
     let (mut outcome, found, remedy) = if there == Some(in_docker) {
         let found = format!("{} the same proxy", names(origin));
         (Outcome::Good, found, None)
     } else {
         let what = in_words(set, &in_docker.shown());
         let found = format!("{} {what}", names(origin));
-        match (by_hand, is_stale) {
+        match (by_hand, is_told) {
             (true, _) => (
                 Outcome::Warning,
                 format!("{found}; Docker's was named by hand, and stays"),
