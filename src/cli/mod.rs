@@ -12,6 +12,7 @@ mod inspect;
 mod live;
 mod man;
 mod output;
+mod own_settings;
 mod pac_worker;
 mod proxy;
 mod restore;

@@ -81,7 +81,7 @@ fn family(family: &Family) -> Step {
         _ => (Outcome::Warning, "LinuxKit, which Baleen does not patch"),
     };
     Step::new("family", FAMILY, outcome, found)
-        .advise(family.refusal())
+        .advise(family.advice().or_else(|| family.refusal()))
         .with(json!({ "family": family.id() }))
 }
 

@@ -1,6 +1,7 @@
 //! The operating system's calls, as thin as possible: each a call and a conversion, no decisions.
 
 pub mod apps;
+pub mod clipboard;
 mod copy;
 mod flags;
 mod holders;

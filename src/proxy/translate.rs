@@ -224,7 +224,10 @@ pub fn translate(
     };
     let here = https.clone();
 
-    let address = wishes.host_address.as_deref().or(engine.host_address);
+    // Docker's own proxy runs on the Mac: for it `127.0.0.1` is the Mac, whatever the address is from inside a VM.
+    let address = engine
+        .host_address
+        .map(|of_vm| wishes.host_address.as_deref().unwrap_or(of_vm));
     let mut explanations = Vec::new();
     let mut from_vm = |url: Option<ProxyUrl>| {
         url.map(|url| reachable(url, address, world, &mut remarks, &mut explanations))
@@ -939,6 +942,13 @@ mod tests {
                 NEW,
                 default(),
                 "http://localhost:1",
+                "Docker on the Mac",
+            ),
+            (
+                "127.0.0.1:1",
+                NEW,
+                via("192.168.64.1"),
+                "http://127.0.0.1:1",
                 "Docker on the Mac",
             ),
             ("both:1", OLD, default(), "http://both:1", ""),
