@@ -1202,10 +1202,11 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     // A Docker that does not run is opened; in one that does, the pane is.
     item.click(&["Open Docker's Settings"]);
     until("Docker runs", || desk.docker());
-    item.wait_until("Docker is seen", |item| {
-        item.click(&["Open Docker's Settings"]);
-        fs::read_to_string(&opened)
-            .is_ok_and(|all| all.contains("docker-desktop://dashboard/open?path=settings/"))
+    item.click(&["Open Docker's Settings"]);
+    until("its settings are opened", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.contains("docker-desktop://dashboard/open?path=settings/")
+            .then_some(())
     });
 
     assert!(
@@ -1274,7 +1275,7 @@ fn without_docker_nothing_is_offered_that_needs_one() {
     let item = desk.start();
     let welcome = desk.notes.wait_for("the first note", |_| true);
     assert!(
-        welcome.body.contains("found no Docker.app"),
+        welcome.body.contains("it found no Docker.app"),
         "{}",
         welcome.body
     );

@@ -340,6 +340,7 @@ impl News {
             Self::Trouble { state, words } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
                 State::Updating => "An update of Docker seems stuck".to_owned(),
+                _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS.to_owned(),
                 _ => cut(&words.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
@@ -444,21 +445,25 @@ fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String
             vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
         ),
         (DockerSupport::OwnSettings { sentence }, None) => (
-            format!("{} No proxy is set on this computer now.", full(sentence)),
+            format!(
+                "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
+                full(sentence)
+            ),
             vec![Offer::OpenDockerSettings],
         ),
         (DockerSupport::Missing, proxy) => {
             let proxy = proxy.map(|proxy| format!(" ({proxy})"));
             (
                 format!(
-                    "It makes Docker use the proxy of this computer{}, but found no Docker.app. Install Docker, or set docker_app in the settings file.",
+                    "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
                     proxy.unwrap_or_default()
                 ),
                 vec![Offer::OpenSettingsFile],
             )
         }
         (DockerSupport::Unusable(words), _) => {
-            let (body, offer) = way_out(words);
+            let (why, offer) = way_out(words);
+            let body = format!("Baleen can't change this Docker. {why}");
             (body, offer.into_iter().collect())
         }
     })

@@ -403,20 +403,19 @@ impl App {
 
     /// Shows Docker's own proxy settings, or at least Docker.
     fn open_docker_settings(&self) {
-        let Some(view) = &self.view else { return };
-        let url = view
-            .family
-            .as_ref()
-            .and_then(|family| family.settings_url(view.is_running));
-        if let Some(url) = url {
+        let view = self.view.as_ref();
+        let Some((docker, family)) = view.and_then(|v| v.path.as_ref().zip(v.family.as_ref()))
+        else {
+            return;
+        };
+        let is_running = docker::restart::running(docker).is_some();
+        if let Some(url) = family.settings_url(is_running) {
             match open::open(OsStr::new(url)) {
                 Ok(()) => return,
                 Err(why) => tracing::info!("{url} was not opened: {why}"),
             }
         }
-        if let Some(docker) = &view.path
-            && let Err(error) = apps::open(docker)
-        {
+        if let Err(error) = apps::open(docker) {
             tracing::warn!("{error}");
             self.note(&notes::failed("Docker could not be opened", &error));
         }
