@@ -1292,6 +1292,25 @@ fn without_docker_nothing_is_offered_that_needs_one() {
     desk.quit(&item);
 }
 
+/// `DBUS_SESSION_BUS_ADDRESS` is a list, of which the first address may lead nowhere.
+#[test]
+fn the_desktop_is_found_behind_any_address_of_the_list() {
+    let Some(mut desk) = Desk::new() else { return };
+    let list = format!("unix:path=/nonexistent/bus;{}", desk.session.address());
+    let mut command = desk.baleen(&["app"]);
+    let command = command.env("DBUS_SESSION_BUS_ADDRESS", list);
+    desk.running = Some(command.spawn().unwrap());
+    let item = desk.item();
+    // Notifications, and the desktop's settings.
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    desk.set_proxy(Some("other.corp.example"));
+    item.wait_until("the other proxy", |item| {
+        item.menu().has(&["Proxy: other.corp.example:8080"])
+    });
+    desk.quit(&item);
+}
+
 #[test]
 fn without_a_session_the_app_says_what_to_do() {
     let app = App::new();

@@ -169,7 +169,9 @@ impl Meant {
                 )
             }
             (None, Some(refusal)) => refusal,
-            (None, None) => "this Docker has its own proxy settings".to_owned(),
+            (None, None) => {
+                "this Docker gets its proxy from its own settings, not from the image".to_owned()
+            }
         })
     }
 

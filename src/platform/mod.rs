@@ -26,6 +26,6 @@ pub(crate) use main_bundle_macos::is_in_bundle;
 #[cfg(target_os = "macos")]
 pub(crate) use restart_macos::go_on_as;
 #[cfg(not(target_os = "macos"))]
-pub(crate) use session_bus::has_session_bus;
+pub(crate) use session_bus::{choose_session_bus, has_session_bus};
 pub(crate) use terminal::{columns, without_echo};
 pub use user::user;
