@@ -1267,6 +1267,27 @@ fn a_button_that_can_not_be_obeyed_any_more_says_why() {
     desk.quit(&item);
 }
 
+/// The wish for a proxy outlives a Docker that needs none of it from Baleen, and what is said then is short.
+#[test]
+fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let note = desk.notes.wait_for("the other kind of Docker", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(!item.menu().has(&["Use proxy"]), "{}", item.menu());
+    desk.app.install("1.12.0", "1");
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(desk.script().contains(PROXY));
+    desk.quit(&item);
+}
+
 #[test]
 fn without_docker_nothing_is_offered_that_needs_one() {
     let Some(mut desk) = Desk::new() else { return };

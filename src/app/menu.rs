@@ -274,7 +274,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         button(Command::OpenLog, "Open log", true),
         start_at_login(besides),
         Item::Separator,
-        uninstall(can_uninstall(view, besides)),
+        uninstall(view, can_uninstall(view, besides)),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
@@ -384,18 +384,20 @@ pub fn can_uninstall(view: &View, besides: Besides) -> bool {
 }
 
 /// What it does stands there to be read before it can be chosen: that is all the asking there is.
-fn uninstall(enabled: bool) -> Item {
+fn uninstall(view: &View, enabled: bool) -> Item {
+    let is_untouched = view.proxy_pane().is_some() || view.state == State::NoDocker;
+    let image = (!is_untouched).then_some("Docker gets its own image back.");
+    let labels = [image, Some("Settings, passwords and logs are deleted.")];
+    let labels = labels.into_iter().flatten();
+    let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
+    items.push(Item::Button {
+        command: Command::Uninstall,
+        text: "Uninstall now".to_owned(),
+        enabled,
+    });
     Item::Submenu {
         text: "Uninstall Baleen".to_owned(),
-        items: vec![
-            Item::Label("Docker gets its own image back.".to_owned()),
-            Item::Label("Settings, passwords and logs are deleted.".to_owned()),
-            Item::Button {
-                command: Command::Uninstall,
-                text: "Uninstall now".to_owned(),
-                enabled,
-            },
-        ],
+        items,
     }
 }
 
