@@ -1167,6 +1167,10 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     );
     assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
     assert!(!menu.has(&["Use proxy"]), "{menu}");
+    assert!(
+        !menu.to_string().contains("gets its own image back"),
+        "{menu}"
+    );
 
     // Each field by itself, as Docker on the Mac reaches the proxy, and all of them.
     let is_copied = |text: &str| {

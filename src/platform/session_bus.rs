@@ -3,7 +3,8 @@
 //! `DBUS_SESSION_BUS_ADDRESS` is a list: "a semicolon-separated list of addresses", which a client tries "in order until
 //! one succeeds" (<https://dbus.freedesktop.org/doc/dbus-specification.html#addresses>, section "Server Addresses"). GLib
 //! and libdbus do so. zbus 5.19, on which the icon, the notifications and the keyring rest, takes the list for one
-//! address, and an empty variable for one as well, where the others go on to `$XDG_RUNTIME_DIR/bus`.
+//! address. A variable that is empty is no address to libdbus, which goes on to `$XDG_RUNTIME_DIR/bus`; GLib 2.74 and
+//! zbus fail on it.
 
 use std::env;
 use std::io;
