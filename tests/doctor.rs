@@ -836,7 +836,10 @@ fn docker_apps_that_can_not_be_patched() {
     steps.is(
         "family",
         "warning",
-        &["LinuxKit", "Settings > Resources > Proxies"],
+        &[
+            "own proxy settings (Settings > Resources > Proxies)",
+            "`baleen apply`",
+        ],
     );
     steps.is("writable", "skipped", &[]);
     steps.is("image", "skipped", &[]);

@@ -75,10 +75,13 @@ fn family(family: &Family) -> Step {
     let (outcome, found) = match family {
         Family::Moby { .. } => (
             Outcome::Good,
-            "Moby, whose engine reads its proxy from the image: Baleen patches that",
+            "Moby, whose engine reads its proxy from the image: Baleen patches that".to_owned(),
         ),
-        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows"),
-        _ => (Outcome::Warning, "LinuxKit, which Baleen does not patch"),
+        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows".to_owned()),
+        _ => (
+            Outcome::Warning,
+            family.own_settings("this Docker").unwrap_or_default(),
+        ),
     };
     Step::new("family", FAMILY, outcome, found)
         .advise(family.advice().or_else(|| family.refusal()))
