@@ -737,6 +737,11 @@ fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
         );
     }
 
+    // Nor is one asked for: what Baleen would be told to store is of no use to this Docker.
+    let run = app.run(&["apply", "--http-proxy", "http://me@proxy.corp:8080"]);
+    assert!(run.out.contains("Docker asks for it"), "{run}");
+    assert!(!run.out.contains("baleen credentials"), "{run}");
+
     // Where no proxy is set, there is nothing to enter, and that is no failure of anything either.
     let run = app.run(&["apply", "--source", "environment"]);
     assert_eq!((run.code, &*run.err), (4, ""), "{run}");

@@ -32,6 +32,7 @@ pub(super) fn print(
     out.line(format!(
         "This Docker has its own proxy settings ({pane}), which Baleen doesn't change yet."
     ))?;
+    let request = request.clone().without_passwords();
     let stated = request.read()?;
     let translation = request.translate(&stated, &engine_of(bundle))?;
     let fields = translation

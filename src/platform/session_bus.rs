@@ -66,7 +66,7 @@ pub(crate) fn choose_session_bus() {
     )]
     match choose(&list, |address| connect(address).is_ok()) {
         Choice::Keep => {}
-        // SAFETY: the program has one thread yet, so nothing reads the environment meanwhile.
+        // SAFETY: the program has one thread yet, so nothing reads the environment during the change.
         Choice::Set(address) => unsafe { env::set_var(VARIABLE, address) },
         // SAFETY: as above.
         Choice::Remove => unsafe { env::remove_var(VARIABLE) },

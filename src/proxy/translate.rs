@@ -85,6 +85,8 @@ pub struct Wishes {
     pub no_proxy: Vec<String>,
     /// Where in the VM this computer's loopback is reached, if the user knows better.
     pub host_address: Option<String>,
+    /// Passwords are of no use, so none is asked for: the values are for the fields of Docker's own window.
+    pub no_passwords: bool,
     /// Registries that a PAC script is asked about besides Docker's own.
     pub pac_hosts: Vec<String>,
 }
@@ -211,9 +213,9 @@ pub fn translate(
         });
     }
 
-    let mut with_password = |url: Option<ProxyUrl>| {
-        url.map(|url| add_password(url, world, &mut remarks))
-            .transpose()
+    let mut with_password = |url: Option<ProxyUrl>| match url {
+        Some(url) if !wishes.no_passwords => add_password(url, world, &mut remarks).map(Some),
+        url => Ok(url),
     };
     let same = http == https;
     let http = with_password(http)?;
@@ -996,6 +998,26 @@ mod tests {
         assert_eq!(**url, "http://me:a%40b@proxy:1");
         assert!(found.remarks.is_empty());
         assert!(found.here.unwrap().has_password());
+        let world = World {
+            password: &|_| panic!("it is of no use"),
+            ..world()
+        };
+        let wishes = Wishes {
+            no_passwords: true,
+            ..Wishes::default()
+        };
+        let unasked = translate(
+            &urls(None, Some("http://me@proxy:1"), &[]),
+            &Engine::of(NEW, false),
+            &wishes,
+            &world,
+        )
+        .unwrap();
+        assert!(unasked.remarks.is_empty(), "{:?}", unasked.remarks);
+        assert_eq!(
+            unasked.proxy.unwrap().shown().https.unwrap(),
+            "http://me@proxy:1"
+        );
         let missing = get("http://me@proxy:1", &|| Ok(None)).unwrap();
         let missing = missing.remarks.join(";");
         assert!(
