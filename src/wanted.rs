@@ -48,6 +48,7 @@ impl Request {
                 no_proxy: config.no_proxy.clone(),
                 host_address: config.host_address.clone(),
                 pac_hosts: config.pac_hosts.clone(),
+                no_passwords: false,
             },
             intent: Intent::Settings,
             state,
@@ -67,6 +68,14 @@ impl Request {
             intent: Intent::Named,
             ..self
         }
+    }
+
+    /// The same, for the fields of Docker's own window, which get no password from Baleen. A locked Keychain
+    /// is no obstacle then.
+    #[must_use]
+    pub fn without_passwords(mut self) -> Self {
+        self.wishes.no_passwords = true;
+        self
     }
 
     /// What the user is heard to want by asking for this.

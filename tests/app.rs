@@ -1119,6 +1119,223 @@ fn uninstalled_from_the_command_line_the_app_ends_first() {
     assert!(!desk.app.dir.path().join("state").exists());
 }
 
+const BOOT_IMAGE: &[&str] = &["linuxkit/kernel", "linuxkit/boot.img"];
+
+fn buttons(note: &Notification) -> Vec<&str> {
+    let buttons = note.actions.iter().filter(|(key, _)| key != "default");
+    buttons.map(|(_, label)| label.as_str()).collect()
+}
+
+/// With today's Docker Desktop nothing is offered that can't be: what its own settings need is copied, and they open.
+#[test]
+fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    desk.set_proxy_at("127.0.0.1", 3128);
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let before = Snapshot::of(&desk.app.place(), true);
+    // A clipboard of Wayland's, as far as this program is concerned.
+    let clipboard = desk.app.dir.path().join("clipboard");
+    let wl_copy = desk.tools().join("wl-copy");
+    fs::write(
+        &wl_copy,
+        format!("#!/bin/sh\ncat > {}\n", clipboard.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&wl_copy, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = desk.baleen(&["app"]);
+    desk.running = Some(command.env("WAYLAND_DISPLAY", "wayland-0").spawn().unwrap());
+    let item = desk.item();
+
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(
+        welcome.body.starts_with(
+            "Docker 4.84.0 has its own proxy settings (Settings &gt; Resources &gt; Proxies)"
+        ),
+        "{}",
+        welcome.body
+    );
+    assert!(welcome.body.contains("127.0.0.1:3128"), "{}", welcome.body);
+    assert_eq!(
+        buttons(&welcome),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    let menu = item.menu();
+    assert!(
+        menu.has(&["This Docker has its own proxy settings"]),
+        "{menu}"
+    );
+    assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
+    assert!(!menu.has(&["Use proxy"]), "{menu}");
+    assert!(
+        !menu.to_string().contains("gets its own image back"),
+        "{menu}"
+    );
+
+    // Each field by itself, as Docker on the Mac reaches the proxy, and all of them.
+    let is_copied = |text: &str| {
+        until(text, || {
+            fs::read_to_string(&clipboard)
+                .ok()
+                .filter(|copied| copied == text)
+        })
+    };
+    item.click(&["Copy Proxy Settings", "Web Server (HTTP)"]);
+    is_copied("http://127.0.0.1:3128");
+    let copied = desk
+        .notes
+        .wait_for("that it was copied", |note| note.summary == "Copied");
+    assert!(
+        copied.body.contains("Settings &gt; Resources &gt; Proxies"),
+        "{}",
+        copied.body
+    );
+    item.click(&["Copy Proxy Settings", "Bypass these hosts"]);
+    let bypass = until("the bypass list", || {
+        fs::read_to_string(&clipboard)
+            .ok()
+            .filter(|copied| copied.starts_with("localhost"))
+    });
+    desk.notes.press(&welcome, "Copy Proxy Settings");
+    is_copied(&format!(
+        "Web Server (HTTP): http://127.0.0.1:3128\n\
+         Secure Web Server (HTTPS): http://127.0.0.1:3128\n\
+         Bypass these hosts: {bypass}\n"
+    ));
+
+    // A Docker that does not run is opened; in one that does, the pane is.
+    item.click(&["Open Docker's Settings"]);
+    until("Docker runs", || desk.docker());
+    item.click(&["Open Docker's Settings"]);
+    until("its settings are opened", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.contains("docker-desktop://dashboard/open?path=settings/")
+            .then_some(())
+    });
+
+    assert!(
+        !desk.app.dir.path().join("state/state.json").exists(),
+        "no wish is noted"
+    );
+    before.is_still(&Snapshot::of(&desk.app.place(), true));
+    let troubles = |note: &Notification| buttons(note).contains(&"Try again");
+    assert_eq!(desk.notes.count(troubles), 0);
+    desk.quit(&item);
+}
+
+/// A button of an older note, from when there was a Docker that could be patched, notes no wish and promises nothing.
+#[test]
+fn a_button_that_can_not_be_obeyed_any_more_says_why() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    let item = desk.start();
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(buttons(&welcome), ["Use proxy"]);
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    item.wait_until("it is seen", |item| {
+        item.menu().has(&["This Docker has its own proxy settings"])
+    });
+    desk.notes.press(&welcome, "Use proxy");
+    let note = desk.notes.wait_for("why not", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(
+        !desk.app.dir.path().join("state/state.json").exists(),
+        "no wish is noted"
+    );
+
+    // There is no clipboard here, so a file opens.
+    desk.notes.press(&note, "Copy Proxy Settings");
+    let copied = desk.notes.wait_for("where it is", |note| {
+        note.summary == "There is no clipboard here"
+    });
+    let path = until("a file", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.lines().last().map(PathBuf::from)
+    });
+    assert!(
+        copied.body.contains(path.to_str().unwrap()),
+        "{}",
+        copied.body
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with(&format!("Web Server (HTTP): http://{PROXY}\n")),
+        "{text}"
+    );
+    desk.quit(&item);
+}
+
+/// The wish for a proxy outlives a Docker that needs none of it from Baleen, and what is said then is short.
+#[test]
+fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let note = desk.notes.wait_for("the other kind of Docker", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(!item.menu().has(&["Use proxy"]), "{}", item.menu());
+    desk.app.install("1.12.0", "1");
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(desk.script().contains(PROXY));
+    desk.quit(&item);
+}
+
+#[test]
+fn without_docker_nothing_is_offered_that_needs_one() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.set_proxy_at("127.0.0.1", 3128);
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    let item = desk.start();
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(
+        welcome.body.contains("it found no Docker.app"),
+        "{}",
+        welcome.body
+    );
+    // There is no VM in which the Mac would have another address.
+    assert!(
+        welcome.body.contains("(127.0.0.1:3128)"),
+        "{}",
+        welcome.body
+    );
+    assert_eq!(buttons(&welcome), ["Open settings file"]);
+    let menu = item.menu();
+    assert!(!menu.entry(&["Use proxy"]).enabled, "{menu}");
+    assert!(!menu.has(&["Docker: not found"]), "it is said once: {menu}");
+    desk.quit(&item);
+}
+
+/// `DBUS_SESSION_BUS_ADDRESS` is a list, of which the first address may lead nowhere.
+#[test]
+fn the_desktop_is_found_behind_any_address_of_the_list() {
+    let Some(mut desk) = Desk::new() else { return };
+    let list = format!("unix:path=/nonexistent/bus;{}", desk.session.address());
+    let mut command = desk.baleen(&["app"]);
+    let command = command.env("DBUS_SESSION_BUS_ADDRESS", list);
+    desk.running = Some(command.spawn().unwrap());
+    let item = desk.item();
+    // Notifications, and the desktop's settings.
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    desk.set_proxy(Some("other.corp.example"));
+    item.wait_until("the other proxy", |item| {
+        item.menu().has(&["Proxy: other.corp.example:8080"])
+    });
+    desk.quit(&item);
+}
+
 #[test]
 fn without_a_session_the_app_says_what_to_do() {
     let app = App::new();

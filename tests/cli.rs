@@ -629,6 +629,129 @@ fn every_state_has_its_word_and_exit_code() {
     assert_eq!(app.json(&["status"]).1["docker"], Value::Null);
 }
 
+/// A Docker from 17.12 on: what to enter in its own settings is printed, and nothing is changed.
+#[test]
+fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
+    let app = App::new();
+    for (family, version, files, pane) in [
+        (
+            "linuxkit-iso",
+            "17.12.0-ce-mac55",
+            &["linuxkit/docker-for-mac.iso", "uefi/UEFI.fd"][..],
+            "Preferences > Proxies",
+        ),
+        (
+            "linuxkit-iso",
+            "2.1.0.5",
+            &["linuxkit/docker-desktop.iso"],
+            "Preferences > Proxies",
+        ),
+        (
+            "linuxkit-initrd",
+            "4.30.0",
+            &["linuxkit/kernel", "linuxkit/initrd.img"],
+            "Settings > Resources > Proxies",
+        ),
+        (
+            "boot-image",
+            "4.84.0",
+            &["linuxkit/boot.img", "linuxkit/boot.img.sha256"],
+            "Settings > Resources > Proxies",
+        ),
+        (
+            "boot-image",
+            "4.93.0",
+            &["linuxkit/kernel", "linuxkit/boot.img"],
+            "Settings > Resources > Proxies",
+        ),
+    ] {
+        app.install_with(version, files);
+        let before = app.strict_snapshot();
+        for more in [&[][..], &["--dry-run"], &["--method", "rebuild"]] {
+            let arguments = [&["apply", "--http-proxy", "127.0.0.1:3128"], more].concat();
+            let run = app.run(&arguments);
+            assert_eq!((run.code, &*run.err), (4, ""), "{run}");
+            for words in [
+                format!("Docker {version} at "),
+                format!("own proxy settings ({pane})"),
+                format!("open {pane}, choose \"Manual proxy configuration\""),
+                // Docker's own proxy runs on the Mac.
+                "Web Server (HTTP)          http://127.0.0.1:3128\n".to_owned(),
+                "Secure Web Server (HTTPS)  http://127.0.0.1:3128\n".to_owned(),
+                "Bypass these hosts         localhost,127.0.0.1\n".to_owned(),
+            ] {
+                assert!(run.out.contains(&words), "no {words} in: {run}");
+            }
+            assert!(!run.out.contains("192.168.65"), "{run}");
+        }
+        let sentence = format!("own proxy settings ({pane}), which Baleen doesn't change yet");
+        let refusal = app.run(&["restore"]);
+        refusal.is_refusal(4, &[&sentence]);
+        let (code, status) = app.json(&["status"]);
+        assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
+        assert_eq!(status["docker"]["family"], family);
+        assert_eq!(
+            status["sentence"],
+            format!("Docker {version} has its {sentence}")
+        );
+        assert!(
+            status["advice"]
+                .as_str()
+                .unwrap()
+                .contains("`baleen apply`")
+        );
+        before.is_still(&app.strict_snapshot());
+        assert!(
+            !app.dir.path().join("state").exists(),
+            "nothing is noted as wanted"
+        );
+    }
+
+    let (code, object) = app.json(&["apply", "--https-proxy", "127.0.0.1:3128"]);
+    assert_eq!((code, &object["changed"]), (4, &json!(false)));
+    let fields = &object["enter"]["fields"];
+    assert_eq!(object["enter"]["pane"], "Settings > Resources > Proxies");
+    assert_eq!(fields["https"], "http://127.0.0.1:3128");
+    assert_eq!(
+        (&fields["http"], &fields["lacks_password"]),
+        (&Value::Null, &json!(false))
+    );
+    assert_eq!(object["error"]["kind"], "refused");
+    assert_eq!(object["error"]["remedy"], "docker-settings");
+    let run = app.run(&["apply", "--https-proxy", "127.0.0.1:3128"]);
+    assert!(
+        run.out
+            .contains("Web Server (HTTP)          (leave empty)\n"),
+        "{run}"
+    );
+
+    // A password is said to be missing, and is printed nowhere.
+    let url = with_password();
+    for more in [&[][..], &["--json"]] {
+        let run = app.run(&[&["apply", "--http-proxy", &url], more].concat());
+        assert!(run.out.contains("http://me@proxy.corp:8080"), "{run}");
+        assert!(run.out.contains("Docker asks for it"), "{run}");
+        assert!(
+            !run.out.contains(NEEDLE) && !run.err.contains(NEEDLE),
+            "{run}"
+        );
+    }
+
+    // Nor is one asked for: what Baleen would be told to store is of no use to this Docker.
+    let run = app.run(&["apply", "--http-proxy", "http://me@proxy.corp:8080"]);
+    assert!(run.out.contains("Docker asks for it"), "{run}");
+    assert!(!run.out.contains("baleen credentials"), "{run}");
+
+    // Where no proxy is set, there is nothing to enter, and that is no failure of anything either.
+    let run = app.run(&["apply", "--source", "environment"]);
+    assert_eq!((run.code, &*run.err), (4, ""), "{run}");
+    assert!(run.out.contains("nothing to enter there"), "{run}");
+    assert_eq!(
+        app.json(&["apply", "--source", "environment"]).1["enter"]["fields"],
+        Value::Null
+    );
+}
+
 #[test]
 fn a_patch_that_was_tampered_with_is_seen_by_verify() {
     let app = App::new();

@@ -864,9 +864,18 @@ fn docker_apps_that_can_not_be_patched() {
 
     fs::remove_dir_all(lab.app.moby()).unwrap();
     fs::create_dir_all(lab.app.resources().join("linuxkit")).unwrap();
-    fs::write(lab.app.resources().join("linuxkit/boot.img"), "").unwrap();
+    for file in ["boot.img", "kernel"] {
+        fs::write(lab.app.resources().join("linuxkit").join(file), "").unwrap();
+    }
     let steps = ask();
-    steps.is("family", "warning", &["LinuxKit", "OverrideProxyHTTP"]);
+    steps.is(
+        "family",
+        "warning",
+        &[
+            "own proxy settings (Settings > Resources > Proxies)",
+            "`baleen apply`",
+        ],
+    );
     steps.is("writable", "skipped", &[]);
     steps.is("image", "skipped", &[]);
 

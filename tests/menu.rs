@@ -5,12 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use baleen::agent::decide::{EngineNow, Setting, Way, Words};
 use baleen::agent::memory::Past;
 use baleen::agent::mind::Click;
-use baleen::agent::news::{DockerNow, News};
+use baleen::agent::news::{DockerNow, DockerSupport, News};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, menu, tooltip};
 use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
+use baleen::docker::Family;
 use baleen::error::Remedy;
 use baleen::patch::digest::Sha;
 use baleen::patch::status::State;
@@ -33,6 +34,7 @@ fn view(state: State) -> View {
         state,
         words: Words::new(format!("a sentence about {}", state.word())),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
+        family: None,
         path: None,
         in_image: has_proxy.then(|| shown("proxy.corp")),
         setting: match state {
@@ -155,6 +157,33 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
         is_uninstalling: false,
     };
     insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
+}
+
+/// Where Docker has its own settings, the menu has what they need in the place of a switch that could do nothing.
+#[test]
+fn the_head_of_the_menu_where_docker_has_its_own_settings() {
+    let proxy = view(State::Unsupported);
+    let direct = Setting::Direct {
+        origin: "the system's settings".to_owned(),
+    };
+    let mut all = String::new();
+    for (family, setting) in [
+        (Family::BootImage, &proxy.setting),
+        (Family::LinuxKitIso, &direct),
+        (Family::Unknown(vec!["linuxkit/kernel".to_owned()]), &direct),
+    ] {
+        let view = View {
+            family: Some(family),
+            setting: setting.clone(),
+            can_switch: false,
+            is_on: false,
+            ..proxy.clone()
+        };
+        let drawn = drawn(&menu(&view, BESIDES, &time));
+        let end = drawn.find("Proxy source").unwrap();
+        all += &format!("== {}\n{}", view.family.unwrap().id(), &drawn[..end]);
+    }
+    insta::assert_snapshot!(all);
 }
 
 /// Where Baleen can't stay, the menu says so, and it can't be opened at login; what was set before can be undone.
@@ -330,6 +359,19 @@ fn what_is_told_in_words() {
         docker,
     };
     let trouble = |state, words| News::Trouble { state, words };
+    let welcome = |proxy: Option<&str>, is_on, support| News::Welcome {
+        proxy: proxy.map(str::to_owned),
+        is_on,
+        support,
+    };
+    let cannot_use = |proxy: Option<&str>, support| News::CannotUse {
+        proxy: proxy.map(str::to_owned),
+        support,
+    };
+    let own = DockerSupport::OwnSettings {
+        sentence: Family::BootImage.own_settings("Docker 4.84.0").unwrap(),
+    };
+    let unusable = DockerSupport::Unusable(words("it mixes the files of two VMs", None, None));
     let not_followed = |is_restarted| News::NotFollowed {
         words: words(
             "the console is in use by screen (process 7)",
@@ -342,14 +384,24 @@ fn what_is_told_in_words() {
     let asks_for_either = DockerNow::Asks { can_follow: true };
     let mut all = String::new();
     for news in [
-        News::Welcome {
-            proxy: Some("proxy.corp:8080".to_owned()),
-            is_on: false,
-        },
-        News::Welcome {
-            proxy: None,
-            is_on: true,
-        },
+        welcome(Some("proxy.corp:8080"), false, DockerSupport::Patched),
+        welcome(None, true, DockerSupport::Patched),
+        welcome(Some("proxy.corp:8080"), false, own.clone()),
+        welcome(None, false, own.clone()),
+        welcome(Some("proxy.corp:8080"), false, DockerSupport::Missing),
+        welcome(None, false, DockerSupport::Missing),
+        welcome(None, false, unusable.clone()),
+        cannot_use(Some("proxy.corp:8080"), own),
+        cannot_use(None, DockerSupport::Missing),
+        cannot_use(None, unusable),
+        trouble(
+            State::Unsupported,
+            words(
+                "Docker 4.84.0 has its own proxy settings (Settings > Resources > Proxies), which Baleen doesn't change yet",
+                Some("in Docker, open it"),
+                Some(Remedy::DockerSettings),
+            ),
+        ),
         News::Updated {
             from: "1.11.1-beta12".to_owned(),
             to: "1.11.1-beta13".to_owned(),

@@ -22,7 +22,7 @@ use super::decide::{
 };
 use super::look::Fingerprint;
 use super::memory::{KnownRunning, Memory, Told};
-use super::news::{DockerNow, News, news, short};
+use super::news::{DockerNow, DockerSupport, News, news, short};
 use super::view::{Busy, View};
 
 /// For how long the files of Docker.app have to be at rest before they are touched. An update copies
@@ -382,6 +382,11 @@ impl Mind {
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Job> {
         match click {
+            // A notification stays on the screen when Docker.app becomes another one.
+            Click::UseProxy(true) if !self.can_be_asked_for() => vec![self.tell(News::CannotUse {
+                proxy: self.proxy_here(),
+                support: self.support(),
+            })],
             Click::UseProxy(on) => {
                 let Some(path) = self.path.clone() else {
                     return Vec::new();
@@ -521,12 +526,11 @@ impl Mind {
 
     /// For which engine the settings are to be read, and which proxy by name is wanted instead.
     fn wanted_for(&self) -> (Engine, Option<Shown>) {
-        let bundle = match &self.sight {
-            Sight::Open(stand) => Some(&stand.bundle),
-            Sight::Closed(_, _, bundle) => bundle.as_ref(),
-            Sight::Missing(_) | Sight::Unfinished(_) => None,
-        };
-        let engine = bundle.map_or(Engine::of("", true), crate::wanted::engine_of);
+        // Where there is no Docker, there is no VM either in which this computer would have another address.
+        let has_vm = !matches!(self.sight, Sight::Missing(_));
+        let engine = self
+            .bundle()
+            .map_or(Engine::of("", has_vm), crate::wanted::engine_of);
         (engine, self.named())
     }
 
@@ -801,14 +805,15 @@ impl Mind {
     fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Job> {
         let mut told = Vec::new();
         let is_known = self.setting != Setting::Unknown;
-        if self.has_icon && !self.memory.welcomed && is_known && now >= self.settled_at {
+        // What can be offered is known once an update has ended.
+        let is_whole = !matches!(self.sight, Sight::Unfinished(_)) || self.is_stuck(now);
+        let is_due = self.has_icon && !self.memory.welcomed && is_known && is_whole;
+        if is_due && now >= self.settled_at {
             self.memory.welcomed = true;
             told.push(News::Welcome {
-                proxy: match &self.setting {
-                    Setting::Proxy { shown, .. } => Some(short(shown)),
-                    _ => None,
-                },
+                proxy: self.proxy_here(),
                 is_on: self.is_on(),
+                support: self.support(),
             });
         }
         let is_settled = now >= self.settled_at
@@ -955,6 +960,48 @@ impl Mind {
         self.memory.note((self.wall)(), what);
     }
 
+    /// Docker.app as it was read, as far as it could be.
+    fn bundle(&self) -> Option<&Bundle> {
+        match &self.sight {
+            Sight::Open(stand) => Some(&stand.bundle),
+            Sight::Closed(_, _, bundle) => bundle.as_ref(),
+            Sight::Missing(_) | Sight::Unfinished(_) => None,
+        }
+    }
+
+    /// The proxy of the settings, as this Docker would have it.
+    fn proxy_here(&self) -> Option<String> {
+        match &self.setting {
+            Setting::Proxy { shown, .. } => Some(short(shown)),
+            _ => None,
+        }
+    }
+
+    /// What can be done for the Docker that is there.
+    fn support(&self) -> DockerSupport {
+        let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
+        let own = self
+            .bundle()
+            .and_then(|bundle| bundle.family.own_settings(&docker(bundle)));
+        match (&self.sight, own) {
+            (Sight::Open(_), _) => DockerSupport::Patched,
+            (Sight::Missing(_), _) => DockerSupport::Missing,
+            (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
+            (Sight::Unfinished(words) | Sight::Closed(_, words, _), None) => {
+                DockerSupport::Unusable(words.clone())
+            }
+        }
+    }
+
+    /// Whether the wish for a proxy can be noted. It can for a Docker that may not be changed now: an update ends, and a
+    /// permission is given.
+    fn can_be_asked_for(&self) -> bool {
+        !matches!(
+            self.sight,
+            Sight::Missing(_) | Sight::Closed(State::Unsupported, ..)
+        )
+    }
+
     /// Whether the proxy is switched on. Where nobody said, it is if one is there.
     fn is_on(&self) -> bool {
         match (self.wanted, &self.sight) {
@@ -971,15 +1018,12 @@ impl Mind {
             Some(words) => words.clone(),
             None => decision.words,
         };
-        let bundle: Option<&Bundle> = match &self.sight {
-            Sight::Open(stand) => Some(&stand.bundle),
-            Sight::Closed(_, _, bundle) => bundle.as_ref(),
-            Sight::Missing(_) | Sight::Unfinished(_) => None,
-        };
+        let bundle = self.bundle();
         View {
             state: decision.state,
             words,
             docker: bundle.map(|bundle| bundle.version.clone()),
+            family: bundle.map(|bundle| bundle.family.clone()),
             path: self.path.clone(),
             in_image: match &self.sight {
                 Sight::Open(stand) => stand.patch.as_ref().map(|patch| patch.proxy.clone()),

@@ -22,6 +22,15 @@ pub enum News {
         proxy: Option<String>,
         /// It is switched on already.
         is_on: bool,
+        /// What Baleen can do for the Docker that is there.
+        support: DockerSupport,
+    },
+    /// The proxy was to be switched on, and can't be with the Docker that is there.
+    CannotUse {
+        /// The proxy that this computer uses now.
+        proxy: Option<String>,
+        /// Why.
+        support: DockerSupport,
     },
     /// Docker was updated, and the proxy is in its image again.
     Updated {
@@ -63,6 +72,34 @@ pub enum News {
         /// Docker is being restarted instead.
         is_restarted: bool,
     },
+}
+
+/// What Baleen can do for the Docker that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerSupport {
+    /// It puts the proxy into the image.
+    Patched,
+    /// Nothing but to say what to enter in Docker's own settings.
+    OwnSettings {
+        /// The sentence that says so.
+        sentence: String,
+    },
+    /// Nothing: there is no Docker.app.
+    Missing,
+    /// Nothing, for another reason.
+    Unusable(Words),
+}
+
+impl DockerSupport {
+    /// Its name for programs.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::OwnSettings { .. } => "own-settings",
+            Self::Missing => "missing",
+            Self::Unusable(_) => "unusable",
+        }
+    }
 }
 
 /// What becomes of the running Docker after a change.
@@ -130,11 +167,15 @@ pub enum Offer {
     OpenSettingsFile,
     /// Try again.
     TryAgain,
+    /// Copy what to enter in Docker's own proxy settings.
+    CopyProxySettings,
+    /// See Docker's own proxy settings.
+    OpenDockerSettings,
 }
 
 impl Offer {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::RestartEngine,
         Self::RestartNow,
         Self::Later,
@@ -143,6 +184,8 @@ impl Offer {
         Self::OpenPrivacySettings,
         Self::OpenSettingsFile,
         Self::TryAgain,
+        Self::CopyProxySettings,
+        Self::OpenDockerSettings,
     ];
 
     /// Its name for programs.
@@ -156,6 +199,8 @@ impl Offer {
             Self::OpenPrivacySettings => "open-privacy-settings",
             Self::OpenSettingsFile => "open-settings-file",
             Self::TryAgain => "try-again",
+            Self::CopyProxySettings => "copy-proxy-settings",
+            Self::OpenDockerSettings => "open-docker-settings",
         }
     }
 
@@ -170,6 +215,8 @@ impl Offer {
             Self::OpenPrivacySettings => "Open System Settings",
             Self::OpenSettingsFile => "Open settings file",
             Self::TryAgain => "Try again",
+            Self::CopyProxySettings => "Copy Proxy Settings",
+            Self::OpenDockerSettings => "Open Docker's Settings",
         }
     }
 }
@@ -190,6 +237,7 @@ impl News {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Welcome { .. } => "welcome",
+            Self::CannotUse { .. } => "cannot-use",
             Self::Updated { .. } => "updated",
             Self::Changed { .. } => "changed",
             Self::Trouble { .. } => "trouble",
@@ -201,7 +249,23 @@ impl News {
     /// In words.
     pub fn message(&self) -> Message {
         match self {
-            Self::Welcome { proxy, is_on } => welcome(proxy.as_deref(), *is_on),
+            Self::Welcome {
+                proxy,
+                is_on,
+                support,
+            } => {
+                let cannot = without_patch(support, proxy.as_deref());
+                cannot.map_or_else(|| welcome(proxy.as_deref(), *is_on), welcome_without_patch)
+            }
+            Self::CannotUse { proxy, support } => {
+                let (body, offers) = without_patch(support, proxy.as_deref()).unwrap_or_default();
+                let title = cannot_use(support).to_owned();
+                Message {
+                    title,
+                    body,
+                    offers,
+                }
+            }
             Self::Updated {
                 from,
                 to,
@@ -266,6 +330,7 @@ impl News {
     pub fn headline(&self) -> String {
         match self {
             Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
+            Self::CannotUse { support, .. } => cannot_use(support).to_owned(),
             Self::Updated { from, to, .. } if from == to => {
                 format!("Docker {to} replaced its image; repaired")
             }
@@ -275,6 +340,7 @@ impl News {
             Self::Trouble { state, words } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
                 State::Updating => "An update of Docker seems stuck".to_owned(),
+                _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS.to_owned(),
                 _ => cut(&words.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
@@ -307,7 +373,10 @@ impl News {
                 object["docker"] = json!(docker.word());
             }
             Self::Trouble { state, .. } => object["state"] = json!(state),
-            Self::Welcome { .. } | Self::NotRestarted(_) | Self::NotFollowed { .. } => {}
+            Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
+                object["support"] = json!(support.word());
+            }
+            Self::NotRestarted(_) | Self::NotFollowed { .. } => {}
         }
         object
     }
@@ -343,6 +412,61 @@ fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
         body: format!("It keeps Docker behind the proxy of this computer. {here} {what}"),
         offers,
     }
+}
+
+fn welcome_without_patch((body, offers): (String, Vec<Offer>)) -> Message {
+    Message {
+        title: "Baleen is in the menu bar".to_owned(),
+        body,
+        offers,
+    }
+}
+
+fn cannot_use(support: &DockerSupport) -> &'static str {
+    match support {
+        DockerSupport::Missing => "No Docker.app found",
+        DockerSupport::OwnSettings { .. } => OWN_SETTINGS,
+        DockerSupport::Patched | DockerSupport::Unusable(_) => "Baleen can't change this Docker",
+    }
+}
+
+/// The heading above what is said of a Docker with its own proxy settings.
+const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
+
+/// What to say, and to offer, where the proxy can't be switched on; nothing where it can.
+fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String, Vec<Offer>)> {
+    Some(match (support, proxy) {
+        (DockerSupport::Patched, _) => return None,
+        (DockerSupport::OwnSettings { sentence }, Some(proxy)) => (
+            format!(
+                "{} To use {proxy}, copy the values and enter them there.",
+                full(sentence)
+            ),
+            vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
+        ),
+        (DockerSupport::OwnSettings { sentence }, None) => (
+            format!(
+                "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
+                full(sentence)
+            ),
+            vec![Offer::OpenDockerSettings],
+        ),
+        (DockerSupport::Missing, proxy) => {
+            let proxy = proxy.map(|proxy| format!(" ({proxy})"));
+            (
+                format!(
+                    "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
+                    proxy.unwrap_or_default()
+                ),
+                vec![Offer::OpenSettingsFile],
+            )
+        }
+        (DockerSupport::Unusable(words), _) => {
+            let (why, offer) = way_out(words);
+            let body = format!("Baleen can't change this Docker. {why}");
+            (body, offer.into_iter().collect())
+        }
+    })
 }
 
 fn changed(
@@ -404,6 +528,7 @@ pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
         ),
         Some(Remedy::Adopt) => (full(&words.sentence), Some(Offer::Adopt)),
         Some(Remedy::CorrectSettings) => (full(&words.sentence), Some(Offer::OpenSettingsFile)),
+        Some(Remedy::DockerSettings) => (full(&words.sentence), Some(Offer::OpenDockerSettings)),
         None => (sentences(words), None),
     }
 }
@@ -411,12 +536,24 @@ pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
 fn trouble(state: State, words: &Words) -> Message {
     let title = match state {
         _ if words.remedy == Some(Remedy::CorrectSettings) => "Baleen's settings can't be used",
+        _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS,
         State::NotPermitted => "Baleen may not change Docker",
         State::Foreign => "Docker has a proxy that Baleen did not set",
         State::Updating => "An update of Docker seems stuck",
         State::Unsupported => "Docker's image can't be patched",
         _ => "The proxy could not be put in place",
     };
+    if words.remedy == Some(Remedy::DockerSettings) {
+        let body = format!(
+            "{} Copy the values and enter them there.",
+            full(&words.sentence)
+        );
+        return Message {
+            title: title.to_owned(),
+            body,
+            offers: vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
+        };
+    }
     let (body, offer) = way_out(words);
     Message {
         title: title.to_owned(),

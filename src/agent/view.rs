@@ -6,8 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::config::{Restart, Source};
+use crate::docker::Family;
 use crate::patch::status::State;
-use crate::proxy::Shown;
+use crate::proxy::{DockerFields, Shown};
 
 use super::decide::{EngineNow, Setting, Words};
 use super::memory::Past;
@@ -21,6 +22,8 @@ pub struct View {
     pub words: Words,
     /// Docker's version, as far as it is known.
     pub docker: Option<String>,
+    /// How its VM is stored, which decides whether Docker has its own proxy settings.
+    pub family: Option<Family>,
     /// Where Docker.app is.
     pub path: Option<PathBuf>,
     /// The proxy that is in the image.
@@ -83,6 +86,21 @@ impl View {
         }
     }
 
+    /// The pane of Docker's own proxy settings, where it has one.
+    pub fn proxy_pane(&self) -> Option<&'static str> {
+        self.family.as_ref()?.proxy_pane()
+    }
+
+    /// What to enter there; nothing where no proxy is set.
+    pub fn docker_fields(&self) -> Option<DockerFields> {
+        match &self.setting {
+            Setting::Proxy { shown, .. } if self.proxy_pane().is_some() => {
+                Some(DockerFields::of(shown))
+            }
+            _ => None,
+        }
+    }
+
     /// For programs.
     pub fn json(&self) -> Value {
         json!({
@@ -91,6 +109,7 @@ impl View {
             "advice": self.words.advice,
             "docker": self.docker.as_ref().map(|version| json!({
                 "version": version,
+                "family": self.family.as_ref().map(Family::id),
                 "path": self.path,
                 "running": self.is_running,
                 "engine": self.engine.map(EngineNow::word),

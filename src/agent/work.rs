@@ -48,10 +48,15 @@ impl Worker {
         if let Some(named) = named {
             request = request.named(source_of(named)?);
         }
+        // Docker's own window gets no password from here.
+        let is_for_window = engine.host_address.is_none();
+        if is_for_window {
+            request = request.without_passwords();
+        }
         let stated = request.read()?;
         let translation = request.translate(&stated, engine)?;
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
-        if named.is_some_and(had_password) && !has_password {
+        if named.is_some_and(had_password) && !has_password && !is_for_window {
             return Err(Error::new(
                 Kind::Refused,
                 "the proxy that was named on the command line had a password, which is not kept",

@@ -6,6 +6,7 @@ use crate::agent::news::short;
 use crate::agent::view::View;
 use crate::config::{Restart, Source};
 use crate::patch::status::State;
+use crate::proxy::Field;
 
 use super::login_item::LoginItem;
 use super::place::Place;
@@ -17,6 +18,10 @@ pub enum Command {
     Click(Click),
     /// Find out what is in the way to the registry.
     CheckConnection,
+    /// Copy what to enter in Docker's own proxy settings.
+    CopyProxySettings(Field),
+    /// Show Docker's own proxy settings.
+    OpenDockerSettings,
     /// Show the config file.
     OpenSettings,
     /// Show the log.
@@ -47,6 +52,14 @@ impl Command {
                 format!("when-restart-{}", restart.name())
             }
             Self::CheckConnection => "check".to_owned(),
+            Self::CopyProxySettings(field) => match field {
+                Field::Http => "copy-http",
+                Field::Https => "copy-https",
+                Field::Bypass => "copy-bypass",
+                Field::All => "copy-all",
+            }
+            .to_owned(),
+            Self::OpenDockerSettings => "open-docker-settings".to_owned(),
             Self::OpenSettings => "open-settings".to_owned(),
             Self::OpenLog => "open-log".to_owned(),
             Self::StartAtLogin(_) => "start-at-login".to_owned(),
@@ -152,6 +165,9 @@ pub fn headline(view: &View) -> String {
         State::Wiped => "Docker has lost the proxy",
         State::Foreign => "Docker has a proxy that Baleen did not set",
         State::Updating => "Docker is being updated…",
+        State::Unsupported if view.proxy_pane().is_some() => {
+            "This Docker has its own proxy settings"
+        }
         State::Unsupported => "This Docker can't be patched",
         State::NotPermitted => "Baleen may not change Docker",
         State::NoDocker => "No Docker.app found",
@@ -189,29 +205,33 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         text: text.to_owned(),
         enabled,
     };
-    let mut items = vec![
-        Item::Label(headline(view)),
-        Item::Label(match &view.docker {
-            Some(version) => format!("Docker {version}"),
-            None => "Docker: not found".to_owned(),
-        }),
-        Item::Label(proxy_line(&view.setting)),
-    ];
+    let mut items = vec![Item::Label(headline(view))];
+    items.extend(match &view.docker {
+        Some(version) => Some(Item::Label(format!("Docker {version}"))),
+        // That is the headline.
+        None if view.state == State::NoDocker => None,
+        None => Some(Item::Label("Docker: not found".to_owned())),
+    });
+    items.push(Item::Label(proxy_line(&view.setting)));
     if let Some(at) = view.followed_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
         items.push(Item::Label(line));
     }
     items.extend(place_line(besides.place).map(|line| Item::Label(line.to_owned())));
-    items.extend([
-        Item::Separator,
-        Item::Check {
+    items.push(Item::Separator);
+    if view.proxy_pane().is_some() {
+        items.push(copy_proxy_settings(view));
+        let text = "Open Docker's Settings";
+        items.push(button(Command::OpenDockerSettings, text, true));
+    } else {
+        items.push(Item::Check {
             command: Command::Click(Click::UseProxy(!view.is_on)),
             text: "Use proxy".to_owned(),
             enabled: view.can_switch,
             checked: view.is_on,
-        },
-        button(Command::Click(Click::Reapply), "Re-apply now", idle),
-    ]);
+        });
+    }
+    items.push(button(Command::Click(Click::Reapply), "Re-apply now", idle));
     match view.state {
         State::RestartNeeded => {
             if view.can_follow {
@@ -254,11 +274,40 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         button(Command::OpenLog, "Open log", true),
         start_at_login(besides),
         Item::Separator,
-        uninstall(can_uninstall(view, besides)),
+        uninstall(view, can_uninstall(view, besides)),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
     Menu { items }
+}
+
+/// Each field of Docker's own proxy settings by itself, since that is how they are pasted, and all of them to keep or to
+/// send on.
+fn copy_proxy_settings(view: &View) -> Item {
+    const TEXT: &str = "Copy Proxy Settings";
+    let Some(fields) = view.docker_fields() else {
+        return Item::Button {
+            command: Command::CopyProxySettings(Field::All),
+            text: format!("{TEXT} (none to copy)"),
+            enabled: false,
+        };
+    };
+    let [http, https, bypass] = fields.lines().map(|(name, _)| name);
+    let one = |field, name: &str| Item::Button {
+        command: Command::CopyProxySettings(field),
+        text: name.to_owned(),
+        enabled: !fields.text(field).is_empty(),
+    };
+    Item::Submenu {
+        text: TEXT.to_owned(),
+        items: vec![
+            one(Field::Http, http),
+            one(Field::Https, https),
+            one(Field::Bypass, bypass),
+            Item::Separator,
+            one(Field::All, "All of Them"),
+        ],
+    }
 }
 
 /// What there is to say of the place from which Baleen was opened.
@@ -335,18 +384,20 @@ pub fn can_uninstall(view: &View, besides: Besides) -> bool {
 }
 
 /// What it does stands there to be read before it can be chosen: that is all the asking there is.
-fn uninstall(enabled: bool) -> Item {
+fn uninstall(view: &View, enabled: bool) -> Item {
+    let is_untouched = view.proxy_pane().is_some() || view.state == State::NoDocker;
+    let image = (!is_untouched).then_some("Docker gets its own image back.");
+    let labels = [image, Some("Settings, passwords and logs are deleted.")];
+    let labels = labels.into_iter().flatten();
+    let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
+    items.push(Item::Button {
+        command: Command::Uninstall,
+        text: "Uninstall now".to_owned(),
+        enabled,
+    });
     Item::Submenu {
         text: "Uninstall Baleen".to_owned(),
-        items: vec![
-            Item::Label("Docker gets its own image back.".to_owned()),
-            Item::Label("Settings, passwords and logs are deleted.".to_owned()),
-            Item::Button {
-                command: Command::Uninstall,
-                text: "Uninstall now".to_owned(),
-                enabled,
-            },
-        ],
+        items,
     }
 }
 

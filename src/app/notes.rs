@@ -97,6 +97,32 @@ pub(super) fn about() -> Note {
     )
 }
 
+/// What became of the values for Docker's own proxy settings, which are for `pane`: copied, or written into the file
+/// `written`, where there is no clipboard.
+pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Note {
+    let (title, first) = match written {
+        None => (
+            "Copied".to_owned(),
+            format!("Paste it in Docker under {pane}."),
+        ),
+        Some(file) => (
+            "There is no clipboard here".to_owned(),
+            format!("The values for Docker's {pane} are in {}.", file.display()),
+        ),
+    };
+    let remarks = remarks.iter().map(|remark| format!(" {}", full(remark)));
+    plain("copied", &title, first + &remarks.collect::<String>())
+}
+
+/// That there is nothing to copy.
+pub(super) fn nothing_to_copy() -> Note {
+    plain(
+        "copied",
+        "Nothing was copied",
+        "No proxy is set on this computer now, or which one it is can't be told.".to_owned(),
+    )
+}
+
 /// What came of checking the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CheckResult {

@@ -19,12 +19,15 @@ use super::live::Agreed;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::restore::RESTART_TO_BE_RID;
 use super::status::docker_json;
-use super::{config, find_bundle, intents, live, note_translation, request};
+use super::{config, find_bundle, intents, live, note_translation, own_settings, request};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let bundle = find_bundle(global, &config)?;
+    if let Some(pane) = bundle.family.proxy_pane() {
+        return own_settings::print(&bundle, pane, &request, out);
+    }
     plan::image_of(&bundle)?;
     let stated = request.read()?;
     let translation = request.translate(&stated, &engine_of(&bundle))?;

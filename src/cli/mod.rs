@@ -12,6 +12,7 @@ mod inspect;
 mod live;
 mod man;
 mod output;
+mod own_settings;
 mod pac_worker;
 mod proxy;
 mod restore;
@@ -45,6 +46,9 @@ use output::Output;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
+    // First of all, since it changes the environment.
+    #[cfg(not(target_os = "macos"))]
+    crate::platform::choose_session_bus();
     #[cfg(target_os = "macos")]
     if let Ok(program) = env::current_exe()
         && let Ok(real) = program.canonicalize()

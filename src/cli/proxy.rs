@@ -160,10 +160,19 @@ impl Meant {
         if self.engine.host_address.is_some() {
             return None;
         }
-        let family = self.family.as_ref();
-        Some(family.and_then(Family::refusal).unwrap_or_else(|| {
-            "this Docker gets its proxy from its own settings, not from the image".to_owned()
-        }))
+        let pane = self.family.as_ref().and_then(Family::proxy_pane);
+        let refusal = self.family.as_ref().and_then(Family::refusal);
+        Some(match (pane, refusal) {
+            (Some(pane), _) => {
+                format!(
+                    "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
+                )
+            }
+            (None, Some(refusal)) => refusal,
+            (None, None) => {
+                "this Docker gets its proxy from its own settings, not from the image".to_owned()
+            }
+        })
     }
 
     fn json(&self) -> Value {

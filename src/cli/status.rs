@@ -66,7 +66,10 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
 
 /// The state for a person: the word first, then what it means, then the facts.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
+    let docker = status.docker.as_ref();
     let style = match status.state {
+        // Nothing is wrong there.
+        State::Unsupported if docker.is_some_and(|d| d.family.proxy_pane().is_some()) => NOTE,
         State::Current | State::Off | State::Direct => GOOD,
         State::Stale | State::Wiped | State::Updating | State::Foreign | State::RestartNeeded => {
             NOTE

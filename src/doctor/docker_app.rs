@@ -83,12 +83,15 @@ fn found(bundle: &Bundle) -> Step {
 
 fn family(family: &Family) -> Step {
     let (outcome, found) = match family {
-        Family::Moby { .. } => (Outcome::Good, "Moby (supported)"),
-        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows"),
-        _ => (Outcome::Warning, "LinuxKit, which Baleen does not patch"),
+        Family::Moby { .. } => (Outcome::Good, "Moby (supported)".to_owned()),
+        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows".to_owned()),
+        _ => (
+            Outcome::Warning,
+            family.own_settings("this Docker").unwrap_or_default(),
+        ),
     };
     Step::new("family", FAMILY, outcome, found)
-        .advise(family.refusal())
+        .advise(family.advice().or_else(|| family.refusal()))
         .with(json!({ "family": family.id() }))
 }
 

@@ -160,17 +160,11 @@ impl Watched {
 /// # Errors
 /// [`Kind::Refused`] for all other families, with the word on where Docker keeps its own setting.
 pub fn image_of(bundle: &Bundle) -> Result<&Path> {
-    match (&bundle.family, bundle.family.refusal()) {
-        (Family::Moby { image }, _) => Ok(image),
-        (_, refusal) => Err(Error::new(
-            Kind::Refused,
-            format!(
-                "Docker {} at {} is not patched: {}",
-                bundle.version,
-                bundle.path.display(),
-                refusal.unwrap_or_default()
-            ),
-        )),
+    match &bundle.family {
+        Family::Moby { image } => Ok(image),
+        _ => Err(bundle
+            .refusal()
+            .unwrap_or_else(|| Error::new(Kind::Refused, "this Docker is not patched"))),
     }
 }
 

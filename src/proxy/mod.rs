@@ -2,6 +2,7 @@
 //! to be given. It knows nothing of images or bundles.
 
 pub mod bypass;
+mod docker_fields;
 pub mod docker_hub;
 mod engine;
 mod engine_proxy;
@@ -16,6 +17,7 @@ pub mod source;
 pub mod translate;
 mod url;
 
+pub use docker_fields::{DockerFields, Field};
 pub use engine::Engine;
 pub use engine_proxy::{EngineProxy, Shown};
 pub use environment::{Variable, from_environment};

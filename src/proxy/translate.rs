@@ -86,6 +86,8 @@ pub struct Wishes {
     pub no_proxy: Vec<String>,
     /// Where in the VM this computer's loopback is reached, if the user knows better.
     pub host_address: Option<String>,
+    /// Passwords are of no use, so none is asked for: the values are for the fields of Docker's own window.
+    pub no_passwords: bool,
     /// Registries that a PAC script is asked about besides Docker's own.
     pub pac_hosts: Vec<String>,
 }
@@ -205,9 +207,9 @@ pub fn translate(
         });
     }
 
-    let mut with_password = |url: Option<ProxyUrl>| {
-        url.map(|url| add_password(url, world, &mut remarks))
-            .transpose()
+    let mut with_password = |url: Option<ProxyUrl>| match url {
+        Some(url) if !wishes.no_passwords => add_password(url, world, &mut remarks).map(Some),
+        url => Ok(url),
     };
     let same = http == https;
     let http = with_password(http)?;
@@ -218,7 +220,10 @@ pub fn translate(
     };
     let here = https.clone();
 
-    let address = wishes.host_address.as_deref().or(engine.host_address);
+    // Docker's own proxy runs on the Mac: for it `127.0.0.1` is the Mac, whatever the address is from inside a VM.
+    let address = engine
+        .host_address
+        .map(|of_vm| wishes.host_address.as_deref().unwrap_or(of_vm));
     let mut explanations = Vec::new();
     let mut from_vm = |url: Option<ProxyUrl>| {
         url.map(|url| reachable(url, address, world, &mut remarks, &mut explanations))
@@ -940,6 +945,13 @@ mod tests {
                 "http://localhost:1",
                 "Docker on the Mac",
             ),
+            (
+                "127.0.0.1:1",
+                NEW,
+                via("192.168.64.1"),
+                "http://127.0.0.1:1",
+                "Docker on the Mac",
+            ),
             ("both:1", OLD, default(), "http://both:1", ""),
             ("proxy:1", OLD, via("192.168.64.1"), "http://proxy:1", ""),
             (
@@ -985,6 +997,26 @@ mod tests {
         assert_eq!(**url, "http://me:a%40b@proxy:1");
         assert!(found.remarks.is_empty());
         assert!(found.here.unwrap().has_password());
+        let world = World {
+            password: &|_| panic!("it is of no use"),
+            ..world()
+        };
+        let wishes = Wishes {
+            no_passwords: true,
+            ..Wishes::default()
+        };
+        let unasked = translate(
+            &urls(None, Some("http://me@proxy:1"), &[]),
+            &Engine::of(NEW, false),
+            &wishes,
+            &world,
+        )
+        .unwrap();
+        assert!(unasked.remarks.is_empty(), "{:?}", unasked.remarks);
+        assert_eq!(
+            unasked.proxy.unwrap().shown().https.unwrap(),
+            "http://me@proxy:1"
+        );
         let missing = get("http://me@proxy:1", &|| Ok(None)).unwrap();
         let missing = missing.remarks.join(";");
         assert!(
