@@ -2,10 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use baleen::agent::decide::{EngineNow, Setting, Way, Words};
+use baleen::agent::decide::{EngineNow, KeptAnswers, Setting, Way, Words};
 use baleen::agent::memory::Past;
 use baleen::agent::mind::Click;
-use baleen::agent::news::{DockerNow, News};
+use baleen::agent::news::{DockerNow, News, WhyNone};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, menu, tooltip};
@@ -49,6 +49,7 @@ fn view(state: State) -> View {
                 block: Sha::of(b"x"),
                 shown: shown("proxy.corp"),
                 origin: "the system's settings".to_owned(),
+                script: None,
             },
         },
         is_on: state != State::Off && state != State::NoDocker,
@@ -326,7 +327,9 @@ fn what_is_told_in_words() {
     let changed = |from: Option<&str>, to: Option<&str>, docker| News::Changed {
         from: from.map(shown),
         to: to.map(shown),
-        no_proxy_by: to.is_none().then(|| "the system's settings".to_owned()),
+        no_proxy_by: to
+            .is_none()
+            .then(|| WhyNone::By("the system's settings".to_owned())),
         docker,
     };
     let trouble = |state, words| News::Trouble { state, words };

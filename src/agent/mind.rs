@@ -573,7 +573,13 @@ impl Mind {
         if setting != self.setting {
             self.refusal = None;
         }
-        if matches!(setting, Setting::Failed { may_pass: true, .. }) {
+        // Old answers of a PAC script come to their end, or the script comes back; nothing tells of either.
+        let may_pass = match &setting {
+            Setting::Failed { may_pass, .. } => *may_pass,
+            Setting::Proxy { script, .. } => script.is_some_and(|kept| kept.until.is_some()),
+            _ => false,
+        };
+        if may_pass {
             let again = now + AFTER_FAILURE;
             self.resolve_at = Some(self.resolve_at.map_or(again, |at| at.min(again)));
         }

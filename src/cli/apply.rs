@@ -90,7 +90,7 @@ fn direct(
         let changed = restored.is_some();
         (restored.map(|restored| restored.manifest), changed)
     };
-    let no_proxy = format!("by {} no proxy is set here now", stated.origin);
+    let no_proxy = translation.why_direct(&stated.origin);
     match &manifest {
         None => {
             out.line(format!(
