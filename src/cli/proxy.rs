@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::platform::system_proxies;
-use crate::proxy::pac::{self, Asked, PacSource, Standing};
+use crate::proxy::pac::{self, Answer, Asked, PacSource, Standing};
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
@@ -373,7 +373,16 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
                 unknown.join(", ")
             ))?;
         }
-        let notes = notes(&asked.answers, &meant.engine);
+        // By the names that they were asked for.
+        let answers: Vec<Answer> = targets
+            .iter()
+            .filter_map(|(name, target)| {
+                let answer = asked.of(&target.url())?.clone();
+                let host = (*name).clone();
+                Some(Answer { host, ..answer })
+            })
+            .collect();
+        let notes = notes(&answers, &meant.engine);
         for note in notes.remarks.into_iter().chain(notes.explanations) {
             out.note(note)?;
         }

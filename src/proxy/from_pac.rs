@@ -40,7 +40,7 @@ impl Away {
                 let answers = format!("its answers from {}", ago(kept_since?));
                 let sentence = match until {
                     Some(until) => format!(
-                        "{why}; {answers} are used for {} more, then the engine goes direct",
+                        "{why}; {answers} are used for another {}, then the engine goes direct",
                         minutes(*until)
                     ),
                     None => format!("{why}; {answers} are used"),
@@ -60,7 +60,7 @@ impl Away {
 fn minutes(until: SystemTime) -> String {
     let left = until.duration_since(SystemTime::now()).unwrap_or_default();
     match left.as_secs().div_ceil(60) {
-        0 | 1 => "a minute".to_owned(),
+        0 | 1 => "minute".to_owned(),
         minutes => format!("{minutes} minutes"),
     }
 }
@@ -154,7 +154,7 @@ pub fn notes<'a>(answers: impl IntoIterator<Item = &'a Answer>, engine: &Engine)
         let (before, after) = (&answer.routes[..at], &answer.routes[at + 1..]);
         if !before.is_empty() {
             let why = format!(
-                " the PAC script first names {}, which this engine can't use; what it can use comes after that: {}",
+                " the PAC script's first choice is {}, which this engine can't use; the next that it can use is {}",
                 shown(before),
                 answer.routes[at]
             );
@@ -615,7 +615,7 @@ mod tests {
     /// Whatever a script says and an engine can't be told is said, once.
     #[test]
     fn what_can_not_be_passed_on_is_said() {
-        const FIRST: &str = "for a the PAC script first names ";
+        const FIRST: &str = "for a the PAC script's first choice is ";
         for (text, version, remark, explanation) in [
             ("PROXY p:1", OLD, "", ""),
             ("DIRECT", OLD, "", ""),
@@ -642,7 +642,7 @@ mod tests {
                 "HTTPS s:443; PROXY p:1",
                 OLD,
                 &format!(
-                    "{FIRST}HTTPS s:443, which this engine can't use; what it can use comes after that: PROXY p:1"
+                    "{FIRST}HTTPS s:443, which this engine can't use; the next that it can use is PROXY p:1"
                 ),
                 "",
             ),
@@ -729,7 +729,7 @@ mod tests {
         assert_eq!(
             found.remarks,
             [
-                "no way there; its answers from 3 days ago are used for 4 minutes more, then the engine goes direct"
+                "no way there; its answers from 3 days ago are used for another 4 minutes, then the engine goes direct"
             ]
         );
         assert_eq!(found.away.unwrap().until, Some(soon));
