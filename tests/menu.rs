@@ -139,7 +139,7 @@ fn a_script_that_is_away_is_in_the_menu() {
         found[3],
         "PAC script unavailable; using its answer from 3 days ago"
     );
-    assert!(found[2].starts_with("Proxy: proxy.corp"), "{found:?}");
+    assert_eq!(found[2], "Proxy: me:***@proxy.corp:8080");
     let found = lines(State::Direct, Setting::ScriptAway);
     assert_eq!(found[0], "On: Docker goes direct for now");
     assert_eq!(found[2], "Proxy: none, as the PAC script can't be reached");
