@@ -394,13 +394,16 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     let hosts: Vec<Value> = rows
         .iter()
         .map(|row| {
-            json!({
+            let mut object = json!({
                 "target": row.name,
                 "here": row.here.as_ref().map_or(Value::Null, way),
-                "here_known": row.here.is_some(),
-                "kept_since": row.given.map(seconds),
                 "engine": way(&row.engine),
-            })
+            });
+            if asked.is_some() {
+                object["here_known"] = json!(row.here.is_some());
+                object["kept_since"] = json!(row.given.map(seconds));
+            }
+            object
         })
         .collect();
     out.object(json!({
