@@ -4,6 +4,7 @@
 use std::env;
 use std::fs;
 use std::io::{Read, Write};
+use std::iter;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -699,8 +700,12 @@ fn a_network_offers_a_script() {
         return;
     };
     thread::spawn(move || {
-        // The second time it is out of order.
-        for (connection, status) in listener.incoming().zip(["200 OK", "503 Out of order"]) {
+        // From the second time on it is out of order.
+        for (connection, status) in listener.incoming().zip(
+            ["200 OK"]
+                .into_iter()
+                .chain(iter::repeat("503 Out of order")),
+        ) {
             let mut connection = connection.unwrap();
             let head = request(&mut connection);
             assert!(head.starts_with("GET /wpad.dat HTTP/1.1\r\n"), "{head}");
@@ -743,6 +748,27 @@ fn with_wpad() {
         "{second:?}"
     );
     assert!(second.trouble.unwrap().contains("503"));
+
+    // It stays so, and then the rest of the settings counts.
+    let ask = || {
+        let source = PacSource::Discover;
+        ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap()
+    };
+    assert!(matches!(
+        ask().standing,
+        Standing::Kept { until: Some(_), .. }
+    ));
+    let file = dir.path().join("pac.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for script in kept["scripts"].as_object_mut().unwrap().values_mut() {
+        script["unreachable_since"] = 1.into();
+    }
+    fs::write(&file, kept.to_string()).unwrap();
+    let gone = ask();
+    assert_eq!(
+        (gone.standing, gone.answers),
+        (Standing::NotOffered, Vec::new())
+    );
 }
 
 /// A certificate for 127.0.0.1 that vouches for itself, and its key; nothing without openssl.

@@ -1024,3 +1024,52 @@ fn without_restart(config: &Config) -> Config {
         ..config.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::decide::KeptAnswers;
+    use crate::patch::digest::Sha;
+
+    /// Nothing tells when a PAC script is back, or when its old answers have come to their end.
+    #[test]
+    fn what_may_pass_by_itself_is_asked_again_soon() {
+        let now = Instant::now();
+        let proxy = |script| Setting::Proxy {
+            block: Sha::of(b"x"),
+            shown: Shown {
+                http: None,
+                https: Some("http://p:1".to_owned()),
+                no_proxy: String::new(),
+            },
+            origin: "a test".to_owned(),
+            script,
+        };
+        let kept = |until| {
+            Some(KeptAnswers {
+                since: Some(SystemTime::UNIX_EPOCH),
+                until,
+            })
+        };
+        let failed = |may_pass| Setting::Failed {
+            words: Words::new("x"),
+            may_pass,
+        };
+        for (setting, is_asked_again) in [
+            (failed(true), true),
+            (failed(false), false),
+            (proxy(None), false),
+            (proxy(kept(None)), false),
+            (proxy(kept(Some(SystemTime::UNIX_EPOCH))), true),
+            (Setting::ScriptAway, false),
+        ] {
+            let mut mind = Mind::new(Memory::default(), now, SystemTime::now);
+            let engine = Engine::of("", true);
+            mind.set_for = Some((engine, None));
+            mind.resolved(engine, setting.clone(), now);
+            let again = is_asked_again.then(|| now + AFTER_FAILURE);
+            assert_eq!(mind.resolve_at, again, "{setting:?}");
+            assert_eq!(mind.setting, setting);
+        }
+    }
+}

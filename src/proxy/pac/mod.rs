@@ -132,7 +132,7 @@ pub enum Standing {
     },
     /// The script could not be reached for [`PATIENCE`], so every host is reached directly.
     Direct,
-    /// The network was asked for a script and has none, so there are no answers.
+    /// The network was asked for a script and has none, or none that can be reached, so there are no answers.
     NotOffered,
 }
 
@@ -255,7 +255,15 @@ pub fn ask_through(
         }
     };
     if until.is_some_and(|until| until <= now) {
-        return Ok(direct(hosts, &error));
+        return Ok(match source {
+            // As where the network offers none: what else is set counts.
+            PacSource::Discover => Asked {
+                answers: Vec::new(),
+                standing: Standing::NotOffered,
+                trouble: Some(error.to_string()),
+            },
+            _ => direct(hosts, &error),
+        });
     }
     let mut given = BTreeMap::new();
     let mut answers = Vec::new();
