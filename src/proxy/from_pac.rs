@@ -3,6 +3,7 @@
 //! A script says more than an engine can be told: what to try when a proxy fails, other kinds of proxies, another proxy for each
 //! host. Each of these is said once, in a sentence ([`notes`]).
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use crate::error::{Error, Kind, Result};
@@ -133,20 +134,10 @@ pub fn notes<'a>(answers: impl IntoIterator<Item = &'a Answer>, engine: &Engine)
             let why = format!(", this can't be understood: {why}");
             remarks.add("in the PAC script's answer for ", host, why);
         }
-        for (word, why) in [
-            (
-                "HTTP",
-                " the PAC script says HTTP instead of PROXY: Firefox takes that for the same, as Baleen does, and Chromium does not know it",
-            ),
-            (
-                "SOCKS",
-                " the PAC script says SOCKS without a version: browsers take that for version 4, the engine speaks version 5",
-            ),
-        ] {
-            let matters = word == "HTTP" || engine.knows_socks;
-            if matters && words(&answer.text).any(|said| said.eq_ignore_ascii_case(word)) {
-                remarks.add("for ", host, why.to_owned());
-            }
+        let is_bare = |word: &str| word.eq_ignore_ascii_case("SOCKS");
+        if engine.knows_socks && words(&answer.text).any(is_bare) {
+            let why = " the PAC script says SOCKS without a version: browsers take that for version 4, the engine speaks version 5";
+            remarks.add("for ", host, why.to_owned());
         }
         let Some((at, choice)) = engines_choice(answer, engine) else {
             continue;
@@ -265,9 +256,14 @@ pub(super) fn by_script(
         match (&winner, choice) {
             (None, Some(_)) => {}
             (Some(_), Some(Choice::Direct)) => {
-                let entry = for_go(host, engine.rules);
+                // A registry's IPv6 address stands in brackets, an entry of the list doesn't.
+                let address = host
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.strip_suffix(']'));
+                let entry = for_go(address.unwrap_or(host), engine.rules);
                 entries.push(match entry.fate {
-                    Fate::Kept => Entry {
+                    // An address has nothing below it.
+                    Fate::Kept if entry.from.parse::<IpAddr>().is_err() => Entry {
                         fate: Fate::Widened,
                         reason: Some(BELOW),
                         ..entry
@@ -663,12 +659,6 @@ mod tests {
                 "SOCKS4 s:1080; SOCKS5 s:1080",
                 NEW,
                 &format!("{FIRST}SOCKS4 s:1080, which this"),
-                "",
-            ),
-            (
-                "HTTP p:1",
-                OLD,
-                "for a the PAC script says HTTP instead of PROXY",
                 "",
             ),
             (
