@@ -13,6 +13,7 @@ pub mod apply;
 pub mod digest;
 mod files;
 pub mod image;
+mod in_place;
 pub mod intent;
 pub mod live;
 mod lock;
@@ -30,6 +31,7 @@ use crate::docker::Bundle;
 use crate::error::{Error, Result};
 
 pub use files::{BACKUP_SUFFIX, backup_of};
+pub use in_place::in_place;
 pub use lock::{Lock, unfinished};
 pub use manifest::{Manifest, Method, Original};
 pub use rehearsal::rehearse;

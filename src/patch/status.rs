@@ -283,7 +283,7 @@ fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)
 }
 
 /// The script that the kernel would end up with, for which the whole image is read.
-fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
+pub(super) fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
     let total = image.length();
     let progress = |done| {
         report(Progress {

@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use crate::error::{Error, Kind, Result};
 
 use super::pac::{Answer, Asked, PacSource, Route, Standing, of_host};
-use super::translate::{BELOW, Chosen, DOCKERS_HOSTS, Entry, Fate, Wishes, World, for_go};
+use super::translate::{BELOW, Chosen, Entry, Fate, Wishes, World, for_go};
 use super::url::Scheme;
-use super::{Engine, ProxyUrl};
+use super::{Engine, ProxyUrl, docker_hub};
 
 /// A PAC script that can't be asked now, and what counts instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,14 +205,14 @@ pub(super) fn by_script(
     world: &World<'_>,
     remarks: &mut Vec<String>,
 ) -> Result<Option<ByScript>> {
-    let mut hosts = DOCKERS_HOSTS.map(str::to_owned).to_vec();
+    let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
     for host in &wishes.pac_hosts {
         if !hosts.iter().any(|there| of_host(there) == of_host(host)) {
             hosts.push(host.clone());
         }
     }
     // Scripts may have another proxy for http://, which the engine uses with registries that have no TLS.
-    let plain: Vec<String> = [&hosts[..1], &hosts[DOCKERS_HOSTS.len()..]]
+    let plain: Vec<String> = [&hosts[..1], &hosts[docker_hub::HOSTS.len()..]]
         .concat()
         .iter()
         .map(|host| format!("http://{host}/"))
@@ -509,8 +509,8 @@ mod tests {
 
     #[test]
     fn what_a_script_comes_to() {
-        let all_docker = format!(",{}", DOCKERS_HOSTS.join(","));
-        let last = DOCKERS_HOSTS[DOCKERS_HOSTS.len() - 1];
+        let all_docker = format!(",{}", docker_hub::HOSTS.join(","));
+        let last = docker_hub::HOSTS[docker_hub::HOSTS.len() - 1];
         let through = format!(
             "the script sends {last} through q:1, but an engine has one proxy for all: it uses p:1"
         );
@@ -735,7 +735,7 @@ mod tests {
         assert_eq!(found.remarks.len(), 2);
         let error = translated("PROXY p:1", &[], kept(None), OLD).map(|found| found.remarks);
         assert!(error.is_ok());
-        let nothing: Vec<(&str, Option<&str>)> = DOCKERS_HOSTS
+        let nothing: Vec<(&str, Option<&str>)> = docker_hub::HOSTS
             .iter()
             .chain(&[OWN])
             .map(|host| (*host, None))

@@ -2,6 +2,7 @@
 //! to be given. It knows nothing of images or bundles.
 
 pub mod bypass;
+pub mod docker_hub;
 mod engine;
 mod engine_proxy;
 mod environment;

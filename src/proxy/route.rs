@@ -4,7 +4,7 @@ use super::go::Rules;
 use super::pac::{Answer, Route};
 use super::settings::{Server, Settings};
 use super::translate::{Urls, What};
-use super::{Engine, EngineProxy, bypass};
+use super::{Engine, EngineProxy, ProxyUrl, bypass};
 
 /// What is to be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,20 +102,33 @@ pub fn here(what: &What, answer: Option<&Answer>, target: &Target) -> Way {
 
 /// The way from the engine.
 pub fn in_engine(proxy: Option<&EngineProxy>, engine: &Engine, target: &Target) -> Way {
-    let Some(proxy) = proxy else {
-        return Way::Direct;
-    };
-    let url = match (target.secure, proxy.http(), proxy.https()) {
+    match proxy.and_then(|proxy| engines_choice(proxy, engine, target)) {
+        Some(url) => Way::Through(url.way()),
+        None => Way::Direct,
+    }
+}
+
+/// Which of its proxies the engine goes through; nothing where it goes directly.
+pub fn engines_choice<'p>(
+    proxy: &'p EngineProxy,
+    engine: &Engine,
+    target: &Target,
+) -> Option<&'p ProxyUrl> {
+    let no_proxy = proxy.no_proxy().to_string();
+    engines_own(proxy, engine, target.secure)
+        .filter(|_| !engine.rules.is_direct(&no_proxy, &target.host, target.port))
+}
+
+/// The engine's proxy for a scheme, whatever its no-proxy list says.
+pub fn engines_own<'p>(
+    proxy: &'p EngineProxy,
+    engine: &Engine,
+    secure: bool,
+) -> Option<&'p ProxyUrl> {
+    match (secure, proxy.http(), proxy.https()) {
         (false, http, _) => http,
         (true, _, Some(https)) => Some(https),
         (true, http, None) => http.filter(|_| engine.https_falls_back),
-    };
-    let no_proxy = proxy.no_proxy().to_string();
-    match url {
-        Some(url) if !engine.rules.is_direct(&no_proxy, &target.host, target.port) => {
-            Way::Through(url.way())
-        }
-        _ => Way::Direct,
     }
 }
 

@@ -167,13 +167,6 @@ impl Fate {
     }
 }
 
-/// Hosts that pulling an image from Docker's own registry speaks to.
-pub(super) const DOCKERS_HOSTS: [&str; 3] = [
-    "registry-1.docker.io",
-    "auth.docker.io",
-    "production.cloudflare.docker.com",
-];
-
 /// Translates what a source says for `engine`.
 ///
 /// # Errors
@@ -400,6 +393,11 @@ fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> 
     })
 }
 
+/// What the remark about a name begins with that can't be resolved, for those who tell of it in their own words.
+pub fn unresolved(host: &str) -> String {
+    format!("can't resolve {host}")
+}
+
 /// The same proxy as the engine reaches it: in the VM, this computer's loopback is the VM itself.
 fn reachable(
     url: ProxyUrl,
@@ -412,8 +410,8 @@ fn reachable(
         Ok(found) => found,
         Err(error) => {
             remarks.push(format!(
-                "the name {} could not be looked up just now ({error}); if that is this computer itself, call it localhost",
-                url.host()
+                "{} ({error}); if it is this Mac, use localhost instead",
+                unresolved(url.host())
             ));
             return Ok(url);
         }
@@ -830,7 +828,7 @@ mod tests {
                 OLD,
                 default(),
                 "http://gone:1",
-                "could not be looked up",
+                "can't resolve gone",
             ),
         ] {
             let (variables, remarks) =

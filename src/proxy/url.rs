@@ -181,6 +181,11 @@ impl ProxyUrl {
         url
     }
 
+    /// How it is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// The host; an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host
