@@ -1,6 +1,7 @@
 //! What an engine should get now: here the source, the resolver, the Keychain and the PAC script
 //! meet the pure translation of [`crate::proxy::translate()`].
 
+use std::cell::RefCell;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
-use crate::platform;
-use crate::proxy::pac::{self, Asked, Memory, PacSource};
+use crate::platform::{self, network};
+use crate::proxy::pac::{self, Asked, Memory, PacSource, Unreachable};
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
 use crate::proxy::translate::What;
@@ -49,6 +50,7 @@ impl Request {
                 host_address: config.host_address.clone(),
                 pac_hosts: config.pac_hosts.clone(),
                 no_passwords: false,
+                pac_unreachable: config.pac_unreachable,
             },
             intent: Intent::Settings,
             state,
@@ -119,15 +121,35 @@ impl Request {
     /// # Errors
     /// See [`translate()`].
     pub fn translate(&self, stated: &Stated, engine: &Engine) -> Result<Translation> {
+        let (translation, _) = self.translate_and_ask(stated, engine, &[])?;
+        Ok(translation)
+    }
+
+    /// The same, and what the PAC script, if there is one, says of each of these hosts: it is asked once for all.
+    ///
+    /// # Errors
+    /// As for [`Self::translate`].
+    pub fn translate_and_ask(
+        &self,
+        stated: &Stated,
+        engine: &Engine,
+        hosts: &[String],
+    ) -> Result<(Translation, Option<Asked>)> {
+        let also = RefCell::new(None);
         let world = World {
             addresses: &|host| lookup(host, lookup::PATIENCE),
             password: &|proxy| match Account::of(proxy) {
                 Some(account) => credentials::kept_for(&account),
                 None => Ok(None),
             },
-            pac: &|source, hosts| self.ask(source, hosts),
+            pac: &|source, own| {
+                let asked = self.ask(source, &[own, hosts].concat())?;
+                also.replace(Some(asked.about(hosts)));
+                Ok(asked.about(own))
+            },
         };
-        translate(stated, engine, &self.wishes, &world)
+        let translation = translate(stated, engine, &self.wishes, &world)?;
+        Ok((translation, also.into_inner()))
     }
 
     /// What the PAC script, if there is one, says of each of these hosts.
@@ -144,7 +166,12 @@ impl Request {
     }
 
     fn ask(&self, source: &PacSource, hosts: &[String]) -> Result<Asked> {
-        pac::ask(source, hosts, &Memory::in_folder(&self.state))
+        // Without a network nothing is learned about the script.
+        let unreachable = match network::is_up() {
+            true => self.wishes.pac_unreachable,
+            false => Unreachable::Keep,
+        };
+        pac::ask(source, hosts, &Memory::in_folder(&self.state), unreachable)
     }
 
     /// Both at once, for the engine of `bundle`.

@@ -414,6 +414,7 @@ impl World {
                         block: block(proxy),
                         shown: shown(proxy),
                         origin,
+                        script: None,
                     },
                     None => Setting::Direct { origin },
                 };

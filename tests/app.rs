@@ -927,6 +927,47 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     assert!(desk.script().contains(PROXY));
 }
 
+/// A PAC script that can't be reached: first its answers count, then the engine goes direct, and back when the script is.
+#[test]
+fn a_pac_script_that_goes_away_and_comes_back() {
+    let Some(mut desk) = Desk::new() else {
+        return;
+    };
+    let pac = desk.app.dir.path().join("proxy.pac");
+    let text = format!("function FindProxyForURL() {{ return 'PROXY {PROXY}'; }}");
+    fs::write(&pac, &text).unwrap();
+    let url = format!("file://{}", pac.display());
+    desk.set("org.gnome.system.proxy", "autoconfig-url", &url);
+    desk.set("org.gnome.system.proxy", "mode", "auto");
+    let item = desk.start_switched_on();
+
+    let again = |item: &Item| item.click(&["Re-apply now"]);
+    let by_script = "PAC script unavailable; using its answer from a moment ago";
+    fs::remove_file(&pac).unwrap();
+    again(&item);
+    desk.wait_for_state(&item, by_script, "The engine gets");
+    assert!(desk.script().contains(PROXY));
+
+    // As if that was a while ago.
+    let file = desk.app.dir.path().join("state/pac.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for script in kept["scripts"].as_object_mut().unwrap().values_mut() {
+        let since = &mut script["unreachable_since"];
+        *since = (since.as_u64().unwrap() - 301).into();
+    }
+    fs::write(&file, kept.to_string()).unwrap();
+    again(&item);
+    let direct = "Proxy: none, as the PAC script can't be reached";
+    desk.wait_for_state(&item, direct, "The PAC script can't be reached");
+    assert!(item.menu().has(&["On: Docker goes direct for now"]));
+    assert!(!desk.script().contains(PROXY));
+
+    fs::write(&pac, &text).unwrap();
+    again(&item);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(!item.menu().has(&[by_script]) && desk.script().contains(PROXY));
+}
+
 #[test]
 fn a_second_one_hands_over_and_panels_come_and_go() {
     let Some(mut desk) = Desk::new() else { return };

@@ -228,6 +228,7 @@ fn a_public_certificate_is_good() {
             entries: Vec::new(),
             remarks: vec!["left out: 10.0.0.0/8".to_owned()],
             explanations: Vec::new(),
+            away: None,
         };
         let question = Question {
             bundle: Err(&nobody),

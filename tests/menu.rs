@@ -1,11 +1,11 @@
 //! The menu, the tooltip and what is told in every state, as a person reads them.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{EngineNow, Setting, Way, Words};
+use baleen::agent::decide::{EngineNow, KeptAnswers, Setting, Way, Words};
 use baleen::agent::memory::Past;
 use baleen::agent::mind::Click;
-use baleen::agent::news::{DockerNow, DockerSupport, News};
+use baleen::agent::news::{DockerNow, DockerSupport, News, WhyNone};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, menu, tooltip};
@@ -51,6 +51,7 @@ fn view(state: State) -> View {
                 block: Sha::of(b"x"),
                 shown: shown("proxy.corp"),
                 origin: "the system's settings".to_owned(),
+                script: None,
             },
         },
         is_on: state != State::Off && state != State::NoDocker,
@@ -110,6 +111,41 @@ fn drawn(menu: &Menu) -> String {
 
 fn time(seconds: u64) -> String {
     format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
+}
+
+/// A PAC script that can't be asked is in the menu in one line, with the age of the answers that are used.
+#[test]
+fn a_script_that_is_away_is_in_the_menu() {
+    let days = Duration::from_secs(3 * 24 * 60 * 60 + 60);
+    let lines = |state, setting| {
+        let view = View {
+            setting,
+            ..view(state)
+        };
+        let menu = drawn(&menu(&view, BESIDES, &time));
+        let lines: Vec<String> = menu
+            .lines()
+            .take(4)
+            .map(|line| line.replace('"', ""))
+            .collect();
+        lines
+    };
+    let by_script = |since| Setting::Proxy {
+        block: Sha::of(b"x"),
+        shown: shown("proxy.corp"),
+        origin: "the system's settings".to_owned(),
+        script: Some(KeptAnswers { since, until: None }),
+    };
+    let found = lines(State::Current, by_script(Some(SystemTime::now() - days)));
+    assert_eq!(
+        found[3],
+        "PAC script unavailable; using its answer from 3 days ago"
+    );
+    assert_eq!(found[2], "Proxy: me:***@proxy.corp:8080");
+    let found = lines(State::Direct, Setting::ScriptAway);
+    assert_eq!(found[0], "On: Docker goes direct for now");
+    assert_eq!(found[2], "Proxy: none, as the PAC script can't be reached");
+    assert_eq!(found[3], "----");
 }
 
 /// The part of the menu that is not the same in every state.
@@ -355,7 +391,9 @@ fn what_is_told_in_words() {
     let changed = |from: Option<&str>, to: Option<&str>, docker| News::Changed {
         from: from.map(shown),
         to: to.map(shown),
-        no_proxy_by: to.is_none().then(|| "the system's settings".to_owned()),
+        no_proxy_by: to
+            .is_none()
+            .then(|| WhyNone::By("the system's settings".to_owned())),
         docker,
     };
     let trouble = |state, words| News::Trouble { state, words };
@@ -433,6 +471,12 @@ fn what_is_told_in_words() {
             Some("b.corp"),
             DockerNow::Restarts(Way::Engine),
         ),
+        News::Changed {
+            from: Some(shown("proxy.corp")),
+            to: None,
+            no_proxy_by: Some(WhyNone::ScriptAway),
+            docker: asks,
+        },
         changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),
         changed(None, Some("a.corp"), asks),
         changed(Some("a.corp"), None, asks),

@@ -118,7 +118,20 @@ pub enum Setting {
         shown: Shown,
         /// Who says so.
         origin: String,
+        /// The answers of a PAC script that can't be asked now, if it is by these.
+        script: Option<KeptAnswers>,
     },
+    /// The PAC script can't be reached, so everything is reached directly.
+    ScriptAway,
+}
+
+/// Answers of a PAC script that can't be asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptAnswers {
+    /// When the oldest was given, as far as is known.
+    pub since: Option<SystemTime>,
+    /// Until when they count, if not until the script is back.
+    pub until: Option<SystemTime>,
 }
 
 impl Stand {
@@ -369,6 +382,11 @@ fn judge(stand: &Stand, wanted: Option<Intent>, setting: &Setting) -> (State, Wo
                     )),
                     Act::Nothing,
                 ),
+                Setting::ScriptAway => (
+                    State::Direct,
+                    Words::new("the PAC script can't be reached, so the engine goes direct"),
+                    Act::Nothing,
+                ),
                 Setting::Proxy { .. } => (State::Wiped, Words::new(wiped), Act::Apply),
                 Setting::Unknown => (State::Wiped, Words::new(wiped), Act::Nothing),
                 Setting::Offline => (
@@ -407,6 +425,14 @@ fn judge(stand: &Stand, wanted: Option<Intent>, setting: &Setting) -> (State, Wo
                 State::Stale,
                 Words::new(format!(
                     "the engine gets {}, but by {origin} no proxy is set here now",
+                    patch.proxy.summary()
+                )),
+                Act::Restore,
+            ),
+            Setting::ScriptAway => (
+                State::Stale,
+                Words::new(format!(
+                    "the engine gets {}, but the PAC script can't be reached, so it should go direct",
                     patch.proxy.summary()
                 )),
                 Act::Restore,
@@ -550,6 +576,7 @@ mod tests {
             block: Sha::of(name.as_bytes()),
             shown: shown(name),
             origin: "the system's settings".to_owned(),
+            script: None,
         }
     }
 
@@ -608,12 +635,20 @@ mod tests {
             (Some(Off), Some("a"), broken(), Stale, Restore),
             (Some(Settings), None, proxy("a"), Wiped, Apply),
             (Some(Settings), None, direct(), Direct, Nothing),
+            (Some(Settings), None, Setting::ScriptAway, Direct, Nothing),
             (Some(Settings), None, broken(), Wiped, Nothing),
             (Some(Settings), None, Setting::Offline, Wiped, Nothing),
             (Some(Settings), None, Setting::Unknown, Wiped, Nothing),
             (Some(Settings), Some("a"), proxy("a"), Current, Nothing),
             (Some(Settings), Some("a"), proxy("b"), Stale, Apply),
             (Some(Settings), Some("a"), direct(), Stale, Restore),
+            (
+                Some(Settings),
+                Some("a"),
+                Setting::ScriptAway,
+                Stale,
+                Restore,
+            ),
             // What can't be known is no reason to take out what works.
             (Some(Settings), Some("a"), broken(), Current, Nothing),
             (

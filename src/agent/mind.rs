@@ -577,7 +577,13 @@ impl Mind {
         if setting != self.setting {
             self.refusal = None;
         }
-        if matches!(setting, Setting::Failed { may_pass: true, .. }) {
+        // Old answers of a PAC script come to their end, or the script comes back; nothing tells of either.
+        let may_pass = match &setting {
+            Setting::Failed { may_pass, .. } => *may_pass,
+            Setting::Proxy { script, .. } => script.is_some_and(|kept| kept.until.is_some()),
+            _ => false,
+        };
+        if may_pass {
             let again = now + AFTER_FAILURE;
             self.resolve_at = Some(self.resolve_at.map_or(again, |at| at.min(again)));
         }
@@ -1060,5 +1066,54 @@ fn without_restart(config: &Config) -> Config {
     Config {
         restart: Restart::default(),
         ..config.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::decide::KeptAnswers;
+    use crate::patch::digest::Sha;
+
+    /// Nothing tells when a PAC script is back, or when its old answers have come to their end.
+    #[test]
+    fn what_may_pass_by_itself_is_asked_again_soon() {
+        let now = Instant::now();
+        let proxy = |script| Setting::Proxy {
+            block: Sha::of(b"x"),
+            shown: Shown {
+                http: None,
+                https: Some("http://p:1".to_owned()),
+                no_proxy: String::new(),
+            },
+            origin: "a test".to_owned(),
+            script,
+        };
+        let kept = |until| {
+            Some(KeptAnswers {
+                since: Some(SystemTime::UNIX_EPOCH),
+                until,
+            })
+        };
+        let failed = |may_pass| Setting::Failed {
+            words: Words::new("x"),
+            may_pass,
+        };
+        for (setting, is_asked_again) in [
+            (failed(true), true),
+            (failed(false), false),
+            (proxy(None), false),
+            (proxy(kept(None)), false),
+            (proxy(kept(Some(SystemTime::UNIX_EPOCH))), true),
+            (Setting::ScriptAway, false),
+        ] {
+            let mut mind = Mind::new(Memory::default(), now, SystemTime::now);
+            let engine = Engine::of("", true);
+            mind.set_for = Some((engine, None));
+            mind.resolved(engine, setting.clone(), now);
+            let again = is_asked_again.then(|| now + AFTER_FAILURE);
+            assert_eq!(mind.resolve_at, again, "{setting:?}");
+            assert_eq!(mind.setting, setting);
+        }
     }
 }

@@ -52,7 +52,7 @@ pub enum News {
         /// What is.
         to: Option<Shown>,
         /// Why there is none now, where that is not the user's own wish.
-        no_proxy_by: Option<String>,
+        no_proxy_by: Option<WhyNone>,
         /// What becomes of the running Docker.
         docker: DockerNow,
     },
@@ -295,7 +295,7 @@ impl News {
                 to,
                 no_proxy_by,
                 docker,
-            } => changed(from.as_ref(), to.as_ref(), no_proxy_by.as_deref(), *docker),
+            } => changed(from.as_ref(), to.as_ref(), no_proxy_by.as_ref(), *docker),
             Self::Trouble { state, words } => trouble(*state, words),
             Self::NotRestarted(words) => Message {
                 title: "Docker was not restarted".to_owned(),
@@ -469,10 +469,19 @@ fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String
     })
 }
 
+/// Why there is no proxy now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyNone {
+    /// These settings name none.
+    By(String),
+    /// The PAC script can't be reached.
+    ScriptAway,
+}
+
 fn changed(
     from: Option<&Shown>,
     to: Option<&Shown>,
-    no_proxy_by: Option<&str>,
+    no_proxy_by: Option<&WhyNone>,
     docker: DockerNow,
 ) -> Message {
     let (title, body) = match (from, to) {
@@ -493,7 +502,12 @@ fn changed(
             format!("The proxy ({}) is in place.", short(to)),
         ),
         (_, None) => {
-            let why = no_proxy_by.map(|origin| format!("By {origin} no proxy is set here now. "));
+            let why = no_proxy_by.map(|why| match why {
+                WhyNone::By(origin) => format!("By {origin} no proxy is set here now. "),
+                WhyNone::ScriptAway => {
+                    "The PAC script can't be reached, so Docker goes direct. ".to_owned()
+                }
+            });
             (
                 "Docker has its own image again",
                 format!("{}The proxy was taken out.", why.unwrap_or_default()),
@@ -620,7 +634,8 @@ pub fn news(
             from: shown(was),
             to: shown(is),
             no_proxy_by: match setting {
-                Setting::Direct { origin } if is_wanted => Some(origin.clone()),
+                Setting::Direct { origin } if is_wanted => Some(WhyNone::By(origin.clone())),
+                Setting::ScriptAway if is_wanted => Some(WhyNone::ScriptAway),
                 _ => None,
             },
             docker,

@@ -17,7 +17,7 @@ use crate::proxy::source::Source;
 use crate::proxy::{Engine, ProxyUrl, Shown, Translation, Urls};
 use crate::wanted::{Request, engine_of};
 
-use super::decide::{Setting, Words};
+use super::decide::{KeptAnswers, Setting, Words};
 use super::mind::{Click, Done};
 
 /// What the jobs need to know.
@@ -216,9 +216,14 @@ fn setting(origin: String, translation: &Translation) -> Setting {
             block: Sha::of(script::block(proxy).as_bytes()),
             shown: proxy.shown(),
             origin,
+            script: translation.away.as_ref().map(|away| KeptAnswers {
+                since: away.kept_since,
+                until: away.until,
+            }),
         },
         // Where the settings come with the network, they are gone with it.
         None if !network::is_up() => Setting::Offline,
+        None if translation.away.is_some() => Setting::ScriptAway,
         None => Setting::Direct { origin },
     }
 }

@@ -1,12 +1,12 @@
 //! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
 
-use crate::agent::decide::{Setting, Way};
+use crate::agent::decide::{KeptAnswers, Setting, Way};
 use crate::agent::mind::Click;
 use crate::agent::news::short;
 use crate::agent::view::View;
 use crate::config::{Restart, Source};
 use crate::patch::status::State;
-use crate::proxy::Field;
+use crate::proxy::{Field, ago};
 
 use super::login_item::LoginItem;
 use super::place::Place;
@@ -160,6 +160,7 @@ pub fn headline(view: &View) -> String {
     match view.state {
         State::Off => "Off: Docker has its own image",
         State::Current => "On: Docker gets the proxy",
+        State::Direct if view.setting == Setting::ScriptAway => "On: Docker goes direct for now",
         State::Direct => "On: no proxy is set here now",
         State::Stale => "Docker gets another proxy",
         State::Wiped => "Docker has lost the proxy",
@@ -187,8 +188,27 @@ fn proxy_line(setting: &Setting) -> String {
         Setting::Offline => "Proxy: not known while the network is down".to_owned(),
         Setting::Failed { .. } => "Proxy: can't be used (see the log)".to_owned(),
         Setting::Direct { .. } => "Proxy: none is set".to_owned(),
+        Setting::ScriptAway => "Proxy: none, as the PAC script can't be reached".to_owned(),
         Setting::Proxy { shown, .. } => format!("Proxy: {}", short(shown)),
     }
+}
+
+/// How old the answers are that the proxy is by, where its PAC script can't be asked now.
+fn script_line(setting: &Setting) -> Option<String> {
+    let Setting::Proxy {
+        script: Some(KeptAnswers { since, .. }),
+        ..
+    } = setting
+    else {
+        return None;
+    };
+    Some(match since {
+        Some(since) => format!(
+            "PAC script unavailable; using its answer from {}",
+            ago(*since)
+        ),
+        None => "PAC script unavailable; using its last answer".to_owned(),
+    })
 }
 
 /// The menu; `time` writes seconds since 1970 as a time of day.
@@ -213,6 +233,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         None => Some(Item::Label("Docker: not found".to_owned())),
     });
     items.push(Item::Label(proxy_line(&view.setting)));
+    items.extend(script_line(&view.setting).map(Item::Label));
     if let Some(at) = view.followed_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
         items.push(Item::Label(line));

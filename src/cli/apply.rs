@@ -93,7 +93,7 @@ fn direct(
         let changed = restored.is_some();
         (restored.map(|restored| restored.manifest), changed)
     };
-    let no_proxy = format!("by {} no proxy is set here now", stated.origin);
+    let no_proxy = translation.why_direct(&stated.origin);
     match &manifest {
         None => {
             out.line(format!(
@@ -148,7 +148,7 @@ fn dry_run(
     heading(bundle, out)?;
     let change = match plan {
         Plan::Nothing(manifest) => {
-            in_place(manifest, out)?;
+            in_place(manifest, translation, out)?;
             live_plan(live, out)?;
             json_report(bundle, manifest, None, false, None, Value::Null, out)?;
             return Ok(0);
@@ -226,7 +226,7 @@ fn report(
     heading(bundle, out)?;
     let applied = match outcome {
         Outcome::InPlace(manifest) => {
-            in_place(manifest, out)?;
+            in_place(manifest, translation, out)?;
             let live = live::follow(agreed, args.adopt, bundle, out)?;
             return json_report(bundle, manifest, None, false, None, live, out);
         }
@@ -271,11 +271,15 @@ fn live_plan(live: &Live, out: &mut Output) -> Result<()> {
     ))
 }
 
-fn in_place(manifest: &Manifest, out: &mut Output) -> Result<()> {
+fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) -> Result<()> {
     out.line(format!(
         "The engine gets {} already: nothing to do.",
         manifest.proxy.summary()
-    ))
+    ))?;
+    match &translation.away {
+        Some(away) => out.note(away.sentence.clone()),
+        None => Ok(()),
+    }
 }
 
 /// What the user should know of the proxy, once.

@@ -1,18 +1,18 @@
 //! `baleen proxy` and `baleen proxy test`.
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::platform::system_proxies;
-use crate::proxy::pac::{self, PacSource};
+use crate::proxy::pac::{self, Answer, Asked, PacSource, Standing};
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
-use crate::proxy::{Engine, Shown, Stated, Translation, redact};
+use crate::proxy::{Engine, Shown, Stated, Translation, ago, notes, redact};
 use crate::wanted::{Request, engine_of};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
@@ -100,6 +100,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
         "engine": meant.json(),
         "proxy": shown,
         "entries": translation.entries,
+        "pac": pac_json(&translation),
     }))
 }
 
@@ -333,36 +334,67 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         })
         .collect::<Result<_>>()?;
     let stated = request.read()?;
-    let translation = request.translate(&stated, &meant.engine)?;
-    let rows = compare(&request, &stated, &translation, &meant.engine, targets)?;
+    let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
+    let (translation, asked) = request.translate_and_ask(&stated, &meant.engine, &urls)?;
+    let asked = asked.filter(|asked| asked.standing != Standing::NotOffered);
+    let rows: Vec<Row<'_>> = targets
+        .iter()
+        .map(|(name, target)| Row::new(name, target, &stated, asked.as_ref(), &translation, &meant))
+        .collect();
 
-    let name_width = rows
-        .iter()
-        .map(|row| row.0.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(4);
-    let here_width = rows
-        .iter()
-        .map(|row| in_words(&row.1).chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(4);
+    let width = |text: &dyn Fn(&Row<'_>) -> usize| rows.iter().map(text).max().unwrap_or(0).max(4);
+    let name_width = width(&|row| row.name.chars().count());
+    let here_width = width(&|row| row.here().chars().count());
     out.line(styled(
         BOLD,
         format!("{:name_width$}  {:here_width$}  engine", "host", "here"),
     ))?;
-    for (name, here, engine) in &rows {
-        let differs = match (here, engine) {
-            (Way::Through(_), Way::Direct) => styled(NOTE, "  past the proxy"),
-            (Way::Direct, Way::Through(_)) => styled(DIM, "  through it all the same"),
+    for row in &rows {
+        let differs = match (&row.here, &row.engine) {
+            (Some(Way::Through(_)), Way::Direct) => styled(NOTE, "  past the proxy"),
+            (Some(Way::Direct), Way::Through(_)) => styled(DIM, "  through it all the same"),
             _ => String::new(),
         };
+        let kept = row.given.map_or_else(String::new, |given| {
+            styled(NOTE, format!("  (the script's answer from {})", ago(given)))
+        });
         out.line(format!(
-            "{name:name_width$}  {:here_width$}  {}{differs}",
-            in_words(here),
-            in_words(engine)
+            "{:name_width$}  {:here_width$}  {}{differs}{kept}",
+            row.name,
+            row.here(),
+            in_words(&row.engine)
         ))?;
+    }
+    if let Some(asked) = &asked {
+        if let Some(away) = &translation.away {
+            out.note(away.sentence.clone())?;
+        } else if let Some(trouble) = &asked.trouble {
+            out.note(trouble.clone())?;
+        }
+        let unknown: Vec<&str> = rows
+            .iter()
+            .filter(|row| row.here.is_none())
+            .map(|row| row.name)
+            .collect();
+        if !unknown.is_empty() {
+            out.note(format!(
+                "the PAC script was never asked about {}, so the way from here is not known",
+                unknown.join(", ")
+            ))?;
+        }
+        // By the names that they were asked for.
+        let answers: Vec<Answer> = targets
+            .iter()
+            .filter_map(|(name, target)| {
+                let answer = asked.of(&target.url())?.clone();
+                let host = (*name).clone();
+                Some(Answer { host, ..answer })
+            })
+            .collect();
+        let notes = notes(&answers, &meant.engine);
+        for note in notes.remarks.into_iter().chain(notes.explanations) {
+            out.note(note)?;
+        }
     }
     let way = |way: &Way| match way {
         Way::Direct => Value::Null,
@@ -370,31 +402,81 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     };
     let hosts: Vec<Value> = rows
         .iter()
-        .map(|(name, here, engine)| {
-            json!({ "target": name, "here": way(here), "engine": way(engine) })
+        .map(|row| {
+            let mut object = json!({
+                "target": row.name,
+                "here": row.here.as_ref().map_or(Value::Null, way),
+                "engine": way(&row.engine),
+            });
+            if asked.is_some() {
+                object["here_known"] = json!(row.here.is_some());
+                object["kept_since"] = json!(row.given.map(seconds));
+            }
+            object
         })
         .collect();
-    out.object(json!({ "origin": stated.origin, "engine": meant.json(), "hosts": hosts }))?;
+    out.object(json!({
+        "origin": stated.origin,
+        "engine": meant.json(),
+        "hosts": hosts,
+        "pac": pac_json(&translation),
+    }))?;
     Ok(0)
 }
 
-/// For each target: the way from here, and the way from the engine.
-fn compare<'a>(
-    request: &Request,
-    stated: &Stated,
-    translation: &Translation,
-    engine: &Engine,
-    targets: Vec<(&'a String, Target)>,
-) -> Result<Vec<(&'a String, Way, Way)>> {
-    let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
-    let asked = request.ask_script(stated, &urls)?;
-    let rows = targets.into_iter().enumerate().map(|(at, (name, target))| {
-        let answer = asked.as_ref().and_then(|asked| asked.answers.get(at));
-        let here = route::here(&stated.what, answer, &target);
-        let engine = route::in_engine(translation.proxy.as_ref(), engine, &target);
-        (name, here, engine)
-    });
-    Ok(rows.collect())
+/// A target, the way from here, and the way from the engine.
+struct Row<'a> {
+    name: &'a str,
+    /// Nothing where it is not known.
+    here: Option<Way>,
+    /// When the script's answer was given, where that is not just now.
+    given: Option<SystemTime>,
+    engine: Way,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        name: &'a str,
+        target: &Target,
+        stated: &Stated,
+        asked: Option<&Asked>,
+        translation: &Translation,
+        meant: &Meant,
+    ) -> Self {
+        let url = target.url();
+        let answer = asked.and_then(|asked| asked.of(&url));
+        let is_known = asked.is_none() || answer.is_some();
+        Self {
+            name,
+            here: is_known.then(|| route::here(&stated.what, answer, target)),
+            given: asked.and_then(|asked| asked.given(&url)),
+            engine: route::in_engine(translation.proxy.as_ref(), &meant.engine, target),
+        }
+    }
+
+    fn here(&self) -> &str {
+        self.here.as_ref().map_or("unknown", in_words)
+    }
+}
+
+/// What there is to know of a PAC script that can't be asked now.
+pub(super) fn pac_json(translation: &Translation) -> Value {
+    match &translation.away {
+        None => Value::Null,
+        Some(away) => json!({
+            "reachable": false,
+            "sentence": away.sentence,
+            "kept_since": away.kept_since.map(seconds),
+            "until": away.until.map(seconds),
+        }),
+    }
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 fn in_words(way: &Way) -> &str {

@@ -9,12 +9,13 @@ use crate::patch::status::{self, Expected, Question, State, Status};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
+use super::proxy::pac_json;
 use super::{bundle_path, config, intents, request};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let mut unknown = None;
+    let (mut unknown, mut away, mut pac) = (None, None, Value::Null);
     let status = match bundle_path(global, &config) {
         Err(error) => status::without_docker(&error),
         Ok(path) => {
@@ -40,6 +41,10 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                     .ok(),
                 _ => None,
             };
+            if let Some(translation) = &translation {
+                pac = pac_json(translation);
+                away = translation.away.clone();
+            }
             let expected = request.expected(wanted, translation.as_ref());
             if translation.is_none() && !args.verify {
                 seen
@@ -55,7 +60,12 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
             "{error}; so whether the right proxy is in place was not compared"
         ))?;
     }
-    out.object(status_json(&status))?;
+    if let Some(away) = away {
+        out.note(away.sentence)?;
+    }
+    let mut object = status_json(&status);
+    object["pac"] = pac;
+    out.object(object)?;
     Ok(match status.state {
         State::Off | State::Direct | State::Current => 0,
         State::Stale | State::Wiped | State::RestartNeeded => 3,

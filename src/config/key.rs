@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::net::lookup::is_loopback;
 use crate::patch::Method;
+use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, redact};
 
 use super::{Config, Restart, Source};
@@ -23,6 +24,7 @@ pub enum Key {
     NoProxy,
     HostAddress,
     PacHosts,
+    PacUnreachable,
     Restart,
     Method,
     DockerApp,
@@ -42,13 +44,14 @@ pub struct UnknownKey(String);
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Source,
         Self::HttpProxy,
         Self::HttpsProxy,
         Self::NoProxy,
         Self::HostAddress,
         Self::PacHosts,
+        Self::PacUnreachable,
         Self::Restart,
         Self::Method,
         Self::DockerApp,
@@ -63,6 +66,7 @@ impl Key {
             Self::NoProxy => "no_proxy",
             Self::HostAddress => "host_address",
             Self::PacHosts => "pac_hosts",
+            Self::PacUnreachable => "pac_unreachable",
             Self::Restart => "restart",
             Self::Method => "method",
             Self::DockerApp => "docker_app",
@@ -82,6 +86,9 @@ impl Key {
                 "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
             }
             Self::PacHosts => "registries to ask a PAC file about, besides Docker's own",
+            Self::PacUnreachable => {
+                "what to do when a PAC file can't be reached: direct (after 5 minutes), or keep its last answers"
+            }
             Self::Restart => {
                 "whether Docker is restarted when its proxy has changed: ask, always or never"
             }
@@ -97,6 +104,7 @@ impl Key {
             Self::HttpProxy | Self::NoProxy | Self::PacHosts => "none",
             Self::HttpsProxy => "the one for http://",
             Self::HostAddress => "the one that this version of Docker has",
+            Self::PacUnreachable => "direct",
             Self::Restart => "ask",
             Self::Method => "append",
             Self::DockerApp => "the one in /Applications or ~/Applications",
@@ -118,6 +126,10 @@ impl Key {
             Self::NoProxy => config.no_proxy.clone(),
             Self::HostAddress => one(config.host_address.clone()),
             Self::PacHosts => config.pac_hosts.clone(),
+            Self::PacUnreachable => {
+                let name = name_of(&Unreachable::NAMES, config.pac_unreachable);
+                one(Some(name.to_owned()))
+            }
             Self::Restart => one(Some(config.restart.name().to_owned())),
             Self::Method => one(config.method.map(|method| method.to_string())),
             Self::DockerApp => one(config
@@ -141,6 +153,7 @@ impl Key {
             Self::NoProxy => add(&mut config.no_proxy, no_proxy_entry(text)?),
             Self::HostAddress => config.host_address = Some(host_address(text)?),
             Self::PacHosts => add(&mut config.pac_hosts, registry(text)?),
+            Self::PacUnreachable => config.pac_unreachable = named(&Unreachable::NAMES, text)?,
             Self::Restart => config.restart = named(&Restart::NAMES, text)?,
             Self::Method => {
                 let methods = [Method::Append, Method::Rebuild];
@@ -364,6 +377,8 @@ mod tests {
             (K::PacHosts, "registry.corp:5000", "registry.corp:5000"),
             (K::PacHosts, "[fd00::1]:5000", "[fd00::1]:5000"),
             (K::PacHosts, "10.0.0.5:5000", "10.0.0.5:5000"),
+            (K::PacUnreachable, "direct", "direct"),
+            (K::PacUnreachable, "keep", "keep"),
             (K::Restart, "ask", "ask"),
             (K::Restart, "always", "always"),
             (K::Restart, "never", "never"),
@@ -387,6 +402,8 @@ mod tests {
         for (key, text, expected) in [
             (K::Source, "Auto", "auto, system, environment or manual"),
             (K::Source, "", "but is ''"),
+            (K::PacUnreachable, "Direct", "should be direct or keep"),
+            (K::PacUnreachable, "", "but is ''"),
             (K::Restart, "yes", "ask, always or never"),
             (K::Method, "zip", "append or rebuild"),
             (K::HttpProxy, "socks5://p:1", "socks5"),
@@ -451,6 +468,7 @@ mod tests {
             ("https_porxy", Some(Key::HttpsProxy)),
             ("sorce", Some(Key::Source)),
             ("docker-app", Some(Key::DockerApp)),
+            ("pac-unreacheable", Some(Key::PacUnreachable)),
             ("proxy", None),
             ("colour", None),
             ("", None),

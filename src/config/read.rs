@@ -197,6 +197,12 @@ mod tests {
                 13,
                 "restart should be a text in quotation marks, but is true or false",
             ),
+            (
+                "pac_unreachable = 'never'",
+                1,
+                19,
+                "should be direct or keep, but is 'never'",
+            ),
             ("source = 1", 1, 10, "but is a number"),
             ("source = 2026-11-23", 1, 10, "but is a date"),
             ("source = ['auto']", 1, 10, "but is a list"),

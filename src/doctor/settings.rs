@@ -149,6 +149,7 @@ mod tests {
                 entries: Vec::new(),
                 remarks: Vec::new(),
                 explanations: Vec::new(),
+                away: None,
             }
         };
         let docker = Shown {

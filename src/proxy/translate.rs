@@ -7,7 +7,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -15,9 +14,9 @@ use crate::error::{Error, Kind, Result};
 use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
-use super::docker_hub;
+use super::from_pac::{Away, by_script};
 use super::go::Rules;
-use super::pac::{Answer, Asked, PacSource, Route};
+use super::pac::{Asked, PacSource, Unreachable};
 use super::settings::{Server, Settings};
 use super::url::Scheme;
 use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
@@ -90,6 +89,8 @@ pub struct Wishes {
     pub no_passwords: bool,
     /// Registries that a PAC script is asked about besides Docker's own.
     pub pac_hosts: Vec<String>,
+    /// What is to be done when a PAC script can't be reached.
+    pub pac_unreachable: Unreachable,
 }
 
 /// What has to be asked for on the way.
@@ -98,7 +99,7 @@ pub struct World<'a> {
     pub addresses: &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>,
     /// The password for a proxy that has a user and no password.
     pub password: &'a dyn Fn(&ProxyUrl) -> Result<Option<Password>>,
-    /// What a PAC script says of `https://HOST/`.
+    /// What a PAC script says of `https://HOST/`, or of a URL.
     pub pac: &'a dyn Fn(&PacSource, &[String]) -> Result<Asked>,
 }
 
@@ -115,6 +116,18 @@ pub struct Translation {
     pub remarks: Vec<String>,
     /// What does, though in another form than the settings have it, a sentence each.
     pub explanations: Vec<String>,
+    /// The PAC script that can't be asked now, if so; its sentence is one of the remarks.
+    pub away: Option<Away>,
+}
+
+impl Translation {
+    /// Why the engine gets no proxy, given that `origin` says what it does.
+    pub fn why_direct(&self, origin: &str) -> String {
+        match &self.away {
+            Some(_) => "the PAC script can't be reached".to_owned(),
+            None => format!("by {origin} no proxy is set here now"),
+        }
+    }
 }
 
 /// What became of an entry of the bypass list.
@@ -167,7 +180,8 @@ pub fn translate(
     wishes: &Wishes,
     world: &World<'_>,
 ) -> Result<Translation> {
-    let mut remarks = Vec::new();
+    let (mut remarks, mut explanations) = (Vec::new(), Vec::new());
+    let mut away = None;
     let chosen = match &stated.what {
         What::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
@@ -176,7 +190,11 @@ pub fn translate(
                 None => None,
             };
             match by_script {
-                Some(chosen) => chosen,
+                Some(found) => {
+                    explanations = found.explanations;
+                    away = found.away;
+                    found.chosen
+                }
                 None => by_settings(settings, engine, &mut remarks)?,
             }
         }
@@ -203,7 +221,8 @@ pub fn translate(
             here: None,
             entries,
             remarks,
-            explanations: Vec::new(),
+            explanations,
+            away,
         });
     }
 
@@ -224,7 +243,6 @@ pub fn translate(
     let address = engine
         .host_address
         .map(|of_vm| wishes.host_address.as_deref().unwrap_or(of_vm));
-    let mut explanations = Vec::new();
     let mut from_vm = |url: Option<ProxyUrl>| {
         url.map(|url| reachable(url, address, world, &mut remarks, &mut explanations))
             .transpose()
@@ -239,14 +257,15 @@ pub fn translate(
         entries,
         remarks,
         explanations,
+        away,
     })
 }
 
 /// Proxies as this computer reaches them, and what becomes of the hosts it reaches directly.
-struct Chosen {
-    http: Option<ProxyUrl>,
-    https: Option<ProxyUrl>,
-    entries: Vec<Entry>,
+pub(super) struct Chosen {
+    pub(super) http: Option<ProxyUrl>,
+    pub(super) https: Option<ProxyUrl>,
+    pub(super) entries: Vec<Entry>,
 }
 
 /// Without a script: the proxy for the scheme, else SOCKS, else none.
@@ -362,145 +381,6 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
     .advise("correct it in System Settings > Network > Details > Proxies")
 }
 
-/// With a script: what it says of the hosts that matter to Docker. Nothing where the network was to
-/// offer one and does not.
-fn by_script(
-    source: &PacSource,
-    engine: &Engine,
-    wishes: &Wishes,
-    world: &World<'_>,
-    remarks: &mut Vec<String>,
-) -> Result<Option<Chosen>> {
-    let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
-    for host in &wishes.pac_hosts {
-        if !hosts.contains(host) {
-            hosts.push(host.clone());
-        }
-    }
-    let asked = (world.pac)(source, &hosts)?;
-    match (&asked.trouble, asked.kept_since) {
-        (Some(trouble), Some(since)) => remarks.push(format!(
-            "the PAC script can't be asked now ({trouble}), so what it said {} counts",
-            ago(since)
-        )),
-        (trouble, _) => remarks.extend(trouble.iter().cloned()),
-    }
-    if asked.answers.is_empty() {
-        return Ok(None);
-    }
-
-    // What the engine could do for each host: go directly, or through one of these.
-    let mut tally: Vec<(ProxyUrl, usize)> = Vec::new();
-    let mut usable = Vec::new();
-    for answer in &asked.answers {
-        for why in &answer.ignored {
-            remarks.push(format!(
-                "in what the script says for {}, nobody understands this: {why}",
-                answer.host
-            ));
-        }
-        let first = engines_choice(answer, engine);
-        if let Some(Choice::Proxy(url)) = &first {
-            match tally.iter_mut().find(|(there, _)| there == url) {
-                Some((_, count)) => *count += 1,
-                None => tally.push((url.clone(), 1)),
-            }
-        }
-        usable.push((answer, first));
-    }
-    // The first of those that are named most often.
-    let mut winner: Option<(ProxyUrl, usize)> = None;
-    for (url, count) in tally {
-        if winner.as_ref().is_none_or(|(_, most)| count > *most) {
-            winner = Some((url, count));
-        }
-    }
-    let mut entries = Vec::new();
-    for (answer, choice) in usable {
-        let host = &answer.host;
-        match (&winner, choice) {
-            (None, Some(_)) => {}
-            (Some(_), Some(Choice::Direct)) => {
-                let entry = for_go(host, engine.rules);
-                entries.push(match entry.fate {
-                    Fate::Kept => Entry {
-                        fate: Fate::Widened,
-                        reason: Some(BELOW),
-                        ..entry
-                    },
-                    _ => entry,
-                });
-            }
-            (Some((url, _)), Some(Choice::Proxy(other))) => {
-                if other != *url {
-                    remarks.push(format!(
-                        "the script sends {host} through {}, but an engine has one proxy for all: it uses {}",
-                        other.place(),
-                        url.place()
-                    ));
-                }
-            }
-            (Some((url, _)), None) => remarks.push(format!(
-                "the script says \"{}\" for {host}, which no engine of this version knows; it uses {}",
-                answer.text,
-                url.place()
-            )),
-            (None, None) => {
-                return Err(Error::new(
-                    Kind::Refused,
-                    format!(
-                        "the PAC script says \"{}\" for {host}, which this engine (built with {}) can't do",
-                        answer.text,
-                        engine.in_words()
-                    ),
-                )
-                .advise("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
-            }
-        }
-    }
-    let proxy = winner.map(|(url, _)| url);
-    Ok(Some(Chosen {
-        http: proxy.clone(),
-        https: proxy,
-        entries,
-    }))
-}
-
-/// How long ago that was, in words.
-fn ago(since: SystemTime) -> String {
-    let minutes = since.elapsed().map_or(0, |time| time.as_secs() / 60);
-    match minutes {
-        0..=1 => "a moment ago".to_owned(),
-        2..=119 => format!("{minutes} minutes ago"),
-        120..=2879 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 60 / 24),
-    }
-}
-
-enum Choice {
-    Direct,
-    Proxy(ProxyUrl),
-}
-
-/// What an engine can do of what a script proposes for a host: its first proxy that the engine knows.
-/// To go directly is what the script wants only where it says so first: behind a proxy it is for when
-/// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
-fn engines_choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
-    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.is_empty() {
-        return Some(Choice::Direct);
-    }
-    answer.routes.iter().find_map(|route| {
-        let (scheme, host, port) = match route {
-            Route::Http { host, port } => (Scheme::Http, host, *port),
-            Route::Socks { host, port } if engine.knows_socks => (Scheme::Socks5, host, *port),
-            _ => return None,
-        };
-        ProxyUrl::from_parts(scheme, host, port, None)
-            .ok()
-            .map(Choice::Proxy)
-    })
-}
-
 /// The same proxy with the password that is kept for it.
 fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> Result<ProxyUrl> {
     let Some(user) = url.encoded_user().filter(|_| !url.has_password()) else {
@@ -563,7 +443,7 @@ fn reachable(
     })
 }
 
-const BELOW: &str = "the engine also reaches directly what is below it";
+pub(super) const BELOW: &str = "the engine also reaches directly what is below it";
 const APEX: &str = "on this engine it covers the domain itself as well";
 const ANY_PORT: &str = "this engine takes no notice of ports: it covers all of them";
 const NETWORK: &str = "this engine knows no networks";
@@ -623,7 +503,7 @@ fn address_for(address: IpAddr, rules: Rules) -> String {
 }
 
 /// What becomes of an entry that is meant for Go: it says what Go from 1.11 on makes of it.
-fn for_go(text: &str, rules: Rules) -> Entry {
+pub(super) fn for_go(text: &str, rules: Rules) -> Entry {
     let left_out = |reason| (None, Fate::LeftOut, Some(reason));
     let below = text.strip_prefix('*').filter(|rest| rest.starts_with('.'));
     let address = text.trim_matches(['[', ']']).parse::<IpAddr>();
@@ -660,6 +540,7 @@ fn for_go(text: &str, rules: Rules) -> Entry {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::pac::Standing;
     use super::*;
 
     const OLD: &str = "17.06.0";
@@ -1195,7 +1076,7 @@ mod tests {
         let none = |_: &PacSource, _: &[String]| {
             Ok(Asked {
                 answers: Vec::new(),
-                kept_since: None,
+                standing: Standing::NotOffered,
                 trouble: Some("this network offers no PAC script".to_owned()),
             })
         };
@@ -1216,162 +1097,5 @@ mod tests {
         assert_eq!(found.entries[0].from, "a.corp");
         assert_eq!(found.remarks, ["this network offers no PAC script"]);
         assert_eq!(stated.proxies().len(), 1);
-    }
-
-    #[test]
-    fn how_long_ago() {
-        for (minutes, expected) in [
-            (0, "a moment ago"),
-            (59, "59 minutes ago"),
-            (180, "3 hours ago"),
-            (6000, "4 days ago"),
-        ] {
-            let since = SystemTime::now() - std::time::Duration::from_secs(60 * minutes);
-            assert_eq!(ago(since), expected);
-        }
-        assert_eq!(
-            ago(SystemTime::now() + std::time::Duration::from_secs(60)),
-            "a moment ago"
-        );
-    }
-
-    fn route(text: &str) -> Vec<Route> {
-        text.split(';')
-            .map(|part| {
-                let (kind, place) = part.trim().split_once(' ').unwrap_or((part.trim(), ""));
-                let host = place.to_owned();
-                match kind {
-                    "DIRECT" => Route::Direct,
-                    "PROXY" => Route::Http { host, port: 8080 },
-                    "HTTPS" => Route::Https { host, port: 443 },
-                    _ => Route::Socks { host, port: 1080 },
-                }
-            })
-            .collect()
-    }
-
-    /// What the engine gets when the script says `said` of Docker's three hosts and of one more.
-    fn by_script_that_says(said: [&'static str; 4]) -> Result<(Vec<String>, String)> {
-        let pac = move |source: &PacSource, hosts: &[String]| {
-            assert_eq!(*source, PacSource::Discover);
-            // Docker Hub's registry, its tokens, its three content networks; and the one that was named.
-            let [registry, auth, layers, named] = said;
-            let said = [registry, auth, layers, registry, layers, named];
-            assert_eq!(hosts.len(), said.len());
-            let answers = hosts.iter().zip(said).map(|(host, text)| Answer {
-                host: host.clone(),
-                url: format!("https://{host}/"),
-                text: text.to_owned(),
-                routes: route(text),
-                ignored: Vec::new(),
-            });
-            Ok(Asked {
-                answers: answers.collect(),
-                kept_since: None,
-                trouble: None,
-            })
-        };
-        let settings = Settings {
-            pac: Some(PacSource::Discover),
-            // With a script on, macOS looks at none of these.
-            http: server("unused", 1),
-            exceptions: vec!["unused.corp".into()],
-            ..Settings::default()
-        };
-        let wishes = Wishes {
-            pac_hosts: vec!["registry.corp".into(), "auth.docker.io".into()],
-            ..Wishes::default()
-        };
-        let world = World {
-            pac: &pac,
-            ..world()
-        };
-        let engine = Engine::of(OLD, true);
-        let found = translate(&stated(settings), &engine, &wishes, &world)?;
-        let variables = found.proxy.iter().flat_map(EngineProxy::variables);
-        Ok((
-            variables
-                .skip(1)
-                .map(|(_, value)| value.to_string())
-                .collect(),
-            found.remarks.join("; "),
-        ))
-    }
-
-    #[test]
-    fn what_a_script_says() {
-        const LIST: &str = "localhost,127.0.0.1";
-        for (said, expected, remark) in [
-            (
-                ["PROXY proxy; DIRECT"; 4],
-                Some(("http://proxy:8080", "")),
-                "",
-            ),
-            (["DIRECT"; 4], None, ""),
-            (["DIRECT; PROXY proxy"; 4], None, ""),
-            (
-                [
-                    "SOCKS other; DIRECT",
-                    "PROXY proxy",
-                    "DIRECT",
-                    "SOCKS other; PROXY proxy",
-                ],
-                Some((
-                    "http://proxy:8080",
-                    ",production.cloudflare.docker.com,docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com",
-                )),
-                "says \"SOCKS other; DIRECT\" for registry-1.docker.io",
-            ),
-            (
-                ["PROXY proxy", "PROXY proxy", "PROXY proxy", "DIRECT"],
-                Some(("http://proxy:8080", ",registry.corp")),
-                "",
-            ),
-            (
-                ["DIRECT", "DIRECT", "DIRECT", "PROXY proxy"],
-                Some((
-                    "http://proxy:8080",
-                    ",registry-1.docker.io,auth.docker.io,production.cloudflare.docker.com,production.cloudfront.docker.com,docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com",
-                )),
-                "",
-            ),
-            (
-                ["PROXY proxy", "PROXY other", "PROXY other", "DIRECT"],
-                Some(("http://other:8080", ",registry.corp")),
-                "sends registry-1.docker.io through proxy:8080",
-            ),
-            (
-                ["PROXY proxy", "PROXY proxy", "PROXY other", "PROXY other"],
-                Some(("http://proxy:8080", "")),
-                "sends registry.corp through other:8080",
-            ),
-            (
-                [
-                    "SOCKS other; PROXY proxy",
-                    "PROXY proxy",
-                    "HTTPS other",
-                    "PROXY proxy",
-                ],
-                Some(("http://proxy:8080", "")),
-                "says \"HTTPS other\" for production.cloudflare.docker.com",
-            ),
-        ] {
-            let (variables, remarks) = by_script_that_says(said).unwrap();
-            let wanted = expected.map(|(url, more)| vec![url.to_owned(), format!("{LIST}{more}")]);
-            assert_eq!(variables, wanted.unwrap_or_default(), "{said:?}");
-            assert!(remarks.contains(remark), "{said:?}: {remarks}");
-            assert_eq!(remarks.is_empty(), remark.is_empty(), "{said:?}: {remarks}");
-        }
-        // What the engine can't be told must not become "directly".
-        for said in [
-            ["SOCKS other"; 4],
-            ["SOCKS other; DIRECT"; 4],
-            ["HTTPS other; DIRECT"; 4],
-            ["DIRECT", "DIRECT", "DIRECT", "SOCKS other"],
-        ] {
-            let error = by_script_that_says(said).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused);
-            assert!(error.to_string().contains(said[3]), "{error}");
-        }
     }
 }

@@ -90,7 +90,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The path that a `file:` URL names; nothing if that is on another computer (RFC 8089).
-fn file_url(url: &str) -> Option<PathBuf> {
+pub(super) fn file_url(url: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
     let (_, rest) = url.split_once(':')?;
     let path = match rest.strip_prefix("//") {
