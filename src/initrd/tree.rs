@@ -58,8 +58,6 @@ pub enum Reason {
     EndsLikeFolder,
     /// It is another name of a file that is not there under its first name.
     FirstNameGone,
-    /// It is a symbolic link that leads nowhere: its target is empty.
-    NoTarget,
 }
 
 impl Reason {
@@ -78,7 +76,6 @@ impl Reason {
             Self::FirstNameGone => {
                 "it is another name of a file that is not there under its first name"
             }
-            Self::NoTarget => "it is a symbolic link without a target",
         }
     }
 }
@@ -264,10 +261,9 @@ impl Tree {
             }
             FileType::Symlink => {
                 self.clean(name, None);
+                // An empty target is taken (before Linux 5.9 it is not), and leads to the folder around the link.
                 let target = until_nul(target);
-                if target.is_empty() {
-                    Err(Reason::NoTarget)
-                } else if target.len() >= super::PATH_MAX as usize {
+                if target.len() >= super::PATH_MAX as usize {
                     Err(Reason::PassedOver)
                 } else {
                     self.make(name, Kind::Link(target.into()), number)
