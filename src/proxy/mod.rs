@@ -6,6 +6,8 @@ mod engine;
 mod engine_proxy;
 mod environment;
 pub mod go;
+mod idn;
+mod no_host;
 pub mod no_proxy;
 pub mod pac;
 mod password;
