@@ -282,6 +282,12 @@ const HOSTS: [&str; 22] = [
     "[::1]",
 ];
 
+/// Whether this is a name, or an address in its shortest form.
+fn is_spelled_as_usual(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    address.is_err() || address.is_ok_and(|ip| ip.to_canonical().to_string() == host)
+}
+
 /// Whether [`ENTRIES`] mean to Baleen what they mean to Go: in this environment, and in the engine's.
 fn check_entries(version: &str) {
     let engine = Engine::of(version, version == OLD);
@@ -340,6 +346,10 @@ fn check_entries(version: &str) {
             let told = format!("{entry} for {url}: {:?}", translation.entries);
             let target = Target::parse(url).unwrap_or_else(|| panic!("{told}"));
             let (here, in_engine) = (stated[at][number], written[at][number]);
+            // Go up to 1.7 knows no IDNA, and an engine asks for ASCII names only: an image's name has no others.
+            if version == OLD && !url.is_ascii() {
+                continue;
+            }
             assert_eq!(
                 route::here(what, None, &target) == Way::Direct,
                 here,
@@ -348,7 +358,11 @@ fn check_entries(version: &str) {
             let way = route::in_engine(translation.proxy.as_ref(), &engine, &target);
             assert_eq!(way == Way::Direct, in_engine, "the engine, {told}");
             match fate {
-                Fate::Kept => assert_eq!(here, in_engine, "kept, {told}"),
+                // Old engines compare addresses as they are spelled.
+                Fate::Kept if version == NEW || is_spelled_as_usual(&target.host) => {
+                    assert_eq!(here, in_engine, "kept, {told}");
+                }
+                Fate::Kept => assert!(here || !in_engine, "kept, {told}"),
                 Fate::LeftOut | Fate::Refused => assert!(here || !in_engine, "untold, {told}"),
                 Fate::Widened => {}
             }
