@@ -369,7 +369,8 @@ fn check_entries(version: &str) {
             kept += usize::from(fate == Fate::Kept && here && in_engine && !is_the_vm(&target));
         }
     }
-    assert!(kept > ENTRIES.len() / 2, "{kept}");
+    // Else the entries would show nothing.
+    assert!(kept > 20, "{kept}");
 }
 
 #[test]
