@@ -39,7 +39,7 @@ impl Request {
                 Urls {
                     http: config.http_proxy.clone(),
                     https: config.https_proxy.clone(),
-                    no_proxy: Vec::new(),
+                    ..Urls::default()
                 },
             ),
         };

@@ -407,9 +407,13 @@ fn proxies_that_no_engine_could_use() {
     for (url, words) in [
         (
             "socks5://p:1",
-            &["--http-proxy", "its scheme is 'socks5'", "http://"][..],
+            &[
+                "--http-proxy",
+                "names a SOCKS proxy ('socks5://')",
+                "name an HTTP proxy",
+            ][..],
         ),
-        ("https://p:1", &["its scheme is 'https'"]),
+        ("https://p:1", &["reached over TLS", "write http://"]),
         ("ftp://p", &["its scheme is 'ftp'"]),
         (
             "http://p:0",

@@ -514,3 +514,121 @@ fn what_was_asked_for_once_stays_right_and_a_query_is_not_shown() {
         );
     }
 }
+
+/// Settings by hand, with CDATA in a host, an exception and a script: nothing of them is lost.
+#[test]
+fn what_stands_in_cdata_counts() {
+    let app = App::new();
+    let file = app.dir.path().join("proxies.plist");
+    let with = |inside: &str| {
+        fs::write(
+            &file,
+            format!("<plist version=\"1.0\"><dict>{inside}</dict></plist>"),
+        )
+        .unwrap();
+        app.ok(&["proxy", "--system-proxies", file.to_str().unwrap()])
+    };
+    let said = with(
+        "<key>HTTPSEnable</key><integer> 1 </integer><key>HTTPSProxy</key><string><![CDATA[proxy.corp]]></string>
+         <key>ExceptionsList</key><array><string>*.<![CDATA[corp]]>.example</string></array>",
+    );
+    for line in [
+        "https     http://proxy.corp:80",
+        "no_proxy  localhost,127.0.0.1,.corp.example",
+    ] {
+        assert!(said.contains(line), "no {line:?} in:\n{said}");
+    }
+    let said = with(
+        "<key>ProxyAutoConfigEnable</key><integer>1</integer><key>ProxyAutoConfigJavaScript</key>
+         <string>function FindProxyForURL(url, host) {<![CDATA[
+           if (host.length > 2 && host.indexOf('docker') >= 0) return 'PROXY proxy.corp:8080';
+         ]]>return 'DIRECT'; }</string>",
+    );
+    assert!(said.contains("https     http://proxy.corp:8080"), "{said}");
+
+    fs::write(
+        &file,
+        "<plist><dict><key>HTTPProxy</key><string>&host;</string></dict></plist>",
+    )
+    .unwrap();
+    app.refused(
+        &["proxy", "--system-proxies", file.to_str().unwrap()],
+        2,
+        &["&host;"],
+    );
+}
+
+/// Variables as people have them.
+#[test]
+fn variables_are_understood_before_they_are_judged() {
+    let app = App::new();
+    let run = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        command.envs(variables.iter().copied());
+        Run::of(&mut command)
+    };
+    let list = "::1,::ffff:10.0.0.5,/var/run/docker.sock,http://corp.example/,bücher.example,2.3";
+    let said = run(&[("https_proxy", PROXY), ("no_proxy", list)], &["proxy"]);
+    assert_eq!(said.code, 0, "{said}");
+    for line in [
+        "no_proxy  localhost,127.0.0.1,[::1],10.0.0.5,xn--bcher-kva.example,2.3\n",
+        "/var/run/docker.sock  -                      left out: it is a path",
+        "http://corp.example/  -                      left out: it is a URL",
+        "widened: Go before 1.24.1 takes it for the end of an address",
+    ] {
+        assert!(said.out.contains(line), "no {line:?} in:\n{said}");
+    }
+    let said = run(
+        &[("https_proxy", PROXY), ("no_proxy", "bücher.example")],
+        &["proxy", "test", "bücher.example", "xn--bcher-kva.example"],
+    );
+    assert_eq!(
+        said.out.matches("directly         directly").count()
+            + said.out.matches("directly  directly").count(),
+        2,
+        "{said}"
+    );
+
+    // A SOCKS proxy is not advised to become an HTTP proxy.
+    let said = run(&[("https_proxy", "socks5://p.corp:1080")], &["proxy"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(said.err.contains("names a SOCKS proxy"), "{said}");
+    assert!(!said.err.contains("write http://"), "{said}");
+
+    // curl's variable is one that neither Go nor Docker reads.
+    const IGNORED: &str = "takes no notice of it; to use a proxy, set HTTPS_PROXY";
+    for name in ["ALL_PROXY", "all_proxy"] {
+        for command in ["proxy", "apply"] {
+            let said = run(&[(name, "socks5://me:s3cret@p.corp:1080")], &[command]);
+            let all = format!("{}{}", said.out, said.err);
+            // A note is wrapped at a terminal's width only.
+            assert!(
+                all.contains(&format!("{name} is set")) && all.contains(IGNORED),
+                "{said}"
+            );
+            assert!(!all.contains("s3cret"), "{said}");
+        }
+    }
+    let said = run(&[("ALL_PROXY", PROXY), ("https_proxy", PROXY)], &["proxy"]);
+    assert!(
+        !said.out.contains("ALL_PROXY") && !said.err.contains("ALL_PROXY"),
+        "{said}"
+    );
+}
+
+/// A port that is none is not taken for the scheme's own.
+#[test]
+fn a_script_is_fetched_from_the_port_that_is_named_or_from_none() {
+    let app = App::new();
+    for (port, shown) in [("65536", "'65536'"), ("99999", "'99999'"), ("0", "'0'")] {
+        let url = format!("http://127.0.0.1:{port}/proxy.pac");
+        let file = dictionary(
+            &app,
+            &json!({ "ProxyAutoConfigEnable": 1, "ProxyAutoConfigURLString": url }),
+        );
+        let run = app.run(&["proxy", "--system-proxies", &file]);
+        assert_eq!((run.code, &*run.out), (1, ""), "{run}");
+        let why = format!("its port {shown} is no number from 1 to 65535");
+        assert!(run.err.contains(&why), "{run}");
+    }
+}

@@ -264,6 +264,7 @@ fn source_of(named: &Shown) -> Result<Source> {
                 .filter(|entry| !entry.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            ..Urls::default()
         },
     ))
 }

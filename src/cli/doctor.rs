@@ -19,6 +19,7 @@ use crate::net::{HostPort, tls};
 use crate::patch::in_place;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
+use crate::property_list;
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::translate::What;
 use crate::proxy::{Engine, EngineProxy, ProxyUrl, Stated};
@@ -414,7 +415,7 @@ fn write_report(
 /// The operating system and its version, from the file in which it says so.
 fn system() -> String {
     let from_plist = |path: &str| {
-        let value = plist::Value::from_file(path).ok()?;
+        let value = property_list::read(Path::new(path)).ok()?.ok()?;
         let text = |key| value.as_dictionary()?.get(key)?.as_string();
         Some(format!(
             "{} {}",

@@ -196,7 +196,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
         let urls = Urls {
             http: http.as_ref().map(source::url).transpose()?,
             https: https.as_ref().map(source::url).transpose()?,
-            no_proxy: Vec::new(),
+            ..Urls::default()
         };
         request.named(Source::Named("the command line".to_owned(), urls))
     } else if let Some(file) = &args.system_proxies {

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::net::lookup::is_loopback;
 use crate::patch::Method;
 use crate::proxy::pac::Unreachable;
-use crate::proxy::{ProxyUrl, redact};
+use crate::proxy::{ProxyUrl, go, redact};
 
 use super::{Config, Restart, Source};
 
@@ -265,8 +265,8 @@ fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
             "is '*', which would send everything past the proxy; `baleen restore` takes the proxy out",
         );
     }
-    // Go up to 1.8 crashes on a port without a host (golang/go#19536), and the engine with it.
-    if text.starts_with(':') && text[1..].bytes().all(|byte| byte.is_ascii_digit()) {
+    // Not each engine built with Go up to 1.8 survives an entry without a host (golang/go#19536).
+    if go::split_host_port(text).is_some_and(|(host, _)| host.is_empty()) {
         return refused("is a port without a host");
     }
     Ok(text.to_owned())
@@ -297,7 +297,12 @@ fn host_address(text: &str) -> Result<String, Refusal> {
 /// A registry, as in the name of an image.
 fn registry(text: &str) -> Result<String, Refusal> {
     let host = match text.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok_and(|port| port != 0) => host,
+        Some((host, port))
+            if port.bytes().all(|b| b.is_ascii_digit())
+                && port.parse::<u16>().is_ok_and(|port| port != 0) =>
+        {
+            host
+        }
         _ => text,
     };
     let is_ipv6 = host
@@ -415,7 +420,7 @@ mod tests {
             (K::NoProxy, "a b", "space"),
             (K::NoProxy, "a,b", "comma"),
             (K::NoProxy, "a\u{1}", "control"),
-            (K::NoProxy, ":80", "without a host"),
+            (K::NoProxy, "[]:80", "without a host"),
             (K::NoProxy, "http://me:s3cret@p:1", "is a URL"),
             (K::NoProxy, "me:s3cret@p", "is a URL"),
             (K::HostAddress, "127.0.0.1", "VM's own"),
@@ -430,6 +435,9 @@ mod tests {
             (K::HostAddress, "", "''"),
             (K::PacHosts, "registry.corp:0", "HOST:PORT"),
             (K::PacHosts, "registry.corp:65536", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:99999", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:+5000", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:", "HOST:PORT"),
             (K::PacHosts, "https://me:s3cret@registry.corp", "***"),
             (K::PacHosts, "registry.corp/team", "HOST:PORT"),
             (K::PacHosts, "", "''"),

@@ -226,10 +226,10 @@ mod tests {
             ),
             ("pac_hosts = ['ü', 'x']", 1, 14, "HOST:PORT"),
             (
-                "http_proxy = 'ü:80'",
+                "http_proxy = 'ü!:80'",
                 1,
                 14,
-                "http_proxy can't be used: its host 'ü'",
+                "http_proxy can't be used: its host 'ü!'",
             ),
             (
                 "http_proxy = 'http://me:s3cret@p:1'",

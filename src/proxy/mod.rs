@@ -9,6 +9,8 @@ mod engine_proxy;
 mod environment;
 mod from_pac;
 pub mod go;
+mod idn;
+mod no_host;
 pub mod no_proxy;
 pub mod pac;
 mod password;

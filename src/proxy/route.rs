@@ -1,6 +1,7 @@
 //! Which way one URL takes: here, and in the engine.
 
 use super::go::Rules;
+use super::idn;
 use super::pac::{Answer, Route};
 use super::settings::{Server, Settings};
 use super::translate::{Urls, What};
@@ -54,17 +55,21 @@ impl Target {
                 (host, port.to_owned())
             }
         };
-        let fits = |c: char| c.is_alphanumeric() || "-._:".contains(c);
+        // As it is sent to a proxy and looked up, and as a browser hands it to a script.
+        let host = idn::to_ascii(host)?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if host.is_empty() || !host.chars().all(fits) {
             return None;
         }
         Some(Self {
             secure,
-            host: host.to_owned(),
+            host: host.into_owned(),
             port: if port.is_empty() {
                 default
-            } else {
+            } else if port.bytes().all(|b| b.is_ascii_digit()) {
                 port.parse().ok().filter(|&port| port != 0)?
+            } else {
+                return None;
             },
         })
     }
@@ -205,7 +210,16 @@ mod tests {
             ("ftp://corp.com", None),
             ("", None),
             ("a b", None),
+            ("bücher.example", target(true, "xn--bcher-kva.example", 443)),
+            ("a:", target(true, "a", 443)),
+            ("a:65535", target(true, "a", 65535)),
+            ("a:0080", target(true, "a", 80)),
             ("a:0", None),
+            ("a:65536", None),
+            ("a:99999", None),
+            ("a:+80", None),
+            ("[::1]:65536", None),
+            ("http://a:+80/", None),
             ("a:x", None),
             ("user@host", None),
             ("[::1]x", None),

@@ -15,7 +15,8 @@ use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
 use super::from_pac::{Away, by_script};
-use super::go::Rules;
+use super::go::{self, Rules};
+use super::no_host::{NoHost, is_port};
 use super::pac::{Asked, PacSource, Unreachable};
 use super::settings::{Server, Settings};
 use super::url::Scheme;
@@ -76,6 +77,8 @@ pub struct Urls {
     pub https: Option<ProxyUrl>,
     /// Hosts to reach directly.
     pub no_proxy: Vec<String>,
+    /// What the user may expect to count, but does not, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// What the user wants besides.
@@ -198,16 +201,19 @@ pub fn translate(
                 None => by_settings(settings, engine, &mut remarks)?,
             }
         }
-        What::Urls(urls) => Chosen {
-            http: urls.http.clone(),
-            // Whoever names one proxy means both.
-            https: urls.https.clone().or_else(|| urls.http.clone()),
-            entries: urls
-                .no_proxy
-                .iter()
-                .map(|e| for_go(e, engine.rules))
-                .collect(),
-        },
+        What::Urls(urls) => {
+            remarks.extend(urls.remarks.iter().cloned());
+            Chosen {
+                http: urls.http.clone(),
+                // Whoever names one proxy means both.
+                https: urls.https.clone().or_else(|| urls.http.clone()),
+                entries: urls
+                    .no_proxy
+                    .iter()
+                    .map(|e| for_go(e, engine.rules))
+                    .collect(),
+            }
+        }
     };
     let Chosen {
         http,
@@ -448,6 +454,11 @@ const APEX: &str = "on this engine it covers the domain itself as well";
 const ANY_PORT: &str = "this engine takes no notice of ports: it covers all of them";
 const NETWORK: &str = "this engine knows no networks";
 const WILDCARD: &str = "no engine knows a * in such a place";
+const MAPPED: &str =
+    "the engine takes it for the IPv4 address inside it, which macOS takes for another address";
+const BRACKETS: &str = "Go from 1.11 on takes no notice of it; this engine does";
+const END_OF_ADDRESS: &str = "Go before 1.24.1 takes it for the end of an address: all addresses that end so are reached directly";
+const NAMELESS: &str = "it names no host";
 
 /// What becomes of an entry of macOS's list.
 fn for_engine(text: &str, rules: Rules) -> Entry {
@@ -462,6 +473,11 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
                 Rules::From1_11 => (to, Fate::Kept, None),
             }
         }
+        Mac::Address(address) if address != address.to_canonical() => (
+            Some(address_for(address, rules)),
+            Fate::Widened,
+            Some(MAPPED),
+        ),
         Mac::Address(address) => (Some(address_for(address, rules)), Fate::Kept, None),
         Mac::Network(base, 32) => (Some(base.to_string()), Fate::Kept, None),
         Mac::Network(base, bits) | Mac::StarredNetwork(base, bits, _) => match rules {
@@ -476,15 +492,18 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
             left_out("macOS takes no notice of it, since it has bits behind the network's prefix")
         }
         Mac::Inert(Inert::Port) => left_out("macOS takes no notice of it: its list knows no ports"),
-        Mac::Inert(Inert::NoHost) => left_out(
-            "it is neither a host nor a domain nor a network, so macOS takes no notice of it",
-        ),
+        Mac::Inert(Inert::NoHost) => left_out(NoHost::of(text).unwrap_or(NoHost::Other).on_a_mac()),
         Mac::Unusable => (
             None,
             Fate::Refused,
-            Some(
-                "it has a comma, a space or a control character inside; give each host an entry of its own",
-            ),
+            Some(match bypass::Entry::parse(text.trim()) {
+                Mac::Unusable => {
+                    "it has a comma, a space or a control character inside; give each host an entry of its own"
+                }
+                _ => {
+                    "it has a space before or behind it, which may count as part of it; delete the space"
+                }
+            }),
         ),
     };
     Entry {
@@ -495,44 +514,72 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
     }
 }
 
+/// The address as an entry. An IPv4 address in the form of an IPv6 one is the IPv4 address to all Go.
 fn address_for(address: IpAddr, rules: Rules) -> String {
-    match (address, rules) {
+    match (address.to_canonical(), rules) {
         (IpAddr::V6(address), Rules::UpTo1_10) => format!("[{address}]"),
-        _ => address.to_string(),
+        (address, _) => address.to_string(),
     }
 }
 
 /// What becomes of an entry that is meant for Go: it says what Go from 1.11 on makes of it.
 pub(super) fn for_go(text: &str, rules: Rules) -> Entry {
-    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
-    let below = text.strip_prefix('*').filter(|rest| rest.starts_with('.'));
-    let address = text.trim_matches(['[', ']']).parse::<IpAddr>();
-    let (to, fate, reason) = if below.unwrap_or(text).contains('*') {
-        left_out(WILDCARD)
-    } else if text.starts_with(':') {
-        // Go up to 1.8 falls over it (golang/go#19536).
-        left_out("it names no host")
-    } else if let Ok(address) = address {
-        (Some(address_for(address, rules)), Fate::Kept, None)
-    } else if rules == Rules::From1_11 {
-        (Some(text.to_owned()), Fate::Kept, None)
-    } else if text.contains('/') {
-        left_out(NETWORK)
-    } else if let Some((_, port)) = text.rsplit_once(':')
-        && port.bytes().all(|b| b.is_ascii_digit())
-    {
-        let text = below.unwrap_or(text);
-        (Some(text.to_owned()), Fate::Widened, Some(ANY_PORT))
-    } else if let Some(below) = below.or_else(|| text.starts_with('.').then_some(text)) {
-        (Some(below.to_owned()), Fate::Widened, Some(APEX))
-    } else {
-        (Some(text.to_owned()), Fate::Kept, None)
-    };
+    let (to, fate, reason) = from_go(text, rules);
     Entry {
-        from: text.to_owned(),
+        from: super::redact(text),
         to,
         fate,
         reason,
+    }
+}
+
+fn from_go(text: &str, rules: Rules) -> (Option<String>, Fate, Option<&'static str>) {
+    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
+    let old = rules == Rules::UpTo1_10;
+    match go::Entry::parse(text) {
+        go::Entry::All => left_out(WILDCARD),
+        // Go up to 1.8 doesn't survive each of these (golang/go#19536).
+        go::Entry::NoHost => left_out(NAMELESS),
+        go::Entry::Network(base, bits) => match (base, bits) {
+            (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => {
+                (Some(address_for(base, rules)), Fate::Kept, None)
+            }
+            _ if old => left_out(NETWORK),
+            _ => (Some(text.to_owned()), Fate::Kept, None),
+        },
+        go::Entry::Address(_, Some(port)) if !is_port(port) => left_out(NoHost::Port.in_go()),
+        go::Entry::Address(address, port) => match (address_for(address, rules), port) {
+            (address, None) => (Some(address), Fate::Kept, None),
+            (address, Some(port)) if old => (
+                Some(format!("{address}:{port}")),
+                Fate::Widened,
+                Some(ANY_PORT),
+            ),
+            _ => (Some(text.to_owned()), Fate::Kept, None),
+        },
+        go::Entry::Name { name, itself, port } => {
+            if name.contains('*') {
+                return left_out(WILDCARD);
+            }
+            let dot = if itself { "" } else { "." };
+            let colon = port.map_or(String::new(), |port| format!(":{port}"));
+            let to = format!("{dot}{name}{colon}");
+            match NoHost::of(&to) {
+                Some(NoHost::Numbers) => (Some(to), Fate::Widened, Some(END_OF_ADDRESS)),
+                Some(NoHost::Brackets) if old => {
+                    let address = to.trim_matches(['[', ']']).parse().ok();
+                    let to = address.map(|address| address_for(address, rules));
+                    (to, Fate::Widened, Some(BRACKETS))
+                }
+                Some(NoHost::ShortNetwork | NoHost::Netmask | NoHost::PrefixLength) if old => {
+                    left_out(NETWORK)
+                }
+                Some(why) => left_out(why.in_go()),
+                None if old && port.is_some() => (Some(to), Fate::Widened, Some(ANY_PORT)),
+                None if old && !itself => (Some(to), Fate::Widened, Some(APEX)),
+                None => (Some(to), Fate::Kept, None),
+            }
+        }
     }
 }
 
@@ -597,6 +644,7 @@ mod tests {
                 http: http.map(|url| ProxyUrl::parse(url).unwrap()),
                 https: https.map(|url| ProxyUrl::parse(url).unwrap()),
                 no_proxy: no_proxy.iter().map(|&e| e.to_owned()).collect(),
+                ..Urls::default()
             }),
         }
     }
@@ -752,7 +800,7 @@ mod tests {
             error.to_string().contains("SOCKS proxy proxy:1080"),
             "{error}"
         );
-        for host in ["http://proxy", "a b", "pröxy"] {
+        for host in ["http://proxy", "a b", "proxy:80", "pröxy!"] {
             let settings = Settings {
                 https: server(host, 80),
                 ..Settings::default()
@@ -1008,7 +1056,7 @@ mod tests {
             (
                 "*.corp.com",
                 (Some(".corp.com"), Widened),
-                (Some("*.corp.com"), Kept),
+                (Some(".corp.com"), Kept),
             ),
             (
                 "corp.com:80",
@@ -1027,12 +1075,47 @@ mod tests {
                 (Some("[fe80::1]"), Kept),
                 (Some("fe80::1"), Kept),
             ),
+            ("[fe80::1]", (Some("[fe80::1]"), Widened), (None, LeftOut)),
+            ("::1", (Some("[::1]"), Kept), (Some("::1"), Kept)),
             (
-                "[fe80::1]",
-                (Some("[fe80::1]"), Kept),
-                (Some("fe80::1"), Kept),
+                "::ffff:10.0.0.5",
+                (Some("10.0.0.5"), Kept),
+                (Some("10.0.0.5"), Kept),
             ),
-            (":80", (None, LeftOut), (None, LeftOut)),
+            (
+                "[fe80::1]:443",
+                (Some("[fe80::1]:443"), Widened),
+                (Some("[fe80::1]:443"), Kept),
+            ),
+            (
+                "[corp.com]:80",
+                (Some("corp.com:80"), Widened),
+                (Some("corp.com:80"), Kept),
+            ),
+            (
+                "10.0.0.5/32",
+                (Some("10.0.0.5"), Kept),
+                (Some("10.0.0.5"), Kept),
+            ),
+            ("fe80::/10", (None, LeftOut), (Some("fe80::/10"), Kept)),
+            (
+                "corp.com:",
+                (Some("corp.com"), Kept),
+                (Some("corp.com"), Kept),
+            ),
+            (
+                "bücher.example",
+                (Some("xn--bcher-kva.example"), Kept),
+                (Some("xn--bcher-kva.example"), Kept),
+            ),
+            (
+                ".Bücher.example:80",
+                (Some(".xn--bcher-kva.example:80"), Widened),
+                (Some(".xn--bcher-kva.example:80"), Kept),
+            ),
+            ("2.3", (Some("2.3"), Widened), (Some("2.3"), Widened)),
+            ("corp.com:65536", (None, LeftOut), (None, LeftOut)),
+            ("[]:80", (None, LeftOut), (None, LeftOut)),
         ] {
             for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
                 let found = for_go(entry, rules);
@@ -1043,6 +1126,97 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// What each entry is said to be, if it is left out: by what it is, not by a character in it.
+    #[test]
+    fn what_is_left_out_is_called_what_it_is() {
+        for (entry, on_a_mac, in_old_go, in_go) in [
+            ("[]:80", "no ports", "names no host", "names no host"),
+            (
+                "/var/run/docker.sock",
+                "is a path",
+                "is a path",
+                "is a path",
+            ),
+            ("http://corp.com/", "is a URL", "is a URL", "is a URL"),
+            ("corp.com/v2", "has a path", "has a path", "has a path"),
+            ("<local>", "Windows' word", "Windows' word", "Windows' word"),
+            (
+                "fe80::1%en0",
+                "on an interface",
+                "on an interface",
+                "on an interface",
+            ),
+            (
+                "10.0.0.0/255.0.0.0",
+                "has a mask",
+                "no networks",
+                "has a mask",
+            ),
+            ("10.0.0.0/33", "its prefix", "no networks", "its prefix"),
+            ("corp.com:99999", "no ports", "1 to 65535", "1 to 65535"),
+            ("corp.com:http", "1 to 65535", "1 to 65535", "1 to 65535"),
+            (
+                "corp.com.",
+                "ends with a dot",
+                "dot at its end",
+                "dot at its end",
+            ),
+            (
+                "a;b",
+                "a separator inside",
+                "a separator inside",
+                "a separator inside",
+            ),
+            (
+                "\"a\"",
+                "quotation marks",
+                "quotation marks",
+                "quotation marks",
+            ),
+            (
+                "a:b:c",
+                "neither a host",
+                "neither a host",
+                "neither a host",
+            ),
+            (
+                "10.1.*:80",
+                "no ports",
+                "a * in such a place",
+                "a * in such a place",
+            ),
+        ] {
+            let reason = |entry: Entry| {
+                assert_eq!((&entry.to, entry.fate), (&None, Fate::LeftOut), "{entry:?}");
+                entry.reason.unwrap()
+            };
+            for (found, expected) in [
+                (for_engine(entry, Rules::From1_11), on_a_mac),
+                (for_go(entry, Rules::UpTo1_10), in_old_go),
+                (for_go(entry, Rules::From1_11), in_go),
+            ] {
+                let found = reason(found);
+                assert!(found.contains(expected), "{entry}: {found}");
+            }
+        }
+        for (entry, expected) in [
+            ("[fe80::1]", "without brackets"),
+            ("fe80::/10", "IPv4 addresses only"),
+            ("2.3", "no whole address"),
+            ("bücher.example", "outside ASCII"),
+            (" corp.com", "before or behind it"),
+            ("a, b", "of its own"),
+        ] {
+            let found = for_engine(entry, Rules::From1_11).reason.unwrap();
+            assert!(found.contains(expected), "{entry}: {found}");
+        }
+        let mapped = for_engine("::ffff:10.0.0.5", Rules::From1_11);
+        assert_eq!(
+            (mapped.to.as_deref(), mapped.fate),
+            (Some("10.0.0.5"), Fate::Widened)
+        );
     }
 
     /// One proxy for both is what whoever names only one means.
