@@ -148,7 +148,7 @@ struct Docker {
 
 #[derive(Debug, Clone)]
 enum Pending {
-    Resolve(baleen::proxy::Engine),
+    Resolve(baleen::proxy::Engine, Option<Shown>),
     Apply {
         print: u64,
         block: u8,
@@ -272,8 +272,8 @@ impl World {
                     let jobs = mind.hear(Event::Looked(look), self.instant());
                     self.take(mind, jobs);
                 }
-                Job::Resolve { engine, .. } => {
-                    self.later(pause * 3, Pending::Resolve(engine));
+                Job::Resolve { engine, named } => {
+                    self.later(pause * 3, Pending::Resolve(engine, named));
                 }
                 Job::Apply { setting, adopt, .. } => {
                     self.may_begin();
@@ -406,16 +406,24 @@ impl World {
     /// What is under way comes to its end.
     fn end(&mut self, mind: &mut Mind, what: Pending) {
         let event = match what {
-            Pending::Resolve(engine) => {
-                let origin = "the system's settings".to_owned();
-                let setting = match self.proxy {
+            Pending::Resolve(engine, named) => {
+                let proxy = |proxy, origin: &str| Setting::Proxy {
+                    block: block(proxy),
+                    shown: shown(proxy),
+                    origin: origin.to_owned(),
+                };
+                let origin = "the system's settings";
+                let settings = match self.proxy {
                     _ if !self.is_online => Setting::Offline,
-                    Some(proxy) => Setting::Proxy {
-                        block: block(proxy),
-                        shown: shown(proxy),
-                        origin,
+                    Some(number) => proxy(number, origin),
+                    None => Setting::Direct {
+                        origin: origin.to_owned(),
                     },
-                    None => Setting::Direct { origin },
+                };
+                let named = named.and_then(|named| (0..3).find(|&one| shown(one) == named));
+                let setting = match named {
+                    Some(number) => proxy(number, "the command line"),
+                    None => settings,
                 };
                 Event::Resolved(engine, setting)
             }
@@ -1235,5 +1243,29 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
             };
             assert_eq!((settled, docker), expected, "{restart:?} {fails}");
         }
+    }
+}
+
+/// As when `baleen apply --http-proxy` ran before the app's first start.
+#[test]
+fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
+    for settings in [None, Some(0)] {
+        let app = App {
+            version: 0,
+            is_whole: true,
+            block: Some(2),
+        };
+        let mut world = world(1, false, Some(app), Some(Intent::Named));
+        world.proxy = settings;
+        let mut mind = world.mind();
+        world.run(&mut mind, 30_000);
+        let view = mind.view(world.instant());
+        assert_eq!(view.state, State::Current);
+        assert_eq!(proxy_of(&view.setting), Some(2), "{:?}", view.setting);
+        let welcome = world.news.iter().flatten().next();
+        assert!(
+            matches!(welcome, Some(News::Welcome { proxy: Some(proxy), .. }) if proxy == "proxy2:80"),
+            "{welcome:?}"
+        );
     }
 }
