@@ -138,12 +138,14 @@ impl Request {
         pac::ask(source, hosts, &Memory::in_folder(&self.state))
     }
 
-    /// Both at once, for the engine of `bundle`.
+    /// Both at once, for the engine of `bundle`: who says it, and what it comes to.
     ///
     /// # Errors
     /// As for each.
-    pub fn resolve(&self, bundle: &Bundle) -> Result<Translation> {
-        self.translate(&self.read()?, &engine_of(bundle))
+    pub fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
+        let stated = self.read()?;
+        let translation = self.translate(&stated, &engine_of(bundle))?;
+        Ok((stated.origin, translation))
     }
 }
 

@@ -9,8 +9,9 @@ use crate::config::{self, Config, Key};
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
 use crate::patch::digest::Sha;
+use crate::patch::intent::Intents;
 use crate::patch::live;
-use crate::patch::plan::Wanted;
+use crate::patch::plan::{self, Wanted};
 use crate::patch::{self, Outcome, script};
 use crate::platform::network;
 use crate::proxy::source::Source;
@@ -18,7 +19,7 @@ use crate::proxy::{Engine, ProxyUrl, Shown, Translation, Urls};
 use crate::wanted::{Request, engine_of};
 
 use super::decide::{Setting, Words};
-use super::mind::{Click, Done};
+use super::mind::{Click, Done, Resolved};
 
 /// What the jobs need to know.
 #[derive(Debug, Clone)]
@@ -30,16 +31,20 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// What the settings come to for `engine`, or the proxy that was `named` does.
-    pub fn resolve(&self, engine: &Engine, named: Option<&Shown>) -> Setting {
-        match self.translate(engine, named) {
-            Ok((origin, translation)) => setting(origin, &translation),
-            Err(_) if !network::is_up() => Setting::Offline,
-            Err(error) => Setting::Failed {
-                may_pass: error.kind() == Kind::Failure,
-                words: Words::from(&error),
+    /// What the settings come to for `engine`; where a proxy was `named` instead, also what that does.
+    pub fn resolve(&self, engine: &Engine, named: Option<&Shown>) -> Resolved {
+        let settings = self.resolve_one(engine, None);
+        match named {
+            None => settings.into(),
+            Some(_) => Resolved {
+                setting: self.resolve_one(engine, named),
+                beside: Some(settings),
             },
         }
+    }
+
+    fn resolve_one(&self, engine: &Engine, named: Option<&Shown>) -> Setting {
+        Setting::of(&self.translate(engine, named))
     }
 
     fn translate(&self, engine: &Engine, named: Option<&Shown>) -> Result<(String, Translation)> {
@@ -76,8 +81,13 @@ impl Worker {
     ) -> Result<Done> {
         let bundle = Bundle::read(path)?;
         let (origin, translation) = self.translate(&engine_of(&bundle), named)?;
-        let now = setting(origin, &translation);
-        let Some(proxy) = translation.proxy.as_ref().filter(|_| now == *expected) else {
+        let resolved = Ok((origin, translation));
+        let is_expected = Setting::of(&resolved) == *expected;
+        let proxy = resolved
+            .as_ref()
+            .ok()
+            .and_then(|(_, found)| found.proxy.as_ref());
+        let Some(proxy) = proxy.filter(|_| is_expected) else {
             return Err(Error::new(
                 Kind::Busy,
                 "the proxy settings changed while Baleen was about to write them into the image",
@@ -106,7 +116,7 @@ impl Worker {
         })
     }
 
-    /// Gives the Docker at `path` its own image back.
+    /// Gives the Docker at `path` the image back that it had before Baleen.
     ///
     /// # Errors
     /// Whatever forbids or stops it; the image is then as it was.
@@ -119,10 +129,16 @@ impl Worker {
                     tracing::warn!("{warning}");
                 }
                 tracing::info!(
-                    "Docker {} has its own image again, with the digest {}",
+                    "Docker {} has {} again, with the digest {}",
                     bundle.version,
+                    restored.original.in_words(),
                     restored.manifest.original.sha256
                 );
+                let image = plan::image_of(&bundle)?;
+                let noted = Intents::in_folder(&self.state);
+                if let Err(error) = noted.note_original(path, image, restored.original) {
+                    tracing::warn!("{error}");
+                }
                 Done::Changed
             }
         })
@@ -164,9 +180,11 @@ impl Worker {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
             Click::WhenRestart(restart) => (Key::Restart, restart.name()),
-            Click::UseProxy(_) | Click::Reapply | Click::Adopt | Click::Restart(_) => {
-                return Ok(());
-            }
+            Click::UseProxy(_)
+            | Click::Reapply
+            | Click::Adopt
+            | Click::FollowSettings
+            | Click::Restart(_) => return Ok(()),
         };
         config::set(&self.config, key, value).map(drop)
     }
@@ -204,17 +222,27 @@ fn patiently<T>(
     attempt()
 }
 
-/// What a translation comes to, as it may be kept and shown.
-fn setting(origin: String, translation: &Translation) -> Setting {
-    match &translation.proxy {
-        Some(proxy) => Setting::Proxy {
-            block: Sha::of(script::block(proxy).as_bytes()),
-            shown: proxy.shown(),
-            origin,
-        },
-        // Where the settings come with the network, they are gone with it.
-        None if !network::is_up() => Setting::Offline,
-        None => Setting::Direct { origin },
+impl Setting {
+    /// What a translation comes to, and who says so, as it may be kept and shown.
+    pub fn of(resolved: &Result<(String, Translation)>) -> Self {
+        match resolved {
+            // Where the settings come with the network, they are gone with it.
+            Ok((_, Translation { proxy: None, .. })) | Err(_) if !network::is_up() => Self::Offline,
+            Ok((origin, translation)) => match &translation.proxy {
+                Some(proxy) => Self::Proxy {
+                    block: Sha::of(script::block(proxy).as_bytes()),
+                    shown: proxy.shown(),
+                    origin: origin.clone(),
+                },
+                None => Self::Direct {
+                    origin: origin.clone(),
+                },
+            },
+            Err(error) => Self::Failed {
+                may_pass: error.kind() == Kind::Failure,
+                words: Words::from(error),
+            },
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
 
+use crate::agent::by_hand;
 use crate::agent::decide::{Setting, Way};
 use crate::agent::mind::Click;
 use crate::agent::news::short;
@@ -38,6 +39,7 @@ impl Command {
             Self::Click(Click::UseProxy(_)) => "use-proxy".to_owned(),
             Self::Click(Click::Reapply) => "reapply".to_owned(),
             Self::Click(Click::Adopt) => "adopt".to_owned(),
+            Self::Click(Click::FollowSettings) => "follow-settings".to_owned(),
             Self::Click(Click::Restart(Way::Docker)) => "restart".to_owned(),
             Self::Click(Click::Restart(Way::Engine)) => "restart-engine".to_owned(),
             Self::Click(Click::Source(source)) => {
@@ -145,7 +147,7 @@ pub fn headline(view: &View) -> String {
         return busy.words().to_owned();
     }
     match view.state {
-        State::Off => "Off: Docker has its own image",
+        State::Off => "Off",
         State::Current => "On: Docker gets the proxy",
         State::Direct => "On: no proxy is set here now",
         State::Stale => "Docker gets another proxy",
@@ -175,6 +177,33 @@ fn proxy_line(setting: &Setting) -> String {
     }
 }
 
+/// What Docker uses, and how the settings differ from it.
+fn proxy_lines(view: &View) -> Vec<String> {
+    let Some(in_image) = &view.in_image else {
+        return vec![match &view.by_hand {
+            Some(line) => format!("Proxy: set by hand ({line})"),
+            None => proxy_line(&view.setting),
+        }];
+    };
+    let by_hand = match view.is_named() {
+        true => ", named by hand",
+        false => "",
+    };
+    let settings = by_hand::line(in_image, view.is_named(), view.settings());
+    let mut lines = vec![format!("Proxy: {}{by_hand}", short(in_image))];
+    lines.extend(settings.filter(|_| view.is_on));
+    lines
+}
+
+/// The command that has the settings count again, in the words of where they are.
+fn follow(source: Source) -> &'static str {
+    match source {
+        Source::Auto | Source::System => "Follow System Settings",
+        Source::Manual => "Follow Settings File",
+        Source::Environment => "Follow Environment",
+    }
+}
+
 /// The menu; `time` writes seconds since 1970 as a time of day.
 pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu {
     if besides.is_uninstalling {
@@ -195,8 +224,8 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
             Some(version) => format!("Docker {version}"),
             None => "Docker: not found".to_owned(),
         }),
-        Item::Label(proxy_line(&view.setting)),
     ];
+    items.extend(proxy_lines(view).into_iter().map(Item::Label));
     if let Some(at) = view.followed_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
         items.push(Item::Label(line));
@@ -212,6 +241,10 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         },
         button(Command::Click(Click::Reapply), "Re-apply now", idle),
     ]);
+    if view.is_named() {
+        let command = Command::Click(Click::FollowSettings);
+        items.push(button(command, follow(view.source), idle));
+    }
     match view.state {
         State::RestartNeeded => {
             if view.can_follow {
@@ -293,10 +326,12 @@ fn sources(view: &View) -> Item {
         command: Command::Click(Click::Source(source)),
         text: text.to_owned(),
         enabled,
-        checked: match view.source {
-            Source::Auto => source == Source::System,
-            chosen => source == chosen,
-        },
+        // None of them counts while a proxy does that was named by hand.
+        checked: !view.is_named()
+            && match view.source {
+                Source::Auto => source == Source::System,
+                chosen => source == chosen,
+            },
     };
     let manual = match view.has_manual {
         true => "Manual",
@@ -339,7 +374,7 @@ fn uninstall(enabled: bool) -> Item {
     Item::Submenu {
         text: "Uninstall Baleen".to_owned(),
         items: vec![
-            Item::Label("Docker gets its own image back.".to_owned()),
+            Item::Label("Docker goes back to how it was before Baleen.".to_owned()),
             Item::Label("Settings, passwords and logs are deleted.".to_owned()),
             Item::Button {
                 command: Command::Uninstall,
