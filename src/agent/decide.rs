@@ -471,7 +471,9 @@ fn without_patch(stand: &Stand) -> String {
     match &stand.unpatched {
         Unpatched::Clean => "Docker has its own image".to_owned(),
         Unpatched::Unchecked => "Docker's image is not patched by Baleen".to_owned(),
-        Unpatched::ByHand(line) => format!("Docker's image has a proxy set by hand ({line})"),
+        Unpatched::ByHand { line, .. } => {
+            format!("Docker's image has a proxy set by hand ({line})")
+        }
     }
 }
 
@@ -547,7 +549,7 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
             let still = match stand.unpatched {
                 Unpatched::Clean => "still runs with the proxy",
                 Unpatched::Unchecked => "Docker still runs with the proxy",
-                Unpatched::ByHand(_) => "Docker still runs with another one",
+                Unpatched::ByHand { .. } => "Docker still runs with another one",
             };
             format!("{image}, but {still} until it is restarted")
         }

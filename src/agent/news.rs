@@ -456,10 +456,11 @@ fn changed(
                 "Docker has the image of before again",
                 "The proxy was taken out.".to_owned(),
             ),
-            Unpatched::ByHand(line) => (
+            Unpatched::ByHand { line, .. } => (
                 "Docker has a proxy set by hand again",
                 format!(
-                    "Baleen's proxy was taken out. Docker has the image that it had before, in which a proxy is set by hand ({line})."
+                    "Baleen's proxy was taken out. Docker has the image that it had before, in which a proxy is set by hand ({line}). {}",
+                    full(&by_hand.way_out().unwrap_or_default())
                 ),
             ),
         },

@@ -136,12 +136,12 @@ fn direct(
     let no_proxy = format!("by {} no proxy is set here now", stated.origin);
     let has = restored.as_ref().map_or(Has::NoProxy, has);
     match &restored {
-        None => match patch::unpatched(bundle).by_hand() {
-            Some(line) => {
+        None => match by_hand(&patch::unpatched(bundle)) {
+            Some(note) => {
                 out.line(format!(
                     "Nothing was changed: {no_proxy}, and the image is not patched by Baleen."
                 ))?;
-                out.note(by_hand(image, line))?;
+                out.note(note)?;
             }
             None => {
                 out.line(format!(

@@ -91,7 +91,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
     for remark in remarks {
         out.note(remark)?;
     }
-    if let Some(elsewhere) = meant.elsewhere() {
+    if let Some(elsewhere) = meant.elsewhere().filter(|_| shown.is_some()) {
         out.note(elsewhere)?;
     }
     out.object(json!({

@@ -1,13 +1,11 @@
 //! `baleen restore`.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::intent::Intent;
-use crate::patch::{self, Restored, Unpatched, original, plan};
+use crate::patch::{self, Restored, Unpatched, plan};
 
 use super::args::{Global, Restore};
 use super::next_start::Has;
@@ -67,7 +65,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
 /// What Docker has with the image that it got back.
 pub(super) fn has(restored: &Restored) -> Has {
     match restored.original {
-        Unpatched::ByHand(_) => Has::ProxyByHand,
+        Unpatched::ByHand { .. } => Has::ProxyByHand,
         Unpatched::Clean | Unpatched::Unchecked => Has::NoProxy,
     }
 }
@@ -75,8 +73,8 @@ pub(super) fn has(restored: &Restored) -> Has {
 /// What the user should know of the image that came back. Whose proxy is in it is remembered, for `status`.
 pub(super) fn note_restored(bundle: &Bundle, restored: &Restored, out: &mut Output) -> Result<()> {
     let image = plan::image_of(bundle)?;
-    if let Some(line) = restored.original.by_hand() {
-        out.note(by_hand(image, line))?;
+    if let Some(note) = by_hand(&restored.original) {
+        out.note(note)?;
     }
     if let Some(warning) = &restored.warning {
         out.note(warning.clone())?;
@@ -88,10 +86,10 @@ pub(super) fn note_restored(bundle: &Bundle, restored: &Restored, out: &mut Outp
     Ok(())
 }
 
-/// That a proxy was set by hand in the image at `image`, and what would take it out.
-pub(super) fn by_hand(image: &Path, line: &str) -> String {
-    format!(
-        "a proxy is set by hand in this image, which Baleen leaves as it is: {line}; {}",
-        original::way_out(image)
-    )
+/// That a proxy was set by hand in an image, where one was, and what would take it out.
+pub(super) fn by_hand(found: &Unpatched) -> Option<String> {
+    let (line, way_out) = (found.by_hand()?, found.way_out()?);
+    Some(format!(
+        "a proxy is set by hand in this image, which Baleen leaves as it is: {line}; {way_out}"
+    ))
 }

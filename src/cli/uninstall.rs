@@ -108,7 +108,7 @@ fn next(outcome: &Outcome) -> Vec<String> {
     let mut next = Vec::new();
     let restored = outcome.restored().map(|(bundle, original)| {
         let has = match original {
-            Unpatched::ByHand(_) => Has::ProxyByHand,
+            Unpatched::ByHand { .. } => Has::ProxyByHand,
             Unpatched::Clean | Unpatched::Unchecked => Has::NoProxy,
         };
         (has, restart::running(bundle).is_some())

@@ -217,7 +217,10 @@ mod tests {
         let found = || intents.original(bundle, &Image::open(&path).unwrap());
         fs::write(&path, "one").unwrap();
         assert_eq!(found(), Unpatched::Unchecked);
-        let by_hand = Unpatched::ByHand("export http_proxy=http://a:1".to_owned());
+        let by_hand = Unpatched::ByHand {
+            line: "export http_proxy=http://a:1".to_owned(),
+            stock: Some("/d/initrd.img-backup-0".into()),
+        };
         intents
             .note_original(bundle, &path, by_hand.clone())
             .unwrap();

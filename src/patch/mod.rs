@@ -107,7 +107,7 @@ pub fn unpatched(bundle: &Bundle) -> Unpatched {
     let image = plan::image_of(bundle).and_then(image::Image::open);
     image.map_or_else(
         |_| Unpatched::default(),
-        |image| Unpatched::read(image.section()),
+        |image| Unpatched::read(image.section(), image.path()),
     )
 }
 

@@ -22,13 +22,38 @@ pub enum Unpatched {
     Unchecked,
     /// The script sets no proxy by itself: the image is taken for Docker's own.
     Clean,
-    /// The first line of the script that sets a proxy, without passwords.
-    ByHand(String),
+    /// The script sets a proxy by itself.
+    ByHand {
+        /// The first line that does, without passwords.
+        line: String,
+        /// An image beside this one that sets none.
+        #[serde(default)]
+        stock: Option<PathBuf>,
+    },
 }
 
 impl Unpatched {
-    /// The result of reading the image in `section`.
-    pub(super) fn read(section: Section<'_>) -> Self {
+    /// The result of reading the image in `section`, which is, or is to be, at `place`.
+    pub(super) fn read(section: Section<'_>, place: &Path) -> Self {
+        Self::read_alone(section).beside(place)
+    }
+
+    /// The proxy that `script` of the image at `place` sets by itself.
+    pub(super) fn of(script: &Script, place: &Path) -> Self {
+        Self::in_script(script).beside(place)
+    }
+
+    fn beside(self, place: &Path) -> Self {
+        match self {
+            Self::ByHand { line, .. } => Self::ByHand {
+                line,
+                stock: stock_beside(place),
+            },
+            other => other,
+        }
+    }
+
+    fn read_alone(section: Section<'_>) -> Self {
         let script = match find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT) {
             Ok((_, Some(found))) => found.body.unwrap_or_default(),
             Ok((_, None)) | Err(_) => return Self::Unchecked,
@@ -38,18 +63,41 @@ impl Unpatched {
 
     fn of_script(script: &[u8]) -> Self {
         match Script::parse(script) {
-            Ok(script) if script.block().is_none() => match script.foreign().first() {
-                Some(line) => Self::ByHand(line.shown.clone()),
-                None => Self::Clean,
-            },
+            Ok(script) if script.block().is_none() => Self::in_script(&script),
             Ok(_) | Err(_) => Self::Unchecked,
+        }
+    }
+
+    fn in_script(script: &Script) -> Self {
+        match script.foreign().first() {
+            Some(line) => Self::ByHand {
+                line: line.shown.clone(),
+                stock: None,
+            },
+            None => Self::Clean,
         }
     }
 
     /// The line that sets a proxy by hand.
     pub fn by_hand(&self) -> Option<&str> {
         match self {
-            Self::ByHand(line) => Some(line),
+            Self::ByHand { line, .. } => Some(line),
+            Self::Unchecked | Self::Clean => None,
+        }
+    }
+
+    /// What would have Docker start without the proxy that was set by hand.
+    pub fn way_out(&self) -> Option<String> {
+        match self {
+            Self::ByHand {
+                stock: Some(stock), ..
+            } => Some(format!(
+                "{} sets no proxy: to use it, quit Docker and rename it to initrd.img",
+                stock.display()
+            )),
+            Self::ByHand { stock: None, .. } => {
+                Some("installing Docker again takes it out".to_owned())
+            }
             Self::Unchecked | Self::Clean => None,
         }
     }
@@ -59,7 +107,7 @@ impl Unpatched {
         match self {
             Self::Clean => "its own image".to_owned(),
             Self::Unchecked => "the image that it had before Baleen".to_owned(),
-            Self::ByHand(line) => format!(
+            Self::ByHand { line, .. } => format!(
                 "the image that it had before Baleen, in which a proxy is set by hand ({line})"
             ),
         }
@@ -94,7 +142,7 @@ impl Checked {
 
 /// An image that sets no proxy, kept beside the image at `image`: `initrd.img-backup`, or one that was moved out of the way
 /// of that name.
-pub fn stock_beside(image: &Path) -> Option<PathBuf> {
+fn stock_beside(image: &Path) -> Option<PathBuf> {
     let name = format!("{}{BACKUP_SUFFIX}", image.file_name()?.to_str()?);
     let mut beside: Vec<PathBuf> = fs::read_dir(files::folder(image))
         .ok()?
@@ -110,21 +158,8 @@ pub fn stock_beside(image: &Path) -> Option<PathBuf> {
             return false;
         };
         matches!(other.patched(), Ok(Patched::No))
-            && Unpatched::read(other.section()) == Unpatched::Clean
+            && Unpatched::read_alone(other.section()) == Unpatched::Clean
     })
-}
-
-/// What would have Docker start without a proxy that was set by hand in the image at `image`.
-pub fn way_out(image: &Path) -> String {
-    match stock_beside(image) {
-        Some(stock) => format!(
-            "{} is an image without a proxy: to use it, quit Docker, then mv '{}' '{}'",
-            stock.file_name().unwrap_or_default().display(),
-            stock.display(),
-            image.display()
-        ),
-        None => "installing Docker again takes it out".to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -142,7 +177,10 @@ mod tests {
             ),
             (
                 script("export HTTP_PROXY=http://me:secret@hand.corp:3128"),
-                Unpatched::ByHand("export HTTP_PROXY=http://me:***@hand.corp:3128".to_owned()),
+                Unpatched::ByHand {
+                    line: "export HTTP_PROXY=http://me:***@hand.corp:3128".to_owned(),
+                    stock: None,
+                },
             ),
             ("#!/bin/sh\nexec dockerd\n".to_owned(), Unpatched::Unchecked),
             (String::new(), Unpatched::Unchecked),

@@ -100,9 +100,11 @@ pub fn plan(bundle: &Bundle) -> Result<Plan> {
 /// The proxy in the original, wherever that is. It is told and decides nothing, so it fails nothing.
 fn proxy_in(image: &Image, from: &From, original: &Original) -> Unpatched {
     match from {
-        From::Prefix => Unpatched::read(Section::new(image.file(), 0, original.bytes)),
+        From::Prefix => {
+            Unpatched::read(Section::new(image.file(), 0, original.bytes), image.path())
+        }
         From::Backup(path, _) => match files::open_regular(path) {
-            Ok((file, _)) => Unpatched::read(Section::new(&file, 0, original.bytes)),
+            Ok((file, _)) => Unpatched::read(Section::new(&file, 0, original.bytes), image.path()),
             Err(_) => Unpatched::Unchecked,
         },
     }

@@ -14,7 +14,7 @@ use super::digest::{OriginalSha, Sha};
 use super::image::{Image, Patched, REBUILT, damaged};
 use super::intent::{Intent, Intents};
 use super::manifest::{MANIFEST, Method};
-use super::original::{self, Unpatched};
+use super::original::Unpatched;
 use super::plan::{image_of, source, unmarked};
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
@@ -193,19 +193,20 @@ pub fn recall(mut status: Status, path: &Path, intents: &Intents) -> Status {
     if let Some(image) = image.and_then(|facts| Image::open(&facts.path).ok()) {
         status.unpatched = intents.original(path, &image);
         if let Some(line) = status.unpatched.by_hand() {
-            (status.state, status.sentence, status.advice) = foreign_verdict(line, image.path());
+            (status.state, status.sentence, status.advice) =
+                foreign_verdict(line, &status.unpatched);
         }
     }
     status
 }
 
-fn foreign_verdict(line: &str, image: &Path) -> Verdict {
+fn foreign_verdict(line: &str, found: &Unpatched) -> Verdict {
     (
         State::Foreign,
         format!("the image carries a proxy that was not put there by Baleen ({line})"),
         Some(format!(
             "`baleen apply --adopt` takes it over; {}",
-            original::way_out(image)
+            found.way_out().unwrap_or_default()
         )),
     )
 }
@@ -229,11 +230,11 @@ fn look(
     let patched = image.patched()?;
     let Some(manifest) = patched.manifest() else {
         if question.verify {
-            let (sha, foreign) = read_stock(&image, report)?;
+            let (sha, found) = read_stock(&image, report)?;
             facts.original_sha256 = Some(OriginalSha(sha));
-            status.unpatched = foreign.map_or(Unpatched::Clean, Unpatched::ByHand);
+            status.unpatched = found;
             if let Some(line) = status.unpatched.by_hand() {
-                return Ok(foreign_verdict(line, image.path()));
+                return Ok(foreign_verdict(line, &status.unpatched));
             }
         }
         let wanted = question.wanted.filter(|&intent| intent != Intent::Off);
@@ -305,8 +306,8 @@ fn look(
     Ok((State::Current, format!("the engine gets {in_place}"), None))
 }
 
-/// Reads a stock image in full; says its digest, and the first line of the script that sets a proxy.
-fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)> {
+/// Reads a stock image in full; says its digest, and whether a proxy was set in it by hand.
+fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Unpatched)> {
     let found = find_script(image, report)?;
     let sha =
         Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
@@ -314,7 +315,7 @@ fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)
     if script.block().is_some() {
         return Err(unmarked(image));
     }
-    Ok((sha, script.foreign().first().map(|line| line.shown.clone())))
+    Ok((sha, Unpatched::of(&script, image.path())))
 }
 
 /// The script that the kernel would end up with, for which the whole image is read.

@@ -216,6 +216,9 @@ impl Plan {
             Ok(Image::Stock) => {}
             Ok(Image::Unfinished) => self.steps.push(Step::Clear(docker.path, version)),
             Ok(Image::Patched(_, original)) if !leave_image => {
+                self.remarks.extend(original.way_out().map(|way_out| {
+                    format!("Baleen leaves the proxy that was set by hand in the image of {shown}; {way_out}")
+                }));
                 self.steps
                     .push(Step::Restore(docker.path, version, original));
             }
