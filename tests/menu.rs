@@ -12,7 +12,9 @@ use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, m
 use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
 use baleen::error::Remedy;
+use baleen::patch::Unpatched;
 use baleen::patch::digest::Sha;
+use baleen::patch::intent::Intent;
 use baleen::patch::status::State;
 use baleen::proxy::Shown;
 
@@ -50,6 +52,12 @@ fn view(state: State) -> View {
                 shown: shown("proxy.corp"),
                 origin: "the system's settings".to_owned(),
             },
+        },
+        beside: None,
+        by_hand: None,
+        wanted: match state {
+            State::Off | State::NoDocker => None,
+            _ => Some(Intent::Settings),
         },
         is_on: state != State::Off && state != State::NoDocker,
         can_switch: state != State::NoDocker,
@@ -198,6 +206,70 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
     }
 }
 
+/// What Docker uses comes first, then how the settings differ, and what would have them count.
+#[test]
+fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
+    let named = |source, beside| View {
+        source,
+        beside,
+        wanted: Some(Intent::Named),
+        ..view(State::Current)
+    };
+    let direct = Setting::Direct {
+        origin: "the system's settings".to_owned(),
+    };
+    for (source, beside, settings, follow) in [
+        (
+            Source::Auto,
+            Some(direct.clone()),
+            "\"Settings: no proxy\"\n",
+            "Follow System Settings",
+        ),
+        (
+            Source::Manual,
+            Some(Setting::Offline),
+            "\"Settings: not known while the network is down\"\n",
+            "Follow Settings File",
+        ),
+        (Source::Environment, None, "", "Follow Environment"),
+    ] {
+        let view = named(source, beside);
+        let menu = menu(&view, BESIDES, &time);
+        let drawn = drawn(&menu);
+        let lines =
+            format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
+        assert!(drawn.contains(&lines), "{drawn}");
+        assert!(
+            drawn.contains(&format!("Re-apply now\n{follow}\n----\n")),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains("    [ ] System\n    [ ] Manual") && drawn.contains("[ ] Environment\n"),
+            "{drawn}"
+        );
+        let command = Some(Command::Click(Click::FollowSettings));
+        assert_eq!(menu.command("follow-settings"), command);
+        assert_eq!(view.json()["source"], "named");
+    }
+    let view = named(Source::Auto, Some(direct));
+    let expected =
+        serde_json::json!({ "origin": "the system's settings", "proxy": null, "error": null });
+    assert_eq!(view.json()["settings"], expected);
+
+    // While the settings count, they are told only where they differ.
+    let followed = drawn(&menu(&self::view(State::Current), BESIDES, &time));
+    assert!(!followed.contains("Settings:"), "{followed}");
+    assert!(!followed.contains("Follow"), "{followed}");
+    let by_hand = View {
+        in_image: None,
+        by_hand: Some("export HTTP_PROXY=http://hand.corp:3128".to_owned()),
+        ..self::view(State::Foreign)
+    };
+    let by_hand = drawn(&menu(&by_hand, BESIDES, &time));
+    let line = "\"Proxy: set by hand (export HTTP_PROXY=http://hand.corp:3128)\"\n";
+    assert!(by_hand.contains(line), "{by_hand}");
+}
+
 #[test]
 fn while_something_is_done_it_can_not_be_done_again() {
     for busy in [
@@ -327,7 +399,21 @@ fn what_is_told_in_words() {
         from: from.map(shown),
         to: to.map(shown),
         no_proxy_by: to.is_none().then(|| "the system's settings".to_owned()),
+        settings: None,
+        by_hand: Unpatched::Clean,
         docker,
+    };
+    let origin = || "the system's settings".to_owned();
+    let is_set = |host: &str| Setting::Proxy {
+        block: Sha::of(host.as_bytes()),
+        shown: shown(host),
+        origin: origin(),
+    };
+    let none_is_set = || Setting::Direct { origin: origin() };
+    let welcome = |setting, is_on, named: Option<&str>| News::Welcome {
+        setting,
+        is_on,
+        named: named.map(shown),
     };
     let trouble = |state, words| News::Trouble { state, words };
     let not_followed = |is_restarted| News::NotFollowed {
@@ -342,13 +428,45 @@ fn what_is_told_in_words() {
     let asks_for_either = DockerNow::Asks { can_follow: true };
     let mut all = String::new();
     for news in [
-        News::Welcome {
-            proxy: Some("proxy.corp:8080".to_owned()),
-            is_on: false,
+        welcome(is_set("proxy.corp"), false, None),
+        welcome(none_is_set(), true, None),
+        welcome(Setting::Offline, false, None),
+        welcome(
+            Setting::Failed {
+                words: Words::new("the proxy's name has a space in it"),
+                may_pass: false,
+            },
+            false,
+            None,
+        ),
+        welcome(none_is_set(), true, Some("named.corp")),
+        welcome(is_set("proxy.corp"), true, Some("named.corp")),
+        News::SettingsChanged {
+            in_place: shown("named.corp"),
+            settings: is_set("proxy.corp"),
         },
-        News::Welcome {
-            proxy: None,
-            is_on: true,
+        News::SettingsChanged {
+            in_place: shown("named.corp"),
+            settings: none_is_set(),
+        },
+        News::Changed {
+            from: Some(shown("a.corp")),
+            to: Some(shown("named.corp")),
+            no_proxy_by: None,
+            settings: Some(none_is_set()),
+            by_hand: Unpatched::Unchecked,
+            docker: DockerNow::IsRight,
+        },
+        News::Changed {
+            from: Some(shown("a.corp")),
+            to: None,
+            no_proxy_by: None,
+            settings: None,
+            by_hand: Unpatched::ByHand {
+                line: "export HTTP_PROXY=http://hand.corp:3128".to_owned(),
+                stock: Some("/d/initrd.img-backup-0123".into()),
+            },
+            docker: DockerNow::IsRight,
         },
         News::Updated {
             from: "1.11.1-beta12".to_owned(),

@@ -14,9 +14,8 @@ use crate::patch::live;
 use crate::patch::plan::{self, Wanted};
 use crate::patch::{self, Outcome, script};
 use crate::platform::network;
-use crate::proxy::source::Source;
-use crate::proxy::{Engine, ProxyUrl, Shown, Translation, Urls};
-use crate::wanted::{Request, engine_of};
+use crate::proxy::{Engine, Shown, Translation};
+use crate::wanted::{REDACTED, Request, engine_of, source_of};
 
 use super::decide::{Setting, Words};
 use super::mind::{Click, Done, Resolved};
@@ -246,44 +245,11 @@ impl Setting {
     }
 }
 
-/// What stands for a password in a proxy that is shown.
-const REDACTED: &str = ":***@";
-
 fn had_password(shown: &Shown) -> bool {
     [&shown.http, &shown.https]
         .into_iter()
         .flatten()
         .any(|url| url.contains(REDACTED))
-}
-
-/// The proxy that was named, out of what may be shown of it: all but its password, which the Keychain may have.
-fn source_of(named: &Shown) -> Result<Source> {
-    let url = |shown: &Option<String>| {
-        let parse = |url: &String| {
-            ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
-                Error::new(
-                    Kind::Refused,
-                    format!(
-                        "the proxy {url}, which was named on the command line, can't be used: {why}"
-                    ),
-                )
-            })
-        };
-        shown.as_ref().map(parse).transpose()
-    };
-    Ok(Source::Named(
-        "the command line".to_owned(),
-        Urls {
-            http: url(&named.http)?,
-            https: url(&named.https)?,
-            no_proxy: named
-                .no_proxy
-                .split(',')
-                .filter(|entry| !entry.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        },
-    ))
 }
 
 #[cfg(test)]

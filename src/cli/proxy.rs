@@ -7,17 +7,19 @@ use serde_json::{Value, json};
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
+use crate::patch::intent::Intent;
+use crate::patch::status::{self, Expected, Question};
 use crate::platform::system_proxies;
 use crate::proxy::pac::{self, PacSource};
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
 use crate::proxy::{Engine, Shown, Stated, Translation, redact};
-use crate::wanted::{Request, engine_of};
+use crate::wanted::{Request, engine_of, source_of};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::{bundle_path, config, request};
+use super::{bundle_path, config, intents, request};
 
 pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
@@ -61,6 +63,13 @@ fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
 
 fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> Result<()> {
     let translation = request.translate(stated, &meant.engine)?;
+    if let Some(named) = &meant.named {
+        out.line(format!(
+            "Docker uses {}, which was named by hand (`baleen apply --follow-settings` follows the settings).",
+            named.summary()
+        ))?;
+        out.line("")?;
+    }
     out.line(styled(BOLD, format!("Here, by {}", stated.origin)))?;
     for (name, value) in said(&stated.what) {
         out.line(format!("  {name:9} {value}"))?;
@@ -100,6 +109,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
         "engine": meant.json(),
         "proxy": shown,
         "entries": translation.entries,
+        "named": meant.named,
     }))
 }
 
@@ -108,6 +118,8 @@ struct Meant {
     engine: Engine,
     version: Option<String>,
     family: Option<Family>,
+    /// The proxy in its image, where that was named by hand, so that it is not the one of the settings.
+    named: Option<Shown>,
 }
 
 /// What to ask, and for which engine: of the version that is named, else of the bundle there is.
@@ -120,6 +132,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
             engine,
             version: Some(version.to_owned()),
             family: None,
+            named: None,
         };
         return Ok((request, meant));
     }
@@ -127,6 +140,8 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
             Meant {
+                // What the options name is asked about, whatever is in place.
+                named: named(&bundle).filter(|_| request.intent() == Intent::Settings),
                 engine: engine_of(&bundle),
                 version: Some(bundle.version),
                 family: Some(bundle.family),
@@ -139,16 +154,34 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
             engine: Engine::of("", true),
             version: None,
             family: None,
+            named: None,
         },
     };
     Ok((request, meant))
 }
 
+/// The proxy in the image of `bundle`, where that was named by hand.
+fn named(bundle: &Bundle) -> Option<Shown> {
+    if intents().get(&bundle.path) != Some(Intent::Named) {
+        return None;
+    }
+    let question = Question {
+        expected: Expected::Unknown,
+        wanted: Some(Intent::Named),
+        verify: false,
+    };
+    status::status(&bundle.path, question, &|_| {}).proxy
+}
+
 impl Meant {
     fn heading(&self) -> String {
         let built = self.engine.in_words();
+        let gets = match self.named {
+            Some(_) => "would get that as",
+            None => "gets",
+        };
         match &self.version {
-            Some(version) => format!("The engine of Docker {version} (built with {built}) gets"),
+            Some(version) => format!("The engine of Docker {version} (built with {built}) {gets}"),
             None => format!(
                 "An engine of 2016 or 2017 (built with {built}; there is no Docker.app here) gets"
             ),
@@ -324,7 +357,13 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         })
         .collect::<Result<_>>()?;
     let stated = request.read()?;
-    let translation = request.translate(&stated, &meant.engine)?;
+    let translation = match &meant.named {
+        Some(named) => {
+            let request = request.clone().named(source_of(named)?);
+            request.translate(&request.read()?, &meant.engine)?
+        }
+        None => request.translate(&stated, &meant.engine)?,
+    };
     let rows = compare(&request, &stated, &translation, &meant.engine, targets)?;
 
     let name_width = rows
@@ -355,6 +394,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             in_words(engine)
         ))?;
     }
+    if let Some(named) = &meant.named {
+        out.note(format!(
+            "Docker uses {}, which was named by hand, and not the proxy of the settings (`baleen apply --follow-settings` follows them)",
+            named.summary()
+        ))?;
+    }
     let way = |way: &Way| match way {
         Way::Direct => Value::Null,
         Way::Through(proxy) => proxy.clone().into(),
@@ -365,7 +410,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             json!({ "target": name, "here": way(here), "engine": way(engine) })
         })
         .collect();
-    out.object(json!({ "origin": stated.origin, "engine": meant.json(), "hosts": hosts }))?;
+    out.object(json!({
+        "origin": stated.origin,
+        "engine": meant.json(),
+        "hosts": hosts,
+        "named": meant.named,
+    }))?;
     Ok(0)
 }
 
