@@ -8,9 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use baleen::agent::decide::{EngineNow, Patch, Running, Setting, Sight, Stand, Way, Words};
 use baleen::agent::look::Fingerprint;
 use baleen::agent::memory::Memory;
-use baleen::agent::mind::{
-    Click, Done, Event, Failed, Job, Look, Mind, QUIET, Resolved, SLOWLY,
-};
+use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, Resolved, SLOWLY};
 use baleen::agent::news::{DockerNow, News};
 use baleen::agent::view::Busy;
 use baleen::config::{Config, Restart};

@@ -236,8 +236,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         let view = named(source, beside);
         let menu = menu(&view, BESIDES, &time);
         let drawn = drawn(&menu);
-        let lines =
-            format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
+        let lines = format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
         assert!(drawn.contains(&lines), "{drawn}");
         assert!(
             drawn.contains(&format!("Re-apply now\n{follow}\n----\n")),

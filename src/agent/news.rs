@@ -527,7 +527,14 @@ pub fn short(shown: &Shown) -> String {
 /// A sentence with its capital and its full stop.
 pub fn full(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    // A path or a name keeps its spelling.
+    // A URL keeps its spelling.
+    if sentence
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains("://"))
+    {
+        return format!("{sentence}.");
+    }
     match chars.next() {
         Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
         None => String::new(),
