@@ -1129,7 +1129,7 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     let note = desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });
-    assert!(note.body.contains("Restart Docker"), "{}", note.body);
+    assert!(note.body.contains("Docker isn't running"), "{}", note.body);
     let list = until("the list", || fs::read_to_string(&opened).ok());
     let list = fs::read_to_string(list.trim()).unwrap();
     for file in &made {
