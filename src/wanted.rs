@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
 use crate::docker::{self, Bundle, Family, bundle};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
@@ -17,7 +17,7 @@ use crate::proxy::pac::{self, Asked, Memory, PacSource, Unreachable};
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
 use crate::proxy::translate::What;
-use crate::proxy::{Engine, Stated, Translation, Urls, Wishes, World, translate};
+use crate::proxy::{Engine, ProxyUrl, Shown, Stated, Translation, Urls, Wishes, World, translate};
 
 /// Whose settings are asked, and what the user wants besides.
 #[derive(Debug, Clone)]
@@ -174,12 +174,14 @@ impl Request {
         pac::ask(source, hosts, &Memory::in_folder(&self.state), unreachable)
     }
 
-    /// Both at once, for the engine of `bundle`.
+    /// Both at once, for the engine of `bundle`: who says it, and what it comes to.
     ///
     /// # Errors
     /// As for each.
-    pub fn resolve(&self, bundle: &Bundle) -> Result<Translation> {
-        self.translate(&self.read()?, &engine_of(bundle))
+    pub fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
+        let stated = self.read()?;
+        let translation = self.translate(&stated, &engine_of(bundle))?;
+        Ok((stated.origin, translation))
     }
 }
 
@@ -201,6 +203,43 @@ pub fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     let chosen = chosen_bundle(option, config);
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
+}
+
+/// What stands for a password in a proxy that is shown.
+pub const REDACTED: &str = ":***@";
+
+/// The proxy that was named, out of what may be shown of it: all but its password, which the Keychain may have.
+///
+/// # Errors
+/// When it can't be used.
+pub fn source_of(named: &Shown) -> Result<Source> {
+    let url = |shown: &Option<String>| {
+        let parse = |url: &String| {
+            ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
+                Error::new(
+                    Kind::Refused,
+                    format!(
+                        "the proxy {url}, which was named on the command line, can't be used: {why}"
+                    ),
+                )
+            })
+        };
+        shown.as_ref().map(parse).transpose()
+    };
+    Ok(Source::Named(
+        "the command line".to_owned(),
+        Urls {
+            http: url(&named.http)?,
+            https: url(&named.https)?,
+            no_proxy: named
+                .no_proxy
+                .split(',')
+                .filter(|entry| !entry.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            ..Urls::default()
+        },
+    ))
 }
 
 /// The engine in a bundle.

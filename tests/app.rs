@@ -337,11 +337,7 @@ fn every_line_of_the_menu_does_what_it_says() {
         stock,
         "nothing is changed before anybody says so"
     );
-    assert!(
-        item.menu().has(&["Off: Docker has its own image"]),
-        "{}",
-        item.menu()
-    );
+    assert!(item.menu().has(&["Off"]), "{}", item.menu());
     assert!(item.menu().has(&["Docker 1.11.1-beta12"]));
     let off = item.icon();
 
@@ -465,11 +461,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(report.contains("baleen doctor"), "{report}");
 
     item.click(&["Use proxy"]);
-    desk.wait_for_state(
-        &item,
-        "Off: Docker has its own image",
-        "Docker has its own image",
-    );
+    desk.wait_for_state(&item, "Off", "Docker has its own image");
     assert_eq!(desk.image(), stock);
     assert_eq!(item.icon(), off);
     item.click(&["Quit Baleen"]);
@@ -480,6 +472,95 @@ fn every_line_of_the_menu_does_what_it_says() {
 }
 
 /// Each of the ways in which a Docker.app can be replaced.
+/// `baleen apply --http-proxy` came before the app.
+#[test]
+fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it() {
+    let Some(mut desk) = Desk::new() else { return };
+    let named = "named.example:3128";
+    let url = format!("http://{named}");
+    let applied = desk.baleen(&["apply", "--http-proxy", &url]).output();
+    assert!(applied.unwrap().status.success());
+    let image = desk.image();
+    let item = desk.start();
+    let first = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(first.summary, "Baleen is in the menu bar");
+    for words in [
+        named,
+        "It was named by hand.",
+        PROXY,
+        "is set in the system's settings",
+    ] {
+        assert!(first.body.contains(words), "{}", first.body);
+    }
+    let in_use = format!("Proxy: {named}, named by hand");
+    let tooltip = format!("The engine gets {url}, which was named by hand; ");
+    desk.wait_for_state(&item, &in_use, &tooltip);
+    assert!(item.menu().has(&[&format!("Settings: {PROXY}")]));
+
+    desk.set_proxy(Some("other.example"));
+    let changed = "The proxy settings changed";
+    let note = desk
+        .notes
+        .wait_for("the change", |note| note.summary == changed);
+    assert!(
+        note.body.contains("http://other.example:8080 is set"),
+        "{}",
+        note.body
+    );
+    assert_eq!(desk.image(), image, "the named one is kept");
+    desk.wait_for_state(&item, "Settings: other.example:8080", &tooltip);
+    item.click(&["Re-apply now"]);
+    sleep(Duration::from_secs(3));
+    let told = desk.notes.all();
+    let told = told.iter().filter(|note| note.summary == changed).count();
+    assert_eq!(told, 1);
+
+    item.click(&["Follow System Settings"]);
+    desk.wait_for_state(
+        &item,
+        "Proxy: other.example:8080",
+        "The engine gets http://other",
+    );
+    assert!(!item.menu().has(&["Follow System Settings"]));
+    assert!(desk.script().contains("other.example:8080"));
+}
+
+#[test]
+fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
+    let Some(mut desk) = Desk::new() else { return };
+    let line = "export HTTP_PROXY=http://hand.example:1";
+    let script = format!("#!/sbin/openrc-run\n{line}\ncommand=/usr/bin/docker\n");
+    let by_hand = app::image_with(script.as_bytes());
+    desk.app.replace_image(&by_hand);
+    let item = desk.start();
+    item.wait_until("the proxy can be switched", |item| {
+        item.menu()
+            .find(&["Use proxy"])
+            .is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&["Use proxy"]);
+    item.wait_until("it is not taken over unasked", |item| {
+        item.menu().has(&["Take over its proxy"])
+    });
+    item.click(&["Take over its proxy"]);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    item.click(&["Use proxy"]);
+    desk.wait_for_state(
+        &item,
+        &format!("Proxy: set by hand ({line})"),
+        "The image carries",
+    );
+    assert_eq!(desk.image(), by_hand);
+    let note = desk.notes.wait_for("whose proxy is back", |note| {
+        note.summary == "Docker has a proxy set by hand again"
+    });
+    assert!(note.body.contains(line), "{}", note.body);
+    assert_eq!(state_of(&desk), ("foreign".to_owned(), 4));
+    // One click has Baleen's there again.
+    item.click(&["Take over its proxy"]);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+}
+
 #[test]
 fn an_update_is_repaired_and_told_whichever_way_it_comes() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1089,7 +1170,7 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     let note = desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });
-    assert!(note.body.contains("Restart Docker"), "{}", note.body);
+    assert!(note.body.contains("Docker isn't running"), "{}", note.body);
     let list = until("the list", || fs::read_to_string(&opened).ok());
     let list = fs::read_to_string(list.trim()).unwrap();
     for file in &made {

@@ -13,7 +13,9 @@ use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
 use baleen::docker::Family;
 use baleen::error::Remedy;
+use baleen::patch::Unpatched;
 use baleen::patch::digest::Sha;
+use baleen::patch::intent::Intent;
 use baleen::patch::status::State;
 use baleen::proxy::Shown;
 
@@ -53,6 +55,12 @@ fn view(state: State) -> View {
                 origin: "the system's settings".to_owned(),
                 script: None,
             },
+        },
+        beside: None,
+        by_hand: None,
+        wanted: match state {
+            State::Off | State::NoDocker => None,
+            _ => Some(Intent::Settings),
         },
         is_on: state != State::Off && state != State::NoDocker,
         can_switch: state != State::NoDocker,
@@ -263,6 +271,69 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
     }
 }
 
+/// What Docker uses comes first, then how the settings differ, and what would have them count.
+#[test]
+fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
+    let named = |source, beside| View {
+        source,
+        beside,
+        wanted: Some(Intent::Named),
+        ..view(State::Current)
+    };
+    let direct = Setting::Direct {
+        origin: "the system's settings".to_owned(),
+    };
+    for (source, beside, settings, follow) in [
+        (
+            Source::Auto,
+            Some(direct.clone()),
+            "\"Settings: no proxy\"\n",
+            "Follow System Settings",
+        ),
+        (
+            Source::Manual,
+            Some(Setting::Offline),
+            "\"Settings: not known while the network is down\"\n",
+            "Follow Settings File",
+        ),
+        (Source::Environment, None, "", "Follow Environment"),
+    ] {
+        let view = named(source, beside);
+        let menu = menu(&view, BESIDES, &time);
+        let drawn = drawn(&menu);
+        let lines = format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
+        assert!(drawn.contains(&lines), "{drawn}");
+        assert!(
+            drawn.contains(&format!("Re-apply now\n{follow}\n----\n")),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains("    [ ] System\n    [ ] Manual") && drawn.contains("[ ] Environment\n"),
+            "{drawn}"
+        );
+        let command = Some(Command::Click(Click::FollowSettings));
+        assert_eq!(menu.command("follow-settings"), command);
+        assert_eq!(view.json()["source"], "named");
+    }
+    let view = named(Source::Auto, Some(direct));
+    let expected =
+        serde_json::json!({ "origin": "the system's settings", "proxy": null, "error": null });
+    assert_eq!(view.json()["settings"], expected);
+
+    // While the settings count, they are told only where they differ.
+    let followed = drawn(&menu(&self::view(State::Current), BESIDES, &time));
+    assert!(!followed.contains("Settings:"), "{followed}");
+    assert!(!followed.contains("Follow"), "{followed}");
+    let by_hand = View {
+        in_image: None,
+        by_hand: Some("export HTTP_PROXY=http://hand.corp:3128".to_owned()),
+        ..self::view(State::Foreign)
+    };
+    let by_hand = drawn(&menu(&by_hand, BESIDES, &time));
+    let line = "\"Proxy: set by hand (export HTTP_PROXY=http://hand.corp:3128)\"\n";
+    assert!(by_hand.contains(line), "{by_hand}");
+}
+
 #[test]
 fn while_something_is_done_it_can_not_be_done_again() {
     for busy in [
@@ -394,14 +465,26 @@ fn what_is_told_in_words() {
         no_proxy_by: to
             .is_none()
             .then(|| WhyNone::By("the system's settings".to_owned())),
+        settings: None,
+        by_hand: Unpatched::Clean,
         docker,
     };
-    let trouble = |state, words| News::Trouble { state, words };
-    let welcome = |proxy: Option<&str>, is_on, support| News::Welcome {
-        proxy: proxy.map(str::to_owned),
+    let origin = || "the system's settings".to_owned();
+    let is_set = |host: &str| Setting::Proxy {
+        block: Sha::of(host.as_bytes()),
+        shown: shown(host),
+        origin: origin(),
+        script: None,
+    };
+    let none_is_set = || Setting::Direct { origin: origin() };
+    let patched = || DockerSupport::Patched;
+    let welcome = |setting, is_on, named: Option<&str>, support| News::Welcome {
+        setting,
         is_on,
+        named: named.map(shown),
         support,
     };
+    let trouble = |state, words| News::Trouble { state, words };
     let cannot_use = |proxy: Option<&str>, support| News::CannotUse {
         proxy: proxy.map(str::to_owned),
         support,
@@ -422,13 +505,53 @@ fn what_is_told_in_words() {
     let asks_for_either = DockerNow::Asks { can_follow: true };
     let mut all = String::new();
     for news in [
-        welcome(Some("proxy.corp:8080"), false, DockerSupport::Patched),
-        welcome(None, true, DockerSupport::Patched),
-        welcome(Some("proxy.corp:8080"), false, own.clone()),
-        welcome(None, false, own.clone()),
-        welcome(Some("proxy.corp:8080"), false, DockerSupport::Missing),
-        welcome(None, false, DockerSupport::Missing),
-        welcome(None, false, unusable.clone()),
+        welcome(is_set("proxy.corp"), false, None, patched()),
+        welcome(none_is_set(), true, None, patched()),
+        welcome(Setting::Offline, false, None, patched()),
+        welcome(
+            Setting::Failed {
+                words: Words::new("the proxy's name has a space in it"),
+                may_pass: false,
+            },
+            false,
+            None,
+            patched(),
+        ),
+        welcome(Setting::ScriptAway, true, None, patched()),
+        welcome(none_is_set(), true, Some("named.corp"), patched()),
+        welcome(is_set("proxy.corp"), true, Some("named.corp"), patched()),
+        News::SettingsChanged {
+            in_place: shown("named.corp"),
+            settings: is_set("proxy.corp"),
+        },
+        News::SettingsChanged {
+            in_place: shown("named.corp"),
+            settings: none_is_set(),
+        },
+        News::Changed {
+            from: Some(shown("a.corp")),
+            to: Some(shown("named.corp")),
+            no_proxy_by: None,
+            settings: Some(none_is_set()),
+            by_hand: Unpatched::Unchecked,
+            docker: DockerNow::IsRight,
+        },
+        News::Changed {
+            from: Some(shown("a.corp")),
+            to: None,
+            no_proxy_by: None,
+            settings: None,
+            by_hand: Unpatched::ByHand {
+                line: "export HTTP_PROXY=http://hand.corp:3128".to_owned(),
+                stock: Some("/d/initrd.img-backup-0123".into()),
+            },
+            docker: DockerNow::IsRight,
+        },
+        welcome(is_set("proxy.corp"), false, None, own.clone()),
+        welcome(none_is_set(), false, None, own.clone()),
+        welcome(is_set("proxy.corp"), false, None, DockerSupport::Missing),
+        welcome(none_is_set(), false, None, DockerSupport::Missing),
+        welcome(none_is_set(), false, None, unusable.clone()),
         cannot_use(Some("proxy.corp:8080"), own),
         cannot_use(None, DockerSupport::Missing),
         cannot_use(None, unusable),
@@ -475,6 +598,8 @@ fn what_is_told_in_words() {
             from: Some(shown("proxy.corp")),
             to: None,
             no_proxy_by: Some(WhyNone::ScriptAway),
+            settings: None,
+            by_hand: Unpatched::Clean,
             docker: asks,
         },
         changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),

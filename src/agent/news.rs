@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::Remedy;
+use crate::patch::Unpatched;
 use crate::patch::status::State;
 use crate::proxy::Shown;
 
+use super::by_hand::{self, clause};
 use super::decide::{Setting, Way, Words};
 use super::memory::{Told, ToldPatch};
 
@@ -18,10 +20,12 @@ use super::memory::{Told, ToldPatch};
 pub enum News {
     /// Baleen is here, and what it is for.
     Welcome {
-        /// The proxy that this computer uses now.
-        proxy: Option<String>,
+        /// What the settings come to.
+        setting: Setting,
         /// It is switched on already.
         is_on: bool,
+        /// The proxy that is in place, where that was named by hand.
+        named: Option<Shown>,
         /// What Baleen can do for the Docker that is there.
         support: DockerSupport,
     },
@@ -53,8 +57,19 @@ pub enum News {
         to: Option<Shown>,
         /// Why there is none now, where that is not the user's own wish.
         no_proxy_by: Option<WhyNone>,
+        /// What the settings come to, where a proxy was named by hand instead.
+        settings: Option<Setting>,
+        /// The proxy that somebody else set in the image that is there, where there is none of Baleen's.
+        by_hand: Unpatched,
         /// What becomes of the running Docker.
         docker: DockerNow,
+    },
+    /// The settings changed, and Docker keeps a proxy that was named by hand.
+    SettingsChanged {
+        /// The proxy that was named by hand.
+        in_place: Shown,
+        /// What the settings come to.
+        settings: Setting,
     },
     /// Something that Baleen can't put right by itself.
     Trouble {
@@ -134,15 +149,15 @@ impl DockerNow {
         match (self, is_proxy) {
             (Self::IsRight, _) => "",
             (Self::Asks { can_follow: false }, true) => " Restart Docker to use it.",
-            (Self::Asks { can_follow: false }, false) => " Restart Docker to be rid of it.",
+            (Self::Asks { can_follow: false }, false) => " Restart Docker to stop using it.",
             (Self::Asks { can_follow: true }, true) => " Restart the Engine or Docker to use it.",
             (Self::Asks { can_follow: true }, false) => {
-                " Restart the Engine or Docker to be rid of it."
+                " Restart the Engine or Docker to stop using it."
             }
             (Self::Restarts(Way::Docker), _) => " Docker is being restarted now.",
             (Self::Restarts(Way::Engine), _) => " The Engine is being restarted now.",
-            (Self::Waits, true) => " Docker uses it from its next start on.",
-            (Self::Waits, false) => " Docker is rid of it from its next start on.",
+            (Self::Waits, true) => " Docker will use it the next time it starts.",
+            (Self::Waits, false) => " Docker stops using it the next time it starts.",
         }
     }
 }
@@ -161,6 +176,8 @@ pub enum Offer {
     UseProxy,
     /// Take over what somebody else wrote.
     Adopt,
+    /// Have the proxy of the settings, not the one that was named by hand.
+    FollowSettings,
     /// See the right pane of System Settings.
     OpenPrivacySettings,
     /// See the config file.
@@ -175,12 +192,13 @@ pub enum Offer {
 
 impl Offer {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RestartEngine,
         Self::RestartNow,
         Self::Later,
         Self::UseProxy,
         Self::Adopt,
+        Self::FollowSettings,
         Self::OpenPrivacySettings,
         Self::OpenSettingsFile,
         Self::TryAgain,
@@ -196,6 +214,7 @@ impl Offer {
             Self::Later => "later",
             Self::UseProxy => "use-proxy",
             Self::Adopt => "adopt",
+            Self::FollowSettings => "follow-settings",
             Self::OpenPrivacySettings => "open-privacy-settings",
             Self::OpenSettingsFile => "open-settings-file",
             Self::TryAgain => "try-again",
@@ -212,6 +231,7 @@ impl Offer {
             Self::Later => "Later",
             Self::UseProxy => "Use proxy",
             Self::Adopt => "Take it over",
+            Self::FollowSettings => "Follow Settings",
             Self::OpenPrivacySettings => "Open System Settings",
             Self::OpenSettingsFile => "Open settings file",
             Self::TryAgain => "Try again",
@@ -240,6 +260,7 @@ impl News {
             Self::CannotUse { .. } => "cannot-use",
             Self::Updated { .. } => "updated",
             Self::Changed { .. } => "changed",
+            Self::SettingsChanged { .. } => "settings-changed",
             Self::Trouble { .. } => "trouble",
             Self::NotRestarted(_) => "not-restarted",
             Self::NotFollowed { .. } => "not-followed",
@@ -250,12 +271,20 @@ impl News {
     pub fn message(&self) -> Message {
         match self {
             Self::Welcome {
-                proxy,
+                setting,
                 is_on,
+                named,
                 support,
             } => {
+                let proxy = match setting {
+                    Setting::Proxy { shown, .. } => Some(short(shown)),
+                    _ => None,
+                };
                 let cannot = without_patch(support, proxy.as_deref());
-                cannot.map_or_else(|| welcome(proxy.as_deref(), *is_on), welcome_without_patch)
+                cannot.map_or_else(
+                    || welcome(setting, *is_on, named.as_ref()),
+                    welcome_without_patch,
+                )
             }
             Self::CannotUse { proxy, support } => {
                 let (body, offers) = without_patch(support, proxy.as_deref()).unwrap_or_default();
@@ -294,8 +323,31 @@ impl News {
                 from,
                 to,
                 no_proxy_by,
+                settings,
+                by_hand,
                 docker,
-            } => changed(from.as_ref(), to.as_ref(), no_proxy_by.as_ref(), *docker),
+            } => {
+                let settings = settings.as_ref().zip(to.as_ref());
+                let why = match settings {
+                    Some((settings, to)) => Some(named_by_hand(to, settings)),
+                    None => no_proxy_by.as_ref().map(|why| match why {
+                        WhyNone::By(origin) => format!("No proxy is set in {origin} any more."),
+                        WhyNone::ScriptAway => {
+                            "The PAC script can't be reached, so Docker goes direct.".to_owned()
+                        }
+                    }),
+                };
+                changed(from.as_ref(), to.as_ref(), why, by_hand, *docker)
+            }
+            Self::SettingsChanged { in_place, settings } => Message {
+                title: "The proxy settings changed".to_owned(),
+                body: format!(
+                    "Docker keeps {}, which was named by hand. {}",
+                    short(in_place),
+                    full(&clause(in_place, settings).unwrap_or_default()),
+                ),
+                offers: vec![Offer::FollowSettings, Offer::Later],
+            },
             Self::Trouble { state, words } => trouble(*state, words),
             Self::NotRestarted(words) => Message {
                 title: "Docker was not restarted".to_owned(),
@@ -337,6 +389,9 @@ impl News {
             Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
             Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
             Self::Changed { to: None, .. } => "The proxy was taken out".to_owned(),
+            Self::SettingsChanged { in_place, .. } => {
+                format!("The settings changed; Docker keeps {}", short(in_place))
+            }
             Self::Trouble { state, words } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
                 State::Updating => "An update of Docker seems stuck".to_owned(),
@@ -372,6 +427,10 @@ impl News {
                 object["to"] = json!(to);
                 object["docker"] = json!(docker.word());
             }
+            Self::SettingsChanged { in_place, settings } => {
+                object["proxy"] = json!(in_place);
+                object["settings"] = by_hand::json(settings);
+            }
             Self::Trouble { state, .. } => object["state"] = json!(state),
             Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
                 object["support"] = json!(support.word());
@@ -394,11 +453,38 @@ impl DockerNow {
     }
 }
 
-fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
-    let here = match proxy {
+/// That a proxy was named by hand, and what the settings say.
+fn named_by_hand(in_place: &Shown, settings: &Setting) -> String {
+    match clause(in_place, settings) {
+        Some(clause) => format!("It was named by hand. {}", full(&clause)),
+        None => "It was named by hand.".to_owned(),
+    }
+}
+
+fn welcome(setting: &Setting, is_on: bool, named: Option<&Shown>) -> Message {
+    let title = "Baleen is in the menu bar".to_owned();
+    if let Some(named) = named {
+        return Message {
+            title,
+            body: format!(
+                "It keeps Docker behind {}, also after each of Docker's updates. {}",
+                short(named),
+                named_by_hand(named, setting)
+            ),
+            offers: vec![Offer::FollowSettings, Offer::Later],
+        };
+    }
+    let here = match setting {
         // A proxy on this computer itself has another address there.
-        Some(proxy) => format!("For Docker that is {proxy}."),
-        None => "This computer uses no proxy now.".to_owned(),
+        Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
+        Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
+        Setting::ScriptAway => "Its PAC script can't be reached now.".to_owned(),
+        Setting::Offline | Setting::Unknown => {
+            "Which one that is can't be told while the network is down.".to_owned()
+        }
+        Setting::Failed { words, .. } => {
+            format!("Its settings can't be used now: {}.", words.sentence)
+        }
     };
     let (what, offers) = match is_on {
         true => ("Docker follows it, also after each of its updates.", vec![]),
@@ -408,7 +494,7 @@ fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
         ),
     };
     Message {
-        title: "Baleen is in the menu bar".to_owned(),
+        title,
         body: format!("It keeps Docker behind the proxy of this computer. {here} {what}"),
         offers,
     }
@@ -481,7 +567,8 @@ pub enum WhyNone {
 fn changed(
     from: Option<&Shown>,
     to: Option<&Shown>,
-    no_proxy_by: Option<&WhyNone>,
+    why: Option<String>,
+    by_hand: &Unpatched,
     docker: DockerNow,
 ) -> Message {
     let (title, body) = match (from, to) {
@@ -501,18 +588,28 @@ fn changed(
             "Docker gets the proxy",
             format!("The proxy ({}) is in place.", short(to)),
         ),
-        (_, None) => {
-            let why = no_proxy_by.map(|why| match why {
-                WhyNone::By(origin) => format!("By {origin} no proxy is set here now. "),
-                WhyNone::ScriptAway => {
-                    "The PAC script can't be reached, so Docker goes direct. ".to_owned()
-                }
-            });
-            (
+        (_, None) => match by_hand {
+            Unpatched::Clean => (
                 "Docker has its own image again",
-                format!("{}The proxy was taken out.", why.unwrap_or_default()),
-            )
-        }
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::Unchecked => (
+                "Docker has the image of before again",
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::ByHand { line, .. } => (
+                "Docker has a proxy set by hand again",
+                format!(
+                    "Baleen's proxy was taken out. Docker has the image that it had before, in which a proxy is set by hand ({line}). {}",
+                    full(&by_hand.way_out().unwrap_or_default())
+                ),
+            ),
+        },
+    };
+    let body = match (why, to) {
+        (Some(why), Some(_)) => format!("{body} {why}"),
+        (Some(why), None) => format!("{why} {body}"),
+        (None, _) => body,
     };
     Message {
         title: title.to_owned(),
@@ -584,7 +681,14 @@ pub fn short(shown: &Shown) -> String {
 /// A sentence with its capital and its full stop.
 pub fn full(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    // A path or a name keeps its spelling.
+    // A URL keeps its spelling.
+    if sentence
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains("://"))
+    {
+        return format!("{sentence}.");
+    }
     match chars.next() {
         Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
         None => String::new(),
@@ -638,6 +742,8 @@ pub fn news(
                 Setting::ScriptAway if is_wanted => Some(WhyNone::ScriptAway),
                 _ => None,
             },
+            settings: None,
+            by_hand: Unpatched::Unchecked,
             docker,
         }),
     }

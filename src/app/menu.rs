@@ -1,5 +1,6 @@
 //! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
 
+use crate::agent::by_hand;
 use crate::agent::decide::{KeptAnswers, Setting, Way};
 use crate::agent::mind::Click;
 use crate::agent::news::short;
@@ -43,6 +44,7 @@ impl Command {
             Self::Click(Click::UseProxy(_)) => "use-proxy".to_owned(),
             Self::Click(Click::Reapply) => "reapply".to_owned(),
             Self::Click(Click::Adopt) => "adopt".to_owned(),
+            Self::Click(Click::FollowSettings) => "follow-settings".to_owned(),
             Self::Click(Click::Restart(Way::Docker)) => "restart".to_owned(),
             Self::Click(Click::Restart(Way::Engine)) => "restart-engine".to_owned(),
             Self::Click(Click::Source(source)) => {
@@ -158,7 +160,7 @@ pub fn headline(view: &View) -> String {
         return busy.words().to_owned();
     }
     match view.state {
-        State::Off => "Off: Docker has its own image",
+        State::Off => "Off",
         State::Current => "On: Docker gets the proxy",
         State::Direct if view.setting == Setting::ScriptAway => "On: Docker goes direct for now",
         State::Direct => "On: no proxy is set here now",
@@ -211,6 +213,33 @@ fn script_line(setting: &Setting) -> Option<String> {
     })
 }
 
+/// What Docker uses, and how the settings differ from it.
+fn proxy_lines(view: &View) -> Vec<String> {
+    let Some(in_image) = &view.in_image else {
+        return vec![match &view.by_hand {
+            Some(line) => format!("Proxy: set by hand ({line})"),
+            None => proxy_line(&view.setting),
+        }];
+    };
+    let by_hand = match view.is_named() {
+        true => ", named by hand",
+        false => "",
+    };
+    let settings = by_hand::line(in_image, view.is_named(), view.settings());
+    let mut lines = vec![format!("Proxy: {}{by_hand}", short(in_image))];
+    lines.extend(settings.filter(|_| view.is_on));
+    lines
+}
+
+/// The command that has the settings count again, in the words of where they are.
+fn follow(source: Source) -> &'static str {
+    match source {
+        Source::Auto | Source::System => "Follow System Settings",
+        Source::Manual => "Follow Settings File",
+        Source::Environment => "Follow Environment",
+    }
+}
+
 /// The menu; `time` writes seconds since 1970 as a time of day.
 pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu {
     if besides.is_uninstalling {
@@ -232,7 +261,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         None if view.state == State::NoDocker => None,
         None => Some(Item::Label("Docker: not found".to_owned())),
     });
-    items.push(Item::Label(proxy_line(&view.setting)));
+    items.extend(proxy_lines(view).into_iter().map(Item::Label));
     items.extend(script_line(&view.setting).map(Item::Label));
     if let Some(at) = view.followed_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
@@ -253,6 +282,10 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         });
     }
     items.push(button(Command::Click(Click::Reapply), "Re-apply now", idle));
+    if view.is_named() {
+        let command = Command::Click(Click::FollowSettings);
+        items.push(button(command, follow(view.source), idle));
+    }
     match view.state {
         State::RestartNeeded => {
             if view.can_follow {
@@ -363,10 +396,12 @@ fn sources(view: &View) -> Item {
         command: Command::Click(Click::Source(source)),
         text: text.to_owned(),
         enabled,
-        checked: match view.source {
-            Source::Auto => source == Source::System,
-            chosen => source == chosen,
-        },
+        // None of them counts while a proxy does that was named by hand.
+        checked: !view.is_named()
+            && match view.source {
+                Source::Auto => source == Source::System,
+                chosen => source == chosen,
+            },
     };
     let manual = match view.has_manual {
         true => "Manual",

@@ -370,6 +370,7 @@ impl App {
             Some(Offer::RestartNow) => self.click(Click::Restart(Way::Docker)),
             Some(Offer::UseProxy) => self.click(Click::UseProxy(true)),
             Some(Offer::Adopt) => self.click(Click::Adopt),
+            Some(Offer::FollowSettings) => self.click(Click::FollowSettings),
             Some(Offer::TryAgain) => self.click(Click::Reapply),
             Some(Offer::OpenSettingsFile) => self.open_settings(),
             Some(Offer::CopyProxySettings) => self.copy_proxy_settings(Field::All),

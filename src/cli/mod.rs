@@ -11,6 +11,7 @@ mod doctor;
 mod inspect;
 mod live;
 mod man;
+mod next_start;
 mod output;
 mod own_settings;
 mod pac_worker;

@@ -7,17 +7,19 @@ use serde_json::{Value, json};
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
+use crate::patch::intent::Intent;
+use crate::patch::status::{self, Expected, Question};
 use crate::platform::system_proxies;
 use crate::proxy::pac::{self, Answer, Asked, PacSource, Standing};
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
 use crate::proxy::{Engine, Shown, Stated, Translation, ago, notes, redact};
-use crate::wanted::{Request, engine_of};
+use crate::wanted::{Request, engine_of, source_of};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::{bundle_path, config, request};
+use super::{bundle_path, config, intents, request};
 
 pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
@@ -61,6 +63,13 @@ fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
 
 fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> Result<()> {
     let translation = request.translate(stated, &meant.engine)?;
+    if let Some(named) = &meant.named {
+        out.line(format!(
+            "Docker uses {}, which was named by hand (`baleen apply --follow-settings` follows the settings).",
+            named.summary()
+        ))?;
+        out.line("")?;
+    }
     out.line(styled(BOLD, format!("Here, by {}", stated.origin)))?;
     for (name, value) in said(&stated.what) {
         out.line(format!("  {name:9} {value}"))?;
@@ -91,7 +100,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
     for remark in remarks {
         out.note(remark)?;
     }
-    if let Some(elsewhere) = meant.elsewhere() {
+    if let Some(elsewhere) = meant.elsewhere().filter(|_| shown.is_some()) {
         out.note(elsewhere)?;
     }
     out.object(json!({
@@ -101,6 +110,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
         "proxy": shown,
         "entries": translation.entries,
         "pac": pac_json(&translation),
+        "named": meant.named,
     }))
 }
 
@@ -109,6 +119,8 @@ struct Meant {
     engine: Engine,
     version: Option<String>,
     family: Option<Family>,
+    /// The proxy in its image, where that was named by hand, so that it is not the one of the settings.
+    named: Option<Shown>,
 }
 
 /// What to ask, and for which engine: of the version that is named, else of the bundle there is.
@@ -121,6 +133,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
             engine,
             version: Some(version.to_owned()),
             family: None,
+            named: None,
         };
         return Ok((request, meant));
     }
@@ -128,6 +141,8 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
             Meant {
+                // What the options name is asked about, whatever is in place.
+                named: named(&bundle).filter(|_| request.intent() == Intent::Settings),
                 engine: engine_of(&bundle),
                 version: Some(bundle.version),
                 family: Some(bundle.family),
@@ -140,16 +155,34 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
             engine: Engine::of("", true),
             version: None,
             family: None,
+            named: None,
         },
     };
     Ok((request, meant))
 }
 
+/// The proxy in the image of `bundle`, where that was named by hand.
+fn named(bundle: &Bundle) -> Option<Shown> {
+    if intents().get(&bundle.path) != Some(Intent::Named) {
+        return None;
+    }
+    let question = Question {
+        expected: Expected::Unknown,
+        wanted: Some(Intent::Named),
+        verify: false,
+    };
+    status::status(&bundle.path, question, &|_| {}).proxy
+}
+
 impl Meant {
     fn heading(&self) -> String {
         let built = self.engine.in_words();
+        let gets = match self.named {
+            Some(_) => "would get that as",
+            None => "gets",
+        };
         match &self.version {
-            Some(version) => format!("The engine of Docker {version} (built with {built}) gets"),
+            Some(version) => format!("The engine of Docker {version} (built with {built}) {gets}"),
             None => format!(
                 "An engine of 2016 or 2017 (built with {built}; there is no Docker.app here) gets"
             ),
@@ -337,6 +370,13 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
     let (translation, asked) = request.translate_and_ask(&stated, &meant.engine, &urls)?;
     let asked = asked.filter(|asked| asked.standing != Standing::NotOffered);
+    let translation = match &meant.named {
+        Some(named) => {
+            let request = request.clone().named(source_of(named)?);
+            request.translate(&request.read()?, &meant.engine)?
+        }
+        None => translation,
+    };
     let rows: Vec<Row<'_>> = targets
         .iter()
         .map(|(name, target)| Row::new(name, target, &stated, asked.as_ref(), &translation, &meant))
@@ -396,6 +436,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             out.note(note)?;
         }
     }
+    if let Some(named) = &meant.named {
+        out.note(format!(
+            "Docker uses {}, which was named by hand, and not the proxy of the settings (`baleen apply --follow-settings` follows them)",
+            named.summary()
+        ))?;
+    }
     let way = |way: &Way| match way {
         Way::Direct => Value::Null,
         Way::Through(proxy) => proxy.clone().into(),
@@ -420,6 +466,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         "engine": meant.json(),
         "hosts": hosts,
         "pac": pac_json(&translation),
+        "named": meant.named,
     }))?;
     Ok(0)
 }

@@ -113,7 +113,7 @@ pub struct Translation {
     pub proxy: Option<EngineProxy>,
     /// The proxy for `https://` as this computer itself reaches it.
     pub here: Option<ProxyUrl>,
-    /// What became of each entry of the bypass list.
+    /// What became of each entry of the bypass list; nothing without a proxy.
     pub entries: Vec<Entry>,
     /// What does not go as the settings have it, a sentence each.
     pub remarks: Vec<String>,
@@ -225,7 +225,8 @@ pub fn translate(
         return Ok(Translation {
             proxy: None,
             here: None,
-            entries,
+            // There is no proxy to bypass, so nothing becomes of the list.
+            entries: Vec::new(),
             remarks,
             explanations,
             away,
