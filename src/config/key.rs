@@ -265,7 +265,7 @@ fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
             "is '*', which would send everything past the proxy; `baleen restore` takes the proxy out",
         );
     }
-    // Not each engine built with Go up to 1.8 survives an entry without a host (golang/go#19536).
+    // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
     if go::split_host_port(text).is_some_and(|(host, _)| host.is_empty()) {
         return refused("is a port without a host");
     }

@@ -539,7 +539,7 @@ fn from_go(text: &str, rules: Rules) -> (Option<String>, Fate, Option<&'static s
     let old = rules == Rules::UpTo1_10;
     match go::Entry::parse(text) {
         go::Entry::All => left_out(WILDCARD),
-        // Go up to 1.8 doesn't survive each of these (golang/go#19536).
+        // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
         go::Entry::NoHost => left_out(NAMELESS),
         go::Entry::Network(base, bits) => match (base, bits) {
             (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => {
