@@ -15,11 +15,14 @@
 //! only the name `wpad` is asked for, not DHCP.
 
 mod apart;
-mod calendar;
+mod date_text;
+mod dates;
 mod fetch;
 mod helpers;
+mod lacks;
 mod memory;
 mod pattern;
+mod regexp;
 mod route;
 mod script;
 
@@ -90,6 +93,8 @@ pub struct Asked {
     pub kept_since: Option<SystemTime>,
     /// What the user should know of how they came about, in a sentence without a full stop.
     pub trouble: Option<String>,
+    /// Where browsers differ on this script, or may say something else than Baleen: for those who compare.
+    pub remarks: Vec<String>,
 }
 
 /// Asks the script for `https://HOST/` of each of `hosts`, which may have a port, or be a URL themselves.
@@ -127,6 +132,7 @@ pub fn ask_through(
                     answers: Vec::new(),
                     kept_since: None,
                     trouble: Some(why),
+                    remarks: Vec::new(),
                 });
             }
             None => (Some(WPAD_URL), fetch(WPAD_URL)),
@@ -147,6 +153,7 @@ pub fn ask_through(
             answers,
             kept_since: Some(since),
             trouble: Some(error.to_string()),
+            remarks: Vec::new(),
         }),
         None if error.advice().is_some() => Err(error),
         None => Err(error.advise(
@@ -177,6 +184,7 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
         answers,
         kept_since: None,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
+        remarks: evaluated.remarks,
     }
 }
 
