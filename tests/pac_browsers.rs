@@ -129,7 +129,7 @@ fn browse(mut chromium: Command, pac: &str, urls: &[String]) -> Log {
         .arg(format!("--proxy-pac-url={pac}"))
         // No name is asked for anywhere.
         .arg(format!(
-            "--host-resolver-rules=MAP {SIX} [2001:db8::8], MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+            "--host-resolver-rules=MAP {SIX} [2001:db8::8], MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 10.1.2.3"
         ))
         .arg(format!("--log-net-log={}", path(&log)))
         .arg("--dump-dom")
@@ -237,7 +237,7 @@ fn expressions_and_answers_mean_the_same() {
     let answers = [
         "DIRECT",
         "PROXY p:1",
-        "proxy P.Example:8080; direct",
+        "proxy p.example:8080; direct",
         "PROXY p; HTTPS s; SOCKS5 t; SOCKS4 u",
         "  PROXY p:1 ;; DIRECT ; ",
         "PROXY\tp:1",
@@ -251,7 +251,7 @@ fn expressions_and_answers_mean_the_same() {
     let script = table(&expressions, &answers);
     let place = serve(vec![(
         "/proxy.pac".to_owned(),
-        "application/x-ns-proxy-autoconfig",
+        "application/x-ns-proxy-autoconfig; charset=utf-8",
         script.clone().into(),
     )]);
     let mut hosts: Vec<String> = (0..answers.len())

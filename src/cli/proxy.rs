@@ -325,7 +325,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         .collect::<Result<_>>()?;
     let stated = request.read()?;
     let translation = request.translate(&stated, &meant.engine)?;
-    let rows = compare(&request, &stated, &translation, &meant.engine, targets)?;
+    let (rows, notes) = compare(&request, &stated, &translation, &meant.engine, targets)?;
 
     let name_width = rows
         .iter()
@@ -355,6 +355,9 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             in_words(engine)
         ))?;
     }
+    for note in notes {
+        out.note(note)?;
+    }
     let way = |way: &Way| match way {
         Way::Direct => Value::Null,
         Way::Through(proxy) => proxy.clone().into(),
@@ -369,23 +372,32 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// For each target: the way from here, and the way from the engine.
+/// For each target: the way from here, and the way from the engine; and what there is to say of the script.
 fn compare<'a>(
     request: &Request,
     stated: &Stated,
     translation: &Translation,
     engine: &Engine,
     targets: Vec<(&'a String, Target)>,
-) -> Result<Vec<(&'a String, Way, Way)>> {
+) -> Result<(Vec<(&'a String, Way, Way)>, Vec<String>)> {
     let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
     let asked = request.ask_script(stated, &urls)?;
+    let mut notes = Vec::new();
+    if let Some(asked) = &asked {
+        notes.extend(asked.trouble.clone());
+        for answer in &asked.answers {
+            for why in &answer.ignored {
+                notes.push(format!("in the script's answer for {}, {why}", answer.url));
+            }
+        }
+    }
     let rows = targets.into_iter().enumerate().map(|(at, (name, target))| {
         let answer = asked.as_ref().and_then(|asked| asked.answers.get(at));
         let here = route::here(&stated.what, answer, &target);
         let engine = route::in_engine(translation.proxy.as_ref(), engine, &target);
         (name, here, engine)
     });
-    Ok(rows.collect())
+    Ok((rows.collect(), notes))
 }
 
 fn in_words(way: &Way) -> &str {

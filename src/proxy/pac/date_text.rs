@@ -406,8 +406,8 @@ impl Reading<'_> {
         let third = self.day.get(2).copied().unwrap_or(1);
         let (year, month, day) = match self.month {
             None if iso || (count == 3 && !is_day(first)) => (first, second, third),
-            None => (if count == 3 { third } else { 0 }, first, second),
-            Some(month) if count == 1 => (0, month, first),
+            None => (if count == 3 { third } else { NO_YEAR }, first, second),
+            Some(month) if count == 1 => (NO_YEAR, month, first),
             Some(month) if is_day(first) => (second, month, first),
             Some(month) => (first, month, second),
         };
@@ -442,6 +442,9 @@ impl Reading<'_> {
         })
     }
 }
+
+/// The year of a date that names none.
+const NO_YEAR: i64 = 2001;
 
 /// The first three digits behind the point.
 fn thousandths(number: i64, digits: usize) -> i64 {
@@ -537,7 +540,7 @@ mod tests {
         is("2026-07-01", [2026, 7, 1, 0, 0, 0], Some(0));
         is("2026", [2026, 1, 1, 0, 0, 0], Some(0));
         is("Jul 1, 70", [1970, 7, 1, 0, 0, 0], None);
-        is("Jul 1", [2000, 7, 1, 0, 0, 0], None);
+        is("Jul 1", [2001, 7, 1, 0, 0, 0], None);
         is("2/31/2026", [2026, 3, 3, 0, 0, 0], None);
         is("2026-07-01T24:00Z", [2026, 7, 2, 0, 0, 0], Some(0));
     }

@@ -93,8 +93,6 @@ pub struct Asked {
     pub kept_since: Option<SystemTime>,
     /// What the user should know of how they came about, in a sentence without a full stop.
     pub trouble: Option<String>,
-    /// Where browsers differ on this script, or may say something else than Baleen: for those who compare.
-    pub remarks: Vec<String>,
 }
 
 /// Asks the script for `https://HOST/` of each of `hosts`, which may have a port, or be a URL themselves.
@@ -132,7 +130,6 @@ pub fn ask_through(
                     answers: Vec::new(),
                     kept_since: None,
                     trouble: Some(why),
-                    remarks: Vec::new(),
                 });
             }
             None => (Some(WPAD_URL), fetch(WPAD_URL)),
@@ -153,7 +150,6 @@ pub fn ask_through(
             answers,
             kept_since: Some(since),
             trouble: Some(error.to_string()),
-            remarks: Vec::new(),
         }),
         None if error.advice().is_some() => Err(error),
         None => Err(error.advise(
@@ -167,7 +163,7 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
     for (answer, host) in answers.iter_mut().zip(hosts) {
         answer.host.clone_from(host);
     }
-    let mut trouble = Vec::new();
+    let mut trouble = evaluated.remarks;
     if let Some(name) = evaluated.unanswered {
         trouble.push(format!(
             "the script asked for the address of {name}, and nobody answered in time; it took that for a name that does not exist"
@@ -184,7 +180,6 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
         answers,
         kept_since: None,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
-        remarks: evaluated.remarks,
     }
 }
 

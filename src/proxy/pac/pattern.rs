@@ -39,19 +39,24 @@ fn in_line(unit: u16) -> bool {
     !matches!(unit, 0x0a | 0x0d | 0x2028 | 0x2029)
 }
 
-/// The regular expression that the browsers make of a pattern.
-pub(super) fn regular(pattern: &[u16]) -> Vec<u16> {
-    let mut regular = vec![b'^'.into()];
-    for &unit in pattern {
-        match u8::try_from(unit) {
-            Ok(b'.') => regular.extend([u16::from(b'\\'), b'.'.into()]),
-            Ok(b'*') => regular.extend([u16::from(b'.'), b'*'.into()]),
-            Ok(b'?') => regular.push(b'.'.into()),
-            _ => regular.push(unit),
+/// The regular expression that the browsers make of a pattern, in three steps; and the last of these
+/// that replaced something: what the pattern was then, and where the last sign of its kind stood.
+///
+/// The steps count because they are matches too, which `RegExp.lastMatch` shows.
+pub(super) fn regular(pattern: &[u16]) -> (Vec<u16>, Option<(Vec<u16>, usize)>) {
+    let mut pattern = pattern.to_vec();
+    let mut last = None;
+    for (sign, instead) in [(b'.', "\\."), (b'*', ".*"), (b'?', ".")] {
+        let sign = u16::from(sign);
+        if let Some(at) = pattern.iter().rposition(|&unit| unit == sign) {
+            last = Some((pattern.clone(), at));
+            let parts: Vec<&[u16]> = pattern.split(|&unit| unit == sign).collect();
+            let instead: Vec<u16> = instead.encode_utf16().collect();
+            pattern = parts.join(&*instead);
         }
     }
-    regular.push(b'$'.into());
-    regular
+    let ends = |sign: u8| [u16::from(sign)];
+    ([&ends(b'^')[..], &pattern, &ends(b'$')].concat(), last)
 }
 
 #[cfg(test)]
@@ -98,7 +103,11 @@ mod tests {
         for pattern in ["a+b", "(a|b)", "[a]", "a{2}", "^a", "a$", "\\d"] {
             assert!(!is_plain(&units(pattern)), "{pattern}");
         }
-        assert_eq!(regular(&units("*.a?+")), units("^.*\\.a.+$"));
+        assert_eq!(
+            regular(&units("*.a?+")),
+            (units("^.*\\.a.+$"), Some((units(".*\\.a?+"), 5)))
+        );
+        assert_eq!(regular(&units("a+")), (units("^a+$"), None));
     }
 
     #[test]

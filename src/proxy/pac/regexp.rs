@@ -173,6 +173,11 @@ fn sh_exp_match(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> Js
     let pattern = pattern.to_string(context)?;
     let text = arguments.get_or_undefined(0).to_string(context)?;
     let units = pattern.to_vec();
+    let (source, replaced) = pattern::regular(&units);
+    if let Some((before, at)) = replaced {
+        let before = JsString::from(&*before);
+        remember(before, at..at + 1, Vec::new(), context);
+    }
     if pattern::is_plain(&units) {
         let matches = pattern::matches(&text.to_vec(), &units);
         if matches {
@@ -181,7 +186,6 @@ fn sh_exp_match(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> Js
         }
         return Ok(matches.into());
     }
-    let source = JsString::from(&*pattern::regular(&units));
-    let regexp = JsRegExp::new(source, js_string!(), context)?;
+    let regexp = JsRegExp::new(JsString::from(&*source), js_string!(), context)?;
     Ok(regexp.test(text, context)?.into())
 }
