@@ -114,12 +114,8 @@ fn what_scripts_of_all_ages_do() {
             "PROXY a.corp",
         ),
         (
-            "const FindProxyForURL = (url, host) => `PROXY ${host}:1`;".to_owned(),
+            "var FindProxyForURL = (url, host) => `PROXY ${host}:1`;".to_owned(),
             "PROXY a.corp:1",
-        ),
-        (
-            "function FindProxyForURLEx(u, h) { return 'PROXY e:1'; }".to_owned(),
-            "PROXY e:1",
         ),
         (
             function("return 'PROXY a:1';")
@@ -169,6 +165,19 @@ fn what_scripts_of_all_ages_do() {
 fn scripts_that_fail_say_why_and_where() {
     for (script, words) in [
         (String::new(), &["no function FindProxyForURL"][..]),
+        // As in the browsers, which go direct then; here that would be a guess.
+        (
+            "const FindProxyForURL = (url, host) => 'PROXY a:1';".to_owned(),
+            &["that a browser would find", "let or const"],
+        ),
+        (
+            "function FindProxyForURLEx(u, h) { return 'PROXY e:1'; }".to_owned(),
+            &["only FindProxyForURLEx"],
+        ),
+        (
+            function("return timeRange(1, 2, 3);"),
+            &["timeRange takes 1, 2, 4 or 6 numbers"],
+        ),
         ("var FindProxyForURL = 1;".to_owned(), &["no function"]),
         ("function (".to_owned(), &["SyntaxError", "line 1"]),
         (
@@ -278,7 +287,7 @@ fn programs_that_are_no_worker_are_told_from_scripts_that_fail() {
         ("kill -9 $$", &["signal 9"]),
         ("echo hello", &["not understood"]),
         (
-            "echo '{\"Answered\":{\"texts\":[],\"unanswered\":null}}'",
+            "echo '{\"Answered\":{\"texts\":[],\"unanswered\":null,\"remarks\":[]}}'",
             &["0 answers to 1"],
         ),
         ("exec yes", &["more than 4194304 bytes"]),

@@ -470,6 +470,47 @@ fn what_an_engine_can_not_do_is_not_taken_for_direct() {
 }
 
 #[test]
+fn where_browsers_would_differ_proxy_test_says_so() {
+    let app = App::new();
+    let script = app.dir.path().join("browsers.pac");
+    let url = format!("file://{}", script.display());
+    let file = dictionary(
+        &app,
+        &json!({ "ProxyAutoConfigEnable": 1, "ProxyAutoConfigURLString": url }),
+    );
+    let hosts = app.dir.path().join("names");
+    fs::write(&hosts, "2001:db8::8 six.corp\n").unwrap();
+    for (body, notes) in [
+        (
+            "dnsResolve('six.corp'); return 'HTTP other:1; PROXY p:2';",
+            &[
+                "six.corp, which has IPv6 addresses only",
+                "Firefox takes it for PROXY",
+            ][..],
+        ),
+        (
+            "if (typeof Intl != 'object') return 'PROXY p:2'; return 'DIRECT';",
+            &["doesn't have as the browsers do", "there is no Intl"],
+        ),
+        ("/* Intl */ dnsResolve('no.corp'); return 'PROXY p:2';", &[]),
+    ] {
+        let text = format!("function FindProxyForURL(url, host) {{ {body} }}");
+        fs::write(&script, text).unwrap();
+        let args = ["proxy", "test", "--system-proxies", &file, "registry.corp"];
+        let run = Run::of(app.command(&args).env("BALEEN_HOSTS_FILE", &hosts));
+        let said = format!("{}{}", run.out, run.err);
+        assert_eq!(run.code, 0, "{run}");
+        assert!(run.out.contains("p:2"), "{run}");
+        for note in notes {
+            assert!(said.contains(note), "{note}\n{run}");
+        }
+        if notes.is_empty() {
+            assert!(!said.contains("browsers"), "{run}");
+        }
+    }
+}
+
+#[test]
 fn what_was_asked_for_once_stays_right_and_a_query_is_not_shown() {
     let app = App::new();
     let run = Run::of(

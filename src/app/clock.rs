@@ -4,13 +4,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tz::TimeZone;
 
+use crate::platform::time_zone;
+
 /// A clock for a place.
 pub(super) struct Clock(TimeZone);
 
 impl Clock {
     /// Of this computer; of Greenwich where the system does not say.
     pub(super) fn local() -> Self {
-        Self(TimeZone::local().unwrap_or_else(|_| TimeZone::utc()))
+        Self(time_zone::local())
     }
 
     /// Seconds since 1970 as a time of day, with the day where that is not today.

@@ -15,6 +15,7 @@ mod restart_macos;
 mod session_bus;
 pub mod system_proxies;
 mod terminal;
+pub(crate) mod time_zone;
 mod user;
 pub mod wake;
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Kind, Result};
 
-use super::pac::{Answer, Asked, PacSource, Route, Standing, of_host};
+use super::pac::{Answer, Asked, FIREFOX_ONLY, PacSource, Route, Standing, of_host};
 use super::translate::{BELOW, Chosen, Entry, Fate, Wishes, World, for_go};
 use super::url::Scheme;
 use super::{Engine, ProxyUrl, docker_hub};
@@ -412,7 +412,9 @@ fn choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
 /// To go directly is what the script wants only where it says so first: behind a proxy it is for when
 /// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
 fn engines_choice(answer: &Answer, engine: &Engine) -> Option<(usize, Choice)> {
-    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.is_empty() {
+    // An entry that only some browsers understand is nothing to the others, as it is to Chromium.
+    let is_nothing = |why: &String| why.ends_with(FIREFOX_ONLY);
+    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.iter().all(is_nothing) {
         return Some((0, Choice::Direct));
     }
     answer.routes.iter().enumerate().find_map(|(at, route)| {

@@ -7,6 +7,7 @@
 //! that is within a time as well.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -14,21 +15,22 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, process};
 
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use serde::{Deserialize, Serialize};
-use time::{OffsetDateTime, UtcOffset};
 
 use crate::error::{Error, Kind, Result, plain};
 use crate::net::lookup::lookup;
+use crate::platform::time_zone;
 use crate::proxy::redact;
 
+use super::dates::Zone;
 use super::fetch::Script;
 use super::helpers::{Names, World, own_addresses};
 use super::route::Routes;
-use super::{Answer, script};
+use super::{Answer, lacks, script};
 
 /// How long a script may take for all questions together.
 const TIME: Duration = Duration::from_secs(5);
@@ -60,6 +62,7 @@ enum Outcome {
     Answered {
         texts: Vec<String>,
         unanswered: Option<String>,
+        remarks: BTreeSet<String>,
     },
     Failed(String),
 }
@@ -71,6 +74,8 @@ pub struct Evaluated {
     pub answers: Vec<Answer>,
     /// The first name that the script wanted to have looked up and that nobody answered for in time.
     pub unanswered: Option<String>,
+    /// Where browsers would differ, in sentences without a full stop.
+    pub remarks: Vec<String>,
 }
 
 /// Asks `script` about `urls` in a process of its own, which runs `program`: this one.
@@ -95,8 +100,12 @@ pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Resul
         questions: questions.ok_or_else(|| failed("it was to be asked for what is no URL"))?,
     };
     let outcome = run_worker(program, &job).map_err(|why| failed(&why))?;
-    let (texts, unanswered) = match outcome {
-        Outcome::Answered { texts, unanswered } if texts.len() == urls.len() => (texts, unanswered),
+    let (texts, unanswered, remarks) = match outcome {
+        Outcome::Answered {
+            texts,
+            unanswered,
+            remarks,
+        } if texts.len() == urls.len() => (texts, unanswered, remarks),
         Outcome::Answered { texts, .. } => {
             let (found, expected) = (texts.len(), urls.len());
             return Err(failed(&format!("{found} answers to {expected} questions")));
@@ -121,6 +130,9 @@ pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Resul
     Ok(Evaluated {
         answers,
         unanswered: unanswered.map(|name| tidy(&name)),
+        remarks: (lacks::lacking(&script.text).into_iter())
+            .chain(remarks.iter().map(|remark| tidy(remark)))
+            .collect(),
     })
 }
 
@@ -268,8 +280,6 @@ pub fn work(input: &[u8]) -> Result<Vec<u8>> {
         )
     })?;
     limit();
-    // The system tells the offset only as long as there is no other thread.
-    let offset = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
     let no_thread = |error: io::Error| {
         Error::new(
             Kind::Failure,
@@ -283,7 +293,7 @@ pub fn work(input: &[u8]) -> Result<Vec<u8>> {
     let runner = thread::Builder::new()
         .name("pac".to_owned())
         .stack_size(STACK)
-        .spawn(move || run(&job, offset))
+        .spawn(move || run(&job))
         .map_err(no_thread)?;
     let outcome = runner
         .join()
@@ -292,16 +302,21 @@ pub fn work(input: &[u8]) -> Result<Vec<u8>> {
         .map_err(|error| Error::new(Kind::Failure, format!("could not write JSON: {error}")))
 }
 
-fn run(job: &Job, offset: UtcOffset) -> Outcome {
+fn run(job: &Job) -> Outcome {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_millis();
     let world = Rc::new(World {
-        now: OffsetDateTime::now_utc().to_offset(offset),
+        now: u64::try_from(now).unwrap_or_default(),
+        zone: Zone(time_zone::local()),
         own: own_addresses,
         names: RefCell::new(Names::new(lookup, LOOKING_UP)),
+        remarks: RefCell::default(),
     });
     match script::run(&job.script, &job.questions, &world) {
         Ok(texts) => Outcome::Answered {
             texts,
             unanswered: world.names.borrow_mut().unanswered.take(),
+            remarks: world.remarks.take(),
         },
         Err(why) => Outcome::Failed(tidy(&why)),
     }

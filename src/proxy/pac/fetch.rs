@@ -46,8 +46,13 @@ pub fn fetch(url: &str) -> Result<Script> {
         )
     };
     let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    let mut charset = None;
     let bytes = match scheme.map(str::to_ascii_lowercase).as_deref() {
-        Some("http" | "https") => download(url).map_err(|why| failed(&why))?,
+        Some("http" | "https") => {
+            let (bytes, named) = download(url).map_err(|why| failed(&why))?;
+            charset = named;
+            bytes
+        }
         Some("file") => {
             let path = file_url(url).ok_or_else(|| {
                 failed("expected file:///PATH, with no host but localhost, and found another")
@@ -60,9 +65,9 @@ pub fn fetch(url: &str) -> Result<Script> {
     if bytes.len() as u64 > LARGEST {
         return Err(failed(&format!("it has more than {LARGEST} bytes")));
     }
-    let text = decode(bytes);
+    let text = decode(&bytes, charset.as_deref());
     // Some networks answer every question with the page on which to log in.
-    if text.trim_start().starts_with('<') {
+    if is_page(&text) {
         return Err(failed("expected a script, found a web page")
             .advise("open that address in a browser: the network may want you to log in first"));
     }
@@ -108,19 +113,57 @@ pub(super) fn file_url(url: &str) -> Option<PathBuf> {
     path.is_absolute().then_some(path)
 }
 
-/// UTF-8, with or without a byte order mark, and where it is not that, Latin-1.
-fn decode(bytes: Vec<u8>) -> String {
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| {
-        let bytes = error.into_bytes();
-        bytes.into_iter().map(char::from).collect()
-    });
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
+/// The text, by its byte order mark, by the `charset` that the server names, or else UTF-8, and where it
+/// is not that, Latin-1. Chromium takes what has neither mark nor name for Latin-1; that makes no
+/// difference but to the length of strings that are not ASCII.
+fn decode(bytes: &[u8], charset: Option<&str>) -> String {
+    if let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+        return String::from_utf8_lossy(rest).into_owned();
+    }
+    for (mark, order) in [
+        (b"\xff\xfe", u16::from_le_bytes as fn([u8; 2]) -> u16),
+        (b"\xfe\xff", u16::from_be_bytes),
+    ] {
+        if let Some(rest) = bytes.strip_prefix(mark) {
+            return utf16(rest, order);
+        }
+    }
+    let charset = charset.map(str::to_ascii_lowercase);
+    match (charset.as_deref(), std::str::from_utf8(bytes)) {
+        (Some("utf-16le"), _) => utf16(bytes, u16::from_le_bytes),
+        (Some("utf-16" | "utf-16be"), _) => utf16(bytes, u16::from_be_bytes),
+        (Some("iso-8859-1" | "latin1" | "windows-1252"), _) | (_, Err(_)) => {
+            bytes.iter().copied().map(char::from).collect()
+        }
+        (_, Ok(text)) => text.to_owned(),
     }
 }
 
-fn download(url: &str) -> std::result::Result<Vec<u8>, String> {
+fn utf16(bytes: &[u8], order: fn([u8; 2]) -> u16) -> String {
+    let units = bytes.chunks_exact(2).map(|two| order([two[0], two[1]]));
+    char::decode_utf16(units)
+        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
+}
+
+/// The value of `charset` in a `Content-Type`, without quotes.
+fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        (name.trim().eq_ignore_ascii_case("charset")).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// Whether `text` is a page rather than a script. A script may begin with lines that HTML takes for
+/// comments: each of them is a comment in JavaScript as well, to the end of the line.
+fn is_page(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_start);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with("<!--"));
+    first.is_some_and(|line| line.starts_with('<'))
+}
+
+/// The script, and the `charset` that the server names for it.
+fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String> {
     let secure = url
         .get(..6)
         .is_some_and(|start| start.eq_ignore_ascii_case("https:"));
@@ -157,8 +200,12 @@ fn download(url: &str) -> std::result::Result<Vec<u8>, String> {
     if let Some(coding) = coding.filter(|coding| *coding != "identity") {
         return Err(format!("it came compressed ({coding:?}), unasked for"));
     }
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let named = kind.and_then(|kind| charset(kind.to_str().ok()?));
+    let named = named.map(str::to_owned);
     let body = body(response.body_mut());
-    body.map_err(|error| format!("it broke off: {}", in_words(&error.into())))
+    let bytes = body.map_err(|error| format!("it broke off: {}", in_words(&error.into())))?;
+    Ok((bytes, named))
 }
 
 /// At most one byte more than a script may have.
@@ -297,14 +344,45 @@ mod tests {
 
     #[test]
     fn texts_in_all_encodings() {
-        for (bytes, text) in [
-            (&b"abc"[..], "abc"),
-            (b"\xef\xbb\xbfabc", "abc"),
-            (b"\xc3\xbc", "\u{fc}"),
-            (b"\xfcber", "\u{fc}ber"),
-            (b"", ""),
+        for (bytes, charset, text) in [
+            (&b"abc"[..], None, "abc"),
+            (b"\xef\xbb\xbfabc", None, "abc"),
+            (b"\xef\xbb\xbf\xc3\xbc", Some("iso-8859-1"), "\u{fc}"),
+            (b"\xc3\xbc", None, "\u{fc}"),
+            (b"\xc3\xbc", Some("UTF-8"), "\u{fc}"),
+            (b"\xc3\xbc", Some("ISO-8859-1"), "\u{c3}\u{bc}"),
+            (b"\xfcber", None, "\u{fc}ber"),
+            // What the server says is often that of its whole site.
+            (b"\xfcber", Some("utf-8"), "\u{fc}ber"),
+            (b"\xff\xfea\0\xfc\0", None, "a\u{fc}"),
+            (b"\xfe\xff\0a\0\xfc", None, "a\u{fc}"),
+            (b"\xff\xfe\x3d\xd8\x00\xde", None, "\u{1f600}"),
+            (b"a\0b\0", Some("utf-16le"), "ab"),
+            (b"", None, ""),
         ] {
-            assert_eq!(decode(bytes.to_vec()), text);
+            assert_eq!(decode(bytes, charset), text, "{bytes:?} {charset:?}");
+        }
+        for (kind, expected) in [
+            ("text/plain", None),
+            ("text/plain; charset=utf-8", Some("utf-8")),
+            ("text/plain;a=b; Charset=\"UTF-8\"", Some("UTF-8")),
+        ] {
+            assert_eq!(charset(kind), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn pages_and_scripts() {
+        for (text, page) in [
+            ("<html>", true),
+            ("\n <!DOCTYPE html>", true),
+            ("<!-- saved -->\n<html>", true),
+            ("<!-- x\nfunction FindProxyForURL() {}", false),
+            ("<!-- x", false),
+            ("var a = b<c;", false),
+            ("", false),
+        ] {
+            assert_eq!(is_page(text), page, "{text}");
         }
     }
 

@@ -16,11 +16,14 @@
 
 mod address;
 mod apart;
-mod calendar;
+mod date_text;
+mod dates;
 mod fetch;
 mod helpers;
+mod lacks;
 mod memory;
 mod pattern;
+mod regexp;
 mod route;
 mod script;
 
@@ -41,6 +44,7 @@ pub use address::of_host;
 pub use apart::{COMMAND, Evaluated, evaluate_apart, work};
 pub use fetch::{Script, fetch};
 pub use memory::Memory;
+pub(super) use route::FIREFOX_ONLY;
 pub use route::{Route, Routes};
 
 /// The host that WPAD asks for, in the search domains of the system, and the URL there.
@@ -317,7 +321,7 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
     for (answer, host) in answers.iter_mut().zip(hosts) {
         answer.host.clone_from(host);
     }
-    let mut trouble = Vec::new();
+    let mut trouble = evaluated.remarks;
     if let Some(name) = evaluated.unanswered {
         trouble.push(format!(
             "the script asked for the address of {name}, and nobody answered in time; it took that for a name that does not exist"

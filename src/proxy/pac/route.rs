@@ -15,7 +15,7 @@ use crate::proxy::{ProxyUrl, redact};
 pub enum Route {
     /// Without any proxy.
     Direct,
-    /// Through a proxy that is spoken to in plain HTTP (`PROXY` or `HTTP`).
+    /// Through a proxy that is spoken to in plain HTTP (`PROXY`).
     Http {
         /// Its name or address.
         host: String,
@@ -69,7 +69,8 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Reads what `FindProxyForURL` returned. Nothing at all means to go direct.
+    /// Reads what `FindProxyForURL` returned. Nothing at all means to go direct, and so do entries that
+    /// only some browsers understand, which are among [`Routes::ignored`].
     ///
     /// # Errors
     /// A sentence on what is wrong with it, when it holds control characters or no entry that is
@@ -85,8 +86,9 @@ impl Routes {
                 Err(why) => found.ignored.push(format!("'{}': {why}", redact(entry))),
             }
         }
-        if !found.ignored.is_empty() && found.routes.is_empty() {
-            return Err(format!("nothing in it is understood: {}", found.ignored[0]));
+        let is_unknown = |why: &&String| !why.ends_with(FIREFOX_ONLY);
+        if let (Some(why), []) = (found.ignored.iter().find(is_unknown), &*found.routes) {
+            return Err(format!("nothing in it is understood: {why}"));
         }
         if found.routes.is_empty() {
             found.routes.push(Route::Direct);
@@ -95,15 +97,20 @@ impl Routes {
     }
 }
 
+/// Why an entry `HTTP` doesn't count: of Chromium 156 and Firefox ESR 153, asked with the same script.
+pub(in crate::proxy) const FIREFOX_ONLY: &str =
+    "Chromium ignores the word HTTP, Firefox takes it for PROXY; the script should say PROXY";
+
 fn read(entry: &str) -> Result<Route, String> {
     let (kind, place) = entry.split_once([' ', '\t']).unwrap_or((entry, ""));
     let kind = kind.to_ascii_uppercase();
     let default = match &*kind {
         "DIRECT" if place.is_empty() => return Ok(Route::Direct),
-        "PROXY" | "HTTP" => 80,
+        "PROXY" => 80,
+        "HTTP" => return Err(FIREFOX_ONLY.to_owned()),
         "HTTPS" => 443,
         "SOCKS" | "SOCKS4" | "SOCKS5" => 1080,
-        _ => return Err("expected DIRECT, PROXY, HTTP, HTTPS, SOCKS, SOCKS4 or SOCKS5".to_owned()),
+        _ => return Err("expected DIRECT, PROXY, HTTPS, SOCKS, SOCKS4 or SOCKS5".to_owned()),
     };
     let place = place.trim();
     if place.contains(['@', '/', '?', '#']) {
@@ -160,7 +167,6 @@ mod tests {
             ("direct;", vec![Route::Direct]),
             ("PROXY a:8080", vec![http("a", 8080)]),
             ("proxy  a.b:8080 ", vec![http("a.b", 8080)]),
-            ("HTTP a", vec![http("a", 80)]),
             ("HTTPS a", vec![https("a", 443)]),
             ("HTTPS a:80", vec![https("a", 80)]),
             ("SOCKS a", vec![socks("a", 1080)]),
@@ -182,6 +188,24 @@ mod tests {
             assert_eq!(found.routes, expected, "{text:?}");
             assert!(found.ignored.is_empty(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_word_that_only_firefox_knows_does_not_count() {
+        for (text, expected) in [
+            ("HTTP a:1", Route::Direct),
+            ("http a", Route::Direct),
+            ("HTTP a:1; PROXY p:1", http("p", 1)),
+            ("HTTP a:1; DIRECT", Route::Direct),
+        ] {
+            let found = Routes::parse(text).unwrap();
+            assert_eq!(found.routes, [expected], "{text}");
+            let [why] = &*found.ignored else {
+                panic!("{text}: {:?}", found.ignored);
+            };
+            assert!(why.contains("Firefox takes it for PROXY"), "{why}");
+        }
+        assert!(Routes::parse("HTTP a:1; QUIC b:1").is_err());
     }
 
     #[test]

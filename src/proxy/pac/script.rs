@@ -7,9 +7,13 @@ use boa_engine::context::time::FixedClock;
 use boa_engine::context::{ContextBuilder, HostHooks};
 use boa_engine::object::builtins::JsFunction;
 use boa_engine::vm::RuntimeLimits;
-use boa_engine::{Context, JsError, JsResult, JsString, JsValue, NativeFunction, Source};
+use boa_engine::{
+    Context, JsError, JsNativeError, JsResult, JsString, JsValue, NativeFunction, Source, js_string,
+};
 
+use super::dates::{self, Zone};
 use super::helpers::{HELPERS, Helper, Reply, World};
+use super::regexp;
 
 /// No answer is longer, in bytes.
 const LONGEST_ANSWER: usize = 4096;
@@ -22,15 +26,17 @@ const BUFFER: u64 = 1 << 20;
 /// The name by which the engine speaks of the script.
 const NAME: &str = "proxy.pac";
 
+/// The functions of a PAC script that are written in JavaScript.
+const LIBRARY: &str = include_str!("library.js");
+/// The name by which the engine speaks of these.
+const LIBRARY_NAME: &str = "library.js";
+
 /// Time zone and sizes, as the engine asks its host for them.
-struct Host {
-    /// Of local time, in seconds east of Greenwich.
-    offset: i32,
-}
+struct Host(Zone);
 
 impl HostHooks for Host {
-    fn local_timezone_offset_seconds(&self, _: i64) -> i32 {
-        self.offset
+    fn local_timezone_offset_seconds(&self, at: i64) -> i32 {
+        self.0.offset(at)
     }
 
     fn max_buffer_size(&self, _: &mut Context) -> u64 {
@@ -53,11 +59,12 @@ pub(super) fn run(
         return Err(in_words(&error, &mut context));
     }
     let function = function(&mut context)?;
+    let this = JsValue::from(context.global_object());
     let mut answers = Vec::new();
     for (url, host) in questions {
         let arguments = [url, host].map(|text| JsValue::from(JsString::from(text.as_str())));
         let answer = function
-            .call(&JsValue::undefined(), &arguments, &mut context)
+            .call(&this, &arguments, &mut context)
             .map_err(|error| format!("asked for {url}, {}", in_words(&error, &mut context)))?;
         answers.push(text(&answer).map_err(|why| format!("asked for {url}, {why}"))?);
     }
@@ -65,13 +72,9 @@ pub(super) fn run(
 }
 
 fn context(world: &Rc<World>) -> JsResult<Context> {
-    let now = world.now;
-    let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
     let mut context = ContextBuilder::new()
-        .clock(Rc::new(FixedClock::from_millis(millis)))
-        .host_hooks(Rc::new(Host {
-            offset: now.offset().whole_seconds(),
-        }))
+        .clock(Rc::new(FixedClock::from_millis(world.now)))
+        .host_hooks(Rc::new(Host(world.zone.clone())))
         .build()?;
     let mut limits = RuntimeLimits::default();
     limits.set_loop_iteration_limit(ROUNDS);
@@ -84,40 +87,59 @@ fn context(world: &Rc<World>) -> JsResult<Context> {
         });
         context.register_global_callable(JsString::from(name), length, body)?;
     }
+    regexp::install(&mut context)?;
+    dates::install(&mut context)?;
+    let library = Source::from_bytes(LIBRARY).with_path(Path::new(LIBRARY_NAME));
+    context.eval(library)?;
     Ok(context)
 }
 
 fn call(helper: Helper, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
-    let mut texts = Vec::new();
-    for argument in arguments {
-        texts.push(if argument.is_null_or_undefined() {
-            None
-        } else {
-            Some(argument.to_string(context)?.to_std_string_lossy())
-        });
-    }
+    let texts: Vec<Option<String>> = arguments
+        .iter()
+        .map(|argument| Some(argument.as_string()?.to_std_string_lossy()))
+        .collect();
     // It was put there with the function.
     let Some(world) = context.get_data::<Rc<World>>() else {
         return Ok(JsValue::null());
     };
     Ok(match helper(world, &texts) {
+        Reply::Undefined => JsValue::undefined(),
         Reply::Null => JsValue::null(),
         Reply::Is(value) => value.into(),
-        Reply::Number(value) => value.into(),
         Reply::Text(value) => JsString::from(value).into(),
+        Reply::Throw(why) => return Err(JsNativeError::typ().with_message(why).into()),
     })
 }
 
-/// The function to ask. Microsoft's variant counts where there is no other, as in no browser but theirs.
+/// The function to ask. As in Chromium it has to be a property of the global object, which what was
+/// declared with `let` or `const` is not.
 fn function(context: &mut Context) -> Result<JsFunction, String> {
-    // A name that was declared with `const` is no property of the global object: so the script is asked.
-    let source = "typeof FindProxyForURL === 'function' ? FindProxyForURL \
-        : typeof FindProxyForURLEx === 'function' ? FindProxyForURLEx : null";
-    let found = context.eval(Source::from_bytes(source));
-    found
-        .ok()
-        .and_then(|value| value.as_function())
-        .ok_or_else(|| "it has no function FindProxyForURL".to_owned())
+    let found = context
+        .global_object()
+        .get(js_string!("FindProxyForURL"), context)
+        .map_err(|error| in_words(&error, context))?;
+    if let Some(function) = found.as_function() {
+        return Ok(function);
+    }
+    let why = "it has no function FindProxyForURL";
+    let mut is_function = |name: &str| {
+        let source = format!("typeof {name} === 'function'");
+        let found = context.eval(Source::from_bytes(&source));
+        found.is_ok_and(|found| found.as_boolean() == Some(true))
+    };
+    Err(if is_function("FindProxyForURL") {
+        format!(
+            "{why} that a browser would find: declared with let or const, it's no property of the \
+             global object, so browsers ignore the script and go direct"
+        )
+    } else if is_function("FindProxyForURLEx") {
+        format!(
+            "{why}, only FindProxyForURLEx, which is Microsoft's: other browsers ignore the script and go direct"
+        )
+    } else {
+        why.to_owned()
+    })
 }
 
 /// The string that an answer has to be. Netscape's document takes `null` for "without a proxy".

@@ -1,0 +1,191 @@
+//! What regular expressions leave behind in the browsers: `RegExp.$1` to `$9`, `lastMatch`, `lastParen`,
+//! `leftContext`, `rightContext`, `input`, and their short names; and `shExpMatch`, which is one.
+//!
+//! `boa_engine` 0.22 has none of these properties. They are described in the TC39 proposal "Legacy
+//! RegExp static properties"; upstream it would take a record of the last match in each realm, written in
+//! `RegExpBuiltinExec`. Here `RegExp.prototype.exec` is wrapped, which every method of regular expressions
+//! and of strings calls, as ECMAScript's `RegExpExec` demands.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use boa_engine::object::JsObject;
+use boa_engine::object::builtins::JsRegExp;
+use boa_engine::property::{Attribute, PropertyDescriptor};
+use boa_engine::{
+    Context, JsArgs, JsNativeError, JsResult, JsString, JsValue, NativeFunction, js_string,
+};
+
+use super::dates::{define, function};
+use super::pattern;
+
+/// The last match of all regular expressions.
+#[derive(Default)]
+struct Last {
+    input: JsString,
+    text: JsString,
+    matched: Range<usize>,
+    /// What the groups matched; empty for one that took no part.
+    groups: Vec<JsString>,
+}
+
+type Shared = RefCell<Last>;
+
+/// Puts these properties into place.
+pub(super) fn install(context: &mut Context) -> JsResult<()> {
+    context.insert_data(Shared::default());
+    let regexp = context.intrinsics().constructors().regexp().constructor();
+    let prototype = context.intrinsics().constructors().regexp().prototype();
+    if let Some(original) = prototype.get(js_string!("exec"), context)?.as_object() {
+        let body = NativeFunction::from_copy_closure_with_captures(exec, original);
+        let exec = function(context, "exec", 1, body, false);
+        define(&prototype, "exec", exec.into(), Attribute::all(), context)?;
+    }
+    for group in 0..9 {
+        let name = format!("${}", group + 1);
+        let get = NativeFunction::from_copy_closure(move |_, _, context| {
+            Ok(of(context, |last| last.groups.get(group).cloned()))
+        });
+        property(&regexp, &[&name], get, ignore(), context)?;
+    }
+    let get = |what: fn(&Last) -> Option<JsString>| {
+        NativeFunction::from_copy_closure(move |_, _, context| Ok(of(context, what)))
+    };
+    let set_input = NativeFunction::from_copy_closure(|_, arguments, context| {
+        let input = arguments.get_or_undefined(0).to_string(context)?;
+        if let Some(last) = context.get_data::<Shared>() {
+            last.borrow_mut().input = input;
+        }
+        Ok(JsValue::undefined())
+    });
+    let input = get(|last| Some(last.input.clone()));
+    property(&regexp, &["input", "$_"], input, set_input, context)?;
+    for (names, what) in [
+        (
+            ["lastMatch", "$&"],
+            get(|last| last.text.get(last.matched.clone())),
+        ),
+        (["lastParen", "$+"], get(|last| last.groups.last().cloned())),
+        (
+            ["leftContext", "$`"],
+            get(|last| last.text.get(..last.matched.start)),
+        ),
+        (
+            ["rightContext", "$'"],
+            get(|last| last.text.get(last.matched.end..)),
+        ),
+    ] {
+        property(&regexp, &names, what, ignore(), context)?;
+    }
+    let body = NativeFunction::from_copy_closure(sh_exp_match);
+    context.register_global_callable(js_string!("shExpMatch"), 2, body)
+}
+
+/// A part of the last match as a value; nothing is the empty string.
+fn of(context: &Context, what: impl Fn(&Last) -> Option<JsString>) -> JsValue {
+    let last = context.get_data::<Shared>();
+    let text = last.and_then(|last| what(&last.borrow()));
+    text.unwrap_or_default().into()
+}
+
+/// A setter that does nothing: to set these is no error in the browsers.
+fn ignore() -> NativeFunction {
+    NativeFunction::from_copy_closure(|_, _, _| Ok(JsValue::undefined()))
+}
+
+fn property(
+    regexp: &JsObject,
+    names: &[&str],
+    get: NativeFunction,
+    set: NativeFunction,
+    context: &mut Context,
+) -> JsResult<()> {
+    let get = function(context, "get", 0, get, false);
+    let set = function(context, "set", 1, set, false);
+    for name in names {
+        let property = PropertyDescriptor::builder()
+            .get(get.clone())
+            .set(set.clone())
+            .enumerable(false)
+            .configurable(true);
+        regexp.define_property_or_throw(JsString::from(*name), property, context)?;
+    }
+    Ok(())
+}
+
+/// `RegExp.prototype.exec`, which remembers what it matched.
+fn exec(
+    this: &JsValue,
+    arguments: &[JsValue],
+    original: &JsObject,
+    context: &mut Context,
+) -> JsResult<JsValue> {
+    let is_regexp = this
+        .as_object()
+        .is_some_and(|object| JsRegExp::from_object(object).is_ok());
+    if !is_regexp {
+        return original.call(this, arguments, context);
+    }
+    let text = arguments.get_or_undefined(0).to_string(context)?;
+    let found = original.call(this, &[text.clone().into()], context)?;
+    if let Some(found) = found.as_object() {
+        let start = found.get(js_string!("index"), context)?;
+        let start = start.to_length(context)? as usize;
+        let count = found.get(js_string!("length"), context)?;
+        let count = count.to_length(context)?;
+        let mut groups = Vec::new();
+        for group in 0..count {
+            groups.push(match found.get(group, context)?.as_string() {
+                Some(text) => text,
+                None => JsString::default(),
+            });
+        }
+        let whole = groups.first().map_or(0, JsString::len);
+        remember(text, start..start + whole, groups.split_off(1), context);
+    }
+    Ok(found)
+}
+
+fn remember(text: JsString, matched: Range<usize>, groups: Vec<JsString>, context: &Context) {
+    if let Some(last) = context.get_data::<Shared>() {
+        *last.borrow_mut() = Last {
+            input: text.clone(),
+            text,
+            matched,
+            groups,
+        };
+    }
+}
+
+/// `shExpMatch(url, pattern)`: in the browsers the pattern becomes a regular expression in which only
+/// `.`, `*` and `?` are replaced, so that all other signs keep their meaning there.
+///
+/// The usual patterns are matched without one, in a time that does not grow out of hand.
+fn sh_exp_match(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
+    let pattern = arguments.get_or_undefined(1);
+    let is_text =
+        pattern.is_string() || (pattern.as_object()).is_some_and(|object| object.is::<JsString>());
+    if !is_text {
+        let kind = pattern.type_of();
+        let message = format!("shExpMatch takes a string as its pattern, and found {kind}");
+        return Err(JsNativeError::typ().with_message(message).into());
+    }
+    let pattern = pattern.to_string(context)?;
+    let text = arguments.get_or_undefined(0).to_string(context)?;
+    let units = pattern.to_vec();
+    let (source, replaced) = pattern::regular(&units);
+    if let Some((before, at)) = replaced {
+        let before = JsString::from(&*before);
+        remember(before, at..at + 1, Vec::new(), context);
+    }
+    if pattern::is_plain(&units) {
+        let matches = pattern::matches(&text.to_vec(), &units);
+        if matches {
+            let whole = 0..text.len();
+            remember(text, whole, Vec::new(), context);
+        }
+        return Ok(matches.into());
+    }
+    let regexp = JsRegExp::new(JsString::from(&*source), js_string!(), context)?;
+    Ok(regexp.test(text, context)?.into())
+}
