@@ -455,6 +455,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_only_firefox_understands_counts_as_in_chromium() {
+        let engine = Engine::of(NEW, false);
+        let way = |text| match choice(&answer(HUB, text), &engine) {
+            None => "nothing".to_owned(),
+            Some(Choice::Direct) => "direct".to_owned(),
+            Some(Choice::Proxy(url)) => url.place(),
+        };
+        assert_eq!(way("HTTP p.corp:1"), "direct");
+        assert_eq!(way("HTTP p.corp:1; DIRECT"), "direct");
+        assert_eq!(way("HTTP p.corp:1; PROXY q.corp:2"), "q.corp:2");
+        // What no browser understands may have been meant for a proxy.
+        assert_eq!(way("PROXI p.corp:1; DIRECT"), "nothing");
+        let said = notes([&answer(HUB, "HTTP p.corp:1")], &engine).remarks;
+        assert!(said.iter().any(|note| note.contains("Firefox")), "{said:?}");
+    }
+
     /// What comes of a script that says `usual` of all hosts but of those named; of those without a text it says nothing.
     fn translated(
         usual: &str,
