@@ -30,10 +30,17 @@ pub enum Remedy {
     AllowAppManagement,
     /// Correct the config file.
     CorrectSettings,
+    /// Enter the proxy in Docker's own settings.
+    DockerSettings,
 }
 
 impl Remedy {
-    const ALL: [Self; 3] = [Self::Adopt, Self::AllowAppManagement, Self::CorrectSettings];
+    const ALL: [Self; 4] = [
+        Self::Adopt,
+        Self::AllowAppManagement,
+        Self::CorrectSettings,
+        Self::DockerSettings,
+    ];
 
     /// Its name for programs.
     pub fn name(self) -> &'static str {
@@ -41,6 +48,7 @@ impl Remedy {
             Self::Adopt => "adopt",
             Self::AllowAppManagement => "allow-app-management",
             Self::CorrectSettings => "correct-settings",
+            Self::DockerSettings => "docker-settings",
         }
     }
 

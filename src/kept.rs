@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Files and folders that are not finished have names that begin so, whoever makes them.
 pub(crate) const UNFINISHED: &str = ".baleen-";
@@ -53,24 +54,34 @@ impl KeptFile {
 
     /// What is in it; the default where it is missing, damaged or of another form.
     pub(crate) fn read<T: DeserializeOwned + Default>(&self) -> T {
-        match self.on_disk() {
+        self.read_or_older(|_, _| None)
+    }
+
+    /// As [`Self::read`], where `older` makes the content out of that of a form with another number, if it knows it.
+    pub(crate) fn read_or_older<T: DeserializeOwned + Default>(
+        &self,
+        older: impl FnOnce(u32, Value) -> Option<T>,
+    ) -> T {
+        match self.on_disk(older) {
             OnDisk::Known(content) => content,
             OnDisk::OfOtherForm(_) | OnDisk::Nothing => T::default(),
         }
     }
 
-    fn on_disk<T: DeserializeOwned>(&self) -> OnDisk<T> {
-        #[derive(Deserialize)]
-        struct Schema {
-            schema: u32,
-        }
+    fn on_disk<T: DeserializeOwned>(
+        &self,
+        older: impl FnOnce(u32, Value) -> Option<T>,
+    ) -> OnDisk<T> {
         let bytes = fs::read(&self.path).unwrap_or_default();
         match (
             serde_json::from_slice::<Versioned<T>>(&bytes),
-            serde_json::from_slice::<Schema>(&bytes),
+            serde_json::from_slice::<Versioned<Value>>(&bytes),
         ) {
             (Ok(file), _) if file.schema == self.schema => OnDisk::Known(file.content),
-            (_, Ok(found)) => OnDisk::OfOtherForm(found.schema),
+            (_, Ok(found)) => match older(found.schema, found.content) {
+                Some(content) if found.schema < self.schema => OnDisk::Known(content),
+                _ => OnDisk::OfOtherForm(found.schema),
+            },
             (_, Err(_)) => OnDisk::Nothing,
         }
     }
@@ -91,12 +102,27 @@ impl KeptFile {
     where
         T: DeserializeOwned + Default + Serialize,
     {
+        self.update_or_older(|_, _| None, change)
+    }
+
+    /// As [`Self::update`], where `older` makes the content out of that of a form with another number, if it knows it.
+    ///
+    /// # Errors
+    /// As for [`Self::update`].
+    pub(crate) fn update_or_older<T>(
+        &self,
+        older: impl FnOnce(u32, Value) -> Option<T>,
+        change: impl FnOnce(&mut T) -> bool,
+    ) -> io::Result<()>
+    where
+        T: DeserializeOwned + Default + Serialize,
+    {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         // It is let go of when the folder is closed, also by a kill.
         let lock = File::open(folder)?;
         lock.lock()?;
-        let (mut content, other) = match self.on_disk() {
+        let (mut content, other) = match self.on_disk(older) {
             OnDisk::Known(content) => (content, None),
             OnDisk::OfOtherForm(schema) => (T::default(), Some(schema)),
             OnDisk::Nothing => (T::default(), None),

@@ -1,4 +1,6 @@
-//! Property lists from files, which may hold anything.
+//! Property lists from outside, which may hold anything: the one place where they are read.
+
+mod xml;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -29,21 +31,29 @@ pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
     if bytes.len() as u64 > LONGEST {
         return Ok(Err("it is longer than 1 MiB".to_owned()));
     }
+    parse(bytes)
+}
+
+/// The property list in `bytes`, in XML or binary, or why it is none.
+///
+/// # Errors
+/// When there is no memory for reading it.
+pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, String>> {
     let reader = thread::Builder::new()
         .name("property list".to_owned())
         .stack_size(STACK)
-        .spawn(move || parse(bytes))?;
+        .spawn(move || value(bytes))?;
     Ok(reader
         .join()
         .unwrap_or_else(|_| Err("its reader failed".to_owned())))
 }
 
-fn parse(bytes: Vec<u8>) -> Result<Value, String> {
+fn value(bytes: Vec<u8>) -> Result<Value, String> {
     // The third form, that of NeXTSTEP, is of no use here.
     let parsed = if bytes.starts_with(b"bplist") {
         Value::from_reader(Cursor::new(bytes))
     } else {
-        Value::from_reader_xml(&*bytes)
+        Value::from_reader_xml(xml::plain(&bytes)?.as_bytes())
     };
     // What the parser says is meant for programmers.
     let value = parsed.map_err(|_| "it can't be read as XML or in binary form".to_owned())?;

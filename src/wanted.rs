@@ -1,22 +1,23 @@
 //! What an engine should get now: here the source, the resolver, the Keychain and the PAC script
 //! meet the pure translation of [`crate::proxy::translate()`].
 
+use std::cell::RefCell;
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
 use crate::docker::{self, Bundle, Family, bundle};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
-use crate::platform;
-use crate::proxy::pac::{self, Asked, Memory, PacSource};
+use crate::platform::{self, network};
+use crate::proxy::pac::{self, Asked, Memory, PacSource, Unreachable};
 use crate::proxy::settings::Settings;
 use crate::proxy::source::Source;
 use crate::proxy::translate::What;
-use crate::proxy::{Engine, Stated, Translation, Urls, Wishes, World, translate};
+use crate::proxy::{Engine, ProxyUrl, Shown, Stated, Translation, Urls, Wishes, World, translate};
 
 /// Whose settings are asked, and what the user wants besides.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl Request {
                 Urls {
                     http: config.http_proxy.clone(),
                     https: config.https_proxy.clone(),
-                    no_proxy: Vec::new(),
+                    ..Urls::default()
                 },
             ),
         };
@@ -48,6 +49,8 @@ impl Request {
                 no_proxy: config.no_proxy.clone(),
                 host_address: config.host_address.clone(),
                 pac_hosts: config.pac_hosts.clone(),
+                no_passwords: false,
+                pac_unreachable: config.pac_unreachable,
             },
             intent: Intent::Settings,
             state,
@@ -67,6 +70,14 @@ impl Request {
             intent: Intent::Named,
             ..self
         }
+    }
+
+    /// The same, for the fields of Docker's own window, which get no password from Baleen. A locked Keychain
+    /// is no obstacle then.
+    #[must_use]
+    pub fn without_passwords(mut self) -> Self {
+        self.wishes.no_passwords = true;
+        self
     }
 
     /// What the user is heard to want by asking for this.
@@ -110,15 +121,35 @@ impl Request {
     /// # Errors
     /// See [`translate()`].
     pub fn translate(&self, stated: &Stated, engine: &Engine) -> Result<Translation> {
+        let (translation, _) = self.translate_and_ask(stated, engine, &[])?;
+        Ok(translation)
+    }
+
+    /// The same, and what the PAC script, if there is one, says of each of these hosts: it is asked once for all.
+    ///
+    /// # Errors
+    /// As for [`Self::translate`].
+    pub fn translate_and_ask(
+        &self,
+        stated: &Stated,
+        engine: &Engine,
+        hosts: &[String],
+    ) -> Result<(Translation, Option<Asked>)> {
+        let also = RefCell::new(None);
         let world = World {
             addresses: &|host| lookup(host, lookup::PATIENCE),
             password: &|proxy| match Account::of(proxy) {
                 Some(account) => credentials::kept_for(&account),
                 None => Ok(None),
             },
-            pac: &|source, hosts| self.ask(source, hosts),
+            pac: &|source, own| {
+                let asked = self.ask(source, &[own, hosts].concat())?;
+                also.replace(Some(asked.about(hosts)));
+                Ok(asked.about(own))
+            },
         };
-        translate(stated, engine, &self.wishes, &world)
+        let translation = translate(stated, engine, &self.wishes, &world)?;
+        Ok((translation, also.into_inner()))
     }
 
     /// What the PAC script, if there is one, says of each of these hosts.
@@ -135,15 +166,22 @@ impl Request {
     }
 
     fn ask(&self, source: &PacSource, hosts: &[String]) -> Result<Asked> {
-        pac::ask(source, hosts, &Memory::in_folder(&self.state))
+        // Without a network nothing is learned about the script.
+        let unreachable = match network::is_up() {
+            true => self.wishes.pac_unreachable,
+            false => Unreachable::Keep,
+        };
+        pac::ask(source, hosts, &Memory::in_folder(&self.state), unreachable)
     }
 
-    /// Both at once, for the engine of `bundle`.
+    /// Both at once, for the engine of `bundle`: who says it, and what it comes to.
     ///
     /// # Errors
     /// As for each.
-    pub fn resolve(&self, bundle: &Bundle) -> Result<Translation> {
-        self.translate(&self.read()?, &engine_of(bundle))
+    pub fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
+        let stated = self.read()?;
+        let translation = self.translate(&stated, &engine_of(bundle))?;
+        Ok((stated.origin, translation))
     }
 }
 
@@ -165,6 +203,43 @@ pub fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     let chosen = chosen_bundle(option, config);
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
+}
+
+/// What stands for a password in a proxy that is shown.
+pub const REDACTED: &str = ":***@";
+
+/// The proxy that was named, out of what may be shown of it: all but its password, which the Keychain may have.
+///
+/// # Errors
+/// When it can't be used.
+pub fn source_of(named: &Shown) -> Result<Source> {
+    let url = |shown: &Option<String>| {
+        let parse = |url: &String| {
+            ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
+                Error::new(
+                    Kind::Refused,
+                    format!(
+                        "the proxy {url}, which was named on the command line, can't be used: {why}"
+                    ),
+                )
+            })
+        };
+        shown.as_ref().map(parse).transpose()
+    };
+    Ok(Source::Named(
+        "the command line".to_owned(),
+        Urls {
+            http: url(&named.http)?,
+            https: url(&named.https)?,
+            no_proxy: named
+                .no_proxy
+                .split(',')
+                .filter(|entry| !entry.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            ..Urls::default()
+        },
+    ))
 }
 
 /// The engine in a bundle.

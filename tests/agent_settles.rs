@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use baleen::agent::decide::{EngineNow, Patch, Running, Setting, Sight, Stand, Way, Words};
 use baleen::agent::look::Fingerprint;
 use baleen::agent::memory::Memory;
-use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, SLOWLY};
+use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, Resolved, SLOWLY};
 use baleen::agent::news::{DockerNow, News};
 use baleen::agent::view::Busy;
 use baleen::config::{Config, Restart};
 use baleen::docker::{Bundle, Family};
 use baleen::error::Kind;
+use baleen::patch::Unpatched;
 use baleen::patch::digest::{OriginalSha, Sha};
 use baleen::patch::intent::Intent;
 use baleen::patch::live::LiveEdit;
@@ -148,7 +149,7 @@ struct Docker {
 
 #[derive(Debug, Clone)]
 enum Pending {
-    Resolve(baleen::proxy::Engine),
+    Resolve(baleen::proxy::Engine, Option<Shown>),
     Apply {
         print: u64,
         block: u8,
@@ -224,6 +225,7 @@ impl World {
                     proxy: shown(proxy),
                     original: OriginalSha(Sha::of(&[100 + app.version])),
                 }),
+                unpatched: Unpatched::Clean,
                 image_since: Self::wall(self.image_since),
             }),
         };
@@ -233,6 +235,7 @@ impl World {
                 ..Config::default()
             }),
             wanted: self.wanted.filter(|_| self.app.is_some()),
+            named: None,
             path: self.app.is_some().then_some(path),
             sight,
             print: Fingerprint(self.print),
@@ -272,8 +275,8 @@ impl World {
                     let jobs = mind.hear(Event::Looked(look), self.instant());
                     self.take(mind, jobs);
                 }
-                Job::Resolve { engine, .. } => {
-                    self.later(pause * 3, Pending::Resolve(engine));
+                Job::Resolve { engine, named } => {
+                    self.later(pause * 3, Pending::Resolve(engine, named));
                 }
                 Job::Apply { setting, adopt, .. } => {
                     self.may_begin();
@@ -406,18 +409,30 @@ impl World {
     /// What is under way comes to its end.
     fn end(&mut self, mind: &mut Mind, what: Pending) {
         let event = match what {
-            Pending::Resolve(engine) => {
-                let origin = "the system's settings".to_owned();
-                let setting = match self.proxy {
-                    _ if !self.is_online => Setting::Offline,
-                    Some(proxy) => Setting::Proxy {
-                        block: block(proxy),
-                        shown: shown(proxy),
-                        origin,
-                    },
-                    None => Setting::Direct { origin },
+            Pending::Resolve(engine, named) => {
+                let proxy = |proxy, origin: &str| Setting::Proxy {
+                    block: block(proxy),
+                    shown: shown(proxy),
+                    origin: origin.to_owned(),
+                    script: None,
                 };
-                Event::Resolved(engine, setting)
+                let origin = "the system's settings";
+                let settings = match self.proxy {
+                    _ if !self.is_online => Setting::Offline,
+                    Some(number) => proxy(number, origin),
+                    None => Setting::Direct {
+                        origin: origin.to_owned(),
+                    },
+                };
+                let named = named.and_then(|named| (0..3).find(|&one| shown(one) == named));
+                let resolved = match named {
+                    Some(number) => Resolved {
+                        setting: proxy(number, "the command line"),
+                        beside: Some(settings),
+                    },
+                    None => settings.into(),
+                };
+                Event::Resolved(engine, resolved)
             }
             Pending::Apply { print, block } => self.write(print, Some(block)),
             Pending::Restore { print } => self.write(print, None),
@@ -1236,4 +1251,118 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
             assert_eq!((settled, docker), expected, "{restart:?} {fails}");
         }
     }
+}
+
+/// As when `baleen apply --http-proxy` named proxy 2 before the app's first start.
+fn named_before_the_first_start(settings: Option<u8>) -> (World, Mind) {
+    let app = App {
+        version: 0,
+        is_whole: true,
+        block: Some(2),
+    };
+    let mut world = world(1, false, Some(app), Some(Intent::Named));
+    world.proxy = settings;
+    let mut mind = world.mind();
+    world.run(&mut mind, 30_000);
+    (world, mind)
+}
+
+fn told(world: &World) -> Vec<&News> {
+    world.news.iter().flatten().collect()
+}
+
+#[test]
+fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
+    for (settings, says) in [
+        (None, "no proxy is set in the system's settings"),
+        (Some(0), "http://proxy0:80 is set in the system's settings"),
+        (Some(2), "the same is set in the system's settings"),
+    ] {
+        let (world, mind) = named_before_the_first_start(settings);
+        let view = mind.view(world.instant());
+        assert_eq!(view.state, State::Current);
+        assert_eq!(proxy_of(&view.setting), Some(2), "{:?}", view.setting);
+        assert_eq!(proxy_of(view.settings()), settings);
+        assert_eq!(
+            view.words.sentence,
+            format!("the engine gets http://proxy2:80, which was named by hand; {says}")
+        );
+        let told = told(&world);
+        assert_eq!(told.len(), 1, "{told:?}");
+        let said = told[0].message().body;
+        assert!(said.contains("proxy2:80"), "{said}");
+        assert!(said.contains("named by hand"), "{said}");
+        assert!(said.to_lowercase().contains(says), "{said}");
+        assert!(!said.contains("This computer uses no proxy"), "{said}");
+    }
+}
+
+#[test]
+fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
+    let (mut world, mut mind) = named_before_the_first_start(None);
+    let before = told(&world).len();
+    for (settings, online, more) in [
+        (Some(0), true, 1),
+        // The same as before, and what comes back after a network that was down.
+        (Some(0), true, 0),
+        (Some(0), false, 0),
+        (Some(0), true, 0),
+        (None, true, 1),
+        (Some(2), true, 1),
+    ] {
+        let count = told(&world).len();
+        world.is_online = online;
+        world.set_proxy(&mut mind, settings);
+        world.run(&mut mind, world.now + 60_000);
+        let told = &told(&world)[count..];
+        assert_eq!(told.len(), more, "{settings:?}: {told:?}");
+        for news in told {
+            assert!(matches!(news, News::SettingsChanged { .. }), "{news:?}");
+            let said = news.message().body;
+            assert!(said.starts_with("Docker keeps proxy2:80"), "{said}");
+        }
+        assert!(world.app.as_ref().is_some_and(|app| app.block == Some(2)));
+    }
+    assert_eq!(told(&world).len(), before + 3);
+    // After a restart of Baleen it is not told again.
+    world.happen(&mut mind, &Happening::Killed);
+    world.run(&mut mind, world.now + 60_000);
+    assert_eq!(told(&world).len(), before + 3);
+}
+
+#[test]
+fn one_click_goes_back_to_following_the_settings() {
+    for click in [
+        Click::FollowSettings,
+        Click::Source(baleen::config::Source::System),
+    ] {
+        let (mut world, mut mind) = named_before_the_first_start(Some(0));
+        world.click(&mut mind, click);
+        world.run(&mut mind, world.now + 30_000);
+        assert_eq!(world.wanted, Some(Intent::Settings), "{click:?}");
+        assert!(world.app.as_ref().is_some_and(|app| app.block == Some(0)));
+        let view = mind.view(world.instant());
+        assert_eq!((view.state, view.is_named()), (State::Current, false));
+        assert_eq!(view.words.sentence, "the engine gets http://proxy0:80");
+
+        // On a note that is out of date it switches nothing on.
+        world.click(&mut mind, Click::UseProxy(false));
+        world.run(&mut mind, world.now + 30_000);
+        world.click(&mut mind, Click::FollowSettings);
+        world.run(&mut mind, world.now + 30_000);
+        assert_eq!(world.wanted, Some(Intent::Off));
+    }
+}
+
+/// Another name was given on the command line while Baleen did not run.
+#[test]
+fn the_name_in_the_image_counts_and_not_the_one_that_was_seen_before() {
+    let (mut world, _) = named_before_the_first_start(None);
+    world.app.as_mut().unwrap().block = Some(1);
+    world.image_since = world.now;
+    world.print += 1;
+    let mut mind = world.mind();
+    world.run(&mut mind, world.now + 5_000);
+    let view = mind.view(world.instant());
+    assert_eq!(proxy_of(&view.setting), Some(1), "{:?}", view.setting);
 }

@@ -337,11 +337,7 @@ fn every_line_of_the_menu_does_what_it_says() {
         stock,
         "nothing is changed before anybody says so"
     );
-    assert!(
-        item.menu().has(&["Off: Docker has its own image"]),
-        "{}",
-        item.menu()
-    );
+    assert!(item.menu().has(&["Off"]), "{}", item.menu());
     assert!(item.menu().has(&["Docker 1.11.1-beta12"]));
     let off = item.icon();
 
@@ -465,11 +461,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(report.contains("baleen doctor"), "{report}");
 
     item.click(&["Use proxy"]);
-    desk.wait_for_state(
-        &item,
-        "Off: Docker has its own image",
-        "Docker has its own image",
-    );
+    desk.wait_for_state(&item, "Off", "Docker has its own image");
     assert_eq!(desk.image(), stock);
     assert_eq!(item.icon(), off);
     item.click(&["Quit Baleen"]);
@@ -480,6 +472,95 @@ fn every_line_of_the_menu_does_what_it_says() {
 }
 
 /// Each of the ways in which a Docker.app can be replaced.
+/// `baleen apply --http-proxy` came before the app.
+#[test]
+fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it() {
+    let Some(mut desk) = Desk::new() else { return };
+    let named = "named.example:3128";
+    let url = format!("http://{named}");
+    let applied = desk.baleen(&["apply", "--http-proxy", &url]).output();
+    assert!(applied.unwrap().status.success());
+    let image = desk.image();
+    let item = desk.start();
+    let first = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(first.summary, "Baleen is in the menu bar");
+    for words in [
+        named,
+        "It was named by hand.",
+        PROXY,
+        "is set in the system's settings",
+    ] {
+        assert!(first.body.contains(words), "{}", first.body);
+    }
+    let in_use = format!("Proxy: {named}, named by hand");
+    let tooltip = format!("The engine gets {url}, which was named by hand; ");
+    desk.wait_for_state(&item, &in_use, &tooltip);
+    assert!(item.menu().has(&[&format!("Settings: {PROXY}")]));
+
+    desk.set_proxy(Some("other.example"));
+    let changed = "The proxy settings changed";
+    let note = desk
+        .notes
+        .wait_for("the change", |note| note.summary == changed);
+    assert!(
+        note.body.contains("http://other.example:8080 is set"),
+        "{}",
+        note.body
+    );
+    assert_eq!(desk.image(), image, "the named one is kept");
+    desk.wait_for_state(&item, "Settings: other.example:8080", &tooltip);
+    item.click(&["Re-apply now"]);
+    sleep(Duration::from_secs(3));
+    let told = desk.notes.all();
+    let told = told.iter().filter(|note| note.summary == changed).count();
+    assert_eq!(told, 1);
+
+    item.click(&["Follow System Settings"]);
+    desk.wait_for_state(
+        &item,
+        "Proxy: other.example:8080",
+        "The engine gets http://other",
+    );
+    assert!(!item.menu().has(&["Follow System Settings"]));
+    assert!(desk.script().contains("other.example:8080"));
+}
+
+#[test]
+fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
+    let Some(mut desk) = Desk::new() else { return };
+    let line = "export HTTP_PROXY=http://hand.example:1";
+    let script = format!("#!/sbin/openrc-run\n{line}\ncommand=/usr/bin/docker\n");
+    let by_hand = app::image_with(script.as_bytes());
+    desk.app.replace_image(&by_hand);
+    let item = desk.start();
+    item.wait_until("the proxy can be switched", |item| {
+        item.menu()
+            .find(&["Use proxy"])
+            .is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&["Use proxy"]);
+    item.wait_until("it is not taken over unasked", |item| {
+        item.menu().has(&["Take over its proxy"])
+    });
+    item.click(&["Take over its proxy"]);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    item.click(&["Use proxy"]);
+    desk.wait_for_state(
+        &item,
+        &format!("Proxy: set by hand ({line})"),
+        "The image carries",
+    );
+    assert_eq!(desk.image(), by_hand);
+    let note = desk.notes.wait_for("whose proxy is back", |note| {
+        note.summary == "Docker has a proxy set by hand again"
+    });
+    assert!(note.body.contains(line), "{}", note.body);
+    assert_eq!(state_of(&desk), ("foreign".to_owned(), 4));
+    // One click has Baleen's there again.
+    item.click(&["Take over its proxy"]);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+}
+
 #[test]
 fn an_update_is_repaired_and_told_whichever_way_it_comes() {
     let Some(mut desk) = Desk::new() else { return };
@@ -927,6 +1008,47 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     assert!(desk.script().contains(PROXY));
 }
 
+/// A PAC script that can't be reached: first its answers count, then the engine goes direct, and back when the script is.
+#[test]
+fn a_pac_script_that_goes_away_and_comes_back() {
+    let Some(mut desk) = Desk::new() else {
+        return;
+    };
+    let pac = desk.app.dir.path().join("proxy.pac");
+    let text = format!("function FindProxyForURL() {{ return 'PROXY {PROXY}'; }}");
+    fs::write(&pac, &text).unwrap();
+    let url = format!("file://{}", pac.display());
+    desk.set("org.gnome.system.proxy", "autoconfig-url", &url);
+    desk.set("org.gnome.system.proxy", "mode", "auto");
+    let item = desk.start_switched_on();
+
+    let again = |item: &Item| item.click(&["Re-apply now"]);
+    let by_script = "PAC script unavailable; using its answer from a moment ago";
+    fs::remove_file(&pac).unwrap();
+    again(&item);
+    desk.wait_for_state(&item, by_script, "The engine gets");
+    assert!(desk.script().contains(PROXY));
+
+    // As if that was a while ago.
+    let file = desk.app.dir.path().join("state/pac.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for script in kept["scripts"].as_object_mut().unwrap().values_mut() {
+        let since = &mut script["unreachable_since"];
+        *since = (since.as_u64().unwrap() - 301).into();
+    }
+    fs::write(&file, kept.to_string()).unwrap();
+    again(&item);
+    let direct = "Proxy: none, as the PAC script can't be reached";
+    desk.wait_for_state(&item, direct, "The PAC script can't be reached");
+    assert!(item.menu().has(&["On: Docker goes direct for now"]));
+    assert!(!desk.script().contains(PROXY));
+
+    fs::write(&pac, &text).unwrap();
+    again(&item);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(!item.menu().has(&[by_script]) && desk.script().contains(PROXY));
+}
+
 #[test]
 fn a_second_one_hands_over_and_panels_come_and_go() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1048,7 +1170,7 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     let note = desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });
-    assert!(note.body.contains("Restart Docker"), "{}", note.body);
+    assert!(note.body.contains("Docker isn't running"), "{}", note.body);
     let list = until("the list", || fs::read_to_string(&opened).ok());
     let list = fs::read_to_string(list.trim()).unwrap();
     for file in &made {
@@ -1117,6 +1239,223 @@ fn uninstalled_from_the_command_line_the_app_ends_first() {
     assert!(item.is_gone());
     assert_eq!(desk.image(), stock);
     assert!(!desk.app.dir.path().join("state").exists());
+}
+
+const BOOT_IMAGE: &[&str] = &["linuxkit/kernel", "linuxkit/boot.img"];
+
+fn buttons(note: &Notification) -> Vec<&str> {
+    let buttons = note.actions.iter().filter(|(key, _)| key != "default");
+    buttons.map(|(_, label)| label.as_str()).collect()
+}
+
+/// With today's Docker Desktop nothing is offered that can't be: what its own settings need is copied, and they open.
+#[test]
+fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    desk.set_proxy_at("127.0.0.1", 3128);
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let before = Snapshot::of(&desk.app.place(), true);
+    // A clipboard of Wayland's, as far as this program is concerned.
+    let clipboard = desk.app.dir.path().join("clipboard");
+    let wl_copy = desk.tools().join("wl-copy");
+    fs::write(
+        &wl_copy,
+        format!("#!/bin/sh\ncat > {}\n", clipboard.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&wl_copy, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = desk.baleen(&["app"]);
+    desk.running = Some(command.env("WAYLAND_DISPLAY", "wayland-0").spawn().unwrap());
+    let item = desk.item();
+
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(
+        welcome.body.starts_with(
+            "Docker 4.84.0 has its own proxy settings (Settings &gt; Resources &gt; Proxies)"
+        ),
+        "{}",
+        welcome.body
+    );
+    assert!(welcome.body.contains("127.0.0.1:3128"), "{}", welcome.body);
+    assert_eq!(
+        buttons(&welcome),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    let menu = item.menu();
+    assert!(
+        menu.has(&["This Docker has its own proxy settings"]),
+        "{menu}"
+    );
+    assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
+    assert!(!menu.has(&["Use proxy"]), "{menu}");
+    assert!(
+        !menu.to_string().contains("gets its own image back"),
+        "{menu}"
+    );
+
+    // Each field by itself, as Docker on the Mac reaches the proxy, and all of them.
+    let is_copied = |text: &str| {
+        until(text, || {
+            fs::read_to_string(&clipboard)
+                .ok()
+                .filter(|copied| copied == text)
+        })
+    };
+    item.click(&["Copy Proxy Settings", "Web Server (HTTP)"]);
+    is_copied("http://127.0.0.1:3128");
+    let copied = desk
+        .notes
+        .wait_for("that it was copied", |note| note.summary == "Copied");
+    assert!(
+        copied.body.contains("Settings &gt; Resources &gt; Proxies"),
+        "{}",
+        copied.body
+    );
+    item.click(&["Copy Proxy Settings", "Bypass these hosts"]);
+    let bypass = until("the bypass list", || {
+        fs::read_to_string(&clipboard)
+            .ok()
+            .filter(|copied| copied.starts_with("localhost"))
+    });
+    desk.notes.press(&welcome, "Copy Proxy Settings");
+    is_copied(&format!(
+        "Web Server (HTTP): http://127.0.0.1:3128\n\
+         Secure Web Server (HTTPS): http://127.0.0.1:3128\n\
+         Bypass these hosts: {bypass}\n"
+    ));
+
+    // A Docker that does not run is opened; in one that does, the pane is.
+    item.click(&["Open Docker's Settings"]);
+    until("Docker runs", || desk.docker());
+    item.click(&["Open Docker's Settings"]);
+    until("its settings are opened", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.contains("docker-desktop://dashboard/open?path=settings/")
+            .then_some(())
+    });
+
+    assert!(
+        !desk.app.dir.path().join("state/state.json").exists(),
+        "no wish is noted"
+    );
+    before.is_still(&Snapshot::of(&desk.app.place(), true));
+    let troubles = |note: &Notification| buttons(note).contains(&"Try again");
+    assert_eq!(desk.notes.count(troubles), 0);
+    desk.quit(&item);
+}
+
+/// A button of an older note, from when there was a Docker that could be patched, notes no wish and promises nothing.
+#[test]
+fn a_button_that_can_not_be_obeyed_any_more_says_why() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    let item = desk.start();
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(buttons(&welcome), ["Use proxy"]);
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    item.wait_until("it is seen", |item| {
+        item.menu().has(&["This Docker has its own proxy settings"])
+    });
+    desk.notes.press(&welcome, "Use proxy");
+    let note = desk.notes.wait_for("why not", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(
+        !desk.app.dir.path().join("state/state.json").exists(),
+        "no wish is noted"
+    );
+
+    // There is no clipboard here, so a file opens.
+    desk.notes.press(&note, "Copy Proxy Settings");
+    let copied = desk.notes.wait_for("where it is", |note| {
+        note.summary == "There is no clipboard here"
+    });
+    let path = until("a file", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.lines().last().map(PathBuf::from)
+    });
+    assert!(
+        copied.body.contains(path.to_str().unwrap()),
+        "{}",
+        copied.body
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with(&format!("Web Server (HTTP): http://{PROXY}\n")),
+        "{text}"
+    );
+    desk.quit(&item);
+}
+
+/// The wish for a proxy outlives a Docker that needs none of it from Baleen, and what is said then is short.
+#[test]
+fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let note = desk.notes.wait_for("the other kind of Docker", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(!item.menu().has(&["Use proxy"]), "{}", item.menu());
+    desk.app.install("1.12.0", "1");
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(desk.script().contains(PROXY));
+    desk.quit(&item);
+}
+
+#[test]
+fn without_docker_nothing_is_offered_that_needs_one() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.set_proxy_at("127.0.0.1", 3128);
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    let item = desk.start();
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(
+        welcome.body.contains("it found no Docker.app"),
+        "{}",
+        welcome.body
+    );
+    // There is no VM in which the Mac would have another address.
+    assert!(
+        welcome.body.contains("(127.0.0.1:3128)"),
+        "{}",
+        welcome.body
+    );
+    assert_eq!(buttons(&welcome), ["Open settings file"]);
+    let menu = item.menu();
+    assert!(!menu.entry(&["Use proxy"]).enabled, "{menu}");
+    assert!(!menu.has(&["Docker: not found"]), "it is said once: {menu}");
+    desk.quit(&item);
+}
+
+/// `DBUS_SESSION_BUS_ADDRESS` is a list, of which the first address may lead nowhere.
+#[test]
+fn the_desktop_is_found_behind_any_address_of_the_list() {
+    let Some(mut desk) = Desk::new() else { return };
+    let list = format!("unix:path=/nonexistent/bus;{}", desk.session.address());
+    let mut command = desk.baleen(&["app"]);
+    let command = command.env("DBUS_SESSION_BUS_ADDRESS", list);
+    desk.running = Some(command.spawn().unwrap());
+    let item = desk.item();
+    // Notifications, and the desktop's settings.
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    desk.set_proxy(Some("other.corp.example"));
+    item.wait_until("the other proxy", |item| {
+        item.menu().has(&["Proxy: other.corp.example:8080"])
+    });
+    desk.quit(&item);
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn help_teaches_the_tool() {
                 "--no-proxy",
                 "--method",
                 "--adopt",
+                "--follow-settings",
                 "--dry-run",
                 "HTTPS_PROXY",
             ][..],
@@ -243,7 +244,7 @@ fn apply_and_restore_say_what_they_did_and_do_it() {
         PROXY,
         "by append",
         &sha(&original),
-        "Restart Docker",
+        "Docker isn't running; it will use the proxy the next time it starts.",
     ] {
         assert!(said.contains(word), "no {word} in:\n{said}");
     }
@@ -258,6 +259,12 @@ fn apply_and_restore_say_what_they_did_and_do_it() {
     let said = app.ok(&["restore"]);
     assert!(
         said.contains("Done.") && said.contains(&sha(&original)),
+        "{said}"
+    );
+    assert!(said.contains("its original image again"), "{said}");
+    let next = "Docker isn't running; it will no longer use the proxy the next time it starts.";
+    assert!(
+        said.contains(next) && !said.contains("Restart Docker"),
         "{said}"
     );
     assert_eq!(app.bytes(), original);
@@ -539,10 +546,9 @@ fn the_image_holds_the_password_so_that_it_decodes_to_the_same() {
     ]);
     assert!(!manifest.contains(NEEDLE), "{manifest}");
     let state = fs::read_to_string(app.dir.path().join("state/state.json")).unwrap();
-    assert!(
-        !state.contains(NEEDLE) && !state.contains("proxy.corp"),
-        "{state}"
-    );
+    assert!(!state.contains(NEEDLE), "{state}");
+    // The proxy that was named is noted, without its password.
+    assert!(state.contains("http://me:***@proxy.corp:8080"), "{state}");
 }
 
 #[test]
@@ -629,6 +635,129 @@ fn every_state_has_its_word_and_exit_code() {
     assert_eq!(app.json(&["status"]).1["docker"], Value::Null);
 }
 
+/// A Docker from 17.12 on: what to enter in its own settings is printed, and nothing is changed.
+#[test]
+fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
+    let app = App::new();
+    for (family, version, files, pane) in [
+        (
+            "linuxkit-iso",
+            "17.12.0-ce-mac55",
+            &["linuxkit/docker-for-mac.iso", "uefi/UEFI.fd"][..],
+            "Preferences > Proxies",
+        ),
+        (
+            "linuxkit-iso",
+            "2.1.0.5",
+            &["linuxkit/docker-desktop.iso"],
+            "Preferences > Proxies",
+        ),
+        (
+            "linuxkit-initrd",
+            "4.30.0",
+            &["linuxkit/kernel", "linuxkit/initrd.img"],
+            "Settings > Resources > Proxies",
+        ),
+        (
+            "boot-image",
+            "4.84.0",
+            &["linuxkit/boot.img", "linuxkit/boot.img.sha256"],
+            "Settings > Resources > Proxies",
+        ),
+        (
+            "boot-image",
+            "4.93.0",
+            &["linuxkit/kernel", "linuxkit/boot.img"],
+            "Settings > Resources > Proxies",
+        ),
+    ] {
+        app.install_with(version, files);
+        let before = app.strict_snapshot();
+        for more in [&[][..], &["--dry-run"], &["--method", "rebuild"]] {
+            let arguments = [&["apply", "--http-proxy", "127.0.0.1:3128"], more].concat();
+            let run = app.run(&arguments);
+            assert_eq!((run.code, &*run.err), (4, ""), "{run}");
+            for words in [
+                format!("Docker {version} at "),
+                format!("own proxy settings ({pane})"),
+                format!("open {pane}, choose \"Manual proxy configuration\""),
+                // Docker's own proxy runs on the Mac.
+                "Web Server (HTTP)          http://127.0.0.1:3128\n".to_owned(),
+                "Secure Web Server (HTTPS)  http://127.0.0.1:3128\n".to_owned(),
+                "Bypass these hosts         localhost,127.0.0.1\n".to_owned(),
+            ] {
+                assert!(run.out.contains(&words), "no {words} in: {run}");
+            }
+            assert!(!run.out.contains("192.168.65"), "{run}");
+        }
+        let sentence = format!("own proxy settings ({pane}), which Baleen doesn't change yet");
+        let refusal = app.run(&["restore"]);
+        refusal.is_refusal(4, &[&sentence]);
+        let (code, status) = app.json(&["status"]);
+        assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
+        assert_eq!(status["docker"]["family"], family);
+        assert_eq!(
+            status["sentence"],
+            format!("Docker {version} has its {sentence}")
+        );
+        assert!(
+            status["advice"]
+                .as_str()
+                .unwrap()
+                .contains("`baleen apply`")
+        );
+        before.is_still(&app.strict_snapshot());
+        assert!(
+            !app.dir.path().join("state").exists(),
+            "nothing is noted as wanted"
+        );
+    }
+
+    let (code, object) = app.json(&["apply", "--https-proxy", "127.0.0.1:3128"]);
+    assert_eq!((code, &object["changed"]), (4, &json!(false)));
+    let fields = &object["enter"]["fields"];
+    assert_eq!(object["enter"]["pane"], "Settings > Resources > Proxies");
+    assert_eq!(fields["https"], "http://127.0.0.1:3128");
+    assert_eq!(
+        (&fields["http"], &fields["lacks_password"]),
+        (&Value::Null, &json!(false))
+    );
+    assert_eq!(object["error"]["kind"], "refused");
+    assert_eq!(object["error"]["remedy"], "docker-settings");
+    let run = app.run(&["apply", "--https-proxy", "127.0.0.1:3128"]);
+    assert!(
+        run.out
+            .contains("Web Server (HTTP)          (leave empty)\n"),
+        "{run}"
+    );
+
+    // A password is said to be missing, and is printed nowhere.
+    let url = with_password();
+    for more in [&[][..], &["--json"]] {
+        let run = app.run(&[&["apply", "--http-proxy", &url], more].concat());
+        assert!(run.out.contains("http://me@proxy.corp:8080"), "{run}");
+        assert!(run.out.contains("Docker asks for it"), "{run}");
+        assert!(
+            !run.out.contains(NEEDLE) && !run.err.contains(NEEDLE),
+            "{run}"
+        );
+    }
+
+    // Nor is one asked for: what Baleen would be told to store is of no use to this Docker.
+    let run = app.run(&["apply", "--http-proxy", "http://me@proxy.corp:8080"]);
+    assert!(run.out.contains("Docker asks for it"), "{run}");
+    assert!(!run.out.contains("baleen credentials"), "{run}");
+
+    // Where no proxy is set, there is nothing to enter, and that is no failure of anything either.
+    let run = app.run(&["apply", "--source", "environment"]);
+    assert_eq!((run.code, &*run.err), (4, ""), "{run}");
+    assert!(run.out.contains("nothing to enter there"), "{run}");
+    assert_eq!(
+        app.json(&["apply", "--source", "environment"]).1["enter"]["fields"],
+        Value::Null
+    );
+}
+
 #[test]
 fn a_patch_that_was_tampered_with_is_seen_by_verify() {
     let app = App::new();
@@ -675,9 +804,247 @@ fn exports_made_by_hand_are_taken_over_only_on_request() {
             "{patched}"
         );
         assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
-        app.ok(&["restore"]);
+        let said = app.ok(&["restore"]);
         assert_eq!(app.bytes(), original);
+
+        // What came back is not Docker's own image, and nothing says that it is.
+        assert!(
+            said.contains("the image that it had before Baleen"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("own image") && !said.contains("original image"),
+            "{said}"
+        );
+        for words in [
+            "a proxy is set by hand in this image",
+            "export http_proxy=http://hand.corp:1",
+            "installing Docker again takes it out",
+            "Docker isn't running; it will use that one the next time it starts.",
+        ] {
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains(words), "no {words} in:\n{said}");
+        }
+        for arguments in [&[][..], &["--verify"]] {
+            let (code, status) = app.json(&[&["status"], arguments].concat());
+            assert_eq!((code, &status["state"]), (4, &json!("foreign")), "{status}");
+            let sentence = status["sentence"].as_str().unwrap();
+            assert!(sentence.contains("http://hand.corp:1"), "{sentence}");
+        }
+        // An update of Docker brings another image, about which nothing is known.
+        app.replace_image(&image_with(STOCK_SCRIPT.as_bytes()));
+        assert_eq!(app.state(&[]), ("off".into(), 0));
     }
+}
+
+/// The recipe of 2016: the stock image is kept as `initrd.img-backup`, and the script in the other one is edited.
+#[test]
+fn the_stock_image_beside_one_with_a_proxy_set_by_hand_is_named() {
+    let script = "#!/sbin/openrc-run\nexport HTTPS_PROXY=http://me:secret@hand.corp:1\ncommand=/usr/bin/docker\n";
+    let app = App::with_script(script.as_bytes());
+    let original = app.bytes();
+    fs::write(app.backup(), image_with(STOCK_SCRIPT.as_bytes())).unwrap();
+    let advice = |status: &Value| status["advice"].as_str().unwrap().to_owned();
+    let (_, status) = app.json(&["status", "--verify"]);
+    let path = app.backup().display().to_string();
+    assert!(
+        advice(&status).contains(&format!("{path} sets no proxy")),
+        "{status}"
+    );
+
+    app.ok(&["apply", "--http-proxy", PROXY, "--adopt"]);
+    let (_, plan) = app.json(&["uninstall", "--dry-run"]);
+    let steps = plan["steps"].to_string();
+    assert!(steps.contains("in which a proxy is set by hand"), "{plan}");
+    assert!(
+        plan["notes"].to_string().contains("sets no proxy"),
+        "{plan}"
+    );
+    let (_, restored) = app.json(&["restore"]);
+    assert_eq!(app.bytes(), original);
+    assert_eq!(
+        restored["proxy_by_hand"],
+        "export HTTPS_PROXY=http://me:***@hand.corp:1"
+    );
+    let aside = app
+        .beside()
+        .into_iter()
+        .find(|name| name.starts_with("initrd.img-backup-"));
+    let aside = app.moby().join(aside.unwrap()).display().to_string();
+    let named = format!("{aside} sets no proxy");
+    assert!(restored["notes"].to_string().contains(&named), "{restored}");
+    let (code, status) = app.json(&["status"]);
+    assert_eq!((code, &status["state"]), (4, &json!("foreign")));
+    assert!(advice(&status).contains(&named), "{status}");
+    assert!(!status.to_string().contains("secret"), "{status}");
+}
+
+/// No proxy is set, and the image has one that somebody wrote into it.
+#[test]
+fn the_engine_is_not_said_to_have_no_proxy_where_one_is_set_by_hand() {
+    let script =
+        "#!/sbin/openrc-run\nexport HTTPS_PROXY=http://hand.corp:1\ncommand=/usr/bin/docker\n";
+    let app = App::with_script(script.as_bytes());
+    let said = app.ok(&["apply"]);
+    assert!(!said.contains("the engine has none"), "{said}");
+    assert!(
+        said.contains("export HTTPS_PROXY=http://hand.corp:1"),
+        "{said}"
+    );
+}
+
+/// Words wrapped to the width of a terminal, on one line.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
+    let app = App::new();
+    let with = |proxy: Option<&str>, arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        if let Some(proxy) = proxy {
+            command.env("HTTPS_PROXY", proxy).env("HTTP_PROXY", proxy);
+        }
+        let run = Run::of(&mut command);
+        assert_eq!(run.code, 0, "{run}");
+        unwrapped(&run.out)
+    };
+    let said = unwrapped(&app.apply(PROXY));
+    let keeps =
+        "Docker keeps this proxy, whatever the settings say; `baleen apply --follow-settings`";
+    assert!(said.contains(keeps), "{said}");
+    for (settings, clause) in [
+        (None, "no proxy is set in the environment"),
+        (Some(PROXY), "the same is set in the environment"),
+        (
+            Some(OTHER_PROXY),
+            &*format!("{OTHER_PROXY} is set in the environment"),
+        ),
+    ] {
+        let said = with(settings, &["status"]);
+        assert!(
+            said.starts_with(&format!("current: the engine gets {PROXY} ")),
+            "{said}"
+        );
+        let line = format!(
+            "source named by hand; {clause} (`baleen apply --follow-settings` follows the settings)"
+        );
+        assert!(said.contains(&line), "{said}");
+        let object: Value = serde_json::from_str(&with(settings, &["status", "--json"])).unwrap();
+        assert_eq!(
+            (&object["state"], &object["source"]),
+            (&json!("current"), &json!("named"))
+        );
+        assert_eq!(object["settings"]["origin"], "the environment");
+        assert_eq!(object["settings"]["proxy"]["https"], json!(settings));
+        assert_eq!(object["settings"]["error"], Value::Null);
+
+        let said = with(settings, &["proxy"]);
+        let first = format!("Docker uses {PROXY}, which was named by hand ");
+        assert!(said.starts_with(&first), "{said}");
+        let object: Value = serde_json::from_str(&with(settings, &["proxy", "--json"])).unwrap();
+        assert_eq!(object["named"]["https"], PROXY);
+        // What the options ask about is answered for them.
+        let said = with(settings, &["proxy", "--http-proxy", OTHER_PROXY]);
+        assert!(!said.contains("named by hand"), "{said}");
+    }
+    let said = with(Some(OTHER_PROXY), &["proxy", "test", "a.example"]);
+    assert!(
+        said.contains("a.example other.corp:3128 proxy.corp:8080"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("Docker uses {PROXY}, which was named by hand")),
+        "{said}"
+    );
+    let broken = with(Some("http://a b:1"), &["status"]);
+    assert!(
+        broken.contains("named by hand; the settings can't be used: "),
+        "{broken}"
+    );
+
+    let said = with(Some(OTHER_PROXY), &["apply", "--follow-settings"]);
+    let follows =
+        format!("Docker follows the environment again, and not {PROXY}, which was named by hand.");
+    assert!(said.contains(&follows), "{said}");
+    assert!(app.script_text().contains(OTHER_PROXY));
+    let object: Value =
+        serde_json::from_str(&with(Some(OTHER_PROXY), &["status", "--json"])).unwrap();
+    assert_eq!(object["source"], "settings");
+    assert_eq!(object["settings"]["proxy"]["https"], OTHER_PROXY);
+    let said = with(Some(OTHER_PROXY), &["status"]);
+    assert!(!said.contains("named by hand"), "{said}");
+
+    // The same proxy in both is no change of the image, and follows the settings all the same.
+    app.apply(OTHER_PROXY);
+    let said = with(Some(OTHER_PROXY), &["apply", "--follow-settings"]);
+    assert!(
+        said.contains("the same proxy was named by hand before"),
+        "{said}"
+    );
+    let (_, object) = app.json(&["status"]);
+    assert_eq!(object["source"], "settings");
+    for option in ["--http-proxy", "--no-proxy"] {
+        let run = app.run(&["apply", "--follow-settings", option, PROXY]);
+        assert!(
+            run.code == 2 && run.err.contains("cannot be used with"),
+            "{run}"
+        );
+    }
+}
+
+/// As a Mac comes: no proxy, and a list of hosts that would bypass one.
+#[test]
+fn nothing_is_said_of_a_bypass_list_without_a_proxy() {
+    let app = App::new();
+    let plist = app.dir.path().join("settings.plist");
+    let list = |more: &str| {
+        let text = format!(
+            "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>ExceptionsList</key><array><string>*.local</string><string>169.254/16</string><string>a,b</string></array><key>ExcludeSimpleHostnames</key><integer>1</integer>{more}</dict></plist>"
+        );
+        fs::write(&plist, text).unwrap();
+    };
+    let path = plist.to_str().unwrap();
+    let script = "<key>ProxyAutoConfigEnable</key><integer>1</integer><key>ProxyAutoConfigJavaScript</key><string>function FindProxyForURL(u, h) { return 'DIRECT'; }</string>";
+    for more in ["", script] {
+        list(more);
+        for arguments in [&["apply"][..], &["apply", "--dry-run"], &["proxy"]] {
+            let named = [arguments, &["--system-proxies", path]].concat();
+            let said = app.ok(&named);
+            for word in [
+                "through the proxy",
+                "left out",
+                "widened",
+                "refused",
+                "cover",
+            ] {
+                assert!(!said.contains(word), "{word} in:\n{said}");
+            }
+            let (_, object) = app.json(&named);
+            assert_eq!(
+                object["notes"].as_array().map_or(0, Vec::len),
+                0,
+                "{object}"
+            );
+        }
+        let (_, object) = app.json(&["proxy", "--system-proxies", path]);
+        assert_eq!(object["entries"], json!([]));
+        // With an older kind of Docker that has settings of its own, too.
+        let newer = [
+            "proxy",
+            "--docker-version",
+            "4.0.0",
+            "--system-proxies",
+            path,
+        ];
+        assert!(!app.ok(&newer).contains("note:"));
+    }
+    list(
+        "<key>HTTPSEnable</key><integer>1</integer><key>HTTPSProxy</key><string>proxy.corp</string>",
+    );
+    let said = app.ok(&["apply", "--system-proxies", path]);
+    assert!(said.contains("left out of the no-proxy list"), "{said}");
 }
 
 #[test]

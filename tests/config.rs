@@ -98,11 +98,11 @@ fn show_tells_what_is_set_from_what_is_not() {
     assert_eq!(shown["keys"]["source"], defaults["keys"]["source"]);
     let text = app.ok(&["config", "show"]);
     for line in [
-        "restart       set      ask",
-        "no_proxy      set      none",
-        "pac_hosts     set      a,b",
-        "source        default  auto",
-        "method        default  append",
+        "restart          set      ask",
+        "no_proxy         set      none",
+        "pac_hosts        set      a,b",
+        "source           default  auto",
+        "method           default  append",
     ] {
         assert!(text.contains(line), "no {line:?} in:\n{text}");
     }
@@ -465,6 +465,7 @@ fn the_example_and_the_table_of_the_manual_hold() {
         (Key::NoProxy, json!([".corp", "10.0.0.5"])),
         (Key::HostAddress, json!("192.168.64.1")),
         (Key::PacHosts, json!(["registry.corp:5000"])),
+        (Key::PacUnreachable, json!("keep")),
         (Key::Restart, json!("never")),
         (Key::Method, json!("rebuild")),
         (
@@ -493,6 +494,7 @@ fn who_writes_at_the_same_time_loses_nothing() {
         ("no_proxy", ".corp"),
         ("host_address", "192.168.65.1"),
         ("pac_hosts", "registry.corp"),
+        ("pac_unreachable", "keep"),
         ("restart", "never"),
         ("method", "rebuild"),
         ("docker_app", "/Docker.app"),
@@ -612,6 +614,7 @@ fn values(key: Key) -> Vec<(&'static str, Vec<&'static str>)> {
         ],
         Key::HostAddress => vec![("fd00::1", vec!["[fd00::1]"]), ("vm", vec!["vm"])],
         Key::PacHosts => vec![("a:5000,b", vec!["a:5000", "b"])],
+        Key::PacUnreachable => vec![("keep", vec!["keep"]), ("direct", vec!["direct"])],
         Key::Restart => vec![("never", vec!["never"]), ("ask", vec!["ask"])],
         Key::Method => vec![("append", vec!["append"]), ("rebuild", vec!["rebuild"])],
         Key::DockerApp => vec![("/a \"b\"\\#c", vec!["/a \"b\"\\#c"])],

@@ -119,6 +119,38 @@ fn a_password_is_kept_in_a_real_keyring() {
     assert_eq!(status(), object(false));
 }
 
+/// The variable is a list, of which GLib takes the first address that answers, and so does the program.
+#[test]
+fn the_keyring_is_found_behind_any_address_of_the_list() {
+    if !has_keyring() {
+        return;
+    }
+    let app = App::new();
+    let mut session = session(&app);
+    session.start_keyring();
+    let (good, bad) = (session.address(), "unix:path=/nonexistent/bus");
+    // Where systemd puts it, which is where it is if the variable says nothing.
+    let socket = good.trim_start_matches("unix:path=").split(',').next();
+    let by_default = app.dir.path().join("session/bus");
+    std::os::unix::fs::symlink(socket.unwrap(), by_default).unwrap();
+    for list in [
+        String::new(),
+        format!("{bad};{good}"),
+        format!("{good};{bad}"),
+        format!("{bad};;autolaunch:;{good};"),
+    ] {
+        let with = |arguments: &[&str]| {
+            let mut command = command(&app, &session, arguments);
+            command.env("DBUS_SESSION_BUS_ADDRESS", &list);
+            run_with(command.env("HTTPS_PROXY", URL), &format!("by {list}"))
+        };
+        ok(&with(&["credentials", "set"]));
+        let kept = session.lookup(SERVICE, ACCOUNT).unwrap();
+        assert_eq!(String::from_utf8(kept).unwrap(), format!("by {list}"));
+        ok(&with(&["credentials", "delete"]));
+    }
+}
+
 /// A bus that takes connections and never says a word.
 #[test]
 fn a_silent_bus_is_not_waited_for() {

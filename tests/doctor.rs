@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use baleen::doctor::{Outcome, Question, Trust, examine};
+use baleen::doctor::{Outcome, Question, Settings, Trust, examine};
 use baleen::error::{Error, Kind};
 use baleen::net::HostPort;
-use baleen::proxy::ProxyUrl;
+use baleen::proxy::{Engine, EngineProxy, NoProxy, ProxyUrl, Translation};
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
@@ -24,11 +24,13 @@ mod network;
 mod tools;
 
 use app::{App, Run, mode, set_mode};
-use network::{Authority, REGISTRY, RealProxy, dead_port, docker_socket, read_head, says, serve};
+use network::{
+    Authority, REGISTRY, RealProxy, dead_port, docker_socket, plays, read_head, says, serve,
+};
 
-const IDS: [&str; 11] = [
+const IDS: [&str; 13] = [
     "bundle", "family", "writable", "image", "proxy", "name", "tcp", "connect", "tls", "registry",
-    "engine",
+    "hosts", "engine", "settings",
 ];
 
 /// A Docker.app and a network of one computer, on which `proxy.corp` is.
@@ -38,7 +40,11 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
-        let lab = Self { app: App::new() };
+        Self::with(App::new())
+    }
+
+    fn with(app: App) -> Self {
+        let lab = Self { app };
         fs::write(lab.path("hosts"), "127.0.0.1 proxy.corp localhost\n").unwrap();
         lab
     }
@@ -128,8 +134,8 @@ impl Steps {
     fn stops_at(&self, id: &str) {
         assert_eq!(self.code, 3);
         let at = IDS.iter().position(|i| *i == id).unwrap();
-        for later in &IDS[at + 1..IDS.len() - 1] {
-            self.is(later, "skipped", &["not tried"]);
+        for later in IDS[at + 1..].iter().take_while(|id| **id != "engine") {
+            self.is(later, "skipped", &["needs the step above"]);
         }
     }
 }
@@ -216,13 +222,30 @@ fn a_public_certificate_is_good() {
     let nobody = Error::new(Kind::Refused, "nowhere");
     let inspecting = ProxyUrl::parse(&format!("127.0.0.1:{open}")).unwrap();
     for proxy in [None, Some(&inspecting)] {
+        let translation = Translation {
+            proxy: EngineProxy::new(None, proxy.cloned(), NoProxy::default()),
+            here: proxy.cloned(),
+            entries: Vec::new(),
+            remarks: vec!["left out: 10.0.0.0/8".to_owned()],
+            explanations: Vec::new(),
+            away: None,
+        };
         let question = Question {
             bundle: Err(&nobody),
             wanted: None,
             expected: baleen::patch::status::Expected::Unknown,
-            proxy: Ok(proxy),
-            by_hand: false,
-            remarks: &["left out: 10.0.0.0/8".to_owned()],
+            settings: Settings {
+                origin: "the environment",
+                translation: Ok(&translation),
+                named: false,
+                by_option: false,
+                by_script: false,
+                host_address: None,
+                listed: (&[], &[]),
+            },
+            in_place: None,
+            engine: &Engine::of("", true),
+            here: &|_| None,
             registry: &registry,
             docker_socket: Err("not asked".to_owned()),
             trust: &trust,
@@ -267,7 +290,7 @@ fn without_a_proxy_the_registry_is_tried_directly() {
         &["the registry has an authority of its own"],
     );
     steps.is("registry", "good", &[]);
-    steps.is("engine", "skipped", &["Docker does not run"]);
+    steps.is("engine", "skipped", &["Docker isn't running"]);
     assert_eq!(steps.code, 0);
 
     let steps = Steps::of(&mut lab.command(&[
@@ -297,13 +320,20 @@ fn without_a_proxy_the_registry_is_tried_directly() {
     steps.is("image", "good", &["current"]);
     steps.is(
         "proxy",
-        "warning",
-        &["named by hand", "baleen doctor --http-proxy"],
+        "good",
+        &["http://proxy.corp:2", "which Docker has"],
     );
-    for id in &IDS[5..10] {
-        steps.is(id, "skipped", &["not the engine's way"]);
-    }
-    assert_eq!(steps.code, 0);
+    steps.is("tcp", "bad", &["refused"]);
+    steps.stops_at("tcp");
+    steps.is(
+        "settings",
+        "warning",
+        &[
+            "the environment names no proxy",
+            "named by hand",
+            "baleen apply --follow-settings",
+        ],
+    );
 }
 
 #[test]
@@ -415,12 +445,12 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
             &[
                 "takes NTLM, Negotiate only",
                 "knows Basic and nothing else",
-                "cntlm, px or Alpaca",
+                "px, cntlm, Alpaca and proxydetox can do NTLM or Negotiate",
             ][..],
         ),
         (
             login("Proxy-Authenticate: Digest realm=\"x, y\", nonce=\"z\""),
-            &["takes Digest only"],
+            &["takes Digest only", "px can do Digest"],
         ),
         (
             login("Proxy-Authenticate: Negotiate, Basic realm=\"x\""),
@@ -440,7 +470,10 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
         ),
         (
             "HTTP/1.1 502 Bad Gateway\r\n\r\n".into(),
-            &["could not reach localhost:443"],
+            &[
+                "can't reach anything",
+                "the registry's name is not the reason",
+            ],
         ),
         (
             "HTTP/1.1 204 No Content\r\n\r\n".into(),
@@ -452,7 +485,10 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
         ),
         ("\x15\x03\x01\0\x02\x02\x46".into(), &["speaks TLS"]),
         ("\x1b[31mevil\x07".into(), &["it says \"[31mevil\""]),
-        (String::new(), &["closed at once", "SOCKS"]),
+        (
+            String::new(),
+            &["closed without an answer", "neither SOCKS nor TLS"],
+        ),
         ("HTTP/1.1 200 Conn".into(), &["in the middle of the answer"]),
         (
             format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(100_000)),
@@ -465,7 +501,7 @@ fn what_a_proxy_may_say_instead_of_opening_the_tunnel() {
     }
     // A SOCKS or other server that closes before it has read anything.
     let steps = Steps::of(&mut lab.ask(serve(drop), "localhost:443"));
-    steps.is("connect", "bad", &["closed at once"]);
+    steps.is("connect", "bad", &["closed without an answer"]);
 }
 
 #[test]
@@ -486,7 +522,7 @@ fn a_proxy_that_is_not_there() {
         lab.ask(1, "localhost:443")
             .env("HTTP_PROXY", "http://nowhere.corp:1"),
     );
-    steps.is("name", "bad", &["could not be resolved", "VPN"]);
+    steps.is("name", "bad", &["can't resolve it", "VPN"]);
     steps.stops_at("name");
 
     // To connect to the address of all is refused by the system itself; so Linux calls it.
@@ -639,7 +675,7 @@ fn certificates_that_nobody_should_accept() {
     });
     let closing = serve(drop);
     for (port, words) in [
-        (plain, &["does not speak TLS"][..]),
+        (plain, &["doesn't speak TLS"][..]),
         (closing, &["closed as soon as TLS began"]),
     ] {
         let steps =
@@ -762,7 +798,7 @@ fn the_running_engine_is_compared_with_the_image() {
     ask("none.sock").is("engine", "bad", &["uses no proxy", "restart Docker"]);
     ask("odd.sock").is("engine", "bad", &["JSON", "restart Docker"]);
     fs::write(lab.path("file.sock"), "").unwrap();
-    ask("file.sock").is("engine", "skipped", &["Docker does not run"]);
+    ask("file.sock").is("engine", "skipped", &["Docker isn't running"]);
     let elsewhere = Steps::of(
         lab.ask(1, "localhost:443")
             .env("DOCKER_HOST", "tcp://10.0.0.1:2375"),
@@ -829,9 +865,18 @@ fn docker_apps_that_can_not_be_patched() {
 
     fs::remove_dir_all(lab.app.moby()).unwrap();
     fs::create_dir_all(lab.app.resources().join("linuxkit")).unwrap();
-    fs::write(lab.app.resources().join("linuxkit/boot.img"), "").unwrap();
+    for file in ["boot.img", "kernel"] {
+        fs::write(lab.app.resources().join("linuxkit").join(file), "").unwrap();
+    }
     let steps = ask();
-    steps.is("family", "warning", &["LinuxKit", "OverrideProxyHTTP"]);
+    steps.is(
+        "family",
+        "warning",
+        &[
+            "own proxy settings (Settings > Resources > Proxies)",
+            "`baleen apply`",
+        ],
+    );
     steps.is("writable", "skipped", &[]);
     steps.is("image", "skipped", &[]);
 
@@ -852,8 +897,8 @@ fn a_person_reads_marks_and_remedies() {
         "✓ Proxy: http://proxy.corp:",
         "✗ Connection to proxy.corp:",
         "    what to do: start the proxy",
-        "– TLS with registry-1.docker.io:443: not tried",
-        "2 things are to be done.",
+        "– Tunnel, TLS, Answer, Other hosts of a pull: skipped (needs the step above)",
+        "2 problems. Fix the first one first.",
     ] {
         assert!(run.out.contains(line), "no {line:?} in: {run}");
     }
@@ -897,7 +942,8 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     let text = fs::read_to_string(&report).unwrap();
     for word in [
         "- Baleen: ",
-        "- proxy: http://USER:***@proxy.corp:",
+        "- proxy in the settings: http://USER:***@proxy.corp:",
+        "- proxy in Docker: none",
         "at ~/Docker.app",
         "(`connect`): bad",
         "this password of user 'USER'",
@@ -1021,4 +1067,554 @@ fn a_planted_password_is_nowhere() {
             }
         }
     }
+}
+
+/// A dictionary as macOS gives it, in a file for `--system-proxies`: the keys, in XML.
+fn dictionary(lab: &Lab, keys: &str) -> String {
+    let file = lab.path("proxies.plist");
+    fs::write(
+        &file,
+        format!("<plist version=\"1.0\"><dict>{keys}</dict></plist>"),
+    )
+    .unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
+    let lab = Lab::new();
+    let Some(authority) = lab.authority("ca") else {
+        return;
+    };
+    let working = authority.identity("DNS:localhost", 2099).inspect(REGISTRY);
+    let ask = |settings: &str, arguments: &[&str]| {
+        let arguments = [&["--json", "--registry", "localhost:443"], arguments].concat();
+        let mut command = lab.command(&arguments);
+        command
+            .env("HTTP_PROXY", settings)
+            .env("SSL_CERT_FILE", authority.certificate());
+        Steps::of(&mut command)
+    };
+    lab.app.apply(&format!("http://proxy.corp:{working}"));
+    for (settings, words) in [
+        (
+            "",
+            "the environment names no proxy; Docker's was named by hand",
+        ),
+        (
+            "http://nowhere.corp:1",
+            "the environment names http://nowhere.corp:1;",
+        ),
+        ("ftp://proxy.corp", "the environment variable HTTP_PROXY"),
+    ] {
+        let steps = ask(settings, &[]);
+        steps.is("image", "good", &["current"]);
+        steps.is(
+            "proxy",
+            "good",
+            &[&format!("http://proxy.corp:{working}, which Docker has")],
+        );
+        for id in ["name", "tcp", "connect", "registry", "hosts"] {
+            steps.is(id, "good", &[]);
+        }
+        steps.is("settings", "warning", &[words]);
+        assert_eq!(steps.code, 0);
+    }
+    // By the name that the settings have, though the VM has another.
+    let apply = |url: &str| {
+        let mut apply = lab.app.command(&["apply", "--http-proxy", url]);
+        let run = Run::of(apply.env("BALEEN_HOSTS_FILE", lab.path("hosts")));
+        assert_eq!(run.code, 0, "{run}");
+    };
+    let url = format!("http://proxy.corp:{working}");
+    apply(&url);
+    let steps = ask(&url, &[]);
+    steps.is("image", "good", &["http://192.168.65.1:"]);
+    steps.is("proxy", "good", &[&format!("{url}, which Docker has")]);
+    steps.is("settings", "good", &["the same proxy"]);
+    // One that is named to be tested is tested.
+    let other = format!("http://proxy.corp:{}", dead_port());
+    let steps = ask("", &["--http-proxy", &other]);
+    steps.is("proxy", "good", &[&other]);
+    steps.is("tcp", "bad", &["refused"]);
+    steps.is("settings", "skipped", &[]);
+
+    // What can't be resolved is said once, whoever names it.
+    lab.app
+        .ok(&["apply", "--http-proxy", "http://nowhere.corp:1"]);
+    for settings in ["", "http://nowhere.corp:1"] {
+        let mut command = lab.command(&[]);
+        let run = Run::of(command.env("HTTP_PROXY", settings));
+        assert_eq!(run.code, 3, "{run}");
+        assert_eq!(run.out.matches("can't resolve").count(), 1, "{run}");
+        assert!(
+            run.out
+                .contains("✗ Address of nowhere.corp: can't resolve it"),
+            "{run}"
+        );
+        assert!(!run.out.contains("well"), "{run}");
+    }
+
+    // The Mac's own loopback is the Mac for the VM.
+    apply(&format!("http://localhost:{working}"));
+    let steps = ask("", &[]);
+    steps.is("image", "good", &["http://192.168.65.1:"]);
+    steps.is("proxy", "good", &[&format!("http://localhost:{working}")]);
+    steps.is("registry", "good", &[]);
+}
+
+#[test]
+fn a_proxy_that_somebody_else_put_into_the_image_is_tested_as_well() {
+    let denying = says("HTTP/1.1 403 Filtered\r\n\r\n");
+    let script = format!(
+        "#!/sbin/openrc-run\n\nexport http_proxy=http://proxy.corp:{denying}\ndepend() {{ need net; }}\nstart() {{ start-stop-daemon --start; }}\n"
+    );
+    let lab = Lab::with(App::with_script(script.as_bytes()));
+    for settings in ["", "http://other.corp:1"] {
+        let mut command = lab.command(&["--json"]);
+        let steps = Steps::of(command.env("HTTP_PROXY", settings));
+        steps.is("image", "bad", &["foreign", "baleen apply --adopt"]);
+        steps.is(
+            "proxy",
+            "good",
+            &[&format!("http://proxy.corp:{denying}, which Docker has")],
+        );
+        steps.is("connect", "bad", &["403 Filtered"]);
+    }
+}
+
+/// As the engine sends it: the settings may have no password at all.
+#[test]
+fn the_password_in_the_image_is_the_one_that_is_sent() {
+    for method in ["append", "rebuild"] {
+        let lab = Lab::new();
+        let asking = serve(|mut stream| {
+            // "jane:it's $1"
+            let right =
+                read_head(&mut stream).contains("Authorization: Basic amFuZTppdCdzICQx\r\n");
+            let answer = if right { "403 Right" } else { "407 Wrong" };
+            let _ = write!(stream, "HTTP/1.1 {answer}\r\n\r\n");
+        });
+        let url = format!("http://jane:it's $1@proxy.corp:{asking}");
+        lab.app
+            .ok(&["apply", "--method", method, "--http-proxy", &url]);
+        let steps = Steps::of(&mut lab.command(&["--json"]));
+        steps.is("proxy", "good", &["http://jane:***@proxy.corp"]);
+        steps.is("connect", "bad", &["403 Right"]);
+    }
+}
+
+#[test]
+fn a_registry_past_the_proxy_is_no_reason_to_take_the_proxy_out() {
+    let lab = Lab::new();
+    let options = [
+        "--http-proxy",
+        "http://localhost:3128",
+        "--no-proxy",
+        "registry.corp.example",
+    ];
+    let run = Run::of(
+        lab.app
+            .command(&[&["apply"], &options[..]].concat())
+            .env("BALEEN_HOSTS_FILE", lab.path("hosts")),
+    );
+    assert_eq!(run.code, 0, "{run}");
+    let registry = ["--json", "--registry", "registry.corp.example"];
+    let mut command = lab.command(&[&registry, &options[..]].concat());
+    let steps = Steps::of(&mut command);
+    steps.is("image", "good", &["current"]);
+    assert_eq!(steps.get("image")["remedy"], Value::Null);
+    steps.is(
+        "proxy",
+        "warning",
+        &["Docker reaches registry.corp.example:443 without it"],
+    );
+}
+
+#[test]
+fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
+    let lab = Lab::new();
+    let denying = says("HTTP/1.1 403 Filtered\r\n\r\n");
+    let settings = dictionary(
+        &lab,
+        &format!(
+            "<key>HTTPSEnable</key><integer>1</integer><key>HTTPSProxy</key><string>proxy.corp</string>\
+             <key>HTTPSPort</key><integer>{denying}</integer>\
+             <key>ExceptionsList</key><array><string>10.0.0.0/8</string></array>"
+        ),
+    );
+    let ask = |registry: &str| {
+        let arguments = [
+            "--json",
+            "--registry",
+            registry,
+            "--system-proxies",
+            &settings,
+        ];
+        Steps::of(&mut lab.command(&arguments))
+    };
+    ask("10.1.2.3:5000").is(
+        "connect",
+        "bad",
+        &[
+            "this Mac reaches 10.1.2.3:5000 directly, as its settings say, but Docker goes through the proxy",
+            "forbids it (403 Filtered)",
+            "baleen config set no_proxy 10.1.2.3`",
+        ],
+    );
+    ask("11.1.2.3:5000").is(
+        "connect",
+        "bad",
+        &["the proxy forbids it", "ask whoever runs the proxy"],
+    );
+    dictionary(
+        &lab,
+        &format!(
+            "<key>ProxyAutoConfigEnable</key><integer>1</integer><key>ProxyAutoConfigJavaScript</key>\
+             <string>function FindProxyForURL(url, host) {{ return host == 'registry.corp' ? 'DIRECT' : 'PROXY proxy.corp:{denying}'; }}</string>"
+        ),
+    );
+    ask("registry.corp:5000").is(
+        "connect",
+        "bad",
+        &[
+            "this Mac reaches registry.corp:5000 directly",
+            "baleen config set pac_hosts registry.corp:5000`",
+        ],
+    );
+    // What was named by hand is named again by hand.
+    lab.app.apply(&format!("http://proxy.corp:{denying}"));
+    let ask = |proxy: &str, no_proxy: &str| {
+        let mut command = lab.command(&["--json", "--registry", "registry.corp"]);
+        Steps::of(command.env("HTTP_PROXY", proxy).env("NO_PROXY", no_proxy))
+    };
+    ask("http://other.corp:1", "registry.corp").is(
+        "connect",
+        "bad",
+        &[
+            "this Mac reaches registry.corp:443 directly",
+            "as --no-proxy",
+        ],
+    );
+    // That no proxy is set does not say that this computer gets out without one.
+    for (proxy, no_proxy) in [("", ""), ("http://other.corp:1", "")] {
+        let steps = ask(proxy, no_proxy);
+        steps.is("connect", "bad", &["the proxy forbids it"]);
+    }
+    // Later engines know SOCKS; this check does not.
+    let socks = dictionary(
+        &lab,
+        &format!(
+            "<key>SOCKSEnable</key><integer>1</integer><key>SOCKSProxy</key><string>proxy.corp</string><key>SOCKSPort</key><integer>{denying}</integer>"
+        ),
+    );
+    lab.app.install("18.06.0-ce-mac70", "1");
+    fs::remove_dir_all(lab.app.moby()).unwrap();
+    fs::create_dir_all(lab.app.resources().join("linuxkit")).unwrap();
+    fs::write(lab.app.resources().join("linuxkit/docker-for-mac.iso"), "").unwrap();
+    let steps = Steps::of(&mut lab.command(&["--json", "--system-proxies", &socks]));
+    steps.is("connect", "skipped", &["SOCKS proxy"]);
+}
+
+#[test]
+fn every_host_that_a_pull_needs_is_asked_for() {
+    const HUB: &str = "HTTP/1.1 401 Unauthorized\r\nDocker-Distribution-Api-Version: registry/2.0\r\nWww-Authenticate: Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\"\r\n\r\n";
+    const CORP: &str = "HTTP/1.1 401 Unauthorized\r\nDocker-Distribution-Api-Version: registry/2.0\r\nWww-Authenticate: Bearer service=\"x\",realm=\"https://auth.corp:8443/jwt\"\r\n\r\n";
+    let lab = Lab::new();
+    let Some(authority) = lab.authority("ca") else {
+        return;
+    };
+    if !tools::has_tool("tinyproxy") {
+        return;
+    }
+    let hub = authority
+        .identity("DNS:registry-1.docker.io", 2099)
+        .inspect(HUB);
+    let corp = authority.identity("DNS:registry.corp", 2099).inspect(CORP);
+    let others = [
+        "auth.docker.io:443",
+        "production.cloudflare.docker.com:443",
+        "production.cloudfront.docker.com:443",
+        "docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com:443",
+    ];
+    let ask = |name: &str, allowed: &[&str], parent, registry: &str| {
+        let proxy = RealProxy::tinyproxy_for(&lab.folder(name), allowed, parent);
+        let mut command = lab.ask(proxy.port, registry);
+        Steps::of(command.env("SSL_CERT_FILE", authority.certificate()))
+    };
+    lab.app.apply("http://proxy.corp:1");
+    lab.app.ok(&["restore"]);
+
+    let only = r"^registry-1\.docker\.io$";
+    let steps = ask("only", &[only], hub, "registry-1.docker.io");
+    steps.is("registry", "good", &["401"]);
+    steps.is("hosts", "bad", &["forbidden by the proxy (403 Filtered)"]);
+    steps.is("hosts", "bad", &others);
+    assert_eq!(steps.code, 3);
+
+    let all = [
+        only,
+        r"\.docker\.io$",
+        r"\.docker\.com$",
+        r"cloudflarestorage\.com$",
+    ];
+    let steps = ask("all", &all, hub, "registry-1.docker.io");
+    steps.is("hosts", "good", &others);
+
+    let but_one = [only, r"\.docker\.io$", r"cloudflare"];
+    let steps = ask("but-one", &but_one, hub, "registry-1.docker.io");
+    steps.is(
+        "hosts",
+        "bad",
+        &["allow CONNECT to production.cloudfront.docker.com:443: a pull"],
+    );
+
+    let steps = ask("corp", &[r"^registry\.corp$"], corp, "registry.corp");
+    steps.is("hosts", "bad", &["auth.corp:8443", "forbidden"]);
+    let steps = ask("corp-all", &["corp"], corp, "registry.corp");
+    steps.is("hosts", "good", &["auth.corp:8443"]);
+}
+
+/// What real proxies answered in November 2026, each with its version, played again.
+#[test]
+fn recorded_answers_of_real_proxies() {
+    const OPENED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+    const ALERT: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28";
+    const NONE: &[u8] = b"";
+    type Recorded = (
+        &'static str,
+        [&'static [u8]; 4],
+        &'static str,
+        &'static [&'static str],
+    );
+    // Who; its answers for the registry, for its own address, to SOCKS 5, to TLS; the step that tells; the words.
+    let recorded: &[Recorded] = &[
+        (
+            "privoxy 3.0.34, a name that does not resolve",
+            [b"HTTP/1.1 404 No such domain\r\nContent-Type: text/html\r\n\r\n<title>404 - No such Domain (Privoxy@x)</title>", OPENED, NONE, NONE],
+            "connect",
+            &["can't resolve registry.corp", "registry's name"],
+        ),
+        (
+            "npm's proxy 4.1.0, the same",
+            [b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n", b"HTTP/1.1 500 Internal Server Error\r\n\r\n", NONE, NONE],
+            "connect",
+            &["can't resolve registry.corp"],
+        ),
+        (
+            "a web server that knows no such page",
+            [b"HTTP/1.1 404 Not Found\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n", NONE, NONE],
+            "connect",
+            &["does not open tunnels", "web server"],
+        ),
+        (
+            "nginx 1.22.1",
+            [b"HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", NONE, b"HTTP/1.1 400 Bad Request\r\n\r\n"],
+            "connect",
+            &["web server"],
+        ),
+        (
+            "nginx 1.22.1 with TLS",
+            [b"HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\n\r\n<title>400 The plain HTTP request was sent to HTTPS port</title>", b"HTTP/1.1 400 Bad Request\r\n\r\n", NONE, ALERT],
+            "connect",
+            &["speaks TLS"],
+        ),
+        (
+            "Apache 2.4.71 without ProxyRequests",
+            [b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n\r\n", b"HTTP/1.1 405 Method Not Allowed\r\n\r\n", NONE, NONE],
+            "connect",
+            &["web server"],
+        ),
+        (
+            "proxy-chain 3.0.1 and pproxy 2.7.9, a host that is down",
+            [NONE, OPENED, NONE, NONE],
+            "connect",
+            &["closes the connection when it is asked for registry.corp:443", "for another host it answers"],
+        ),
+        (
+            "danted 1.4.2 and ss-local 3.3.5",
+            [NONE, NONE, b"\x05\x00", NONE],
+            "connect",
+            &["SOCKS proxy, not an HTTP proxy"],
+        ),
+        (
+            "microsocks 1.0.3",
+            [b"\x05\xff", b"\x05\xff", b"\x05\x00", NONE],
+            "connect",
+            &["SOCKS proxy, not an HTTP proxy"],
+        ),
+        (
+            "stunnel 5.68",
+            [NONE, NONE, NONE, ALERT],
+            "connect",
+            &["speaks TLS, not plain HTTP"],
+        ),
+        (
+            "hoxy 3.3.1 without https",
+            [NONE, NONE, NONE, NONE],
+            "connect",
+            &["for another host as well", "relay"],
+        ),
+        (
+            "cntlm 0.92.3 whose parent is dead",
+            [b"HTTP/1.1 502 Parent proxy unreachable\r\n\r\n", b"HTTP/1.1 502 Parent proxy unreachable\r\n\r\n", NONE, NONE],
+            "connect",
+            &["can't reach anything", "the registry's name is not the reason"],
+        ),
+        (
+            "HAProxy 2.6.12 without a server",
+            [b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 503 Service Unavailable\r\n\r\n", NONE, NONE],
+            "connect",
+            &["can't reach anything"],
+        ),
+        (
+            "proxy-chain 3.0.1 whose parent refuses its login",
+            [b"HTTP/1.1 597 UPSTREAM407\r\n\r\n", b"HTTP/1.1 597 UPSTREAM407\r\n\r\n", NONE, NONE],
+            "connect",
+            &["can't reach anything (597 UPSTREAM407)"],
+        ),
+        (
+            "squid 5.7, a name that does not resolve",
+            [b"HTTP/1.1 500 Internal Server Error\r\nX-Squid-Error: ERR_CANNOT_FORWARD 0\r\n\r\n", OPENED, NONE, NONE],
+            "connect",
+            &["could not reach registry.corp:443", "hands on to another proxy", "registry's name"],
+        ),
+        (
+            "Caddy 2.6.2",
+            [b"HTTP/1.1 200 OK\r\nServer: Caddy\r\nContent-Length: 0\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n", NONE, NONE, NONE],
+            "connect",
+            &["opens no tunnel", "web server"],
+        ),
+        (
+            "Caddy 2.6.2 before a backend",
+            [b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Welcome", NONE, NONE, NONE],
+            "connect",
+            &["opens no tunnel"],
+        ),
+        (
+            "Traffic Server 9.2.9 and V2Ray 4.34, a host that is down",
+            [b"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 00:00:00 GMT\r\nServer: ATS/9.2.9\r\nConnection: keep-alive\r\n\r\n", NONE, NONE, NONE],
+            "tls",
+            &["blocked or not reachable"],
+        ),
+        (
+            "HTTP::Proxy 0.304, the same",
+            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", NONE, NONE, NONE],
+            "tls",
+            &["blocked or not reachable"],
+        ),
+        (
+            "tinyproxy 1.11.1, a wrong password",
+            [b"HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", NONE, NONE, NONE],
+            "connect",
+            &["401 Unauthorized; it takes Basic"],
+        ),
+        (
+            "a proxy that says 401 for NTLM",
+            [b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n\r\n", NONE, NONE, NONE],
+            "connect",
+            &["takes NTLM only", "px, cntlm and Alpaca can do NTLM"],
+        ),
+        (
+            "squid 5.7 with Digest alone",
+            [b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Digest realm=\"x\", nonce=\"y\", qop=\"auth\"\r\n\r\n", NONE, NONE, NONE],
+            "connect",
+            &["takes Digest only", ". px can do Digest"],
+        ),
+        (
+            "squid 5.7 with Negotiate alone",
+            [b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\n\r\n", NONE, NONE, NONE],
+            "connect",
+            &[". px, Alpaca and proxydetox can do Negotiate"],
+        ),
+        (
+            "tinyproxy 1.11.1 that does not know the caller",
+            [b"HTTP/1.0 403 Access denied\r\n\r\n", NONE, NONE, NONE],
+            "connect",
+            &["403 Access denied", "it may also be this computer"],
+        ),
+    ];
+    let lab = Lab::new();
+    for (who, [answer, other, socks, tls], id, words) in recorded {
+        let steps = Steps::of(&mut lab.ask(plays(answer, other, socks, tls), "registry.corp"));
+        let step = steps.get(id);
+        assert_eq!(step["outcome"], "bad", "{who}: {step:#}");
+        steps.is(id, "bad", words);
+        steps.stops_at(id);
+    }
+    let steps = Steps::of(&mut lab.ask(plays(NONE, OPENED, NONE, NONE), "[fd00::1]:443"));
+    steps.is(
+        "connect",
+        "bad",
+        &["[fd00::1]:443", "can't take an IPv6 address"],
+    );
+}
+
+/// The resolver itself refuses a name with so long a label, so nothing leaves this computer.
+#[test]
+fn more_real_proxies() {
+    let lab = Lab::new();
+    let unknown = format!("{}.corp", "a".repeat(64));
+    if tools::has_tool("privoxy") {
+        let proxy = RealProxy::privoxy(&lab.folder("privoxy"));
+        let steps = Steps::of(&mut lab.ask(proxy.port, &unknown));
+        steps.is("connect", "bad", &["can't resolve", "404"]);
+        let steps = Steps::of(&mut lab.ask(proxy.port, &format!("127.0.0.1:{}", dead_port())));
+        steps.is("connect", "bad", &["could not reach", "503"]);
+    }
+    if tools::has_tool("tinyproxy") {
+        let proxy = RealProxy::tinyproxy(&lab.folder("tinyproxy"), None, 443);
+        let steps = Steps::of(&mut lab.ask(proxy.port, &unknown));
+        steps.is("connect", "bad", &["could not reach", "500"]);
+    }
+    if tools::has_tool("microsocks") {
+        let proxy = RealProxy::microsocks(&lab.folder("microsocks"));
+        let steps = Steps::of(&mut lab.ask(proxy.port, "localhost:443"));
+        steps.is("connect", "bad", &["SOCKS proxy, not an HTTP proxy"]);
+    }
+    if tools::has_tool("danted") {
+        let proxy = RealProxy::dante(&lab.folder("dante"));
+        let steps = Steps::of(&mut lab.ask(proxy.port, "localhost:443"));
+        steps.is("connect", "bad", &["SOCKS proxy, not an HTTP proxy"]);
+    }
+    if tools::has_tool("cntlm") {
+        let proxy = RealProxy::cntlm(&lab.folder("cntlm"), dead_port());
+        let steps = Steps::of(&mut lab.ask(proxy.port, "registry.corp"));
+        steps.is(
+            "connect",
+            "bad",
+            &["can't reach anything", "what it hands on to is not there"],
+        );
+    }
+}
+
+#[test]
+fn nothing_is_called_well_that_was_not_tried() {
+    let lab = Lab::new();
+    let Some(authority) = lab.authority("ca") else {
+        return;
+    };
+    let proxy = authority.identity("DNS:localhost", 2099).inspect(REGISTRY);
+    let url = format!("http://proxy.corp:{proxy}");
+    lab.app.apply(&url);
+    let mut command = lab.command(&["--registry", "localhost:443"]);
+    command.env("SSL_CERT_FILE", authority.certificate());
+    let run = Run::of(&mut command);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.out
+            .ends_with("\nNo problems found, but 1 step was skipped. 2 warnings.\n"),
+        "{run}"
+    );
+    let info = json!({
+        "ServerVersion": "1.11.1", "OperatingSystem": "Alpine Linux v3.3",
+        "HttpProxy": url, "HttpsProxy": url, "NoProxy": "localhost,127.0.0.1",
+    });
+    docker_socket(&lab.path("docker.sock"), &info.to_string());
+    let run = Run::of(&mut command);
+    assert!(
+        run.out
+            .ends_with("\nNo problems found, as far as this computer can tell. 2 warnings.\n"),
+        "{run}"
+    );
 }

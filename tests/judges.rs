@@ -161,18 +161,6 @@ fn the_end_of_an_address_is_a_domain_to_old_go() {
     assert_eq!(proxy, None);
 }
 
-#[test]
-#[should_panic(expected = "Go crashes")]
-fn a_port_alone_crashes_old_go() {
-    old_go::proxy_for(&all_but("a,:80"), "https://x/", Release::UpTo1_8);
-}
-
-#[test]
-fn an_entry_before_the_port_alone_saves_old_go() {
-    let proxy = old_go::proxy_for(&all_but("x,:80"), "https://x/", Release::UpTo1_8);
-    assert_eq!(proxy, None);
-}
-
 /// Plain names mean the same to all Go: there the model has to say what Go itself says.
 #[test]
 fn the_model_of_old_go_agrees_with_go_where_the_rules_are_the_same() {

@@ -92,7 +92,7 @@ fn without_a_running_docker_its_next_start_counts() {
     let stock = app.bytes();
     let said = app.ok(&APPLY);
     assert!(said.contains("Done. The engine gets"), "{said}");
-    assert!(said.contains("Docker does not run"), "{said}");
+    assert!(said.contains("Docker isn't running"), "{said}");
     assert!(!said.contains("Restart Docker"), "{said}");
     assert_eq!(app.state(&["--verify"]), ("current".to_owned(), 0));
     let (code, object) = app.json(&["restore", "--live", "--yes"]);

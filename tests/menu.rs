@@ -1,18 +1,21 @@
 //! The menu, the tooltip and what is told in every state, as a person reads them.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{EngineNow, Setting, Way, Words};
+use baleen::agent::decide::{EngineNow, KeptAnswers, Setting, Way, Words};
 use baleen::agent::memory::Past;
 use baleen::agent::mind::Click;
-use baleen::agent::news::{DockerNow, News};
+use baleen::agent::news::{DockerNow, DockerSupport, News, WhyNone};
 use baleen::agent::view::{Busy, View};
 use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, menu, tooltip};
 use baleen::app::place::Place;
 use baleen::config::{Restart, Source};
+use baleen::docker::Family;
 use baleen::error::Remedy;
+use baleen::patch::Unpatched;
 use baleen::patch::digest::Sha;
+use baleen::patch::intent::Intent;
 use baleen::patch::status::State;
 use baleen::proxy::Shown;
 
@@ -33,6 +36,7 @@ fn view(state: State) -> View {
         state,
         words: Words::new(format!("a sentence about {}", state.word())),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
+        family: None,
         path: None,
         in_image: has_proxy.then(|| shown("proxy.corp")),
         setting: match state {
@@ -49,7 +53,14 @@ fn view(state: State) -> View {
                 block: Sha::of(b"x"),
                 shown: shown("proxy.corp"),
                 origin: "the system's settings".to_owned(),
+                script: None,
             },
+        },
+        beside: None,
+        by_hand: None,
+        wanted: match state {
+            State::Off | State::NoDocker => None,
+            _ => Some(Intent::Settings),
         },
         is_on: state != State::Off && state != State::NoDocker,
         can_switch: state != State::NoDocker,
@@ -110,6 +121,41 @@ fn time(seconds: u64) -> String {
     format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
 }
 
+/// A PAC script that can't be asked is in the menu in one line, with the age of the answers that are used.
+#[test]
+fn a_script_that_is_away_is_in_the_menu() {
+    let days = Duration::from_secs(3 * 24 * 60 * 60 + 60);
+    let lines = |state, setting| {
+        let view = View {
+            setting,
+            ..view(state)
+        };
+        let menu = drawn(&menu(&view, BESIDES, &time));
+        let lines: Vec<String> = menu
+            .lines()
+            .take(4)
+            .map(|line| line.replace('"', ""))
+            .collect();
+        lines
+    };
+    let by_script = |since| Setting::Proxy {
+        block: Sha::of(b"x"),
+        shown: shown("proxy.corp"),
+        origin: "the system's settings".to_owned(),
+        script: Some(KeptAnswers { since, until: None }),
+    };
+    let found = lines(State::Current, by_script(Some(SystemTime::now() - days)));
+    assert_eq!(
+        found[3],
+        "PAC script unavailable; using its answer from 3 days ago"
+    );
+    assert_eq!(found[2], "Proxy: me:***@proxy.corp:8080");
+    let found = lines(State::Direct, Setting::ScriptAway);
+    assert_eq!(found[0], "On: Docker goes direct for now");
+    assert_eq!(found[2], "Proxy: none, as the PAC script can't be reached");
+    assert_eq!(found[3], "----");
+}
+
 /// The part of the menu that is not the same in every state.
 #[test]
 fn the_head_of_the_menu_in_every_state() {
@@ -157,6 +203,33 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
     insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
 }
 
+/// Where Docker has its own settings, the menu has what they need in the place of a switch that could do nothing.
+#[test]
+fn the_head_of_the_menu_where_docker_has_its_own_settings() {
+    let proxy = view(State::Unsupported);
+    let direct = Setting::Direct {
+        origin: "the system's settings".to_owned(),
+    };
+    let mut all = String::new();
+    for (family, setting) in [
+        (Family::BootImage, &proxy.setting),
+        (Family::LinuxKitIso, &direct),
+        (Family::Unknown(vec!["linuxkit/kernel".to_owned()]), &direct),
+    ] {
+        let view = View {
+            family: Some(family),
+            setting: setting.clone(),
+            can_switch: false,
+            is_on: false,
+            ..proxy.clone()
+        };
+        let drawn = drawn(&menu(&view, BESIDES, &time));
+        let end = drawn.find("Proxy source").unwrap();
+        all += &format!("== {}\n{}", view.family.unwrap().id(), &drawn[..end]);
+    }
+    insta::assert_snapshot!(all);
+}
+
 /// Where Baleen can't stay, the menu says so, and it can't be opened at login; what was set before can be undone.
 #[test]
 fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() {
@@ -196,6 +269,69 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
         let difference = |from: &str| from.lines().count() - plain.lines().count();
         assert_eq!((difference(&off), difference(&on)), (1, 1));
     }
+}
+
+/// What Docker uses comes first, then how the settings differ, and what would have them count.
+#[test]
+fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
+    let named = |source, beside| View {
+        source,
+        beside,
+        wanted: Some(Intent::Named),
+        ..view(State::Current)
+    };
+    let direct = Setting::Direct {
+        origin: "the system's settings".to_owned(),
+    };
+    for (source, beside, settings, follow) in [
+        (
+            Source::Auto,
+            Some(direct.clone()),
+            "\"Settings: no proxy\"\n",
+            "Follow System Settings",
+        ),
+        (
+            Source::Manual,
+            Some(Setting::Offline),
+            "\"Settings: not known while the network is down\"\n",
+            "Follow Settings File",
+        ),
+        (Source::Environment, None, "", "Follow Environment"),
+    ] {
+        let view = named(source, beside);
+        let menu = menu(&view, BESIDES, &time);
+        let drawn = drawn(&menu);
+        let lines = format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
+        assert!(drawn.contains(&lines), "{drawn}");
+        assert!(
+            drawn.contains(&format!("Re-apply now\n{follow}\n----\n")),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains("    [ ] System\n    [ ] Manual") && drawn.contains("[ ] Environment\n"),
+            "{drawn}"
+        );
+        let command = Some(Command::Click(Click::FollowSettings));
+        assert_eq!(menu.command("follow-settings"), command);
+        assert_eq!(view.json()["source"], "named");
+    }
+    let view = named(Source::Auto, Some(direct));
+    let expected =
+        serde_json::json!({ "origin": "the system's settings", "proxy": null, "error": null });
+    assert_eq!(view.json()["settings"], expected);
+
+    // While the settings count, they are told only where they differ.
+    let followed = drawn(&menu(&self::view(State::Current), BESIDES, &time));
+    assert!(!followed.contains("Settings:"), "{followed}");
+    assert!(!followed.contains("Follow"), "{followed}");
+    let by_hand = View {
+        in_image: None,
+        by_hand: Some("export HTTP_PROXY=http://hand.corp:3128".to_owned()),
+        ..self::view(State::Foreign)
+    };
+    let by_hand = drawn(&menu(&by_hand, BESIDES, &time));
+    let line = "\"Proxy: set by hand (export HTTP_PROXY=http://hand.corp:3128)\"\n";
+    assert!(by_hand.contains(line), "{by_hand}");
 }
 
 #[test]
@@ -326,10 +462,37 @@ fn what_is_told_in_words() {
     let changed = |from: Option<&str>, to: Option<&str>, docker| News::Changed {
         from: from.map(shown),
         to: to.map(shown),
-        no_proxy_by: to.is_none().then(|| "the system's settings".to_owned()),
+        no_proxy_by: to
+            .is_none()
+            .then(|| WhyNone::By("the system's settings".to_owned())),
+        settings: None,
+        by_hand: Unpatched::Clean,
         docker,
     };
+    let origin = || "the system's settings".to_owned();
+    let is_set = |host: &str| Setting::Proxy {
+        block: Sha::of(host.as_bytes()),
+        shown: shown(host),
+        origin: origin(),
+        script: None,
+    };
+    let none_is_set = || Setting::Direct { origin: origin() };
+    let patched = || DockerSupport::Patched;
+    let welcome = |setting, is_on, named: Option<&str>, support| News::Welcome {
+        setting,
+        is_on,
+        named: named.map(shown),
+        support,
+    };
     let trouble = |state, words| News::Trouble { state, words };
+    let cannot_use = |proxy: Option<&str>, support| News::CannotUse {
+        proxy: proxy.map(str::to_owned),
+        support,
+    };
+    let own = DockerSupport::OwnSettings {
+        sentence: Family::BootImage.own_settings("Docker 4.84.0").unwrap(),
+    };
+    let unusable = DockerSupport::Unusable(words("it mixes the files of two VMs", None, None));
     let not_followed = |is_restarted| News::NotFollowed {
         words: words(
             "the console is in use by screen (process 7)",
@@ -342,14 +505,64 @@ fn what_is_told_in_words() {
     let asks_for_either = DockerNow::Asks { can_follow: true };
     let mut all = String::new();
     for news in [
-        News::Welcome {
-            proxy: Some("proxy.corp:8080".to_owned()),
-            is_on: false,
+        welcome(is_set("proxy.corp"), false, None, patched()),
+        welcome(none_is_set(), true, None, patched()),
+        welcome(Setting::Offline, false, None, patched()),
+        welcome(
+            Setting::Failed {
+                words: Words::new("the proxy's name has a space in it"),
+                may_pass: false,
+            },
+            false,
+            None,
+            patched(),
+        ),
+        welcome(Setting::ScriptAway, true, None, patched()),
+        welcome(none_is_set(), true, Some("named.corp"), patched()),
+        welcome(is_set("proxy.corp"), true, Some("named.corp"), patched()),
+        News::SettingsChanged {
+            in_place: shown("named.corp"),
+            settings: is_set("proxy.corp"),
         },
-        News::Welcome {
-            proxy: None,
-            is_on: true,
+        News::SettingsChanged {
+            in_place: shown("named.corp"),
+            settings: none_is_set(),
         },
+        News::Changed {
+            from: Some(shown("a.corp")),
+            to: Some(shown("named.corp")),
+            no_proxy_by: None,
+            settings: Some(none_is_set()),
+            by_hand: Unpatched::Unchecked,
+            docker: DockerNow::IsRight,
+        },
+        News::Changed {
+            from: Some(shown("a.corp")),
+            to: None,
+            no_proxy_by: None,
+            settings: None,
+            by_hand: Unpatched::ByHand {
+                line: "export HTTP_PROXY=http://hand.corp:3128".to_owned(),
+                stock: Some("/d/initrd.img-backup-0123".into()),
+            },
+            docker: DockerNow::IsRight,
+        },
+        welcome(is_set("proxy.corp"), false, None, own.clone()),
+        welcome(none_is_set(), false, None, own.clone()),
+        welcome(is_set("proxy.corp"), false, None, DockerSupport::Missing),
+        welcome(none_is_set(), false, None, DockerSupport::Missing),
+        welcome(none_is_set(), false, None, unusable.clone()),
+        cannot_use(Some("proxy.corp:8080"), own),
+        cannot_use(None, DockerSupport::Missing),
+        cannot_use(None, unusable),
+        trouble(
+            State::Unsupported,
+            words(
+                "Docker 4.84.0 has its own proxy settings (Settings > Resources > Proxies), which Baleen doesn't change yet",
+                Some("in Docker, open it"),
+                Some(Remedy::DockerSettings),
+            ),
+        ),
         News::Updated {
             from: "1.11.1-beta12".to_owned(),
             to: "1.11.1-beta13".to_owned(),
@@ -381,6 +594,14 @@ fn what_is_told_in_words() {
             Some("b.corp"),
             DockerNow::Restarts(Way::Engine),
         ),
+        News::Changed {
+            from: Some(shown("proxy.corp")),
+            to: None,
+            no_proxy_by: Some(WhyNone::ScriptAway),
+            settings: None,
+            by_hand: Unpatched::Clean,
+            docker: asks,
+        },
         changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),
         changed(None, Some("a.corp"), asks),
         changed(Some("a.corp"), None, asks),

@@ -4,12 +4,13 @@
 use std::env;
 use std::fs;
 use std::io::{Read, Write};
+use std::iter;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[path = "common/app.rs"]
 mod app;
@@ -19,7 +20,8 @@ mod tools;
 use baleen::error::{Error, Kind};
 use baleen::net::tls;
 use baleen::proxy::pac::{
-    Asked, Evaluated, Memory, PacSource, Route, Script, ask_through, evaluate_apart, fetch,
+    Asked, Evaluated, Memory, PATIENCE, PacSource, Route, Script, Standing, Unreachable,
+    ask_through, evaluate_apart, fetch,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -492,11 +494,14 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     let memory = Memory::in_folder(&dir.path().join("state"));
     let path = dir.path().join("proxy.pac");
     let source = PacSource::Url(path.to_str().unwrap().to_owned());
-    let ask = || ask_through(program(), &source, &hosts(), &memory);
+    let ask = || ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep);
 
     let error = ask().unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
     assert!(error.advice().unwrap().contains("nothing was decided"));
+    let error =
+        ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap_err();
+    assert!(error.advice().unwrap().contains("for 5 minutes"), "{error}");
 
     fs::write(
         &path,
@@ -504,10 +509,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     )
     .unwrap();
     let fresh = ask().unwrap();
-    assert!(
-        fresh.kept_since.is_none() && fresh.trouble.is_none(),
-        "{fresh:?}"
-    );
+    assert_eq!((&fresh.standing, &fresh.trouble), (&Standing::Fresh, &None));
     let [first, second] = &fresh.answers[..] else {
         panic!("{fresh:?}");
     };
@@ -528,17 +530,30 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
         }
         let kept = ask().unwrap();
         assert_eq!(kept.answers, fresh.answers);
-        assert!(kept.kept_since.is_some(), "{kept:?}");
+        assert!(kept.kept_since().is_some(), "{kept:?}");
         assert!(kept.trouble.is_some(), "{kept:?}");
     }
-    // Half of an answer is a guess.
-    let more = [&hosts()[..], &["new.corp".to_owned()]].concat();
-    assert!(ask_through(program(), &source, &more, &memory).is_err());
+    // One host more takes nothing from the others, and each is found whichever way it is spelled.
+    let more = [
+        "Registry-1.docker.io:443",
+        "new.corp",
+        "https://auth.corp:5000/",
+    ]
+    .map(str::to_owned);
+    let kept = ask_through(program(), &source, &more, &memory, Unreachable::Keep).unwrap();
+    let known: Vec<_> = kept.answers.iter().map(|a| (&*a.host, &*a.text)).collect();
+    assert_eq!(known, [(&*more[0], "PROXY a:1"), (&*more[2], "PROXY b:1")]);
+    assert!(kept.of("new.corp").is_none() && kept.given(&more[2]).is_some());
+    // So is the script.
+    let url = format!("FILE://localhost{}", path.display());
+    let other = PacSource::Url(url);
+    let kept = ask_through(program(), &other, &hosts(), &memory, Unreachable::Keep).unwrap();
+    assert_eq!(kept.answers, fresh.answers);
 
     // A script that is at hand has no last answer: it has one now, or is wrong.
     let script = |text: &str| {
         let source = PacSource::Script(text.to_owned());
-        ask_through(program(), &source, &hosts(), &memory)
+        ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep)
     };
     assert_eq!(
         script(&function("return 'PROXY c:1'")).unwrap().answers[0].text,
@@ -546,6 +561,73 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     );
     let error = script("throw 1").unwrap_err().to_string();
     assert!(error.contains("in the system's settings"), "{error}");
+}
+
+/// A script that can't be reached counts as gone after a while, and one that is there and fails does not.
+#[test]
+fn a_script_that_stays_away_means_direct() {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = Memory::in_folder(dir.path());
+    let path = dir.path().join("proxy.pac");
+    let url = path.to_str().unwrap();
+    let source = PacSource::Url(url.to_owned());
+    let ask =
+        |unreachable| ask_through(program(), &source, &hosts(), &memory, unreachable).unwrap();
+    let text = function("return 'PROXY a:1'");
+    fs::write(&path, &text).unwrap();
+    let fresh = ask(Unreachable::Direct);
+
+    fs::remove_file(&path).unwrap();
+    let before = SystemTime::now();
+    let Standing::Kept {
+        until: Some(until), ..
+    } = ask(Unreachable::Direct).standing
+    else {
+        panic!("not kept");
+    };
+    // Whole seconds are kept.
+    let second = Duration::from_secs(1);
+    assert!(until + second >= before + PATIENCE && until <= SystemTime::now() + PATIENCE);
+
+    // As if that was a while ago.
+    let file = dir.path().join("pac.json");
+    let text_of = || fs::read_to_string(&file).unwrap();
+    let since = until - PATIENCE;
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let (now, past) = (seconds(since), seconds(since - PATIENCE));
+    let later = text_of().replace(
+        &format!("\"unreachable_since\": {now}"),
+        &format!("\"unreachable_since\": {past}"),
+    );
+    assert_ne!(later, text_of());
+    fs::write(&file, &later).unwrap();
+    let gone = ask(Unreachable::Direct);
+    assert_eq!(gone.standing, Standing::Direct);
+    assert!(gone.trouble.unwrap().contains("No such file"));
+    let direct = |asked: &Asked| {
+        asked
+            .answers
+            .iter()
+            .all(|answer| answer.routes == [Route::Direct])
+    };
+    assert_eq!(gone.answers.len(), 2);
+    assert!(direct(&ask(Unreachable::Direct)));
+    assert_eq!(text_of(), later, "written at every question");
+    let kept = ask(Unreachable::Keep);
+    assert!(matches!(&kept.standing, Standing::Kept { until: None, .. }));
+    assert_eq!(kept.answers, fresh.answers);
+
+    // There, but of no use: what fails here may work on the Mac, so nothing is concluded from that.
+    fs::write(&path, "throw 1").unwrap();
+    let broken = ask(Unreachable::Direct);
+    assert!(
+        matches!(&broken.standing, Standing::Kept { until: None, .. }),
+        "{broken:?}"
+    );
+
+    fs::write(&path, &text).unwrap();
+    assert_eq!(ask(Unreachable::Direct), fresh);
+    assert!(!text_of().contains("unreachable_since"));
 }
 
 #[test]
@@ -556,8 +638,9 @@ fn a_folder_that_cannot_be_written_costs_the_memory_only() {
     fs::write(&path, function("return 'DIRECT'")).unwrap();
     let source = PacSource::Url(format!("file://{}", path.display()));
     let memory = Memory::in_folder(&dir.path().join("state"));
-    let asked = ask_through(program(), &source, &hosts(), &memory).unwrap();
-    assert!(asked.kept_since.is_none() && asked.trouble.unwrap().contains("could not be kept"));
+    let asked = ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep).unwrap();
+    assert_eq!(asked.standing, Standing::Fresh);
+    assert!(asked.trouble.unwrap().contains("could not be kept"));
 }
 
 #[test]
@@ -589,8 +672,15 @@ fn with_hosts() {
     // A network without a host of that name has no script, which is an answer.
     let dir = tempfile::tempdir().unwrap();
     let memory = Memory::in_folder(dir.path());
-    let asked = ask_through(program(), &PacSource::Discover, &hosts(), &memory).unwrap();
-    assert!(asked.kept_since.is_none(), "{asked:?}");
+    let asked = ask_through(
+        program(),
+        &PacSource::Discover,
+        &hosts(),
+        &memory,
+        Unreachable::Keep,
+    )
+    .unwrap();
+    assert_eq!(asked.standing, Standing::NotOffered);
     assert!(
         asked
             .trouble
@@ -619,8 +709,12 @@ fn a_network_offers_a_script() {
         return;
     };
     thread::spawn(move || {
-        // The second time it is out of order.
-        for (connection, status) in listener.incoming().zip(["200 OK", "503 Out of order"]) {
+        // From the second time on it is out of order.
+        for (connection, status) in listener.incoming().zip(
+            ["200 OK"]
+                .into_iter()
+                .chain(iter::repeat("503 Out of order")),
+        ) {
             let mut connection = connection.unwrap();
             let head = request(&mut connection);
             assert!(head.starts_with("GET /wpad.dat HTTP/1.1\r\n"), "{head}");
@@ -643,18 +737,47 @@ fn a_network_offers_a_script() {
 fn with_wpad() {
     let dir = tempfile::tempdir().unwrap();
     let memory = Memory::in_folder(dir.path());
-    let ask =
-        || -> Asked { ask_through(program(), &PacSource::Discover, &hosts(), &memory).unwrap() };
+    let ask = || -> Asked {
+        ask_through(
+            program(),
+            &PacSource::Discover,
+            &hosts(),
+            &memory,
+            Unreachable::Keep,
+        )
+        .unwrap()
+    };
     let (first, second) = (ask(), ask());
     assert!(
-        first.kept_since.is_none() && first.answers[0].text == "PROXY w:1",
+        first.kept_since().is_none() && first.answers[0].text == "PROXY w:1",
         "{first:?}"
     );
     assert!(
-        second.kept_since.is_some() && second.answers == first.answers,
+        second.kept_since().is_some() && second.answers == first.answers,
         "{second:?}"
     );
     assert!(second.trouble.unwrap().contains("503"));
+
+    // It stays so, and then the rest of the settings counts.
+    let ask = || {
+        let source = PacSource::Discover;
+        ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap()
+    };
+    assert!(matches!(
+        ask().standing,
+        Standing::Kept { until: Some(_), .. }
+    ));
+    let file = dir.path().join("pac.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for script in kept["scripts"].as_object_mut().unwrap().values_mut() {
+        script["unreachable_since"] = 1.into();
+    }
+    fs::write(&file, kept.to_string()).unwrap();
+    let gone = ask();
+    assert_eq!(
+        (gone.standing, gone.answers),
+        (Standing::NotOffered, Vec::new())
+    );
 }
 
 /// A certificate for 127.0.0.1 that vouches for itself, and its key; nothing without openssl.

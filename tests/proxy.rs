@@ -315,7 +315,7 @@ fn a_script_decides_and_is_remembered() {
         Run::of(command.env("BALEEN_CONFIG", &config))
     };
     let run = with(&["proxy"]);
-    assert_eq!((run.code, &*run.err), (0, ""), "{run}");
+    assert_eq!(run.code, 0, "{run}");
     for line in [
         "https     http://192.168.65.1:3128",
         "no_proxy  localhost,127.0.0.1,registry.corp",
@@ -334,20 +334,78 @@ fn a_script_decides_and_is_remembered() {
     assert_eq!(with(&["apply"]).code, 0);
     assert!(app.script_text().contains("http://192.168.65.1:3128"));
 
-    // Gone: what it said counts, and that is told.
+    // Gone: what it said counts, whoever asks and for each host by itself, and that is told.
     fs::remove_file(&script).unwrap();
+    fs::write(&config, "pac_hosts = [\"registry.corp\", \"new.corp\"]\n").unwrap();
+    let away =
+        "its answers from a moment ago are used for another 5 minutes, then the engine goes direct";
+    for arguments in [
+        &["proxy"][..],
+        &["proxy", "test", "Registry.corp:443", "else.corp"],
+        &["apply"],
+        &["status"],
+    ] {
+        let run = with(arguments);
+        assert_eq!(run.code, 0, "{arguments:?}: {run}");
+        assert!(run.to_string().contains(away), "{arguments:?}: {run}");
+        if arguments == ["apply"] {
+            continue;
+        }
+        let json = with(&[arguments, &["--json"]].concat()).object();
+        assert_eq!(json["pac"]["reachable"], false, "{arguments:?}: {json}");
+        assert!(json["pac"]["kept_since"].is_u64(), "{arguments:?}: {json}");
+    }
+    let run = with(&["proxy"]);
+    for line in [
+        "https     http://192.168.65.1:3128",
+        "no_proxy  localhost,127.0.0.1,registry.corp\n",
+        "was never asked about new.corp; until it can be, the engine uses cntlm.corp:3128 there",
+    ] {
+        assert!(run.to_string().contains(line), "no {line:?} in: {run}");
+    }
+    let run = with(&["proxy", "test", "Registry.corp:443", "else.corp"]);
+    for line in [
+        "Registry.corp:443  directly  directly  (the script's answer from a moment ago)\n",
+        "else.corp          unknown   192.168.65.1:3128\n",
+    ] {
+        assert!(run.out.contains(line), "no {line:?} in: {run}");
+    }
+
+    // Gone for longer: direct, as macOS has it, unless the user has it otherwise.
+    let memory = app.dir.path().join("state/pac.json");
+    let mut kept: Value = serde_json::from_slice(&fs::read(&memory).unwrap()).unwrap();
+    let scripts = kept["scripts"].as_object_mut().unwrap();
+    let since = &mut scripts.values_mut().next().unwrap()["unreachable_since"];
+    *since = json!(since.as_u64().unwrap() - 301);
+    fs::write(&memory, kept.to_string()).unwrap();
+    let run = with(&["proxy", "test", "docker.io"]);
+    assert!(run.out.contains("docker.io  directly  directly\n"), "{run}");
+    assert!(
+        run.to_string()
+            .contains("so the engine goes direct, as macOS does"),
+        "{run}"
+    );
+    let run = with(&["status"]);
+    assert_eq!(run.code, 3, "{run}");
+    let run = with(&["apply", "--dry-run"]);
+    assert!(
+        run.out
+            .contains("own image back, since the PAC script can't be reached"),
+        "{run}"
+    );
+    fs::write(&config, "pac_unreachable = \"keep\"\n").unwrap();
     let run = with(&["proxy"]);
     assert!(
         run.out.contains("https     http://192.168.65.1:3128"),
         "{run}"
     );
     assert!(
-        run.out.contains("so what it said a moment ago counts"),
+        run.to_string().contains("from a moment ago are used\n"),
         "{run}"
     );
-    assert_eq!(with(&["status"]).code, 0);
 
-    // Gone, and nothing is remembered: nothing is guessed.
+    // Gone just now, and nothing is remembered: nothing is guessed.
+    fs::remove_file(&config).unwrap();
     fs::remove_file(app.dir.path().join("state/pac.json")).unwrap();
     let patched = app.bytes();
     for command in ["proxy", "apply"] {
@@ -495,5 +553,123 @@ fn what_was_asked_for_once_stays_right_and_a_query_is_not_shown() {
             !run.out.contains("s3cret") && !run.err.contains("s3cret"),
             "{run}"
         );
+    }
+}
+
+/// Settings by hand, with CDATA in a host, an exception and a script: nothing of them is lost.
+#[test]
+fn what_stands_in_cdata_counts() {
+    let app = App::new();
+    let file = app.dir.path().join("proxies.plist");
+    let with = |inside: &str| {
+        fs::write(
+            &file,
+            format!("<plist version=\"1.0\"><dict>{inside}</dict></plist>"),
+        )
+        .unwrap();
+        app.ok(&["proxy", "--system-proxies", file.to_str().unwrap()])
+    };
+    let said = with(
+        "<key>HTTPSEnable</key><integer> 1 </integer><key>HTTPSProxy</key><string><![CDATA[proxy.corp]]></string>
+         <key>ExceptionsList</key><array><string>*.<![CDATA[corp]]>.example</string></array>",
+    );
+    for line in [
+        "https     http://proxy.corp:80",
+        "no_proxy  localhost,127.0.0.1,.corp.example",
+    ] {
+        assert!(said.contains(line), "no {line:?} in:\n{said}");
+    }
+    let said = with(
+        "<key>ProxyAutoConfigEnable</key><integer>1</integer><key>ProxyAutoConfigJavaScript</key>
+         <string>function FindProxyForURL(url, host) {<![CDATA[
+           if (host.length > 2 && host.indexOf('docker') >= 0) return 'PROXY proxy.corp:8080';
+         ]]>return 'DIRECT'; }</string>",
+    );
+    assert!(said.contains("https     http://proxy.corp:8080"), "{said}");
+
+    fs::write(
+        &file,
+        "<plist><dict><key>HTTPProxy</key><string>&host;</string></dict></plist>",
+    )
+    .unwrap();
+    app.refused(
+        &["proxy", "--system-proxies", file.to_str().unwrap()],
+        2,
+        &["&host;"],
+    );
+}
+
+/// Variables as people have them.
+#[test]
+fn variables_are_understood_before_they_are_judged() {
+    let app = App::new();
+    let run = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        command.envs(variables.iter().copied());
+        Run::of(&mut command)
+    };
+    let list = "::1,::ffff:10.0.0.5,/var/run/docker.sock,http://corp.example/,bücher.example,2.3";
+    let said = run(&[("https_proxy", PROXY), ("no_proxy", list)], &["proxy"]);
+    assert_eq!(said.code, 0, "{said}");
+    for line in [
+        "no_proxy  localhost,127.0.0.1,[::1],10.0.0.5,xn--bcher-kva.example,2.3\n",
+        "/var/run/docker.sock  -                      left out: it is a path",
+        "http://corp.example/  -                      left out: it is a URL",
+        "widened: Go before 1.24.1 takes it for the end of an address",
+    ] {
+        assert!(said.out.contains(line), "no {line:?} in:\n{said}");
+    }
+    let said = run(
+        &[("https_proxy", PROXY), ("no_proxy", "bücher.example")],
+        &["proxy", "test", "bücher.example", "xn--bcher-kva.example"],
+    );
+    assert_eq!(
+        said.out.matches("directly         directly").count()
+            + said.out.matches("directly  directly").count(),
+        2,
+        "{said}"
+    );
+
+    // A SOCKS proxy is not advised to become an HTTP proxy.
+    let said = run(&[("https_proxy", "socks5://p.corp:1080")], &["proxy"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(said.err.contains("names a SOCKS proxy"), "{said}");
+    assert!(!said.err.contains("write http://"), "{said}");
+
+    // curl's variable is one that neither Go nor Docker reads.
+    const IGNORED: &str = "takes no notice of it; to use a proxy, set HTTPS_PROXY";
+    for name in ["ALL_PROXY", "all_proxy"] {
+        for command in ["proxy", "apply"] {
+            let said = run(&[(name, "socks5://me:s3cret@p.corp:1080")], &[command]);
+            let all = format!("{}{}", said.out, said.err);
+            // A note is wrapped at a terminal's width only.
+            assert!(
+                all.contains(&format!("{name} is set")) && all.contains(IGNORED),
+                "{said}"
+            );
+            assert!(!all.contains("s3cret"), "{said}");
+        }
+    }
+    let said = run(&[("ALL_PROXY", PROXY), ("https_proxy", PROXY)], &["proxy"]);
+    assert!(
+        !said.out.contains("ALL_PROXY") && !said.err.contains("ALL_PROXY"),
+        "{said}"
+    );
+}
+
+/// A port that is none is not taken for the scheme's own.
+#[test]
+fn a_script_is_fetched_from_the_port_that_is_named_or_from_none() {
+    let app = App::new();
+    for (port, shown) in [("65536", "'65536'"), ("99999", "'99999'"), ("0", "'0'")] {
+        let url = format!("http://127.0.0.1:{port}/proxy.pac");
+        let file = dictionary(
+            &app,
+            &json!({ "ProxyAutoConfigEnable": 1, "ProxyAutoConfigURLString": url }),
+        );
+        let run = app.run(&["proxy", "--system-proxies", &file]);
+        assert_eq!((run.code, &*run.out), (1, ""), "{run}");
+        let why = format!("its port {shown} is no number from 1 to 65535");
+        assert!(run.err.contains(&why), "{run}");
     }
 }

@@ -19,8 +19,10 @@ mod tools;
 use baleen::net::lookup::{PATIENCE, lookup};
 use baleen::proxy::route::{self, Target, Way};
 use baleen::proxy::settings::{Server, Settings};
-use baleen::proxy::translate::{Fate, What};
-use baleen::proxy::{Engine, EngineProxy, NoProxy, Stated, Translation, Wishes, World, translate};
+use baleen::proxy::translate::{Fate, Urls, What};
+use baleen::proxy::{
+    Engine, EngineProxy, NoProxy, ProxyUrl, Stated, Translation, Wishes, World, no_proxy, translate,
+};
 use exceptions::{Case, cases};
 use go::Env;
 use old_go::Release;
@@ -166,6 +168,11 @@ fn check(version: &str) {
             let ours = route::here(&what, None, &target);
             assert_eq!(ours == Way::Direct, here, "macOS: {}", told());
 
+            // An IPv4 address in the form of an IPv6 one leads to the same computer; Go compares them so.
+            let same = target.host.parse::<std::net::IpAddr>();
+            let same = same.map_or(String::new(), |address| address.to_canonical().to_string());
+            let here = here || mac_rules::bypasses(&case.exceptions, case.exclude_simple, &same);
+
             // Past the proxy only where the Mac does so, too, or where that was told.
             if in_engine && !here && !is_the_vm(&target) {
                 assert!(!kept_only[at][number], "untold: {}", told());
@@ -187,4 +194,224 @@ fn engines_of_2016_and_2017_get_what_macos_means_or_it_is_told() {
 #[test]
 fn engines_built_with_go_1_11_get_what_macos_means_or_it_is_told() {
     check(NEW);
+}
+
+/// Entries as people write them into `NO_PROXY`, and hosts near them. None of them is a port without a host.
+const ENTRIES: [&str; 62] = [
+    "corp.example",
+    "Corp.EXAMPLE",
+    ".corp.example",
+    "*.corp.example",
+    "*corp.example",
+    "www.*.example",
+    "corp.example.",
+    "corp.example:",
+    "corp.example:443",
+    "corp.example:5000",
+    "corp.example:0443",
+    "corp.example:+443",
+    "corp.example:65536",
+    "corp.example:99999",
+    "corp.example:https",
+    ".corp.example:443",
+    "*.corp.example:443",
+    "[corp.example]:443",
+    "[corp.example]",
+    "corp.example/",
+    "http://corp.example/",
+    "https://corp.example:443",
+    "//corp.example",
+    "/var/run/docker.sock",
+    "<local>",
+    "intranet",
+    "10.1.2.3",
+    "10.1.2.3:443",
+    "10.1.2.3:5000",
+    "[10.1.2.3]",
+    "[10.1.2.3]:443",
+    "10.1.2.3/32",
+    "10.0.0.0/8",
+    "10.1.2.3/8",
+    "10.0.0.0/08",
+    "10.0.0.0/+8",
+    "10.0.0.0/33",
+    "10.0.0.0/255.0.0.0",
+    "10/8",
+    "10.1.*",
+    "10.1.",
+    "010.1.2.3",
+    "fd00::1234",
+    "FD00:0:0::1234",
+    "[fd00::1234]",
+    "[fd00::1234]:443",
+    "[fd00::1234]:5000",
+    "fd00::1234/128",
+    "fd00::/8",
+    "[fd00::]/8",
+    "fd00::1234%en0",
+    "::1",
+    "::ffff:10.1.2.3",
+    "[::ffff:10.1.2.3]:443",
+    "::ffff:10.0.0.0/104",
+    "::ffff:10.0.0.0/90",
+    "bücher.example",
+    "BÜCHER.example:443",
+    ".bücher.example",
+    "xn--bcher-kva.example",
+    "straße.example",
+    "bü_cher.example",
+];
+
+const HOSTS: [&str; 22] = [
+    "corp.example",
+    "www.corp.example",
+    "a.b.CORP.example",
+    "notcorp.example",
+    "corp.example.",
+    "corp.example:5000",
+    "intranet",
+    "local",
+    "other.example",
+    "10.1.2.3",
+    "10.1.2.3:5000",
+    "10.200.0.1",
+    "[fd00::1234]",
+    "[fd00:0:0::1234]:5000",
+    "[fdff::1]",
+    "[::ffff:10.1.2.3]",
+    "bücher.example",
+    "Bücher.example",
+    "xn--bcher-kva.example",
+    "www.bücher.example",
+    "straße.example",
+    "[::1]",
+];
+
+/// Whether this is a name, or an address in its shortest form.
+fn is_spelled_as_usual(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    address.is_err() || address.is_ok_and(|ip| ip.to_canonical().to_string() == host)
+}
+
+/// Whether [`ENTRIES`] mean to Baleen what they mean to Go: in this environment, and in the engine's.
+fn check_entries(version: &str) {
+    let engine = Engine::of(version, version == OLD);
+    let url = || ProxyUrl::parse(&format!("{PROXY}:3128")).unwrap();
+    let urls: Vec<String> = HOSTS.map(|host| format!("https://{host}/")).to_vec();
+    let translated: Vec<(What, Translation)> = ENTRIES
+        .iter()
+        .map(|entry| {
+            let what = What::Urls(Urls {
+                http: Some(url()),
+                https: Some(url()),
+                no_proxy: no_proxy::split(entry).unwrap(),
+                ..Urls::default()
+            });
+            let stated = Stated {
+                origin: "a test".into(),
+                what: what.clone(),
+            };
+            let world = World {
+                addresses: &|host| lookup(host, PATIENCE),
+                password: &|_| Ok(None),
+                pac: &|_, _| unreachable!("no script is set"),
+            };
+            let translation = translate(&stated, &engine, &Wishes::default(), &world).unwrap();
+            (what, translation)
+        })
+        .collect();
+    let proxied = |entry: &str| -> Env {
+        ["HTTP_PROXY", "HTTPS_PROXY"]
+            .map(|name| (name, url().for_engine().to_string()))
+            .into_iter()
+            .chain([("NO_PROXY", entry.to_owned())])
+            .collect()
+    };
+    let stated: Vec<(Env, Vec<String>)> = ENTRIES
+        .iter()
+        .map(|entry| (proxied(entry), urls.clone()))
+        .collect();
+    let written: Vec<(Env, Vec<String>)> = translated
+        .iter()
+        .map(|(_, translation)| {
+            (
+                environment(translation.proxy.as_ref().unwrap()),
+                urls.clone(),
+            )
+        })
+        .collect();
+    let (Some(stated), Some(written)) = (direct(NEW, &stated), direct(version, &written)) else {
+        return;
+    };
+    let mut kept = 0;
+    for (at, entry) in ENTRIES.iter().enumerate() {
+        let (what, translation) = &translated[at];
+        let fate = translation.entries[0].fate;
+        for (number, url) in urls.iter().enumerate() {
+            let told = format!("{entry} for {url}: {:?}", translation.entries);
+            let target = Target::parse(url).unwrap_or_else(|| panic!("{told}"));
+            let (here, in_engine) = (stated[at][number], written[at][number]);
+            // Go up to 1.7 knows no IDNA, and an engine asks for ASCII names only: an image's name has no others.
+            if version == OLD && !url.is_ascii() {
+                continue;
+            }
+            assert_eq!(
+                route::here(what, None, &target) == Way::Direct,
+                here,
+                "here, {told}"
+            );
+            let way = route::in_engine(translation.proxy.as_ref(), &engine, &target);
+            assert_eq!(way == Way::Direct, in_engine, "the engine, {told}");
+            match fate {
+                // Old engines compare addresses as they are spelled.
+                Fate::Kept if version == NEW || is_spelled_as_usual(&target.host) => {
+                    assert_eq!(here, in_engine, "kept, {told}");
+                }
+                Fate::Kept => assert!(here || !in_engine, "kept, {told}"),
+                Fate::LeftOut | Fate::Refused => assert!(here || !in_engine, "untold, {told}"),
+                Fate::Widened => {}
+            }
+            kept += usize::from(fate == Fate::Kept && here && in_engine && !is_the_vm(&target));
+        }
+    }
+    // Else the entries would show nothing.
+    assert!(kept > 20, "{kept}");
+}
+
+#[test]
+fn variables_mean_to_engines_of_2016_and_2017_what_they_mean_here_or_it_is_told() {
+    check_entries(OLD);
+}
+
+#[test]
+fn variables_mean_to_engines_built_with_go_1_11_what_they_mean_here_or_it_is_told() {
+    check_entries(NEW);
+}
+
+/// A list that is kept as the engine has it, and read again, stays what it is.
+#[test]
+fn what_an_engine_was_given_is_what_it_is_given_again() {
+    let world = World {
+        addresses: &|host| lookup(host, PATIENCE),
+        password: &|_| Ok(None),
+        pac: &|_, _| unreachable!("no script is set"),
+    };
+    for version in [OLD, NEW] {
+        let engine = Engine::of(version, version == OLD);
+        let again = |no_proxy: Vec<String>| {
+            let stated = Stated {
+                origin: "a test".into(),
+                what: What::Urls(Urls {
+                    https: Some(ProxyUrl::parse(PROXY).unwrap()),
+                    no_proxy,
+                    ..Urls::default()
+                }),
+            };
+            let translation = translate(&stated, &engine, &Wishes::default(), &world).unwrap();
+            translation.proxy.unwrap().no_proxy().to_string()
+        };
+        let once = again(ENTRIES.map(str::to_owned).to_vec());
+        let twice = again(no_proxy::split(&once).unwrap());
+        assert_eq!(once, twice);
+    }
 }

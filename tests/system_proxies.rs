@@ -1,5 +1,7 @@
 //! The desktop's proxy settings, read and watched by way of GNOME's own `gsettings`, in a home of their own.
 //!
+//! And property lists, which is what macOS has such settings in, read as Python's `plistlib` reads them.
+//!
 //! The library asks `gsettings` for the settings of its process's own environment, so it is called in
 //! processes of its own: those are the ignored tests below.
 
@@ -16,7 +18,7 @@ use baleen::platform::system_proxies::{read, watch};
 #[path = "common/tools.rs"]
 mod tools;
 
-use tools::has_tool;
+use tools::{has_tool, said};
 
 const SCHEMA: &str = "org.gnome.system.proxy";
 
@@ -311,4 +313,185 @@ fn proxy_goes_on_and_says_what_changed() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert_eq!(monitors(home), 0);
+}
+
+/// The values of property lists, one to a line, as JSON; `null` for what is none.
+const PLISTLIB: &str = r#"
+import json, plistlib, sys, datetime
+
+def plain(value):
+    if isinstance(value, bytes):
+        return {"data": list(value)}
+    if isinstance(value, datetime.datetime):
+        return {"date": True}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return value
+
+for line in sys.stdin:
+    try:
+        document = bytes.fromhex(line)
+        form = plistlib.FMT_BINARY if document.startswith(b"bplist") else plistlib.FMT_XML
+        value = {"value": plain(plistlib.loads(document, fmt=form))}
+    except Exception:
+        value = None
+    print(json.dumps(value))
+"#;
+
+/// The same of a property list that Baleen has read.
+fn plain(value: &plist::Value) -> serde_json::Value {
+    use plist::Value;
+    match value {
+        Value::Array(list) => list.iter().map(plain).collect(),
+        Value::Dictionary(dictionary) => dictionary
+            .iter()
+            .map(|(key, value)| (key.to_owned(), plain(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Boolean(on) => (*on).into(),
+        Value::Data(data) => serde_json::json!({ "data": data }),
+        Value::Date(_) => serde_json::json!({ "date": true }),
+        Value::Integer(number) => number
+            .as_signed()
+            .map_or_else(|| number.as_unsigned().into(), Into::into),
+        Value::Real(number) => (*number).into(),
+        Value::String(text) => text.as_str().into(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Property lists by hand, and whether they can be read. What can be is what `plistlib` reads; of what can't, it
+/// reads some, and finds less in it than there is.
+#[test]
+fn property_lists_are_what_plistlib_reads() {
+    let in_plist = |inside: &str| {
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n{inside}\n</plist>\n")
+            .into_bytes()
+    };
+    let mut documents: Vec<(Vec<u8>, bool)> = [
+        ("<string>a<![CDATA[ < b && c ]]>d</string>", true),
+        ("<string><![CDATA[proxy.corp]]></string>", true),
+        ("<string><![CDATA[a]]]]><![CDATA[>]]></string>", true),
+        (
+            "<dict><key>a<![CDATA[<]]></key><string>b</string></dict>",
+            true,
+        ),
+        (
+            "<dict><key>a</key><integer>1</integer><key>a</key><integer>2</integer></dict>",
+            true,
+        ),
+        (
+            "<dict><!-- <key>x</key> --><key>a</key><?b c?><true/></dict>",
+            true,
+        ),
+        ("<string>a<!-- - > <x> -->b</string>", true),
+        (
+            "<string>&lt;&#65;&#x42;&amp;amp;&quot;&apos;&gt;</string>",
+            true,
+        ),
+        ("<string>&#9;&#10;&#13;</string>", true),
+        ("<string>a\r\nb\rc\td</string>", true),
+        ("<string>  </string>", true),
+        ("<string/>", true),
+        ("<string></string>", true),
+        ("<string>\u{1f40b} \u{fc}</string>", true),
+        ("<integer> 8080\n</integer>", true),
+        ("<integer><![CDATA[3128]]></integer>", true),
+        ("<integer>0x1F</integer>", true),
+        ("<integer>-1</integer>", true),
+        ("<integer>18446744073709551615</integer>", true),
+        ("<real> 1.5 </real>", true),
+        ("<data>\n  AQID\n  BA==\n</data>", true),
+        ("<date>2026-11-28T01:02:03Z</date>", true),
+        ("<array><true/><false></false><array/><dict/></array>", true),
+        ("<array \n><string >a</string ></array\t>", true),
+        ("<array><![CDATA[ ]]><true/></array>", true),
+        ("<string>&nbsp;</string>", false),
+        ("<string>a &unknown; b</string>", false),
+        ("<string>a && b</string>", false),
+        ("<string>&#0;</string>", false),
+        ("<string>&#1;</string>", false),
+        ("<string>&#x110000;</string>", false),
+        ("<string>\u{1}</string>", false),
+        ("<string>a<b></string>", false),
+        ("<string><![CDATA[a</string>", false),
+        ("<string>a</string", false),
+        ("<dict><key>a</key></dict>", false),
+        ("<dict><key>a</key><key>b</key><true/></dict>", false),
+        ("<dict><string>a</string><true/></dict>", false),
+        ("<array><key>a</key></array>", false),
+        ("<integer>x</integer>", false),
+        ("<array></dict>", false),
+        // Python takes these: the last of two values, an unknown element for nothing, and text for no value.
+        ("<true/><false/>", false),
+        ("<array><unknown/></array>", false),
+        ("<array><![CDATA[a]]></array>", false),
+        ("<string>a<true/>b</string>", false),
+    ]
+    .map(|(inside, good)| (in_plist(inside), good))
+    .to_vec();
+    let text = "<plist><string>b\u{fc}</string></plist>";
+    let utf_16 = format!("\u{feff}<?xml version=\"1.0\" encoding=\"UTF-16\"?>{text}");
+    documents.extend([
+        (text.as_bytes().to_vec(), true),
+        (format!("\u{feff}{text}").into_bytes(), true),
+        (
+            utf_16.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            true,
+        ),
+        (
+            utf_16.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            true,
+        ),
+        (
+            b"<dict><key>a</key><string>b</string></dict>".to_vec(),
+            true,
+        ),
+        // An encoding that Python converts, and Baleen refuses with its name.
+        (
+            b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><plist><string>\xfc</string></plist>"
+                .to_vec(),
+            false,
+        ),
+        (
+            b"<!DOCTYPE plist [<!ENTITY a \"b\">]><plist><string>&a;</string></plist>".to_vec(),
+            false,
+        ),
+    ]);
+    let mut binary = Vec::new();
+    let list = plist::Value::Array(vec!["a<![CDATA[b]]>".into(), 5.into(), true.into()]);
+    list.to_writer_binary(&mut binary).unwrap();
+    documents.push((binary, true));
+
+    let read: Vec<Option<serde_json::Value>> = documents
+        .iter()
+        .map(|(bytes, good)| {
+            let read = baleen::property_list::parse(bytes.clone()).unwrap();
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(read.is_ok(), *good, "{shown}: {read:?}");
+            read.ok().map(|value| plain(&value))
+        })
+        .collect();
+    if !has_tool("python3") {
+        return;
+    }
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let lines: Vec<String> = documents.iter().map(|(bytes, _)| hex(bytes)).collect();
+    let mut python = Command::new("python3");
+    let answers = said(python.args(["-c", PLISTLIB]), lines.join("\n").into_bytes());
+    assert_eq!(answers.lines().count(), documents.len());
+    for ((line, read), (bytes, _)) in answers.lines().zip(read).zip(&documents) {
+        let python: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(read) = read {
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(python["value"], read, "{shown}");
+        }
+    }
 }

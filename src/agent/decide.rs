@@ -9,11 +9,14 @@ use std::time::{Instant, SystemTime};
 use crate::config::Restart;
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Remedy};
+use crate::patch::Unpatched;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::intent::Intent;
 use crate::patch::live::LiveEdit;
 use crate::patch::status::State;
 use crate::proxy::Shown;
+
+use super::by_hand;
 
 /// Something for the user: a sentence without a full stop, and what would help.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct Stand {
     pub image: PathBuf,
     /// What Baleen put into it.
     pub patch: Option<Patch>,
+    /// Where Baleen put nothing into it: the proxy that somebody else did, as far as that is known.
+    pub unpatched: Unpatched,
     /// When the image came to its place.
     pub image_since: SystemTime,
 }
@@ -118,7 +123,20 @@ pub enum Setting {
         shown: Shown,
         /// Who says so.
         origin: String,
+        /// The answers of a PAC script that can't be asked now, if it is by these.
+        script: Option<KeptAnswers>,
     },
+    /// The PAC script can't be reached, so everything is reached directly.
+    ScriptAway,
+}
+
+/// Answers of a PAC script that can't be asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptAnswers {
+    /// When the oldest was given, as far as is known.
+    pub since: Option<SystemTime>,
+    /// Until when they count, if not until the script is back.
+    pub until: Option<SystemTime>,
 }
 
 impl Stand {
@@ -255,6 +273,8 @@ pub struct Situation<'a> {
     pub settled_at: Instant,
     /// What should be in place.
     pub setting: &'a Setting,
+    /// What the settings come to, where a proxy was named by hand instead.
+    pub beside: Option<&'a Setting>,
     /// What came of the last attempt, if nothing has changed since.
     pub refusal: Option<&'a Refusal>,
     /// The running Docker.
@@ -280,7 +300,7 @@ pub enum Act {
     Nothing,
     /// Put the proxy of the settings into the image.
     Apply,
-    /// Give Docker its own image back.
+    /// Give Docker the image back that it had before Baleen.
     Restore,
     /// Bring the running engine up to date.
     Restart(Way),
@@ -313,7 +333,7 @@ pub fn decide(s: &Situation<'_>) -> Decision {
         Sight::Closed(state, words, _) => return at_rest(*state, words.clone()),
         Sight::Open(stand) => stand,
     };
-    let (state, words, due) = judge(stand, s.wanted, s.setting);
+    let (state, words, due) = judge(stand, s.wanted, s.setting, s.beside);
     if s.is_moving {
         return Decision {
             state: State::Updating,
@@ -339,15 +359,29 @@ pub fn decide(s: &Situation<'_>) -> Decision {
 }
 
 /// The state of a bundle that is at rest, and what would bring it to what is wanted.
-fn judge(stand: &Stand, wanted: Option<Intent>, setting: &Setting) -> (State, Words, Act) {
+fn judge(
+    stand: &Stand,
+    wanted: Option<Intent>,
+    setting: &Setting,
+    beside: Option<&Setting>,
+) -> (State, Words, Act) {
     let version = &stand.bundle.version;
     let in_place = |patch: &Patch| Words::new(format!("the engine gets {}", patch.proxy.summary()));
+    if let Some(line) = stand.unpatched.by_hand() {
+        let is_due = matches!(wanted, Some(Intent::Settings | Intent::Named))
+            && matches!(setting, Setting::Proxy { .. });
+        return (
+            State::Foreign,
+            Words::new(format!(
+                "the image carries a proxy that was not put there by Baleen ({line})"
+            )),
+            if is_due { Act::Apply } else { Act::Nothing },
+        );
+    }
     match (wanted, &stand.patch) {
-        (None | Some(Intent::Off), None) => (
-            State::Off,
-            Words::new("Docker has its own image"),
-            Act::Nothing,
-        ),
+        (None | Some(Intent::Off), None) => {
+            (State::Off, Words::new(without_patch(stand)), Act::Nothing)
+        }
         (Some(Intent::Off), Some(patch)) => (
             State::Stale,
             Words::new(format!(
@@ -356,17 +390,35 @@ fn judge(stand: &Stand, wanted: Option<Intent>, setting: &Setting) -> (State, Wo
             )),
             Act::Restore,
         ),
-        (None | Some(Intent::Named), Some(patch)) => {
-            (State::Current, in_place(patch), Act::Nothing)
+        (None, Some(patch)) => (State::Current, in_place(patch), Act::Nothing),
+        (Some(Intent::Named), Some(patch)) => {
+            let settings = beside.and_then(|settings| by_hand::clause(&patch.proxy, settings));
+            let settings = settings.map(|clause| format!("{AFTER}{clause}"));
+            let words = format!(
+                "the engine gets {}, which was named by hand{}",
+                patch.proxy.summary(),
+                settings.unwrap_or_default()
+            );
+            (State::Current, Words::new(words), Act::Nothing)
         }
         (Some(Intent::Settings | Intent::Named), None) => {
-            let wiped = format!("Docker {version} has its own image, without the proxy");
+            let wiped = match stand.unpatched {
+                Unpatched::Clean => {
+                    format!("Docker {version} has its own image, without the proxy")
+                }
+                _ => format!("Docker {version} has an image without Baleen's proxy"),
+            };
             match setting {
                 Setting::Direct { origin } => (
                     State::Direct,
                     Words::new(format!(
                         "by {origin} no proxy is set here now, and the engine has none either"
                     )),
+                    Act::Nothing,
+                ),
+                Setting::ScriptAway => (
+                    State::Direct,
+                    Words::new("the PAC script can't be reached, so the engine goes direct"),
                     Act::Nothing,
                 ),
                 Setting::Proxy { .. } => (State::Wiped, Words::new(wiped), Act::Apply),
@@ -411,13 +463,21 @@ fn judge(stand: &Stand, wanted: Option<Intent>, setting: &Setting) -> (State, Wo
                 )),
                 Act::Restore,
             ),
+            Setting::ScriptAway => (
+                State::Stale,
+                Words::new(format!(
+                    "the engine gets {}, but the PAC script can't be reached, so it should go direct",
+                    patch.proxy.summary()
+                )),
+                Act::Restore,
+            ),
             // What is in place is the best that is known.
             Setting::Unknown | Setting::Offline => (State::Current, in_place(patch), Act::Nothing),
             Setting::Failed { words, .. } => (
                 State::Current,
                 Words {
                     sentence: format!(
-                        "the engine gets {}; whether that is right can't be told: {}",
+                        "the engine gets {}{AFTER}whether that is right can't be told: {}",
                         patch.proxy.summary(),
                         words.sentence
                     ),
@@ -426,6 +486,20 @@ fn judge(stand: &Stand, wanted: Option<Intent>, setting: &Setting) -> (State, Wo
                 Act::Nothing,
             ),
         },
+    }
+}
+
+/// Comes between what the engine gets and what there is to say of it.
+const AFTER: &str = "; ";
+
+/// What there is to say of an image that Baleen did not patch, or not any more.
+fn without_patch(stand: &Stand) -> String {
+    match &stand.unpatched {
+        Unpatched::Clean => "Docker has its own image".to_owned(),
+        Unpatched::Unchecked => "Docker's image is not patched by Baleen".to_owned(),
+        Unpatched::ByHand { line, .. } => {
+            format!("Docker's image has a proxy set by hand ({line})")
+        }
     }
 }
 
@@ -443,7 +517,10 @@ fn refused(refusal: &Refusal, state: State) -> (State, Words) {
 
 /// The image is as it should be: is the running engine?
 fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Decision {
-    let is_final = matches!(state, State::Current | State::Direct | State::Off);
+    let is_final = matches!(
+        state,
+        State::Current | State::Direct | State::Off | State::Foreign
+    );
     let old = s
         .running
         .filter(|running| running.engine(stand) == EngineNow::OutOfDate);
@@ -461,7 +538,7 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
             State::Current => words
                 .sentence
                 .replacen("the engine gets", "the image has", 1),
-            _ => "Docker has its own image".to_owned(),
+            _ => without_patch(stand),
         };
         return Decision {
             state,
@@ -477,17 +554,31 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
     }
     let way = way(s, old, stand);
     let sentence = match state {
-        State::Current => format!("{}, from Docker's next start on", words.sentence),
+        State::Current => {
+            let (proxy, rest) = match words.sentence.split_once(AFTER) {
+                Some((proxy, rest)) => (proxy, format!("{AFTER}{rest}")),
+                None => (&*words.sentence, String::new()),
+            };
+            format!("{proxy}, from Docker's next start on{rest}")
+        }
         // What the engine has then, nobody knows.
         _ if old.edit.is_some_and(|edit| edit.is_open) => format!(
-            "Docker has its own image, but a change of the running VM was not finished: restart {}",
+            "{}, but a change of the running VM was not finished: restart {}",
+            without_patch(stand),
             match old.can_follow(stand) {
                 true => "the Engine or Docker",
                 false => "Docker",
             }
         ),
-        _ => "Docker has its own image, but still runs with the proxy until it is restarted"
-            .to_owned(),
+        _ => {
+            let image = without_patch(stand);
+            let still = match stand.unpatched {
+                Unpatched::Clean => "still runs with the proxy",
+                Unpatched::Unchecked => "Docker still runs with the proxy",
+                Unpatched::ByHand { .. } => "Docker still runs with another one",
+            };
+            format!("{image}, but {still} until it is restarted")
+        }
     };
     Decision {
         state: State::RestartNeeded,
@@ -541,6 +632,7 @@ mod tests {
                 proxy: shown(name),
                 original: OriginalSha(Sha::of(b"image")),
             }),
+            unpatched: Unpatched::Clean,
             image_since: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
         })
     }
@@ -550,6 +642,7 @@ mod tests {
             block: Sha::of(name.as_bytes()),
             shown: shown(name),
             origin: "the system's settings".to_owned(),
+            script: None,
         }
     }
 
@@ -583,6 +676,7 @@ mod tests {
             is_moving: false,
             settled_at: now,
             setting,
+            beside: None,
             refusal: None,
             running: None,
             restart: Restart::Ask,
@@ -608,12 +702,20 @@ mod tests {
             (Some(Off), Some("a"), broken(), Stale, Restore),
             (Some(Settings), None, proxy("a"), Wiped, Apply),
             (Some(Settings), None, direct(), Direct, Nothing),
+            (Some(Settings), None, Setting::ScriptAway, Direct, Nothing),
             (Some(Settings), None, broken(), Wiped, Nothing),
             (Some(Settings), None, Setting::Offline, Wiped, Nothing),
             (Some(Settings), None, Setting::Unknown, Wiped, Nothing),
             (Some(Settings), Some("a"), proxy("a"), Current, Nothing),
             (Some(Settings), Some("a"), proxy("b"), Stale, Apply),
             (Some(Settings), Some("a"), direct(), Stale, Restore),
+            (
+                Some(Settings),
+                Some("a"),
+                Setting::ScriptAway,
+                Stale,
+                Restore,
+            ),
             // What can't be known is no reason to take out what works.
             (Some(Settings), Some("a"), broken(), Current, Nothing),
             (

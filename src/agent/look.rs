@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::docker::{Bundle, Family, Vm, bundle};
 use crate::error::{Error, Kind};
-use crate::patch::image::Image;
+use crate::patch::Unpatched;
+use crate::patch::image::{Image, Patched};
 use crate::patch::intent::Intents;
 use crate::patch::live::{LiveEdits, UnderWay};
 use crate::patch::plan;
@@ -86,13 +87,14 @@ impl Looker {
             self.last.clone_from(config);
         }
         let config = config.map_err(|error| Words::from(&error));
+        let intents = Intents::in_folder(&self.state);
         // Before the rest, so that a change in between is noticed.
         let print = Fingerprint::of(&self.places());
         let (path, sight) = match bundle_path(self.docker_app.as_deref(), &self.last) {
             Err(error) => (None, Sight::Missing(Words::from(&error))),
             Ok(path) => {
                 let path = path.canonicalize().unwrap_or(path);
-                let sight = see(&path);
+                let sight = see(&path, &intents);
                 (Some(path), sight)
             }
         };
@@ -101,9 +103,8 @@ impl Looker {
         let running = path.as_deref().and_then(|path| self.running(path));
         Look {
             config,
-            wanted: path
-                .as_deref()
-                .and_then(|path| Intents::in_folder(&self.state).get(path)),
+            wanted: path.as_deref().and_then(|path| intents.get(path)),
+            named: path.as_deref().and_then(|path| intents.named(path)),
             path,
             sight,
             print,
@@ -124,7 +125,7 @@ impl Looker {
     }
 }
 
-fn see(path: &Path) -> Sight {
+fn see(path: &Path, intents: &Intents) -> Sight {
     // An update makes the folders first.
     if path.is_dir() && !path.join("Contents").exists() {
         return Sight::Unfinished(Words::new(format!("{} has no Contents", path.display())));
@@ -138,13 +139,13 @@ fn see(path: &Path) -> Sight {
     {
         return Sight::Unfinished(Words::new(bundle.family.refusal().unwrap_or_default()));
     }
-    match stand(&bundle) {
+    match stand(&bundle, intents) {
         Ok(stand) => Sight::Open(stand),
         Err(error) => closed(&error, Some(bundle)),
     }
 }
 
-fn stand(bundle: &Bundle) -> Result<Stand, Error> {
+fn stand(bundle: &Bundle, intents: &Intents) -> Result<Stand, Error> {
     let image = Image::open(plan::image_of(bundle)?)?;
     let patched = image.patched()?;
     Ok(Stand {
@@ -155,6 +156,10 @@ fn stand(bundle: &Bundle) -> Result<Stand, Error> {
             proxy: manifest.proxy.clone(),
             original: manifest.original.sha256,
         }),
+        unpatched: match patched {
+            Patched::No => intents.original(&bundle.path, &image),
+            Patched::Appended { .. } | Patched::Rebuilt { .. } => Unpatched::Unchecked,
+        },
         image_since: image.since(),
     })
 }
@@ -180,6 +185,7 @@ mod tests {
         let whole = dir.path().join("whole/Docker.app");
         demo::build(&whole, "1.12.0", "1").unwrap();
         let path = dir.path().join("Docker.app");
+        let intents = Intents::in_folder(dir.path());
         let mut prints = vec![Fingerprint::of(std::slice::from_ref(&path))];
         for (name, is_folder) in [
             ("", true),
@@ -192,7 +198,10 @@ mod tests {
         ] {
             match prints.len() {
                 1 => assert!(!path.exists()),
-                _ => assert!(matches!(see(&path), Sight::Unfinished(_)), "before {name}"),
+                _ => assert!(
+                    matches!(see(&path, &intents), Sight::Unfinished(_)),
+                    "before {name}"
+                ),
             }
             if is_folder {
                 fs::create_dir(path.join(name)).unwrap();
@@ -201,7 +210,7 @@ mod tests {
             }
             prints.push(Fingerprint::of(std::slice::from_ref(&path)));
         }
-        assert!(matches!(see(&path), Sight::Open(_)));
+        assert!(matches!(see(&path, &intents), Sight::Open(_)));
         for (one, two) in prints.iter().zip(&prints[1..]) {
             assert_ne!(one, two);
         }

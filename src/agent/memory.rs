@@ -90,6 +90,31 @@ pub struct Known {
     pub running: Option<KnownRunning>,
     /// The proxy that was named for it, where one was.
     pub named: Option<Shown>,
+    /// What the settings came to beside that when the user was last told: the digest of a proxy's block, or no proxy.
+    #[serde(default, with = "settings")]
+    pub settings: Option<Option<Sha>>,
+}
+
+/// Settings that come to no proxy are kept as an empty list, since JSON has one null for that and for nothing known.
+mod settings {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Sha;
+
+    pub(super) fn serialize<S: Serializer>(
+        settings: &Option<Option<Sha>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let list: Option<Vec<Sha>> = settings.map(|block| block.into_iter().collect());
+        list.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<Sha>>, D::Error> {
+        let list = Option::<Vec<Sha>>::deserialize(deserializer)?;
+        Ok(list.map(|list| list.first().copied()))
+    }
 }
 
 /// What the user was last told about a bundle.
@@ -108,7 +133,7 @@ pub struct ToldPatch {
     pub block: Sha,
     /// The proxy.
     pub proxy: Shown,
-    /// Docker's own image.
+    /// The image without it.
     pub original: OriginalSha,
 }
 
@@ -199,6 +224,8 @@ mod tests {
             ..Running::default()
         };
         memory.known_mut(Path::new("/a")).running = KnownRunning::new(&running, None);
+        memory.known_mut(Path::new("/a")).settings = Some(None);
+        memory.known_mut(Path::new("/b")).settings = Some(Some(Sha::of(b"x")));
         file.write(&memory).unwrap();
         assert_eq!(file.read(), memory);
         let told: Vec<&str> = memory.past.iter().map(|past| &*past.what).collect();

@@ -22,7 +22,7 @@ use super::decide::{
 };
 use super::look::Fingerprint;
 use super::memory::{KnownRunning, Memory, Told};
-use super::news::{DockerNow, News, news, short};
+use super::news::{DockerNow, DockerSupport, News, news, short};
 use super::view::{Busy, View};
 
 /// For how long the files of Docker.app have to be at rest before they are touched. An update copies
@@ -69,7 +69,7 @@ pub enum Event {
     /// What was seen.
     Looked(Box<Look>),
     /// What the settings come to.
-    Resolved(Engine, Setting),
+    Resolved(Engine, Resolved),
     /// A job that changes the image has ended, and this is what stands there now.
     Worked(Result<Done, Failed>, Fingerprint),
     /// Docker was restarted, or not.
@@ -89,12 +89,32 @@ pub enum Click {
     Reapply,
     /// Take over the proxy that somebody else wrote into the script.
     Adopt,
+    /// Have the proxy of the settings from now on, not the one that was named by hand.
+    FollowSettings,
     /// Bring the running engine up to date in this way, if it needs to be.
     Restart(Way),
     /// Where the proxy comes from.
     Source(Source),
     /// What is to be done when Docker needs a restart.
     WhenRestart(Restart),
+}
+
+/// What the settings come to for an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// What should be in place: the proxy that was named by hand, else that of the settings.
+    pub setting: Setting,
+    /// What the settings come to, where a proxy was named by hand instead.
+    pub beside: Option<Setting>,
+}
+
+impl From<Setting> for Resolved {
+    fn from(setting: Setting) -> Self {
+        Self {
+            setting,
+            beside: None,
+        }
+    }
 }
 
 /// What was seen at one look.
@@ -106,6 +126,8 @@ pub struct Look {
     pub path: Option<PathBuf>,
     /// What the user was heard to want there.
     pub wanted: Option<Intent>,
+    /// The proxy that was named by hand for it, where that was noted.
+    pub named: Option<Shown>,
     /// What is to be seen of it.
     pub sight: Sight,
     /// Which files stand there.
@@ -159,7 +181,7 @@ pub enum Job {
         /// Take over what somebody else wrote.
         adopt: bool,
     },
-    /// Give Docker its own image back.
+    /// Give Docker the image back that it had before Baleen.
     Restore {
         /// This Docker.
         path: PathBuf,
@@ -208,6 +230,8 @@ pub struct Mind {
     running: Option<Running>,
     is_followed: bool,
     setting: Setting,
+    /// What the settings come to, where a proxy was named by hand instead.
+    beside: Option<Setting>,
     /// For which engine, and which proxy by name, that is.
     set_for: Option<(Engine, Option<Shown>)>,
     /// When the files will have been at rest for long enough.
@@ -277,6 +301,7 @@ impl Mind {
             running: None,
             is_followed: false,
             setting: Setting::Unknown,
+            beside: None,
             set_for: None,
             settled_at: now + QUIET,
             unrest: None,
@@ -321,7 +346,7 @@ impl Mind {
             Event::Woke => self.look_at_everything(now),
             Event::Click(click) => return self.click(click, now),
             Event::Looked(look) => self.looked(*look, now),
-            Event::Resolved(engine, setting) => self.resolved(engine, setting, now),
+            Event::Resolved(engine, resolved) => self.resolved(engine, resolved, now),
             Event::Worked(result, print) => self.worked(result, print, now),
             Event::Restarted(result) => {
                 self.busy = None;
@@ -382,6 +407,11 @@ impl Mind {
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Job> {
         match click {
+            // A notification stays on the screen when Docker.app becomes another one.
+            Click::UseProxy(true) if !self.can_be_asked_for() => vec![self.tell(News::CannotUse {
+                proxy: self.proxy_here(),
+                support: self.support(),
+            })],
             Click::UseProxy(on) => {
                 let Some(path) = self.path.clone() else {
                     return Vec::new();
@@ -401,8 +431,16 @@ impl Mind {
             Click::Adopt => {
                 self.adopt = true;
                 self.look_at_everything(now);
-                Vec::new()
+                match (self.path.clone(), self.wanted) {
+                    // Lines are taken over by the proxy that is put in their place.
+                    (Some(path), None | Some(Intent::Off)) => vec![Job::Want {
+                        path,
+                        intent: Intent::Settings,
+                    }],
+                    _ => Vec::new(),
+                }
             }
+            Click::FollowSettings => self.follow_settings(now).into_iter().collect(),
             Click::Restart(way) => {
                 // Not taken for a consent to any other restart later on.
                 let is_needed = self.decide(now).state == State::RestartNeeded;
@@ -426,9 +464,28 @@ impl Mind {
                     self.tried = Tried::default();
                 }
                 self.look_at = Some(now);
-                vec![Job::Configure(click)]
+                let mut jobs = vec![Job::Configure(click)];
+                if matches!(click, Click::Source(_)) {
+                    // Who says where the proxy comes from wants it from there.
+                    jobs.extend(self.follow_settings(now));
+                }
+                jobs
             }
         }
+    }
+
+    /// The job that has the settings count again, where a proxy that was named by hand does.
+    fn follow_settings(&mut self, now: Instant) -> Option<Job> {
+        let path = self.path.clone()?;
+        if self.wanted != Some(Intent::Named) {
+            return None;
+        }
+        self.memory.trouble = None;
+        self.look_at_everything(now);
+        Some(Job::Want {
+            path,
+            intent: Intent::Settings,
+        })
     }
 
     fn looked(&mut self, look: Look, now: Instant) {
@@ -489,11 +546,28 @@ impl Mind {
             // Nor when the console comes, from which on it is known since when the VM runs.
             self.look_again(now + CONSOLE_LOOK);
         }
+        self.learn_name(look.named);
         let wanted_for = self.wanted_for();
         if self.set_for.as_ref() != Some(&wanted_for) {
             self.setting = Setting::Unknown;
+            self.beside = None;
             self.set_for = Some(wanted_for);
             self.resolve_at = Some(now);
+        }
+    }
+
+    /// Learns which proxy was named by hand: from the note about that, or, where an older Baleen made none, from the image.
+    /// The settings are resolved for it, so it is learned before that.
+    fn learn_name(&mut self, noted: Option<Shown>) {
+        let (Some(path), Some(Intent::Named)) = (&self.path, self.wanted) else {
+            return;
+        };
+        let in_image = match &self.sight {
+            Sight::Open(stand) => stand.patch.as_ref().map(|patch| patch.proxy.clone()),
+            _ => None,
+        };
+        if let Some(name) = in_image.or(noted) {
+            self.memory.known_mut(path).named = Some(name);
         }
     }
 
@@ -521,12 +595,11 @@ impl Mind {
 
     /// For which engine the settings are to be read, and which proxy by name is wanted instead.
     fn wanted_for(&self) -> (Engine, Option<Shown>) {
-        let bundle = match &self.sight {
-            Sight::Open(stand) => Some(&stand.bundle),
-            Sight::Closed(_, _, bundle) => bundle.as_ref(),
-            Sight::Missing(_) | Sight::Unfinished(_) => None,
-        };
-        let engine = bundle.map_or(Engine::of("", true), crate::wanted::engine_of);
+        // Where there is no Docker, there is no VM either in which this computer would have another address.
+        let has_vm = !matches!(self.sight, Sight::Missing(_));
+        let engine = self
+            .bundle()
+            .map_or(Engine::of("", has_vm), crate::wanted::engine_of);
         (engine, self.named())
     }
 
@@ -562,7 +635,7 @@ impl Mind {
         running
     }
 
-    fn resolved(&mut self, engine: Engine, setting: Setting, now: Instant) {
+    fn resolved(&mut self, engine: Engine, resolved: Resolved, now: Instant) {
         self.is_resolving = false;
         // One that was asked for anew meanwhile is out of date.
         let is_asked_for = self.set_for.as_ref().is_some_and(|(e, _)| *e == engine);
@@ -570,14 +643,28 @@ impl Mind {
         if is_due_again || !is_asked_for {
             return;
         }
+        let Resolved { setting, beside } = match self.wanted {
+            Some(Intent::Named) if self.named().is_none() => Resolved {
+                setting: unknown_by_name(),
+                beside: Some(resolved.setting),
+            },
+            _ => resolved,
+        };
         if setting != self.setting {
             self.refusal = None;
         }
-        if matches!(setting, Setting::Failed { may_pass: true, .. }) {
+        // Old answers of a PAC script come to their end, or the script comes back; nothing tells of either.
+        let may_pass = |setting: &Setting| match setting {
+            Setting::Failed { may_pass, .. } => *may_pass,
+            Setting::Proxy { script, .. } => script.is_some_and(|kept| kept.until.is_some()),
+            _ => false,
+        };
+        if may_pass(&setting) || beside.as_ref().is_some_and(may_pass) {
             let again = now + AFTER_FAILURE;
             self.resolve_at = Some(self.resolve_at.map_or(again, |at| at.min(again)));
         }
         self.setting = setting;
+        self.beside = beside;
     }
 
     fn worked(&mut self, result: Result<Done, Failed>, print: Fingerprint, now: Instant) {
@@ -642,12 +729,8 @@ impl Mind {
             self.resolve_at = None;
             self.flapping = None;
             let (engine, named) = self.wanted_for();
-            if self.wanted == Some(Intent::Named) && named.is_none() {
-                self.setting = unknown_by_name();
-            } else {
-                self.is_resolving = true;
-                jobs.push(Job::Resolve { engine, named });
-            }
+            self.is_resolving = true;
+            jobs.push(Job::Resolve { engine, named });
         }
         let decision = self.decide(now);
         // Which image the running VM started from is known only if it was seen before that is changed.
@@ -765,6 +848,7 @@ impl Mind {
             is_moving: self.unrest.is_some() && now < self.settled_at,
             settled_at: self.settled_at,
             setting: &self.setting,
+            beside: self.beside.as_ref(),
             refusal: self.refusal.as_ref(),
             running: self.running.as_ref(),
             restart: self.config.restart,
@@ -801,14 +885,16 @@ impl Mind {
     fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Job> {
         let mut told = Vec::new();
         let is_known = self.setting != Setting::Unknown;
-        if self.has_icon && !self.memory.welcomed && is_known && now >= self.settled_at {
+        // What can be offered is known once an update has ended.
+        let is_whole = !matches!(self.sight, Sight::Unfinished(_)) || self.is_stuck(now);
+        let is_due = self.has_icon && !self.memory.welcomed && is_known && is_whole;
+        if is_due && now >= self.settled_at {
             self.memory.welcomed = true;
             told.push(News::Welcome {
-                proxy: match &self.setting {
-                    Setting::Proxy { shown, .. } => Some(short(shown)),
-                    _ => None,
-                },
+                setting: self.beside.as_ref().unwrap_or(&self.setting).clone(),
                 is_on: self.is_on(),
+                named: self.named_in_place(),
+                support: self.support(),
             });
         }
         let is_settled = now >= self.settled_at
@@ -819,6 +905,8 @@ impl Mind {
         if let (Some(path), Sight::Open(stand), true) = (&self.path, &self.sight, is_settled) {
             let (path, stand) = (path.clone(), stand.clone());
             told.extend(self.difference(&path, &stand, decision));
+            let is_told = !told.is_empty();
+            told.extend(self.settings_changed(&path).filter(|_| !is_told));
         }
         match self.trouble(decision, now) {
             Some(words) => {
@@ -863,15 +951,45 @@ impl Mind {
         let named = self.wanted == Some(Intent::Named);
         let docker = self.docker_now(decision);
         let known = self.memory.known_mut(path);
-        match &stand.patch {
-            Some(patch) if named => known.named = Some(patch.proxy.clone()),
-            // Named, but wiped: it is still to be put back.
-            None if named => {}
-            _ => known.named = None,
+        // One that was named, but wiped, is still to be put back.
+        if !named {
+            known.named = None;
+            known.settings = None;
         }
         let before = known.told.replace(now.clone())?;
         let is_wanted = self.wanted == Some(Intent::Settings);
-        news(&before, &now, &self.setting, is_wanted, docker)
+        let beside = self.beside.as_ref();
+        let mut news = news(&before, &now, &self.setting, is_wanted, docker)?;
+        if let News::Changed {
+            settings, by_hand, ..
+        } = &mut news
+        {
+            *settings = beside.cloned();
+            *by_hand = stand.unpatched.clone();
+        }
+        Some(news)
+    }
+
+    /// The proxy that was named by hand, where it is in the image.
+    fn named_in_place(&self) -> Option<Shown> {
+        let patch = self.stand()?.patch.as_ref()?;
+        (self.wanted == Some(Intent::Named)).then(|| patch.proxy.clone())
+    }
+
+    /// That the settings changed while a proxy that was named by hand is in place, so that nothing follows from it.
+    fn settings_changed(&mut self, path: &Path) -> Option<News> {
+        let in_place = self.named_in_place()?;
+        let settings = self.beside.clone()?;
+        let now = match &settings {
+            Setting::Direct { .. } => None,
+            Setting::Proxy { block, .. } => Some(*block),
+            // They come back.
+            Setting::Unknown | Setting::Offline | Setting::ScriptAway | Setting::Failed { .. } => {
+                return None;
+            }
+        };
+        let before = self.memory.known_mut(path).settings.replace(now)?;
+        (before != now).then_some(News::SettingsChanged { in_place, settings })
     }
 
     /// What becomes of the running Docker.
@@ -955,6 +1073,48 @@ impl Mind {
         self.memory.note((self.wall)(), what);
     }
 
+    /// Docker.app as it was read, as far as it could be.
+    fn bundle(&self) -> Option<&Bundle> {
+        match &self.sight {
+            Sight::Open(stand) => Some(&stand.bundle),
+            Sight::Closed(_, _, bundle) => bundle.as_ref(),
+            Sight::Missing(_) | Sight::Unfinished(_) => None,
+        }
+    }
+
+    /// The proxy of the settings, as this Docker would have it.
+    fn proxy_here(&self) -> Option<String> {
+        match &self.setting {
+            Setting::Proxy { shown, .. } => Some(short(shown)),
+            _ => None,
+        }
+    }
+
+    /// What can be done for the Docker that is there.
+    fn support(&self) -> DockerSupport {
+        let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
+        let own = self
+            .bundle()
+            .and_then(|bundle| bundle.family.own_settings(&docker(bundle)));
+        match (&self.sight, own) {
+            (Sight::Open(_), _) => DockerSupport::Patched,
+            (Sight::Missing(_), _) => DockerSupport::Missing,
+            (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
+            (Sight::Unfinished(words) | Sight::Closed(_, words, _), None) => {
+                DockerSupport::Unusable(words.clone())
+            }
+        }
+    }
+
+    /// Whether the wish for a proxy can be noted. It can for a Docker that may not be changed now: an update ends, and a
+    /// permission is given.
+    fn can_be_asked_for(&self) -> bool {
+        !matches!(
+            self.sight,
+            Sight::Missing(_) | Sight::Closed(State::Unsupported, ..)
+        )
+    }
+
     /// Whether the proxy is switched on. Where nobody said, it is if one is there.
     fn is_on(&self) -> bool {
         match (self.wanted, &self.sight) {
@@ -971,21 +1131,24 @@ impl Mind {
             Some(words) => words.clone(),
             None => decision.words,
         };
-        let bundle: Option<&Bundle> = match &self.sight {
-            Sight::Open(stand) => Some(&stand.bundle),
-            Sight::Closed(_, _, bundle) => bundle.as_ref(),
-            Sight::Missing(_) | Sight::Unfinished(_) => None,
-        };
+        let bundle = self.bundle();
         View {
             state: decision.state,
             words,
             docker: bundle.map(|bundle| bundle.version.clone()),
+            family: bundle.map(|bundle| bundle.family.clone()),
             path: self.path.clone(),
             in_image: match &self.sight {
                 Sight::Open(stand) => stand.patch.as_ref().map(|patch| patch.proxy.clone()),
                 _ => None,
             },
             setting: self.setting.clone(),
+            beside: self.beside.clone(),
+            by_hand: match &self.sight {
+                Sight::Open(stand) => stand.unpatched.by_hand().map(str::to_owned),
+                _ => None,
+            },
+            wanted: self.wanted,
             is_on: self.is_on(),
             can_switch: matches!(self.sight, Sight::Open(_)),
             is_running: self.running.is_some(),
@@ -1016,5 +1179,54 @@ fn without_restart(config: &Config) -> Config {
     Config {
         restart: Restart::default(),
         ..config.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::decide::KeptAnswers;
+    use crate::patch::digest::Sha;
+
+    /// Nothing tells when a PAC script is back, or when its old answers have come to their end.
+    #[test]
+    fn what_may_pass_by_itself_is_asked_again_soon() {
+        let now = Instant::now();
+        let proxy = |script| Setting::Proxy {
+            block: Sha::of(b"x"),
+            shown: Shown {
+                http: None,
+                https: Some("http://p:1".to_owned()),
+                no_proxy: String::new(),
+            },
+            origin: "a test".to_owned(),
+            script,
+        };
+        let kept = |until| {
+            Some(KeptAnswers {
+                since: Some(SystemTime::UNIX_EPOCH),
+                until,
+            })
+        };
+        let failed = |may_pass| Setting::Failed {
+            words: Words::new("x"),
+            may_pass,
+        };
+        for (setting, is_asked_again) in [
+            (failed(true), true),
+            (failed(false), false),
+            (proxy(None), false),
+            (proxy(kept(None)), false),
+            (proxy(kept(Some(SystemTime::UNIX_EPOCH))), true),
+            (Setting::ScriptAway, false),
+        ] {
+            let mut mind = Mind::new(Memory::default(), now, SystemTime::now);
+            let engine = Engine::of("", true);
+            mind.set_for = Some((engine, None));
+            mind.resolved(engine, setting.clone().into(), now);
+            let again = is_asked_again.then(|| now + AFTER_FAILURE);
+            assert_eq!(mind.resolve_at, again, "{setting:?}");
+            assert_eq!(mind.setting, setting);
+        }
     }
 }

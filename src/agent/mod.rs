@@ -10,6 +10,7 @@
 //! An event says no more than "look again". What is done follows from what is seen then, by
 //! [`decide::decide`]; so a lost event costs time, and one too many costs a millisecond.
 
+pub mod by_hand;
 pub mod decide;
 pub mod look;
 pub mod memory;

@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::Remedy;
+use crate::patch::Unpatched;
 use crate::patch::status::State;
 use crate::proxy::Shown;
 
+use super::by_hand::{self, clause};
 use super::decide::{Setting, Way, Words};
 use super::memory::{Told, ToldPatch};
 
@@ -18,10 +20,21 @@ use super::memory::{Told, ToldPatch};
 pub enum News {
     /// Baleen is here, and what it is for.
     Welcome {
-        /// The proxy that this computer uses now.
-        proxy: Option<String>,
+        /// What the settings come to.
+        setting: Setting,
         /// It is switched on already.
         is_on: bool,
+        /// The proxy that is in place, where that was named by hand.
+        named: Option<Shown>,
+        /// What Baleen can do for the Docker that is there.
+        support: DockerSupport,
+    },
+    /// The proxy was to be switched on, and can't be with the Docker that is there.
+    CannotUse {
+        /// The proxy that this computer uses now.
+        proxy: Option<String>,
+        /// Why.
+        support: DockerSupport,
     },
     /// Docker was updated, and the proxy is in its image again.
     Updated {
@@ -43,9 +56,20 @@ pub enum News {
         /// What is.
         to: Option<Shown>,
         /// Why there is none now, where that is not the user's own wish.
-        no_proxy_by: Option<String>,
+        no_proxy_by: Option<WhyNone>,
+        /// What the settings come to, where a proxy was named by hand instead.
+        settings: Option<Setting>,
+        /// The proxy that somebody else set in the image that is there, where there is none of Baleen's.
+        by_hand: Unpatched,
         /// What becomes of the running Docker.
         docker: DockerNow,
+    },
+    /// The settings changed, and Docker keeps a proxy that was named by hand.
+    SettingsChanged {
+        /// The proxy that was named by hand.
+        in_place: Shown,
+        /// What the settings come to.
+        settings: Setting,
     },
     /// Something that Baleen can't put right by itself.
     Trouble {
@@ -63,6 +87,34 @@ pub enum News {
         /// Docker is being restarted instead.
         is_restarted: bool,
     },
+}
+
+/// What Baleen can do for the Docker that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerSupport {
+    /// It puts the proxy into the image.
+    Patched,
+    /// Nothing but to say what to enter in Docker's own settings.
+    OwnSettings {
+        /// The sentence that says so.
+        sentence: String,
+    },
+    /// Nothing: there is no Docker.app.
+    Missing,
+    /// Nothing, for another reason.
+    Unusable(Words),
+}
+
+impl DockerSupport {
+    /// Its name for programs.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::OwnSettings { .. } => "own-settings",
+            Self::Missing => "missing",
+            Self::Unusable(_) => "unusable",
+        }
+    }
 }
 
 /// What becomes of the running Docker after a change.
@@ -97,15 +149,15 @@ impl DockerNow {
         match (self, is_proxy) {
             (Self::IsRight, _) => "",
             (Self::Asks { can_follow: false }, true) => " Restart Docker to use it.",
-            (Self::Asks { can_follow: false }, false) => " Restart Docker to be rid of it.",
+            (Self::Asks { can_follow: false }, false) => " Restart Docker to stop using it.",
             (Self::Asks { can_follow: true }, true) => " Restart the Engine or Docker to use it.",
             (Self::Asks { can_follow: true }, false) => {
-                " Restart the Engine or Docker to be rid of it."
+                " Restart the Engine or Docker to stop using it."
             }
             (Self::Restarts(Way::Docker), _) => " Docker is being restarted now.",
             (Self::Restarts(Way::Engine), _) => " The Engine is being restarted now.",
-            (Self::Waits, true) => " Docker uses it from its next start on.",
-            (Self::Waits, false) => " Docker is rid of it from its next start on.",
+            (Self::Waits, true) => " Docker will use it the next time it starts.",
+            (Self::Waits, false) => " Docker stops using it the next time it starts.",
         }
     }
 }
@@ -124,25 +176,34 @@ pub enum Offer {
     UseProxy,
     /// Take over what somebody else wrote.
     Adopt,
+    /// Have the proxy of the settings, not the one that was named by hand.
+    FollowSettings,
     /// See the right pane of System Settings.
     OpenPrivacySettings,
     /// See the config file.
     OpenSettingsFile,
     /// Try again.
     TryAgain,
+    /// Copy what to enter in Docker's own proxy settings.
+    CopyProxySettings,
+    /// See Docker's own proxy settings.
+    OpenDockerSettings,
 }
 
 impl Offer {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::RestartEngine,
         Self::RestartNow,
         Self::Later,
         Self::UseProxy,
         Self::Adopt,
+        Self::FollowSettings,
         Self::OpenPrivacySettings,
         Self::OpenSettingsFile,
         Self::TryAgain,
+        Self::CopyProxySettings,
+        Self::OpenDockerSettings,
     ];
 
     /// Its name for programs.
@@ -153,9 +214,12 @@ impl Offer {
             Self::Later => "later",
             Self::UseProxy => "use-proxy",
             Self::Adopt => "adopt",
+            Self::FollowSettings => "follow-settings",
             Self::OpenPrivacySettings => "open-privacy-settings",
             Self::OpenSettingsFile => "open-settings-file",
             Self::TryAgain => "try-again",
+            Self::CopyProxySettings => "copy-proxy-settings",
+            Self::OpenDockerSettings => "open-docker-settings",
         }
     }
 
@@ -167,9 +231,12 @@ impl Offer {
             Self::Later => "Later",
             Self::UseProxy => "Use proxy",
             Self::Adopt => "Take it over",
+            Self::FollowSettings => "Follow Settings",
             Self::OpenPrivacySettings => "Open System Settings",
             Self::OpenSettingsFile => "Open settings file",
             Self::TryAgain => "Try again",
+            Self::CopyProxySettings => "Copy Proxy Settings",
+            Self::OpenDockerSettings => "Open Docker's Settings",
         }
     }
 }
@@ -190,8 +257,10 @@ impl News {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Welcome { .. } => "welcome",
+            Self::CannotUse { .. } => "cannot-use",
             Self::Updated { .. } => "updated",
             Self::Changed { .. } => "changed",
+            Self::SettingsChanged { .. } => "settings-changed",
             Self::Trouble { .. } => "trouble",
             Self::NotRestarted(_) => "not-restarted",
             Self::NotFollowed { .. } => "not-followed",
@@ -201,7 +270,31 @@ impl News {
     /// In words.
     pub fn message(&self) -> Message {
         match self {
-            Self::Welcome { proxy, is_on } => welcome(proxy.as_deref(), *is_on),
+            Self::Welcome {
+                setting,
+                is_on,
+                named,
+                support,
+            } => {
+                let proxy = match setting {
+                    Setting::Proxy { shown, .. } => Some(short(shown)),
+                    _ => None,
+                };
+                let cannot = without_patch(support, proxy.as_deref());
+                cannot.map_or_else(
+                    || welcome(setting, *is_on, named.as_ref()),
+                    welcome_without_patch,
+                )
+            }
+            Self::CannotUse { proxy, support } => {
+                let (body, offers) = without_patch(support, proxy.as_deref()).unwrap_or_default();
+                let title = cannot_use(support).to_owned();
+                Message {
+                    title,
+                    body,
+                    offers,
+                }
+            }
             Self::Updated {
                 from,
                 to,
@@ -230,8 +323,31 @@ impl News {
                 from,
                 to,
                 no_proxy_by,
+                settings,
+                by_hand,
                 docker,
-            } => changed(from.as_ref(), to.as_ref(), no_proxy_by.as_deref(), *docker),
+            } => {
+                let settings = settings.as_ref().zip(to.as_ref());
+                let why = match settings {
+                    Some((settings, to)) => Some(named_by_hand(to, settings)),
+                    None => no_proxy_by.as_ref().map(|why| match why {
+                        WhyNone::By(origin) => format!("No proxy is set in {origin} any more."),
+                        WhyNone::ScriptAway => {
+                            "The PAC script can't be reached, so Docker goes direct.".to_owned()
+                        }
+                    }),
+                };
+                changed(from.as_ref(), to.as_ref(), why, by_hand, *docker)
+            }
+            Self::SettingsChanged { in_place, settings } => Message {
+                title: "The proxy settings changed".to_owned(),
+                body: format!(
+                    "Docker keeps {}, which was named by hand. {}",
+                    short(in_place),
+                    full(&clause(in_place, settings).unwrap_or_default()),
+                ),
+                offers: vec![Offer::FollowSettings, Offer::Later],
+            },
             Self::Trouble { state, words } => trouble(*state, words),
             Self::NotRestarted(words) => Message {
                 title: "Docker was not restarted".to_owned(),
@@ -266,15 +382,20 @@ impl News {
     pub fn headline(&self) -> String {
         match self {
             Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
+            Self::CannotUse { support, .. } => cannot_use(support).to_owned(),
             Self::Updated { from, to, .. } if from == to => {
                 format!("Docker {to} replaced its image; repaired")
             }
             Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
             Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
             Self::Changed { to: None, .. } => "The proxy was taken out".to_owned(),
+            Self::SettingsChanged { in_place, .. } => {
+                format!("The settings changed; Docker keeps {}", short(in_place))
+            }
             Self::Trouble { state, words } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
                 State::Updating => "An update of Docker seems stuck".to_owned(),
+                _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS.to_owned(),
                 _ => cut(&words.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
@@ -306,8 +427,15 @@ impl News {
                 object["to"] = json!(to);
                 object["docker"] = json!(docker.word());
             }
+            Self::SettingsChanged { in_place, settings } => {
+                object["proxy"] = json!(in_place);
+                object["settings"] = by_hand::json(settings);
+            }
             Self::Trouble { state, .. } => object["state"] = json!(state),
-            Self::Welcome { .. } | Self::NotRestarted(_) | Self::NotFollowed { .. } => {}
+            Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
+                object["support"] = json!(support.word());
+            }
+            Self::NotRestarted(_) | Self::NotFollowed { .. } => {}
         }
         object
     }
@@ -325,11 +453,38 @@ impl DockerNow {
     }
 }
 
-fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
-    let here = match proxy {
+/// That a proxy was named by hand, and what the settings say.
+fn named_by_hand(in_place: &Shown, settings: &Setting) -> String {
+    match clause(in_place, settings) {
+        Some(clause) => format!("It was named by hand. {}", full(&clause)),
+        None => "It was named by hand.".to_owned(),
+    }
+}
+
+fn welcome(setting: &Setting, is_on: bool, named: Option<&Shown>) -> Message {
+    let title = "Baleen is in the menu bar".to_owned();
+    if let Some(named) = named {
+        return Message {
+            title,
+            body: format!(
+                "It keeps Docker behind {}, also after each of Docker's updates. {}",
+                short(named),
+                named_by_hand(named, setting)
+            ),
+            offers: vec![Offer::FollowSettings, Offer::Later],
+        };
+    }
+    let here = match setting {
         // A proxy on this computer itself has another address there.
-        Some(proxy) => format!("For Docker that is {proxy}."),
-        None => "This computer uses no proxy now.".to_owned(),
+        Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
+        Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
+        Setting::ScriptAway => "Its PAC script can't be reached now.".to_owned(),
+        Setting::Offline | Setting::Unknown => {
+            "Which one that is can't be told while the network is down.".to_owned()
+        }
+        Setting::Failed { words, .. } => {
+            format!("Its settings can't be used now: {}.", words.sentence)
+        }
     };
     let (what, offers) = match is_on {
         true => ("Docker follows it, also after each of its updates.", vec![]),
@@ -339,16 +494,81 @@ fn welcome(proxy: Option<&str>, is_on: bool) -> Message {
         ),
     };
     Message {
-        title: "Baleen is in the menu bar".to_owned(),
+        title,
         body: format!("It keeps Docker behind the proxy of this computer. {here} {what}"),
         offers,
     }
 }
 
+fn welcome_without_patch((body, offers): (String, Vec<Offer>)) -> Message {
+    Message {
+        title: "Baleen is in the menu bar".to_owned(),
+        body,
+        offers,
+    }
+}
+
+fn cannot_use(support: &DockerSupport) -> &'static str {
+    match support {
+        DockerSupport::Missing => "No Docker.app found",
+        DockerSupport::OwnSettings { .. } => OWN_SETTINGS,
+        DockerSupport::Patched | DockerSupport::Unusable(_) => "Baleen can't change this Docker",
+    }
+}
+
+/// The heading above what is said of a Docker with its own proxy settings.
+const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
+
+/// What to say, and to offer, where the proxy can't be switched on; nothing where it can.
+fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String, Vec<Offer>)> {
+    Some(match (support, proxy) {
+        (DockerSupport::Patched, _) => return None,
+        (DockerSupport::OwnSettings { sentence }, Some(proxy)) => (
+            format!(
+                "{} To use {proxy}, copy the values and enter them there.",
+                full(sentence)
+            ),
+            vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
+        ),
+        (DockerSupport::OwnSettings { sentence }, None) => (
+            format!(
+                "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
+                full(sentence)
+            ),
+            vec![Offer::OpenDockerSettings],
+        ),
+        (DockerSupport::Missing, proxy) => {
+            let proxy = proxy.map(|proxy| format!(" ({proxy})"));
+            (
+                format!(
+                    "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
+                    proxy.unwrap_or_default()
+                ),
+                vec![Offer::OpenSettingsFile],
+            )
+        }
+        (DockerSupport::Unusable(words), _) => {
+            let (why, offer) = way_out(words);
+            let body = format!("Baleen can't change this Docker. {why}");
+            (body, offer.into_iter().collect())
+        }
+    })
+}
+
+/// Why there is no proxy now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyNone {
+    /// These settings name none.
+    By(String),
+    /// The PAC script can't be reached.
+    ScriptAway,
+}
+
 fn changed(
     from: Option<&Shown>,
     to: Option<&Shown>,
-    no_proxy_by: Option<&str>,
+    why: Option<String>,
+    by_hand: &Unpatched,
     docker: DockerNow,
 ) -> Message {
     let (title, body) = match (from, to) {
@@ -368,13 +588,28 @@ fn changed(
             "Docker gets the proxy",
             format!("The proxy ({}) is in place.", short(to)),
         ),
-        (_, None) => {
-            let why = no_proxy_by.map(|origin| format!("By {origin} no proxy is set here now. "));
-            (
+        (_, None) => match by_hand {
+            Unpatched::Clean => (
                 "Docker has its own image again",
-                format!("{}The proxy was taken out.", why.unwrap_or_default()),
-            )
-        }
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::Unchecked => (
+                "Docker has the image of before again",
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::ByHand { line, .. } => (
+                "Docker has a proxy set by hand again",
+                format!(
+                    "Baleen's proxy was taken out. Docker has the image that it had before, in which a proxy is set by hand ({line}). {}",
+                    full(&by_hand.way_out().unwrap_or_default())
+                ),
+            ),
+        },
+    };
+    let body = match (why, to) {
+        (Some(why), Some(_)) => format!("{body} {why}"),
+        (Some(why), None) => format!("{why} {body}"),
+        (None, _) => body,
     };
     Message {
         title: title.to_owned(),
@@ -404,6 +639,7 @@ pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
         ),
         Some(Remedy::Adopt) => (full(&words.sentence), Some(Offer::Adopt)),
         Some(Remedy::CorrectSettings) => (full(&words.sentence), Some(Offer::OpenSettingsFile)),
+        Some(Remedy::DockerSettings) => (full(&words.sentence), Some(Offer::OpenDockerSettings)),
         None => (sentences(words), None),
     }
 }
@@ -411,12 +647,24 @@ pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
 fn trouble(state: State, words: &Words) -> Message {
     let title = match state {
         _ if words.remedy == Some(Remedy::CorrectSettings) => "Baleen's settings can't be used",
+        _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS,
         State::NotPermitted => "Baleen may not change Docker",
         State::Foreign => "Docker has a proxy that Baleen did not set",
         State::Updating => "An update of Docker seems stuck",
         State::Unsupported => "Docker's image can't be patched",
         _ => "The proxy could not be put in place",
     };
+    if words.remedy == Some(Remedy::DockerSettings) {
+        let body = format!(
+            "{} Copy the values and enter them there.",
+            full(&words.sentence)
+        );
+        return Message {
+            title: title.to_owned(),
+            body,
+            offers: vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
+        };
+    }
     let (body, offer) = way_out(words);
     Message {
         title: title.to_owned(),
@@ -433,7 +681,14 @@ pub fn short(shown: &Shown) -> String {
 /// A sentence with its capital and its full stop.
 pub fn full(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    // A path or a name keeps its spelling.
+    // A URL keeps its spelling.
+    if sentence
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains("://"))
+    {
+        return format!("{sentence}.");
+    }
     match chars.next() {
         Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
         None => String::new(),
@@ -483,9 +738,12 @@ pub fn news(
             from: shown(was),
             to: shown(is),
             no_proxy_by: match setting {
-                Setting::Direct { origin } if is_wanted => Some(origin.clone()),
+                Setting::Direct { origin } if is_wanted => Some(WhyNone::By(origin.clone())),
+                Setting::ScriptAway if is_wanted => Some(WhyNone::ScriptAway),
                 _ => None,
             },
+            settings: None,
+            by_hand: Unpatched::Unchecked,
             docker,
         }),
     }

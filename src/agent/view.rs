@@ -6,9 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::config::{Restart, Source};
+use crate::docker::Family;
+use crate::patch::intent::Intent;
 use crate::patch::status::State;
-use crate::proxy::Shown;
+use crate::proxy::{DockerFields, Shown};
 
+use super::by_hand;
 use super::decide::{EngineNow, Setting, Words};
 use super::memory::Past;
 
@@ -21,12 +24,20 @@ pub struct View {
     pub words: Words,
     /// Docker's version, as far as it is known.
     pub docker: Option<String>,
+    /// How its VM is stored, which decides whether Docker has its own proxy settings.
+    pub family: Option<Family>,
     /// Where Docker.app is.
     pub path: Option<PathBuf>,
     /// The proxy that is in the image.
     pub in_image: Option<Shown>,
-    /// What the settings come to.
+    /// What should be in place: the proxy that was named by hand, else that of the settings.
     pub setting: Setting,
+    /// What the settings come to, where a proxy was named by hand instead.
+    pub beside: Option<Setting>,
+    /// The line that sets a proxy by hand in an image that Baleen did not patch.
+    pub by_hand: Option<String>,
+    /// What the user was heard to want.
+    pub wanted: Option<Intent>,
     /// Whether the proxy is switched on.
     pub is_on: bool,
     /// Whether it can be switched.
@@ -67,7 +78,7 @@ impl Busy {
     pub fn words(self) -> &'static str {
         match self {
             Self::Applying => "Putting the proxy in place…",
-            Self::Restoring => "Bringing Docker's own image back…",
+            Self::Restoring => "Taking the proxy out…",
             Self::Restarting => "Restarting Docker…",
             Self::RestartingEngine => "Restarting the Engine…",
         }
@@ -83,6 +94,35 @@ impl View {
         }
     }
 
+    /// The pane of Docker's own proxy settings, where it has one.
+    pub fn proxy_pane(&self) -> Option<&'static str> {
+        self.family.as_ref()?.proxy_pane()
+    }
+
+    /// What to enter there; nothing where no proxy is set.
+    pub fn docker_fields(&self) -> Option<DockerFields> {
+        match &self.setting {
+            Setting::Proxy { shown, .. } if self.proxy_pane().is_some() => {
+                Some(DockerFields::of(shown))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a proxy that was named by hand counts, and not the settings.
+    pub fn is_named(&self) -> bool {
+        self.wanted == Some(Intent::Named)
+    }
+
+    /// What the settings come to.
+    pub fn settings(&self) -> &Setting {
+        match &self.beside {
+            Some(settings) => settings,
+            None if self.is_named() => &Setting::Unknown,
+            None => &self.setting,
+        }
+    }
+
     /// For programs.
     pub fn json(&self) -> Value {
         json!({
@@ -91,6 +131,7 @@ impl View {
             "advice": self.words.advice,
             "docker": self.docker.as_ref().map(|version| json!({
                 "version": version,
+                "family": self.family.as_ref().map(Family::id),
                 "path": self.path,
                 "running": self.is_running,
                 "engine": self.engine.map(EngineNow::word),
@@ -98,6 +139,8 @@ impl View {
                 "console": self.can_follow,
             })),
             "proxy": self.in_image,
+            "source": self.wanted.and_then(Intent::source),
+            "settings": by_hand::json(self.settings()),
             "use_proxy": self.is_on,
             "busy": self.busy.map(|busy| match busy {
                 Busy::Applying => "applying",

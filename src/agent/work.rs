@@ -9,16 +9,16 @@ use crate::config::{self, Config, Key};
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
 use crate::patch::digest::Sha;
+use crate::patch::intent::Intents;
 use crate::patch::live;
-use crate::patch::plan::Wanted;
+use crate::patch::plan::{self, Wanted};
 use crate::patch::{self, Outcome, script};
 use crate::platform::network;
-use crate::proxy::source::Source;
-use crate::proxy::{Engine, ProxyUrl, Shown, Translation, Urls};
-use crate::wanted::{Request, engine_of};
+use crate::proxy::{Engine, Shown, Translation};
+use crate::wanted::{REDACTED, Request, engine_of, source_of};
 
-use super::decide::{Setting, Words};
-use super::mind::{Click, Done};
+use super::decide::{KeptAnswers, Setting, Words};
+use super::mind::{Click, Done, Resolved};
 
 /// What the jobs need to know.
 #[derive(Debug, Clone)]
@@ -30,16 +30,20 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// What the settings come to for `engine`, or the proxy that was `named` does.
-    pub fn resolve(&self, engine: &Engine, named: Option<&Shown>) -> Setting {
-        match self.translate(engine, named) {
-            Ok((origin, translation)) => setting(origin, &translation),
-            Err(_) if !network::is_up() => Setting::Offline,
-            Err(error) => Setting::Failed {
-                may_pass: error.kind() == Kind::Failure,
-                words: Words::from(&error),
+    /// What the settings come to for `engine`; where a proxy was `named` instead, also what that does.
+    pub fn resolve(&self, engine: &Engine, named: Option<&Shown>) -> Resolved {
+        let settings = self.resolve_one(engine, None);
+        match named {
+            None => settings.into(),
+            Some(_) => Resolved {
+                setting: self.resolve_one(engine, named),
+                beside: Some(settings),
             },
         }
+    }
+
+    fn resolve_one(&self, engine: &Engine, named: Option<&Shown>) -> Setting {
+        Setting::of(&self.translate(engine, named))
     }
 
     fn translate(&self, engine: &Engine, named: Option<&Shown>) -> Result<(String, Translation)> {
@@ -48,10 +52,15 @@ impl Worker {
         if let Some(named) = named {
             request = request.named(source_of(named)?);
         }
+        // Docker's own window gets no password from here.
+        let is_for_window = engine.host_address.is_none();
+        if is_for_window {
+            request = request.without_passwords();
+        }
         let stated = request.read()?;
         let translation = request.translate(&stated, engine)?;
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
-        if named.is_some_and(had_password) && !has_password {
+        if named.is_some_and(had_password) && !has_password && !is_for_window {
             return Err(Error::new(
                 Kind::Refused,
                 "the proxy that was named on the command line had a password, which is not kept",
@@ -76,8 +85,13 @@ impl Worker {
     ) -> Result<Done> {
         let bundle = Bundle::read(path)?;
         let (origin, translation) = self.translate(&engine_of(&bundle), named)?;
-        let now = setting(origin, &translation);
-        let Some(proxy) = translation.proxy.as_ref().filter(|_| now == *expected) else {
+        let resolved = Ok((origin, translation));
+        let is_expected = Setting::of(&resolved) == *expected;
+        let proxy = resolved
+            .as_ref()
+            .ok()
+            .and_then(|(_, found)| found.proxy.as_ref());
+        let Some(proxy) = proxy.filter(|_| is_expected) else {
             return Err(Error::new(
                 Kind::Busy,
                 "the proxy settings changed while Baleen was about to write them into the image",
@@ -106,7 +120,7 @@ impl Worker {
         })
     }
 
-    /// Gives the Docker at `path` its own image back.
+    /// Gives the Docker at `path` the image back that it had before Baleen.
     ///
     /// # Errors
     /// Whatever forbids or stops it; the image is then as it was.
@@ -119,10 +133,16 @@ impl Worker {
                     tracing::warn!("{warning}");
                 }
                 tracing::info!(
-                    "Docker {} has its own image again, with the digest {}",
+                    "Docker {} has {} again, with the digest {}",
                     bundle.version,
+                    restored.original.in_words(),
                     restored.manifest.original.sha256
                 );
+                let image = plan::image_of(&bundle)?;
+                let noted = Intents::in_folder(&self.state);
+                if let Err(error) = noted.note_original(path, image, restored.original) {
+                    tracing::warn!("{error}");
+                }
                 Done::Changed
             }
         })
@@ -164,9 +184,11 @@ impl Worker {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
             Click::WhenRestart(restart) => (Key::Restart, restart.name()),
-            Click::UseProxy(_) | Click::Reapply | Click::Adopt | Click::Restart(_) => {
-                return Ok(());
-            }
+            Click::UseProxy(_)
+            | Click::Reapply
+            | Click::Adopt
+            | Click::FollowSettings
+            | Click::Restart(_) => return Ok(()),
         };
         config::set(&self.config, key, value).map(drop)
     }
@@ -204,58 +226,40 @@ fn patiently<T>(
     attempt()
 }
 
-/// What a translation comes to, as it may be kept and shown.
-fn setting(origin: String, translation: &Translation) -> Setting {
-    match &translation.proxy {
-        Some(proxy) => Setting::Proxy {
-            block: Sha::of(script::block(proxy).as_bytes()),
-            shown: proxy.shown(),
-            origin,
-        },
-        // Where the settings come with the network, they are gone with it.
-        None if !network::is_up() => Setting::Offline,
-        None => Setting::Direct { origin },
+impl Setting {
+    /// What a translation comes to, and who says so, as it may be kept and shown.
+    pub fn of(resolved: &Result<(String, Translation)>) -> Self {
+        match resolved {
+            // Where the settings come with the network, they are gone with it.
+            Ok((_, Translation { proxy: None, .. })) | Err(_) if !network::is_up() => Self::Offline,
+            Ok((origin, translation)) => match &translation.proxy {
+                Some(proxy) => Self::Proxy {
+                    block: Sha::of(script::block(proxy).as_bytes()),
+                    shown: proxy.shown(),
+                    origin: origin.clone(),
+                    script: translation.away.as_ref().map(|away| KeptAnswers {
+                        since: away.kept_since,
+                        until: away.until,
+                    }),
+                },
+                None if translation.away.is_some() => Self::ScriptAway,
+                None => Self::Direct {
+                    origin: origin.clone(),
+                },
+            },
+            Err(error) => Self::Failed {
+                may_pass: error.kind() == Kind::Failure,
+                words: Words::from(error),
+            },
+        }
     }
 }
-
-/// What stands for a password in a proxy that is shown.
-const REDACTED: &str = ":***@";
 
 fn had_password(shown: &Shown) -> bool {
     [&shown.http, &shown.https]
         .into_iter()
         .flatten()
         .any(|url| url.contains(REDACTED))
-}
-
-/// The proxy that was named, out of what may be shown of it: all but its password, which the Keychain may have.
-fn source_of(named: &Shown) -> Result<Source> {
-    let url = |shown: &Option<String>| {
-        let parse = |url: &String| {
-            ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
-                Error::new(
-                    Kind::Refused,
-                    format!(
-                        "the proxy {url}, which was named on the command line, can't be used: {why}"
-                    ),
-                )
-            })
-        };
-        shown.as_ref().map(parse).transpose()
-    };
-    Ok(Source::Named(
-        "the command line".to_owned(),
-        Urls {
-            http: url(&named.http)?,
-            https: url(&named.https)?,
-            no_proxy: named
-                .no_proxy
-                .split(',')
-                .filter(|entry| !entry.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        },
-    ))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
 
-use crate::agent::decide::{Setting, Way};
+use crate::agent::by_hand;
+use crate::agent::decide::{KeptAnswers, Setting, Way};
 use crate::agent::mind::Click;
 use crate::agent::news::short;
 use crate::agent::view::View;
 use crate::config::{Restart, Source};
 use crate::patch::status::State;
+use crate::proxy::{Field, ago};
 
 use super::login_item::LoginItem;
 use super::place::Place;
@@ -17,6 +19,10 @@ pub enum Command {
     Click(Click),
     /// Find out what is in the way to the registry.
     CheckConnection,
+    /// Copy what to enter in Docker's own proxy settings.
+    CopyProxySettings(Field),
+    /// Show Docker's own proxy settings.
+    OpenDockerSettings,
     /// Show the config file.
     OpenSettings,
     /// Show the log.
@@ -38,6 +44,7 @@ impl Command {
             Self::Click(Click::UseProxy(_)) => "use-proxy".to_owned(),
             Self::Click(Click::Reapply) => "reapply".to_owned(),
             Self::Click(Click::Adopt) => "adopt".to_owned(),
+            Self::Click(Click::FollowSettings) => "follow-settings".to_owned(),
             Self::Click(Click::Restart(Way::Docker)) => "restart".to_owned(),
             Self::Click(Click::Restart(Way::Engine)) => "restart-engine".to_owned(),
             Self::Click(Click::Source(source)) => {
@@ -47,6 +54,14 @@ impl Command {
                 format!("when-restart-{}", restart.name())
             }
             Self::CheckConnection => "check".to_owned(),
+            Self::CopyProxySettings(field) => match field {
+                Field::Http => "copy-http",
+                Field::Https => "copy-https",
+                Field::Bypass => "copy-bypass",
+                Field::All => "copy-all",
+            }
+            .to_owned(),
+            Self::OpenDockerSettings => "open-docker-settings".to_owned(),
             Self::OpenSettings => "open-settings".to_owned(),
             Self::OpenLog => "open-log".to_owned(),
             Self::StartAtLogin(_) => "start-at-login".to_owned(),
@@ -145,13 +160,17 @@ pub fn headline(view: &View) -> String {
         return busy.words().to_owned();
     }
     match view.state {
-        State::Off => "Off: Docker has its own image",
+        State::Off => "Off",
         State::Current => "On: Docker gets the proxy",
+        State::Direct if view.setting == Setting::ScriptAway => "On: Docker goes direct for now",
         State::Direct => "On: no proxy is set here now",
         State::Stale => "Docker gets another proxy",
         State::Wiped => "Docker has lost the proxy",
         State::Foreign => "Docker has a proxy that Baleen did not set",
         State::Updating => "Docker is being updated…",
+        State::Unsupported if view.proxy_pane().is_some() => {
+            "This Docker has its own proxy settings"
+        }
         State::Unsupported => "This Docker can't be patched",
         State::NotPermitted => "Baleen may not change Docker",
         State::NoDocker => "No Docker.app found",
@@ -171,7 +190,53 @@ fn proxy_line(setting: &Setting) -> String {
         Setting::Offline => "Proxy: not known while the network is down".to_owned(),
         Setting::Failed { .. } => "Proxy: can't be used (see the log)".to_owned(),
         Setting::Direct { .. } => "Proxy: none is set".to_owned(),
+        Setting::ScriptAway => "Proxy: none, as the PAC script can't be reached".to_owned(),
         Setting::Proxy { shown, .. } => format!("Proxy: {}", short(shown)),
+    }
+}
+
+/// How old the answers are that the proxy is by, where its PAC script can't be asked now.
+fn script_line(setting: &Setting) -> Option<String> {
+    let Setting::Proxy {
+        script: Some(KeptAnswers { since, .. }),
+        ..
+    } = setting
+    else {
+        return None;
+    };
+    Some(match since {
+        Some(since) => format!(
+            "PAC script unavailable; using its answer from {}",
+            ago(*since)
+        ),
+        None => "PAC script unavailable; using its last answer".to_owned(),
+    })
+}
+
+/// What Docker uses, and how the settings differ from it.
+fn proxy_lines(view: &View) -> Vec<String> {
+    let Some(in_image) = &view.in_image else {
+        return vec![match &view.by_hand {
+            Some(line) => format!("Proxy: set by hand ({line})"),
+            None => proxy_line(&view.setting),
+        }];
+    };
+    let by_hand = match view.is_named() {
+        true => ", named by hand",
+        false => "",
+    };
+    let settings = by_hand::line(in_image, view.is_named(), view.settings());
+    let mut lines = vec![format!("Proxy: {}{by_hand}", short(in_image))];
+    lines.extend(settings.filter(|_| view.is_on));
+    lines
+}
+
+/// The command that has the settings count again, in the words of where they are.
+fn follow(source: Source) -> &'static str {
+    match source {
+        Source::Auto | Source::System => "Follow System Settings",
+        Source::Manual => "Follow Settings File",
+        Source::Environment => "Follow Environment",
     }
 }
 
@@ -189,29 +254,38 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         text: text.to_owned(),
         enabled,
     };
-    let mut items = vec![
-        Item::Label(headline(view)),
-        Item::Label(match &view.docker {
-            Some(version) => format!("Docker {version}"),
-            None => "Docker: not found".to_owned(),
-        }),
-        Item::Label(proxy_line(&view.setting)),
-    ];
+    let mut items = vec![Item::Label(headline(view))];
+    items.extend(match &view.docker {
+        Some(version) => Some(Item::Label(format!("Docker {version}"))),
+        // That is the headline.
+        None if view.state == State::NoDocker => None,
+        None => Some(Item::Label("Docker: not found".to_owned())),
+    });
+    items.extend(proxy_lines(view).into_iter().map(Item::Label));
+    items.extend(script_line(&view.setting).map(Item::Label));
     if let Some(at) = view.followed_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
         items.push(Item::Label(line));
     }
     items.extend(place_line(besides.place).map(|line| Item::Label(line.to_owned())));
-    items.extend([
-        Item::Separator,
-        Item::Check {
+    items.push(Item::Separator);
+    if view.proxy_pane().is_some() {
+        items.push(copy_proxy_settings(view));
+        let text = "Open Docker's Settings";
+        items.push(button(Command::OpenDockerSettings, text, true));
+    } else {
+        items.push(Item::Check {
             command: Command::Click(Click::UseProxy(!view.is_on)),
             text: "Use proxy".to_owned(),
             enabled: view.can_switch,
             checked: view.is_on,
-        },
-        button(Command::Click(Click::Reapply), "Re-apply now", idle),
-    ]);
+        });
+    }
+    items.push(button(Command::Click(Click::Reapply), "Re-apply now", idle));
+    if view.is_named() {
+        let command = Command::Click(Click::FollowSettings);
+        items.push(button(command, follow(view.source), idle));
+    }
     match view.state {
         State::RestartNeeded => {
             if view.can_follow {
@@ -254,11 +328,40 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         button(Command::OpenLog, "Open log", true),
         start_at_login(besides),
         Item::Separator,
-        uninstall(can_uninstall(view, besides)),
+        uninstall(view, can_uninstall(view, besides)),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
     Menu { items }
+}
+
+/// Each field of Docker's own proxy settings by itself, since that is how they are pasted, and all of them to keep or to
+/// send on.
+fn copy_proxy_settings(view: &View) -> Item {
+    const TEXT: &str = "Copy Proxy Settings";
+    let Some(fields) = view.docker_fields() else {
+        return Item::Button {
+            command: Command::CopyProxySettings(Field::All),
+            text: format!("{TEXT} (none to copy)"),
+            enabled: false,
+        };
+    };
+    let [http, https, bypass] = fields.lines().map(|(name, _)| name);
+    let one = |field, name: &str| Item::Button {
+        command: Command::CopyProxySettings(field),
+        text: name.to_owned(),
+        enabled: !fields.text(field).is_empty(),
+    };
+    Item::Submenu {
+        text: TEXT.to_owned(),
+        items: vec![
+            one(Field::Http, http),
+            one(Field::Https, https),
+            one(Field::Bypass, bypass),
+            Item::Separator,
+            one(Field::All, "All of Them"),
+        ],
+    }
 }
 
 /// What there is to say of the place from which Baleen was opened.
@@ -293,10 +396,12 @@ fn sources(view: &View) -> Item {
         command: Command::Click(Click::Source(source)),
         text: text.to_owned(),
         enabled,
-        checked: match view.source {
-            Source::Auto => source == Source::System,
-            chosen => source == chosen,
-        },
+        // None of them counts while a proxy does that was named by hand.
+        checked: !view.is_named()
+            && match view.source {
+                Source::Auto => source == Source::System,
+                chosen => source == chosen,
+            },
     };
     let manual = match view.has_manual {
         true => "Manual",
@@ -335,18 +440,20 @@ pub fn can_uninstall(view: &View, besides: Besides) -> bool {
 }
 
 /// What it does stands there to be read before it can be chosen: that is all the asking there is.
-fn uninstall(enabled: bool) -> Item {
+fn uninstall(view: &View, enabled: bool) -> Item {
+    let is_untouched = view.proxy_pane().is_some() || view.state == State::NoDocker;
+    let image = (!is_untouched).then_some("Docker gets its own image back.");
+    let labels = [image, Some("Settings, passwords and logs are deleted.")];
+    let labels = labels.into_iter().flatten();
+    let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
+    items.push(Item::Button {
+        command: Command::Uninstall,
+        text: "Uninstall now".to_owned(),
+        enabled,
+    });
     Item::Submenu {
         text: "Uninstall Baleen".to_owned(),
-        items: vec![
-            Item::Label("Docker gets its own image back.".to_owned()),
-            Item::Label("Settings, passwords and logs are deleted.".to_owned()),
-            Item::Button {
-                command: Command::Uninstall,
-                text: "Uninstall now".to_owned(),
-                enabled,
-            },
-        ],
+        items,
     }
 }
 

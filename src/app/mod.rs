@@ -43,7 +43,8 @@ use crate::agent::{Agent, Options, Report};
 use crate::docker;
 use crate::error::{Error, Kind, Result};
 use crate::logs;
-use crate::platform::{apps, open};
+use crate::platform::{apps, clipboard, open};
+use crate::proxy::Field;
 
 use clock::Clock;
 use event_loop::{Flow, Sender};
@@ -327,6 +328,8 @@ impl App {
         match command {
             Command::Click(click) => self.click(click),
             Command::CheckConnection => self.check_connection(),
+            Command::CopyProxySettings(field) => self.copy_proxy_settings(field),
+            Command::OpenDockerSettings => self.open_docker_settings(),
             Command::OpenSettings => self.open_settings(),
             Command::OpenLog => self.open_text(&self.log.clone()),
             Command::StartAtLogin(on) => match login_item::set(on) {
@@ -367,10 +370,55 @@ impl App {
             Some(Offer::RestartNow) => self.click(Click::Restart(Way::Docker)),
             Some(Offer::UseProxy) => self.click(Click::UseProxy(true)),
             Some(Offer::Adopt) => self.click(Click::Adopt),
+            Some(Offer::FollowSettings) => self.click(Click::FollowSettings),
             Some(Offer::TryAgain) => self.click(Click::Reapply),
             Some(Offer::OpenSettingsFile) => self.open_settings(),
+            Some(Offer::CopyProxySettings) => self.copy_proxy_settings(Field::All),
+            Some(Offer::OpenDockerSettings) => self.open_docker_settings(),
             Some(Offer::OpenPrivacySettings) => self.open(OsStr::new(APP_MANAGEMENT)),
             Some(Offer::Later) | None => {}
+        }
+    }
+
+    /// Copies what to enter in Docker's own proxy settings. Where there is no clipboard, a file with it opens.
+    fn copy_proxy_settings(&self, field: Field) {
+        let view = self.view.as_ref();
+        let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
+            return self.note(&notes::nothing_to_copy());
+        };
+        let pane = view.proxy_pane().unwrap_or_default();
+        let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
+        let why = match clipboard::copy(&fields.text(field)) {
+            Ok(()) => return self.note(&notes::copied(pane, &remarks, None)),
+            Err(why) => why,
+        };
+        tracing::info!("not copied: {why}");
+        match write_text("baleen-proxy-settings-", &fields.text(Field::All)) {
+            Ok(file) => {
+                self.note(&notes::copied(pane, &remarks, Some(&file)));
+                self.open_text(&file);
+            }
+            Err(error) => self.not_opened("a file with Docker's proxy settings", &error),
+        }
+    }
+
+    /// Shows Docker's own proxy settings, or at least Docker.
+    fn open_docker_settings(&self) {
+        let view = self.view.as_ref();
+        let Some((docker, family)) = view.and_then(|v| v.path.as_ref().zip(v.family.as_ref()))
+        else {
+            return;
+        };
+        let is_running = docker::restart::running(docker).is_some();
+        if let Some(url) = family.settings_url(is_running) {
+            match open::open(OsStr::new(url)) {
+                Ok(()) => return,
+                Err(why) => tracing::info!("{url} was not opened: {why}"),
+            }
+        }
+        if let Err(error) = apps::open(docker) {
+            tracing::warn!("{error}");
+            self.note(&notes::failed("Docker could not be opened", &error));
         }
     }
 
@@ -524,13 +572,18 @@ const TIME_FOR_A_NOTE: Duration = Duration::from_secs(1);
 
 /// Shows a text, in a file of its own in the folder that the system clears.
 fn open_as_text(text: &str) -> io::Result<()> {
+    open::open_text(&write_text("baleen-uninstalled-", text)?)
+}
+
+/// Writes a text into a new file, whose name begins with `prefix`, in the folder that the system clears.
+fn write_text(prefix: &str, text: &str) -> io::Result<PathBuf> {
     let mut file = tempfile::Builder::new()
-        .prefix("baleen-uninstalled-")
+        .prefix(prefix)
         .suffix(".txt")
         .tempfile()?;
     file.write_all(text.as_bytes())?;
     let (_, path) = file.keep().map_err(|error| error.error)?;
-    open::open_text(&path)
+    Ok(path)
 }
 
 /// The pane with App Management, by the name that System Settings have for it since macOS 13.

@@ -97,11 +97,40 @@ pub(super) fn about() -> Note {
     )
 }
 
+/// What became of the values for Docker's own proxy settings, which are for `pane`: copied, or written into the file
+/// `written`, where there is no clipboard.
+pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Note {
+    let (title, first) = match written {
+        None => (
+            "Copied".to_owned(),
+            format!("Paste it in Docker under {pane}."),
+        ),
+        Some(file) => (
+            "There is no clipboard here".to_owned(),
+            format!("The values for Docker's {pane} are in {}.", file.display()),
+        ),
+    };
+    let remarks = remarks.iter().map(|remark| format!(" {}", full(remark)));
+    plain("copied", &title, first + &remarks.collect::<String>())
+}
+
+/// That there is nothing to copy.
+pub(super) fn nothing_to_copy() -> Note {
+    plain(
+        "copied",
+        "Nothing was copied",
+        "No proxy is set on this computer now, or which one it is can't be told.".to_owned(),
+    )
+}
+
 /// What came of checking the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CheckResult {
-    /// Nothing is in the way.
-    Good,
+    /// Nothing is in the way, as far as it was tried.
+    Good {
+        /// How many steps were skipped that are needed.
+        missed: u64,
+    },
     /// The first thing that is.
     Bad {
         /// What was looked at.
@@ -133,7 +162,9 @@ impl CheckResult {
             return Self::Failed("the check did not say what it found".to_owned());
         };
         match steps.iter().find(|step| step["outcome"] == "bad") {
-            None => Self::Good,
+            None => Self::Good {
+                missed: object["missed"].as_u64().unwrap_or_default(),
+            },
             Some(step) => Self::Bad {
                 title: text(&step["title"]).unwrap_or_default(),
                 found: text(&step["found"]).unwrap_or_default(),
@@ -146,12 +177,19 @@ impl CheckResult {
 /// What came of checking the connection, on a note.
 pub(super) fn checked(result: &CheckResult) -> Note {
     let (title, body, has_report) = match result {
-        CheckResult::Good => (
-            "Nothing is in the way",
-            "From Docker.app over the proxy to the registry, every step is as it should be."
-                .to_owned(),
+        CheckResult::Good { missed: 0 } => (
+            "Connection OK",
+            "Docker can reach the registry: every step on the way works.".to_owned(),
             true,
         ),
+        CheckResult::Good { missed } => {
+            let skipped = match missed {
+                1 => "1 step was".to_owned(),
+                n => format!("{n} steps were"),
+            };
+            let body = format!("{skipped} skipped; the report says which, and why.");
+            ("No problems found so far", body, true)
+        }
         CheckResult::Bad {
             title,
             found,
@@ -324,6 +362,28 @@ mod tests {
             assert_eq!(Uninstalled::of(printed.map(Into::into)), expected);
         }
     }
+
+    #[test]
+    fn a_check_that_skipped_steps_does_not_say_that_all_works() {
+        for (printed, expected) in [
+            (
+                r#"{"missed":0,"steps":[{"outcome":"good"}]}"#,
+                "Connection OK",
+            ),
+            (
+                r#"{"missed":2,"steps":[{"outcome":"skipped"}]}"#,
+                "No problems found so far",
+            ),
+            (
+                r#"{"missed":1,"steps":[{"outcome":"bad","title":"Proxy","found":"x","remedy":"y"}]}"#,
+                "Something is in the way",
+            ),
+        ] {
+            let note = checked(&CheckResult::of(Ok(printed.into())));
+            assert_eq!(note.title, expected, "{printed}");
+        }
+    }
+
     #[test]
     fn an_uninstall_that_failed_shows_a_way_out_that_the_app_has() {
         let program = Path::new("/A B/Baleen.app/Contents/MacOS/baleen");

@@ -1,5 +1,6 @@
 //! `baleen apply`.
 
+use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,21 +11,25 @@ use crate::error::Result;
 use crate::patch::intent::Intent;
 use crate::patch::plan::{self, Backup, Change, Plan, Wanted};
 use crate::patch::script::{SCRIPT, shown};
-use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome, restore};
-use crate::proxy::{EngineProxy, Stated, Translation};
+use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome, Restored, Unpatched, restore};
+use crate::proxy::{EngineProxy, Shown, Stated, Translation};
 use crate::wanted::engine_of;
 
 use super::args::{Apply, Global, Live};
 use super::live::Agreed;
+use super::next_start::Has;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::restore::RESTART_TO_BE_RID;
+use super::restore::{by_hand, has, note_restored};
 use super::status::docker_json;
-use super::{config, find_bundle, intents, live, note_translation, request};
+use super::{config, find_bundle, intents, live, note_translation, own_settings, request};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let bundle = find_bundle(global, &config)?;
+    if let Some(pane) = bundle.family.proxy_pane() {
+        return own_settings::print(&bundle, pane, &request, out);
+    }
     plan::image_of(&bundle)?;
     let stated = request.read()?;
     let translation = request.translate(&stated, &engine_of(&bundle))?;
@@ -44,19 +49,57 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
         return Ok(0);
     };
     let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
-    note_wanted(&bundle, request.intent(), out)?;
-    report(&bundle, &outcome, &translation, args, &agreed, out)?;
+    let manifest = match &outcome {
+        Outcome::InPlace(manifest) => manifest,
+        Outcome::Applied(applied) => &applied.manifest,
+    };
+    let before = intents().named(&bundle.path);
+    note_wanted(&bundle, request.intent(), &manifest.proxy, out)?;
+    heading(&bundle, out)?;
+    let says = whose(
+        request.intent(),
+        before.as_ref(),
+        &manifest.proxy,
+        &stated.origin,
+    );
+    report(&bundle, &outcome, &translation, says, args, &agreed, out)?;
     Ok(0)
 }
 
-/// That the proxy is asked for in this bundle is kept, for after an update of Docker.
-fn note_wanted(bundle: &Bundle, intent: Intent, out: &mut Output) -> Result<()> {
-    match intents().set(&bundle.path, intent) {
-        Ok(()) => Ok(()),
-        Err(error) => out.note(format!(
-            "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
+/// Whose proxy counts from now on, where it is not the one that counted before or not the one of the settings.
+fn whose(intent: Intent, before: Option<&Shown>, now: &Shown, origin: &str) -> Option<String> {
+    match (intent, before) {
+        (Intent::Named, _) => Some(
+            "Docker keeps this proxy, whatever the settings say; `baleen apply --follow-settings` has it follow them."
+                .to_owned(),
+        ),
+        (Intent::Settings, Some(before)) if before == now => Some(format!(
+            "Docker follows {origin} again; the same proxy was named by hand before."
         )),
+        (Intent::Settings, Some(before)) => Some(format!(
+            "Docker follows {origin} again, and not {}, which was named by hand.",
+            before.summary()
+        )),
+        (Intent::Settings | Intent::Off, _) => None,
     }
+}
+
+/// That the proxy is asked for in this bundle is kept, for after an update of Docker.
+fn note_wanted(bundle: &Bundle, intent: Intent, proxy: &Shown, out: &mut Output) -> Result<()> {
+    let noted = match intent {
+        Intent::Named => intents().set_named(&bundle.path, proxy),
+        other => intents().set(&bundle.path, other),
+    };
+    match noted {
+        Ok(()) => Ok(()),
+        Err(error) => out.note(not_noted(&error)),
+    }
+}
+
+fn not_noted(error: &io::Error) -> String {
+    format!(
+        "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
+    )
 }
 
 /// This computer uses no proxy now, so neither should the engine.
@@ -76,39 +119,60 @@ fn direct(
         },
     };
     heading(bundle, out)?;
-    let (manifest, changed) = if is_dry_run {
+    let image = plan::image_of(bundle)?;
+    let restored = if is_dry_run {
         match restore::plan(bundle)? {
-            restore::Plan::Nothing => (None, false),
-            restore::Plan::Restore(found) => (Some(found.manifest), false),
+            restore::Plan::Nothing => None,
+            restore::Plan::Restore(found) => Some(Restored {
+                manifest: found.manifest,
+                original: found.original,
+                warning: None,
+            }),
         }
     } else {
         let restored = patch::take_out(bundle)?;
-        if let Some(warning) = restored.as_ref().and_then(|r| r.warning.as_ref()) {
-            out.note(warning.clone())?;
+        if let Err(error) = intents().set(&bundle.path, Intent::Settings) {
+            out.note(not_noted(&error))?;
         }
-        note_wanted(bundle, Intent::Settings, out)?;
-        let changed = restored.is_some();
-        (restored.map(|restored| restored.manifest), changed)
+        restored
     };
-    let no_proxy = format!("by {} no proxy is set here now", stated.origin);
-    match &manifest {
-        None => {
-            out.line(format!(
-                "Nothing to do: {no_proxy}, and the engine has none either."
-            ))?;
-            out.line("To use one all the same, name it: --http-proxy http://HOST:PORT")?;
-        }
-        Some(manifest) if is_dry_run => out.line(format!(
-            "Apply gives Docker its own image back, since {no_proxy}; the engine has {}.",
-            manifest.proxy.summary()
+    let no_proxy = translation.why_direct(&stated.origin);
+    let has = restored.as_ref().map_or(Has::NoProxy, has);
+    match &restored {
+        None => match by_hand(&patch::unpatched(bundle)) {
+            Some(note) => {
+                out.line(format!(
+                    "Nothing was changed: {no_proxy}, and the image is not patched by Baleen."
+                ))?;
+                out.note(note)?;
+            }
+            None => {
+                out.line(format!(
+                    "Nothing to do: {no_proxy}, and the engine has none either."
+                ))?;
+                out.line("To use one all the same, name it: --http-proxy http://HOST:PORT")?;
+            }
+        },
+        Some(restored) if is_dry_run => out.line(format!(
+            "Apply gives Docker {}, since {no_proxy}; the engine has {}.",
+            match &restored.original {
+                Unpatched::Clean => "its own image back".to_owned(),
+                other => format!("back {}", other.in_words()),
+            },
+            restored.manifest.proxy.summary()
         ))?,
-        Some(_) => {
+        Some(restored) => {
             out.line(format!(
-                "{} Docker has its own image again, since {no_proxy}.",
-                styled(GOOD, "Done.")
+                "{} Docker has {} again, since {no_proxy}.",
+                styled(GOOD, "Done."),
+                match &restored.original {
+                    Unpatched::Clean => "its own image",
+                    _ => "the image that it had before Baleen",
+                },
             ))?;
+            note_restored(bundle, restored, out)?;
             if !args.live.live {
-                out.line(RESTART_TO_BE_RID)?;
+                out.line(has.when(&bundle.path))?;
             }
         }
     }
@@ -119,18 +183,19 @@ fn direct(
             out.line("Nothing was changed (--dry-run).")?;
             Value::Null
         }
-        Some(agreed) => live::follow(agreed, args.adopt, bundle, out)?,
+        Some(agreed) => live::follow(agreed, args.adopt, bundle, has, out)?,
     };
     out.object(json!({
         "live": live,
         "docker": docker_json(bundle),
-        "changed": changed,
-        "would_change": manifest.is_some(),
+        "changed": restored.is_some() && !is_dry_run,
+        "would_change": restored.is_some(),
         "image": {
-            "path": plan::image_of(bundle)?,
-            "original_sha256": manifest.as_ref().map(|manifest| manifest.original.sha256),
+            "path": image,
+            "original_sha256": restored.as_ref().map(|restored| restored.manifest.original.sha256),
         },
         "proxy": null,
+        "proxy_by_hand": restored.as_ref().and_then(|restored| restored.original.by_hand()),
     }))?;
     Ok(0)
 }
@@ -145,7 +210,7 @@ fn dry_run(
     heading(bundle, out)?;
     let change = match plan {
         Plan::Nothing(manifest) => {
-            in_place(manifest, out)?;
+            in_place(manifest, translation, out)?;
             live_plan(live, out)?;
             json_report(bundle, manifest, None, false, None, Value::Null, out)?;
             return Ok(0);
@@ -216,15 +281,18 @@ fn report(
     bundle: &Bundle,
     outcome: &Outcome,
     translation: &Translation,
+    says: Option<String>,
     args: &Apply,
     agreed: &Agreed,
     out: &mut Output,
 ) -> Result<()> {
-    heading(bundle, out)?;
     let applied = match outcome {
         Outcome::InPlace(manifest) => {
-            in_place(manifest, out)?;
-            let live = live::follow(agreed, args.adopt, bundle, out)?;
+            in_place(manifest, translation, out)?;
+            if let Some(says) = says {
+                out.line(says)?;
+            }
+            let live = live::follow(agreed, args.adopt, bundle, Has::Proxy, out)?;
             return json_report(bundle, manifest, None, false, None, live, out);
         }
         Outcome::Applied(applied) => applied,
@@ -251,10 +319,13 @@ fn report(
         out.note(warning.clone())?;
     }
     note_proxy(translation, out)?;
-    if !args.live.live {
-        out.line("Restart Docker to use it: quit it from its menu and open it again.")?;
+    if let Some(says) = says {
+        out.line(says)?;
     }
-    let live = live::follow(agreed, args.adopt, bundle, out)?;
+    if !args.live.live {
+        out.line(Has::Proxy.when(&bundle.path))?;
+    }
+    let live = live::follow(agreed, args.adopt, bundle, Has::Proxy, out)?;
     json_report(bundle, manifest, Some(applied.bytes), true, None, live, out)
 }
 
@@ -268,11 +339,15 @@ fn live_plan(live: &Live, out: &mut Output) -> Result<()> {
     ))
 }
 
-fn in_place(manifest: &Manifest, out: &mut Output) -> Result<()> {
+fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) -> Result<()> {
     out.line(format!(
         "The engine gets {} already: nothing to do.",
         manifest.proxy.summary()
-    ))
+    ))?;
+    match &translation.away {
+        Some(away) => out.note(away.sentence.clone()),
+        None => Ok(()),
+    }
 }
 
 /// What the user should know of the proxy, once.

@@ -103,9 +103,9 @@ pub enum Command {
     /// Reads the image once, writes a changed copy beside it, reads that back, and only then puts it in the
     /// original's place; the original is kept as initrd.img-backup. Applying the same proxy again does nothing.
     Apply(Apply),
-    /// Give Docker its own image back, byte for byte
+    /// Give Docker the image back that it had before Baleen, byte for byte
     ///
-    /// Reads the original's digest anew before it says so. With --live the Engine that runs is rid of the proxy as well.
+    /// Reads the original's digest anew before it says so. With --live, the running Engine stops using the proxy too.
     Restore(Restore),
     /// Say what this computer's proxy settings are, what the engine makes of them, and why
     ///
@@ -220,6 +220,9 @@ pub struct Apply {
     /// config file says, else by append
     #[arg(long, value_name = "append|rebuild")]
     pub method: Option<Method>,
+    /// Use the proxy of the settings from now on, and no longer the one that was named by hand
+    #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "no_proxy", "source", "system_proxies"])]
+    pub follow_settings: bool,
     /// Take over a proxy that somebody else wrote into the script
     #[arg(long)]
     pub adopt: bool,

@@ -52,7 +52,7 @@ fn show(path: &Path, found: &Found, out: &mut Output) -> Result<()> {
             false => values.join(","),
         };
         let (style, whence) = if set { (GOOD, "set") } else { (DIM, "default") };
-        let line = format!("  {:12}  {whence:7}  {text}", key.name());
+        let line = format!("  {:15}  {whence:7}  {text}", key.name());
         out.line(styled(style, line))?;
         keys.insert(
             key.name().to_owned(),

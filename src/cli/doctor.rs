@@ -9,22 +9,25 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::config::{Config, Source};
 use crate::docker::Bundle;
 use crate::doctor::report::{self, Anonymous};
-use crate::doctor::{Outcome, Question, Report, Step, Trust, examine};
+use crate::doctor::{Outcome, Question, Report, Settings, Step, Trust, examine, is_one_line};
 use crate::error::{Error, Kind, Result};
 use crate::kept::UNFINISHED;
-use crate::net::lookup::is_loopback;
 use crate::net::{HostPort, tls};
+use crate::patch::in_place;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
+use crate::property_list;
 use crate::proxy::route::{self, Target, Way};
-use crate::proxy::{Engine, ProxyUrl, Translation};
-use crate::wanted::engine_of;
+use crate::proxy::translate::What;
+use crate::proxy::{Engine, EngineProxy, ProxyUrl, Stated};
+use crate::wanted::{Request, engine_of};
 
 use super::args::{Doctor as Args, Global};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
-use super::{bundle_path, config, intents, request};
+use super::{bundle_path, config, intents, request, state_folder};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
     if let Some(path) = &args.report {
@@ -34,19 +37,31 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     let request = request(&args.proxy, &config)?;
     let bundle = bundle_path(global, &config).map(|path| path.canonicalize().unwrap_or(path));
     let wanted = bundle.as_ref().ok().and_then(|path| intents().get(path));
-    let engine = match bundle.as_deref().map(Bundle::read) {
-        Ok(Ok(bundle)) => engine_of(&bundle),
-        _ => Engine::of("", true),
-    };
+    let read = bundle
+        .as_ref()
+        .ok()
+        .and_then(|path| Bundle::read(path).ok());
+    let engine = read
+        .as_ref()
+        .map_or_else(|| Engine::of("", true), engine_of);
     // A setting that can't be used is what the doctor is for.
     let mut proxy_users = Vec::new();
-    let translation = request.read().and_then(|stated| {
+    let stated = request.read();
+    let translated = stated.as_ref().map(|stated| {
         proxy_users = stated.proxies().iter().flat_map(users).collect();
-        request.translate(&stated, &engine)
+        request.translate(stated, &engine)
     });
-    let way = translation
-        .as_ref()
-        .map(|t| way_to(&args.registry, t, &engine));
+    let translation = match &translated {
+        Ok(translated) => translated.as_ref(),
+        Err(error) => Err(*error),
+    };
+    // An image that can't be read is told of by the step about it.
+    let in_place = read.and_then(|bundle| in_place(&bundle).ok().flatten());
+    if let Some(proxy) = &in_place {
+        let urls = [proxy.http(), proxy.https()].into_iter().flatten();
+        proxy_users.extend(urls.flat_map(users));
+    }
+    let here = Here::new(&config, args, &request, stated.as_ref().ok());
     let trust = Trust {
         public: tls::public_roots(),
         computer: tls::native_roots(),
@@ -54,13 +69,21 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     let question = Question {
         wanted,
         bundle: bundle.as_deref(),
-        expected: request.expected(wanted, translation.as_ref().ok()),
-        proxy: way
-            .as_ref()
-            .map(|(proxy, _)| *proxy)
-            .map_err(|error| *error),
-        by_hand: wanted == Some(Intent::Named) && request.intent() != Intent::Named,
-        remarks: way.as_ref().map_or(&[], |(_, remarks)| remarks),
+        expected: request.expected(wanted, translation.ok()),
+        settings: Settings {
+            origin: stated
+                .as_ref()
+                .map_or("the settings", |stated| &stated.origin),
+            translation,
+            named: request.intent() == Intent::Named,
+            by_option: names_proxy(args),
+            by_script: here.is_by_script(),
+            host_address: config.host_address.as_deref(),
+            listed: (&config.no_proxy, &config.pac_hosts),
+        },
+        in_place: in_place.as_ref(),
+        engine: &engine,
+        here: &|host| here.way_to(host),
         registry: &args.registry,
         docker_socket: docker_socket(),
         trust: &trust,
@@ -68,12 +91,17 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     };
     let marks = Marks::of_locale(|name| env::var(name).ok());
     let mut printed = Ok(());
+    // Steps that are skipped for one reason are one line, so they wait for the next one.
+    let mut skipped: Vec<Step> = Vec::new();
     let report = examine(&question, &mut |step| {
-        if printed.is_ok() {
-            printed = print(step, marks, out);
+        if printed.is_ok() && !skipped.last().is_some_and(|last| is_one_line(last, step)) {
+            printed = print(&skipped, marks, out);
+            skipped.clear();
         }
+        skipped.push(step.clone());
     });
     printed?;
+    print(&skipped, marks, out)?;
     let bad = report.count(Outcome::Bad);
     out.line("")?;
     out.line(summary(&report))?;
@@ -86,34 +114,64 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     }
     out.object(json!({
         "steps": report,
+        "missed": report.missed(),
         "registry": args.registry.to_string(),
         "report": args.report,
     }))?;
     Ok(if bad == 0 { 0 } else { 3 })
 }
 
-/// The proxy on the way to the registry, as this computer reaches it, and what there is to say of it.
-fn way_to<'a>(
-    registry: &HostPort,
-    translation: &'a Translation,
-    engine: &Engine,
-) -> (Option<&'a ProxyUrl>, Vec<String>) {
-    let mut remarks = translation.remarks.clone();
-    let target = Target {
-        secure: true,
-        host: registry.host.clone(),
-        port: registry.port,
-    };
-    let way = route::in_engine(translation.proxy.as_ref(), engine, &target);
-    // One on this computer is the VM itself for the engine; what the proxy does can be seen all the same.
-    let is_here = target.host == "localhost" || target.host.parse().is_ok_and(is_loopback);
-    if way == Way::Direct && !is_here && translation.proxy.is_some() {
-        remarks.push(format!(
-            "the engine reaches {registry} past the proxy, since its no-proxy list says so"
-        ));
-        return (None, remarks);
+/// Whether an option names the proxy.
+fn names_proxy(args: &Args) -> bool {
+    args.proxy.http_proxy.is_some() || args.proxy.https_proxy.is_some()
+}
+
+/// This computer's own way to hosts, by the settings that its other programs have as well.
+struct Here {
+    request: Request,
+    stated: Option<Stated>,
+}
+
+impl Here {
+    /// Where a proxy was named for Docker alone, on the command line or in the config file, that says nothing of this
+    /// computer.
+    fn new(config: &Config, args: &Args, request: &Request, stated: Option<&Stated>) -> Self {
+        if !names_proxy(args) && config.source != Source::Manual {
+            return Self {
+                request: request.clone(),
+                stated: stated.cloned(),
+            };
+        }
+        let config = Config {
+            source: Source::Auto,
+            ..config.clone()
+        };
+        let request = Request::new(&config, state_folder());
+        let stated = request.read().ok();
+        Self { request, stated }
     }
-    (translation.here.as_ref(), remarks)
+
+    fn is_by_script(&self) -> bool {
+        let what = self.stated.as_ref().map(|stated| &stated.what);
+        matches!(what, Some(What::Settings(settings)) if settings.pac.is_some())
+    }
+
+    /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that somebody never
+    /// set one does not mean that this computer gets out without.
+    fn way_to(&self, host: &HostPort) -> Option<Way> {
+        let stated = self.stated.as_ref()?;
+        if stated.proxies().is_empty() && !self.is_by_script() {
+            return None;
+        }
+        let target = Target {
+            secure: true,
+            host: host.host.clone(),
+            port: host.port,
+        };
+        let asked = self.request.ask_script(stated, &[target.url()]).ok()?;
+        let answer = asked.as_ref().and_then(|asked| asked.answers.first());
+        Some(route::here(&stated.what, answer, &target))
+    }
 }
 
 /// The user of a proxy, as it is and as it stands in the URL.
@@ -157,17 +215,30 @@ impl Marks {
     }
 }
 
-fn print(step: &Step, marks: Marks, out: &mut Output) -> Result<()> {
+/// Prints one step, or several that were skipped for one reason.
+fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
+    let Some(step) = steps.first().filter(|step| step.is_needed) else {
+        return Ok(());
+    };
     let (style, mark) = match step.outcome {
         Outcome::Good => (GOOD, marks.good),
         Outcome::Warning => (NOTE, marks.warning),
         Outcome::Bad => (BAD, marks.bad),
         Outcome::Skipped => (DIM, marks.skipped),
     };
-    let title = styled(BOLD, format!("{}:", step.title));
+    let titles = match steps {
+        [one] => one.title.clone(),
+        several => short_titles(several).join(", "),
+    };
+    let text = wrap(&format!("{titles}: {}", step.found), 2, out.width());
     // The title counts for the width, but is styled afterwards.
-    let text = wrap(&format!("{}: {}", step.title, step.found), 2, out.width());
-    let text = text.replacen(&format!("{}:", step.title), &title, 1);
+    let text = match &*titles {
+        title if steps.len() == 1 => {
+            let styled = styled(BOLD, format!("{title}:")).to_string();
+            text.replacen(&format!("{title}:"), &styled, 1)
+        }
+        _ => text,
+    };
     out.line(format!("{} {}", styled(style, mark), text.trim_start()))?;
     if let Some(remedy) = &step.remedy {
         let text = wrap(&format!("what to do: {remedy}"), 4, out.width());
@@ -176,24 +247,51 @@ fn print(step: &Step, marks: Marks, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
+/// Titles without the hosts at their ends: "Tunnel" of "Tunnel to registry.corp:443".
+fn short_titles(steps: &[Step]) -> Vec<String> {
+    let short = |title: &str| {
+        let words: Vec<&str> = title.split(' ').collect();
+        match &*words {
+            [first @ .., _, host] if host.contains(['.', ':']) => first.join(" "),
+            all => all.join(" "),
+        }
+    };
+    steps.iter().map(|step| short(&step.title)).collect()
+}
+
+/// How many things are wrong, and where to begin. That nothing is, is said only of what was tried.
 fn summary(report: &Report) -> String {
     let (bad, warnings) = (report.count(Outcome::Bad), report.count(Outcome::Warning));
-    let worth = match warnings {
-        0 => String::new(),
-        1 => " One thing is worth a look.".to_owned(),
-        n => format!(" {n} things are worth a look."),
+    let many = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
     };
-    match bad {
-        0 => format!(
-            "{} as far as this computer can tell.{worth}",
-            styled(GOOD, "All is well,")
-        ),
-        1 => format!("{}{worth}", styled(BAD, "One thing is to be done.")),
-        n => format!(
-            "{} Begin with the first.{worth}",
-            styled(BAD, format!("{n} things are to be done."))
-        ),
-    }
+    let warned = (warnings > 0).then(|| many(warnings, "warning"));
+    let first = match bad {
+        0 => {
+            let missed = match report.missed() {
+                0 => "as far as this computer can tell".to_owned(),
+                n => format!(
+                    "but {} skipped",
+                    if n == 1 {
+                        "1 step was".to_owned()
+                    } else {
+                        format!("{n} steps were")
+                    }
+                ),
+            };
+            let found = format!("{}, {missed}.", styled(GOOD, "No problems found"));
+            return match warned {
+                Some(warned) => format!("{found} {}.", styled(NOTE, warned)),
+                None => found,
+            };
+        }
+        1 => "",
+        _ => " Fix the first one first.",
+    };
+    let counted = [Some(many(bad, "problem")), warned];
+    let counted: Vec<String> = counted.into_iter().flatten().collect();
+    format!("{}{first}", styled(BAD, format!("{}.", counted.join(", "))))
 }
 
 /// The socket of the engine that runs, where the `docker` command looks for it.
@@ -260,9 +358,14 @@ fn write_report(
 ) -> Result<()> {
     let home = env::home_dir();
     let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok();
-    let proxy = match question.proxy {
-        Ok(Some(proxy)) => proxy.redacted(),
-        Ok(None) => "none".to_owned(),
+    let url = |proxy: Option<&EngineProxy>| {
+        proxy.map_or_else(|| "none".to_owned(), |proxy| proxy.shown().summary())
+    };
+    let proxy = match question.settings.translation {
+        Ok(set) => set
+            .here
+            .as_ref()
+            .map_or_else(|| url(set.proxy.as_ref()), ProxyUrl::redacted),
         Err(_) => "can't be used".to_owned(),
     };
     let no_proxy = match question.expected {
@@ -272,8 +375,12 @@ fn write_report(
     let facts = [
         ("Baleen", env!("CARGO_PKG_VERSION").to_owned()),
         ("system", system()),
-        ("proxy", proxy),
-        ("no_proxy", no_proxy.unwrap_or_else(|| "none".to_owned())),
+        ("proxy in the settings", proxy),
+        ("proxy in Docker", url(question.in_place)),
+        (
+            "no_proxy in the settings",
+            no_proxy.unwrap_or_else(|| "none".to_owned()),
+        ),
         ("registry", question.registry.to_string()),
         (
             "time for each step",
@@ -308,7 +415,7 @@ fn write_report(
 /// The operating system and its version, from the file in which it says so.
 fn system() -> String {
     let from_plist = |path: &str| {
-        let value = plist::Value::from_file(path).ok()?;
+        let value = property_list::read(Path::new(path)).ok()?.ok()?;
         let text = |key| value.as_dictionary()?.get(key)?.as_string();
         Some(format!(
             "{} {}",

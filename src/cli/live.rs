@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::patch::live::{self, Followed, UnderWay};
 
 use super::args::Live;
+use super::next_start::Has;
 use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
 
@@ -67,17 +68,18 @@ pub(super) fn follow(
     agreed: &Agreed,
     adopt: bool,
     bundle: &Bundle,
+    has: Has,
     out: &mut Output,
 ) -> Result<Value> {
     if !agreed.is_live {
         return Ok(Value::Null);
     }
     let Some(vm) = Vm::of(&bundle.path) else {
-        out.line("Docker does not run: its next start is what counts.")?;
+        out.line(has.sentence(false))?;
         return Ok(json!({ "running": false }));
     };
     if !agreed.may_restart {
-        out.line("Docker was started meanwhile, and may have the old image: the same once more tells, or a restart of Docker.")?;
+        out.line("Docker started in the meantime and may be using the old image. Run the command again, or restart Docker.")?;
         return Ok(json!({ "running": true, "restarted": false, "environment": null }));
     }
     out.line("Bringing the running VM up to date…")?;

@@ -11,7 +11,9 @@ mod doctor;
 mod inspect;
 mod live;
 mod man;
+mod next_start;
 mod output;
+mod own_settings;
 mod pac_worker;
 mod proxy;
 mod restore;
@@ -45,6 +47,9 @@ use output::Output;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
+    // First of all, since it changes the environment.
+    #[cfg(not(target_os = "macos"))]
+    crate::platform::choose_session_bus();
     #[cfg(target_os = "macos")]
     if let Ok(program) = env::current_exe()
         && let Ok(real) = program.canonicalize()
@@ -192,7 +197,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
         let urls = Urls {
             http: http.as_ref().map(source::url).transpose()?,
             https: https.as_ref().map(source::url).transpose()?,
-            no_proxy: Vec::new(),
+            ..Urls::default()
         };
         request.named(Source::Named("the command line".to_owned(), urls))
     } else if let Some(file) = &args.system_proxies {

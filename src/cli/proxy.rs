@@ -1,23 +1,25 @@
 //! `baleen proxy` and `baleen proxy test`.
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
+use crate::patch::intent::Intent;
+use crate::patch::status::{self, Expected, Question};
 use crate::platform::system_proxies;
-use crate::proxy::pac::{self, PacSource};
+use crate::proxy::pac::{self, Answer, Asked, PacSource, Standing};
 use crate::proxy::route::{self, Target, Way};
 use crate::proxy::settings::{Server, Settings};
 use crate::proxy::translate::{Entry, Fate, What};
-use crate::proxy::{Engine, Shown, Stated, Translation, redact};
-use crate::wanted::{Request, engine_of};
+use crate::proxy::{Engine, Shown, Stated, Translation, ago, notes, redact};
+use crate::wanted::{Request, engine_of, source_of};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::{bundle_path, config, request};
+use super::{bundle_path, config, intents, request};
 
 pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
@@ -61,6 +63,13 @@ fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
 
 fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> Result<()> {
     let translation = request.translate(stated, &meant.engine)?;
+    if let Some(named) = &meant.named {
+        out.line(format!(
+            "Docker uses {}, which was named by hand (`baleen apply --follow-settings` follows the settings).",
+            named.summary()
+        ))?;
+        out.line("")?;
+    }
     out.line(styled(BOLD, format!("Here, by {}", stated.origin)))?;
     for (name, value) in said(&stated.what) {
         out.line(format!("  {name:9} {value}"))?;
@@ -91,7 +100,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
     for remark in remarks {
         out.note(remark)?;
     }
-    if let Some(elsewhere) = meant.elsewhere() {
+    if let Some(elsewhere) = meant.elsewhere().filter(|_| shown.is_some()) {
         out.note(elsewhere)?;
     }
     out.object(json!({
@@ -100,6 +109,8 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
         "engine": meant.json(),
         "proxy": shown,
         "entries": translation.entries,
+        "pac": pac_json(&translation),
+        "named": meant.named,
     }))
 }
 
@@ -108,6 +119,8 @@ struct Meant {
     engine: Engine,
     version: Option<String>,
     family: Option<Family>,
+    /// The proxy in its image, where that was named by hand, so that it is not the one of the settings.
+    named: Option<Shown>,
 }
 
 /// What to ask, and for which engine: of the version that is named, else of the bundle there is.
@@ -120,6 +133,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
             engine,
             version: Some(version.to_owned()),
             family: None,
+            named: None,
         };
         return Ok((request, meant));
     }
@@ -127,6 +141,8 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
             Meant {
+                // What the options name is asked about, whatever is in place.
+                named: named(&bundle).filter(|_| request.intent() == Intent::Settings),
                 engine: engine_of(&bundle),
                 version: Some(bundle.version),
                 family: Some(bundle.family),
@@ -139,16 +155,34 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
             engine: Engine::of("", true),
             version: None,
             family: None,
+            named: None,
         },
     };
     Ok((request, meant))
 }
 
+/// The proxy in the image of `bundle`, where that was named by hand.
+fn named(bundle: &Bundle) -> Option<Shown> {
+    if intents().get(&bundle.path) != Some(Intent::Named) {
+        return None;
+    }
+    let question = Question {
+        expected: Expected::Unknown,
+        wanted: Some(Intent::Named),
+        verify: false,
+    };
+    status::status(&bundle.path, question, &|_| {}).proxy
+}
+
 impl Meant {
     fn heading(&self) -> String {
         let built = self.engine.in_words();
+        let gets = match self.named {
+            Some(_) => "would get that as",
+            None => "gets",
+        };
         match &self.version {
-            Some(version) => format!("The engine of Docker {version} (built with {built}) gets"),
+            Some(version) => format!("The engine of Docker {version} (built with {built}) {gets}"),
             None => format!(
                 "An engine of 2016 or 2017 (built with {built}; there is no Docker.app here) gets"
             ),
@@ -160,10 +194,19 @@ impl Meant {
         if self.engine.host_address.is_some() {
             return None;
         }
-        let family = self.family.as_ref();
-        Some(family.and_then(Family::refusal).unwrap_or_else(|| {
-            "this Docker gets its proxy from its own settings, not from the image".to_owned()
-        }))
+        let pane = self.family.as_ref().and_then(Family::proxy_pane);
+        let refusal = self.family.as_ref().and_then(Family::refusal);
+        Some(match (pane, refusal) {
+            (Some(pane), _) => {
+                format!(
+                    "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
+                )
+            }
+            (None, Some(refusal)) => refusal,
+            (None, None) => {
+                "this Docker gets its proxy from its own settings, not from the image".to_owned()
+            }
+        })
     }
 
     fn json(&self) -> Value {
@@ -324,39 +367,80 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         })
         .collect::<Result<_>>()?;
     let stated = request.read()?;
-    let translation = request.translate(&stated, &meant.engine)?;
-    let (rows, notes) = compare(&request, &stated, &translation, &meant.engine, targets)?;
+    let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
+    let (translation, asked) = request.translate_and_ask(&stated, &meant.engine, &urls)?;
+    let asked = asked.filter(|asked| asked.standing != Standing::NotOffered);
+    let translation = match &meant.named {
+        Some(named) => {
+            let request = request.clone().named(source_of(named)?);
+            request.translate(&request.read()?, &meant.engine)?
+        }
+        None => translation,
+    };
+    let rows: Vec<Row<'_>> = targets
+        .iter()
+        .map(|(name, target)| Row::new(name, target, &stated, asked.as_ref(), &translation, &meant))
+        .collect();
 
-    let name_width = rows
-        .iter()
-        .map(|row| row.0.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(4);
-    let here_width = rows
-        .iter()
-        .map(|row| in_words(&row.1).chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(4);
+    let width = |text: &dyn Fn(&Row<'_>) -> usize| rows.iter().map(text).max().unwrap_or(0).max(4);
+    let name_width = width(&|row| row.name.chars().count());
+    let here_width = width(&|row| row.here().chars().count());
     out.line(styled(
         BOLD,
         format!("{:name_width$}  {:here_width$}  engine", "host", "here"),
     ))?;
-    for (name, here, engine) in &rows {
-        let differs = match (here, engine) {
-            (Way::Through(_), Way::Direct) => styled(NOTE, "  past the proxy"),
-            (Way::Direct, Way::Through(_)) => styled(DIM, "  through it all the same"),
+    for row in &rows {
+        let differs = match (&row.here, &row.engine) {
+            (Some(Way::Through(_)), Way::Direct) => styled(NOTE, "  past the proxy"),
+            (Some(Way::Direct), Way::Through(_)) => styled(DIM, "  through it all the same"),
             _ => String::new(),
         };
+        let kept = row.given.map_or_else(String::new, |given| {
+            styled(NOTE, format!("  (the script's answer from {})", ago(given)))
+        });
         out.line(format!(
-            "{name:name_width$}  {:here_width$}  {}{differs}",
-            in_words(here),
-            in_words(engine)
+            "{:name_width$}  {:here_width$}  {}{differs}{kept}",
+            row.name,
+            row.here(),
+            in_words(&row.engine)
         ))?;
     }
-    for note in notes {
-        out.note(note)?;
+    if let Some(asked) = &asked {
+        if let Some(away) = &translation.away {
+            out.note(away.sentence.clone())?;
+        } else if let Some(trouble) = &asked.trouble {
+            out.note(trouble.clone())?;
+        }
+        let unknown: Vec<&str> = rows
+            .iter()
+            .filter(|row| row.here.is_none())
+            .map(|row| row.name)
+            .collect();
+        if !unknown.is_empty() {
+            out.note(format!(
+                "the PAC script was never asked about {}, so the way from here is not known",
+                unknown.join(", ")
+            ))?;
+        }
+        // By the names that they were asked for.
+        let answers: Vec<Answer> = targets
+            .iter()
+            .filter_map(|(name, target)| {
+                let answer = asked.of(&target.url())?.clone();
+                let host = (*name).clone();
+                Some(Answer { host, ..answer })
+            })
+            .collect();
+        let notes = notes(&answers, &meant.engine);
+        for note in notes.remarks.into_iter().chain(notes.explanations) {
+            out.note(note)?;
+        }
+    }
+    if let Some(named) = &meant.named {
+        out.note(format!(
+            "Docker uses {}, which was named by hand, and not the proxy of the settings (`baleen apply --follow-settings` follows them)",
+            named.summary()
+        ))?;
     }
     let way = |way: &Way| match way {
         Way::Direct => Value::Null,
@@ -364,40 +448,82 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     };
     let hosts: Vec<Value> = rows
         .iter()
-        .map(|(name, here, engine)| {
-            json!({ "target": name, "here": way(here), "engine": way(engine) })
+        .map(|row| {
+            let mut object = json!({
+                "target": row.name,
+                "here": row.here.as_ref().map_or(Value::Null, way),
+                "engine": way(&row.engine),
+            });
+            if asked.is_some() {
+                object["here_known"] = json!(row.here.is_some());
+                object["kept_since"] = json!(row.given.map(seconds));
+            }
+            object
         })
         .collect();
-    out.object(json!({ "origin": stated.origin, "engine": meant.json(), "hosts": hosts }))?;
+    out.object(json!({
+        "origin": stated.origin,
+        "engine": meant.json(),
+        "hosts": hosts,
+        "pac": pac_json(&translation),
+        "named": meant.named,
+    }))?;
     Ok(0)
 }
 
-/// For each target: the way from here, and the way from the engine; and what there is to say of the script.
-fn compare<'a>(
-    request: &Request,
-    stated: &Stated,
-    translation: &Translation,
-    engine: &Engine,
-    targets: Vec<(&'a String, Target)>,
-) -> Result<(Vec<(&'a String, Way, Way)>, Vec<String>)> {
-    let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
-    let asked = request.ask_script(stated, &urls)?;
-    let mut notes = Vec::new();
-    if let Some(asked) = &asked {
-        notes.extend(asked.trouble.clone());
-        for answer in &asked.answers {
-            for why in &answer.ignored {
-                notes.push(format!("in the script's answer for {}, {why}", answer.url));
-            }
+/// A target, the way from here, and the way from the engine.
+struct Row<'a> {
+    name: &'a str,
+    /// Nothing where it is not known.
+    here: Option<Way>,
+    /// When the script's answer was given, where that is not just now.
+    given: Option<SystemTime>,
+    engine: Way,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        name: &'a str,
+        target: &Target,
+        stated: &Stated,
+        asked: Option<&Asked>,
+        translation: &Translation,
+        meant: &Meant,
+    ) -> Self {
+        let url = target.url();
+        let answer = asked.and_then(|asked| asked.of(&url));
+        let is_known = asked.is_none() || answer.is_some();
+        Self {
+            name,
+            here: is_known.then(|| route::here(&stated.what, answer, target)),
+            given: asked.and_then(|asked| asked.given(&url)),
+            engine: route::in_engine(translation.proxy.as_ref(), &meant.engine, target),
         }
     }
-    let rows = targets.into_iter().enumerate().map(|(at, (name, target))| {
-        let answer = asked.as_ref().and_then(|asked| asked.answers.get(at));
-        let here = route::here(&stated.what, answer, &target);
-        let engine = route::in_engine(translation.proxy.as_ref(), engine, &target);
-        (name, here, engine)
-    });
-    Ok((rows.collect(), notes))
+
+    fn here(&self) -> &str {
+        self.here.as_ref().map_or("unknown", in_words)
+    }
+}
+
+/// What there is to know of a PAC script that can't be asked now.
+pub(super) fn pac_json(translation: &Translation) -> Value {
+    match &translation.away {
+        None => Value::Null,
+        Some(away) => json!({
+            "reachable": false,
+            "sentence": away.sentence,
+            "kept_since": away.kept_since.map(seconds),
+            "until": away.until.map(seconds),
+        }),
+    }
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 fn in_words(way: &Way) -> &str {

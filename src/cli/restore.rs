@@ -2,19 +2,16 @@
 
 use serde_json::json;
 
+use crate::docker::Bundle;
 use crate::error::Result;
-use crate::patch;
 use crate::patch::intent::Intent;
-use crate::patch::plan;
+use crate::patch::{self, Restored, Unpatched, plan};
 
 use super::args::{Global, Restore};
+use super::next_start::Has;
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
 use super::{config, find_bundle, intents, live};
-
-/// What to do when Docker has its own image again.
-pub(super) const RESTART_TO_BE_RID: &str =
-    "Restart Docker to be rid of the proxy: quit it from its menu and open it again.";
 
 pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u8> {
     let bundle = find_bundle(global, &config(global)?)?;
@@ -24,21 +21,24 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
     };
     let restored = patch::take_out(&bundle)?;
     let recorded = intents().set(&bundle.path, Intent::Off);
+    let has = restored.as_ref().map_or(Has::NoProxy, has);
     match &restored {
         Some(restored) => {
             let original = &restored.manifest.original;
             out.line(format!(
-                "{} Docker {} has its original image again: {} bytes, sha256 {} (computed anew, as recorded).",
+                "{} Docker {} has {} again: {} bytes, sha256 {} (computed anew, as recorded).",
                 styled(GOOD, "Done."),
                 bundle.version,
+                match restored.original {
+                    Unpatched::Clean => "its original image",
+                    _ => "the image that it had before Baleen",
+                },
                 original.bytes,
                 original.sha256
             ))?;
-            if let Some(warning) = &restored.warning {
-                out.note(warning.clone())?;
-            }
+            note_restored(&bundle, restored, out)?;
             if !args.live.live {
-                out.line(RESTART_TO_BE_RID)?;
+                out.line(has.when(&bundle.path))?;
             }
         }
         None => out.line(format!(
@@ -51,12 +51,45 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
             "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
     }
-    let live = live::follow(&agreed, false, &bundle, out)?;
+    let live = live::follow(&agreed, false, &bundle, has, out)?;
     out.object(json!({
         "docker": docker_json(&bundle),
         "live": live,
         "changed": restored.is_some(),
         "original_sha256": restored.as_ref().map(|restored| restored.manifest.original.sha256),
+        "proxy_by_hand": restored.as_ref().and_then(|restored| restored.original.by_hand()),
     }))?;
     Ok(0)
+}
+
+/// What Docker has with the image that it got back.
+pub(super) fn has(restored: &Restored) -> Has {
+    match restored.original {
+        Unpatched::ByHand { .. } => Has::ProxyByHand,
+        Unpatched::Clean | Unpatched::Unchecked => Has::NoProxy,
+    }
+}
+
+/// What the user should know of the image that came back. Whose proxy is in it is remembered, for `status`.
+pub(super) fn note_restored(bundle: &Bundle, restored: &Restored, out: &mut Output) -> Result<()> {
+    let image = plan::image_of(bundle)?;
+    if let Some(note) = by_hand(&restored.original) {
+        out.note(note)?;
+    }
+    if let Some(warning) = &restored.warning {
+        out.note(warning.clone())?;
+    }
+    let noted = intents().note_original(&bundle.path, image, restored.original.clone());
+    if let Err(error) = noted {
+        out.note(error.to_string())?;
+    }
+    Ok(())
+}
+
+/// That a proxy was set by hand in an image, where one was, and what would take it out.
+pub(super) fn by_hand(found: &Unpatched) -> Option<String> {
+    let (line, way_out) = (found.by_hand()?, found.way_out()?);
+    Some(format!(
+        "a proxy is set by hand in this image, which Baleen leaves as it is: {line}; {way_out}"
+    ))
 }

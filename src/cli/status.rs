@@ -2,24 +2,31 @@
 
 use serde_json::{Value, json};
 
+use crate::agent::by_hand;
+use crate::agent::decide::Setting;
 use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::intent::Intent;
 use crate::patch::status::{self, Expected, Question, State, Status};
+use crate::proxy::Shown;
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
+use super::proxy::pac_json;
 use super::{bundle_path, config, intents, request};
 
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let mut unknown = None;
+    let (mut unknown, mut away, mut pac) = (None, None, Value::Null);
+    let (mut source, mut settings) = (None, None);
     let status = match bundle_path(global, &config) {
         Err(error) => status::without_docker(&error),
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
-            let wanted = intents().get(&path);
+            let intents = intents();
+            let wanted = intents.get(&path);
+            source = wanted.and_then(Intent::source);
             let question = |expected| Question {
                 expected,
                 wanted,
@@ -31,31 +38,56 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 ..question(Expected::Unknown)
             };
             let seen = status::status(&path, cheap, &|_| {});
-            let matters = request.is_compared(wanted)
+            let matters = (request.is_compared(wanted) || wanted == Some(Intent::Named))
                 && (seen.proxy.is_some() || wanted == Some(Intent::Settings));
-            let translation = match &seen.docker {
-                Some(bundle) if matters && seen.image.is_some() => request
-                    .resolve(bundle)
-                    .map_err(|error| unknown = Some(error))
-                    .ok(),
+            let resolved = match &seen.docker {
+                Some(bundle) if matters && seen.image.is_some() => Some(request.resolve(bundle)),
                 _ => None,
             };
+            // What was named for this one time says nothing of the settings.
+            settings = resolved
+                .as_ref()
+                .filter(|_| request.intent() == Intent::Settings)
+                .map(Setting::of);
+            if let Some(Ok((_, translation))) = &resolved {
+                pac = pac_json(translation);
+                away = translation.away.clone();
+            }
+            let translation = match resolved {
+                Some(Ok((_, translation))) => Some(translation),
+                Some(Err(error)) if request.is_compared(wanted) => {
+                    unknown = Some(error);
+                    None
+                }
+                Some(Err(_)) | None => None,
+            };
             let expected = request.expected(wanted, translation.as_ref());
-            if translation.is_none() && !args.verify {
+            let found = if translation.is_none() && !args.verify {
                 seen
             } else {
                 let report = |progress| out.progress(progress);
                 status::status(&path, question(expected), &report)
-            }
+            };
+            status::recall(found, &path, &intents)
         }
     };
     print(&status, args.verify, out)?;
+    if source == Intent::Named.source()
+        && let Some(in_use) = &status.proxy
+    {
+        out.line(by_hand(in_use, settings.as_ref()))?;
+    }
     if let Some(error) = unknown {
         out.note(format!(
             "{error}; so whether the right proxy is in place was not compared"
         ))?;
     }
-    out.object(status_json(&status))?;
+    if let Some(away) = away {
+        out.note(away.sentence)?;
+    }
+    let mut object = status_json(&status, source, settings.as_ref());
+    object["pac"] = pac;
+    out.object(object)?;
     Ok(match status.state {
         State::Off | State::Direct | State::Current => 0,
         State::Stale | State::Wiped | State::RestartNeeded => 3,
@@ -64,9 +96,22 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     })
 }
 
+/// The line about a proxy that was named by hand.
+pub(super) fn by_hand(in_use: &Shown, settings: Option<&Setting>) -> String {
+    let clause = settings.and_then(|settings| by_hand::clause(in_use, settings));
+    let clause = clause.map(|clause| format!("; {clause}"));
+    format!(
+        "  source    named by hand{} (`baleen apply --follow-settings` follows the settings)",
+        clause.unwrap_or_default()
+    )
+}
+
 /// The state for a person: the word first, then what it means, then the facts.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
+    let docker = status.docker.as_ref();
     let style = match status.state {
+        // Nothing is wrong there.
+        State::Unsupported if docker.is_some_and(|d| d.family.proxy_pane().is_some()) => NOTE,
         State::Current | State::Off | State::Direct => GOOD,
         State::Stale | State::Wiped | State::Updating | State::Foreign | State::RestartNeeded => {
             NOTE
@@ -121,7 +166,7 @@ pub(super) fn docker_json(bundle: &Bundle) -> Value {
     })
 }
 
-fn status_json(status: &Status) -> Value {
+fn status_json(status: &Status, source: Option<&str>, settings: Option<&Setting>) -> Value {
     json!({
         "docker": status.docker.as_ref().map(docker_json),
         "state": status.state,
@@ -129,5 +174,7 @@ fn status_json(status: &Status) -> Value {
         "advice": status.advice,
         "image": status.image,
         "proxy": status.proxy,
+        "source": source,
+        "settings": settings.map_or(Value::Null, by_hand::json),
     })
 }

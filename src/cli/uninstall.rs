@@ -6,11 +6,14 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::docker::restart;
 use crate::error::{Error, Kind, Result};
+use crate::patch::Unpatched;
 use crate::uninstall::{Failed, Left, Outcome, Plan, Scope, Step};
 use crate::uninstall::{carry_out, last_step, look, places, plan};
 
 use super::args::{Global, Uninstall};
+use super::next_start::Has;
 use super::output::{BAD, BOLD, GOOD, Output, describe, styled};
 use super::{check_named_config, config, state_folder};
 
@@ -103,11 +106,16 @@ fn show_heading(
 /// What is left to the user.
 fn next(outcome: &Outcome) -> Vec<String> {
     let mut next = Vec::new();
-    if outcome.needs_restart() {
-        next.push(
-            "Restart Docker to be rid of the proxy: quit it from its menu and open it again."
-                .to_owned(),
-        );
+    let restored = outcome.restored().map(|(bundle, original)| {
+        let has = match original {
+            Unpatched::ByHand { .. } => Has::ProxyByHand,
+            Unpatched::Clean | Unpatched::Unchecked => Has::NoProxy,
+        };
+        (has, restart::running(bundle).is_some())
+    });
+    // One that runs comes first, since it is the one about which something is left to do.
+    if let Some((has, is_running)) = restored.max_by_key(|(_, is_running)| *is_running) {
+        next.push(has.sentence(is_running).to_owned());
     }
     let whole = |path: PathBuf| path.canonicalize().unwrap_or(path);
     let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::net::lookup::is_loopback;
 use crate::patch::Method;
-use crate::proxy::{ProxyUrl, redact};
+use crate::proxy::pac::Unreachable;
+use crate::proxy::{ProxyUrl, go, redact};
 
 use super::{Config, Restart, Source};
 
@@ -23,6 +24,7 @@ pub enum Key {
     NoProxy,
     HostAddress,
     PacHosts,
+    PacUnreachable,
     Restart,
     Method,
     DockerApp,
@@ -42,13 +44,14 @@ pub struct UnknownKey(String);
 
 impl Key {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Source,
         Self::HttpProxy,
         Self::HttpsProxy,
         Self::NoProxy,
         Self::HostAddress,
         Self::PacHosts,
+        Self::PacUnreachable,
         Self::Restart,
         Self::Method,
         Self::DockerApp,
@@ -63,6 +66,7 @@ impl Key {
             Self::NoProxy => "no_proxy",
             Self::HostAddress => "host_address",
             Self::PacHosts => "pac_hosts",
+            Self::PacUnreachable => "pac_unreachable",
             Self::Restart => "restart",
             Self::Method => "method",
             Self::DockerApp => "docker_app",
@@ -82,6 +86,9 @@ impl Key {
                 "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
             }
             Self::PacHosts => "registries to ask a PAC file about, besides Docker's own",
+            Self::PacUnreachable => {
+                "what to do when a PAC file can't be reached: direct (after 5 minutes), or keep its last answers"
+            }
             Self::Restart => {
                 "whether Docker is restarted when its proxy has changed: ask, always or never"
             }
@@ -97,6 +104,7 @@ impl Key {
             Self::HttpProxy | Self::NoProxy | Self::PacHosts => "none",
             Self::HttpsProxy => "the one for http://",
             Self::HostAddress => "the one that this version of Docker has",
+            Self::PacUnreachable => "direct",
             Self::Restart => "ask",
             Self::Method => "append",
             Self::DockerApp => "the one in /Applications or ~/Applications",
@@ -118,6 +126,10 @@ impl Key {
             Self::NoProxy => config.no_proxy.clone(),
             Self::HostAddress => one(config.host_address.clone()),
             Self::PacHosts => config.pac_hosts.clone(),
+            Self::PacUnreachable => {
+                let name = name_of(&Unreachable::NAMES, config.pac_unreachable);
+                one(Some(name.to_owned()))
+            }
             Self::Restart => one(Some(config.restart.name().to_owned())),
             Self::Method => one(config.method.map(|method| method.to_string())),
             Self::DockerApp => one(config
@@ -141,6 +153,7 @@ impl Key {
             Self::NoProxy => add(&mut config.no_proxy, no_proxy_entry(text)?),
             Self::HostAddress => config.host_address = Some(host_address(text)?),
             Self::PacHosts => add(&mut config.pac_hosts, registry(text)?),
+            Self::PacUnreachable => config.pac_unreachable = named(&Unreachable::NAMES, text)?,
             Self::Restart => config.restart = named(&Restart::NAMES, text)?,
             Self::Method => {
                 let methods = [Method::Append, Method::Rebuild];
@@ -252,8 +265,8 @@ fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
             "is '*', which would send everything past the proxy; `baleen restore` takes the proxy out",
         );
     }
-    // Go up to 1.8 crashes on a port without a host (golang/go#19536), and the engine with it.
-    if text.starts_with(':') && text[1..].bytes().all(|byte| byte.is_ascii_digit()) {
+    // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
+    if go::split_host_port(text).is_some_and(|(host, _)| host.is_empty()) {
         return refused("is a port without a host");
     }
     Ok(text.to_owned())
@@ -284,7 +297,12 @@ fn host_address(text: &str) -> Result<String, Refusal> {
 /// A registry, as in the name of an image.
 fn registry(text: &str) -> Result<String, Refusal> {
     let host = match text.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok_and(|port| port != 0) => host,
+        Some((host, port))
+            if port.bytes().all(|b| b.is_ascii_digit())
+                && port.parse::<u16>().is_ok_and(|port| port != 0) =>
+        {
+            host
+        }
         _ => text,
     };
     let is_ipv6 = host
@@ -364,6 +382,8 @@ mod tests {
             (K::PacHosts, "registry.corp:5000", "registry.corp:5000"),
             (K::PacHosts, "[fd00::1]:5000", "[fd00::1]:5000"),
             (K::PacHosts, "10.0.0.5:5000", "10.0.0.5:5000"),
+            (K::PacUnreachable, "direct", "direct"),
+            (K::PacUnreachable, "keep", "keep"),
             (K::Restart, "ask", "ask"),
             (K::Restart, "always", "always"),
             (K::Restart, "never", "never"),
@@ -387,6 +407,8 @@ mod tests {
         for (key, text, expected) in [
             (K::Source, "Auto", "auto, system, environment or manual"),
             (K::Source, "", "but is ''"),
+            (K::PacUnreachable, "Direct", "should be direct or keep"),
+            (K::PacUnreachable, "", "but is ''"),
             (K::Restart, "yes", "ask, always or never"),
             (K::Method, "zip", "append or rebuild"),
             (K::HttpProxy, "socks5://p:1", "socks5"),
@@ -398,7 +420,7 @@ mod tests {
             (K::NoProxy, "a b", "space"),
             (K::NoProxy, "a,b", "comma"),
             (K::NoProxy, "a\u{1}", "control"),
-            (K::NoProxy, ":80", "without a host"),
+            (K::NoProxy, "[]:80", "without a host"),
             (K::NoProxy, "http://me:s3cret@p:1", "is a URL"),
             (K::NoProxy, "me:s3cret@p", "is a URL"),
             (K::HostAddress, "127.0.0.1", "VM's own"),
@@ -413,6 +435,9 @@ mod tests {
             (K::HostAddress, "", "''"),
             (K::PacHosts, "registry.corp:0", "HOST:PORT"),
             (K::PacHosts, "registry.corp:65536", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:99999", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:+5000", "HOST:PORT"),
+            (K::PacHosts, "registry.corp:", "HOST:PORT"),
             (K::PacHosts, "https://me:s3cret@registry.corp", "***"),
             (K::PacHosts, "registry.corp/team", "HOST:PORT"),
             (K::PacHosts, "", "''"),
@@ -451,6 +476,7 @@ mod tests {
             ("https_porxy", Some(Key::HttpsProxy)),
             ("sorce", Some(Key::Source)),
             ("docker-app", Some(Key::DockerApp)),
+            ("pac-unreacheable", Some(Key::PacUnreachable)),
             ("proxy", None),
             ("colour", None),
             ("", None),

@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::kept::own_folder;
 use crate::patch::Method;
 use crate::proxy::ProxyUrl;
+use crate::proxy::pac::Unreachable;
 
 pub use edit::{make, set, unset};
 pub use key::{Key, UnknownKey};
@@ -42,6 +43,8 @@ pub struct Config {
     pub host_address: Option<String>,
     /// Registries to ask a PAC file about besides Docker's own, as `HOST` or `HOST:PORT`.
     pub pac_hosts: Vec<String>,
+    /// What is to be done when a PAC file can't be reached.
+    pub pac_unreachable: Unreachable,
     /// Whether Docker is restarted when its proxy has changed.
     pub restart: Restart,
     /// How an image is patched, where the user prefers one way.

@@ -197,6 +197,12 @@ mod tests {
                 13,
                 "restart should be a text in quotation marks, but is true or false",
             ),
+            (
+                "pac_unreachable = 'never'",
+                1,
+                19,
+                "should be direct or keep, but is 'never'",
+            ),
             ("source = 1", 1, 10, "but is a number"),
             ("source = 2026-11-23", 1, 10, "but is a date"),
             ("source = ['auto']", 1, 10, "but is a list"),
@@ -220,10 +226,10 @@ mod tests {
             ),
             ("pac_hosts = ['ü', 'x']", 1, 14, "HOST:PORT"),
             (
-                "http_proxy = 'ü:80'",
+                "http_proxy = 'ü!:80'",
                 1,
                 14,
-                "http_proxy can't be used: its host 'ü'",
+                "http_proxy can't be used: its host 'ü!'",
             ),
             (
                 "http_proxy = 'http://me:s3cret@p:1'",

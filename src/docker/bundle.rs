@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Remedy, Result};
 use crate::property_list;
 
 use super::Family;
@@ -81,6 +81,20 @@ impl Bundle {
             family: Family::of(&path.join("Contents/Resources")),
             path,
         })
+    }
+
+    /// Why Baleen does not change this Docker; nothing where it does, by the image of its VM.
+    pub fn refusal(&self) -> Option<Error> {
+        let docker = format!("Docker {}", self.version);
+        if let Some((own, advice)) = self.family.own_settings(&docker).zip(self.family.advice()) {
+            let error = Error::new(Kind::Refused, own).advise(advice);
+            return Some(error.helped_by(Remedy::DockerSettings));
+        }
+        let why = self.family.refusal()?;
+        Some(Error::new(
+            Kind::Refused,
+            format!("{docker} at {} is not patched: {why}", self.path.display()),
+        ))
     }
 
     /// Its `Info.plist`.

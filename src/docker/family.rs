@@ -16,7 +16,7 @@ pub enum Family {
     LinuxKitIso,
     /// `linuxkit/kernel` and `linuxkit/initrd.img`, from about 2.3 to 4.3x.
     LinuxKitInitrd,
-    /// `linuxkit/boot.img`, since.
+    /// `linuxkit/boot.img`, since, with `linuxkit/kernel` beside it in the bundles that people have listed.
     BootImage,
     /// None of these, or several: what was found.
     Unknown(Vec<String>),
@@ -45,7 +45,7 @@ impl Family {
             },
             ["linuxkit/docker-for-mac.iso"] | ["linuxkit/docker-desktop.iso"] => Self::LinuxKitIso,
             ["linuxkit/kernel", "linuxkit/initrd.img"] => Self::LinuxKitInitrd,
-            ["linuxkit/boot.img"] => Self::BootImage,
+            ["linuxkit/boot.img"] | ["linuxkit/kernel", "linuxkit/boot.img"] => Self::BootImage,
             _ => Self::Unknown(found.into_iter().map(str::to_owned).collect()),
         }
     }
@@ -88,20 +88,29 @@ impl Family {
         }
     }
 
-    /// Why this family is not patched and what to do instead; nothing for the one that is.
-    pub fn refusal(&self) -> Option<String> {
-        const OWN_SETTING: &str = "its engine gets the proxy from Docker's own settings, not from the image: set it in Docker's menu under Settings > Resources > Proxies (\"Manual proxy configuration\"), which is kept in ~/Library/Group Containers/group.com.docker/";
+    /// The pane of Docker's own window in which its proxy is set; nothing where Docker has no such pane, or where it is
+    /// not known which Docker this is. From 17.12 on a proxy process on the Mac reads what is set there, and the image
+    /// is the wrong place. The window was rebuilt with 2.2, and *Preferences* became *Settings* later.
+    pub fn proxy_pane(&self) -> Option<&'static str> {
         match self {
-            Self::Moby { .. } => None,
-            Self::LinuxKitIso => Some(format!(
-                "its VM is a LinuxKit ISO (17.12 to about 2.2); {OWN_SETTING}settings.json as overrideProxyHttp, overrideProxyHttps and overrideProxyExclude"
-            )),
-            Self::LinuxKitInitrd => Some(format!(
-                "its VM is a LinuxKit kernel and initrd (about 2.3 to 4.3x); {OWN_SETTING}settings.json (from 4.35 on settings-store.json) as overrideProxyHttp, overrideProxyHttps and overrideProxyExclude"
-            )),
-            Self::BootImage => Some(format!(
-                "its VM is a boot image (4.4x and later); {OWN_SETTING}settings-store.json as OverrideProxyHTTP, OverrideProxyHTTPS and OverrideProxyExclude"
-            )),
+            Self::LinuxKitIso => Some("Preferences > Proxies"),
+            Self::LinuxKitInitrd | Self::BootImage => Some("Settings > Resources > Proxies"),
+            Self::Moby { .. } | Self::Unknown(_) => None,
+        }
+    }
+
+    /// The address of that pane, where Docker has one for it. Docker's documentation doesn't mention these addresses; a
+    /// public list of what the app of June 2026 understands has this one. They reach a Docker that runs: one that
+    /// doesn't is not opened by them, so there the app is what to open.
+    pub fn settings_url(&self, is_running: bool) -> Option<&'static str> {
+        (is_running && *self == Self::BootImage)
+            .then_some("docker-desktop://dashboard/open?path=settings/resources/proxies")
+    }
+
+    /// Why this family is not patched; nothing for the one that is.
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            _ if self.proxy_pane().is_some() => self.own_settings("it"),
             Self::Unknown(found) if found.is_empty() => Some(
                 "none of the files that a Docker VM boots from is in its Contents/Resources (expected moby/vmlinuz64 and moby/initrd.img, or a linuxkit folder)".to_owned(),
             ),
@@ -109,7 +118,24 @@ impl Family {
                 "it mixes or lacks files of the VMs Baleen knows: expected moby/vmlinuz64 with moby/initrd.img alone, found {}",
                 found.join(", ")
             )),
+            _ => None,
         }
+    }
+
+    /// The sentence about a Docker with its own proxy settings, in which `docker` stands for it; every face has the same.
+    pub fn own_settings(&self, docker: &str) -> Option<String> {
+        let pane = self.proxy_pane()?;
+        Some(format!(
+            "{docker} has its own proxy settings ({pane}), which Baleen doesn't change yet"
+        ))
+    }
+
+    /// What to do about a Docker that is not patched, where something can be done.
+    pub fn advice(&self) -> Option<String> {
+        let pane = self.proxy_pane()?;
+        Some(format!(
+            "in Docker, open {pane} and enter the values that `baleen apply` prints"
+        ))
     }
 }
 
@@ -117,41 +143,71 @@ impl Family {
 mod tests {
     use super::*;
 
-    fn family(files: &[&str]) -> &'static str {
+    fn family(files: &[&str]) -> Family {
         let dir = tempfile::tempdir().unwrap();
         for file in files {
             let path = dir.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        Family::of(dir.path()).id()
+        Family::of(dir.path())
     }
 
+    /// Every set of the files that tell a family: the few that Docker shipped are named, all others are refused.
     #[test]
-    fn families_are_told_by_their_files() {
-        for (files, expected) in [
-            (&["moby/vmlinuz64", "moby/initrd.img"][..], "moby"),
-            (
-                &["linuxkit/docker-for-mac.iso", "uefi/UEFI.fd"],
-                "linuxkit-iso",
-            ),
+    fn only_the_sets_of_files_that_docker_shipped_are_a_family() {
+        let shipped: [(&[&str], &str); 6] = [
+            (&["moby/vmlinuz64", "moby/initrd.img"], "moby"),
+            (&["linuxkit/docker-for-mac.iso"], "linuxkit-iso"),
             (&["linuxkit/docker-desktop.iso"], "linuxkit-iso"),
             (
                 &["linuxkit/kernel", "linuxkit/initrd.img"],
                 "linuxkit-initrd",
             ),
+            (&["linuxkit/boot.img"], "boot-image"),
+            (&["linuxkit/kernel", "linuxkit/boot.img"], "boot-image"),
+        ];
+        for bits in 0..1_u32 << KNOWN.len() {
+            let files: Vec<&str> = (0..KNOWN.len())
+                .filter(|bit| bits & 1 << bit != 0)
+                .map(|bit| KNOWN[bit])
+                .collect();
+            let expected = shipped
+                .iter()
+                .find(|(set, _)| *set == files)
+                .map_or("unknown", |(_, id)| id);
+            let found = family(&files);
+            assert_eq!(found.id(), expected, "{files:?}");
+            match &found {
+                Family::Unknown(listed) => assert_eq!(*listed, files),
+                whole => assert_eq!(
+                    whole.proxy_pane().is_some(),
+                    !matches!(whole, Family::Moby { .. }),
+                    "{files:?}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn files_that_tell_nothing_are_not_counted() {
+        for (files, expected) in [
             (
-                &["linuxkit/boot.img", "linuxkit/boot.img.sha256"],
+                &["linuxkit/docker-for-mac.iso", "uefi/UEFI.fd"][..],
+                "linuxkit-iso",
+            ),
+            (
+                &[
+                    "linuxkit/kernel",
+                    "linuxkit/boot.img",
+                    "linuxkit/boot.img.sha256",
+                    "componentsVersion.json",
+                ],
                 "boot-image",
             ),
-            (&[], "unknown"),
-            (&["moby/initrd.img"], "unknown"),
-            (
-                &["moby/vmlinuz64", "moby/initrd.img", "linuxkit/kernel"],
-                "unknown",
-            ),
+            (&["linuxkit/boot.img.sha256"], "unknown"),
         ] {
-            assert_eq!(family(files), expected, "{files:?}");
+            assert_eq!(family(files).id(), expected, "{files:?}");
         }
     }
 
@@ -170,16 +226,32 @@ mod tests {
     }
 
     #[test]
-    fn every_family_but_one_says_where_its_proxy_is_set() {
-        assert_eq!(Family::Moby { image: "x".into() }.refusal(), None);
-        for (family, file) in [
-            (Family::LinuxKitIso, "settings.json"),
-            (Family::LinuxKitInitrd, "settings.json"),
-            (Family::BootImage, "settings-store.json"),
+    fn a_docker_with_its_own_settings_is_not_called_a_failure() {
+        let moby = Family::Moby { image: "x".into() };
+        assert_eq!((moby.refusal(), moby.advice()), (None, None));
+        for (family, pane) in [
+            (Family::LinuxKitIso, "Preferences > Proxies"),
+            (Family::LinuxKitInitrd, "Settings > Resources > Proxies"),
+            (Family::BootImage, "Settings > Resources > Proxies"),
         ] {
-            assert!(family.refusal().unwrap().contains(file));
+            let sentence = family.refusal().unwrap();
+            assert!(sentence.contains(pane), "{sentence}");
+            assert!(sentence.len() < 100, "{sentence}");
+            for word in ["can't", "not patched", "unsupported"] {
+                assert!(!sentence.contains(word), "{sentence}");
+            }
+            assert!(family.advice().unwrap().contains(pane));
+        }
+        for (family, is_running, has_url) in [
+            (Family::BootImage, true, true),
+            (Family::BootImage, false, false),
+            (Family::LinuxKitInitrd, true, false),
+            (Family::LinuxKitIso, true, false),
+        ] {
+            assert_eq!(family.settings_url(is_running).is_some(), has_url);
         }
         let mixed = Family::Unknown(vec!["linuxkit/kernel".into()]);
         assert!(mixed.refusal().unwrap().contains("found linuxkit/kernel"));
+        assert_eq!(mixed.advice(), None);
     }
 }

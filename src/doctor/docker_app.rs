@@ -14,7 +14,7 @@ use super::{Outcome, Question, Step};
 const BUNDLE: &str = "Docker.app";
 const FAMILY: &str = "Kind of VM";
 const WRITABLE: &str = "Permission to patch";
-const IMAGE: &str = "Image";
+pub(super) const IMAGE: &str = "Image";
 
 /// Tells the four steps; gives the status of the image, where there is one.
 pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Option<Status> {
@@ -28,7 +28,7 @@ pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Op
         Ok(path) => Bundle::read(path),
         Err(error) => {
             tell(Step::from_error("bundle", BUNDLE, error));
-            skip(&rest, "there is no Docker.app to look into", tell);
+            skip(&rest, "skipped (there is no Docker.app)", tell);
             return None;
         }
     };
@@ -36,23 +36,33 @@ pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Op
         Ok(bundle) => bundle,
         Err(error) => {
             tell(Step::from_error("bundle", BUNDLE, &error));
-            skip(&rest, "there is no whole Docker.app to look into", tell);
+            skip(&rest, "skipped (there is no whole Docker.app)", tell);
             return None;
         }
     };
     tell(found(&bundle));
     tell(family(&bundle.family));
     let Family::Moby { image } = &bundle.family else {
-        skip(&rest[1..], "Baleen patches no image of this kind", tell);
+        skip(
+            &rest[1..],
+            "skipped (Baleen patches no image of this kind)",
+            tell,
+        );
         return None;
     };
     tell(writable(image));
-    let asked = status::Question {
+    let mut asked = status::Question {
         expected: question.expected,
         wanted: question.wanted,
         verify: false,
     };
-    let status = status(&bundle.path, asked, &|_| {});
+    let mut found = status(&bundle.path, asked, &|_| {});
+    // A proxy that somebody else put there is seen by whoever reads all of the image.
+    if found.proxy.is_none() && question.in_place.is_some() {
+        asked.verify = true;
+        found = status(&bundle.path, asked, &|_| {});
+    }
+    let status = found;
     tell(patched(&status, question));
     Some(status)
 }
@@ -73,26 +83,21 @@ fn found(bundle: &Bundle) -> Step {
 
 fn family(family: &Family) -> Step {
     let (outcome, found) = match family {
-        Family::Moby { .. } => (
-            Outcome::Good,
-            "Moby, whose engine reads its proxy from the image: Baleen patches that",
+        Family::Moby { .. } => (Outcome::Good, "Moby (supported)".to_owned()),
+        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows".to_owned()),
+        _ => (
+            Outcome::Warning,
+            family.own_settings("this Docker").unwrap_or_default(),
         ),
-        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows"),
-        _ => (Outcome::Warning, "LinuxKit, which Baleen does not patch"),
     };
     Step::new("family", FAMILY, outcome, found)
-        .advise(family.refusal())
+        .advise(family.advice().or_else(|| family.refusal()))
         .with(json!({ "family": family.id() }))
 }
 
 fn writable(image: &Path) -> Step {
     match rehearse(image) {
-        Ok(()) => Step::new(
-            "writable",
-            WRITABLE,
-            Outcome::Good,
-            "given; a file like the image could be made beside it, and is gone again",
-        ),
+        Ok(()) => Step::new("writable", WRITABLE, Outcome::Good, "OK"),
         Err(error) => {
             let mut step = Step::from_error("writable", WRITABLE, &error);
             if error.kind() == Kind::Busy {
@@ -104,15 +109,20 @@ fn writable(image: &Path) -> Step {
 }
 
 fn patched(status: &Status, question: &Question<'_>) -> Step {
-    let direct = matches!(question.proxy, Ok(None)) && !question.by_hand;
+    // What is set, not what is on the way to one registry.
+    let set = question.settings.translation.ok().map(|set| &set.proxy);
+    let direct = matches!(set, Some(None)) && !question.is_by_hand();
     let (outcome, remedy) = match status.state {
-        State::Off if matches!(question.proxy, Ok(Some(_))) => (
+        State::Off if matches!(set, Some(Some(_))) => (
             Outcome::Bad,
             Some("`baleen apply` puts the proxy into the image".to_owned()),
         ),
         State::Current if direct => (
             Outcome::Warning,
-            Some("no proxy is set on this computer now; if it is to stay so, `baleen restore` takes the engine's out".to_owned()),
+            Some(
+                "this Mac no longer uses a proxy; run `baleen restore` to remove it from Docker too"
+                    .to_owned(),
+            ),
         ),
         State::Off | State::Direct | State::Current => (Outcome::Good, None),
         State::Updating => (Outcome::Warning, status.advice.clone()),

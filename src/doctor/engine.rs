@@ -29,6 +29,7 @@ const RESTART: &str = "restart Docker: quit it from its menu and open it again";
 pub(super) fn examine(
     question: &Question<'_>,
     status: Option<&Status>,
+    censor: &Censor,
     tell: &mut dyn FnMut(Step),
 ) {
     let socket = match &question.docker_socket {
@@ -38,8 +39,8 @@ pub(super) fn examine(
             return;
         }
     };
-    tell(match ask(socket, question) {
-        Ok(info) => compare(&Running::from_info(&info), status, &question.censor()),
+    tell(match ask(socket, question, censor) {
+        Ok(info) => compare(&Running::from_info(&info), status, censor),
         Err(step) => *step,
     });
 }
@@ -52,14 +53,14 @@ struct Running {
     proxy: Shown,
 }
 
-fn ask(socket: &Path, question: &Question<'_>) -> Result<Value, Box<Step>> {
+fn ask(socket: &Path, question: &Question<'_>, censor: &Censor) -> Result<Value, Box<Step>> {
     let patience = question.patience;
     let shown = socket.display();
     let step = |outcome, found: String| Box::new(Step::new(ID, TITLE, outcome, found));
     let stream = connect::unix(socket, patience).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => step(
             Outcome::Skipped,
-            format!("Docker does not run (nobody listens at {shown})"),
+            format!("Docker isn't running (nothing is listening at {shown})"),
         ),
         std::io::ErrorKind::PermissionDenied => Box::new(
             Step::new(
@@ -85,7 +86,7 @@ fn ask(socket: &Path, question: &Question<'_>) -> Result<Value, Box<Step>> {
         error => hangs(&format!("{shown}: {error}")),
     })?;
     if head.status != 200 {
-        let reason = question.censor().clean(&head.reason);
+        let reason = censor.clean(&head.reason);
         return Err(hangs(&format!(
             "GET /info at {shown} should answer 200, but answered {} {reason}",
             head.status

@@ -18,13 +18,13 @@ pub(super) struct Censor {
 }
 
 impl Censor {
-    /// Cuts out the password of `proxy`, plain or encoded.
-    pub(super) fn of(proxy: Option<&ProxyUrl>) -> Self {
+    /// Cuts out the passwords of `proxies`, plain or encoded.
+    pub(super) fn of<'p>(proxies: impl IntoIterator<Item = &'p ProxyUrl>) -> Self {
         let mut secrets = Vec::new();
-        if let Some(proxy) = proxy
-            && let Some(password) = proxy.password()
-            && password.expose().len() >= SHORTEST
-        {
+        for proxy in proxies {
+            let Some(password) = proxy.password().filter(|p| p.expose().len() >= SHORTEST) else {
+                continue;
+            };
             let plain = String::from_utf8_lossy(password.expose());
             secrets.push(Zeroizing::new(plain.into_owned()));
             // What stands between the user's colon and the last @ of the URL.
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn what_comes_back_shows_no_password() {
         let proxy = ProxyUrl::parse("http://me:s3 cret@p:1").unwrap();
-        let censor = Censor::of(Some(&proxy));
+        let censor = Censor::of([&proxy]);
         for echoed in ["s3 cret", "s3%20cret", "bWU6czMgY3JldA=="] {
             assert_eq!(censor.clean(&format!("a {echoed} b")), "a *** b");
         }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_told_what_to_do() {
-        let clean = |text| Censor::of(None).clean(text);
+        let clean = |text| Censor::of([]).clean(text);
         assert_eq!(clean("\x1b[31mred\x07\r\n  there"), "[31mred there");
         assert_eq!(clean("a\u{202e}b"), "ab");
         assert_eq!(clean(&"é".repeat(500)).chars().count(), LONGEST + 1);

@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! bundle -> family -> writable -> image            the patch
-//! proxy -> name -> tcp -> connect -> tls -> registry   the way out, as this computer sees it
+//! proxy -> name -> tcp -> connect -> tls -> registry -> hosts   the way out, as this computer sees it
 //! engine                                           what the running engine says it uses
+//! settings                                         how the settings differ from what Docker has
 //! ```
+//!
+//! The proxy that is tested is the one that Docker has; only without one, or where another is named to be tested, it is
+//! that of the settings.
 //!
 //! It changes nothing: to see whether a patch could be written, a private folder is made beside the image and
 //! removed again. A step whose ground is missing is skipped and says why. Nothing secret leaves the computer but
@@ -14,9 +18,15 @@
 mod docker_app;
 mod engine;
 mod foreign;
+mod hosts;
+mod proxy_answer;
+mod proxy_verdict;
 pub mod report;
 mod route;
+mod settings;
+mod tunnel;
 mod verdict;
+mod ways;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -30,9 +40,11 @@ use crate::error::Error;
 use crate::net::HostPort;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
-use crate::proxy::ProxyUrl;
+use crate::proxy::route::Way;
+use crate::proxy::{Engine, EngineProxy, Translation};
 
 use foreign::Censor;
+use ways::Tested;
 
 /// What the examination rests on.
 pub struct Question<'a> {
@@ -42,13 +54,14 @@ pub struct Question<'a> {
     pub wanted: Option<Intent>,
     /// What the engine is to be given.
     pub expected: Expected<'a>,
-    /// The proxy as this computer reaches it, password included; none: it is on the network directly. Or why the
-    /// setting can't be used.
-    pub proxy: Result<Option<&'a ProxyUrl>, &'a Error>,
-    /// Whether the engine's proxy was named by hand, so that this computer's says nothing of it.
-    pub by_hand: bool,
-    /// What the engine can't be given of the computer's setting, in words.
-    pub remarks: &'a [String],
+    /// What this computer's settings, or the options, say.
+    pub settings: Settings<'a>,
+    /// The proxy that Docker has, password included.
+    pub in_place: Option<&'a EngineProxy>,
+    /// The engine that uses it.
+    pub engine: &'a Engine,
+    /// The way of this computer to a host, by its settings; nothing where that is not known.
+    pub here: &'a dyn Fn(&HostPort) -> Option<Way>,
     /// The registry to reach.
     pub registry: &'a HostPort,
     /// The running engine's socket, or why there is none to ask.
@@ -57,6 +70,25 @@ pub struct Question<'a> {
     pub trust: &'a Trust,
     /// How long each step that waits for somebody may take.
     pub patience: Duration,
+}
+
+/// What is set, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// Who says it, as in "the system's settings".
+    pub origin: &'a str,
+    /// What the engine is to get by them; or why they can't be used.
+    pub translation: Result<&'a Translation, &'a Error>,
+    /// Whether it was named to be tested, whatever Docker has.
+    pub named: bool,
+    /// Whether that was by an option that names a proxy.
+    pub by_option: bool,
+    /// Whether a PAC script decides.
+    pub by_script: bool,
+    /// Where in the VM this computer is, if the user knows better.
+    pub host_address: Option<&'a str>,
+    /// The hosts that the config file lists already, under `no_proxy` and under `pac_hosts`.
+    pub listed: (&'a [String], &'a [String]),
 }
 
 /// Lists of authorities.
@@ -97,6 +129,9 @@ pub struct Step {
     pub remedy: Option<String>,
     /// The same for programs.
     pub facts: Value,
+    /// Whether it is missing where it is skipped: some steps are for other set-ups.
+    #[serde(skip)]
+    pub is_needed: bool,
 }
 
 /// All steps, in their order.
@@ -115,6 +150,25 @@ impl Report {
             .filter(|step| step.outcome == outcome)
             .count()
     }
+
+    /// How many steps should have been taken, and were not.
+    pub fn missed(&self) -> usize {
+        let missed = |step: &&Step| step.outcome == Outcome::Skipped && step.is_needed;
+        self.steps.iter().filter(missed).count()
+    }
+
+    /// The steps as they are shown: those that are skipped for one reason together, those that are not needed not at all.
+    pub fn shown(&self) -> impl Iterator<Item = &[Step]> {
+        self.steps
+            .chunk_by(|a, b| is_one_line(a, b))
+            .filter(|steps| steps.iter().any(|step| step.is_needed))
+    }
+}
+
+/// Whether two steps are shown as one.
+pub fn is_one_line(a: &Step, b: &Step) -> bool {
+    let skipped = a.outcome == Outcome::Skipped && b.outcome == Outcome::Skipped;
+    skipped && (a.is_needed, &a.found) == (b.is_needed, &b.found)
 }
 
 impl Step {
@@ -131,7 +185,15 @@ impl Step {
             found: found.into(),
             remedy: None,
             facts: Value::Null,
+            is_needed: true,
         }
+    }
+
+    /// A step that this set-up does not need.
+    fn needless(id: &'static str, title: impl Into<String>, why: impl Into<String>) -> Self {
+        let mut step = Self::new(id, title, Outcome::Skipped, why);
+        step.is_needed = false;
+        step
     }
 
     fn advise(mut self, remedy: Option<impl Into<String>>) -> Self {
@@ -157,14 +219,32 @@ pub fn examine(question: &Question<'_>, on_step: &mut dyn FnMut(&Step)) -> Repor
         report.steps.push(step);
     };
     let status = docker_app::examine(question, &mut tell);
-    route::examine(question, &mut tell);
-    engine::examine(question, status.as_ref(), &mut tell);
+    let tested = Tested::of(question);
+    let censor = question.censor();
+    route::examine(question, tested.as_ref(), &censor, &mut tell);
+    engine::examine(question, status.as_ref(), &censor, &mut tell);
+    tell(settings::compare(
+        question,
+        status.as_ref(),
+        tested.as_ref(),
+    ));
     report
 }
 
 impl Question<'_> {
-    /// What keeps the proxy's password out of what others send.
+    /// Whether Docker's proxy was named by hand, so that the settings say nothing of it.
+    fn is_by_hand(&self) -> bool {
+        self.wanted == Some(Intent::Named)
+    }
+
+    /// What keeps the passwords of the proxies out of what others send.
     fn censor(&self) -> Censor {
-        Censor::of(self.proxy.ok().flatten())
+        let set = self.settings.translation.ok();
+        let proxies = [self.in_place, set.and_then(|set| set.proxy.as_ref())];
+        let urls = proxies
+            .into_iter()
+            .flatten()
+            .flat_map(|proxy| [proxy.http(), proxy.https()]);
+        Censor::of(urls.flatten())
     }
 }

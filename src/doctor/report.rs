@@ -22,24 +22,29 @@ pub fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>)
         page.push_str(&format!("- {name}: {value}\n"));
     }
     page.push_str("\n## Steps\n");
-    for step in &report.steps {
+    for steps in report.shown() {
         page.push('\n');
-        page.push_str(&section(step));
+        page.push_str(&section(steps));
     }
     anonymous.apply(&page)
 }
 
-fn section(step: &Step) -> String {
+/// One step, or several that were skipped for one reason.
+fn section(steps: &[Step]) -> String {
+    let Some(step) = steps.first() else {
+        return String::new();
+    };
     let word = match step.outcome {
         Outcome::Good => "good",
         Outcome::Warning => "warning",
         Outcome::Bad => "bad",
         Outcome::Skipped => "skipped",
     };
-    let mut text = format!(
-        "### {} (`{}`): {word}\n\n{}\n",
-        step.title, step.id, step.found
-    );
+    let titles: Vec<String> = steps
+        .iter()
+        .map(|step| format!("{} (`{}`)", step.title, step.id))
+        .collect();
+    let mut text = format!("### {}: {word}\n\n{}\n", titles.join(", "), step.found);
     if let Some(remedy) = &step.remedy {
         text.push_str(&format!("\nTo do: {remedy}\n"));
     }

@@ -1,72 +1,128 @@
 //! The steps on the way out, as this computer sees it: the proxy's name, a connection, a tunnel through it, TLS in
-//! that, and the registry's answer. Without a proxy the same way is gone directly.
+//! that, the registry's answer, and the other hosts of a pull. Without a proxy the same way is gone directly.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, TcpStream};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head, NoAnswer};
 use crate::net::tls::{self, NoTls, Peer};
 use crate::net::{HostPort, lookup};
-use crate::patch::status::Expected;
-use crate::proxy::ProxyUrl;
+use crate::proxy::route::Way as MacsWay;
+use crate::proxy::{ProxyUrl, Scheme};
 
 use super::foreign::Censor;
+use super::proxy_answer::{self, Cause, Observed, Second};
+use super::proxy_verdict::Asked;
+use super::tunnel::{self, Stream, are_local, page, place_of};
 use super::verdict::{self, Chain, Verdict};
-use super::words::{AGENT, basic, plain, word};
-use super::{Outcome, Question, Step};
+use super::ways::{EnginesWay, Origin, Tested};
+use super::words::{AGENT, plain, word};
+use super::{Outcome, Question, Step, hosts, settings};
 
-type Stream = Timed<TcpStream>;
 type TlsStream = StreamOwned<ClientConnection, Stream>;
 
 /// A step, and what the next one stands on.
 type Taken<T> = (Step, Option<T>);
 
-/// What is read of a page that explains an error, and for how long: it is a courtesy.
-const LONGEST_PAGE: u64 = 64 * 1024;
-const PATIENCE_FOR_PAGE: Duration = Duration::from_secs(1);
-
 /// The ids of the steps behind the first, in their order.
-const IDS: [&str; 5] = ["name", "tcp", "connect", "tls", "registry"];
+const IDS: [&str; 6] = ["name", "tcp", "connect", "tls", "registry", hosts::ID];
 
-/// Tells the six steps.
-pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) {
-    let way = Way {
-        question,
-        proxy: question.proxy.ok().flatten(),
-        censor: question.censor(),
-    };
-    if question.by_hand && matches!(question.proxy, Ok(None)) {
-        tell(way.elsewhere());
-        for id in IDS {
-            let why = "not tried, since it is not the engine's way";
-            tell(Step::new(id, way.title(id), Outcome::Skipped, why));
-        }
-        return;
-    }
-    tell(way.setting());
+const ABOVE: &str = "skipped (needs the step above)";
+
+/// Tells the seven steps.
+pub(super) fn examine(
+    question: &Question<'_>,
+    tested: Option<&Tested<'_>>,
+    censor: &Censor,
+    tell: &mut dyn FnMut(Step),
+) {
     let mut told = 0;
-    if question.proxy.is_ok() {
-        way.go(&mut |step| {
-            told += 1;
-            tell(step);
-        });
+    let title = match tested {
+        Some(tested) => {
+            let way = Way {
+                question,
+                tested,
+                engines: tested.way_to(question.registry),
+                censor,
+                provider: tls::provider().map_err(|error| error.to_string()),
+            };
+            tell(way.proxy_step());
+            way.go(&mut |step| {
+                told += 1;
+                tell(step);
+            });
+            Some(way.titles())
+        }
+        None => {
+            tell(unusable(question));
+            None
+        }
+    };
+    let titles = title.unwrap_or_else(|| titles(None, question.registry));
+    for (id, title) in IDS.into_iter().zip(titles).skip(told) {
+        tell(Step::new(id, title, Outcome::Skipped, ABOVE));
     }
-    for id in &IDS[told..] {
-        let why = "not tried, since the step before it has to work first";
-        tell(Step::new(id, way.title(id), Outcome::Skipped, why));
+}
+
+/// Where the settings can't be used, and Docker has no proxy of its own.
+fn unusable(question: &Question<'_>) -> Step {
+    let Err(error) = question.settings.translation else {
+        return Step::new("proxy", PROXY, Outcome::Skipped, "there is none to test");
+    };
+    let step = Step::from_error("proxy", PROXY, error);
+    match step.remedy {
+        Some(_) => step,
+        None => step.advise(Some("correct it: expected http://HOST:PORT")),
     }
+}
+
+const PROXY: &str = "Proxy";
+
+/// The titles of [`IDS`], where the first connection goes to `first`.
+fn titles(first: Option<&HostPort>, registry: &HostPort) -> [String; 6] {
+    let (address, connection) = match first {
+        Some(first) => (
+            format!("Address of {}", first.host),
+            format!("Connection to {first}"),
+        ),
+        None => ("Address".to_owned(), "Connection".to_owned()),
+    };
+    [
+        address,
+        connection,
+        format!("Tunnel to {registry}"),
+        format!("TLS with {registry}"),
+        format!("Answer of {registry}"),
+        hosts::TITLE.to_owned(),
+    ]
 }
 
 struct Way<'a> {
     question: &'a Question<'a>,
-    proxy: Option<&'a ProxyUrl>,
-    censor: Censor,
+    tested: &'a Tested<'a>,
+    engines: EnginesWay<'a>,
+    censor: &'a Censor,
+    /// The cryptography, or why there is none.
+    provider: Result<Arc<CryptoProvider>, String>,
+}
+
+/// A connection, and where it leads.
+struct Connected {
+    stream: TcpStream,
+    place: SocketAddr,
+}
+
+/// A way to the registry, without TLS yet.
+struct Opened {
+    stream: Stream,
+    /// What a proxy said that answered like a web server.
+    page: Option<Head>,
 }
 
 impl Way<'_> {
@@ -74,43 +130,79 @@ impl Way<'_> {
         let target = self.target();
         let (step, addresses) = self.name(&target);
         tell(step);
-        let (step, stream) = self.tcp(&target, &addresses?);
+        let (step, connected) = self.tcp(&target, &addresses?);
         tell(step);
-        let (step, stream) = self.connect(stream?);
+        let (step, opened) = self.connect(connected?);
+        let Some(Opened { stream, page }) = opened else {
+            tell(step);
+            return None;
+        };
+        let (tls_step, spoken) = self.tls(stream);
+        if let Some(head) = page
+            && spoken.is_none()
+            && tls_step.outcome == Outcome::Bad
+        {
+            tell(self.judged("connect", self.no_tunnel(&head)));
+            return None;
+        }
         tell(step);
-        let (step, stream) = self.tls(stream?);
-        tell(step);
-        tell(self.registry(stream?));
+        let is_tried = tls_step.outcome != Outcome::Skipped;
+        tell(tls_step);
+        let realm = match spoken {
+            Some(stream) => {
+                let (step, head) = self.registry(stream);
+                let is_registry = step.outcome != Outcome::Bad;
+                tell(step);
+                if !is_registry {
+                    return None;
+                }
+                head.as_ref().and_then(hosts::realm)
+            }
+            None if is_tried => return None,
+            None => {
+                let title = self.title("registry");
+                tell(Step::new("registry", title, Outcome::Skipped, ABOVE));
+                None
+            }
+        };
+        let needed = hosts::needed(self.question.registry, realm);
+        let provider = self.provider.as_ref().ok();
+        tell(hosts::examine(
+            self.question,
+            self.tested,
+            &needed,
+            provider,
+            self.censor,
+        ));
         Some(())
     }
 
-    /// Where the first connection goes.
-    fn target(&self) -> HostPort {
-        match self.proxy {
-            Some(proxy) => HostPort {
-                host: proxy.host().trim_matches(['[', ']']).to_owned(),
-                port: proxy.port(),
-            },
-            None => self.question.registry.clone(),
+    fn proxy(&self) -> Option<&ProxyUrl> {
+        match self.engines {
+            EnginesWay::Through(proxy) => Some(proxy),
+            EnginesWay::Direct | EnginesWay::Bypassed => None,
         }
     }
 
     /// Whether there is a proxy, but not on the way to this registry.
     fn is_bypassed(&self) -> bool {
-        matches!(self.question.proxy, Ok(None))
-            && matches!(self.question.expected, Expected::Proxy(_))
+        self.engines == EnginesWay::Bypassed
+    }
+
+    /// Where the first connection goes.
+    fn target(&self) -> HostPort {
+        self.proxy()
+            .map_or_else(|| self.question.registry.clone(), place_of)
+    }
+
+    fn titles(&self) -> [String; 6] {
+        titles(Some(&self.target()), self.question.registry)
     }
 
     fn title(&self, id: &str) -> String {
-        let registry = self.question.registry;
-        match id {
-            "proxy" => "Proxy".to_owned(),
-            "name" => format!("Address of {}", self.target().host),
-            "tcp" => format!("Connection to {}", self.target()),
-            "connect" => format!("Tunnel to {registry}"),
-            "tls" => format!("TLS with {registry}"),
-            _ => format!("Answer of {registry}"),
-        }
+        let at = IDS.iter().position(|known| *known == id);
+        let mut titles = self.titles();
+        at.map_or_else(String::new, |at| std::mem::take(&mut titles[at]))
     }
 
     fn step(&self, id: &'static str, outcome: Outcome, found: impl Into<String>) -> Step {
@@ -126,41 +218,39 @@ impl Way<'_> {
             .advise(verdict.remedy)
     }
 
-    /// Where a way without a proxy says nothing of the engine, which goes through its own.
-    fn elsewhere(&self) -> Step {
-        let found =
-            "none is set on this computer; the engine's was named by hand, and is not tested here";
-        self.step("proxy", Outcome::Warning, found).advise(Some(
-            "to test it, name it here, too, as in `baleen doctor --http-proxy http://HOST:PORT`",
-        ))
-    }
-
-    fn setting(&self) -> Step {
-        let proxy = match self.question.proxy {
-            Ok(proxy) => proxy,
-            Err(error) => {
-                let correct = "correct it: expected http://HOST:PORT";
-                let advice = error.advice().unwrap_or(correct);
-                return self.bad("proxy", error.to_string(), advice);
+    /// Which proxy is tested, and whose it is.
+    fn proxy_step(&self) -> Step {
+        let registry = self.question.registry;
+        let in_docker = self.tested.origin == Origin::Docker;
+        let found = match (self.engines, self.tested.url()) {
+            (EnginesWay::Through(proxy), _) if in_docker => {
+                format!("{}, which Docker has", proxy.redacted())
             }
-        };
-        let remarks = self.question.remarks;
-        let found = match proxy {
-            Some(proxy) => proxy.redacted(),
-            None if self.is_bypassed() => {
-                "not on the way; the registry is tried directly".to_owned()
+            (EnginesWay::Through(proxy), _) => proxy.redacted(),
+            (EnginesWay::Bypassed, Some(_)) => format!(
+                "not on the way: Docker reaches {registry} without it, since its no-proxy list says so; the registry is tried directly"
+            ),
+            (EnginesWay::Bypassed, None) => {
+                "none for https://; the registry is tried directly".to_owned()
             }
-            None => "none is set; the registry is tried directly".to_owned(),
+            (EnginesWay::Direct, _) => "none is set; the registry is tried directly".to_owned(),
         };
-        let outcome = match remarks {
-            [] => Outcome::Good,
+        // Where Docker has its own, the step about the settings tells them.
+        let remarks = match in_docker {
+            true => Vec::new(),
+            false => settings::remarks(self.question, Some(self.tested)),
+        };
+        let outcome = match (&*remarks, self.is_bypassed()) {
+            ([], false) => Outcome::Good,
             _ => Outcome::Warning,
         };
-        self.step("proxy", outcome, [&[found], remarks].concat().join("; "))
-            .with(json!({
-                "proxy": proxy.map(ProxyUrl::redacted),
-                "remarks": remarks,
-            }))
+        let facts = json!({
+            "proxy": self.proxy().map(ProxyUrl::redacted),
+            "of": self.tested.origin,
+            "remarks": remarks,
+        });
+        let found = [&[found], &*remarks].concat().join("; ");
+        Step::new("proxy", PROXY, outcome, found).with(facts)
     }
 
     fn name(&self, target: &HostPort) -> Taken<Vec<IpAddr>> {
@@ -180,54 +270,58 @@ impl Way<'_> {
             other => {
                 let why = match other {
                     Err(error) => plain(&error, self.question.patience),
-                    Ok(_) => "it has none".to_owned(),
+                    Ok(_) => "it has no address".to_owned(),
                 };
-                let remedy = match self.proxy {
+                let remedy = match self.proxy() {
                     Some(_) => {
-                        "check the proxy's name for a slip; a name of a company's network resolves only in that network or with its VPN on"
+                        "check the spelling; company names resolve only on the company network or VPN"
                     }
                     None if self.is_bypassed() => {
-                        "check the registry's name for a slip; if only the proxy knows it, take it off the bypass list or the no-proxy list"
+                        "check the spelling of the registry's name; if only the proxy knows it, take it off the bypass list or the no-proxy list"
                     }
                     None => {
-                        "check that this computer is online; in a network that needs a proxy, set it (in System Settings or with --https-proxy) and ask again"
+                        "check that this computer is online; in a network that needs a proxy, set it (in System Settings or with --https-proxy) and try again"
                     }
                 };
                 let found = format!(
-                    "the name could not be resolved: {}",
-                    self.censor.clean(&why)
+                    "can't resolve it: {}{}",
+                    self.censor.clean(&why),
+                    self.other_way_here()
                 );
                 (self.bad("name", found, remedy), None)
             }
         }
     }
 
-    fn tcp(&self, target: &HostPort, addresses: &[IpAddr]) -> Taken<TcpStream> {
+    /// That this computer goes through a proxy where the engine does not.
+    fn other_way_here(&self) -> String {
+        match (self.question.here)(self.question.registry) {
+            Some(MacsWay::Through(proxy)) if self.proxy().is_none() => format!(
+                "; this Mac reaches {} through {proxy}, Docker directly",
+                self.question.registry
+            ),
+            _ => String::new(),
+        }
+    }
+
+    fn tcp(&self, target: &HostPort, addresses: &[IpAddr]) -> Taken<Connected> {
         let patience = self.question.patience;
         match connect::tcp(addresses, target.port, patience) {
             Ok((stream, place)) => {
                 let step = self
                     .step("tcp", Outcome::Good, format!("{place} takes connections"))
                     .with(json!({ "address": place.to_string() }));
-                (step, Some(stream))
+                (step, Some(Connected { stream, place }))
             }
             Err(failed) => {
-                // Each address had its share of the time, but the user waited for all of it.
-                let each: Vec<String> = failed
-                    .iter()
-                    .map(|(place, error)| format!("{place}: {}", plain(error, patience)))
-                    .collect();
                 let kind = failed
                     .first()
                     .map_or(io::ErrorKind::Other, |(_, e)| e.kind());
-                let local = addresses
-                    .iter()
-                    .all(|&address| lookup::is_loopback(address));
-                let remedy = match (self.proxy, kind) {
+                let remedy = match (self.proxy(), kind) {
                     (None, _) if self.is_bypassed() => {
                         "check the registry's name and port; if only the proxy reaches it, take it off the bypass list or the no-proxy list"
                     }
-                    (Some(_), io::ErrorKind::ConnectionRefused) if local => {
+                    (Some(_), io::ErrorKind::ConnectionRefused) if are_local(addresses) => {
                         "start the proxy that should run on this computer, or correct its port"
                     }
                     (Some(_), io::ErrorKind::ConnectionRefused) => {
@@ -237,91 +331,145 @@ impl Way<'_> {
                         "check the proxy's host and port; a proxy of a company's network is reached only in that network or with its VPN on"
                     }
                     (None, _) => {
-                        "this network may let nobody out but through a proxy: set it (in System Settings or with --https-proxy) and ask again"
+                        "this network may let nobody out but through a proxy: set it (in System Settings or with --https-proxy) and try again"
                     }
                 };
                 let facts: Vec<_> = failed
                     .iter()
                     .map(|(place, error)| json!({ "address": place.to_string(), "error": word(error) }))
                     .collect();
+                // Each address had its share of the time, but the user waited for all of it.
+                let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+                for (place, error) in &failed {
+                    let why = plain(error, patience);
+                    match reasons.iter_mut().find(|(there, _)| *there == why) {
+                        Some((_, places)) => places.push(place.to_string()),
+                        None => reasons.push((why, vec![place.to_string()])),
+                    }
+                }
+                let each: Vec<String> = reasons
+                    .iter()
+                    .map(|(why, places)| format!("{}: {why}", places.join(", ")))
+                    .collect();
+                let found = format!("{}{}", each.join("; "), self.other_way_here());
                 let step = self
-                    .bad("tcp", each.join("; "), remedy)
+                    .bad("tcp", found, remedy)
                     .with(json!({ "failed": facts }));
                 (step, None)
             }
         }
     }
 
-    fn connect(&self, stream: TcpStream) -> Taken<Stream> {
-        let mut stream = Timed::new(stream, self.question.patience);
-        let Some(proxy) = self.proxy else {
-            let why = if self.is_bypassed() {
-                "not needed, since there is no proxy on the way"
-            } else {
-                "not needed, since there is no proxy"
-            };
-            return (self.step("connect", Outcome::Skipped, why), Some(stream));
+    fn connect(&self, connected: Connected) -> Taken<Opened> {
+        let patience = self.question.patience;
+        let Connected { stream, place } = connected;
+        let from = stream.local_addr().ok().map(|address| address.ip());
+        let mut stream = Timed::new(stream, patience);
+        let Some(proxy) = self.proxy() else {
+            let why = "not needed, since there is no proxy on the way";
+            let step = Step::needless("connect", self.title("connect"), why);
+            return (step, Some(Opened { stream, page: None }));
         };
-        let registry = self.question.registry;
-        let asked = verdict::Asked {
-            proxy,
-            registry,
-            censor: &self.censor,
-        };
-        let answer = stream
-            .write_all(tunnel_request(registry, proxy).as_bytes())
-            .map_err(NoAnswer::Io)
-            .and_then(|()| Head::read(&mut stream));
-        match answer {
-            Ok(head) if head.status == 200 => {
-                let step = self
-                    .step("connect", Outcome::Good, "the proxy opens it")
-                    .with(json!({ "status": 200 }));
-                (step, Some(stream))
-            }
-            Ok(head) => {
-                let page = page(&head, &mut stream, |stream| {
-                    stream.wait_again(PATIENCE_FOR_PAGE.min(self.question.patience));
-                });
-                let schemes = http::schemes(head.values("proxy-authenticate"));
-                let shown: Vec<String> = schemes.iter().map(|s| self.censor.clean(s)).collect();
-                let step = self
-                    .judged("connect", asked.refused(&head, &shown, page.as_deref()))
-                    .with(json!({ "status": head.status, "schemes": shown }));
-                (step, None)
-            }
-            Err(error) => {
-                let verdict = asked.unanswered(&error, self.question.patience);
-                (self.judged("connect", verdict), None)
-            }
+        // Docker's later engines can use one.
+        if proxy.scheme() == Scheme::Socks5 {
+            let why = "skipped (this check can't go through a SOCKS proxy; Docker's engine may)";
+            return (self.step("connect", Outcome::Skipped, why), None);
         }
+        let answer = tunnel::ask(&mut stream, self.question.registry, proxy);
+        let is_local = are_local(&[place.ip()]);
+        let worthwhile = proxy_answer::worthwhile(&answer, is_local);
+        let provider = self.provider.as_ref().ok();
+        let second = match worthwhile == proxy_answer::Worthwhile::default() {
+            true => Second::default(),
+            false => tunnel::second(place, proxy, worthwhile, provider, patience),
+        };
+        let observed = Observed {
+            answer: &answer,
+            second,
+            target: self.question.registry,
+            is_local,
+        };
+        let cause = observed.cause();
+        if cause == Cause::Opened {
+            let step = self
+                .step("connect", Outcome::Good, "the proxy opens it")
+                .with(json!({ "status": 200 }));
+            let page = answer.ok().filter(proxy_answer::is_page);
+            return (step, Some(Opened { stream, page }));
+        }
+        let title = answer.as_ref().ok().and_then(|head| {
+            page(head, &mut stream, patience, |stream, patience| {
+                stream.wait_again(patience);
+            })
+        });
+        let schemes = answer.as_ref().map(login_schemes).unwrap_or_default();
+        let shown: Vec<String> = schemes.iter().map(|s| self.censor.clean(s)).collect();
+        let verdict = self.asked(proxy, from.filter(|_| !is_local)).verdict(
+            cause,
+            &answer,
+            &shown,
+            title.as_deref(),
+        );
+        let step = self.judged("connect", verdict);
+        let step = match &answer {
+            Ok(head) => step.with(json!({ "status": head.status, "schemes": shown })),
+            Err(_) => step,
+        };
+        (step, None)
+    }
+
+    fn asked<'s>(&'s self, proxy: &'s ProxyUrl, from: Option<IpAddr>) -> Asked<'s> {
+        Asked {
+            question: self.question,
+            tested: self.tested,
+            proxy,
+            from,
+            censor: self.censor,
+        }
+    }
+
+    /// A 200 that was no tunnel.
+    fn no_tunnel(&self, head: &Head) -> Verdict {
+        let said = verdict::said(head, None, self.censor);
+        Verdict::bad(
+            format!("it answers {said} as to a request for a page, and opens no tunnel"),
+            "check host and port: this looks like a web server, not a proxy",
+        )
     }
 
     fn tls(&self, mut stream: Stream) -> Taken<TlsStream> {
         let question = self.question;
-        let provider = match tls::provider() {
+        let provider = match &self.provider {
             Ok(provider) => provider,
             Err(error) => {
                 let found = format!(
-                    "not tried: {error}; that says nothing about Docker, which has TLS of its own"
+                    "skipped: {error}; that says nothing about Docker, which has TLS of its own"
                 );
                 return (self.step("tls", Outcome::Skipped, found), None);
             }
         };
         stream.wait_again(question.patience);
-        match tls::connect(stream, &question.registry.host, &provider) {
+        match tls::connect(stream, &question.registry.host, provider) {
             Ok((stream, peer)) => (self.certificate(&peer), Some(stream)),
             Err(error) => (self.judged("tls", self.no_tls(&error)), None),
         }
     }
 
     fn no_tls(&self, error: &NoTls) -> Verdict {
-        let behind = match self.proxy {
-            Some(_) => "the proxy opened the tunnel, but ",
-            None => "",
-        };
         let patience = self.question.patience;
-        verdict::no_tls(behind, error, &self.censor, |error| plain(error, patience))
+        let Some(proxy) = self.proxy() else {
+            return verdict::no_tls("", error, self.censor, |error| plain(error, patience));
+        };
+        // A tunnel that leads nowhere may be one that this computer does not need.
+        let dead = matches!(error, NoTls::Io(_));
+        let bypassed = || {
+            let what = "opens a tunnel that leads nowhere";
+            self.asked(proxy, None).bypassed_here(what)
+        };
+        dead.then(bypassed).flatten().unwrap_or_else(|| {
+            let behind = "the proxy opened the tunnel, but ";
+            verdict::no_tls(behind, error, self.censor, |error| plain(error, patience))
+        })
     }
 
     fn certificate(&self, peer: &Peer) -> Step {
@@ -330,10 +478,10 @@ impl Way<'_> {
         let judged = Chain {
             certificates: &chain,
             registry: self.question.registry,
-            behind_proxy: self.proxy.is_some(),
+            behind_proxy: self.proxy().is_some(),
             public: peer.verdict(&trust.public),
             computer: peer.verdict(&trust.computer),
-            censor: &self.censor,
+            censor: self.censor,
         };
         let facts: Vec<_> = chain
             .iter()
@@ -354,7 +502,7 @@ impl Way<'_> {
         }))
     }
 
-    fn registry(&self, mut stream: TlsStream) -> Step {
+    fn registry(&self, mut stream: TlsStream) -> Taken<Head> {
         let patience = self.question.patience;
         stream.sock.wait_again(patience);
         let answer = stream
@@ -363,53 +511,38 @@ impl Way<'_> {
             .and_then(|()| Head::read(&mut stream));
         match answer {
             Ok(head) => {
-                let page = page(&head, &mut stream, |stream| {
-                    stream.sock.wait_again(PATIENCE_FOR_PAGE.min(patience));
+                let title = page(&head, &mut stream, patience, |stream, patience| {
+                    stream.sock.wait_again(patience);
                 });
-                let judged = verdict::of_registry(&head, page.as_deref(), &self.censor);
-                self.judged("registry", judged)
-                    .with(json!({ "status": head.status }))
+                let judged = verdict::of_registry(&head, title.as_deref(), self.censor);
+                let step = self
+                    .judged("registry", judged)
+                    .with(json!({ "status": head.status }));
+                (step, Some(head))
             }
             Err(error) => {
                 let why = match &error {
                     NoAnswer::Io(error) => plain(error, patience),
                     error => error.to_string(),
                 };
-                self.bad(
+                let step = self.bad(
                     "registry",
                     format!("GET /v2/ got no answer: {why}"),
                     "try again; if it stays so, tell whoever runs the proxy or the registry",
-                )
+                );
+                (step, None)
             }
         }
     }
 }
 
-/// The title of the page behind `head`, read within the time that `hurry` sets.
-fn page<S: io::Read>(head: &Head, stream: &mut S, hurry: impl Fn(&mut S)) -> Option<String> {
-    hurry(stream);
-    let body = http::body(head, stream, LONGEST_PAGE).ok()?;
-    http::title(&body)
-}
-
-/// The request that the engine makes as well: Go sends the credentials of the URL at once.
-fn tunnel_request(registry: &HostPort, proxy: &ProxyUrl) -> Zeroizing<String> {
-    let credentials = basic(proxy);
-    let room = 256 + 2 * registry.host.len() + credentials.as_ref().map_or(0, |c| c.len());
-    // Room for all of it: a string that grows leaves its old bytes behind.
-    let mut request = Zeroizing::new(String::with_capacity(room));
-    request.push_str("CONNECT ");
-    request.push_str(&registry.to_string());
-    request.push_str(" HTTP/1.1\r\nHost: ");
-    request.push_str(&registry.to_string());
-    request.push_str("\r\nUser-Agent: ");
-    request.push_str(AGENT);
-    if let Some(credentials) = credentials {
-        request.push_str("\r\nProxy-Authorization: Basic ");
-        request.push_str(&credentials);
+/// The schemes of the login that a proxy asks for; one that says 401 names them as a server does.
+fn login_schemes(head: &Head) -> Vec<String> {
+    let own = http::schemes(head.values("proxy-authenticate"));
+    match head.status {
+        401 if own.is_empty() => http::schemes(head.values("www-authenticate")),
+        _ => own,
     }
-    request.push_str("\r\n\r\n");
-    request
 }
 
 /// The question by which a registry of the second version is told

@@ -1,22 +1,17 @@
-//! What answers mean, in words: of a proxy that opens no tunnel, of a certificate, of what should be a registry.
+//! What answers mean, in words: of a peer without TLS, of a certificate, of what should be a registry.
 
 use std::io;
-use std::time::Duration;
 
 use rustls::CertificateError;
 
 use crate::net::HostPort;
-use crate::net::http::{Head, NoAnswer};
+use crate::net::http::Head;
 use crate::net::tls::{Certificate, NoTls};
-use crate::proxy::ProxyUrl;
+use crate::proxy::docker_hub;
 
 use super::Outcome;
 use super::foreign::Censor;
-use super::words::plain;
-
-/// Where Docker Hub is. For it alone the engine does not look into `certs.d` (`lookupV2Endpoints` in
-/// `registry/service_v2.go` of moby/moby).
-const DOCKER_HUB: &str = "registry-1.docker.io";
+use super::hosts::is_closed;
 
 /// How a step came out, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +22,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    fn good(found: impl Into<String>) -> Self {
+    pub(super) fn good(found: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Good,
             found: found.into(),
@@ -35,7 +30,7 @@ impl Verdict {
         }
     }
 
-    fn bad(found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn bad(found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Bad,
             found: found.into(),
@@ -44,135 +39,8 @@ impl Verdict {
     }
 }
 
-/// A tunnel was asked for.
-pub(super) struct Asked<'a> {
-    /// Of whom.
-    pub(super) proxy: &'a ProxyUrl,
-    /// Where to.
-    pub(super) registry: &'a HostPort,
-    pub(super) censor: &'a Censor,
-}
-
-impl Asked<'_> {
-    /// The proxy answered, but not with 200. `page` is the title of what it sent along.
-    pub(super) fn refused(&self, head: &Head, schemes: &[String], page: Option<&str>) -> Verdict {
-        let registry = self.registry;
-        let said = said(head, page, self.censor);
-        match head.status {
-            // tinyproxy 1.11 asks with 407, but says 401 of a wrong password.
-            401 | 407 => self.login(&said, schemes),
-            403 => {
-                let others = if registry.host == DOCKER_HUB {
-                    " (and to auth.docker.io:443 and production.cloudflare.docker.com:443, which pulling needs as well)"
-                } else if registry.port == 443 {
-                    ""
-                } else {
-                    "; many proxies allow port 443 only"
-                };
-                Verdict::bad(
-                    format!("the proxy forbids it ({said})"),
-                    format!("ask whoever runs the proxy to allow CONNECT to {registry}{others}"),
-                )
-            }
-            500 | 502..=504 => Verdict::bad(
-                format!("the proxy is there, but could not reach {registry} ({said})"),
-                "check the registry's name; if that is right, tell whoever runs the proxy; a host of your own network may belong to the no-proxy list instead",
-            ),
-            300..=399 => {
-                let place = head.values("location").next().unwrap_or_default();
-                Verdict::bad(
-                    format!(
-                        "instead of a tunnel it sends us to {} ({said})",
-                        self.censor.clean(place)
-                    ),
-                    "open that page in a browser and log in to the network there, then ask again",
-                )
-            }
-            400 | 404 | 405 | 501 => Verdict::bad(
-                format!("it does not open tunnels ({said})"),
-                "check host and port: this looks like a web server, not a proxy",
-            ),
-            _ => Verdict::bad(
-                format!("it should answer 200, but says {said}"),
-                "check host and port; if they are right, ask whoever runs the proxy",
-            ),
-        }
-    }
-
-    /// The proxy wants to know who asks. Go's client, so the engine, knows Basic and nothing else
-    /// (`proxyAuth` in `net/http/transport.go`).
-    fn login(&self, said: &str, schemes: &[String]) -> Verdict {
-        if !schemes.is_empty() && !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
-            return Verdict::bad(
-                format!(
-                    "the proxy asks for a login and takes {} only ({said}); Docker's engine knows Basic and nothing else",
-                    schemes.join(", ")
-                ),
-                "run a relay on this computer that logs in to the proxy for you, such as cntlm, px or Alpaca, and name that as the proxy; then the image needs no password either",
-            );
-        }
-        let takes = match schemes {
-            [] => "without saying of which kind".to_owned(),
-            schemes => format!("it takes {}", schemes.join(", ")),
-        };
-        match (self.proxy.user(), self.proxy.has_password()) {
-            (None, _) => Verdict::bad(
-                format!("the proxy asks for user and password ({said}; {takes})"),
-                "name the user (in System Settings, or as http://USER@HOST:PORT with `baleen config set https_proxy`), and store the password with `baleen credentials set`",
-            ),
-            (Some(user), true) => Verdict::bad(
-                format!(
-                    "the proxy does not accept this password of user '{}' ({said}; {takes})",
-                    self.censor.clean(&user)
-                ),
-                "check user and password (has the password changed lately?) before you try again: some proxies lock a user out after a few wrong ones",
-            ),
-            (Some(user), false) => Verdict::bad(
-                format!(
-                    "the proxy asks for a password ({said}; {takes}), but only the user '{}' is set",
-                    self.censor.clean(&user)
-                ),
-                "store it with `baleen credentials set`",
-            ),
-        }
-    }
-
-    /// There was no answer that could be read.
-    pub(super) fn unanswered(&self, error: &NoAnswer, patience: Duration) -> Verdict {
-        match error {
-            NoAnswer::Closed => Verdict::bad(
-                "the connection was closed at once, without an answer",
-                "check that this is the port of an HTTP proxy (a SOCKS proxy does the same), and that it lets this computer in",
-            ),
-            NoAnswer::Half => Verdict::bad(
-                "the connection was closed in the middle of the answer",
-                "try again; if it stays so, tell whoever runs the proxy",
-            ),
-            NoAnswer::NotHttp(bytes) if is_tls(bytes) => Verdict::bad(
-                "what listens there speaks TLS, not plain HTTP",
-                "check the port: Docker's engine needs the proxy's plain HTTP port, also for https:// (what System Settings call a secure web proxy is one, too)",
-            ),
-            NoAnswer::NotHttp(bytes) => Verdict::bad(
-                format!(
-                    "what listens there is no HTTP proxy; it says \"{}\"",
-                    self.censor.clean(&String::from_utf8_lossy(bytes))
-                ),
-                "check the proxy's port",
-            ),
-            NoAnswer::TooLong => Verdict::bad(error.to_string(), "check the proxy's port"),
-            NoAnswer::Io(error) => Verdict::bad(
-                format!(
-                    "the connection was taken, but then: {}",
-                    plain(error, patience)
-                ),
-                "the proxy may be overloaded, or stopped, or be something else than a proxy: try again, then ask whoever runs it",
-            ),
-        }
-    }
-}
-
 /// Status, reason and title, as "403 Forbidden, \"Access denied\"".
-fn said(head: &Head, page: Option<&str>, censor: &Censor) -> String {
+pub(super) fn said(head: &Head, page: Option<&str>, censor: &Censor) -> String {
     let mut said = head.status.to_string();
     let reason = censor.clean(&head.reason);
     if !reason.is_empty() {
@@ -187,11 +55,6 @@ fn said(head: &Head, page: Option<&str>, censor: &Censor) -> String {
     said
 }
 
-/// Whether these are the first bytes of a TLS alert or handshake.
-fn is_tls(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x15 | 0x16, 0x03, ..])
-}
-
 /// There is no TLS. `behind` says through what it was tried.
 pub(super) fn no_tls(
     behind: &str,
@@ -202,7 +65,7 @@ pub(super) fn no_tls(
     let again = "try again; if it stays so, tell whoever runs the proxy or the registry";
     match error {
         NoTls::Tls(rustls::Error::InvalidMessage(_)) => Verdict::bad(
-            format!("{behind}what answers does not speak TLS"),
+            format!("{behind}the server doesn't speak TLS"),
             "check the registry's port; in a network with a login page, log in there with a browser first",
         ),
         NoTls::Tls(rustls::Error::AlertReceived(alert)) => Verdict::bad(
@@ -215,19 +78,17 @@ pub(super) fn no_tls(
             ),
             again,
         ),
-        NoTls::Io(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::UnexpectedEof
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::BrokenPipe
-            ) =>
-        {
-            Verdict::bad(
-                format!("{behind}the connection was closed as soon as TLS began"),
-                "proxies do this with hosts that they block: ask whoever runs the proxy to allow the registry",
-            )
-        }
+        // Traffic Server and V2Ray open the tunnel before they have reached the host.
+        NoTls::Io(error) if is_closed(error) && !behind.is_empty() => Verdict::bad(
+            format!(
+                "{behind}it was closed as soon as TLS began: the host is blocked or not reachable"
+            ),
+            "check the registry's name; if that is right, ask whoever runs the proxy to allow the registry",
+        ),
+        NoTls::Io(error) if is_closed(error) => Verdict::bad(
+            "the connection was closed as soon as TLS began",
+            "firewalls do this with hosts that they block: in a network that needs a proxy, set it (in System Settings or with --https-proxy) and try again; else ask whoever runs the network",
+        ),
         NoTls::Io(error) => Verdict::bad(format!("{behind}TLS failed: {}", plain(error)), again),
         error => Verdict::bad(
             format!("{behind}TLS failed: {}", censor.clean(&error.to_string())),
@@ -281,7 +142,7 @@ impl Chain<'_> {
             ),
             E::NotValidYet | E::NotValidYetContext { .. } => Verdict::bad(
                 format!(
-                    "the certificate of {subject}, issued by {issuer}, does not hold yet: it does from {} on",
+                    "the certificate of {subject}, issued by {issuer}, is not valid until {}",
                     own.not_before
                 ),
                 "check this computer's date",
@@ -313,7 +174,8 @@ impl Chain<'_> {
     /// The authority is none of the public ones: that of a proxy that looks into TLS, or of the registry's owner.
     fn private(&self, top: &Certificate) -> Verdict {
         let registry = self.registry;
-        let is_hub = registry.host == DOCKER_HUB;
+        // For it alone the engine does not look into `certs.d` (`lookupV2Endpoints` in `registry/service_v2.go` of moby/moby).
+        let is_hub = registry.host == docker_hub::REGISTRY;
         let who = match (self.behind_proxy, is_hub) {
             (true, true) => "the proxy inspects TLS",
             (true, false) => "the proxy inspects TLS, or the registry has an authority of its own",
@@ -398,12 +260,12 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Censor) -> V
                     "a registry should answer 200 or 401, but this sends us to {} ({said})",
                     censor.clean(place)
                 ),
-                "this is how the login page of a network behaves: open a browser, log in, and ask again",
+                "this is how the login page of a network behaves: open a browser, log in, and try again",
             )
         }
         200 => Verdict::bad(
             format!("what answers is no registry, but a page ({said}; Docker-Distribution-Api-Version is missing)"),
-            "this is how the login page of a network behaves: open a browser, log in, and ask again; else check the registry's name",
+            "this is how the login page of a network behaves: open a browser, log in, and try again; else check the registry's name",
         ),
         403 => Verdict::bad(
             format!("it is forbidden ({said})"),

@@ -32,14 +32,14 @@ pub(super) fn plain(error: &io::Error, patience: Duration) -> String {
         Kind::TimedOut | Kind::WouldBlock => {
             format!("no answer within {} s", patience.as_secs_f64())
         }
-        Kind::ConnectionRefused => "the connection was refused: nobody listens there".to_owned(),
+        Kind::ConnectionRefused => {
+            "connection refused (nothing is listening on that port)".to_owned()
+        }
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
             "the connection was cut".to_owned()
         }
-        Kind::HostUnreachable => "there is no way to that address (host unreachable)".to_owned(),
-        Kind::NetworkUnreachable => {
-            "there is no way to that address (network unreachable)".to_owned()
-        }
+        Kind::HostUnreachable => "host unreachable".to_owned(),
+        Kind::NetworkUnreachable => "network unreachable".to_owned(),
         _ => {
             let text = error.to_string();
             match text.find(" (os error") {

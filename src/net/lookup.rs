@@ -37,7 +37,7 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
         .spawn(move || {
             let found = (&*name, 0)
                 .to_socket_addrs()
-                .map_err(no_such_name)
+                .map_err(in_our_words)
                 .map(|addresses| {
                     let mut seen = BTreeSet::new();
                     addresses
@@ -51,25 +51,33 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     receiver.recv_timeout(patience).unwrap_or_else(|_| {
         Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("no answer within {} seconds", patience.as_secs()),
+            format!("no answer from DNS within {} s", patience.as_secs_f64()),
         ))
     })
 }
 
-/// The resolver's word that there is no such name, as [`io::ErrorKind::NotFound`]: that is another thing
-/// than not to know just now, as without a network. `std` keeps the code of `getaddrinfo` to itself,
+/// The resolver's answer in our words. That there is no such name is an [`io::ErrorKind::NotFound`]: that is another
+/// thing than not to know just now, as without a network. `std` keeps the code of `getaddrinfo` to itself,
 /// so its text has to tell (`gai_strerror` of glibc, musl and macOS; Rust leaves the locale at "C").
-fn no_such_name(error: io::Error) -> io::Error {
+fn in_our_words(error: io::Error) -> io::Error {
     const NO_SUCH_NAME: [&str; 4] = [
         "Name or service not known",
         "No address associated with hostname",
         "nodename nor servname provided, or not known",
         "Name does not resolve",
     ];
+    const NO_ANSWER: [&str; 2] = ["Temporary failure in name resolution", "Try again"];
     let text = error.to_string();
-    match NO_SUCH_NAME.iter().any(|known| text.contains(known)) {
-        true => io::Error::new(io::ErrorKind::NotFound, text),
-        false => error,
+    let is_one_of = |known: &[&str]| known.iter().any(|known| text.contains(known));
+    if is_one_of(&NO_SUCH_NAME) {
+        return io::Error::new(io::ErrorKind::NotFound, "DNS knows no such name");
+    }
+    if is_one_of(&NO_ANSWER) {
+        return io::Error::other("DNS did not answer");
+    }
+    match text.strip_prefix("failed to lookup address information: ") {
+        Some(why) => io::Error::new(error.kind(), why),
+        None => error,
     }
 }
 
@@ -135,22 +143,32 @@ mod tests {
     }
 
     #[test]
-    fn that_there_is_no_such_name_is_told_apart() {
-        for (text, kind) in [
+    fn answers_of_the_resolver_are_told_apart_and_in_our_words() {
+        let because = |why: &str| {
+            let error = io::Error::other(format!("failed to lookup address information: {why}"));
+            let told = in_our_words(error);
+            (told.kind(), told.to_string())
+        };
+        let (missing, other) = (io::ErrorKind::NotFound, io::ErrorKind::Other);
+        for (why, kind, told) in [
             (
-                "failed to lookup address information: Name or service not known",
-                io::ErrorKind::NotFound,
+                "Name or service not known",
+                missing,
+                "DNS knows no such name",
             ),
             (
-                "failed to lookup address information: nodename nor servname provided, or not known",
-                io::ErrorKind::NotFound,
+                "nodename nor servname provided, or not known",
+                missing,
+                "DNS knows no such name",
             ),
             (
-                "failed to lookup address information: Temporary failure in name resolution",
-                io::ErrorKind::Other,
+                "Temporary failure in name resolution",
+                other,
+                "DNS did not answer",
             ),
+            ("Non-recoverable failure", other, "Non-recoverable failure"),
         ] {
-            assert_eq!(no_such_name(io::Error::other(text)).kind(), kind, "{text}");
+            assert_eq!(because(why), (kind, told.to_owned()), "{why}");
         }
     }
 

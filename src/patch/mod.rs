@@ -13,10 +13,12 @@ pub mod apply;
 pub mod digest;
 mod files;
 pub mod image;
+mod in_place;
 pub mod intent;
 pub mod live;
 mod lock;
 pub mod manifest;
+pub mod original;
 pub mod plan;
 mod rehearsal;
 pub mod restore;
@@ -30,8 +32,10 @@ use crate::docker::Bundle;
 use crate::error::{Error, Result};
 
 pub use files::{BACKUP_SUFFIX, backup_of};
+pub use in_place::in_place;
 pub use lock::{Lock, unfinished};
 pub use manifest::{Manifest, Method, Original};
+pub use original::Unpatched;
 pub use rehearsal::rehearse;
 
 /// How far a long step has come.
@@ -74,11 +78,13 @@ pub fn put_in(bundle: &Bundle, wanted: plan::Wanted<'_>, report: Report<'_>) -> 
 pub struct Restored {
     /// What the patched image said about itself.
     pub manifest: Manifest,
+    /// The proxy in the original.
+    pub original: Unpatched,
     /// What did not go as it should, though the original is back.
     pub warning: Option<String>,
 }
 
-/// Gives the engine of `bundle` its own image back: lock, plan, restore. Returns nothing when there
+/// Gives the engine of `bundle` the image back that it had before Baleen: lock, plan, restore. Returns nothing when there
 /// was no patch.
 ///
 /// # Errors
@@ -91,10 +97,20 @@ pub fn take_out(bundle: &Bundle) -> Result<Option<Restored>> {
             let warning = restore::restore(&found, &lock)?;
             Ok(Some(Restored {
                 manifest: found.manifest,
+                original: found.original,
                 warning,
             }))
         }
     }
+}
+
+/// The proxy in the image of `bundle`, which Baleen did not patch; the whole image is read.
+pub fn unpatched(bundle: &Bundle) -> Unpatched {
+    let image = plan::image_of(bundle).and_then(image::Image::open);
+    image.map_or_else(
+        |_| Unpatched::default(),
+        |image| Unpatched::read(image.section(), image.path()),
+    )
 }
 
 /// Removes the backup that a Baleen which was killed left beside an image that it had not changed yet: lock, look, remove.

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::find;
+use crate::initrd::{Section, find};
 
 use super::digest::Sha;
 use super::files::{self, Identity};
 use super::image::{Image, Patched};
 use super::lock::Lock;
 use super::manifest::{Manifest, Original};
+use super::original::Unpatched;
 use super::plan::{Watched, check_unlocked, image_of, stale_backup, unmarked};
 use super::script::{LONGEST_SCRIPT, SCRIPT, Script};
 
@@ -34,6 +35,8 @@ pub struct Restore {
     pub manifest: Manifest,
     /// Where the original comes from.
     pub from: From,
+    /// The proxy in the original.
+    pub original: Unpatched,
 }
 
 /// Where the original comes from.
@@ -86,11 +89,25 @@ pub fn plan(bundle: &Bundle) -> Result<Plan> {
         }
     }
     Ok(Plan::Restore(Box::new(Restore {
+        original: proxy_in(&image, &from, &manifest.original),
         image,
         before,
         manifest,
         from,
     })))
+}
+
+/// The proxy in the original, wherever that is. It is told and decides nothing, so it fails nothing.
+fn proxy_in(image: &Image, from: &From, original: &Original) -> Unpatched {
+    match from {
+        From::Prefix => {
+            Unpatched::read(Section::new(image.file(), 0, original.bytes), image.path())
+        }
+        From::Backup(path, _) => match files::open_regular(path) {
+            Ok((file, _)) => Unpatched::read(Section::new(&file, 0, original.bytes), image.path()),
+            Err(_) => Unpatched::Unchecked,
+        },
+    }
 }
 
 /// The backup beside an image that Baleen did not patch, where it is that very image, by another name or byte for byte: left

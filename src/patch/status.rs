@@ -12,9 +12,10 @@ use crate::proxy::{EngineProxy, Shown};
 use super::apply::manifest_file;
 use super::digest::{OriginalSha, Sha};
 use super::image::{Image, Patched, REBUILT, damaged};
-use super::intent::Intent;
+use super::intent::{Intent, Intents};
 use super::manifest::{MANIFEST, Method};
-use super::plan::{image_of, source, unmarked};
+use super::original::Unpatched;
+use super::plan::{Contents, image_of, source, unmarked};
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
 
@@ -100,6 +101,8 @@ pub struct Status {
     pub image: Option<ImageFacts>,
     /// The proxy that is in the image.
     pub proxy: Option<Shown>,
+    /// In an image that Baleen did not patch: the proxy that somebody else set, as far as it was looked for.
+    pub unpatched: Unpatched,
 }
 
 /// What is known of an image.
@@ -146,6 +149,7 @@ pub fn without_docker(error: &Error) -> Status {
         docker: None,
         image: None,
         proxy: None,
+        unpatched: Unpatched::Unchecked,
     }
 }
 
@@ -158,12 +162,13 @@ pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status
         docker: None,
         image: None,
         proxy: None,
+        unpatched: Unpatched::Unchecked,
     };
     match look(path, question, report, &mut status) {
         Ok((state, sentence, advice)) => {
             status.state = state;
             status.sentence = sentence;
-            status.advice = advice.map(str::to_owned);
+            status.advice = advice;
         }
         Err(error) => {
             status.state = match error.kind() {
@@ -178,7 +183,35 @@ pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status
     status
 }
 
-type Verdict = (State, String, Option<&'static str>);
+/// The same with what is remembered of the image that the bundle at `path` got back, so that it does not have to be read: a
+/// proxy that somebody set by hand is in it again.
+#[must_use]
+pub fn recall(mut status: Status, path: &Path, intents: &Intents) -> Status {
+    let is_unread = status.unpatched == Unpatched::Unchecked
+        && matches!(status.state, State::Off | State::Direct | State::Wiped);
+    let image = status.image.as_ref().filter(|_| is_unread);
+    if let Some(image) = image.and_then(|facts| Image::open(&facts.path).ok()) {
+        status.unpatched = intents.original(path, &image);
+        if let Some(line) = status.unpatched.by_hand() {
+            (status.state, status.sentence, status.advice) =
+                foreign_verdict(line, &status.unpatched);
+        }
+    }
+    status
+}
+
+fn foreign_verdict(line: &str, found: &Unpatched) -> Verdict {
+    (
+        State::Foreign,
+        format!("the image carries a proxy that was not put there by Baleen ({line})"),
+        Some(format!(
+            "`baleen apply --adopt` takes it over; {}",
+            found.way_out().unwrap_or_default()
+        )),
+    )
+}
+
+type Verdict = (State, String, Option<String>);
 
 fn look(
     path: &Path,
@@ -197,16 +230,11 @@ fn look(
     let patched = image.patched()?;
     let Some(manifest) = patched.manifest() else {
         if question.verify {
-            let (sha, foreign) = read_stock(&image, report)?;
+            let (sha, found) = read_stock(&image, report)?;
             facts.original_sha256 = Some(OriginalSha(sha));
-            if let Some(line) = foreign {
-                return Ok((
-                    State::Foreign,
-                    format!("the image carries a proxy that was not put there by Baleen ({line})"),
-                    Some(
-                        "`baleen apply --adopt` takes it over; installing Docker again takes it out",
-                    ),
-                ));
+            status.unpatched = found;
+            if let Some(line) = status.unpatched.by_hand() {
+                return Ok(foreign_verdict(line, &status.unpatched));
             }
         }
         let wanted = question.wanted.filter(|&intent| intent != Intent::Off);
@@ -221,13 +249,22 @@ fn look(
             (
                 State::Wiped,
                 format!(
-                    "Docker {} has its own image again, without the proxy",
-                    bundle.version
+                    "Docker {} has {} again, without the proxy",
+                    bundle.version,
+                    match status.unpatched {
+                        Unpatched::Clean => "its own image",
+                        _ => "an image without Baleen's patch",
+                    }
                 ),
-                Some(match intent {
-                    Intent::Named => "`baleen apply` with the same proxy as before puts it back",
-                    _ => "`baleen apply` puts it back",
-                }),
+                Some(
+                    match intent {
+                        Intent::Named => {
+                            "`baleen apply` with the same proxy as before puts it back"
+                        }
+                        _ => "`baleen apply` puts it back",
+                    }
+                    .to_owned(),
+                ),
             )
         } else {
             let sentence = if question.verify {
@@ -245,8 +282,7 @@ fn look(
         verify(&image, &patched, report)?;
     }
     let in_place = manifest.proxy.summary();
-    const UPDATE: Option<&str> =
-        Some("`baleen apply`, with the same options as here, brings it up to date");
+    const UPDATE: &str = "`baleen apply`, with the same options as here, brings it up to date";
     match question.expected {
         Expected::Proxy(proxy)
             if Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256 =>
@@ -255,14 +291,14 @@ fn look(
             return Ok((
                 State::Stale,
                 format!("the engine gets {in_place}, but {difference}"),
-                UPDATE,
+                Some(UPDATE.to_owned()),
             ));
         }
         Expected::Direct => {
             return Ok((
                 State::Stale,
                 format!("the engine gets {in_place}, but this computer uses no proxy now"),
-                UPDATE,
+                Some(UPDATE.to_owned()),
             ));
         }
         Expected::Proxy(_) | Expected::Unknown => {}
@@ -270,8 +306,8 @@ fn look(
     Ok((State::Current, format!("the engine gets {in_place}"), None))
 }
 
-/// Reads a stock image in full; says its digest, and the first line of the script that sets a proxy.
-fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)> {
+/// Reads a stock image in full; says its digest, and whether a proxy was set in it by hand.
+fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Unpatched)> {
     let found = find_script(image, report)?;
     let sha =
         Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
@@ -279,11 +315,11 @@ fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Option<String>)
     if script.block().is_some() {
         return Err(unmarked(image));
     }
-    Ok((sha, script.foreign().first().map(|line| line.shown.clone())))
+    Ok((sha, Unpatched::of(&script, image.path())))
 }
 
 /// The script that the kernel would end up with, for which the whole image is read.
-fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
+pub(super) fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
     let total = image.length();
     let progress = |done| {
         report(Progress {
@@ -333,12 +369,10 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         ));
     }
     let section = Section::new(&source.file, 0, original.bytes);
-    let (_, found) = find::find(section.clone(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
-        .map_err(|error| damaged(&source.path, error))?;
-    let Some(entry) = found else {
-        return refuse(format!("has an original without /{SCRIPT}"));
-    };
-    let stock = Script::parse(entry.body.as_deref().unwrap_or_default())?;
+    let (_, contents) =
+        Contents::read(section.clone()).map_err(|error| damaged(&source.path, error))?;
+    let (entry, stock, after) = contents.usable(&source.path)?;
+    let stock = Script::parse(&stock)?;
     let expected = stock.with_block(&String::from_utf8_lossy(&block), true)?;
     if script != expected {
         return refuse(format!(
@@ -355,9 +389,9 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
             .map_err(|error| image.unreadable(&error))?;
         let edit = rebuild::Edit {
             entry: entry.number,
-            member: entry.member,
             body: &script,
             added: &added,
+            after,
             label: REBUILT,
         };
         if let Err(error) = rebuild::compare(section, image.section(), &edit, &|_| {}) {

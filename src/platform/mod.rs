@@ -1,6 +1,7 @@
 //! The operating system's calls, as thin as possible: each a call and a conversion, no decisions.
 
 pub mod apps;
+pub mod clipboard;
 mod copy;
 mod flags;
 mod holders;
@@ -26,6 +27,6 @@ pub(crate) use main_bundle_macos::is_in_bundle;
 #[cfg(target_os = "macos")]
 pub(crate) use restart_macos::go_on_as;
 #[cfg(not(target_os = "macos"))]
-pub(crate) use session_bus::has_session_bus;
+pub(crate) use session_bus::{choose_session_bus, has_session_bus};
 pub(crate) use terminal::{columns, without_echo};
 pub use user::user;

@@ -17,6 +17,13 @@ pub fn from_environment(
     (any("HTTP_PROXY"), any("HTTPS_PROXY"), any("NO_PROXY"))
 }
 
+/// The name of the variable with curl's proxy for every scheme, if it is set. Neither Go nor Docker reads it.
+pub(super) fn all_proxy(get: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    ["ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .find(|name| get(name).is_some_and(|value| !value.is_empty()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +46,18 @@ mod tests {
         assert_eq!(http, variable("HTTP_PROXY", "a"));
         assert_eq!(https, variable("https_proxy", "c"));
         assert_eq!(no_proxy, None);
+    }
+
+    #[test]
+    fn curls_proxy_for_every_scheme_is_seen() {
+        for (set, value, expected) in [
+            ("all_proxy", "socks5://p:1", Some("all_proxy")),
+            ("ALL_PROXY", "http://p:1", Some("ALL_PROXY")),
+            ("ALL_PROXY", "", None),
+            ("HTTP_PROXY", "http://p:1", None),
+        ] {
+            let get = |name: &str| (name == set).then(|| value.to_owned());
+            assert_eq!(all_proxy(get), expected, "{set}={value}");
+        }
     }
 }

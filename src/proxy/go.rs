@@ -5,12 +5,19 @@
 //! IPv6 address has to stand in brackets. From 1.11 on (`golang.org/x/net/http/httpproxy`) there are
 //! networks, `*.` and ports, a leading dot leaves the domain itself out, and an IPv6 address stands
 //! in brackets only before a port.
+//!
+//! The names of hosts are compared in ASCII; from 1.11 on the entries are brought into that form as well.
+//!
+//! The end of an address is a domain to all of these: `2.3` covers 10.1.2.3. Go 1.24.1 was the first to compare
+//! names only (golang/go#72123).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::Serialize;
 
 use super::bypass::is_below;
+use super::idn;
 
 /// Which rules an engine goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,13 +46,14 @@ impl Rules {
         if host == "localhost" || address.is_some_and(|a| a.to_canonical().is_loopback()) {
             return true;
         }
-        let host = host.to_ascii_lowercase();
+        let host = idn::to_ascii(host).unwrap_or(Cow::Borrowed(host));
+        let host = host.to_lowercase();
         no_proxy.split(',').any(|entry| {
-            let entry = entry.trim().to_ascii_lowercase();
+            let entry = entry.trim().to_lowercase();
             match self {
                 _ if entry.is_empty() => false,
                 Self::UpTo1_10 => no_proxy == "*" || covers_as_text(&entry, &host, address),
-                Self::From1_11 => entry == "*" || covers(&entry, &host, address, port),
+                Self::From1_11 => Entry::parse(&entry).covers(&host, address, port),
             }
         })
     }
@@ -73,39 +81,112 @@ fn covers_as_text(entry: &str, host: &str, address: Option<IpAddr>) -> bool {
     }
 }
 
-/// From Go 1.11 on.
-fn covers(entry: &str, host: &str, address: Option<IpAddr>, port: u16) -> bool {
-    if let Some((base, bits)) = entry.split_once('/')
-        && let (Ok(base), Ok(bits)) = (base.parse::<IpAddr>(), bits.parse::<u8>())
-    {
-        return address.is_some_and(|address| in_network(address, base, bits));
+/// What an entry means from Go 1.11 on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry<'a> {
+    /// Every host.
+    All,
+    /// The addresses that begin with the first bits of this one.
+    Network(IpAddr, u8),
+    /// This address, at one port or at all of them.
+    Address(IpAddr, Port<'a>),
+    /// A name, at one port or at all of them.
+    Name {
+        /// The name in ASCII; as it is written if it has no such form, which no host has then.
+        name: Cow<'a, str>,
+        /// Whether the entry covers the name itself, and not only what is below it.
+        itself: bool,
+        /// The port.
+        port: Port<'a>,
+    },
+    /// Nothing: there is no host in it.
+    NoHost,
+}
+
+/// A port in an entry, as it is written: Go compares it as text. An empty one is any port.
+pub(super) type Port<'a> = Option<&'a str>;
+
+impl<'a> Entry<'a> {
+    /// Reads one entry without spaces around it, as `init` in `httpproxy` does.
+    pub(super) fn parse(entry: &'a str) -> Self {
+        if entry == "*" {
+            return Self::All;
+        }
+        if let Some(network) = cidr(entry) {
+            return network;
+        }
+        let (host, port) = match split_host_port(entry) {
+            Some((host, port)) => (host, Some(port).filter(|port| !port.is_empty())),
+            None => (entry, None),
+        };
+        if host.is_empty() {
+            return Self::NoHost;
+        }
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Self::Address(address.to_canonical(), port);
+        }
+        let host = host
+            .strip_prefix('*')
+            .filter(|rest| rest.starts_with('.'))
+            .unwrap_or(host);
+        let (name, itself) = match host.strip_prefix('.') {
+            Some(name) => (name, false),
+            None => (host, true),
+        };
+        Self::Name {
+            name: idn::to_ascii(name).unwrap_or(Cow::Borrowed(name)),
+            itself,
+            port,
+        }
     }
-    let (name, entry_port) = split_port(entry);
-    if entry_port.is_some_and(|there| !there.is_empty() && there != port.to_string()) {
-        return false;
-    }
-    // With a port, an IPv6 address stands in brackets; without, brackets make it a name that no host has.
-    let bare = name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'));
-    let name = bare.filter(|_| entry_port.is_some()).unwrap_or(name);
-    if let Ok(entry) = name.parse::<IpAddr>() {
-        return address.is_some_and(|address| address.to_canonical() == entry.to_canonical());
-    }
-    let dotted = name.strip_prefix('*').filter(|rest| rest.starts_with('.'));
-    let name = dotted.unwrap_or(name);
-    match name.strip_prefix('.') {
-        Some(domain) => is_below(host, domain),
-        None => !name.is_empty() && (host == name || is_below(host, name)),
+
+    /// Whether it covers `host`, which is in lower case, at `port`.
+    fn covers(&self, host: &str, address: Option<IpAddr>, port: u16) -> bool {
+        let at = |there: Port<'_>| there.is_none_or(|there| there == port.to_string());
+        match self {
+            Self::All => true,
+            Self::Network(base, bits) => {
+                address.is_some_and(|address| in_network(address, *base, *bits))
+            }
+            Self::Address(entry, there) => {
+                at(*there) && address.is_some_and(|address| address.to_canonical() == *entry)
+            }
+            Self::Name {
+                name,
+                itself,
+                port: there,
+            } => at(*there) && (*itself && host == name || is_below(host, name)),
+            Self::NoHost => false,
+        }
     }
 }
 
-/// The port behind the last colon, if the rest is a name or stands in brackets.
-fn split_port(entry: &str) -> (&str, Option<&str>) {
-    match entry.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
-        _ => (entry, None),
+/// `net.ParseCIDR`.
+fn cidr(entry: &str) -> Option<Entry<'_>> {
+    let (base, bits) = entry.split_once('/')?;
+    let base = base.parse::<IpAddr>().ok()?;
+    let bits = Some(bits).filter(|bits| bits.bytes().all(|b| b.is_ascii_digit()))?;
+    let bits = bits.parse::<u8>().ok()?;
+    match base {
+        IpAddr::V4(_) => (bits <= 32).then_some(Entry::Network(base, bits)),
+        // An IPv4 address in this form is one to `IPNet.Contains`.
+        IpAddr::V6(address) => match (address.to_ipv4_mapped(), bits) {
+            (Some(address), 96..=128) => Some(Entry::Network(address.into(), bits - 96)),
+            (_, 0..=128) => Some(Entry::Network(base, bits)),
+            _ => None,
+        },
     }
+}
+
+/// `net.SplitHostPort`: host and port, if there is a port, with no brackets but those around the host.
+pub(crate) fn split_host_port(entry: &str) -> Option<(&str, &str)> {
+    let (before, port) = entry.rsplit_once(':')?;
+    let host = match before.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?,
+        None => Some(before).filter(|host| !host.contains(':'))?,
+    };
+    let stray = |text: &str| text.contains(['[', ']']);
+    (!stray(host) && !stray(port)).then_some((host, port))
 }
 
 fn in_network(address: IpAddr, base: IpAddr, bits: u8) -> bool {
@@ -147,12 +228,28 @@ mod tests {
             ("[fe80::1]", "fe80::1", true, false),
             ("[fe80::1]:443", "fe80::1", true, true),
             ("LOCALHOST", "x.localhost", true, true),
-            (":443", "x", false, false),
             ("corp.com:", "corp.com", true, true),
             ("fe80::/10", "fe80::1", false, true),
             ("*", "x", true, true),
             ("", "x", false, false),
             ("foo.*.com", "foo.a.com", false, false),
+            ("::ffff:10.0.0.5", "10.0.0.5", false, true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", false, true),
+            ("::ffff:10.0.0.0/90", "10.1.2.3", false, false),
+            ("10.0.0.0/+8", "10.1.2.3", false, false),
+            ("10.0.0.0/08", "10.1.2.3", false, true),
+            ("10.0.0.0/33", "10.0.0.0", false, false),
+            ("[corp.com]:443", "corp.com", false, true),
+            ("[fe80::1]:80", "fe80::1", true, false),
+            ("[]:443", "x", false, false),
+            ("[a]b:443", "a", false, false),
+            ("corp.com:+443", "corp.com", true, false),
+            ("corp.com:0443", "corp.com", true, false),
+            ("2.3", "10.1.2.3", true, true),
+            ("bücher.example", "xn--bcher-kva.example", false, true),
+            ("xn--bcher-kva.example", "Bücher.example", true, true),
+            (".bücher.example", "a.xn--bcher-kva.example", false, true),
+            ("BÜCHER.example:443", "bücher.example", false, true),
         ] {
             for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
                 let direct = rules.is_direct(entry, host, 443);

@@ -2,10 +2,15 @@
 //! to be given. It knows nothing of images or bundles.
 
 pub mod bypass;
+mod docker_fields;
+pub mod docker_hub;
 mod engine;
 mod engine_proxy;
 mod environment;
+mod from_pac;
 pub mod go;
+mod idn;
+mod no_host;
 pub mod no_proxy;
 pub mod pac;
 mod password;
@@ -15,9 +20,11 @@ pub mod source;
 pub mod translate;
 mod url;
 
+pub use docker_fields::{DockerFields, Field};
 pub use engine::Engine;
 pub use engine_proxy::{EngineProxy, Shown};
 pub use environment::{Variable, from_environment};
+pub use from_pac::{Away, Notes, ago, notes};
 pub use no_proxy::{InvalidNoProxy, NoProxy};
 pub use password::Password;
 pub use translate::{Stated, Translation, Urls, Wishes, World, translate};

@@ -15,20 +15,22 @@ pub enum InvalidNoProxy {
     #[error("it holds a line break, a NUL or another control character")]
     Control,
     #[error(
-        "its entry '{0}' has a space or a quotation mark inside; entries are separated by commas"
+        "its entry '{0}' has a space, a quotation mark, a ; or a | inside; entries are separated by commas and stand without quotation marks"
     )]
-    Space(String),
+    Separator(String),
     #[error(
         "its entry '*' would send everything past the proxy; `baleen restore` takes the proxy out"
     )]
     Everything,
     #[error(
-        "an entry of it is a URL, or has a user; expected hosts, as in localhost,.corp,10.0.0.5"
+        "its entry number {0} is a URL, or has a user; expected hosts, as in localhost,.corp,10.0.0.5"
     )]
-    Url,
+    Url(usize),
 }
 
 /// Takes a list with commas apart, as the variable `NO_PROXY` has it.
+///
+/// Entries that can stand in such a list but name no host are the translation's to tell of.
 ///
 /// # Errors
 /// When an entry can't stand in such a list.
@@ -36,14 +38,19 @@ pub fn split(list: &str) -> Result<Vec<String>, InvalidNoProxy> {
     if list.chars().any(char::is_control) {
         return Err(InvalidNoProxy::Control);
     }
+    let written = || list.split(',').map(str::trim);
+    // Before any error that shows an entry: with a user in the list, each may hold a part of a password.
+    let has_user = list.contains('@');
+    let is_url = |entry: &str| {
+        entry.contains('@') || entry.contains("://") && (has_user || !is_plain_url(entry))
+    };
+    if let Some(at) = written().position(is_url) {
+        return Err(InvalidNoProxy::Url(at + 1));
+    }
     let mut entries = Vec::new();
-    for entry in list.split(',').map(str::trim).filter(|e| !e.is_empty()) {
-        // Before any error that shows the entry: this one may hold a password.
-        if entry.contains('@') || entry.contains("://") {
-            return Err(InvalidNoProxy::Url);
-        }
-        if entry.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
-            return Err(InvalidNoProxy::Space(entry.to_owned()));
+    for entry in written().filter(|entry| !entry.is_empty()) {
+        if entry.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '|')) {
+            return Err(InvalidNoProxy::Separator(entry.to_owned()));
         }
         if entry == "*" {
             return Err(InvalidNoProxy::Everything);
@@ -51,6 +58,21 @@ pub fn split(list: &str) -> Result<Vec<String>, InvalidNoProxy> {
         entries.push(entry.to_owned());
     }
     Ok(entries)
+}
+
+/// Whether this is a scheme, a host, perhaps a port and perhaps a path: nothing in which a password could stand.
+fn is_plain_url(entry: &str) -> bool {
+    let Some((scheme, rest)) = entry.split_once("://") else {
+        return false;
+    };
+    let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (host, port) = place.split_once(':').unwrap_or((place, ""));
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
+    scheme.chars().all(|c| c.is_ascii_alphanumeric())
+        && host.chars().all(plain)
+        && port.len() <= 5
+        && port.bytes().all(|b| b.is_ascii_digit())
+        && path.chars().all(|c| plain(c) || c == '/')
 }
 
 /// A list of hosts, domains and addresses as an engine reads it, in order and each once.
@@ -95,16 +117,27 @@ mod tests {
                 "localhost,127.0.0.1,a.corp,.b.corp",
             ),
             ("127.0.0.1,x", "localhost,127.0.0.1,x"),
+            (
+                "::1,/var/run/docker.sock",
+                "localhost,127.0.0.1,::1,/var/run/docker.sock",
+            ),
+            ("http://host/", "localhost,127.0.0.1,http://host/"),
         ] {
             assert_eq!(NoProxy::new(split(list).unwrap()).to_string(), expected);
         }
         for (list, error) in [
             ("a,*", InvalidNoProxy::Everything),
-            ("a b", InvalidNoProxy::Space("a b".into())),
+            ("a b", InvalidNoProxy::Separator("a b".into())),
+            ("a;b", InvalidNoProxy::Separator("a;b".into())),
+            ("a|b", InvalidNoProxy::Separator("a|b".into())),
             ("a\nb", InvalidNoProxy::Control),
-            ("a'b", InvalidNoProxy::Space("a'b".into())),
-            ("http://me:s3cret@p:1", InvalidNoProxy::Url),
-            ("me:s3 cret@p", InvalidNoProxy::Url),
+            ("a'b", InvalidNoProxy::Separator("a'b".into())),
+            ("\"a,b\"", InvalidNoProxy::Separator("\"a".into())),
+            ("a,http://me:s3cret@p:1", InvalidNoProxy::Url(2)),
+            ("http://me:s3,cret@p:1", InvalidNoProxy::Url(1)),
+            ("me:s3;cr,et@p:1", InvalidNoProxy::Url(2)),
+            ("http://me:s3cret", InvalidNoProxy::Url(1)),
+            ("me:s3 cret@p", InvalidNoProxy::Url(1)),
         ] {
             assert_eq!(split(list).unwrap_err(), error, "{list:?}");
         }

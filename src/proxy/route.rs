@@ -1,10 +1,11 @@
 //! Which way one URL takes: here, and in the engine.
 
 use super::go::Rules;
+use super::idn;
 use super::pac::{Answer, Route};
 use super::settings::{Server, Settings};
 use super::translate::{Urls, What};
-use super::{Engine, EngineProxy, bypass};
+use super::{Engine, EngineProxy, ProxyUrl, bypass};
 
 /// What is to be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,17 +55,21 @@ impl Target {
                 (host, port.to_owned())
             }
         };
-        let fits = |c: char| c.is_alphanumeric() || "-._:".contains(c);
+        // As it is sent to a proxy and looked up, and as a browser hands it to a script.
+        let host = idn::to_ascii(host)?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if host.is_empty() || !host.chars().all(fits) {
             return None;
         }
         Some(Self {
             secure,
-            host: host.to_owned(),
+            host: host.into_owned(),
             port: if port.is_empty() {
                 default
-            } else {
+            } else if port.bytes().all(|b| b.is_ascii_digit()) {
                 port.parse().ok().filter(|&port| port != 0)?
+            } else {
+                return None;
             },
         })
     }
@@ -102,20 +107,33 @@ pub fn here(what: &What, answer: Option<&Answer>, target: &Target) -> Way {
 
 /// The way from the engine.
 pub fn in_engine(proxy: Option<&EngineProxy>, engine: &Engine, target: &Target) -> Way {
-    let Some(proxy) = proxy else {
-        return Way::Direct;
-    };
-    let url = match (target.secure, proxy.http(), proxy.https()) {
+    match proxy.and_then(|proxy| engines_choice(proxy, engine, target)) {
+        Some(url) => Way::Through(url.way()),
+        None => Way::Direct,
+    }
+}
+
+/// Which of its proxies the engine goes through; nothing where it goes directly.
+pub fn engines_choice<'p>(
+    proxy: &'p EngineProxy,
+    engine: &Engine,
+    target: &Target,
+) -> Option<&'p ProxyUrl> {
+    let no_proxy = proxy.no_proxy().to_string();
+    engines_own(proxy, engine, target.secure)
+        .filter(|_| !engine.rules.is_direct(&no_proxy, &target.host, target.port))
+}
+
+/// The engine's proxy for a scheme, whatever its no-proxy list says.
+pub fn engines_own<'p>(
+    proxy: &'p EngineProxy,
+    engine: &Engine,
+    secure: bool,
+) -> Option<&'p ProxyUrl> {
+    match (secure, proxy.http(), proxy.https()) {
         (false, http, _) => http,
         (true, _, Some(https)) => Some(https),
         (true, http, None) => http.filter(|_| engine.https_falls_back),
-    };
-    let no_proxy = proxy.no_proxy().to_string();
-    match url {
-        Some(url) if !engine.rules.is_direct(&no_proxy, &target.host, target.port) => {
-            Way::Through(url.way())
-        }
-        _ => Way::Direct,
     }
 }
 
@@ -192,7 +210,16 @@ mod tests {
             ("ftp://corp.com", None),
             ("", None),
             ("a b", None),
+            ("bücher.example", target(true, "xn--bcher-kva.example", 443)),
+            ("a:", target(true, "a", 443)),
+            ("a:65535", target(true, "a", 65535)),
+            ("a:0080", target(true, "a", 80)),
             ("a:0", None),
+            ("a:65536", None),
+            ("a:99999", None),
+            ("a:+80", None),
+            ("[::1]:65536", None),
+            ("http://a:+80/", None),
             ("a:x", None),
             ("user@host", None),
             ("[::1]x", None),

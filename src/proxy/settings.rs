@@ -163,9 +163,11 @@ impl<'a> Reader<'a> {
             .and_then(|number| u16::try_from(number).ok())
             .filter(|&port| port != 0);
         if port.is_none() {
-            let found = match integer(value) {
-                Some(number) => number.to_string(),
-                None => kind(value).to_owned(),
+            let found = match (integer(value), value) {
+                (Some(number), _) => number.to_string(),
+                // Too large for the type above.
+                (None, Value::Integer(number)) => number.to_string(),
+                (None, _) => kind(value).to_owned(),
             };
             *self.is_broken = true;
             self.trouble.push(format!(
@@ -204,9 +206,12 @@ impl<'a> Reader<'a> {
 
 /// A number, as macOS writes it (an integer) and as hand-made settings do (a string).
 fn integer(value: &Value) -> Option<i64> {
-    value
-        .as_signed_integer()
-        .or_else(|| value.as_string()?.trim().parse().ok())
+    value.as_signed_integer().or_else(|| {
+        let text = value.as_string()?.trim();
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let plain = digits.bytes().all(|b| b.is_ascii_digit());
+        plain.then(|| text.parse().ok())?
+    })
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -456,6 +461,13 @@ mod tests {
             ),
             ("HTTPPort", number(65_536), "but is 65536"),
             ("HTTPPort", number(-1), "but is -1"),
+            (
+                "HTTPPort",
+                Value::from(u64::MAX),
+                "but is 18446744073709551615",
+            ),
+            ("HTTPPort", text("+80"), "but is a text"),
+            ("HTTPPort", text("99999"), "but is 99999"),
             ("HTTPPort", Value::Real(1.5), "but is a fraction"),
             ("HTTPPort", list(&["1"]), "but is a list"),
             (

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Kind, Result};
 use crate::property_list;
 
+use super::environment::all_proxy;
 use super::settings::Settings;
 use super::translate::{Stated, Urls, What};
 use super::{ProxyUrl, Variable, from_environment, no_proxy};
@@ -103,6 +104,12 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<Stated> {
     let [http, https, listed] = [http, https, listed].map(in_words);
     // Without a proxy the list means nothing, so it can't be wrong either.
     let any = http.is_some() || https.is_some();
+    let all = all_proxy(|name| get(name).map(|value| value.to_string_lossy().into_owned()));
+    let remark = |name| {
+        format!(
+            "{name} is set, but Go, and so Docker, takes no notice of it; to use a proxy, set HTTPS_PROXY to an HTTP proxy"
+        )
+    };
     Ok(Stated {
         origin: "the environment".to_owned(),
         what: What::Urls(Urls {
@@ -114,6 +121,12 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<Stated> {
                 .map(list)
                 .transpose()?
                 .unwrap_or_default(),
+            // Where there is a proxy for https, curl takes that one, too.
+            remarks: all
+                .filter(|_| https.is_none())
+                .map(remark)
+                .into_iter()
+                .collect(),
         }),
     })
 }

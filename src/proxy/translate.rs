@@ -7,7 +7,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -15,8 +14,10 @@ use crate::error::{Error, Kind, Result};
 use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
-use super::go::Rules;
-use super::pac::{Answer, Asked, PacSource, Route};
+use super::from_pac::{Away, by_script};
+use super::go::{self, Rules};
+use super::no_host::{NoHost, is_port};
+use super::pac::{Asked, PacSource, Unreachable};
 use super::settings::{Server, Settings};
 use super::url::Scheme;
 use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
@@ -76,6 +77,8 @@ pub struct Urls {
     pub https: Option<ProxyUrl>,
     /// Hosts to reach directly.
     pub no_proxy: Vec<String>,
+    /// What the user may expect to count, but does not, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// What the user wants besides.
@@ -85,8 +88,12 @@ pub struct Wishes {
     pub no_proxy: Vec<String>,
     /// Where in the VM this computer's loopback is reached, if the user knows better.
     pub host_address: Option<String>,
+    /// Passwords are of no use, so none is asked for: the values are for the fields of Docker's own window.
+    pub no_passwords: bool,
     /// Registries that a PAC script is asked about besides Docker's own.
     pub pac_hosts: Vec<String>,
+    /// What is to be done when a PAC script can't be reached.
+    pub pac_unreachable: Unreachable,
 }
 
 /// What has to be asked for on the way.
@@ -95,7 +102,7 @@ pub struct World<'a> {
     pub addresses: &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>,
     /// The password for a proxy that has a user and no password.
     pub password: &'a dyn Fn(&ProxyUrl) -> Result<Option<Password>>,
-    /// What a PAC script says of `https://HOST/`.
+    /// What a PAC script says of `https://HOST/`, or of a URL.
     pub pac: &'a dyn Fn(&PacSource, &[String]) -> Result<Asked>,
 }
 
@@ -106,12 +113,24 @@ pub struct Translation {
     pub proxy: Option<EngineProxy>,
     /// The proxy for `https://` as this computer itself reaches it.
     pub here: Option<ProxyUrl>,
-    /// What became of each entry of the bypass list.
+    /// What became of each entry of the bypass list; nothing without a proxy.
     pub entries: Vec<Entry>,
     /// What does not go as the settings have it, a sentence each.
     pub remarks: Vec<String>,
     /// What does, though in another form than the settings have it, a sentence each.
     pub explanations: Vec<String>,
+    /// The PAC script that can't be asked now, if so; its sentence is one of the remarks.
+    pub away: Option<Away>,
+}
+
+impl Translation {
+    /// Why the engine gets no proxy, given that `origin` says what it does.
+    pub fn why_direct(&self, origin: &str) -> String {
+        match &self.away {
+            Some(_) => "the PAC script can't be reached".to_owned(),
+            None => format!("by {origin} no proxy is set here now"),
+        }
+    }
 }
 
 /// What became of an entry of the bypass list.
@@ -153,13 +172,6 @@ impl Fate {
     }
 }
 
-/// Hosts that pulling an image from Docker's own registry speaks to.
-const DOCKERS_HOSTS: [&str; 3] = [
-    "registry-1.docker.io",
-    "auth.docker.io",
-    "production.cloudflare.docker.com",
-];
-
 /// Translates what a source says for `engine`.
 ///
 /// # Errors
@@ -171,7 +183,8 @@ pub fn translate(
     wishes: &Wishes,
     world: &World<'_>,
 ) -> Result<Translation> {
-    let mut remarks = Vec::new();
+    let (mut remarks, mut explanations) = (Vec::new(), Vec::new());
+    let mut away = None;
     let chosen = match &stated.what {
         What::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
@@ -180,20 +193,27 @@ pub fn translate(
                 None => None,
             };
             match by_script {
-                Some(chosen) => chosen,
+                Some(found) => {
+                    explanations = found.explanations;
+                    away = found.away;
+                    found.chosen
+                }
                 None => by_settings(settings, engine, &mut remarks)?,
             }
         }
-        What::Urls(urls) => Chosen {
-            http: urls.http.clone(),
-            // Whoever names one proxy means both.
-            https: urls.https.clone().or_else(|| urls.http.clone()),
-            entries: urls
-                .no_proxy
-                .iter()
-                .map(|e| for_go(e, engine.rules))
-                .collect(),
-        },
+        What::Urls(urls) => {
+            remarks.extend(urls.remarks.iter().cloned());
+            Chosen {
+                http: urls.http.clone(),
+                // Whoever names one proxy means both.
+                https: urls.https.clone().or_else(|| urls.http.clone()),
+                entries: urls
+                    .no_proxy
+                    .iter()
+                    .map(|e| for_go(e, engine.rules))
+                    .collect(),
+            }
+        }
     };
     let Chosen {
         http,
@@ -205,15 +225,17 @@ pub fn translate(
         return Ok(Translation {
             proxy: None,
             here: None,
-            entries,
+            // There is no proxy to bypass, so nothing becomes of the list.
+            entries: Vec::new(),
             remarks,
-            explanations: Vec::new(),
+            explanations,
+            away,
         });
     }
 
-    let mut with_password = |url: Option<ProxyUrl>| {
-        url.map(|url| add_password(url, world, &mut remarks))
-            .transpose()
+    let mut with_password = |url: Option<ProxyUrl>| match url {
+        Some(url) if !wishes.no_passwords => add_password(url, world, &mut remarks).map(Some),
+        url => Ok(url),
     };
     let same = http == https;
     let http = with_password(http)?;
@@ -224,8 +246,10 @@ pub fn translate(
     };
     let here = https.clone();
 
-    let address = wishes.host_address.as_deref().or(engine.host_address);
-    let mut explanations = Vec::new();
+    // Docker's own proxy runs on the Mac: for it `127.0.0.1` is the Mac, whatever the address is from inside a VM.
+    let address = engine
+        .host_address
+        .map(|of_vm| wishes.host_address.as_deref().unwrap_or(of_vm));
     let mut from_vm = |url: Option<ProxyUrl>| {
         url.map(|url| reachable(url, address, world, &mut remarks, &mut explanations))
             .transpose()
@@ -240,14 +264,15 @@ pub fn translate(
         entries,
         remarks,
         explanations,
+        away,
     })
 }
 
 /// Proxies as this computer reaches them, and what becomes of the hosts it reaches directly.
-struct Chosen {
-    http: Option<ProxyUrl>,
-    https: Option<ProxyUrl>,
-    entries: Vec<Entry>,
+pub(super) struct Chosen {
+    pub(super) http: Option<ProxyUrl>,
+    pub(super) https: Option<ProxyUrl>,
+    pub(super) entries: Vec<Entry>,
 }
 
 /// Without a script: the proxy for the scheme, else SOCKS, else none.
@@ -363,145 +388,6 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
     .advise("correct it in System Settings > Network > Details > Proxies")
 }
 
-/// With a script: what it says of the hosts that matter to Docker. Nothing where the network was to
-/// offer one and does not.
-fn by_script(
-    source: &PacSource,
-    engine: &Engine,
-    wishes: &Wishes,
-    world: &World<'_>,
-    remarks: &mut Vec<String>,
-) -> Result<Option<Chosen>> {
-    let mut hosts = DOCKERS_HOSTS.map(str::to_owned).to_vec();
-    for host in &wishes.pac_hosts {
-        if !hosts.contains(host) {
-            hosts.push(host.clone());
-        }
-    }
-    let asked = (world.pac)(source, &hosts)?;
-    match (&asked.trouble, asked.kept_since) {
-        (Some(trouble), Some(since)) => remarks.push(format!(
-            "the PAC script can't be asked now ({trouble}), so what it said {} counts",
-            ago(since)
-        )),
-        (trouble, _) => remarks.extend(trouble.iter().cloned()),
-    }
-    if asked.answers.is_empty() {
-        return Ok(None);
-    }
-
-    // What the engine could do for each host: go directly, or through one of these.
-    let mut tally: Vec<(ProxyUrl, usize)> = Vec::new();
-    let mut usable = Vec::new();
-    for answer in &asked.answers {
-        for why in &answer.ignored {
-            remarks.push(format!(
-                "in what the script says for {}, nobody understands this: {why}",
-                answer.host
-            ));
-        }
-        let first = engines_choice(answer, engine);
-        if let Some(Choice::Proxy(url)) = &first {
-            match tally.iter_mut().find(|(there, _)| there == url) {
-                Some((_, count)) => *count += 1,
-                None => tally.push((url.clone(), 1)),
-            }
-        }
-        usable.push((answer, first));
-    }
-    // The first of those that are named most often.
-    let mut winner: Option<(ProxyUrl, usize)> = None;
-    for (url, count) in tally {
-        if winner.as_ref().is_none_or(|(_, most)| count > *most) {
-            winner = Some((url, count));
-        }
-    }
-    let mut entries = Vec::new();
-    for (answer, choice) in usable {
-        let host = &answer.host;
-        match (&winner, choice) {
-            (None, Some(_)) => {}
-            (Some(_), Some(Choice::Direct)) => {
-                let entry = for_go(host, engine.rules);
-                entries.push(match entry.fate {
-                    Fate::Kept => Entry {
-                        fate: Fate::Widened,
-                        reason: Some(BELOW),
-                        ..entry
-                    },
-                    _ => entry,
-                });
-            }
-            (Some((url, _)), Some(Choice::Proxy(other))) => {
-                if other != *url {
-                    remarks.push(format!(
-                        "the script sends {host} through {}, but an engine has one proxy for all: it uses {}",
-                        other.place(),
-                        url.place()
-                    ));
-                }
-            }
-            (Some((url, _)), None) => remarks.push(format!(
-                "the script says \"{}\" for {host}, which no engine of this version knows; it uses {}",
-                answer.text,
-                url.place()
-            )),
-            (None, None) => {
-                return Err(Error::new(
-                    Kind::Refused,
-                    format!(
-                        "the PAC script says \"{}\" for {host}, which this engine (built with {}) can't do",
-                        answer.text,
-                        engine.in_words()
-                    ),
-                )
-                .advise("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
-            }
-        }
-    }
-    let proxy = winner.map(|(url, _)| url);
-    Ok(Some(Chosen {
-        http: proxy.clone(),
-        https: proxy,
-        entries,
-    }))
-}
-
-/// How long ago that was, in words.
-fn ago(since: SystemTime) -> String {
-    let minutes = since.elapsed().map_or(0, |time| time.as_secs() / 60);
-    match minutes {
-        0..=1 => "a moment ago".to_owned(),
-        2..=119 => format!("{minutes} minutes ago"),
-        120..=2879 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 60 / 24),
-    }
-}
-
-enum Choice {
-    Direct,
-    Proxy(ProxyUrl),
-}
-
-/// What an engine can do of what a script proposes for a host: its first proxy that the engine knows.
-/// To go directly is what the script wants only where it says so first: behind a proxy it is for when
-/// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
-fn engines_choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
-    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.is_empty() {
-        return Some(Choice::Direct);
-    }
-    answer.routes.iter().find_map(|route| {
-        let (scheme, host, port) = match route {
-            Route::Http { host, port } => (Scheme::Http, host, *port),
-            Route::Socks { host, port } if engine.knows_socks => (Scheme::Socks5, host, *port),
-            _ => return None,
-        };
-        ProxyUrl::from_parts(scheme, host, port, None)
-            .ok()
-            .map(Choice::Proxy)
-    })
-}
-
 /// The same proxy with the password that is kept for it.
 fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> Result<ProxyUrl> {
     let Some(user) = url.encoded_user().filter(|_| !url.has_password()) else {
@@ -519,6 +405,11 @@ fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> 
     })
 }
 
+/// What the remark about a name begins with that can't be resolved, for those who tell of it in their own words.
+pub fn unresolved(host: &str) -> String {
+    format!("can't resolve {host}")
+}
+
 /// The same proxy as the engine reaches it: in the VM, this computer's loopback is the VM itself.
 fn reachable(
     url: ProxyUrl,
@@ -531,8 +422,8 @@ fn reachable(
         Ok(found) => found,
         Err(error) => {
             remarks.push(format!(
-                "the name {} could not be looked up just now ({error}); if that is this computer itself, call it localhost",
-                url.host()
+                "{} ({error}); if it is this Mac, use localhost instead",
+                unresolved(url.host())
             ));
             return Ok(url);
         }
@@ -559,11 +450,16 @@ fn reachable(
     })
 }
 
-const BELOW: &str = "the engine also reaches directly what is below it";
+pub(super) const BELOW: &str = "the engine also reaches directly what is below it";
 const APEX: &str = "on this engine it covers the domain itself as well";
 const ANY_PORT: &str = "this engine takes no notice of ports: it covers all of them";
 const NETWORK: &str = "this engine knows no networks";
 const WILDCARD: &str = "no engine knows a * in such a place";
+const MAPPED: &str =
+    "the engine takes it for the IPv4 address inside it, which macOS takes for another address";
+const BRACKETS: &str = "Go from 1.11 on takes no notice of it; this engine does";
+const END_OF_ADDRESS: &str = "Go before 1.24.1 takes it for the end of an address: all addresses that end so are reached directly";
+const NAMELESS: &str = "it names no host";
 
 /// What becomes of an entry of macOS's list.
 fn for_engine(text: &str, rules: Rules) -> Entry {
@@ -578,6 +474,11 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
                 Rules::From1_11 => (to, Fate::Kept, None),
             }
         }
+        Mac::Address(address) if address != address.to_canonical() => (
+            Some(address_for(address, rules)),
+            Fate::Widened,
+            Some(MAPPED),
+        ),
         Mac::Address(address) => (Some(address_for(address, rules)), Fate::Kept, None),
         Mac::Network(base, 32) => (Some(base.to_string()), Fate::Kept, None),
         Mac::Network(base, bits) | Mac::StarredNetwork(base, bits, _) => match rules {
@@ -592,15 +493,18 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
             left_out("macOS takes no notice of it, since it has bits behind the network's prefix")
         }
         Mac::Inert(Inert::Port) => left_out("macOS takes no notice of it: its list knows no ports"),
-        Mac::Inert(Inert::NoHost) => left_out(
-            "it is neither a host nor a domain nor a network, so macOS takes no notice of it",
-        ),
+        Mac::Inert(Inert::NoHost) => left_out(NoHost::of(text).unwrap_or(NoHost::Other).on_a_mac()),
         Mac::Unusable => (
             None,
             Fate::Refused,
-            Some(
-                "it has a comma, a space or a control character inside; give each host an entry of its own",
-            ),
+            Some(match bypass::Entry::parse(text.trim()) {
+                Mac::Unusable => {
+                    "it has a comma, a space or a control character inside; give each host an entry of its own"
+                }
+                _ => {
+                    "it has a space before or behind it, which may count as part of it; delete the space"
+                }
+            }),
         ),
     };
     Entry {
@@ -611,44 +515,72 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
     }
 }
 
+/// The address as an entry. An IPv4 address in the form of an IPv6 one is the IPv4 address to all Go.
 fn address_for(address: IpAddr, rules: Rules) -> String {
-    match (address, rules) {
+    match (address.to_canonical(), rules) {
         (IpAddr::V6(address), Rules::UpTo1_10) => format!("[{address}]"),
-        _ => address.to_string(),
+        (address, _) => address.to_string(),
     }
 }
 
 /// What becomes of an entry that is meant for Go: it says what Go from 1.11 on makes of it.
-fn for_go(text: &str, rules: Rules) -> Entry {
-    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
-    let below = text.strip_prefix('*').filter(|rest| rest.starts_with('.'));
-    let address = text.trim_matches(['[', ']']).parse::<IpAddr>();
-    let (to, fate, reason) = if below.unwrap_or(text).contains('*') {
-        left_out(WILDCARD)
-    } else if text.starts_with(':') {
-        // Go up to 1.8 falls over it (golang/go#19536).
-        left_out("it names no host")
-    } else if let Ok(address) = address {
-        (Some(address_for(address, rules)), Fate::Kept, None)
-    } else if rules == Rules::From1_11 {
-        (Some(text.to_owned()), Fate::Kept, None)
-    } else if text.contains('/') {
-        left_out(NETWORK)
-    } else if let Some((_, port)) = text.rsplit_once(':')
-        && port.bytes().all(|b| b.is_ascii_digit())
-    {
-        let text = below.unwrap_or(text);
-        (Some(text.to_owned()), Fate::Widened, Some(ANY_PORT))
-    } else if let Some(below) = below.or_else(|| text.starts_with('.').then_some(text)) {
-        (Some(below.to_owned()), Fate::Widened, Some(APEX))
-    } else {
-        (Some(text.to_owned()), Fate::Kept, None)
-    };
+pub(super) fn for_go(text: &str, rules: Rules) -> Entry {
+    let (to, fate, reason) = from_go(text, rules);
     Entry {
-        from: text.to_owned(),
+        from: super::redact(text),
         to,
         fate,
         reason,
+    }
+}
+
+fn from_go(text: &str, rules: Rules) -> (Option<String>, Fate, Option<&'static str>) {
+    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
+    let old = rules == Rules::UpTo1_10;
+    match go::Entry::parse(text) {
+        go::Entry::All => left_out(WILDCARD),
+        // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
+        go::Entry::NoHost => left_out(NAMELESS),
+        go::Entry::Network(base, bits) => match (base, bits) {
+            (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => {
+                (Some(address_for(base, rules)), Fate::Kept, None)
+            }
+            _ if old => left_out(NETWORK),
+            _ => (Some(text.to_owned()), Fate::Kept, None),
+        },
+        go::Entry::Address(_, Some(port)) if !is_port(port) => left_out(NoHost::Port.in_go()),
+        go::Entry::Address(address, port) => match (address_for(address, rules), port) {
+            (address, None) => (Some(address), Fate::Kept, None),
+            (address, Some(port)) if old => (
+                Some(format!("{address}:{port}")),
+                Fate::Widened,
+                Some(ANY_PORT),
+            ),
+            _ => (Some(text.to_owned()), Fate::Kept, None),
+        },
+        go::Entry::Name { name, itself, port } => {
+            if name.contains('*') {
+                return left_out(WILDCARD);
+            }
+            let dot = if itself { "" } else { "." };
+            let colon = port.map_or(String::new(), |port| format!(":{port}"));
+            let to = format!("{dot}{name}{colon}");
+            match NoHost::of(&to) {
+                Some(NoHost::Numbers) => (Some(to), Fate::Widened, Some(END_OF_ADDRESS)),
+                Some(NoHost::Brackets) if old => {
+                    let address = to.trim_matches(['[', ']']).parse().ok();
+                    let to = address.map(|address| address_for(address, rules));
+                    (to, Fate::Widened, Some(BRACKETS))
+                }
+                Some(NoHost::ShortNetwork | NoHost::Netmask | NoHost::PrefixLength) if old => {
+                    left_out(NETWORK)
+                }
+                Some(why) => left_out(why.in_go()),
+                None if old && port.is_some() => (Some(to), Fate::Widened, Some(ANY_PORT)),
+                None if old && !itself => (Some(to), Fate::Widened, Some(APEX)),
+                None => (Some(to), Fate::Kept, None),
+            }
+        }
     }
 }
 
@@ -656,6 +588,7 @@ fn for_go(text: &str, rules: Rules) -> Entry {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::pac::Standing;
     use super::*;
 
     const OLD: &str = "17.06.0";
@@ -712,6 +645,7 @@ mod tests {
                 http: http.map(|url| ProxyUrl::parse(url).unwrap()),
                 https: https.map(|url| ProxyUrl::parse(url).unwrap()),
                 no_proxy: no_proxy.iter().map(|&e| e.to_owned()).collect(),
+                ..Urls::default()
             }),
         }
     }
@@ -867,7 +801,7 @@ mod tests {
             error.to_string().contains("SOCKS proxy proxy:1080"),
             "{error}"
         );
-        for host in ["http://proxy", "a b", "pröxy"] {
+        for host in ["http://proxy", "a b", "proxy:80", "pröxy!"] {
             let settings = Settings {
                 https: server(host, 80),
                 ..Settings::default()
@@ -941,6 +875,13 @@ mod tests {
                 "http://localhost:1",
                 "Docker on the Mac",
             ),
+            (
+                "127.0.0.1:1",
+                NEW,
+                via("192.168.64.1"),
+                "http://127.0.0.1:1",
+                "Docker on the Mac",
+            ),
             ("both:1", OLD, default(), "http://both:1", ""),
             ("proxy:1", OLD, via("192.168.64.1"), "http://proxy:1", ""),
             (
@@ -948,7 +889,7 @@ mod tests {
                 OLD,
                 default(),
                 "http://gone:1",
-                "could not be looked up",
+                "can't resolve gone",
             ),
         ] {
             let (variables, remarks) =
@@ -986,6 +927,26 @@ mod tests {
         assert_eq!(**url, "http://me:a%40b@proxy:1");
         assert!(found.remarks.is_empty());
         assert!(found.here.unwrap().has_password());
+        let world = World {
+            password: &|_| panic!("it is of no use"),
+            ..world()
+        };
+        let wishes = Wishes {
+            no_passwords: true,
+            ..Wishes::default()
+        };
+        let unasked = translate(
+            &urls(None, Some("http://me@proxy:1"), &[]),
+            &Engine::of(NEW, false),
+            &wishes,
+            &world,
+        )
+        .unwrap();
+        assert!(unasked.remarks.is_empty(), "{:?}", unasked.remarks);
+        assert_eq!(
+            unasked.proxy.unwrap().shown().https.unwrap(),
+            "http://me@proxy:1"
+        );
         let missing = get("http://me@proxy:1", &|| Ok(None)).unwrap();
         let missing = missing.remarks.join(";");
         assert!(
@@ -1096,7 +1057,7 @@ mod tests {
             (
                 "*.corp.com",
                 (Some(".corp.com"), Widened),
-                (Some("*.corp.com"), Kept),
+                (Some(".corp.com"), Kept),
             ),
             (
                 "corp.com:80",
@@ -1115,12 +1076,47 @@ mod tests {
                 (Some("[fe80::1]"), Kept),
                 (Some("fe80::1"), Kept),
             ),
+            ("[fe80::1]", (Some("[fe80::1]"), Widened), (None, LeftOut)),
+            ("::1", (Some("[::1]"), Kept), (Some("::1"), Kept)),
             (
-                "[fe80::1]",
-                (Some("[fe80::1]"), Kept),
-                (Some("fe80::1"), Kept),
+                "::ffff:10.0.0.5",
+                (Some("10.0.0.5"), Kept),
+                (Some("10.0.0.5"), Kept),
             ),
-            (":80", (None, LeftOut), (None, LeftOut)),
+            (
+                "[fe80::1]:443",
+                (Some("[fe80::1]:443"), Widened),
+                (Some("[fe80::1]:443"), Kept),
+            ),
+            (
+                "[corp.com]:80",
+                (Some("corp.com:80"), Widened),
+                (Some("corp.com:80"), Kept),
+            ),
+            (
+                "10.0.0.5/32",
+                (Some("10.0.0.5"), Kept),
+                (Some("10.0.0.5"), Kept),
+            ),
+            ("fe80::/10", (None, LeftOut), (Some("fe80::/10"), Kept)),
+            (
+                "corp.com:",
+                (Some("corp.com"), Kept),
+                (Some("corp.com"), Kept),
+            ),
+            (
+                "bücher.example",
+                (Some("xn--bcher-kva.example"), Kept),
+                (Some("xn--bcher-kva.example"), Kept),
+            ),
+            (
+                ".Bücher.example:80",
+                (Some(".xn--bcher-kva.example:80"), Widened),
+                (Some(".xn--bcher-kva.example:80"), Kept),
+            ),
+            ("2.3", (Some("2.3"), Widened), (Some("2.3"), Widened)),
+            ("corp.com:65536", (None, LeftOut), (None, LeftOut)),
+            ("[]:80", (None, LeftOut), (None, LeftOut)),
         ] {
             for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
                 let found = for_go(entry, rules);
@@ -1131,6 +1127,97 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// What each entry is said to be, if it is left out: by what it is, not by a character in it.
+    #[test]
+    fn what_is_left_out_is_called_what_it_is() {
+        for (entry, on_a_mac, in_old_go, in_go) in [
+            ("[]:80", "no ports", "names no host", "names no host"),
+            (
+                "/var/run/docker.sock",
+                "is a path",
+                "is a path",
+                "is a path",
+            ),
+            ("http://corp.com/", "is a URL", "is a URL", "is a URL"),
+            ("corp.com/v2", "has a path", "has a path", "has a path"),
+            ("<local>", "Windows' word", "Windows' word", "Windows' word"),
+            (
+                "fe80::1%en0",
+                "on an interface",
+                "on an interface",
+                "on an interface",
+            ),
+            (
+                "10.0.0.0/255.0.0.0",
+                "has a mask",
+                "no networks",
+                "has a mask",
+            ),
+            ("10.0.0.0/33", "its prefix", "no networks", "its prefix"),
+            ("corp.com:99999", "no ports", "1 to 65535", "1 to 65535"),
+            ("corp.com:http", "1 to 65535", "1 to 65535", "1 to 65535"),
+            (
+                "corp.com.",
+                "ends with a dot",
+                "dot at its end",
+                "dot at its end",
+            ),
+            (
+                "a;b",
+                "a separator inside",
+                "a separator inside",
+                "a separator inside",
+            ),
+            (
+                "\"a\"",
+                "quotation marks",
+                "quotation marks",
+                "quotation marks",
+            ),
+            (
+                "a:b:c",
+                "neither a host",
+                "neither a host",
+                "neither a host",
+            ),
+            (
+                "10.1.*:80",
+                "no ports",
+                "a * in such a place",
+                "a * in such a place",
+            ),
+        ] {
+            let reason = |entry: Entry| {
+                assert_eq!((&entry.to, entry.fate), (&None, Fate::LeftOut), "{entry:?}");
+                entry.reason.unwrap()
+            };
+            for (found, expected) in [
+                (for_engine(entry, Rules::From1_11), on_a_mac),
+                (for_go(entry, Rules::UpTo1_10), in_old_go),
+                (for_go(entry, Rules::From1_11), in_go),
+            ] {
+                let found = reason(found);
+                assert!(found.contains(expected), "{entry}: {found}");
+            }
+        }
+        for (entry, expected) in [
+            ("[fe80::1]", "without brackets"),
+            ("fe80::/10", "IPv4 addresses only"),
+            ("2.3", "no whole address"),
+            ("bücher.example", "outside ASCII"),
+            (" corp.com", "before or behind it"),
+            ("a, b", "of its own"),
+        ] {
+            let found = for_engine(entry, Rules::From1_11).reason.unwrap();
+            assert!(found.contains(expected), "{entry}: {found}");
+        }
+        let mapped = for_engine("::ffff:10.0.0.5", Rules::From1_11);
+        assert_eq!(
+            (mapped.to.as_deref(), mapped.fate),
+            (Some("10.0.0.5"), Fate::Widened)
+        );
     }
 
     /// One proxy for both is what whoever names only one means.
@@ -1164,7 +1251,7 @@ mod tests {
         let none = |_: &PacSource, _: &[String]| {
             Ok(Asked {
                 answers: Vec::new(),
-                kept_since: None,
+                standing: Standing::NotOffered,
                 trouble: Some("this network offers no PAC script".to_owned()),
             })
         };
@@ -1185,156 +1272,5 @@ mod tests {
         assert_eq!(found.entries[0].from, "a.corp");
         assert_eq!(found.remarks, ["this network offers no PAC script"]);
         assert_eq!(stated.proxies().len(), 1);
-    }
-
-    #[test]
-    fn how_long_ago() {
-        for (minutes, expected) in [
-            (0, "a moment ago"),
-            (59, "59 minutes ago"),
-            (180, "3 hours ago"),
-            (6000, "4 days ago"),
-        ] {
-            let since = SystemTime::now() - std::time::Duration::from_secs(60 * minutes);
-            assert_eq!(ago(since), expected);
-        }
-        assert_eq!(
-            ago(SystemTime::now() + std::time::Duration::from_secs(60)),
-            "a moment ago"
-        );
-    }
-
-    fn route(text: &str) -> Vec<Route> {
-        text.split(';')
-            .map(|part| {
-                let (kind, place) = part.trim().split_once(' ').unwrap_or((part.trim(), ""));
-                let host = place.to_owned();
-                match kind {
-                    "DIRECT" => Route::Direct,
-                    "PROXY" => Route::Http { host, port: 8080 },
-                    "HTTPS" => Route::Https { host, port: 443 },
-                    _ => Route::Socks { host, port: 1080 },
-                }
-            })
-            .collect()
-    }
-
-    /// What the engine gets when the script says `said` of Docker's three hosts and of one more.
-    fn by_script_that_says(said: [&'static str; 4]) -> Result<(Vec<String>, String)> {
-        let pac = move |source: &PacSource, hosts: &[String]| {
-            assert_eq!(*source, PacSource::Discover);
-            assert_eq!(hosts.len(), 4);
-            let answers = hosts.iter().zip(said).map(|(host, text)| Answer {
-                host: host.clone(),
-                url: format!("https://{host}/"),
-                text: text.to_owned(),
-                routes: route(text),
-                ignored: Vec::new(),
-            });
-            Ok(Asked {
-                answers: answers.collect(),
-                kept_since: None,
-                trouble: None,
-            })
-        };
-        let settings = Settings {
-            pac: Some(PacSource::Discover),
-            // With a script on, macOS looks at none of these.
-            http: server("unused", 1),
-            exceptions: vec!["unused.corp".into()],
-            ..Settings::default()
-        };
-        let wishes = Wishes {
-            pac_hosts: vec!["registry.corp".into(), "auth.docker.io".into()],
-            ..Wishes::default()
-        };
-        let world = World {
-            pac: &pac,
-            ..world()
-        };
-        let engine = Engine::of(OLD, true);
-        let found = translate(&stated(settings), &engine, &wishes, &world)?;
-        let variables = found.proxy.iter().flat_map(EngineProxy::variables);
-        Ok((
-            variables
-                .skip(1)
-                .map(|(_, value)| value.to_string())
-                .collect(),
-            found.remarks.join("; "),
-        ))
-    }
-
-    #[test]
-    fn what_a_script_says() {
-        const LIST: &str = "localhost,127.0.0.1";
-        for (said, expected, remark) in [
-            (
-                ["PROXY proxy; DIRECT"; 4],
-                Some(("http://proxy:8080", "")),
-                "",
-            ),
-            (["DIRECT"; 4], None, ""),
-            (["DIRECT; PROXY proxy"; 4], None, ""),
-            (
-                [
-                    "SOCKS other; DIRECT",
-                    "PROXY proxy",
-                    "DIRECT",
-                    "SOCKS other; PROXY proxy",
-                ],
-                Some(("http://proxy:8080", ",production.cloudflare.docker.com")),
-                "says \"SOCKS other; DIRECT\" for registry-1.docker.io",
-            ),
-            (
-                ["PROXY proxy", "PROXY proxy", "PROXY proxy", "DIRECT"],
-                Some(("http://proxy:8080", ",registry.corp")),
-                "",
-            ),
-            (
-                ["DIRECT", "DIRECT", "DIRECT", "PROXY proxy"],
-                Some((
-                    "http://proxy:8080",
-                    ",registry-1.docker.io,auth.docker.io,production.cloudflare.docker.com",
-                )),
-                "",
-            ),
-            (
-                ["PROXY proxy", "PROXY other", "PROXY other", "DIRECT"],
-                Some(("http://other:8080", ",registry.corp")),
-                "sends registry-1.docker.io through proxy:8080",
-            ),
-            (
-                ["PROXY proxy", "PROXY proxy", "PROXY other", "PROXY other"],
-                Some(("http://proxy:8080", "")),
-                "sends registry.corp through other:8080",
-            ),
-            (
-                [
-                    "SOCKS other; PROXY proxy",
-                    "PROXY proxy",
-                    "HTTPS other",
-                    "PROXY proxy",
-                ],
-                Some(("http://proxy:8080", "")),
-                "says \"HTTPS other\" for production.cloudflare.docker.com",
-            ),
-        ] {
-            let (variables, remarks) = by_script_that_says(said).unwrap();
-            let wanted = expected.map(|(url, more)| vec![url.to_owned(), format!("{LIST}{more}")]);
-            assert_eq!(variables, wanted.unwrap_or_default(), "{said:?}");
-            assert!(remarks.contains(remark), "{said:?}: {remarks}");
-            assert_eq!(remarks.is_empty(), remark.is_empty(), "{said:?}: {remarks}");
-        }
-        // What the engine can't be told must not become "directly".
-        for said in [
-            ["SOCKS other"; 4],
-            ["SOCKS other; DIRECT"; 4],
-            ["HTTPS other; DIRECT"; 4],
-            ["DIRECT", "DIRECT", "DIRECT", "SOCKS other"],
-        ] {
-            let error = by_script_that_says(said).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused);
-            assert!(error.to_string().contains(said[3]), "{error}");
-        }
     }
 }

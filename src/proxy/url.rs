@@ -5,10 +5,12 @@
 //! is not a letter, a digit or one of `-._~`: that is right for Go, and for the shell besides.
 
 use std::fmt;
+use std::net::Ipv6Addr;
+
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::Password;
+use super::{Password, idn};
 
 /// Why a proxy URL was refused. The texts never hold the URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -20,13 +22,33 @@ pub enum InvalidUrl {
     #[error("it holds a line break, a NUL or another control character")]
     Control,
     #[error(
-        "its scheme is '{0}'; the engines of this family speak to http:// proxies only (an HTTPS proxy of System Settings is one too: write http://)"
+        "its scheme is '{0}'; expected http://HOST:PORT, since Docker Engines speak to HTTP proxies"
     )]
     Scheme(String),
+    #[error(
+        "it names a proxy that is reached over TLS ('https://'), which engines of this family can't do; if it is an ordinary HTTP proxy, also for https, write http://"
+    )]
+    Tls,
+    #[error(
+        "it names a SOCKS proxy ('{0}://'), which is no HTTP proxy and can't be used as one; name an HTTP proxy, or run one that forwards to it, such as privoxy"
+    )]
+    Socks(String),
+    #[error("it stands in quotation marks, which would count as part of it; leave them out")]
+    Quoted,
     #[error("it names no host; expected http://HOST:PORT")]
     NoHost,
     #[error("its host '{0}' has characters that no host name or address has")]
     Host(String),
+    #[error("an IPv6 address has to stand in brackets, as in http://[fd00::1]:3128")]
+    NoBrackets,
+    #[error(
+        "its address names an interface of this computer ('%'), which the engine doesn't have; name the proxy by another address"
+    )]
+    Zone,
+    #[error("it is a URL where the host alone is expected")]
+    NotAHost,
+    #[error("its host has a port behind it, which belongs in the port's own field")]
+    PortInHost,
     #[error("{} a port number from 1 to 65535", port_shown(.0))]
     Port(String),
     #[error("it goes on with '{}' behind host and port; a proxy has no path", .0.chars().take(1).collect::<String>())]
@@ -82,6 +104,12 @@ impl ProxyUrl {
         if text.is_empty() {
             return Err(InvalidUrl::Empty);
         }
+        if ['"', '\''].iter().any(|&mark| {
+            let inside = text.strip_prefix(mark);
+            inside.is_some_and(|inside| inside.ends_with(mark))
+        }) {
+            return Err(InvalidUrl::Quoted);
+        }
         let rest = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
             // A slash too few; else `http` would be taken for the user, and the rest for a password.
@@ -90,7 +118,13 @@ impl ProxyUrl {
             }
             // Without a scheme, `://` can only be part of a password.
             Some((scheme, _)) if is_scheme(scheme) => {
-                return Err(InvalidUrl::Scheme(scheme.to_owned()));
+                return Err(match &*scheme.to_ascii_lowercase() {
+                    "https" => InvalidUrl::Tls,
+                    "socks" | "socks4" | "socks4a" | "socks5" | "socks5h" => {
+                        InvalidUrl::Socks(scheme.to_owned())
+                    }
+                    _ => InvalidUrl::Scheme(scheme.to_owned()),
+                });
             }
             _ => text,
         };
@@ -130,9 +164,17 @@ impl ProxyUrl {
         port: u16,
         user: Option<&str>,
     ) -> Result<Self, InvalidUrl> {
-        let place = match host.parse::<std::net::Ipv6Addr>() {
+        let place = match host.parse::<Ipv6Addr>() {
             Ok(address) => format!("[{address}]:{port}"),
-            Err(_) => format!("{host}:{port}"),
+            Err(_) if host.contains("://") => return Err(InvalidUrl::NotAHost),
+            Err(_) if has_zone(host) => return Err(InvalidUrl::Zone),
+            Err(_) => match host.rsplit_once(':') {
+                // What is no number may be a password whose `@HOST` was forgotten.
+                Some((_, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+                    return Err(InvalidUrl::PortInHost);
+                }
+                _ => format!("{host}:{port}"),
+            },
         };
         if user.is_some_and(|user| user.chars().any(char::is_control)) {
             return Err(InvalidUrl::Control);
@@ -179,6 +221,11 @@ impl ProxyUrl {
         }
         url.push_str(&self.place());
         url
+    }
+
+    /// How it is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The host; an IPv6 address in brackets.
@@ -308,18 +355,35 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
+/// Whether this is an IPv6 address on an interface, such as `fe80::1%en0` (RFC 4007, section 11).
+fn has_zone(text: &str) -> bool {
+    text.split_once('%')
+        .is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
+}
+
 fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
     let end = place.find(['/', '?', '#']).unwrap_or(place.len());
     let (place, path) = place.split_at(end);
     if !matches!(path, "" | "/") {
         return Err(InvalidUrl::Path(path.to_owned()));
     }
+    // An address may end in what looks like a port, and a password in what looks like an address.
+    let last = place.rsplit_once(':').map_or("", |(before, _)| before);
+    if [place, last]
+        .iter()
+        .any(|text| text.parse::<Ipv6Addr>().is_ok())
+    {
+        return Err(InvalidUrl::NoBrackets);
+    }
     let (host, port) = match place.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest
                 .split_once(']')
                 .ok_or_else(|| InvalidUrl::Host(place.to_owned()))?;
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
+            if has_zone(address) {
+                return Err(InvalidUrl::Zone);
+            }
+            if address.parse::<Ipv6Addr>().is_err() {
                 return Err(InvalidUrl::Host(place.to_owned()));
             }
             let port = match after.strip_prefix(':') {
@@ -338,10 +402,11 @@ fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
                 return Err(InvalidUrl::NoHost);
             }
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-            if !host.chars().all(plain) || host.starts_with(['.', '-']) || host.contains("..") {
-                return Err(InvalidUrl::Host(host.to_owned()));
-            }
-            (host.to_owned(), port)
+            let name = idn::to_ascii(host).filter(|name| {
+                name.chars().all(plain) && !name.starts_with(['.', '-']) && !name.contains("..")
+            });
+            let name = name.ok_or_else(|| InvalidUrl::Host(host.to_owned()))?;
+            (name.into_owned(), port)
         }
     };
     let port = match port {
@@ -424,6 +489,10 @@ mod tests {
             ("http://CORP\\me:x@p:1", "http://CORP%5Cme:x@p:1"),
             ("http://u:a:b@p:1", "http://u:a%3Ab@p:1"),
             ("127.0.0.1:3128", "http://127.0.0.1:3128"),
+            ("http://p:65535", "http://p:65535"),
+            ("http://p:08080", "http://p:8080"),
+            ("http://[::ffff:10.0.0.5]:1", "http://[::ffff:10.0.0.5]:1"),
+            ("http://Bücher.example:1", "http://xn--bcher-kva.example:1"),
         ] {
             let url = ProxyUrl::parse(text).unwrap();
             assert_eq!(*url.for_engine(), engine, "{text}");
@@ -442,8 +511,20 @@ mod tests {
             ("http:/me:pw@p:1", E::NoHost),
             ("http://u:p@", E::NoHost),
             ("http://:p@h:1", E::NoUser),
-            ("https://p:1", E::Scheme("https".into())),
-            ("socks5://p:1", E::Scheme("socks5".into())),
+            ("https://p:1", E::Tls),
+            ("HTTPS://p:1", E::Tls),
+            ("socks5://p:1", E::Socks("socks5".into())),
+            ("SOCKS5h://u:p@p:1", E::Socks("SOCKS5h".into())),
+            ("socks://p:1", E::Socks("socks".into())),
+            ("ftp://p:1", E::Scheme("ftp".into())),
+            ("file:///etc/proxy.pac", E::Scheme("file".into())),
+            ("\"http://p:1\"", E::Quoted),
+            ("'p:1'", E::Quoted),
+            ("::1", E::NoBrackets),
+            ("http://fd00::1:3128", E::NoBrackets),
+            ("http://::ffff:10.0.0.5:3128", E::NoBrackets),
+            ("http://[fe80::1%25en0]:3128", E::Zone),
+            ("http://p:99999", E::Port("99999".into())),
             ("http://p:0", E::Port("0".into())),
             ("http://p:65536", E::Port("65536".into())),
             ("http://p:+80", E::Port("+80".into())),
@@ -451,7 +532,7 @@ mod tests {
             ("http://p:80x", E::Port("80x".into())),
             ("http://p/path", E::Path("/path".into())),
             ("http://p q:1", E::Host("p q".into())),
-            ("http://pröxy:1", E::Host("pröxy".into())),
+            ("http://pr öxy:1", E::Host("pr öxy".into())),
             ("http://[::1:80", E::Host("[::1:80".into())),
             ("http://[::g]:80", E::Host("[::g]:80".into())),
             ("http://..:80", E::Host("..".into())),
@@ -462,6 +543,37 @@ mod tests {
         ] {
             assert_eq!(ProxyUrl::parse(text).unwrap_err(), error, "{text:?}");
         }
+    }
+
+    #[test]
+    fn hosts_of_settings_are_called_what_they_are() {
+        use InvalidUrl as E;
+        let of = |host| ProxyUrl::from_parts(Scheme::Http, host, 80, None);
+        for (host, url) in [
+            ("fd00::1", "http://[fd00::1]:80"),
+            ("::1", "http://[::1]:80"),
+            ("bücher.example", "http://xn--bcher-kva.example:80"),
+            ("proxy.corp", "http://proxy.corp:80"),
+        ] {
+            assert_eq!(*of(host).unwrap().for_engine(), url, "{host}");
+        }
+        for (host, error) in [
+            ("http://proxy.corp:8080", E::NotAHost),
+            ("proxy.corp:8080", E::PortInHost),
+            ("fe80::1%en0", E::Zone),
+            ("proxy.corp/x", E::Path("/x:80".into())),
+            ("", E::NoHost),
+        ] {
+            assert_eq!(of(host).unwrap_err(), error, "{host}");
+        }
+    }
+
+    /// What Go would send HTTP to is not called an HTTP proxy, and the advice for it is not to call it one.
+    #[test]
+    fn a_socks_proxy_is_not_advised_to_become_an_http_proxy() {
+        let error = ProxyUrl::parse("socks5://p:1").unwrap_err().to_string();
+        assert!(error.contains("is no HTTP proxy"), "{error}");
+        assert!(!error.contains("write http://"), "{error}");
     }
 
     #[test]

@@ -9,10 +9,10 @@ use crate::app::{instance, login_item};
 use crate::credentials::Store;
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::patch;
 use crate::patch::intent::Intents;
 use crate::patch::live::UnderWay;
 use crate::patch::plan::image_of;
+use crate::patch::{self, Unpatched};
 
 use super::plan::{Plan, Step, plan, stopped};
 use super::{Failed, Left, Scope, look, of_own};
@@ -47,11 +47,12 @@ impl Outcome {
         }
     }
 
-    /// Whether a Docker that runs still has the proxy.
-    pub fn needs_restart(&self) -> bool {
-        self.done
-            .iter()
-            .any(|step| matches!(step, Step::Restore(..)))
+    /// Each Docker.app from which the proxy was taken: one that runs has it until it is restarted.
+    pub fn restored(&self) -> impl Iterator<Item = (&Path, &Unpatched)> {
+        self.done.iter().filter_map(|step| match step {
+            Step::Restore(path, _, original) => Some((&**path, original)),
+            _ => None,
+        })
     }
 }
 
@@ -137,7 +138,7 @@ fn take(step: &Step, state: &Path) -> Result<Option<String>> {
                     .advise("remove it by hand; it may have a password in it"));
             }
         }
-        Step::Restore(path, _) => {
+        Step::Restore(path, ..) => {
             let restored = patch::take_out(&Bundle::read(path)?)?;
             // Else the app would put the proxy in again if the uninstall goes no further.
             let forgotten = Intents::in_folder(state).forget(path);

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::restore::{self, From, leftover};
 use crate::patch::status::{Expected, Question, State, status};
-use crate::patch::{backup_of, plan::image_of, unfinished};
+use crate::patch::{Unpatched, backup_of, plan::image_of, unfinished};
 use crate::wanted;
 
 use super::{Places, of_own};
@@ -86,8 +86,8 @@ pub enum Image {
     Stock,
     /// Baleen did not patch it, but was killed while about to.
     Unfinished,
-    /// It is patched, its original is to be had, and this is the proxy in it.
-    Patched(String),
+    /// It is patched, its original is to be had, and these are the proxies in the two.
+    Patched(String, Unpatched),
 }
 
 /// A folder of Baleen's own.
@@ -206,7 +206,9 @@ fn docker(path: &Path) -> Option<Docker> {
     };
     Some(Docker {
         image: planned.map(|planned| match planned {
-            restore::Plan::Restore(found) => Image::Patched(found.manifest.proxy.summary()),
+            restore::Plan::Restore(found) => {
+                Image::Patched(found.manifest.proxy.summary(), found.original)
+            }
             restore::Plan::Nothing if unfinished(image_path).is_empty() => Image::Stock,
             restore::Plan::Nothing => Image::Unfinished,
         }),

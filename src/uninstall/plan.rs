@@ -6,6 +6,7 @@ use crate::app::instance::Instance;
 use crate::credentials::STORE;
 use crate::error::{Error, Kind, Result};
 use crate::kept::{before_aside, is_unfinished};
+use crate::patch::Unpatched;
 
 use super::look::{Backup, Docker, Folder, Found, Image};
 use super::{Failed, Left, Places};
@@ -15,8 +16,8 @@ use super::{Failed, Left, Places};
 pub enum Step {
     /// Another Baleen ends, which is this one.
     End(String),
-    /// The Docker.app there, of this version, gets its own image back.
-    Restore(PathBuf, String),
+    /// The Docker.app there, of this version, gets the image back that it had before, with this proxy in it.
+    Restore(PathBuf, String, Unpatched),
     /// In the Docker.app there, of this version, an unfinished copy of the image is cleared away.
     Clear(PathBuf, String),
     /// In the Docker.app there, the backup at that path goes, which is a second one of an unchanged image.
@@ -50,7 +51,7 @@ impl Step {
     pub fn what(&self) -> String {
         match self {
             Self::End(what) | Self::Password(what) => what.clone(),
-            Self::Restore(path, _)
+            Self::Restore(path, ..)
             | Self::Clear(path, _)
             | Self::Backup(_, path)
             | Self::File(path)
@@ -89,9 +90,10 @@ impl Step {
     pub fn to_do(&self) -> String {
         match self {
             Self::End(who) => format!("end {who}"),
-            Self::Restore(path, version) => format!(
-                "give Docker {version} at {} its own image back",
-                path.display()
+            Self::Restore(path, version, original) => format!(
+                "give Docker {version} at {} {}",
+                path.display(),
+                back(original)
             ),
             Self::Clear(path, version) => format!(
                 "remove an unfinished image from Docker {version} at {}",
@@ -109,9 +111,10 @@ impl Step {
     pub fn done(&self) -> String {
         match self {
             Self::End(who) => format!("ended {who}"),
-            Self::Restore(path, version) => format!(
-                "gave Docker {version} at {} its own image back, byte for byte",
-                path.display()
+            Self::Restore(path, version, original) => format!(
+                "gave Docker {version} at {} {}, byte for byte",
+                path.display(),
+                back(original)
             ),
             Self::Clear(path, version) => format!(
                 "removed an unfinished image from Docker {version} at {}",
@@ -123,6 +126,14 @@ impl Step {
             Self::File(path) => format!("removed {}", path.display()),
             Self::Folder(path) => format!("removed the folder {}", path.display()),
         }
+    }
+}
+
+/// The image that comes back. It is called Docker's own only where it sets no proxy.
+fn back(original: &Unpatched) -> String {
+    match original {
+        Unpatched::Clean => "its own image back".to_owned(),
+        other => format!("back {}", other.in_words()),
     }
 }
 
@@ -204,10 +215,14 @@ impl Plan {
         match docker.image {
             Ok(Image::Stock) => {}
             Ok(Image::Unfinished) => self.steps.push(Step::Clear(docker.path, version)),
-            Ok(Image::Patched(_)) if !leave_image => {
-                self.steps.push(Step::Restore(docker.path, version));
+            Ok(Image::Patched(_, original)) if !leave_image => {
+                self.remarks.extend(original.way_out().map(|way_out| {
+                    format!("Baleen leaves the proxy that was set by hand in the image of {shown}; {way_out}")
+                }));
+                self.steps
+                    .push(Step::Restore(docker.path, version, original));
             }
-            Ok(Image::Patched(proxy)) => self.leave(
+            Ok(Image::Patched(proxy, _)) => self.leave(
                 &shown,
                 format!("its engine keeps the proxy {proxy}, until Docker is installed anew"),
             ),
@@ -353,7 +368,10 @@ mod tests {
     fn it_is_done_in_this_order() {
         let found = Found {
             running: Some("the app".to_owned()),
-            dockers: vec![docker(Ok(Image::Patched("http://p:1".to_owned())))],
+            dockers: vec![docker(Ok(Image::Patched(
+                "http://p:1".to_owned(),
+                Unpatched::Clean,
+            )))],
             opens_at_login: true,
             passwords: Ok(vec!["me@p:1".to_owned()]),
             files: vec!["/s/agent.lock".into(), "/s/state.json".into()],
@@ -388,7 +406,7 @@ mod tests {
 
     #[test]
     fn what_becomes_of_an_image() {
-        let patched = || Ok(Image::Patched("http://p:1".to_owned()));
+        let patched = || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean));
         type Case = (
             fn() -> Result<Image>,
             bool,
@@ -405,13 +423,13 @@ mod tests {
                 &[],
             ),
             (
-                || Ok(Image::Patched("http://p:1".to_owned())),
+                || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean)),
                 false,
                 &["give Docker 1.12.0 at /Docker.app its own image back"],
                 &[],
             ),
             (
-                || Ok(Image::Patched("http://p:1".to_owned())),
+                || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean)),
                 true,
                 &[],
                 &["its engine keeps the proxy http://p:1, until Docker is installed anew"],
@@ -448,7 +466,11 @@ mod tests {
 
     #[test]
     fn what_was_done_before_it_stopped_is_said() {
-        let before = [Step::Restore("/a".into(), "1.12.0".to_owned())];
+        let before = [Step::Restore(
+            "/a".into(),
+            "1.12.0".to_owned(),
+            Unpatched::Clean,
+        )];
         let error = stopped(Error::new(Kind::Failure, "no"), true, &before);
         let advice = error.advice().unwrap();
         assert!(
@@ -601,7 +623,7 @@ mod tests {
     fn another_baleen_at_work_on_an_image_stops_it() {
         let (path, version) = (PathBuf::from("/Docker.app"), String::new());
         let (restore, clear) = (
-            Step::Restore(path.clone(), version.clone()),
+            Step::Restore(path.clone(), version.clone(), Unpatched::Clean),
             Step::Clear(path.clone(), version),
         );
         let backup = Step::Backup(path.clone(), "/x-backup".into());

@@ -72,6 +72,17 @@ impl App {
         baleen::demo::build(&self.app(), version, build).unwrap();
     }
 
+    /// Puts a fresh Docker.app there whose VM is made of these files below `Contents/Resources`.
+    pub(crate) fn install_with(&self, version: &str, files: &[&str]) {
+        self.install(version, "236816");
+        fs::remove_dir_all(self.resources()).unwrap();
+        for file in files {
+            let path = self.resources().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, image_with(b"#!/sbin/openrc-run\n")).unwrap();
+        }
+    }
+
     pub(crate) fn place(&self) -> PathBuf {
         self.dir.path().join("place")
     }

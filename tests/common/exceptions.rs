@@ -92,7 +92,7 @@ pub(crate) fn entry() -> impl Strategy<Value = String> {
         1 => domain().prop_map(|domain| format!("http://{domain}/")),
         1 => (domain(), domain()).prop_map(|(a, b)| format!("{a},{b}")),
         1 => (domain(), domain()).prop_map(|(a, b)| format!("{a} {b}")),
-        2 => select(vec!["", ".", "..", ":80", "localhost", "127.0.0.1", "::1", "/8", "*.", "<local>"])
+        2 => select(vec!["", ".", "..", "[]:80", "localhost", "127.0.0.1", "::1", "/8", "*.", "<local>"])
             .prop_map(str::to_owned),
         1 => "[ -~]{0,12}",
     ];
@@ -150,6 +150,7 @@ fn ipv6() -> impl Strategy<Value = String> {
         "fd00::5",
         "2001:db8::5",
         "2001:db8::10.0.0.5",
+        "::ffff:10.1.5.5",
     ])
     .prop_map(str::to_owned)
 }
@@ -195,6 +196,10 @@ fn around(entry: &str) -> Vec<String> {
     }
     if entry.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_ok() {
         found.push(bare.to_owned());
+        // An IPv4 address inside is another address to macOS, and the same to Go.
+        if let Some(inside) = bare.rsplit(':').next().filter(|end| end.contains('.')) {
+            found.push(inside.to_owned());
+        }
     }
     let name: String = entry
         .replace('*', "foo")

@@ -85,7 +85,39 @@ pub(crate) fn docker_socket(path: &Path, body: &str) {
     });
 }
 
-/// What a registry says to who asks for `/v2/` without a token.
+/// A proxy that answers `CONNECT` to its own address with `other`, to any other with `answer`, a greeting of SOCKS with
+/// `socks` and one of TLS with `tls`; then it closes.
+pub(crate) fn plays(
+    answer: &'static [u8],
+    other: &'static [u8],
+    socks: &'static [u8],
+    tls: &'static [u8],
+) -> u16 {
+    serve(move |mut stream| {
+        let mut first = [0];
+        if !matches!(stream.peek(&mut first), Ok(1)) {
+            return;
+        }
+        let bytes = match first[0] {
+            0x05 => socks,
+            0x16 => tls,
+            _ => {
+                let own = format!("CONNECT {} ", stream.local_addr().unwrap());
+                match read_head(&mut stream).starts_with(&own) {
+                    true => other,
+                    false => answer,
+                }
+            }
+        };
+        let _ = stream.write_all(bytes);
+        // Closed with bytes unread it would be reset, and what was sent be lost.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+        let _ = stream.read_to_end(&mut Vec::new());
+    })
+}
+
+/// What a registry says to who asks for `/v2/` without a token. The realm gets the port of the server that says it.
 pub(crate) const REGISTRY: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nDocker-Distribution-Api-Version: registry/2.0\r\nWww-Authenticate: Bearer realm=\"https://localhost/token\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
 
 /// An authority made by `openssl`.
@@ -223,6 +255,8 @@ impl Identity {
 
 fn speak_tls(stream: TcpStream, config: &Arc<ServerConfig>, answer: &str) {
     let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+    let place = format!("localhost:{}/token", stream.local_addr().unwrap().port());
+    let answer = answer.replace("localhost/token", &place);
     let mut stream = StreamOwned::new(connection, stream);
     if read_head(&mut stream).starts_with("GET /v2/ HTTP/1.1\r\n") {
         let _ = stream.write_all(answer.as_bytes());
@@ -250,6 +284,25 @@ impl RealProxy {
         if let Some((user, password)) = login {
             config += &format!("BasicAuth {user} {password}\n");
         }
+        Self::tinyproxy_by(dir, port, log, &config)
+    }
+
+    /// `tinyproxy`, which opens tunnels to the hosts that one of `allowed` matches, and to no others; it hands them on
+    /// to the proxy at `parent`, so that it need not resolve them.
+    pub(crate) fn tinyproxy_for(dir: &Path, allowed: &[&str], parent: u16) -> Self {
+        let port = free_port();
+        let log = dir.join("tinyproxy.log");
+        let filter = dir.join("filter");
+        fs::write(&filter, allowed.join("\n") + "\n").unwrap();
+        let config = format!(
+            "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogLevel Connect\nLogFile \"{}\"\nFilter \"{}\"\nFilterDefaultDeny Yes\nUpstream http 127.0.0.1:{parent}\n",
+            log.display(),
+            filter.display()
+        );
+        Self::tinyproxy_by(dir, port, log, &config)
+    }
+
+    fn tinyproxy_by(dir: &Path, port: u16, log: PathBuf, config: &str) -> Self {
         let file = dir.join("tinyproxy.conf");
         fs::write(&file, config).unwrap();
         let mut command = Command::new("tinyproxy");
@@ -303,6 +356,59 @@ impl RealProxy {
         let mut command = Command::new("squid");
         command.arg("-N").arg("-f").arg(file);
         Self::start(command, port, log)
+    }
+
+    /// `privoxy`, as it comes.
+    pub(crate) fn privoxy(dir: &Path) -> Self {
+        let port = free_port();
+        let file = dir.join("privoxy.conf");
+        // Without its templates it says 500 of everything.
+        let folders = ["/etc/privoxy", "/opt/homebrew/etc/privoxy"];
+        let folder = folders.iter().find(|folder| Path::new(folder).is_dir());
+        let folder = folder.map(|folder| format!("confdir {folder}\n"));
+        let listen = format!("listen-address 127.0.0.1:{port}\n");
+        fs::write(&file, folder.unwrap_or_default() + &listen).unwrap();
+        let mut command = Command::new("privoxy");
+        command.arg("--no-daemon").arg(file);
+        Self::start(command, port, dir.join("privoxy.log"))
+    }
+
+    /// `microsocks`, which speaks SOCKS 5 alone.
+    pub(crate) fn microsocks(dir: &Path) -> Self {
+        let port = free_port();
+        let mut command = Command::new("microsocks");
+        command.args(["-i", "127.0.0.1", "-p", &port.to_string()]);
+        Self::start(command, port, dir.join("microsocks.log"))
+    }
+
+    /// Dante's server, which speaks SOCKS 4 and 5.
+    pub(crate) fn dante(dir: &Path) -> Self {
+        let port = free_port();
+        let log = dir.join("dante.log");
+        let config = format!(
+            "logoutput: {}\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\nclientmethod: none\nsocksmethod: none\nclient pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\nsocks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n",
+            log.display()
+        );
+        let file = dir.join("dante.conf");
+        fs::write(&file, config).unwrap();
+        let pid = dir.join("dante.pid");
+        let mut command = Command::new("danted");
+        command.arg("-f").arg(file).arg("-p").arg(pid);
+        Self::start(command, port, log)
+    }
+
+    /// `cntlm`, which hands everything on to the proxy at `parent`.
+    pub(crate) fn cntlm(dir: &Path, parent: u16) -> Self {
+        let port = free_port();
+        let file = dir.join("cntlm.conf");
+        fs::write(
+            &file,
+            format!("Username me\nDomain corp\nPassword x\nProxy 127.0.0.1:{parent}\nListen 127.0.0.1:{port}\n"),
+        )
+        .unwrap();
+        let mut command = Command::new("cntlm");
+        command.arg("-f").arg("-c").arg(file);
+        Self::start(command, port, dir.join("cntlm.log"))
     }
 
     fn start(mut command: Command, port: u16, log: PathBuf) -> Self {

@@ -1,6 +1,5 @@
 //! The proxies of System Settings, out of the dynamic store.
 
-use std::io::Cursor;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use system_configuration::dynamic_store::{
 
 use crate::error::{Error, Kind, Result};
 use crate::platform::network::network_macos;
+use crate::property_list;
 
 /// What `SCDynamicStoreKeyCreateProxies` gives, of which `scutil` shows the value.
 const PROXIES: &str = "State:/Network/Global/Proxies";
@@ -42,9 +42,10 @@ pub fn read() -> Result<Option<plist::Value>> {
     // <https://developer.apple.com/documentation/corefoundation/cfpropertylistcreatedata(_:_:_:_:_:)>
     let data = create_data(proxies.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
         .map_err(|_| silent("CFPropertyListCreateData"))?;
-    plist::Value::from_reader(Cursor::new(data.bytes()))
+    property_list::parse(data.bytes().to_vec())
+        .unwrap_or_else(|error| Err(error.to_string()))
         .map(Some)
-        .map_err(|error| silent(&format!("reading its property list ({error})")))
+        .map_err(|why| silent(&format!("reading its property list ({why})")))
 }
 
 /// A look-out for changes, until it is dropped.

@@ -95,7 +95,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The path that a `file:` URL names; nothing if that is on another computer (RFC 8089).
-fn file_url(url: &str) -> Option<PathBuf> {
+pub(super) fn file_url(url: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
     let (_, rest) = url.split_once(':')?;
     let path = match rest.strip_prefix("//") {
@@ -264,7 +264,8 @@ impl Resolver for Guide {
             return Err(refused(why));
         }
         let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(default);
+        let port = port(uri, default)
+            .map_err(|port| refused(&format!("its port '{port}' is no number from 1 to 65535")))?;
         let patience = (*timeout.after).min(lookup::PATIENCE);
         let found = lookup::lookup(host, patience)
             .map_err(|error| refused(&format!("could not look {host} up: {}", plain(&error))))?;
@@ -280,9 +281,51 @@ impl Resolver for Guide {
     }
 }
 
+/// The port of a URL, or the text in its place if that is no port. `Uri::port_u16` gives nothing for such a text, as
+/// it does for a URL without a port.
+fn port(uri: &Uri, default: u16) -> std::result::Result<u16, &str> {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    // A colon inside brackets is the address's.
+    let end = place.rsplit(']').next().unwrap_or_default();
+    match end.split_once(':') {
+        None | Some((_, "")) => Ok(default),
+        Some((_, text)) => Some(text)
+            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|text| text.parse().ok())
+            .filter(|&port| port != 0)
+            .ok_or(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_of_urls() {
+        for (url, expected) in [
+            ("http://h/x.pac", Ok(80)),
+            ("http://h:/x.pac", Ok(80)),
+            ("http://h:1/x.pac", Ok(1)),
+            ("http://h:65535/x.pac", Ok(65535)),
+            ("http://h:0080/x.pac", Ok(80)),
+            ("http://u:1@h/x.pac", Ok(80)),
+            ("http://[::1]/x.pac", Ok(80)),
+            ("http://[::1]:8080/x.pac", Ok(8080)),
+            ("http://h:0/x.pac", Err("0")),
+            ("http://h:65536/x.pac", Err("65536")),
+            ("http://h:99999/x.pac", Err("99999")),
+            ("http://h:+80/x.pac", Err("+80")),
+            ("http://[::1]:65536/x.pac", Err("65536")),
+        ] {
+            match url.parse::<Uri>() {
+                Ok(uri) => assert_eq!(port(&uri, 80), expected, "{url}"),
+                // What is refused altogether is fetched from nowhere.
+                Err(_) => assert!(expected.is_err(), "{url}"),
+            }
+        }
+    }
 
     #[test]
     fn urls_of_files() {

@@ -1,7 +1,12 @@
-//! What scripts answered last, for the times at which they can't be had.
+//! What scripts answered last, for the times at which they can't be reached.
 //!
-//! It is kept in `pac.json` in the program's own folder. A lost or damaged file means that nothing is
+//! It is kept in `pac.json` in the program's own folder: for each script its answers, host by host, found again whichever way
+//! the address and the host are spelled ([`address`]). A lost or damaged file means that nothing is
 //! known, which costs an error where an old answer would have done.
+//!
+//! The file stays small: [`SCRIPTS`] scripts, those asked last, none of which was left alone for [`UNUSED`]; of each at most
+//! [`ANSWERS`] answers, the newest, and none that is older than the newest by [`UNUSED`]. The answers of a script in use have no age
+//! at which they go, however long it can't be reached: what to do then is for the user to say.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,11 +14,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::kept::KeptFile;
 
-use super::Answer;
+use super::{Answer, address};
 
 /// The file with the last answers.
 #[derive(Debug, Clone)]
@@ -23,18 +29,38 @@ pub struct Memory {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    /// By the SHA-256 of the script's URL, in which a password may stand, and by host.
-    answers: BTreeMap<String, BTreeMap<String, Kept>>,
+    /// By the SHA-256 of the script's address in one spelling, since its query may be secret.
+    scripts: BTreeMap<String, OfScript>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct OfScript {
+    /// When it was asked last, in seconds since 1970, whether it was reached or not; to the day if not.
+    asked: u64,
+    /// Since when it can't be reached, if so, as far as that was noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unreachable_since: Option<u64>,
+    /// By host, in one spelling.
+    answers: BTreeMap<String, Kept>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
     /// Seconds since 1970.
     at: u64,
     answer: Answer,
 }
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+
+/// Scripts that are remembered: a laptop goes between some places.
+const SCRIPTS: usize = 8;
+/// Answers of one script that are remembered, and how many of them one question may bring.
+const ANSWERS: usize = 256;
+const AT_ONCE: usize = 64;
+/// What was not asked for so long is not asked again, in seconds.
+const UNUSED: u64 = 90 * DAY;
+const DAY: u64 = 24 * 60 * 60;
 
 impl Memory {
     /// The name of the file.
@@ -47,36 +73,165 @@ impl Memory {
         }
     }
 
-    /// What the script at `url` answered for `hosts`, in their order, and when it gave the oldest of
-    /// these answers; nothing if it never answered for one of them.
-    pub fn get(&self, url: &str, hosts: &[String]) -> Option<(Vec<Answer>, SystemTime)> {
-        let mut stored: Stored = self.file.read();
-        let of_url = stored.answers.get_mut(&key(url))?;
-        let kept: Option<Vec<Kept>> = hosts.iter().map(|host| of_url.remove(host)).collect();
-        let kept = kept?;
-        let since = kept.iter().map(|kept| kept.at).min()?;
-        let answers = kept.into_iter().map(|kept| kept.answer).collect();
-        Some((answers, UNIX_EPOCH + Duration::from_secs(since)))
+    /// What the script at `url` answered last for each of `hosts`, in their order, and when.
+    pub fn get(&self, url: &str, hosts: &[String]) -> Vec<Option<(Answer, SystemTime)>> {
+        let stored: Stored = self.file.read_or_older(older);
+        let places = [key(url), key_before(url)];
+        let known: Vec<&OfScript> = places
+            .iter()
+            .filter_map(|place| stored.scripts.get(place))
+            .collect();
+        let of = |host: &String| {
+            let name = address::of_host(host);
+            let kept = known.iter().find_map(|known| known.answers.get(&name))?;
+            let answer = Answer {
+                host: host.clone(),
+                ..kept.answer.clone()
+            };
+            Some((answer, UNIX_EPOCH + Duration::from_secs(kept.at)))
+        };
+        hosts.iter().map(of).collect()
     }
 
-    /// Keeps `answers` of the script at `url`, given at `now`.
+    /// Keeps `answers` of the script at `url`, given at `now`; of more than can be kept, the first.
     ///
     /// # Errors
     /// When the file can't be written; it is then as it was.
     pub fn set(&self, url: &str, answers: &[Answer], now: SystemTime) -> io::Result<()> {
-        let at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.file.update(|stored: &mut Stored| {
-            let of_url = stored.answers.entry(key(url)).or_default();
-            for answer in answers {
+        let at = seconds(now);
+        self.file.update_or_older(older, |stored: &mut Stored| {
+            let of_url = of_script(stored, url);
+            of_url.asked = at;
+            of_url.unreachable_since = None;
+            for answer in answers.iter().take(AT_ONCE) {
+                let name = address::of_host(&answer.host);
                 let answer = answer.clone();
-                of_url.insert(answer.host.clone(), Kept { at, answer });
+                of_url.answers.insert(name, Kept { at, answer });
             }
+            prune(stored, at);
             true
+        })
+    }
+
+    /// Notes that the script at `url` could not be reached at `now`, and returns since when that is so.
+    ///
+    /// # Errors
+    /// When the file can't be written; it is then as it was.
+    pub fn unreachable(&self, url: &str, now: SystemTime) -> io::Result<SystemTime> {
+        let now = seconds(now);
+        let mut since = now;
+        self.note(url, now, |known| {
+            // A clock that was set back must not make it a matter of the future.
+            let new = known.unreachable_since.is_none_or(|since| since > now);
+            since = known.unreachable_since.filter(|_| !new).unwrap_or(now);
+            known.unreachable_since = Some(since);
+            new
+        })?;
+        Ok(UNIX_EPOCH + Duration::from_secs(since))
+    }
+
+    /// Notes that the answers of the script at `url` are in use, so that they stay.
+    ///
+    /// # Errors
+    /// When the file can't be written; it is then as it was.
+    pub fn in_use(&self, url: &str, now: SystemTime) -> io::Result<()> {
+        self.note(url, seconds(now), |_| false)
+    }
+
+    fn note(
+        &self,
+        url: &str,
+        now: u64,
+        change: impl FnOnce(&mut OfScript) -> bool,
+    ) -> io::Result<()> {
+        self.file.update_or_older(older, |stored: &mut Stored| {
+            let known = of_script(stored, url);
+            let is_old = known.asked.abs_diff(now) >= DAY;
+            if is_old {
+                known.asked = now;
+            }
+            let is_changed = change(known) || is_old;
+            prune(stored, now);
+            is_changed
         })
     }
 }
 
+/// What is known of the script at `url`, under its one spelling from now on.
+fn of_script<'a>(stored: &'a mut Stored, url: &str) -> &'a mut OfScript {
+    let (now, before) = (key(url), key_before(url));
+    if now != before
+        && let Some(old) = stored.scripts.remove(&before)
+    {
+        let known = stored.scripts.entry(now.clone()).or_default();
+        for (host, kept) in old.answers {
+            known.answers.entry(host).or_insert(kept);
+        }
+    }
+    stored.scripts.entry(now).or_default()
+}
+
+fn prune(stored: &mut Stored, now: u64) {
+    let is_used = |known: &OfScript| now.saturating_sub(known.asked) < UNUSED;
+    stored.scripts.retain(|_, known| is_used(known));
+    newest(&mut stored.scripts, SCRIPTS, |known| known.asked);
+    for known in stored.scripts.values_mut() {
+        let last = known.answers.values().map(|kept| kept.at).max();
+        let last = last.unwrap_or_default();
+        known.answers.retain(|_, kept| last - kept.at < UNUSED);
+        newest(&mut known.answers, ANSWERS, |kept| kept.at);
+    }
+}
+
+/// Leaves the `most` with the latest times.
+fn newest<T>(all: &mut BTreeMap<String, T>, most: usize, time: impl Fn(&T) -> u64) {
+    if all.len() <= most {
+        return;
+    }
+    let mut times: Vec<(u64, String)> = all.iter().map(|(k, v)| (time(v), k.clone())).collect();
+    times.sort_unstable();
+    for (_, name) in &times[..times.len() - most] {
+        all.remove(name);
+    }
+}
+
+/// The content of the file as version 0.1.0 wrote it: by the SHA-256 of the address as it was spelled, and by host.
+fn older(schema: u32, content: Value) -> Option<Stored> {
+    #[derive(Deserialize)]
+    struct First {
+        answers: BTreeMap<String, BTreeMap<String, Kept>>,
+    }
+    let First { answers } = serde_json::from_value(content)
+        .ok()
+        .filter(|_| schema == 1)?;
+    let scripts = answers.into_iter().map(|(script, answers)| {
+        let known = OfScript {
+            asked: answers.values().map(|kept| kept.at).max().unwrap_or(0),
+            unreachable_since: None,
+            answers: answers
+                .into_iter()
+                .map(|(host, kept)| (address::of_host(&host), kept))
+                .collect(),
+        };
+        (script, known)
+    });
+    Some(Stored {
+        scripts: scripts.collect(),
+    })
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
 fn key(url: &str) -> String {
+    key_before(&address::of_script(url))
+}
+
+/// As version 0.1.0 had it.
+fn key_before(url: &str) -> String {
     let digest = Sha256::digest(url.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -92,33 +247,48 @@ mod tests {
     fn answer(host: &str) -> Answer {
         Answer {
             host: host.to_owned(),
-            url: format!("https://{host}/"),
+            url: address::question(host),
             text: "DIRECT".to_owned(),
             routes: vec![Route::Direct],
             ignored: Vec::new(),
         }
     }
 
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn hosts(hosts: &[&str]) -> Vec<String> {
+        hosts.iter().map(|&host| host.to_owned()).collect()
+    }
+
+    const URL: &str = "http://me:s3cret@h/proxy.pac?s3cret";
+
     #[test]
-    fn answers_are_kept_by_url_and_host() {
+    fn answers_are_kept_by_script_and_host() {
         let dir = tempfile::tempdir().unwrap();
         let memory = Memory::in_folder(&dir.path().join("new"));
-        let (a, b) = ("a".to_owned(), "b".to_owned());
-        let of =
-            |hosts: &[&String]| -> Vec<String> { hosts.iter().map(|h| (*h).clone()).collect() };
-        let url = "http://me:s3cret@h/proxy.pac";
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(memory.get(url, &of(&[&a])).is_none());
+        assert_eq!(memory.get(URL, &hosts(&["a"])), [None]);
 
-        memory.set(url, &[answer("a")], at(100)).unwrap();
-        memory.set(url, &[answer("b")], at(200)).unwrap();
-        let (answers, since) = memory.get(url, &of(&[&b, &a])).unwrap();
-        assert_eq!(answers, [answer("b"), answer("a")]);
-        assert_eq!(since, at(100));
-        assert_eq!(memory.get(url, &of(&[&b])).unwrap().1, at(200));
-        // Half of an answer is none.
-        assert!(memory.get(url, &["a".to_owned(), "c".to_owned()]).is_none());
-        assert!(memory.get("http://h/other.pac", &of(&[&a])).is_none());
+        memory.set(URL, &[answer("a")], at(100)).unwrap();
+        memory.set(URL, &[answer("b:5000")], at(200)).unwrap();
+        let (a, b) = ((answer("a"), at(100)), (answer("b:5000"), at(200)));
+        let found = memory.get(URL, &hosts(&["b:5000", "c", "a"]));
+        assert_eq!(found, [Some(b), None, Some(a)]);
+
+        // Whichever way either is spelled; the answer is for the host as it was asked for.
+        let found = memory.get(
+            "HTTP://me@H.:80/proxy.pac?s3cret",
+            &hosts(&["https://A:443/"]),
+        );
+        let [Some((found, _))] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(
+            (&*found.host, &*found.url),
+            ("https://A:443/", "https://a/")
+        );
+        assert_eq!(memory.get("http://h/other.pac", &hosts(&["a"])), [None]);
 
         let path = dir.path().join("new/pac.json");
         let mode = path.metadata().unwrap().permissions().mode();
@@ -131,13 +301,106 @@ mod tests {
     fn a_damaged_file_is_not_fatal() {
         let dir = tempfile::tempdir().unwrap();
         let memory = Memory::in_folder(dir.path());
-        let hosts = ["a".to_owned()];
         let now = SystemTime::now();
-        for damage in ["", "{", "{\"schema\":2,\"answers\":{}}", "\0"] {
+        for damage in ["", "{", "{\"schema\":3,\"scripts\":{}}", "\0"] {
             fs::write(dir.path().join("pac.json"), damage).unwrap();
-            assert!(memory.get("u", &hosts).is_none(), "{damage}");
+            assert_eq!(memory.get("u", &hosts(&["a"])), [None], "{damage}");
             memory.set("u", &[answer("a")], now).unwrap();
-            assert!(memory.get("u", &hosts).is_some(), "{damage}");
+            assert!(memory.get("u", &hosts(&["a"]))[0].is_some(), "{damage}");
         }
+    }
+
+    /// The form of version 0.1.0, with an address in a spelling that is not the one spelling.
+    #[test]
+    fn the_form_before_this_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory::in_folder(dir.path());
+        let url = "HTTP://H/proxy.pac";
+        let old = serde_json::json!({ "schema": 1, "answers": { key_before(url): {
+            "a": { "at": 100, "answer": answer("a") },
+            "https://b:443/": { "at": 200, "answer": answer("https://b:443/") },
+        } } });
+        fs::write(dir.path().join("pac.json"), old.to_string()).unwrap();
+        let known = |url: &str| {
+            let found = memory.get(url, &hosts(&["a", "b"]));
+            found
+                .into_iter()
+                .map(|found| Some(found?.1))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(known(url), [Some(at(100)), Some(at(200))]);
+        // A digest does not say what it was made of: until the script is asked again under the old spelling, that alone counts.
+        assert_eq!(known("http://h/proxy.pac"), [None, None]);
+        memory.set(url, &[answer("a")], at(300)).unwrap();
+        for url in [url, "http://h/proxy.pac"] {
+            assert_eq!(known(url), [Some(at(300)), Some(at(200))], "{url}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn since_when_a_script_can_not_be_reached() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory::in_folder(dir.path());
+        for (now, since) in [(100, 100), (200, 100), (100_000, 100), (50, 50), (60, 50)] {
+            assert_eq!(
+                memory.unreachable(URL, at(now)).unwrap(),
+                at(since),
+                "{now}"
+            );
+        }
+        memory.set(URL, &[answer("a")], at(300)).unwrap();
+        assert_eq!(memory.unreachable(URL, at(400)).unwrap(), at(400));
+        assert_eq!(
+            memory.unreachable("http://other/", at(500)).unwrap(),
+            at(500)
+        );
+        assert!(memory.get(URL, &hosts(&["a"]))[0].is_some());
+    }
+
+    #[test]
+    fn what_is_not_used_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory::in_folder(dir.path());
+        let known = |url: &str, host: &str| memory.get(url, &hosts(&[host]))[0].is_some();
+        let other = |number: u64| format!("http://h{number}/proxy.pac");
+
+        // The scripts that were asked last.
+        for number in 0..20 {
+            memory
+                .set(&other(number), &[answer("a")], at(number))
+                .unwrap();
+        }
+        let left: Vec<u64> = (0..20)
+            .filter(|&number| known(&other(number), "a"))
+            .collect();
+        assert_eq!(left, (12..20).collect::<Vec<_>>());
+
+        // Of one script, the newest answers, and of one question the first.
+        for question in 0..10 {
+            let hosts: Vec<Answer> = (0..100)
+                .map(|number| answer(&format!("h{number}.q{question}")))
+                .collect();
+            memory.set(URL, &hosts, at(100 + question)).unwrap();
+        }
+        for (host, is_known) in [
+            ("h0.q9", true),
+            ("h63.q9", true),
+            ("h64.q9", false),
+            ("h0.q6", true),
+            ("h0.q5", false),
+        ] {
+            assert_eq!(known(URL, host), is_known, "{host}");
+        }
+        let size = dir.path().join("pac.json").metadata().unwrap().len();
+        assert!(size < 100_000, "{size}");
+
+        // Time alone takes nothing of a script in use, reached or not; of others it does.
+        for day in 1..200 {
+            memory.in_use(URL, at(day * DAY)).unwrap();
+        }
+        assert!(known(URL, "h0.q9") && !known(&other(19), "a"));
+        memory.set(URL, &[answer("a")], at(200 * DAY)).unwrap();
+        assert!(known(URL, "a") && !known(URL, "h0.q9"));
     }
 }

@@ -7,13 +7,14 @@
 //! A script comes from a server, and with WPAD from whoever runs the network, so it is taken for
 //! hostile: it is at most 1 MiB, runs in a process of its own that is killed after five seconds or
 //! when it fills 256 MB ([`evaluate_apart`]), and can do nothing there but calculate and look names up.
-//! A script that can't be had or does not answer is never replaced by a guess: either its last answers
-//! are given, and said to be that, or there is an error.
+//! A script that is there and fails is never replaced by a guess: either its last answers are given, and
+//! said to be that, or there is an error. For one that can't be reached the user decides ([`Unreachable`]).
 //!
 //! Sources: MDN, "Proxy Auto-Configuration (PAC) file"; Microsoft, "IPv6 extensions to Navigator
 //! auto-config file format"; the expired Internet-Draft draft-ietf-wrec-wpad-01 for WPAD, of which
 //! only the name `wpad` is asked for, not DHCP.
 
+mod address;
 mod apart;
 mod date_text;
 mod dates;
@@ -26,11 +27,12 @@ mod regexp;
 mod route;
 mod script;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,7 @@ use crate::error::{Error, Kind, Result, plain};
 use crate::net::lookup;
 use crate::proxy::redact;
 
+pub use address::of_host;
 pub use apart::{COMMAND, Evaluated, evaluate_apart, work};
 pub use fetch::{Script, fetch};
 pub use memory::Memory;
@@ -84,32 +87,122 @@ pub struct Answer {
     pub ignored: Vec<String>,
 }
 
-/// Answers for all hosts, and how good they are.
+/// What is to be done when a script can't be fetched.
+///
+/// macOS, Chromium, Firefox and Docker Desktop from 4.42.1 on go direct then: Apple's developer forums, thread 705504 (an address
+/// that does not resolve, a failed download, a script with a syntax error); Chromium, `ConfiguredProxyResolutionService`
+/// with a script that is not mandatory; docker/for-mac #7695, about a script that only a VPN reaches. So does [`Self::Direct`], though not at
+/// once, since a change of the proxy restarts the engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Its last answers count for [`PATIENCE`], then every host is reached directly.
+    #[default]
+    Direct,
+    /// Its last answers count until it is back.
+    Keep,
+}
+
+impl Unreachable {
+    /// All of them by name.
+    pub const NAMES: [(&'static str, Self); 2] = [("direct", Self::Direct), ("keep", Self::Keep)];
+}
+
+/// How long a script may be unreachable before that counts. A VPN takes a minute to come up, and a server to restart.
+pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// Answers, and how good they are.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// One for each host, in their order; none at all where the network was asked for a script and has none.
+    /// In the order of the hosts, without those of which nothing is known.
     pub answers: Vec<Answer>,
-    /// When the oldest of them was given, where they are not fresh.
-    pub kept_since: Option<SystemTime>,
+    /// Where they come from.
+    pub standing: Standing,
     /// What the user should know of how they came about, in a sentence without a full stop.
     pub trouble: Option<String>,
 }
 
+/// Where answers come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// From the script, just now.
+    Fresh,
+    /// From the script, some time ago; now it can't be reached, or fails.
+    Kept {
+        /// When it gave each of them, by host.
+        given: BTreeMap<String, SystemTime>,
+        /// How long they count, if not until the script is back.
+        until: Option<SystemTime>,
+    },
+    /// The script could not be reached for [`PATIENCE`], so every host is reached directly.
+    Direct,
+    /// The network was asked for a script and has none, or none that can be reached, so there are no answers.
+    NotOffered,
+}
+
+impl Asked {
+    /// The answer for `host`, as it was asked about.
+    pub fn of(&self, host: &str) -> Option<&Answer> {
+        self.answers.iter().find(|answer| answer.host == host)
+    }
+
+    /// What of it is about `hosts`.
+    pub(crate) fn about(&self, hosts: &[String]) -> Self {
+        let answers = self.answers.iter();
+        let answers = answers.filter(|answer| hosts.contains(&answer.host));
+        let standing = match &self.standing {
+            Standing::Kept { given, until } => {
+                let given = given.iter().filter(|(host, _)| hosts.contains(host));
+                Standing::Kept {
+                    given: given.map(|(host, at)| (host.clone(), *at)).collect(),
+                    until: *until,
+                }
+            }
+            other => other.clone(),
+        };
+        Self {
+            answers: answers.cloned().collect(),
+            standing,
+            trouble: self.trouble.clone(),
+        }
+    }
+
+    /// When `host` was answered for, where that is not just now.
+    pub fn given(&self, host: &str) -> Option<SystemTime> {
+        match &self.standing {
+            Standing::Kept { given, .. } => given.get(host).copied(),
+            Standing::Fresh | Standing::Direct | Standing::NotOffered => None,
+        }
+    }
+
+    /// When the oldest of the answers was given, where they are not fresh.
+    pub fn kept_since(&self) -> Option<SystemTime> {
+        match &self.standing {
+            Standing::Kept { given, .. } => given.values().min().copied(),
+            Standing::Fresh | Standing::Direct | Standing::NotOffered => None,
+        }
+    }
+}
+
 /// Asks the script for `https://HOST/` of each of `hosts`, which may have a port, or be a URL themselves.
 ///
-/// Where it can't be had or fails, what it said last is given, if it ever answered for all of them.
+/// Where it fails, or can't be reached, its last answers are given, host by host; for how long, `unreachable` says.
 /// A network without a host `wpad` offers no script: then there are no answers, and other settings count.
 ///
 /// # Errors
-/// When there is neither an answer nor one that was kept.
-pub fn ask(source: &PacSource, hosts: &[String], memory: &Memory) -> Result<Asked> {
+/// When there is neither an answer for any of them nor one that was kept.
+pub fn ask(
+    source: &PacSource,
+    hosts: &[String],
+    memory: &Memory,
+    unreachable: Unreachable,
+) -> Result<Asked> {
     let program = env::current_exe().map_err(|error| {
         Error::new(
             Kind::Failure,
             format!("could not find Baleen's own program: {}", plain(&error)),
         )
     })?;
-    ask_through(&program, source, hosts, memory)
+    ask_through(&program, source, hosts, memory, unreachable)
 }
 
 /// As [`ask`], with the program that runs the script, which has to understand [`COMMAND`].
@@ -121,6 +214,7 @@ pub fn ask_through(
     source: &PacSource,
     hosts: &[String],
     memory: &Memory,
+    unreachable: Unreachable,
 ) -> Result<Asked> {
     let (url, script) = match source {
         PacSource::Url(url) => (Some(&**url), fetch(url)),
@@ -128,7 +222,7 @@ pub fn ask_through(
             Some(why) => {
                 return Ok(Asked {
                     answers: Vec::new(),
-                    kept_since: None,
+                    standing: Standing::NotOffered,
                     trouble: Some(why),
                 });
             }
@@ -140,21 +234,84 @@ pub fn ask_through(
             (None, Ok(Script { name, text }))
         }
     };
-    let urls: Vec<String> = hosts.iter().map(|host| url_of(host)).collect();
+    let urls: Vec<String> = hosts.iter().map(|host| address::question(host)).collect();
+    let is_reached = script.is_ok();
     let error = match script.and_then(|script| evaluate_apart(program, &script, &urls)) {
         Ok(evaluated) => return Ok(fresh(evaluated, hosts, url, memory)),
         Err(error) => error,
     };
-    match url.and_then(|url| memory.get(url, hosts)) {
-        Some((answers, since)) => Ok(Asked {
-            answers,
-            kept_since: Some(since),
-            trouble: Some(error.to_string()),
-        }),
-        None if error.advice().is_some() => Err(error),
-        None => Err(error.advise(
-            "tell whoever runs your network, or choose another proxy setting; nothing was decided without the script",
-        )),
+    let Some(url) = url else {
+        return Err(unknown(error, None));
+    };
+    let now = SystemTime::now();
+    // What fails here may well work on the Mac, so of a script that is there only its own word counts.
+    let until = match unreachable {
+        Unreachable::Direct if !is_reached => {
+            // A folder that can't be written remembers no answers either.
+            let since = memory.unreachable(url, now).unwrap_or(now);
+            Some(since + PATIENCE)
+        }
+        Unreachable::Direct | Unreachable::Keep => {
+            // What is lost so is the age at which they go.
+            let _ = memory.in_use(url, now);
+            None
+        }
+    };
+    if until.is_some_and(|until| until <= now) {
+        return Ok(match source {
+            // As where the network offers none: what else is set counts.
+            PacSource::Discover => Asked {
+                answers: Vec::new(),
+                standing: Standing::NotOffered,
+                trouble: Some(error.to_string()),
+            },
+            _ => direct(hosts, &error),
+        });
+    }
+    let mut given = BTreeMap::new();
+    let mut answers = Vec::new();
+    for (answer, at) in memory.get(url, hosts).into_iter().flatten() {
+        given.insert(answer.host.clone(), at);
+        answers.push(answer);
+    }
+    if answers.is_empty() {
+        return Err(unknown(error, until));
+    }
+    Ok(Asked {
+        answers,
+        standing: Standing::Kept { given, until },
+        trouble: Some(error.to_string()),
+    })
+}
+
+/// The error where nothing is known; `until` is when it becomes direct.
+fn unknown(error: Error, until: Option<SystemTime>) -> Error {
+    if error.advice().is_some() {
+        return error;
+    }
+    error.advise(match until {
+        Some(_) => {
+            "connect to the network or VPN that the script is in; if it stays unreachable for 5 minutes, the engine goes direct, as macOS does (docs/pac.md). Nothing was decided without it"
+        }
+        None => {
+            "tell whoever runs your network, or choose another proxy setting; nothing was decided without the script"
+        }
+    })
+}
+
+/// What counts when a script can't be reached for long.
+fn direct(hosts: &[String], error: &Error) -> Asked {
+    let answers = hosts.iter().map(|host| Answer {
+        host: host.clone(),
+        url: address::question(host),
+        text: "DIRECT".to_owned(),
+        routes: vec![Route::Direct],
+        ignored: Vec::new(),
+    });
+    Asked {
+        answers: answers.collect(),
+        standing: Standing::Direct,
+        trouble: Some(error.to_string()),
     }
 }
 
@@ -178,7 +335,7 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
     }
     Asked {
         answers,
-        kept_since: None,
+        standing: Standing::Fresh,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     }
 }
@@ -200,12 +357,5 @@ pub fn shown(url: &str) -> String {
     match url.split_once('?') {
         Some((before, _)) => format!("{before}?..."),
         None => url,
-    }
-}
-
-fn url_of(host: &str) -> String {
-    match host.contains("://") {
-        true => host.to_owned(),
-        false => format!("https://{host}/"),
     }
 }

@@ -3,6 +3,8 @@
 //! The form is Netscape's, as MDN's "Proxy Auto-Configuration (PAC) file" describes it:
 //! entries separated by semicolons, each `DIRECT` or a kind of proxy and its `host:port`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::proxy::{ProxyUrl, redact};
@@ -41,6 +43,20 @@ pub enum Route {
         /// Its port; 1080 where the script names none.
         port: u16,
     },
+}
+
+impl fmt::Display for Route {
+    /// As a script says it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, host, port) = match self {
+            Self::Direct => return f.write_str("DIRECT"),
+            Self::Http { host, port } => ("PROXY", host, port),
+            Self::Https { host, port } => ("HTTPS", host, port),
+            Self::Socks { host, port } => ("SOCKS", host, port),
+            Self::Socks4 { host, port } => ("SOCKS4", host, port),
+        };
+        write!(f, "{kind} {host}:{port}")
+    }
 }
 
 /// A script's answer, read.

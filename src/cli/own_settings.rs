@@ -1,0 +1,88 @@
+//! `baleen apply` for a Docker that has its own proxy settings: what to enter there.
+
+use serde_json::{Value, json};
+
+use crate::docker::Bundle;
+use crate::error::Result;
+use crate::proxy::{DockerFields, Stated, Translation};
+use crate::wanted::{Request, engine_of};
+
+use super::note_translation;
+use super::output::{BOLD, Output, describe, styled};
+use super::status::docker_json;
+
+/// The exit code of what Baleen does not change, as of every other refusal.
+const REFUSED: u8 = 4;
+
+/// Prints the values for the fields in `pane`. Nothing is changed, and nothing is noted as wanted.
+///
+/// # Errors
+/// When the settings can't be read or said to this Docker; the pane is named before.
+pub(super) fn print(
+    bundle: &Bundle,
+    pane: &str,
+    request: &Request,
+    out: &mut Output,
+) -> Result<u8> {
+    out.line(format!(
+        "{} at {}",
+        styled(BOLD, format!("Docker {}", bundle.version)),
+        bundle.path.display()
+    ))?;
+    out.line(format!(
+        "This Docker has its own proxy settings ({pane}), which Baleen doesn't change yet."
+    ))?;
+    let request = request.clone().without_passwords();
+    let stated = request.read()?;
+    let translation = request.translate(&stated, &engine_of(bundle))?;
+    let fields = translation
+        .proxy
+        .as_ref()
+        .map(|proxy| DockerFields::of(&proxy.shown()));
+    match &fields {
+        None => out.line(format!(
+            "No proxy is set in {}, so there is nothing to enter there.",
+            stated.origin
+        ))?,
+        Some(fields) => lines(bundle, pane, fields, out)?,
+    }
+    note_translation(&translation, out)?;
+    out.object(object(bundle, pane, &stated, &translation, fields.as_ref()))?;
+    Ok(REFUSED)
+}
+
+fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -> Result<()> {
+    out.line(format!(
+        "In Docker, open {pane}, choose \"Manual proxy configuration\", and enter:"
+    ))?;
+    for (name, value) in fields.lines() {
+        let value = if value.is_empty() {
+            "(leave empty)"
+        } else {
+            value
+        };
+        out.line(format!("  {name:27}{value}"))?;
+    }
+    for remark in fields.remarks(&bundle.version) {
+        out.note(remark)?;
+    }
+    Ok(())
+}
+
+fn object(
+    bundle: &Bundle,
+    pane: &str,
+    stated: &Stated,
+    translation: &Translation,
+    fields: Option<&DockerFields>,
+) -> Value {
+    json!({
+        "docker": docker_json(bundle),
+        "changed": false,
+        "would_change": false,
+        "origin": stated.origin,
+        "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
+        "enter": { "pane": pane, "fields": fields },
+        "error": bundle.refusal().as_ref().map(describe),
+    })
+}

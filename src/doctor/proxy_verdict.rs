@@ -1,0 +1,304 @@
+//! What a proxy that opens no tunnel means, in words.
+
+use std::net::IpAddr;
+
+use crate::net::HostPort;
+use crate::net::http::{Head, NoAnswer};
+use crate::proxy::ProxyUrl;
+use crate::proxy::docker_hub;
+use crate::proxy::go::Rules;
+use crate::proxy::route::Way;
+
+use super::Question;
+use super::foreign::Censor;
+use super::proxy_answer::{Cause, relays_for};
+use super::verdict::{Verdict, said};
+use super::ways::{Origin, Tested, is_here};
+use super::words::plain;
+
+/// A tunnel was asked for.
+pub(super) struct Asked<'a> {
+    pub(super) question: &'a Question<'a>,
+    pub(super) tested: &'a Tested<'a>,
+    /// Of whom.
+    pub(super) proxy: &'a ProxyUrl,
+    /// This computer, as the proxy sees it, if that is not the proxy itself.
+    pub(super) from: Option<IpAddr>,
+    pub(super) censor: &'a Censor,
+}
+
+impl Asked<'_> {
+    /// Why there is none. `schemes` are those of a login, `page` is the title of what the proxy sent along.
+    pub(super) fn verdict(
+        &self,
+        cause: Cause,
+        answer: &Result<Head, NoAnswer>,
+        schemes: &[String],
+        page: Option<&str>,
+    ) -> Verdict {
+        let registry = &self.question.registry;
+        let patience = self.question.patience;
+        let said = match answer {
+            Ok(head) => said(head, page, self.censor),
+            Err(NoAnswer::Io(error)) => plain(error, patience),
+            Err(error) => error.to_string(),
+        };
+        if let Some(what) = obstacle(cause)
+            && let Some(verdict) = self.bypassed_here(&format!("{what} ({said})"))
+        {
+            return verdict;
+        }
+        match cause {
+            Cause::Opened => Verdict::good("the proxy opens it"),
+            Cause::Login => self.login(&said, schemes),
+            Cause::Forbidden => self.forbidden(&said),
+            Cause::Unknown => Verdict::bad(
+                format!("the proxy can't resolve {} ({said})", registry.host),
+                "check the registry's name; if that is right, tell whoever runs the proxy; a host of your own network may belong to the no-proxy list instead",
+            ),
+            Cause::Unreachable => Verdict::bad(
+                format!("the proxy is there, but could not reach {registry} ({said})"),
+                "check the registry's name; if that is right, tell whoever runs the proxy; a host of your own network may belong to the no-proxy list instead",
+            ),
+            Cause::UnreachableFromRelay => Verdict::bad(
+                format!("the proxy on this computer could not reach {registry} ({said})"),
+                "if it hands on to another proxy, as cntlm, px and Alpaca do, check that one first: its name, its port, the company's network or VPN; else check the registry's name",
+            ),
+            Cause::OwnParent => Verdict::bad(
+                format!("the proxy on this computer can't reach anything ({said})"),
+                "what it hands on to is not there: check the proxy that it has in its own settings, and the company's network or VPN; the registry's name is not the reason",
+            ),
+            Cause::Redirect => {
+                let place = answer
+                    .as_ref()
+                    .ok()
+                    .and_then(|head| head.values("location").next());
+                Verdict::bad(
+                    format!(
+                        "instead of a tunnel it sends us to {} ({said})",
+                        self.censor.clean(place.unwrap_or_default())
+                    ),
+                    "open that page in a browser and log in to the network there, then try again",
+                )
+            }
+            Cause::Refused => Verdict::bad(
+                format!("the proxy refuses {registry} ({said}), though it opens other tunnels"),
+                "check the registry's name and port; if they are right, ask whoever runs the proxy",
+            ),
+            Cause::WebServer => Verdict::bad(
+                format!("it does not open tunnels ({said})"),
+                "check host and port: this looks like a web server, not a proxy",
+            ),
+            Cause::Odd => Verdict::bad(
+                format!("it should answer 200, but says {said}"),
+                "check host and port; if they are right, ask whoever runs the proxy",
+            ),
+            Cause::Socks => Verdict::bad(
+                "what listens there is a SOCKS proxy, not an HTTP proxy",
+                "name the port of an HTTP proxy: many programs have one of each kind; where there is only SOCKS, privoxy makes an HTTP proxy of it",
+            ),
+            Cause::Tls => Verdict::bad(
+                "what listens there speaks TLS, not plain HTTP",
+                "check the port: Docker's engine needs the proxy's plain HTTP port, also for https:// (what System Settings call a secure web proxy is one, too)",
+            ),
+            Cause::DropsHost => Verdict::bad(
+                format!(
+                    "the proxy closes the connection when it is asked for {registry}; for another host it answers"
+                ),
+                "some proxies close it where a name is unknown or a host is down: check the registry's name; if that is right, tell whoever runs the proxy",
+            ),
+            Cause::DropsIpv6 => Verdict::bad(
+                format!(
+                    "the proxy closes the connection when it is asked for {registry}; for another host it answers"
+                ),
+                "some proxies, such as cntlm, can't take an IPv6 address: use the registry's name, or an IPv4 address",
+            ),
+            Cause::DropsAll => Verdict::bad(
+                "the connection was closed without an answer, for another host as well; it speaks neither SOCKS nor TLS",
+                "check that this is the port of an HTTP proxy, and that it lets this computer in; a relay that can't reach the proxy it hands on to may do this as well",
+            ),
+            Cause::Half => Verdict::bad(
+                "the connection was closed in the middle of the answer",
+                "try again; if it stays so, tell whoever runs the proxy",
+            ),
+            Cause::NotHttp => {
+                let bytes = match answer {
+                    Err(NoAnswer::NotHttp(bytes)) => String::from_utf8_lossy(bytes),
+                    _ => "".into(),
+                };
+                Verdict::bad(
+                    format!(
+                        "what listens there is no HTTP proxy; it says \"{}\"",
+                        self.censor.clean(&bytes)
+                    ),
+                    "check the proxy's port",
+                )
+            }
+            Cause::TooLong => Verdict::bad(said, "check the proxy's port"),
+            Cause::SilentForHost => Verdict::bad(
+                format!("{said} for {registry}; for another host the proxy answers"),
+                "the proxy waits for the registry, which does not answer it: check the registry's name and port; if they are right, tell whoever runs the proxy",
+            ),
+            Cause::Silent => Verdict::bad(
+                format!("the connection was taken, but then: {said}"),
+                "the proxy may be overloaded, or stopped, or be something else than a proxy: try again, then ask whoever runs it",
+            ),
+        }
+    }
+
+    /// Where this computer itself does not go through the proxy, the engine should not either: that, and not the proxy, is
+    /// the fault.
+    pub(super) fn bypassed_here(&self, what: &str) -> Option<Verdict> {
+        let registry = self.question.registry;
+        // On this computer every host is its own, and in the VM another one.
+        if is_here(registry) || (self.question.here)(registry) != Some(Way::Direct) {
+            return None;
+        }
+        Some(Verdict::bad(
+            format!(
+                "this Mac reaches {registry} directly, as its settings say, but Docker goes through the proxy, and that {what}"
+            ),
+            let_bypass(self.question, self.tested),
+        ))
+    }
+
+    fn forbidden(&self, said: &str) -> Verdict {
+        let registry = &self.question.registry;
+        let others = if registry.host == docker_hub::REGISTRY {
+            let others: Vec<String> = docker_hub::HOSTS[1..]
+                .iter()
+                .map(|host| format!("{host}:443"))
+                .collect();
+            format!(
+                " (and to the other hosts that a pull needs: {})",
+                others.join(", ")
+            )
+        } else if registry.port == 443 {
+            String::new()
+        } else {
+            "; many proxies allow port 443 only".to_owned()
+        };
+        // tinyproxy and others say so to callers whom they don't know, squid whatever the reason.
+        let caller = match self.from {
+            _ if !said.to_ascii_lowercase().contains("access denied") => String::new(),
+            Some(address) => {
+                format!("; it may also be this computer ({address}) that it does not let in")
+            }
+            None => "; it may also be this computer that it does not let in".to_owned(),
+        };
+        Verdict::bad(
+            format!("the proxy forbids it ({said})"),
+            format!("ask whoever runs the proxy to allow CONNECT to {registry}{others}{caller}"),
+        )
+    }
+
+    /// The proxy wants to know who asks. Go's client, so the engine, knows Basic and nothing else
+    /// (`proxyAuth` in `net/http/transport.go`).
+    fn login(&self, said: &str, schemes: &[String]) -> Verdict {
+        if !schemes.is_empty() && !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
+            let remedy = match &*relays_for(schemes) {
+                [] => "ask whoever runs the proxy to offer Basic as well: no relay is known that logs in this way".to_owned(),
+                relays => format!(
+                    "run a relay on this computer that logs in to the proxy for you, and name that as the proxy; then Docker needs no password either. {} can do {}",
+                    listed(relays),
+                    schemes.join(" or ")
+                ),
+            };
+            return Verdict::bad(
+                format!(
+                    "the proxy asks for a login and takes {} only ({said}); Docker's engine knows Basic and nothing else",
+                    schemes.join(", ")
+                ),
+                remedy,
+            );
+        }
+        let takes = match schemes {
+            [] => "without saying of which kind".to_owned(),
+            schemes => format!("it takes {}", schemes.join(", ")),
+        };
+        match (self.proxy.user(), self.proxy.has_password()) {
+            (None, _) => Verdict::bad(
+                format!("the proxy asks for user and password ({said}; {takes})"),
+                "name the user (in System Settings, or as http://USER@HOST:PORT with `baleen config set https_proxy`), and store the password with `baleen credentials set`",
+            ),
+            (Some(user), true) => Verdict::bad(
+                format!(
+                    "the proxy does not accept this password of user '{}' ({said}; {takes})",
+                    self.censor.clean(&user)
+                ),
+                "check user and password (has the password changed lately?) before you try again: some proxies lock a user out after a few wrong ones",
+            ),
+            (Some(user), false) => Verdict::bad(
+                format!(
+                    "the proxy asks for a password ({said}; {takes}), but only the user '{}' is set",
+                    self.censor.clean(&user)
+                ),
+                "store it with `baleen credentials set`",
+            ),
+        }
+    }
+}
+
+/// What a proxy does with a host, if that is a matter of the host.
+fn obstacle(cause: Cause) -> Option<&'static str> {
+    match cause {
+        Cause::Forbidden => Some("forbids it"),
+        Cause::Unknown => Some("can't resolve it"),
+        Cause::Unreachable | Cause::UnreachableFromRelay => Some("can't reach it"),
+        Cause::Refused => Some("refuses it"),
+        Cause::DropsHost | Cause::DropsIpv6 => Some("closes the connection"),
+        Cause::SilentForHost => Some("does not answer"),
+        _ => None,
+    }
+}
+
+/// How Docker is made to reach the registry as this computer does: directly.
+fn let_bypass(question: &Question<'_>, tested: &Tested<'_>) -> String {
+    let registry = question.registry;
+    let (no_proxy, pac_hosts) = question.settings.listed;
+    let with = |listed: &[String], host: String| {
+        let mut listed = listed.to_vec();
+        listed.push(host);
+        listed.join(",")
+    };
+    let is_by_hand = match tested.origin {
+        Origin::Docker => question.is_by_hand(),
+        Origin::Settings => question.settings.by_option,
+    };
+    // Up to Go 1.10 an IPv6 address stands in brackets, later on it must not.
+    let host = match (registry.host.contains(':'), question.engine.rules) {
+        (true, Rules::UpTo1_10) => format!("[{}]", registry.host),
+        _ => registry.host.clone(),
+    };
+    if is_by_hand {
+        return format!(
+            "name the proxy again with `baleen apply`, and {host} with it as --no-proxy"
+        );
+    }
+    if question.settings.by_script {
+        let place = without_443(registry);
+        return format!(
+            "have the PAC script asked about it as well: `baleen config set pac_hosts {}`, then `baleen apply`",
+            with(pac_hosts, place)
+        );
+    }
+    format!(
+        "let Docker bypass the proxy for it as well: `baleen config set no_proxy {}`, then `baleen apply`",
+        with(no_proxy, host)
+    )
+}
+
+fn without_443(place: &HostPort) -> String {
+    let text = place.to_string();
+    text.strip_suffix(":443")
+        .map_or(text.clone(), str::to_owned)
+}
+
+/// Names as a sentence has them.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}

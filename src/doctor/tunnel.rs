@@ -1,0 +1,193 @@
+//! Connections to a host, or to a proxy that is asked for a tunnel to it: what is done, without what it means.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rustls::crypto::CryptoProvider;
+use zeroize::Zeroizing;
+
+use crate::net::connect::{self, Timed};
+use crate::net::http::{self, Head, NoAnswer};
+use crate::net::tls::{self, NoTls};
+use crate::net::{HostPort, lookup};
+use crate::proxy::ProxyUrl;
+
+use super::proxy_answer::{Second, Worthwhile};
+use super::words::{AGENT, basic};
+
+pub(super) type Stream = Timed<TcpStream>;
+
+/// What is read of a page that explains an error, and for how long: it is a courtesy.
+const LONGEST_PAGE: u64 = 64 * 1024;
+const PATIENCE_FOR_PAGE: Duration = Duration::from_secs(1);
+
+/// How long a further connection to a proxy may take: its answer only explains another one.
+const PATIENCE_FOR_SECOND: Duration = Duration::from_secs(2);
+
+/// A greeting of SOCKS 5 (RFC 1928): without a login, or with user and password.
+const SOCKS_GREETING: [u8; 4] = [5, 2, 0, 2];
+
+/// Where a proxy listens.
+pub(super) fn place_of(proxy: &ProxyUrl) -> HostPort {
+    HostPort {
+        host: proxy.host().trim_matches(['[', ']']).to_owned(),
+        port: proxy.port(),
+    }
+}
+
+/// Asks for a tunnel to `host`, as the engine does.
+pub(super) fn ask(
+    stream: &mut Stream,
+    host: &HostPort,
+    proxy: &ProxyUrl,
+) -> Result<Head, NoAnswer> {
+    stream
+        .write_all(request(host, proxy).as_bytes())
+        .map_err(NoAnswer::Io)
+        .and_then(|()| Head::read(stream))
+}
+
+/// The request that the engine makes as well: Go sends the credentials of the URL at once.
+fn request(host: &HostPort, proxy: &ProxyUrl) -> Zeroizing<String> {
+    let credentials = basic(proxy);
+    let room = 256 + 2 * host.host.len() + credentials.as_ref().map_or(0, |c| c.len());
+    // Room for all of it: a string that grows leaves its old bytes behind.
+    let mut request = Zeroizing::new(String::with_capacity(room));
+    request.push_str("CONNECT ");
+    request.push_str(&host.to_string());
+    request.push_str(" HTTP/1.1\r\nHost: ");
+    request.push_str(&host.to_string());
+    request.push_str("\r\nUser-Agent: ");
+    request.push_str(AGENT);
+    if let Some(credentials) = credentials {
+        request.push_str("\r\nProxy-Authorization: Basic ");
+        request.push_str(&credentials);
+    }
+    request.push_str("\r\n\r\n");
+    request
+}
+
+/// The title of the page behind `head`, read within the time that `hurry` sets.
+pub(super) fn page<S: Read>(
+    head: &Head,
+    stream: &mut S,
+    patience: Duration,
+    hurry: impl Fn(&mut S, Duration),
+) -> Option<String> {
+    hurry(stream, PATIENCE_FOR_PAGE.min(patience));
+    let body = http::body(head, stream, LONGEST_PAGE).ok()?;
+    http::title(&body)
+}
+
+/// Asks the proxy at `place` what its first answer left open, all at once.
+pub(super) fn second(
+    place: SocketAddr,
+    proxy: &ProxyUrl,
+    worthwhile: Worthwhile,
+    provider: Option<&Arc<CryptoProvider>>,
+    patience: Duration,
+) -> Second {
+    let patience = PATIENCE_FOR_SECOND.min(patience);
+    let dial = || {
+        let stream = TcpStream::connect_timeout(&place, patience).ok()?;
+        Some(Timed::new(stream, patience))
+    };
+    // The proxy's own address leads to no server of somebody else, needs no look-up, and something listens there.
+    let own = HostPort {
+        host: place.ip().to_string(),
+        port: place.port(),
+    };
+    let connect = || ask(&mut dial()?, &own, proxy).ok().map(|head| head.status);
+    let socks = || dial().is_some_and(|stream| speaks_socks(stream).unwrap_or(false));
+    let speaks_tls = || match (provider, dial()) {
+        (Some(provider), Some(stream)) => speaks_tls(stream, &own.host, provider),
+        _ => false,
+    };
+    thread::scope(|scope| {
+        let connect = worthwhile.connect.then(|| scope.spawn(connect));
+        let socks = worthwhile.socks.then(|| scope.spawn(socks));
+        let tls = worthwhile.tls.then(|| scope.spawn(speaks_tls));
+        Second {
+            connect: connect.and_then(|asked| asked.join().ok().flatten()),
+            socks: socks.is_some_and(|asked| asked.join().unwrap_or(false)),
+            tls: tls.is_some_and(|asked| asked.join().unwrap_or(false)),
+        }
+    })
+}
+
+fn speaks_socks(mut stream: Stream) -> io::Result<bool> {
+    stream.write_all(&SOCKS_GREETING)?;
+    let mut answer = [0; 2];
+    stream.read_exact(&mut answer)?;
+    Ok(matches!(answer, [5, 0 | 2 | 0xff]))
+}
+
+/// Whether something that speaks TLS answers, whatever it has to say.
+fn speaks_tls(stream: Stream, host: &str, provider: &Arc<CryptoProvider>) -> bool {
+    match tls::connect(stream, host, provider) {
+        Ok(_) => true,
+        Err(NoTls::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+        Err(_) => false,
+    }
+}
+
+/// What came of a whole way to a host, up to TLS.
+pub(super) enum Reached {
+    /// TLS was spoken.
+    Yes,
+    /// Its name could not be resolved.
+    NoName(io::Error),
+    /// It took no connection.
+    NoConnection(io::Error),
+    /// The proxy opened no tunnel.
+    NoTunnel(Result<Head, NoAnswer>),
+    /// There is no TLS behind it.
+    NoTls(NoTls),
+}
+
+/// Goes the way to `host`, through `proxy` if there is one.
+pub(super) fn reach(
+    host: &HostPort,
+    proxy: Option<&ProxyUrl>,
+    provider: Option<&Arc<CryptoProvider>>,
+    patience: Duration,
+) -> Reached {
+    let target = proxy.map_or_else(|| host.clone(), place_of);
+    let addresses = match lookup::lookup(&target.host, patience) {
+        Ok(addresses) => addresses,
+        Err(error) => return Reached::NoName(error),
+    };
+    let stream = match connect::tcp(&addresses, target.port, patience) {
+        Ok((stream, _)) => stream,
+        Err(failed) => {
+            let first = failed.into_iter().next().map(|(_, error)| error);
+            return Reached::NoConnection(first.unwrap_or_else(|| io::ErrorKind::NotFound.into()));
+        }
+    };
+    let mut stream = Timed::new(stream, patience);
+    if let Some(proxy) = proxy {
+        let answer = ask(&mut stream, host, proxy);
+        if !matches!(&answer, Ok(head) if head.status == 200) {
+            return Reached::NoTunnel(answer);
+        }
+    }
+    let Some(provider) = provider else {
+        return Reached::Yes;
+    };
+    stream.wait_again(patience);
+    match tls::connect(stream, &host.host, provider) {
+        Ok(_) => Reached::Yes,
+        Err(error) => Reached::NoTls(error),
+    }
+}
+
+/// Whether all of `addresses` are this computer.
+pub(super) fn are_local(addresses: &[IpAddr]) -> bool {
+    !addresses.is_empty()
+        && addresses
+            .iter()
+            .all(|&address| lookup::is_loopback(address))
+}

@@ -1,0 +1,154 @@
+//! Which proxy is tested, and which way a host is reached: by the engine, and by this computer. Pure.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::net::HostPort;
+use crate::net::lookup::is_loopback;
+use crate::proxy::route::{self, Target};
+use crate::proxy::{Engine, EngineProxy, ProxyUrl};
+
+use super::Question;
+
+/// Whose proxy is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Origin {
+    /// The one that Docker has.
+    Docker,
+    /// The one that the settings or the options name.
+    Settings,
+}
+
+/// A proxy, and how the engine uses it.
+#[derive(Debug)]
+pub(super) struct Tested<'a> {
+    pub(super) origin: Origin,
+    proxy: Option<&'a EngineProxy>,
+    /// For `https://`, as this computer reaches it.
+    here: Option<ProxyUrl>,
+    engine: &'a Engine,
+}
+
+/// How the engine reaches a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EnginesWay<'t> {
+    /// There is no proxy.
+    Direct,
+    /// There is one, but not for this host.
+    Bypassed,
+    /// Through this one, as this computer reaches it.
+    Through(&'t ProxyUrl),
+}
+
+/// Where the VM finds the Mac, over the years (`VPNKIT_HOST` of [`Engine`], and its followers), so that an image made by
+/// an older Baleen or for another Docker is understood as well.
+const MAC_IN_VM: [&str; 5] = [
+    "192.168.65.1",
+    "192.168.65.2",
+    "192.168.64.1",
+    "host.docker.internal",
+    "docker.for.mac.localhost",
+];
+
+impl<'a> Tested<'a> {
+    /// What Docker has, unless another one was named to be tested; nothing where that can't be used.
+    pub(super) fn of(question: &Question<'a>) -> Option<Self> {
+        let translation = question.settings.translation;
+        let (origin, proxy, here) = match (question.in_place, translation) {
+            (Some(proxy), _) if !question.settings.named => {
+                let own = translation
+                    .ok()
+                    .filter(|translation| translation.proxy.as_ref() == Some(proxy));
+                let here = match own {
+                    // By the name that the settings have for it.
+                    Some(translation) => translation.here.clone(),
+                    None => route::engines_own(proxy, question.engine, true)
+                        .map(|url| from_here(url, question.settings.host_address)),
+                };
+                (Origin::Docker, Some(proxy), here)
+            }
+            (_, Ok(translation)) => (
+                Origin::Settings,
+                translation.proxy.as_ref(),
+                translation.here.clone(),
+            ),
+            (_, Err(_)) => return None,
+        };
+        Some(Self {
+            origin,
+            proxy,
+            here,
+            engine: question.engine,
+        })
+    }
+
+    /// The proxy for `https://`, as this computer reaches it.
+    pub(super) fn url(&self) -> Option<&ProxyUrl> {
+        self.here.as_ref()
+    }
+
+    /// How the engine reaches `host` over `https://`.
+    pub(super) fn way_to(&self, host: &HostPort) -> EnginesWay<'_> {
+        let (Some(proxy), Some(here)) = (self.proxy, &self.here) else {
+            return match self.proxy {
+                Some(_) => EnginesWay::Bypassed,
+                None => EnginesWay::Direct,
+            };
+        };
+        // A registry on this computer is on the VM itself for the engine; what the proxy does can be seen anyway.
+        match route::engines_choice(proxy, self.engine, &target(host)) {
+            None if !is_here(host) => EnginesWay::Bypassed,
+            _ => EnginesWay::Through(here),
+        }
+    }
+}
+
+/// Whether `host` is this computer itself.
+pub(super) fn is_here(host: &HostPort) -> bool {
+    host.host == "localhost" || host.host.parse::<IpAddr>().is_ok_and(is_loopback)
+}
+
+/// `host` over `https://`.
+pub(super) fn target(host: &HostPort) -> Target {
+    Target {
+        secure: true,
+        host: host.host.clone(),
+        port: host.port,
+    }
+}
+
+/// The engine's proxy as this computer reaches it: what is this Mac for the VM is this computer's own loopback.
+fn from_here(url: &ProxyUrl, host_address: Option<&str>) -> ProxyUrl {
+    let host = url.host().trim_matches(['[', ']']);
+    let is_mac = MAC_IN_VM.contains(&host) || host_address == Some(host);
+    match url.with_host("localhost") {
+        Ok(here) if is_mac => here,
+        _ => url.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mac_is_found_at_home() {
+        for (url, expected) in [
+            ("http://me:x@192.168.65.1:3128", "localhost:3128"),
+            ("http://192.168.65.2:3128", "localhost:3128"),
+            ("http://10.9.8.7:3128", "localhost:3128"),
+            ("http://10.9.8.8:3128", "10.9.8.8:3128"),
+            ("http://[fe80::1]:3128", "[fe80::1]:3128"),
+            ("http://proxy.corp:3128", "proxy.corp:3128"),
+        ] {
+            let url = ProxyUrl::parse(url).unwrap();
+            let here = from_here(&url, Some("10.9.8.7"));
+            assert_eq!(
+                (here.place(), here.user()),
+                (expected.to_owned(), url.user())
+            );
+        }
+    }
+}

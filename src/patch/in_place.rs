@@ -1,0 +1,86 @@
+//! The proxy that an image holds, password included: for who tries it as the engine would.
+
+use zeroize::Zeroizing;
+
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
+
+use super::image::{Image, Patched};
+use super::plan::image_of;
+use super::script::{SCRIPT, Script};
+use super::shell;
+use super::status::find_script;
+
+/// Returns the proxy that the image of `bundle` sets, whoever put it there; nothing where it sets none. Of an image
+/// without a patch all of it is read.
+///
+/// # Errors
+/// When the image can't be read, or what Baleen put there is damaged.
+pub fn in_place(bundle: &Bundle) -> Result<Option<EngineProxy>> {
+    let image = Image::open(image_of(bundle)?)?;
+    let script = match image.patched()? {
+        Patched::Appended { script, .. } => script,
+        Patched::No | Patched::Rebuilt { .. } => find_script(&image, &|_| {})?,
+    };
+    let script = Script::parse(&script)?;
+    match script.block() {
+        Some(block) => read(block).map(Some).ok_or_else(|| {
+            Error::new(
+                Kind::Refused,
+                format!("the block of Baleen's in /{SCRIPT} should set a proxy, but does not"),
+            )
+            .advise("`baleen apply` writes it again")
+        }),
+        // What can't be read without running it is left out, as Docker's own lines are.
+        None if !script.foreign().is_empty() => Ok(read(script.stock())),
+        None => Ok(None),
+    }
+}
+
+/// What plain lines set; nothing where they name no proxy that can be read. Go reads the name in capitals first.
+fn read(script: &[u8]) -> Option<EngineProxy> {
+    let text = Zeroizing::new(String::from_utf8_lossy(script).into_owned());
+    let named = |name: &str| {
+        let words = text.lines().filter_map(shell::plain_words).flatten();
+        words.map(Zeroizing::new).find_map(|word| {
+            let value = word.strip_prefix(name)?.strip_prefix('=')?;
+            (!value.is_empty()).then(|| Zeroizing::new(value.to_owned()))
+        })
+    };
+    let value = |name: &str| named(name).or_else(|| named(&name.to_lowercase()));
+    let url = |name| value(name).and_then(|value| ProxyUrl::parse(&value).ok());
+    let listed = value("NO_PROXY").unwrap_or_default();
+    let no_proxy = NoProxy::new(
+        listed
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned),
+    );
+    EngineProxy::new(url("HTTP_PROXY"), url("HTTPS_PROXY"), no_proxy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::block;
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let url = |text| ProxyUrl::parse(text).ok();
+        let list = || NoProxy::new([".corp".to_owned(), "10.0.0.5".to_owned()]);
+        for (http, https) in [
+            (url("http://p:1"), url("http://p:1")),
+            (url("http://me:it's $x@p:1"), None),
+            (None, url("http://CORP%5Cme:a%20b@[fe80::1]:8080")),
+        ] {
+            let proxy = EngineProxy::new(http, https, list()).unwrap();
+            assert_eq!(read(block(&proxy).as_bytes()), Some(proxy));
+        }
+        assert_eq!(read(b"# nothing\n"), None);
+        let by_hand = "start() {\n  export http_proxy=\"$(mobyconfig get proxy/http)\"\n}\nexport https_proxy=p:1 NO_PROXY=.corp\n";
+        let found = read(by_hand.as_bytes()).unwrap();
+        assert_eq!((found.http(), found.https()), (None, url("p:1").as_ref()));
+    }
+}

@@ -1,0 +1,191 @@
+//! An image without Baleen's patch: Docker's own, or one in which a proxy was set by hand. Which of the two it is can
+//! only be told by reading its script, for which the whole image is unpacked.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::initrd::{Section, find};
+
+use super::files::{self, BACKUP_SUFFIX};
+use super::image::{Image, Patched};
+use super::script::{LONGEST_SCRIPT, SCRIPT, Script};
+
+/// The proxy in an image without Baleen's patch, as far as it was looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unpatched {
+    /// The script was not read, or is not one that Baleen knows.
+    #[default]
+    Unchecked,
+    /// The script sets no proxy by itself: the image is taken for Docker's own.
+    Clean,
+    /// The script sets a proxy by itself.
+    ByHand {
+        /// The first line that does, without passwords.
+        line: String,
+        /// An image beside this one that sets none.
+        #[serde(default)]
+        stock: Option<PathBuf>,
+    },
+}
+
+impl Unpatched {
+    /// The result of reading the image in `section`, which is, or is to be, at `place`.
+    pub(super) fn read(section: Section<'_>, place: &Path) -> Self {
+        Self::read_alone(section).beside(place)
+    }
+
+    /// The proxy that `script` of the image at `place` sets by itself.
+    pub(super) fn of(script: &Script, place: &Path) -> Self {
+        Self::in_script(script).beside(place)
+    }
+
+    fn beside(self, place: &Path) -> Self {
+        match self {
+            Self::ByHand { line, .. } => Self::ByHand {
+                line,
+                stock: stock_beside(place),
+            },
+            other => other,
+        }
+    }
+
+    fn read_alone(section: Section<'_>) -> Self {
+        let script = match find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT) {
+            Ok((_, Some(found))) => found.body.unwrap_or_default(),
+            Ok((_, None)) | Err(_) => return Self::Unchecked,
+        };
+        Self::of_script(&script)
+    }
+
+    fn of_script(script: &[u8]) -> Self {
+        match Script::parse(script) {
+            Ok(script) if script.block().is_none() => Self::in_script(&script),
+            Ok(_) | Err(_) => Self::Unchecked,
+        }
+    }
+
+    fn in_script(script: &Script) -> Self {
+        match script.foreign().first() {
+            Some(line) => Self::ByHand {
+                line: line.shown.clone(),
+                stock: None,
+            },
+            None => Self::Clean,
+        }
+    }
+
+    /// The line that sets a proxy by hand.
+    pub fn by_hand(&self) -> Option<&str> {
+        match self {
+            Self::ByHand { line, .. } => Some(line),
+            Self::Unchecked | Self::Clean => None,
+        }
+    }
+
+    /// What would have Docker start without the proxy that was set by hand.
+    pub fn way_out(&self) -> Option<String> {
+        match self {
+            Self::ByHand {
+                stock: Some(stock), ..
+            } => Some(format!(
+                "{} sets no proxy: to use it, quit Docker and rename it to initrd.img",
+                stock.display()
+            )),
+            Self::ByHand { stock: None, .. } => {
+                Some("installing Docker again takes it out".to_owned())
+            }
+            Self::Unchecked | Self::Clean => None,
+        }
+    }
+
+    /// The image as the object of a sentence, after it took the place of a patched one.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Clean => "its own image".to_owned(),
+            Self::Unchecked => "the image that it had before Baleen".to_owned(),
+            Self::ByHand { line, .. } => format!(
+                "the image that it had before Baleen, in which a proxy is set by hand ({line})"
+            ),
+        }
+    }
+}
+
+/// What was found in one image, so that it does not have to be read again: as long as the file is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checked {
+    bytes: u64,
+    inode: u64,
+    modified: (i64, i64),
+    found: Unpatched,
+}
+
+impl Checked {
+    pub(super) fn new(image: &Image, found: Unpatched) -> Self {
+        let metadata = image.metadata();
+        Self {
+            bytes: metadata.len(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            found,
+        }
+    }
+
+    /// What was found, if it was in this very image.
+    pub(super) fn of(&self, image: &Image) -> Option<&Unpatched> {
+        (*self == Self::new(image, self.found.clone())).then_some(&self.found)
+    }
+}
+
+/// An image that sets no proxy, kept beside the image at `image`: `initrd.img-backup`, or one that was moved out of the way
+/// of that name.
+fn stock_beside(image: &Path) -> Option<PathBuf> {
+    let name = format!("{}{BACKUP_SUFFIX}", image.file_name()?.to_str()?);
+    let mut beside: Vec<PathBuf> = fs::read_dir(files::folder(image))
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let found = path.file_name().and_then(|found| found.to_str());
+            found.is_some_and(|found| found.starts_with(&name))
+        })
+        .collect();
+    beside.sort();
+    beside.into_iter().find(|path| {
+        let Ok(other) = Image::open(path) else {
+            return false;
+        };
+        matches!(other.patched(), Ok(Patched::No))
+            && Unpatched::read_alone(other.section()) == Unpatched::Clean
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_checked_before_its_image_is_called_dockers_own() {
+        let script = |line: &str| format!("#!/sbin/openrc-run\n{line}\ncommand=/usr/bin/dockerd\n");
+        for (text, expected) in [
+            (script(""), Unpatched::Clean),
+            (
+                script("export http_proxy=\"$(mobyconfig get proxy/http)\""),
+                Unpatched::Clean,
+            ),
+            (
+                script("export HTTP_PROXY=http://me:secret@hand.corp:3128"),
+                Unpatched::ByHand {
+                    line: "export HTTP_PROXY=http://me:***@hand.corp:3128".to_owned(),
+                    stock: None,
+                },
+            ),
+            ("#!/bin/sh\nexec dockerd\n".to_owned(), Unpatched::Unchecked),
+            (String::new(), Unpatched::Unchecked),
+        ] {
+            assert_eq!(Unpatched::of_script(text.as_bytes()), expected, "{text}");
+        }
+    }
+}

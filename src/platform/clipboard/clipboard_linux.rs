@@ -1,0 +1,110 @@
+//! Copying by the program that keeps the clipboard of a desktop session: `wl-copy` (`man 1 wl-copy`) under Wayland,
+//! `xclip` or `xsel` (`man 1 xclip`, `man 1 xsel`) under X. There is no keeping it in this process: under X the clipboard
+//! is a window's, and this program has none.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a program may take. It goes on in the background by itself once it has the text.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How often its end is looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Which programs copy in such a session, the best first.
+fn programs(is_wayland: bool, is_x: bool) -> Vec<(&'static str, &'static [&'static str])> {
+    let mut programs: Vec<(&str, &[&str])> = Vec::new();
+    if is_wayland {
+        programs.push(("wl-copy", &["--type", "text/plain;charset=utf-8"]));
+    }
+    if is_x {
+        programs.push(("xclip", &["-selection", "clipboard", "-in"]));
+        programs.push(("xsel", &["--clipboard", "--input"]));
+    }
+    programs
+}
+
+/// Replaces what is on the clipboard with this text.
+///
+/// # Errors
+/// When there is no clipboard, or no program that copies.
+pub fn copy(text: &str) -> io::Result<()> {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let programs = programs(is_set("WAYLAND_DISPLAY"), is_set("DISPLAY"));
+    let mut problem = match programs[..] {
+        [] => "neither WAYLAND_DISPLAY nor DISPLAY leads to a screen".to_owned(),
+        _ => String::new(),
+    };
+    for (program, arguments) in programs {
+        match copy_with(Command::new(program).args(arguments), text) {
+            Ok(()) => return Ok(()),
+            Err(why) => {
+                let separator = if problem.is_empty() { "" } else { "; " };
+                problem += &format!("{separator}{program}: {why}");
+            }
+        }
+    }
+    Err(io::Error::other(problem))
+}
+
+fn copy_with(program: &mut Command, text: &str) -> io::Result<()> {
+    let mut child = program
+        .stdin(Stdio::piped())
+        // What goes on in the background would keep a pipe open.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let written = child
+        .stdin
+        .take()
+        .map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
+    let end = Instant::now() + TIMEOUT;
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return written,
+            Some(status) => return Err(io::Error::other(format!("it ended with {status}"))),
+            None if Instant::now() < end => thread::sleep(POLL_INTERVAL),
+            None => {
+                child.kill()?;
+                child.wait()?;
+                let seconds = TIMEOUT.as_secs();
+                return Err(io::Error::other(format!(
+                    "it did not take the text within {seconds} seconds"
+                )));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_that_of_the_session() {
+        let names = |is_wayland, is_x| -> Vec<&str> {
+            let programs = programs(is_wayland, is_x);
+            programs.into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(true, true), ["wl-copy", "xclip", "xsel"]);
+        assert_eq!(names(false, true), ["xclip", "xsel"]);
+        assert_eq!(names(true, false), ["wl-copy"]);
+        assert!(names(false, false).is_empty());
+    }
+
+    #[test]
+    fn a_program_gets_the_text_and_its_failure_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("copied");
+        let script = format!("cat > '{}'", file.display());
+        copy_with(Command::new("sh").args(["-c", &script]), "a\nb\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "a\nb\n");
+        let failed = copy_with(Command::new("sh").args(["-c", "cat; exit 3"]), "a").unwrap_err();
+        assert!(failed.to_string().contains('3'), "{failed}");
+        let slow = copy_with(Command::new("sleep").arg("600"), "a").unwrap_err();
+        assert!(slow.to_string().contains("within 2 seconds"), "{slow}");
+        assert!(copy_with(&mut Command::new("/nowhere/xclip"), "a").is_err());
+    }
+}

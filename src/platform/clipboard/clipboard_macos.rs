@@ -1,0 +1,29 @@
+//! Copying by NSPasteboard.
+
+use std::io;
+
+use objc2::rc::autoreleasepool;
+use objc2_app_kit::NSPasteboard;
+use objc2_foundation::NSString;
+
+/// What `NSPasteboardTypeString` is: <https://developer.apple.com/documentation/appkit/nspasteboard/pasteboardtype/string>.
+const PLAIN_TEXT: &str = "public.utf8-plain-text";
+
+/// Replaces what is on the general pasteboard with this text.
+///
+/// # Errors
+/// When the system does not take it.
+pub fn copy(text: &str) -> io::Result<()> {
+    autoreleasepool(|_| {
+        // "Clears the existing contents", which makes this process its owner:
+        // <https://developer.apple.com/documentation/appkit/nspasteboard/clearcontents()>
+        let pasteboard = NSPasteboard::generalPasteboard();
+        pasteboard.clearContents();
+        // <https://developer.apple.com/documentation/appkit/nspasteboard/setstring(_:fortype:)>
+        let (text, kind) = (NSString::from_str(text), NSString::from_str(PLAIN_TEXT));
+        match pasteboard.setString_forType(&text, &kind) {
+            true => Ok(()),
+            false => Err(io::Error::other("macOS did not take the text")),
+        }
+    })
+}

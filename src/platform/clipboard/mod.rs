@@ -1,0 +1,11 @@
+//! The clipboard.
+
+#[cfg(not(target_os = "macos"))]
+mod clipboard_linux;
+#[cfg(target_os = "macos")]
+mod clipboard_macos;
+
+#[cfg(not(target_os = "macos"))]
+pub use clipboard_linux::copy;
+#[cfg(target_os = "macos")]
+pub use clipboard_macos::copy;

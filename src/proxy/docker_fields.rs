@@ -1,0 +1,182 @@
+//! The values for the proxy fields in Docker's own window, as text that can be pasted there.
+//!
+//! What the fields understand is in the release notes of Docker Desktop: `socks5://` from 4.28 on, networks such as
+//! `10.0.0.0/8` in the bypass list from 4.17 on. Addresses are those of the Mac, since the proxy process that reads
+//! the fields runs there.
+//!
+//! A password is never among them. A terminal keeps what is printed, and a clipboard is read by every app, kept by
+//! clipboard managers and sent to the user's other devices. Docker asks for the password itself, and keeps it in its
+//! keychain, from 4.13 on.
+
+use serde::Serialize;
+
+use super::Shown;
+
+/// The values, each as it goes into its field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DockerFields {
+    /// For *Web Server (HTTP)*; nothing where that field stays empty.
+    pub http: Option<String>,
+    /// For *Secure Web Server (HTTPS)*.
+    pub https: Option<String>,
+    /// For the hosts that bypass the proxy.
+    pub bypass: String,
+    /// The proxy wants a user, whose password is left out.
+    pub lacks_password: bool,
+}
+
+/// One of the fields, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// *Web Server (HTTP)*.
+    Http,
+    /// *Secure Web Server (HTTPS)*.
+    Https,
+    /// The hosts that bypass the proxy.
+    Bypass,
+    /// All three, each behind its name.
+    All,
+}
+
+/// What stands for a password in [`Shown`].
+const REDACTED: &str = ":***@";
+
+impl DockerFields {
+    /// The values for a proxy that was translated for this Docker.
+    pub fn of(proxy: &Shown) -> Self {
+        let urls = [&proxy.http, &proxy.https];
+        let has_user = |url: &String| url.contains('@');
+        let plain = |url: &Option<String>| url.as_ref().map(|url| url.replace(REDACTED, "@"));
+        Self {
+            http: plain(&proxy.http),
+            https: plain(&proxy.https),
+            bypass: proxy.no_proxy.clone(),
+            lacks_password: urls.into_iter().flatten().any(has_user),
+        }
+    }
+
+    /// Each field's name, as Docker's window has it, with its value; an empty field has an empty one.
+    pub fn lines(&self) -> [(&'static str, &str); 3] {
+        [
+            ("Web Server (HTTP)", self.http.as_deref().unwrap_or("")),
+            (
+                "Secure Web Server (HTTPS)",
+                self.https.as_deref().unwrap_or(""),
+            ),
+            ("Bypass these hosts", &self.bypass),
+        ]
+    }
+
+    /// What is copied for a field.
+    pub fn text(&self, field: Field) -> String {
+        let [http, https, bypass] = self.lines();
+        match field {
+            Field::Http => http.1.to_owned(),
+            Field::Https => https.1.to_owned(),
+            Field::Bypass => bypass.1.to_owned(),
+            Field::All => [http, https, bypass]
+                .map(|(name, value)| format!("{name}: {value}\n"))
+                .concat(),
+        }
+    }
+
+    /// What Docker of this version makes of the values that one would not expect, a sentence each.
+    pub fn remarks(&self, version: &str) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.lacks_password {
+            remarks.push(match is_at_least(version, (4, 13)) {
+                true => "the proxy's password is left out: Docker asks for it and keeps it in its keychain",
+                false => "the proxy's password is left out: add it in Docker, as in http://USER:PASSWORD@HOST:PORT, with % and two hexadecimal digits for each character that is neither a letter nor a digit",
+            }.to_owned());
+        }
+        let is_socks =
+            |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("socks5://"));
+        if (is_socks(&self.http) || is_socks(&self.https)) && !is_at_least(version, (4, 28)) {
+            remarks.push("Docker's fields take a SOCKS proxy from 4.28 on".to_owned());
+        }
+        if self.bypass.contains('/') && !is_at_least(version, (4, 17)) {
+            remarks.push("Docker knows networks, such as 10.0.0.0/8, in this list from 4.17 on: name the hosts instead".to_owned());
+        }
+        remarks
+    }
+}
+
+/// Whether Docker Desktop of this version is that one or a later one. 17 and 18 are years, and came before 2.0; what
+/// names no version may be the latest.
+fn is_at_least(version: &str, least: (u32, u32)) -> bool {
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|digits| digits.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(17 | 18), _) => false,
+        (Some(major), minor) => (major, minor.unwrap_or(0)) >= least,
+        (None, _) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(http: Option<&str>, https: Option<&str>, no_proxy: &str) -> DockerFields {
+        DockerFields::of(&Shown {
+            http: http.map(str::to_owned),
+            https: https.map(str::to_owned),
+            no_proxy: no_proxy.to_owned(),
+        })
+    }
+
+    #[test]
+    fn each_field_is_copied_as_it_goes_into_docker() {
+        let url = "http://127.0.0.1:3128";
+        let both = fields(Some(url), Some(url), "localhost,127.0.0.1,.corp");
+        assert_eq!(both.text(Field::Http), url);
+        assert_eq!(both.text(Field::Https), url);
+        assert_eq!(both.text(Field::Bypass), "localhost,127.0.0.1,.corp");
+        assert_eq!(
+            both.text(Field::All),
+            "Web Server (HTTP): http://127.0.0.1:3128\n\
+             Secure Web Server (HTTPS): http://127.0.0.1:3128\n\
+             Bypass these hosts: localhost,127.0.0.1,.corp\n"
+        );
+        assert!(both.remarks("4.84.0").is_empty());
+        let one = fields(None, Some(url), "");
+        assert_eq!(
+            (one.text(Field::Http), one.text(Field::Bypass)),
+            (String::new(), String::new())
+        );
+    }
+
+    #[test]
+    fn no_password_is_ever_in_them_and_that_is_said() {
+        let url = "http://me:***@proxy.corp:8080";
+        for one in [fields(Some(url), None, ""), fields(None, Some(url), "")] {
+            let text = one.text(Field::All);
+            assert!(text.contains("http://me@proxy.corp:8080"), "{text}");
+            assert!(!text.contains("***"), "{text}");
+            assert!(one.lacks_password);
+            assert!(one.remarks("4.13.0")[0].contains("Docker asks for it"));
+            assert!(one.remarks("4.12.1")[0].contains("http://USER:PASSWORD@HOST:PORT"));
+        }
+        assert!(fields(Some("http://me@proxy.corp:8080"), None, "").lacks_password);
+        assert!(!fields(Some("http://proxy.corp:8080"), None, "").lacks_password);
+    }
+
+    #[test]
+    fn what_an_older_docker_would_not_take_is_said() {
+        let socks = "socks5://127.0.0.1:1080";
+        for (version, is_known) in [
+            ("17.12.0-ce-mac55", false),
+            ("2.0.0.0-mac82", false),
+            ("4.16.3", false),
+            ("4.17.0", true),
+            ("5.0", true),
+            ("unknown", true),
+        ] {
+            let remarks = fields(None, Some("http://p:1"), "10.0.0.0/8").remarks(version);
+            assert_eq!(remarks.is_empty(), is_known, "{version}: {remarks:?}");
+        }
+        assert!(fields(None, Some(socks), "").remarks("4.27.2")[0].contains("4.28"));
+        assert!(fields(None, Some(socks), "").remarks("4.28.0").is_empty());
+    }
+}

@@ -1,0 +1,783 @@
+//! What an engine gets where a PAC script decides: one proxy for `https://`, one for `http://`, and hosts to reach directly.
+//!
+//! A script says more than an engine can be told: what to try when a proxy fails, other kinds of proxies, another proxy for each
+//! host. Each of these is said once, in a sentence ([`notes`]).
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use crate::error::{Error, Kind, Result};
+
+use super::pac::{Answer, Asked, PacSource, Route, Standing, of_host};
+use super::translate::{BELOW, Chosen, Entry, Fate, Wishes, World, for_go};
+use super::url::Scheme;
+use super::{Engine, ProxyUrl, docker_hub};
+
+/// A PAC script that can't be asked now, and what counts instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    /// All of that in a sentence without a full stop.
+    pub sentence: String,
+    /// When the oldest of the answers in use was given; none where the engine goes direct.
+    pub kept_since: Option<SystemTime>,
+    /// Until when they are used, if not until the script is back.
+    pub until: Option<SystemTime>,
+}
+
+impl Away {
+    /// What there is to say of these answers, if they are not fresh.
+    pub fn of(asked: &Asked) -> Option<Self> {
+        let why = asked.trouble.as_deref().unwrap_or_default();
+        let kept_since = asked.kept_since();
+        let (sentence, until) = match &asked.standing {
+            Standing::Fresh | Standing::NotOffered => return None,
+            Standing::Direct => (
+                format!(
+                    "{why}; so the engine goes direct, as macOS does (`baleen config set pac_unreachable keep` has it use the script's last answers)"
+                ),
+                None,
+            ),
+            Standing::Kept { until, .. } => {
+                let answers = format!("its answers from {}", ago(kept_since?));
+                let sentence = match until {
+                    Some(until) => format!(
+                        "{why}; {answers} are used for another {}, then the engine goes direct",
+                        minutes(*until)
+                    ),
+                    None => format!("{why}; {answers} are used"),
+                };
+                (sentence, *until)
+            }
+        };
+        Some(Self {
+            sentence,
+            kept_since,
+            until,
+        })
+    }
+}
+
+/// How long it is until then, in words.
+fn minutes(until: SystemTime) -> String {
+    let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+    match left.as_secs().div_ceil(60) {
+        0 | 1 => "minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
+/// How long ago that was, in words.
+pub fn ago(since: SystemTime) -> String {
+    let minutes = since.elapsed().map_or(0, |time| time.as_secs() / 60);
+    match minutes {
+        0..=1 => "a moment ago".to_owned(),
+        2..=119 => format!("{minutes} minutes ago"),
+        120..=2879 => format!("{} hours ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 60 / 24),
+    }
+}
+
+/// What is to be said of answers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// What makes the engine go another way than the script says first, a sentence each.
+    pub remarks: Vec<String>,
+    /// What else the script says and the engine can't be told, a sentence each.
+    pub explanations: Vec<String>,
+}
+
+/// Sentences about hosts, each once, with all hosts that it is about.
+#[derive(Default)]
+struct Grouped(Vec<(String, String, Vec<String>)>);
+
+impl Grouped {
+    fn add(&mut self, before: &str, host: &str, after: String) {
+        match self
+            .0
+            .iter_mut()
+            .find(|(b, a, _)| b == before && *a == after)
+        {
+            Some((_, _, hosts)) if hosts.iter().any(|there| there == host) => {}
+            Some((_, _, hosts)) => hosts.push(host.to_owned()),
+            None => self
+                .0
+                .push((before.to_owned(), after, vec![host.to_owned()])),
+        }
+    }
+
+    fn sentences(self) -> impl Iterator<Item = String> {
+        let sentence = |(before, after, hosts): (_, _, Vec<String>)| {
+            format!("{before}{}{after}", listed(&hosts))
+        };
+        self.0.into_iter().map(sentence)
+    }
+}
+
+/// Some hosts in words.
+fn listed(hosts: &[String]) -> String {
+    match hosts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, three] => format!("{one}, {two} and {three}"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+    }
+}
+
+/// What the answers say that `engine` can't be told, and where browsers read them in another way.
+pub fn notes<'a>(answers: impl IntoIterator<Item = &'a Answer>, engine: &Engine) -> Notes {
+    let mut remarks = Grouped::default();
+    let mut explanations = Vec::new();
+    for answer in answers {
+        let host = &answer.host;
+        for why in &answer.ignored {
+            let why = format!(", this can't be understood: {why}");
+            remarks.add("in the PAC script's answer for ", host, why);
+        }
+        let is_bare = |word: &str| word.eq_ignore_ascii_case("SOCKS");
+        if engine.knows_socks && words(&answer.text).any(is_bare) {
+            let why = " the PAC script says SOCKS without a version: browsers take that for version 4, the engine speaks version 5";
+            remarks.add("for ", host, why.to_owned());
+        }
+        let Some((at, choice)) = engines_choice(answer, engine) else {
+            continue;
+        };
+        let (before, after) = (&answer.routes[..at], &answer.routes[at + 1..]);
+        if !before.is_empty() {
+            let why = format!(
+                " the PAC script's first choice is {}, which this engine can't use; the next that it can use is {}",
+                shown(before),
+                answer.routes[at]
+            );
+            remarks.add("for ", host, why);
+        }
+        let mut rest: Vec<Route> = Vec::new();
+        for route in after {
+            if *route != answer.routes[at] && !rest.contains(route) {
+                rest.push(route.clone());
+            }
+        }
+        if !rest.is_empty() {
+            let what = match choice {
+                Choice::Direct => "a direct connection".to_owned(),
+                Choice::Proxy(url) => url.place(),
+            };
+            let note = format!(
+                "if {what} fails, the PAC script goes on to {}; the engine can't do that",
+                shown(&rest)
+            );
+            if !explanations.contains(&note) {
+                explanations.push(note);
+            }
+        }
+    }
+    Notes {
+        remarks: remarks.sentences().collect(),
+        explanations,
+    }
+}
+
+/// The word that each entry of an answer begins with.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(';')
+        .filter_map(|entry| entry.split_whitespace().next())
+}
+
+/// Routes in the order in which they are tried.
+fn shown(routes: &[Route]) -> String {
+    let shown: Vec<String> = routes.iter().map(Route::to_string).collect();
+    shown.join(", then ")
+}
+
+/// What a script comes to.
+pub(super) struct ByScript {
+    pub(super) chosen: Chosen,
+    pub(super) explanations: Vec<String>,
+    pub(super) away: Option<Away>,
+}
+
+/// With a script: what it says of the hosts that matter to Docker. Nothing where the network was to
+/// offer one and does not.
+pub(super) fn by_script(
+    source: &PacSource,
+    engine: &Engine,
+    wishes: &Wishes,
+    world: &World<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<Option<ByScript>> {
+    let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
+    for host in &wishes.pac_hosts {
+        if !hosts.iter().any(|there| of_host(there) == of_host(host)) {
+            hosts.push(host.clone());
+        }
+    }
+    // Scripts may have another proxy for http://, which the engine uses with registries that have no TLS.
+    let plain: Vec<String> = [&hosts[..1], &hosts[docker_hub::HOSTS.len()..]]
+        .concat()
+        .iter()
+        .map(|host| format!("http://{host}/"))
+        .collect();
+    let asked = (world.pac)(source, &[&hosts[..], &plain[..]].concat())?;
+    let away = Away::of(&asked);
+    match &away {
+        Some(away) => remarks.push(away.sentence.clone()),
+        None => remarks.extend(asked.trouble.clone()),
+    }
+    if asked.standing == Standing::NotOffered {
+        return Ok(None);
+    }
+
+    let known: Vec<&Answer> = hosts.iter().filter_map(|host| asked.of(host)).collect();
+    if known.is_empty() {
+        return Err(Error::new(
+            Kind::Failure,
+            format!(
+                "{}; it was never asked about {}",
+                asked.trouble.unwrap_or_default(),
+                listed(&hosts)
+            ),
+        )
+        .advise(
+            "connect to the network or VPN that the script is in; nothing was decided without it",
+        ));
+    }
+    let notes = notes(known.iter().copied(), engine);
+    remarks.extend(notes.remarks);
+
+    let usable: Vec<(&Answer, Option<Choice>)> = known
+        .iter()
+        .map(|answer| (*answer, choice(answer, engine)))
+        .collect();
+    let winner = most(usable.iter().filter_map(|(_, choice)| choice.as_ref()));
+    let mut entries = Vec::new();
+    let mut others = Grouped::default();
+    for (answer, choice) in usable {
+        let host = &answer.host;
+        match (&winner, choice) {
+            (None, Some(_)) => {}
+            (Some(_), Some(Choice::Direct)) => {
+                // A registry's IPv6 address stands in brackets, an entry of the list doesn't.
+                let address = host
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.strip_suffix(']'));
+                let entry = for_go(address.unwrap_or(host), engine.rules);
+                entries.push(match entry.fate {
+                    // An address has nothing below it.
+                    Fate::Kept if entry.from.parse::<IpAddr>().is_err() => Entry {
+                        fate: Fate::Widened,
+                        reason: Some(BELOW),
+                        ..entry
+                    },
+                    _ => entry,
+                });
+            }
+            (Some(url), Some(Choice::Proxy(other))) => {
+                if other != *url {
+                    let after = format!(
+                        " through {}, but an engine has one proxy for all: it uses {}",
+                        other.place(),
+                        url.place()
+                    );
+                    others.add("the script sends ", host, after);
+                }
+            }
+            (Some(url), None) => {
+                let before = format!("the script says \"{}\" for ", answer.text);
+                let after = format!(
+                    ", which no engine of this version knows; it uses {}",
+                    url.place()
+                );
+                others.add(&before, host, after);
+            }
+            (None, None) => {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!(
+                        "the PAC script says \"{}\" for {host}, which this engine (built with {}) can't do",
+                        answer.text,
+                        engine.in_words()
+                    ),
+                )
+                .advise("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
+            }
+        }
+    }
+    remarks.extend(others.sentences());
+    let unknown: Vec<String> = hosts
+        .iter()
+        .filter(|host| asked.of(host).is_none())
+        .cloned()
+        .collect();
+    if !unknown.is_empty() {
+        let way = match &winner {
+            Some(url) => format!("uses {}", url.place()),
+            None => "goes direct".to_owned(),
+        };
+        remarks.push(format!(
+            "the PAC script was never asked about {}; until it can be, the engine {way} there",
+            listed(&unknown)
+        ));
+    }
+    let http = for_http(&asked, &plain, engine, winner.as_ref(), remarks);
+    Ok(Some(ByScript {
+        chosen: Chosen {
+            http,
+            https: winner,
+            entries,
+        },
+        explanations: notes.explanations,
+        away,
+    }))
+}
+
+/// The proxy for `http://`: the script's, where it names one for that, else the one for `https://`.
+fn for_http(
+    asked: &Asked,
+    plain: &[String],
+    engine: &Engine,
+    https: Option<&ProxyUrl>,
+    remarks: &mut Vec<String>,
+) -> Option<ProxyUrl> {
+    let choices: Vec<(&Answer, Choice)> = plain
+        .iter()
+        .filter_map(|url| asked.of(url))
+        .filter_map(|answer| Some((answer, choice(answer, engine)?)))
+        .collect();
+    let own = most(choices.iter().map(|(_, choice)| choice));
+    let Some(https) = https else {
+        if let Some(own) = own {
+            remarks.push(format!(
+                "the script sends http:// through {} and https:// directly; the engine goes direct for both",
+                own.place()
+            ));
+        }
+        return None;
+    };
+    // Only one that has no part in https:// is one for http://.
+    let is_common = |choice: &Choice| matches!(choice, Choice::Proxy(url) if url == https);
+    let uses = own
+        .filter(|_| !choices.iter().any(|(_, choice)| is_common(choice)))
+        .unwrap_or_else(|| https.clone());
+    let mut others = Grouped::default();
+    // Nothing is pulled from Docker's own registry over http://.
+    for (answer, choice) in choices.iter().filter(|(answer, _)| answer.host != plain[0]) {
+        let host = answer.host.trim_start_matches("http://");
+        let secure = asked.of(host.trim_end_matches('/'));
+        // Then the host is in the no-proxy list, which is for both.
+        let is_direct = secure.is_some_and(|answer| answer.routes.first() == Some(&Route::Direct));
+        let engine = match is_direct {
+            true => "reaches it directly".to_owned(),
+            false => format!("uses {}", uses.place()),
+        };
+        let way = match choice {
+            Choice::Direct if is_direct => continue,
+            Choice::Direct => "directly".to_owned(),
+            Choice::Proxy(other) if !is_direct && *other == uses => continue,
+            Choice::Proxy(other) => format!("through {}", other.place()),
+        };
+        let after = format!(" {way}; the engine {engine}");
+        others.add("the script reaches ", &answer.host, after);
+    }
+    remarks.extend(others.sentences());
+    Some(uses)
+}
+
+/// The proxy that is named most often, the first of several.
+fn most<'a>(choices: impl Iterator<Item = &'a Choice>) -> Option<ProxyUrl> {
+    let mut tally: Vec<(&ProxyUrl, usize)> = Vec::new();
+    for choice in choices {
+        let Choice::Proxy(url) = choice else {
+            continue;
+        };
+        match tally.iter_mut().find(|(there, _)| *there == url) {
+            Some((_, count)) => *count += 1,
+            None => tally.push((url, 1)),
+        }
+    }
+    let most = tally.iter().map(|(_, count)| *count).max()?;
+    let (winner, _) = tally.into_iter().find(|(_, count)| *count == most)?;
+    Some(winner.clone())
+}
+
+enum Choice {
+    Direct,
+    Proxy(ProxyUrl),
+}
+
+fn choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
+    engines_choice(answer, engine).map(|(_, choice)| choice)
+}
+
+/// What an engine can do of what a script proposes for a host: its first proxy that the engine knows, and which of the routes that is.
+/// To go directly is what the script wants only where it says so first: behind a proxy it is for when
+/// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
+fn engines_choice(answer: &Answer, engine: &Engine) -> Option<(usize, Choice)> {
+    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.is_empty() {
+        return Some((0, Choice::Direct));
+    }
+    answer.routes.iter().enumerate().find_map(|(at, route)| {
+        let (scheme, host, port) = match route {
+            Route::Http { host, port } => (Scheme::Http, host, *port),
+            Route::Socks { host, port } if engine.knows_socks => (Scheme::Socks5, host, *port),
+            _ => return None,
+        };
+        let url = ProxyUrl::from_parts(scheme, host, port, None).ok()?;
+        Some((at, Choice::Proxy(url)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::super::pac::Routes;
+    use super::super::settings::Settings;
+    use super::super::translate::{Stated, Translation, What, translate};
+    use super::*;
+
+    const OLD: &str = "17.06.0";
+    const NEW: &str = "2.2.0";
+    const HUB: &str = "registry-1.docker.io";
+    const OWN: &str = "registry.corp";
+    const OWN_PLAIN: &str = "http://registry.corp/";
+
+    fn answer(host: &str, text: &str) -> Answer {
+        let Routes { routes, ignored } = Routes::parse(text).unwrap();
+        Answer {
+            host: host.to_owned(),
+            url: host.to_owned(),
+            text: text.to_owned(),
+            routes,
+            ignored,
+        }
+    }
+
+    /// What comes of a script that says `usual` of all hosts but of those named; of those without a text it says nothing.
+    fn translated(
+        usual: &str,
+        others: &[(&str, Option<&str>)],
+        standing: Standing,
+        version: &str,
+    ) -> Result<Translation> {
+        let pac = |source: &PacSource, hosts: &[String]| {
+            assert_eq!(*source, PacSource::Discover);
+            let answers = hosts.iter().filter_map(|host| {
+                let other = others.iter().find(|(other, _)| other == host);
+                Some(answer(host, other.map_or(Some(usual), |(_, text)| *text)?))
+            });
+            Ok(Asked {
+                answers: answers.collect(),
+                standing: standing.clone(),
+                trouble: (standing != Standing::Fresh).then(|| "no way there".to_owned()),
+            })
+        };
+        let stated = Stated {
+            origin: "a test".into(),
+            what: What::Settings(Settings {
+                pac: Some(PacSource::Discover),
+                // With a script on, macOS looks at none of these.
+                exceptions: vec!["unused.corp".into()],
+                ..Settings::default()
+            }),
+        };
+        let wishes = Wishes {
+            // The same host in another spelling is asked about once.
+            pac_hosts: vec![OWN.into(), "Auth.docker.io:443".into()],
+            ..Wishes::default()
+        };
+        let world = World {
+            addresses: &|_| Ok(Vec::new()),
+            password: &|_| Ok(None),
+            pac: &pac,
+        };
+        translate(
+            &stated,
+            &Engine::of(version, version == OLD),
+            &wishes,
+            &world,
+        )
+    }
+
+    /// The proxies for `http://` and `https://`, and the list without its usual beginning.
+    fn got(found: &Translation) -> Option<(String, String, String)> {
+        let shown = found.proxy.as_ref()?.shown();
+        let plain = |url: Option<String>| url.unwrap_or_default().replace("http://", "");
+        let list = shown.no_proxy.replacen("localhost,127.0.0.1", "", 1);
+        Some((plain(shown.http), plain(shown.https), list))
+    }
+
+    #[test]
+    fn what_a_script_comes_to() {
+        let all_docker = format!(",{}", docker_hub::HOSTS.join(","));
+        let last = docker_hub::HOSTS[docker_hub::HOSTS.len() - 1];
+        let through = format!(
+            "the script sends {last} through q:1, but an engine has one proxy for all: it uses p:1"
+        );
+        for (usual, others, expected, remark) in [
+            ("PROXY p:1", &[][..], Some(("p:1", "p:1", "")), ""),
+            ("DIRECT", &[], None, ""),
+            ("DIRECT; PROXY p:1", &[], None, ""),
+            (
+                "PROXY p:1",
+                &[(OWN, Some("DIRECT"))],
+                Some(("p:1", "p:1", ",registry.corp")),
+                "the script reaches http://registry.corp/ through p:1; the engine reaches it directly",
+            ),
+            (
+                "PROXY p:1",
+                &[(OWN, Some("DIRECT")), (OWN_PLAIN, Some("DIRECT"))],
+                Some(("p:1", "p:1", ",registry.corp")),
+                "",
+            ),
+            (
+                "DIRECT",
+                &[(OWN, Some("PROXY p:1")), (OWN_PLAIN, Some("PROXY p:1"))],
+                Some(("p:1", "p:1", &*all_docker)),
+                "",
+            ),
+            (
+                "PROXY p:1",
+                &[(last, Some("PROXY q:1"))],
+                Some(("p:1", "p:1", "")),
+                &*through,
+            ),
+            (
+                "PROXY p:1",
+                &[(HUB, Some("SOCKS q:1; DIRECT"))],
+                Some(("p:1", "p:1", "")),
+                "says \"SOCKS q:1; DIRECT\" for registry-1.docker.io, which no engine of this version knows; it uses p:1",
+            ),
+            // http:// may have a proxy of its own.
+            (
+                "PROXY p:1",
+                &[
+                    ("http://registry-1.docker.io/", Some("PROXY h:2")),
+                    (OWN_PLAIN, Some("PROXY h:2")),
+                ],
+                Some(("h:2", "p:1", "")),
+                "",
+            ),
+            (
+                "PROXY p:1",
+                &[
+                    ("http://registry-1.docker.io/", Some("PROXY h:2")),
+                    (OWN_PLAIN, Some("PROXY i:3")),
+                ],
+                Some(("h:2", "p:1", "")),
+                "the script reaches http://registry.corp/ through i:3; the engine uses h:2",
+            ),
+            (
+                "PROXY p:1",
+                &[
+                    ("http://registry-1.docker.io/", Some("DIRECT")),
+                    (OWN_PLAIN, Some("DIRECT")),
+                ],
+                Some(("p:1", "p:1", "")),
+                "the script reaches http://registry.corp/ directly; the engine uses p:1",
+            ),
+            (
+                "DIRECT",
+                &[(OWN_PLAIN, Some("PROXY h:2"))],
+                None,
+                "the script sends http:// through h:2 and https:// directly; the engine goes direct for both",
+            ),
+        ] {
+            let found = translated(usual, others, Standing::Fresh, OLD).unwrap();
+            let wanted = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+            let remarks = found.remarks.join("\n");
+            assert_eq!(got(&found), wanted, "{usual} {others:?}: {remarks}");
+            assert!(remarks.contains(remark), "{usual} {others:?}: {remarks}");
+            let expected = usize::from(!remark.is_empty());
+            assert_eq!(
+                found.remarks.len(),
+                expected,
+                "{usual} {others:?}: {remarks}"
+            );
+        }
+        // What the engine can't be told must not become "directly".
+        for (usual, others) in [
+            ("SOCKS q:1", &[][..]),
+            ("SOCKS q:1; DIRECT", &[]),
+            ("HTTPS q:1; DIRECT", &[]),
+            ("DIRECT", &[(OWN, Some("SOCKS q:1"))]),
+        ] {
+            let error = translated(usual, others, Standing::Fresh, OLD).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused);
+            assert!(error.to_string().contains(":1"), "{error}");
+        }
+    }
+
+    /// Whatever a script says and an engine can't be told is said, once.
+    #[test]
+    fn what_can_not_be_passed_on_is_said() {
+        const FIRST: &str = "for a the PAC script's first choice is ";
+        for (text, version, remark, explanation) in [
+            ("PROXY p:1", OLD, "", ""),
+            ("DIRECT", OLD, "", ""),
+            ("PROXY p:1; PROXY p:1", OLD, "", ""),
+            (
+                "PROXY p:1; DIRECT",
+                OLD,
+                "",
+                "if p:1 fails, the PAC script goes on to DIRECT; the engine can't do that",
+            ),
+            (
+                "PROXY p:1; PROXY q:2; PROXY p:1; DIRECT",
+                OLD,
+                "",
+                "if p:1 fails, the PAC script goes on to PROXY q:2, then DIRECT; the engine can't do that",
+            ),
+            (
+                "DIRECT; PROXY p:1",
+                OLD,
+                "",
+                "if a direct connection fails, the PAC script goes on to PROXY p:1; the engine can't do that",
+            ),
+            (
+                "HTTPS s:443; PROXY p:1",
+                OLD,
+                &format!(
+                    "{FIRST}HTTPS s:443, which this engine can't use; the next that it can use is PROXY p:1"
+                ),
+                "",
+            ),
+            (
+                "SOCKS5 s:1080; HTTPS s:443; PROXY p:1; DIRECT",
+                OLD,
+                &format!("{FIRST}SOCKS s:1080, then HTTPS s:443, which this"),
+                "if p:1 fails",
+            ),
+            ("SOCKS5 s:1080", NEW, "", ""),
+            (
+                "SOCKS s:1080",
+                NEW,
+                "for a the PAC script says SOCKS without a version: browsers take that for version 4, the engine speaks version 5",
+                "",
+            ),
+            (
+                "SOCKS4 s:1080; SOCKS5 s:1080",
+                NEW,
+                &format!("{FIRST}SOCKS4 s:1080, which this"),
+                "",
+            ),
+            (
+                "QUIC p:1; PROXY p:1",
+                OLD,
+                "in the PAC script's answer for a, this can't be understood: 'QUIC p:1'",
+                "",
+            ),
+            // Nothing here can be used, which is said elsewhere.
+            ("HTTPS s:443; DIRECT", OLD, "", ""),
+        ] {
+            let found = notes(&[answer("a", text)], &Engine::of(version, version == OLD));
+            for (found, expected) in [(found.remarks, remark), (found.explanations, explanation)] {
+                let said = found.join("\n");
+                assert!(said.contains(expected), "{text}: {said}");
+                assert_eq!(
+                    found.len(),
+                    usize::from(!expected.is_empty()),
+                    "{text}: {said}"
+                );
+            }
+        }
+        let many = ["a", "b", "c", "d"].map(|host| answer(host, "QUIC q:1; PROXY p:1; DIRECT"));
+        let found = notes(&many, &Engine::of(OLD, true));
+        assert_eq!(
+            (found.remarks.len(), found.explanations.len()),
+            (1, 1),
+            "{found:?}"
+        );
+        assert!(
+            found.remarks[0].contains("for a, b and 2 more, this"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_counts_while_the_script_is_away() {
+        let now = SystemTime::now();
+        let hours = |hours: u64| now - Duration::from_secs(3600 * hours);
+        let kept = |until| Standing::Kept {
+            given: BTreeMap::from([("a".to_owned(), hours(2)), ("b".to_owned(), hours(72))]),
+            until,
+        };
+        // All known.
+        let found = translated("PROXY p:1", &[], kept(None), OLD).unwrap();
+        assert_eq!(
+            found.remarks,
+            ["no way there; its answers from 3 days ago are used"]
+        );
+        let away = found.away.unwrap();
+        assert_eq!(
+            (away.sentence, away.kept_since),
+            (found.remarks[0].clone(), Some(hours(72)))
+        );
+
+        let soon = now + Duration::from_secs(200);
+        let found = translated("PROXY p:1", &[], kept(Some(soon)), OLD).unwrap();
+        assert_eq!(
+            found.remarks,
+            [
+                "no way there; its answers from 3 days ago are used for another 4 minutes, then the engine goes direct"
+            ]
+        );
+        assert_eq!(found.away.unwrap().until, Some(soon));
+
+        // One host more takes nothing from the others, and what is not known is said.
+        let unknown = [(OWN, None), (OWN_PLAIN, None)];
+        let found = translated("PROXY p:1", &unknown, kept(None), OLD).unwrap();
+        assert_eq!(got(&found).unwrap().1, "p:1");
+        assert_eq!(
+            found.remarks[1],
+            "the PAC script was never asked about registry.corp; until it can be, the engine uses p:1 there"
+        );
+        assert_eq!(found.remarks.len(), 2);
+        let error = translated("PROXY p:1", &[], kept(None), OLD).map(|found| found.remarks);
+        assert!(error.is_ok());
+        let nothing: Vec<(&str, Option<&str>)> = docker_hub::HOSTS
+            .iter()
+            .chain(&[OWN])
+            .map(|host| (*host, None))
+            .collect();
+        let error = translated("PROXY p:1", &nothing, kept(None), OLD).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("it was never asked about registry-1"),
+            "{error}"
+        );
+
+        let found = translated("DIRECT", &[], Standing::Direct, OLD).unwrap();
+        assert!(found.proxy.is_none());
+        assert!(
+            found.remarks[0].starts_with("no way there; so the engine goes direct"),
+            "{found:?}"
+        );
+        assert_eq!(found.why_direct("x"), "the PAC script can't be reached");
+        assert_eq!(found.away.unwrap().kept_since, None);
+
+        let found = translated("DIRECT", &[], Standing::Fresh, OLD).unwrap();
+        assert_eq!(
+            (found.away.is_none(), found.why_direct("x")),
+            (true, "by x no proxy is set here now".to_owned())
+        );
+    }
+
+    #[test]
+    fn how_long_ago() {
+        for (minutes, expected) in [
+            (0, "a moment ago"),
+            (59, "59 minutes ago"),
+            (180, "3 hours ago"),
+            (6000, "4 days ago"),
+        ] {
+            let since = SystemTime::now() - Duration::from_secs(60 * minutes);
+            assert_eq!(ago(since), expected);
+        }
+        assert_eq!(
+            ago(SystemTime::now() + Duration::from_secs(60)),
+            "a moment ago"
+        );
+    }
+}

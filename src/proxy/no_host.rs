@@ -1,0 +1,323 @@
+//! Entries of a bypass list that name no host, and what each of them is.
+//!
+//! Programs pass over such an entry in silence. The reasons here say what it is, and what to write instead.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::go::split_host_port;
+
+/// What an entry is, if it is no host, domain, address or network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoHost {
+    /// A URL, or something with a user.
+    Url,
+    /// A path in the file system.
+    Path,
+    /// A host with a path behind it.
+    PathBehind,
+    /// `<local>`, as Windows has it.
+    Local,
+    /// It has quotation marks.
+    Quoted,
+    /// It has a separator that the list doesn't have, or a space.
+    Separator,
+    /// An IPv6 address with the name of an interface, such as `fe80::1%en0`.
+    Zone,
+    /// An address in brackets without a port.
+    Brackets,
+    /// A network of IPv6 addresses.
+    Ipv6Network,
+    /// A network with a mask in the place of the prefix length.
+    Netmask,
+    /// An IPv4 network in which octets are missing.
+    ShortNetwork,
+    /// A network whose prefix length is no such number.
+    PrefixLength,
+    /// What stands behind the colon is no port.
+    Port,
+    /// A dot at the end.
+    ClosingDot,
+    /// Numbers and dots that make no address.
+    Numbers,
+    /// Characters outside ASCII.
+    NotAscii,
+    /// None of these.
+    Other,
+}
+
+impl NoHost {
+    /// What `entry` is; nothing if it may be a host, a domain, an IPv4 network in full or a port behind one of these.
+    pub(super) fn of(entry: &str) -> Option<Self> {
+        let bare = entry.strip_prefix("*.").unwrap_or(entry);
+        let bare = bare.strip_prefix('.').unwrap_or(bare);
+        // The scheme of a socket's address, as in `unix:///var/run/docker.sock`.
+        let scheme = entry.split_once("://").map(|(scheme, _)| scheme);
+        if entry.starts_with(['/', '~']) && !entry.starts_with("//")
+            || entry.starts_with("./")
+            || scheme.is_some_and(|scheme| ["unix", "file", "fd", "npipe"].contains(&scheme))
+        {
+            return Some(Self::Path);
+        }
+        if scheme.is_some() || entry.starts_with("//") || entry.contains('@') {
+            return Some(Self::Url);
+        }
+        if entry.eq_ignore_ascii_case("<local>") {
+            return Some(Self::Local);
+        }
+        if entry.contains(['"', '\'']) {
+            return Some(Self::Quoted);
+        }
+        if entry.contains(|c: char| matches!(c, ',' | ';' | '|') || c.is_whitespace()) {
+            return Some(Self::Separator);
+        }
+        let outside = entry.trim_matches(['[', ']']);
+        if let Some((address, _)) = outside.split_once('%')
+            && address.parse::<Ipv6Addr>().is_ok()
+        {
+            return Some(Self::Zone);
+        }
+        if let Some((base, bits)) = entry.split_once('/') {
+            return Self::of_network(base, bits);
+        }
+        let inside = entry
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if inside.is_some_and(|inside| inside.parse::<IpAddr>().is_ok()) {
+            return Some(Self::Brackets);
+        }
+        if entry.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let host = match split_host_port(bare) {
+            Some((host, port)) if port.is_empty() || is_port(port) => host,
+            Some((host, _)) if !host.is_empty() => return Some(Self::Port),
+            _ => bare,
+        };
+        if host.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        if host.ends_with('.') && host.len() > 1 {
+            return Some(Self::ClosingDot);
+        }
+        if is_numbers(host) {
+            return Some(Self::Numbers);
+        }
+        if !host.is_ascii() {
+            return Some(Self::NotAscii);
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*');
+        let label = |label: &str| !label.is_empty() && label.chars().all(plain);
+        (!host.split('.').all(label)).then_some(Self::Other)
+    }
+
+    fn of_network(base: &str, bits: &str) -> Option<Self> {
+        let number = bits.parse::<u8>().ok();
+        let number = number.filter(|_| bits.bytes().all(|b| b.is_ascii_digit()));
+        if base.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() {
+            return Some(match number {
+                Some(0..=128) => Self::Ipv6Network,
+                _ => Self::PrefixLength,
+            });
+        }
+        let whole = base.parse::<Ipv4Addr>().is_ok();
+        let short = base.split('.').count() < 4
+            && base.split('.').all(|part| part.parse::<u8>().is_ok())
+            && is_numbers(base);
+        if !whole && !short {
+            return Some(Self::PathBehind);
+        }
+        match number {
+            Some(0..=32) if whole => None,
+            Some(0..=32) => Some(Self::ShortNetwork),
+            _ if bits.parse::<Ipv4Addr>().is_ok() => Some(Self::Netmask),
+            _ => Some(Self::PrefixLength),
+        }
+    }
+
+    /// The reason for which macOS takes no notice of it.
+    pub(super) fn on_a_mac(self) -> &'static str {
+        match self {
+            Self::Brackets => {
+                "macOS's list has addresses without brackets; write the address alone"
+            }
+            Self::Ipv6Network => "macOS's list has networks of IPv4 addresses only",
+            Self::Numbers => {
+                "it is no whole address, and a network is written with its prefix, as in 10.1/16"
+            }
+            Self::NotAscii => {
+                "it has characters outside ASCII, and how macOS compares them is not known; write the name in its ASCII form, which begins with xn--"
+            }
+            Self::ClosingDot => "it ends with a dot, which no host's name does; leave it out",
+            Self::ShortNetwork | Self::Other => {
+                "it is neither a host nor a domain nor a network, so macOS takes no notice of it"
+            }
+            other => other.reason(),
+        }
+    }
+
+    /// The reason for which Go takes no notice of it.
+    pub(super) fn in_go(self) -> &'static str {
+        match self {
+            Self::Brackets => {
+                "Go from 1.11 on has brackets only before a port, and takes no notice of it; write the address alone"
+            }
+            Self::ShortNetwork => {
+                "Go has networks with all four octets only, as in 10.1.0.0/16, and takes no notice of it"
+            }
+            Self::ClosingDot => {
+                "Go compares the dot at its end as well, and hosts are named without one; leave it out"
+            }
+            Self::NotAscii => "no host can have this name, since it has no form in ASCII",
+            _ => self.reason(),
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Url => "it is a URL; write the host alone",
+            Self::Path => {
+                "it is a path; what listens on a socket there is never reached through a proxy"
+            }
+            Self::PathBehind => "it has a path; write the host alone",
+            Self::Local => {
+                "this is Windows' word for names without a dot, which no engine can be told; add the hosts by name"
+            }
+            Self::Quoted => {
+                "it has quotation marks, which count as part of the name; leave them out"
+            }
+            Self::Separator => "it has a separator inside; give each host an entry of its own",
+            Self::Zone => {
+                "it is an address on an interface of this computer, and the engine has other interfaces"
+            }
+            Self::Netmask => "it has a mask; write the length of the prefix, as in 10.0.0.0/8",
+            Self::PrefixLength => "the length of its prefix is no number, or too large",
+            Self::Port => "what stands behind its colon is no number from 1 to 65535",
+            Self::Brackets
+            | Self::Ipv6Network
+            | Self::ShortNetwork
+            | Self::ClosingDot
+            | Self::Numbers
+            | Self::NotAscii
+            | Self::Other => "it is neither a host nor a domain nor an address nor a network",
+        }
+    }
+}
+
+/// Whether this is a port as Go writes one, which is how it compares them: no sign and no zero before it.
+pub(super) fn is_port(text: &str) -> bool {
+    text.parse::<u16>()
+        .is_ok_and(|port| port != 0 && port.to_string() == text)
+}
+
+/// Whether these are digits and dots alone, as in `10.1`.
+fn is_numbers(text: &str) -> bool {
+    let number = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit());
+    text.split('.').all(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_entry_is_that_is_no_host() {
+        use NoHost as N;
+        for (entries, expected) in [
+            (
+                &[
+                    "corp.com",
+                    "Intranet",
+                    "my_host",
+                    ".corp.com",
+                    "*.corp.com",
+                    "foo.*.corp.com",
+                    "10.1.*",
+                    "corp.com:80",
+                    "corp.com:",
+                    "*.corp.com:5000",
+                    "10.0.0.5",
+                    "10.0.0.5:80",
+                    "10.0.0.0/8",
+                    "::1",
+                    "::ffff:10.0.0.5",
+                    "[fe80::1]:443",
+                    "xn--bcher-kva.example",
+                ][..],
+                None,
+            ),
+            (
+                &[
+                    "http://corp.com/",
+                    "HTTPS://corp.com",
+                    "//corp.com/",
+                    "me@corp.com",
+                ],
+                Some(N::Url),
+            ),
+            (
+                &[
+                    "/var/run/docker.sock",
+                    "~/docker.sock",
+                    "./docker.sock",
+                    "unix:///var/run/docker.sock",
+                ],
+                Some(N::Path),
+            ),
+            (&["corp.com/", "corp.com/v2", "10.x/8"], Some(N::PathBehind)),
+            (&["<local>", "<LOCAL>"], Some(N::Local)),
+            (&["\"corp.com\"", "'a"], Some(N::Quoted)),
+            (&["a;b", "a|b", "a b", "a, b"], Some(N::Separator)),
+            (
+                &["fe80::1%en0", "[fe80::1%25en0]", "fe80::1%4"],
+                Some(N::Zone),
+            ),
+            (&["[fe80::1]", "[::1]", "[10.0.0.5]"], Some(N::Brackets)),
+            (&["fe80::/10", "[fd00::]/8", "::/0"], Some(N::Ipv6Network)),
+            (&["10.0.0.0/255.0.0.0", "10/255.0.0.0"], Some(N::Netmask)),
+            (&["169.254/16", "10/8", "0/0"], Some(N::ShortNetwork)),
+            (
+                &["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "fe80::/129"],
+                Some(N::PrefixLength),
+            ),
+            (
+                &[
+                    "corp.com:0",
+                    "corp.com:65536",
+                    "corp.com:99999",
+                    "corp.com:+80",
+                    "corp.com:080",
+                    "corp.com:http",
+                    "[::1]:70000",
+                ],
+                Some(N::Port),
+            ),
+            (
+                &["corp.com.", ".corp.com.", "corp.com.:80"],
+                Some(N::ClosingDot),
+            ),
+            (
+                &["10", "2.3", ".2.3", "*.0.5", "10.0.0.256", "1.2.3.4.5"],
+                Some(N::Numbers),
+            ),
+            (&["bücher.example", ".bücher.example:80"], Some(N::NotAscii)),
+            (
+                &[
+                    "",
+                    ".",
+                    "..corp",
+                    "a..b",
+                    "a:b:c",
+                    "<-loopback>",
+                    "a$b",
+                    "[a]b:1",
+                    "[]:80",
+                ],
+                Some(N::Other),
+            ),
+        ] {
+            for entry in entries {
+                assert_eq!(NoHost::of(entry), expected, "{entry:?}");
+            }
+        }
+    }
+}
