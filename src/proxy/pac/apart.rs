@@ -26,7 +26,6 @@ use crate::net::lookup::lookup;
 use crate::platform::time_zone;
 use crate::proxy::redact;
 
-use super::dates::Zone;
 use super::fetch::Script;
 use super::helpers::{Names, World, own_addresses};
 use super::route::Routes;
@@ -307,7 +306,7 @@ fn run(job: &Job) -> Outcome {
     let now = now.unwrap_or_default().as_millis();
     let world = Rc::new(World {
         now: u64::try_from(now).unwrap_or_default(),
-        zone: Zone(time_zone::local()),
+        zone: time_zone::local().into(),
         own: own_addresses,
         names: RefCell::new(Names::new(lookup, LOOKING_UP)),
         remarks: RefCell::default(),

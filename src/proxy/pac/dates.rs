@@ -22,7 +22,13 @@ use super::helpers::World;
 
 /// Local time and UTC, by the rules of a place.
 #[derive(Debug, Clone)]
-pub(super) struct Zone(pub(super) TimeZone);
+pub(super) struct Zone(Rc<TimeZone>);
+
+impl From<TimeZone> for Zone {
+    fn from(rules: TimeZone) -> Self {
+        Self(Rc::new(rules))
+    }
+}
 
 impl Zone {
     /// Seconds east of Greenwich, at a point in time given in seconds since 1970.
@@ -30,8 +36,8 @@ impl Zone {
         let kind = self.0.find_local_time_type(at).ok();
         // Files of the old form say nothing of the time after their last change.
         let kind = kind.or_else(|| {
-            let last = self.0.as_ref().transitions().last()?;
-            let types = self.0.as_ref().local_time_types();
+            let last = TimeZone::as_ref(&self.0).transitions().last()?;
+            let types = TimeZone::as_ref(&self.0).local_time_types();
             types.get(last.local_time_type_index())
         });
         kind.map_or(0, tz::LocalTimeType::ut_offset)
@@ -117,7 +123,7 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 
 fn zone(context: &Context) -> Zone {
     let world = context.get_data::<Rc<World>>();
-    world.map_or_else(|| Zone(TimeZone::utc()), |world| world.zone.clone())
+    world.map_or_else(|| TimeZone::utc().into(), |world| world.zone.clone())
 }
 
 /// ECMAScript's `TimeClip`: what no date can hold is none.

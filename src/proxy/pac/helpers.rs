@@ -244,7 +244,7 @@ mod tests {
     fn world() -> World {
         World {
             now: 0,
-            zone: Zone(tz::TimeZone::utc()),
+            zone: tz::TimeZone::utc().into(),
             own: || vec!["2001:db8::9".parse().unwrap(), "10.0.0.9".parse().unwrap()],
             names: RefCell::new(Names::new(look_up, Duration::from_secs(1))),
             remarks: RefCell::default(),
