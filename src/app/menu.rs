@@ -442,7 +442,7 @@ pub fn can_uninstall(view: &View, besides: Besides) -> bool {
 /// What it does stands there to be read before it can be chosen: that is all the asking there is.
 fn uninstall(view: &View, enabled: bool) -> Item {
     let is_untouched = view.proxy_pane().is_some() || view.state == State::NoDocker;
-    let image = (!is_untouched).then_some("Docker gets its own image back.");
+    let image = (!is_untouched).then_some("Docker goes back to how it was before Baleen.");
     let labels = [image, Some("Settings, passwords and logs are deleted.")];
     let labels = labels.into_iter().flatten();
     let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
