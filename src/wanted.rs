@@ -36,11 +36,11 @@ impl Request {
             config::Source::Environment => Source::Environment,
             config::Source::Manual => Source::Named(
                 "the config file".to_owned(),
-                Urls {
+                Box::new(Urls {
                     http: config.http_proxy.clone(),
                     https: config.https_proxy.clone(),
                     ..Urls::default()
-                },
+                }),
             ),
         };
         Self {
@@ -228,7 +228,7 @@ pub fn source_of(named: &Shown) -> Result<Source> {
     };
     Ok(Source::Named(
         "the command line".to_owned(),
-        Urls {
+        Box::new(Urls {
             http: url(&named.http)?,
             https: url(&named.https)?,
             no_proxy: named
@@ -238,7 +238,7 @@ pub fn source_of(named: &Shown) -> Result<Source> {
                 .map(str::to_owned)
                 .collect(),
             ..Urls::default()
-        },
+        }),
     ))
 }
 

@@ -432,7 +432,7 @@ impl World {
                     },
                     None => settings.into(),
                 };
-                Event::Resolved(engine, resolved)
+                Event::Resolved(engine, Box::new(resolved))
             }
             Pending::Apply { print, block } => self.write(print, Some(block)),
             Pending::Restore { print } => self.write(print, None),

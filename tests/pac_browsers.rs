@@ -377,7 +377,7 @@ fn files_mean_the_same() {
         let log = browse(
             Command::new("chromium"),
             &format!("{place}/{at}"),
-            &[url.clone()],
+            std::slice::from_ref(&url),
         );
         log.proxies[&url].clone()
     };

@@ -69,7 +69,7 @@ pub enum Event {
     /// What was seen.
     Looked(Box<Look>),
     /// What the settings come to.
-    Resolved(Engine, Resolved),
+    Resolved(Engine, Box<Resolved>),
     /// A job that changes the image has ended, and this is what stands there now.
     Worked(Result<Done, Failed>, Fingerprint),
     /// Docker was restarted, or not.
@@ -346,7 +346,7 @@ impl Mind {
             Event::Woke => self.look_at_everything(now),
             Event::Click(click) => return self.click(click, now),
             Event::Looked(look) => self.looked(*look, now),
-            Event::Resolved(engine, resolved) => self.resolved(engine, resolved, now),
+            Event::Resolved(engine, resolved) => self.resolved(engine, *resolved, now),
             Event::Worked(result, print) => self.worked(result, print, now),
             Event::Restarted(result) => {
                 self.busy = None;

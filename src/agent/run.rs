@@ -45,7 +45,7 @@ pub enum Report {
     /// How things are now.
     View(Box<View>),
     /// Something for the user to know.
-    News(News),
+    News(Box<News>),
 }
 
 enum Message {
@@ -293,7 +293,7 @@ impl Hands {
                 return Some(Event::Looked(Box::new(look)));
             }
             Job::Resolve { engine, named } => self.apart("settings", move || {
-                Event::Resolved(engine, worker.resolve(&engine, named.as_ref()))
+                Event::Resolved(engine, Box::new(worker.resolve(&engine, named.as_ref())))
             }),
             Job::Apply {
                 path,
@@ -339,7 +339,7 @@ impl Hands {
             Job::Tell(news) => {
                 let message = news.message();
                 tracing::info!("told: {}. {}", message.title, message.body);
-                report(Report::News(news));
+                report(Report::News(Box::new(news)));
             }
         }
         None

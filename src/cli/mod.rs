@@ -199,7 +199,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
             https: https.as_ref().map(source::url).transpose()?,
             ..Urls::default()
         };
-        request.named(Source::Named("the command line".to_owned(), urls))
+        request.named(Source::Named("the command line".to_owned(), Box::new(urls)))
     } else if let Some(file) = &args.system_proxies {
         request.named(Source::Dictionary(file.clone()))
     } else {

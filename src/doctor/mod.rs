@@ -160,7 +160,7 @@ impl Report {
     /// The steps as they are shown: those that are skipped for one reason together, those that are not needed not at all.
     pub fn shown(&self) -> impl Iterator<Item = &[Step]> {
         self.steps
-            .chunk_by(|a, b| is_one_line(a, b))
+            .chunk_by(is_one_line)
             .filter(|steps| steps.iter().any(|step| step.is_needed))
     }
 }

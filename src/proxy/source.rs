@@ -21,7 +21,7 @@ pub enum Source {
     /// The variables of this process.
     Environment,
     /// What the user named: in words where, and what.
-    Named(String, Urls),
+    Named(String, Box<Urls>),
     /// A file with the dictionary that macOS gives, as a property list.
     Dictionary(PathBuf),
 }
@@ -47,7 +47,7 @@ impl Source {
             Self::Environment => environment(get),
             Self::Named(origin, urls) => Ok(Stated {
                 origin: origin.clone(),
-                what: What::Urls(urls.clone()),
+                what: What::Urls((**urls).clone()),
             }),
             Self::Dictionary(path) => Ok(Stated {
                 origin: format!("the file {}", path.display()),

@@ -44,8 +44,8 @@ fn names(script: &str) -> Vec<&str> {
         let skip = |end: Option<usize>, length: usize| end.map_or(rest.len(), |end| end + length);
         let length = if rest.starts_with("//") {
             skip(rest.find('\n'), 1)
-        } else if rest.starts_with("/*") {
-            skip(rest[2..].find("*/"), 4)
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            skip(comment.find("*/"), 4)
         } else if matches!(first, '"' | '\'' | '`') {
             string(rest, first)
         } else if is_name(first) {

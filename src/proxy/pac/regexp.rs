@@ -135,10 +135,8 @@ fn exec(
         let count = count.to_length(context)?;
         let mut groups = Vec::new();
         for group in 0..count {
-            groups.push(match found.get(group, context)?.as_string() {
-                Some(text) => text,
-                None => JsString::default(),
-            });
+            let text = found.get(group, context)?.as_string();
+            groups.push(text.unwrap_or_default());
         }
         let whole = groups.first().map_or(0, JsString::len);
         remember(text, start..start + whole, groups.split_off(1), context);
