@@ -76,7 +76,7 @@ fn rebuilt_at(image: &[u8], layout: &Layout, entry: u64, body: &[u8]) -> Result<
         .unwrap();
     let edit = Edit {
         entry,
-        member: member.number,
+        after: member.first_entry + member.entries - 1,
         body,
         added: &append::entry(&new_file(MANIFEST, b"{}")).unwrap(),
         label: LABEL,
@@ -998,7 +998,7 @@ fn case_19_the_proof_of_a_rebuild_names_every_other_change() {
     };
     let edit = Edit {
         entry: 1,
-        member: 0,
+        after: 1,
         body: b"new",
         added: &manifest().bytes(),
         label: LABEL,

@@ -165,7 +165,7 @@ proptest! {
         prop_assert_eq!(found.number as usize, made.target);
         let edit = Edit {
             entry: found.number,
-            member: found.member,
+            after: found.number,
             body: &body,
             added: &append::entry(&new_file(MANIFEST, &manifest)).unwrap(),
             label: LABEL,

@@ -338,7 +338,7 @@ fn rebuilt(image: &[u8]) -> Vec<u8> {
     let found = found.unwrap();
     let edit = Edit {
         entry: found.number,
-        member: found.member,
+        after: found.number,
         body: NEW.as_bytes(),
         added: &append::entry(&file(MANIFEST, "{}")).unwrap(),
         label: "baleen-test",

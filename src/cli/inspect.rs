@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{carrier, copy_body, find};
 use crate::initrd::{
-    self, Compression, Error as ImageError, FileType, Header, Member, Part, Visitor, display_name,
-    walk,
+    self, Compression, Effect, Error as ImageError, FileType, Header, Member, Part, Tree, Visitor,
+    display_name, until_nul, walk,
 };
 use crate::patch::image::Image;
 
@@ -62,7 +62,12 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
         ));
     }
     found.number = carrier(image.section(), &found).map_err(in_image)?;
-    let mut writer = Raw { out };
+    let mut writer = Raw {
+        out,
+        // The kernel reads a link's target up to the first NUL; some writers pad it with those.
+        ends_at_nul: kind == FileType::Symlink,
+        ended: false,
+    };
     match copy_body(image.section(), &found, &mut writer) {
         Err(_) if out.is_closed() => Ok(()),
         copied => copied.map_err(in_image),
@@ -72,11 +77,22 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
 /// Hands bytes on as they are.
 struct Raw<'a> {
     out: &'a mut Output,
+    ends_at_nul: bool,
+    ended: bool,
 }
 
 impl io::Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.raw(bytes).map_err(io::Error::other)?;
+        if self.ended {
+            return Ok(bytes.len());
+        }
+        let shown = if self.ends_at_nul {
+            until_nul(bytes)
+        } else {
+            bytes
+        };
+        self.ended = shown.len() < bytes.len();
+        self.out.raw(shown).map_err(io::Error::other)?;
         if self.out.is_closed() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -91,6 +107,7 @@ impl io::Write for Raw<'_> {
 fn list(image: &Image, out: &mut Output) -> Result<()> {
     let mut lister = Lister {
         out,
+        tree: Tree::new(),
         link: None,
         entries: Vec::new(),
     };
@@ -145,6 +162,14 @@ fn member_json(member: &Member) -> Value {
 fn refused(image: &Image, error: initrd::Error) -> Error {
     match error {
         initrd::Error::Io(error) => Error::io("read", image.path(), &error),
+        error @ initrd::Error::Dropped { .. } => Error::new(
+            Kind::Refused,
+            format!("in {}, {error}", image.path().display()),
+        )
+        .advise(format!(
+            "`baleen inspect {}` says of each entry whether the kernel ignores it",
+            image.path().display()
+        )),
         error => Error::new(
             Kind::Refused,
             format!(
@@ -158,6 +183,7 @@ fn refused(image: &Image, error: initrd::Error) -> Error {
 /// Prints entries as they come.
 struct Lister<'a> {
     out: &'a mut Output,
+    tree: Tree,
     /// A symbolic link whose target is still to come.
     link: Option<(Listed, Vec<u8>)>,
     entries: Vec<Value>,
@@ -167,7 +193,7 @@ struct Listed {
     header: Header,
     name: String,
     member: usize,
-    used: bool,
+    effect: Effect,
 }
 
 impl Visitor for Lister<'_> {
@@ -185,34 +211,37 @@ impl Visitor for Lister<'_> {
     }
 
     fn part(&mut self, part: Part<'_>) -> std::result::Result<(), ImageError> {
+        let effect = self.tree.part(&part)?;
         match part {
             Part::Entry(entry) => {
-                self.flush_link()?;
                 let listed = Listed {
                     header: entry.header,
                     name: display_name(entry.name),
                     member: entry.member,
-                    used: entry.header.is_used_by_kernel(),
+                    effect: effect.unwrap_or(Effect::Made),
                 };
-                if entry.header.file_type() == FileType::Symlink && listed.used {
-                    self.link = Some((listed, Vec::new()));
-                } else {
-                    self.list(&listed, None)?;
+                match effect {
+                    Some(_) => self.list(&listed, None)?,
+                    None => self.link = Some((listed, Vec::new())),
                 }
             }
             Part::Body(bytes) => {
                 if let Some((_, target)) = &mut self.link {
                     target.extend_from_slice(bytes);
                 }
+                if let Some(effect) = effect
+                    && let Some((listed, target)) = self.link.take()
+                {
+                    let target = display_name(until_nul(&target));
+                    self.list(&Listed { effect, ..listed }, Some(target))?;
+                }
             }
-            Part::Trailer(_) => self.flush_link()?,
-            Part::Filler(_) => {}
+            Part::Trailer(_) | Part::Filler(_) => {}
         }
         Ok(())
     }
 
     fn end(&mut self, member: &Member) -> std::result::Result<(), ImageError> {
-        self.flush_link()?;
         self.line(styled(
             DIM,
             format!(
@@ -232,19 +261,17 @@ impl Visitor for Lister<'_> {
 }
 
 impl Lister<'_> {
-    fn flush_link(&mut self) -> std::result::Result<(), ImageError> {
-        match self.link.take() {
-            Some((listed, target)) => self.list(&listed, Some(display_name(&target))),
-            None => Ok(()),
-        }
-    }
-
     fn list(
         &mut self,
         listed: &Listed,
         target: Option<String>,
     ) -> std::result::Result<(), ImageError> {
         let header = &listed.header;
+        let ignored = match listed.effect {
+            Effect::Made => None,
+            Effect::Removed => Some("it has no file type and removes what is there"),
+            Effect::Dropped(reason) => Some(reason.because()),
+        };
         if self.out.is_json() {
             self.entries.push(json!({
                 "name": listed.name,
@@ -258,7 +285,8 @@ impl Lister<'_> {
                 "mtime": header.mtime,
                 "device": [header.rdev_major, header.rdev_minor],
                 "target": target,
-                "ignored_by_kernel": !listed.used,
+                "ignored_by_kernel": ignored.is_some(),
+                "ignored_because": ignored,
             }));
             return Ok(());
         }
@@ -271,11 +299,9 @@ impl Lister<'_> {
         let target = target
             .map(|target| format!(" -> {target}"))
             .unwrap_or_default();
-        let remark = if listed.used {
-            ""
-        } else {
-            "  (ignored by the kernel)"
-        };
+        let remark = ignored
+            .map(|why| format!("  (ignored by the kernel: {why})"))
+            .unwrap_or_default();
         self.line(format!(
             "{} {:>3} {:>5} {:>5} {size:>10} {}{target}{remark}",
             mode_string(header),

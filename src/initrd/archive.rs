@@ -184,17 +184,24 @@ impl Archive {
         Ok(bytes.len() - rest.len())
     }
 
-    /// Judges the end of the bytes; says whether the archive had its trailer.
-    pub(crate) fn finish(&self) -> Result<bool, Error> {
+    /// Judges the end of the bytes; says whether the archive had its trailer. `is_whole` says that no
+    /// more bytes can come, since those of a gzip member came to their end.
+    pub(crate) fn finish(&self, is_whole: bool) -> Result<bool, Error> {
+        let member = self.member;
+        let name = self
+            .header
+            .map(|_| name::display(self.collected_name()))
+            .unwrap_or_default();
         match self.state {
             State::Between => Ok(self.ended),
+            State::Header if is_whole && self.collected.is_empty() => {
+                Err(Error::NoArchive { member })
+            }
+            _ if is_whole => Err(Error::EndsInEntry { member, name }),
             _ => Err(Error::TruncatedEntry {
-                member: self.member,
+                member,
                 at: self.at,
-                name: self
-                    .header
-                    .map(|_| name::display(self.collected_name()))
-                    .unwrap_or_default(),
+                name,
             }),
         }
     }

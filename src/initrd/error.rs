@@ -99,6 +99,30 @@ pub enum Error {
         found: u32,
     },
 
+    #[error("member {} holds no cpio archive; the kernel takes it and all that follows it for junk", member + 1)]
+    NoArchive { member: usize },
+
+    #[error("the archive in member {} ends within {}, although the gzip member around it is whole; the kernel takes that, and all that follows it, for junk", member + 1, entry_or_header(name))]
+    EndsInEntry { member: usize, name: String },
+
+    #[error("a boot configuration (bootconfig, {bytes} bytes{}) is at its end, from byte {at} on; a kernel with that option cuts it off, and would not find what stands behind it", if *is_sound { "" } else { ", with a wrong length or checksum" })]
+    Bootconfig {
+        at: u64,
+        bytes: u64,
+        /// Length and checksum are right.
+        is_sound: bool,
+    },
+
+    #[error("the kernel does not keep what '{name}' (member {}) says: {why}", member + 1)]
+    Dropped {
+        member: usize,
+        name: String,
+        why: String,
+    },
+
+    #[error("it has more files than can be kept track of; Docker's images have some thousand")]
+    TooManyFiles,
+
     #[error("{0}")]
     Refused(String),
 }
@@ -127,5 +151,13 @@ fn in_entry(name: &str) -> String {
         String::new()
     } else {
         format!(", within '{name}'")
+    }
+}
+
+fn entry_or_header(name: &str) -> String {
+    if name.is_empty() {
+        "a header".to_owned()
+    } else {
+        format!("'{name}'")
     }
 }

@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 
-use super::archive::Part;
+use super::Error;
+use super::archive::{Entry, Part};
 use super::header::{FileType, Header};
+use super::name::{display, leads_to, normalise};
+use super::tree::{Effect, Standing, Tree};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
-use super::{Error, leads_to, normalise};
 
-/// The last entry of a name, which is the one that counts.
+/// The entry that the file under a name comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its number among all entries of the image.
@@ -25,80 +27,216 @@ pub struct Found {
     pub hard_linked: bool,
 }
 
-/// A [`Visitor`] that keeps the last entry of a name.
+/// What there is under one name.
+#[derive(Debug)]
+pub struct Sought {
+    /// The entry that counts, if any has the name. An error where the kernel drops it, or a later
+    /// entry takes its file away.
+    pub found: Result<Option<Found>, Error>,
+    /// What the kernel ends up with at that path, whatever entry it comes from.
+    pub standing: Option<Standing>,
+    /// The number of the last entry that has the name or made what is there.
+    pub last: Option<u64>,
+}
+
+/// A [`Visitor`] that looks for what the kernel ends up with under some names.
 #[derive(Debug)]
 pub struct Finder {
-    target: Vec<u8>,
+    tree: Tree,
+    /// The name of the entry that comes now or came last.
+    name: Vec<u8>,
+    targets: Vec<Target>,
+}
+
+/// One name that is looked for.
+#[derive(Debug)]
+struct Target {
+    path: Vec<u8>,
     keep: usize,
+    /// The last entry with the name that the kernel does not pass over.
     found: Option<Found>,
     inside: bool,
     hard_linked: bool,
+    /// What that entry came to.
+    fate: Fate,
+}
+
+#[derive(Debug)]
+enum Fate {
+    /// Its target is still to come.
+    Open,
+    /// It made this file.
+    Made(usize),
+    /// It or a later entry left another file, or none, in its place.
+    Lost(String),
+}
+
+impl Target {
+    /// An entry came to `effect`.
+    fn settle(&mut self, effect: Effect, tree: &Tree, name: &[u8]) {
+        let is_own = self.inside && matches!(self.fate, Fate::Open);
+        let standing = tree.at(&self.path);
+        match self.fate {
+            Fate::Open if is_own => {
+                self.fate = match (effect, standing) {
+                    (Effect::Made, Some(standing)) => Fate::Made(standing.file),
+                    // Through a link that has the name of a folder in its path.
+                    (Effect::Made, None) => Fate::Lost("it comes to stand elsewhere".to_owned()),
+                    (Effect::Removed, _) => {
+                        Fate::Lost("without a file type it removes what is there".to_owned())
+                    }
+                    (Effect::Dropped(reason), _) => Fate::Lost(reason.because().to_owned()),
+                };
+            }
+            Fate::Made(file) if standing.is_none_or(|standing| standing.file != file) => {
+                let name = display(name);
+                self.fate =
+                    Fate::Lost(format!("the entry '{name}' behind it takes its place away"));
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self, tree: &Tree) -> Sought {
+        let standing = tree.at(&self.path);
+        let named = self.found.as_ref().map(|found| found.number);
+        let last = named.max(standing.and_then(|standing| standing.entry));
+        let hard_linked = self.hard_linked
+            || standing.is_some_and(|s| s.file_type == FileType::Regular && s.names > 1);
+        let found = self.found.map(|found| {
+            let why = match self.fate {
+                Fate::Lost(why) => why,
+                // Of names that share their data, another one may carry it.
+                _ if !hard_linked && standing.and_then(|s| s.entry) != Some(found.number) => {
+                    "a later entry writes to the same file by another path".to_owned()
+                }
+                _ => {
+                    return Ok(Found {
+                        hard_linked,
+                        ..found
+                    });
+                }
+            };
+            Err(Error::Dropped {
+                member: found.member,
+                name: display(&found.name),
+                why,
+            })
+        });
+        Sought {
+            found: found.transpose(),
+            standing,
+            last,
+        }
+    }
 }
 
 impl Finder {
     /// Looks for `name`, however its slashes and dots are written, and keeps a body of up to `keep` bytes.
     pub fn new(name: &[u8], keep: usize) -> Self {
-        Self {
-            target: normalise(name),
+        let finder = Self {
+            tree: Tree::new(),
+            name: Vec::new(),
+            targets: Vec::new(),
+        };
+        finder.and(name, keep)
+    }
+
+    /// Looks for `name` as well.
+    #[must_use]
+    pub fn and(mut self, name: &[u8], keep: usize) -> Self {
+        self.targets.push(Target {
+            path: normalise(name),
             keep,
             found: None,
             inside: false,
             hard_linked: false,
-        }
+            fate: Fate::Open,
+        });
+        self
     }
 
-    /// The last entry that was seen.
-    pub fn finish(self) -> Option<Found> {
-        let hard_linked = self.hard_linked;
-        self.found.map(|found| Found {
-            hard_linked,
-            ..found
-        })
+    /// What there is under each of the names, in the order in which they were given.
+    pub fn finish(self) -> Vec<Sought> {
+        let Self { tree, targets, .. } = self;
+        let finish = |target: Target| target.finish(&tree);
+        targets.into_iter().map(finish).collect()
     }
 }
 
 impl Visitor for Finder {
     fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
-        match part {
+        match &part {
             Part::Entry(entry) => {
-                self.inside =
-                    entry.header.is_used_by_kernel() && leads_to(entry.name, &self.target);
-                if self.inside {
-                    self.hard_linked |=
-                        entry.header.file_type() == FileType::Regular && entry.header.nlink > 1;
-                    let size = entry.header.file_size as usize;
-                    self.found = Some(Found {
-                        number: entry.number,
-                        member: entry.member,
-                        header: entry.header,
-                        name: entry.name.to_vec(),
-                        body: (size <= self.keep).then(Vec::new),
-                        hard_linked: false,
-                    });
+                self.name.clear();
+                self.name.extend_from_slice(entry.name);
+                for target in &mut self.targets {
+                    target.begin(entry);
                 }
             }
-            Part::Trailer(_) => self.inside = false,
-            Part::Body(bytes) if self.inside => {
-                if let Some(body) = self.found.as_mut().and_then(|found| found.body.as_mut()) {
-                    body.extend_from_slice(bytes);
+            Part::Trailer(_) => {
+                for target in &mut self.targets {
+                    target.inside = false;
                 }
             }
-            Part::Body(_) | Part::Filler(_) => {}
+            Part::Body(bytes) => {
+                for target in self.targets.iter_mut().filter(|target| target.inside) {
+                    let body = target.found.as_mut().and_then(|found| found.body.as_mut());
+                    if let Some(body) = body {
+                        body.extend_from_slice(bytes);
+                    }
+                }
+            }
+            Part::Filler(_) => {}
+        }
+        if let Some(effect) = self.tree.part(&part)? {
+            for target in &mut self.targets {
+                target.settle(effect, &self.tree, &self.name);
+            }
         }
         Ok(())
+    }
+}
+
+impl Target {
+    fn begin(&mut self, entry: &Entry<'_>) {
+        let header = &entry.header;
+        self.inside = header.is_used_by_kernel() && leads_to(entry.name, &self.path);
+        if !self.inside {
+            return;
+        }
+        self.hard_linked |= header.file_type() == FileType::Regular && header.nlink > 1;
+        self.fate = Fate::Open;
+        self.found = Some(Found {
+            number: entry.number,
+            member: entry.member,
+            header: *header,
+            name: entry.name.to_vec(),
+            body: (header.file_size as usize <= self.keep).then(Vec::new),
+            hard_linked: false,
+        });
     }
 }
 
 /// Walks an image and looks for `name`.
 ///
 /// # Errors
-/// Those of [`walk`].
+/// Those of [`walk`], and [`Error::Dropped`] where an entry has the name and the kernel does not keep its file.
 pub fn find<R: Read>(
     reader: R,
     name: &[u8],
     keep: usize,
 ) -> Result<(Layout, Option<Found>), Error> {
-    let mut finder = Finder::new(name, keep);
+    let (layout, sought) = find_all(reader, Finder::new(name, keep))?;
+    let first = sought.into_iter().next().map(|sought| sought.found);
+    Ok((layout, first.transpose()?.flatten()))
+}
+
+/// Walks an image and looks for all that `finder` is to find.
+///
+/// # Errors
+/// Those of [`walk`].
+pub fn find_all<R: Read>(reader: R, mut finder: Finder) -> Result<(Layout, Vec<Sought>), Error> {
     let layout = walk(reader, &mut finder)?;
     Ok((layout, finder.finish()))
 }

@@ -2,8 +2,8 @@
 //!
 //! The format is the kernel's ("initramfs buffer format"): any number of cpio archives, raw or
 //! compressed, one after the other with zeros between them, where later entries win. This module
-//! reads such an image in one pass with fixed memory ([`walk()`]), finds what the kernel would end up
-//! with under a name ([`find`]), and changes one file in it, in either of two ways: a member put
+//! reads such an image in one pass with fixed memory ([`walk()`]), says what the kernel makes of each
+//! entry ([`Tree`]), finds what it ends up with under a name ([`find`]), and changes one file in it, in either of two ways: a member put
 //! behind the image ([`append`]) or the file's member written anew ([`rebuild`]).
 //!
 //! It is stricter than the kernel where the kernel would pass over a fault in silence: what it
@@ -15,6 +15,7 @@ mod gzip;
 mod header;
 mod name;
 mod source;
+mod tree;
 mod walk;
 
 pub mod append;
@@ -26,6 +27,8 @@ pub use error::Error;
 pub use header::{FileType, HEADER_LEN, Header, Magic, PATH_MAX};
 pub use name::{display as display_name, leads_to, normalise};
 pub use source::{Metered, Section};
+pub(crate) use tree::until_nul;
+pub use tree::{Effect, Reason, Standing, Tree};
 pub use walk::{Compression, Layout, Member, Visitor, walk};
 
 /// An image may not unpack to more than this: the VM holds all of it in memory, and a file that

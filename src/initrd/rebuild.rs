@@ -44,14 +44,22 @@ const HEAD: u64 = 4096;
 pub struct Edit<'a> {
     /// The number of the entry that gets a new body.
     pub entry: u64,
-    /// The member that holds it.
-    pub member: usize,
     /// The new body.
     pub body: &'a [u8],
-    /// A whole entry, as [`super::append::entry`] makes it, to stand at the end of the member.
+    /// A whole entry, as [`super::append::entry`] makes it.
     pub added: &'a [u8],
+    /// The number of an entry: the added one is to stand at the end of the archive that holds this
+    /// one, before the trailer. So it comes behind all that the image says about its name by then.
+    pub after: u64,
     /// Put into the first gzip header, with the offset of the added entry.
     pub label: &'a str,
+}
+
+impl Edit<'_> {
+    /// Whether an entry of `member` is changed, or one is added to it.
+    fn concerns(&self, member: &Member) -> bool {
+        member.holds(self.entry) || member.holds(self.after)
+    }
 }
 
 /// Writes the image `original` (of which `layout` is the layout), changed as `edit` says, to `out`.
@@ -82,8 +90,11 @@ pub fn rebuild(
                 label_at = Some(here + gzip::FIXED_HEADER as u64);
                 label(edit.label, 0)
             });
-        if member.number == edit.member {
-            added_at = write_anew(original, member, edit, name.as_deref(), out, progress)?;
+        if edit.concerns(member) {
+            let at = write_anew(original, member, edit, name.as_deref(), out, progress)?;
+            if member.holds(edit.after) {
+                added_at = at;
+            }
         } else {
             copy(original, range.clone(), name.as_deref(), out)?;
         }
@@ -128,7 +139,7 @@ fn read_gzip_header(image: &File, range: &Range<u64>) -> Result<GzipHeader, Erro
     gzip::read_header(&mut Buffered::new(section, range.start), 0)
 }
 
-/// Writes the edited member and returns where its added entry stands in the image.
+/// Writes an edited member and returns where its added entry stands in the image, if it has one.
 fn write_anew(
     original: &File,
     member: &Member,
@@ -194,13 +205,15 @@ impl Sink for Plain<'_> {
 }
 
 /// Passes a member's parts on, with the new body in the place of the old one and the added entry
-/// before the trailer that follows it.
+/// before the trailer that follows its place.
 struct Editor<'a> {
     edit: &'a Edit<'a>,
     sink: &'a mut dyn Sink,
     inside: bool,
-    edited: bool,
-    added: bool,
+    /// The added entry comes with the next end of an archive.
+    to_add: bool,
+    /// Bytes passed on, modulo four.
+    phase: usize,
 }
 
 impl<'a> Editor<'a> {
@@ -209,8 +222,8 @@ impl<'a> Editor<'a> {
             edit,
             sink,
             inside: false,
-            edited: false,
-            added: false,
+            to_add: false,
+            phase: 0,
         }
     }
 
@@ -252,42 +265,53 @@ impl<'a> Editor<'a> {
     fn take(&mut self, part: Part<'_>) -> Result<(), Error> {
         match part {
             Part::Entry(entry) => {
+                self.to_add |= entry.number == self.edit.after;
                 self.inside = entry.number == self.edit.entry;
                 if self.inside {
                     let body = self.edit.body;
                     let mut raw = entry.raw.to_vec();
                     header::set_body(&mut raw, entry.header.magic, body);
-                    self.sink.bytes(&raw)?;
-                    self.sink.bytes(body)?;
-                    self.sink
-                        .bytes(&[0; 3][..header::padding(body.len() as u64)])?;
-                    self.edited = true;
-                    Ok(())
+                    self.pass(&raw)?;
+                    self.pass(body)?;
+                    self.align()
                 } else {
-                    self.sink.bytes(entry.raw)
+                    self.pass(entry.raw)
                 }
             }
             Part::Trailer(raw) => {
                 self.inside = false;
                 self.add()?;
-                self.sink.bytes(raw)
+                self.pass(raw)
             }
             Part::Body(_) | Part::Filler(_) if self.inside => Ok(()),
-            Part::Body(bytes) | Part::Filler(bytes) => self.sink.bytes(bytes),
+            Part::Body(bytes) | Part::Filler(bytes) => self.pass(bytes),
         }
     }
 
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.phase = (self.phase + bytes.len()) % 4;
+        self.sink.bytes(bytes)
+    }
+
+    /// Zeros up to the next multiple of four: where a member starts, the count does.
+    fn align(&mut self) -> Result<(), Error> {
+        let zeros = header::padding(self.phase as u64);
+        self.pass(&[0; 3][..zeros])
+    }
+
     fn add(&mut self) -> Result<(), Error> {
-        if self.edited && !self.added {
-            self.added = true;
+        if self.to_add {
+            self.to_add = false;
             self.sink.added(self.edit.added)?;
         }
         Ok(())
     }
 
-    /// A member without a trailer ends with the added entry.
+    /// A member without a trailer ends with the added entry, where zeros at its end allow that.
     fn finish(mut self) -> Result<(), Error> {
-        self.inside = false;
+        if self.to_add {
+            self.align()?;
+        }
         self.add()
     }
 }
@@ -535,36 +559,79 @@ fn entry_body(bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
 /// that are left out, and where the members begin. [`compare`] uses it; a rebuild is proved by it.
 struct Common<'a> {
     digest: Sha256,
-    changed: u64,
-    added: Option<&'a [u8]>,
+    edit: &'a Edit<'a>,
     in_changed: bool,
-    in_added: bool,
     changed_raw: Vec<u8>,
     changed_body: Vec<u8>,
-    added_raw: Vec<u8>,
-    seen_changed: bool,
+    added: Added,
+    /// Whether the entry was seen in whose archive the added one stands.
+    seen_after: bool,
+    /// Unpacked bytes of this member that count for alignment.
+    length: u64,
+}
+
+/// The added entry, of which is known only where it ends that it is the last of its archive.
+enum Added {
+    /// This is the image without it.
+    Absent,
+    /// It did not come yet.
+    Awaited,
+    /// An entry that may be it, as it stands in the archive.
+    Candidate(Vec<u8>),
+    /// It was it.
+    Found(Vec<u8>),
 }
 
 impl<'a> Common<'a> {
-    fn new(changed: u64, added: Option<&'a [u8]>) -> Self {
+    fn new(edit: &'a Edit<'a>, added: Added) -> Self {
         Self {
             digest: Sha256::new(),
-            changed,
-            added,
+            edit,
             in_changed: false,
-            in_added: false,
             changed_raw: Vec::new(),
             changed_body: Vec::new(),
-            added_raw: Vec::new(),
-            seen_changed: false,
+            added,
+            seen_after: false,
+            length: 0,
         }
+    }
+
+    fn same(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        match &mut self.added {
+            Added::Candidate(raw) => {
+                raw.extend_from_slice(bytes);
+                if raw.len() > self.edit.added.len() {
+                    self.discard();
+                }
+            }
+            _ => self.digest.update(bytes),
+        }
+    }
+
+    /// What may have been the added entry is another one.
+    fn discard(&mut self) {
+        if let Added::Candidate(raw) = &self.added {
+            self.digest.update(raw);
+            self.added = Added::Awaited;
+        }
+    }
+
+    /// The archive ends that the added entry is to be the last of.
+    fn archive_ends(&mut self) {
+        if std::mem::take(&mut self.seen_after)
+            && let Added::Candidate(raw) = &mut self.added
+        {
+            self.added = Added::Found(std::mem::take(raw));
+        }
+        self.discard();
     }
 }
 
 impl Visitor for Common<'_> {
     fn begin(&mut self, _: usize, _: u64, compression: Compression) -> Result<(), Error> {
         self.in_changed = false;
-        self.in_added = false;
+        self.length = 0;
         self.digest.update(compression.name());
         Ok(())
     }
@@ -572,35 +639,37 @@ impl Visitor for Common<'_> {
     fn part(&mut self, part: Part<'_>) -> Result<(), Error> {
         match part {
             Part::Entry(entry) => {
-                self.in_changed = entry.number == self.changed;
-                self.in_added = false;
+                self.discard();
+                self.in_changed = entry.number == self.edit.entry;
+                if self.seen_after && matches!(self.added, Added::Awaited) {
+                    self.added = Added::Candidate(Vec::new());
+                }
+                self.seen_after |= entry.number == self.edit.after;
                 if self.in_changed {
-                    self.seen_changed = true;
                     self.changed_raw = entry.raw.to_vec();
-                    return Ok(());
+                } else {
+                    self.same(entry.raw);
                 }
-                if self.seen_changed
-                    && self.added_raw.is_empty()
-                    && self.added.is_some_and(|name| entry.name == name)
-                {
-                    self.in_added = true;
-                    self.added_raw = entry.raw.to_vec();
-                    return Ok(());
-                }
-                self.digest.update(entry.raw);
             }
             Part::Trailer(raw) => {
                 self.in_changed = false;
-                self.in_added = false;
-                self.digest.update(raw);
+                self.archive_ends();
+                self.same(raw);
             }
             Part::Body(bytes) if self.in_changed => self.changed_body.extend_from_slice(bytes),
-            Part::Body(bytes) | Part::Filler(bytes) if self.in_added => {
-                self.added_raw.extend_from_slice(bytes);
-            }
             Part::Filler(_) if self.in_changed => {}
-            Part::Body(bytes) | Part::Filler(bytes) => self.digest.update(bytes),
+            Part::Body(bytes) | Part::Filler(bytes) => self.same(bytes),
         }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Member) -> Result<(), Error> {
+        if self.seen_after && matches!(self.added, Added::Absent) && !self.in_changed {
+            // Zeros at the member's end are made a multiple of four where an entry comes behind them.
+            let zeros = header::padding(self.length);
+            self.digest.update(&[0; 3][..zeros]);
+        }
+        self.archive_ends();
         Ok(())
     }
 }
@@ -615,13 +684,12 @@ pub fn compare(
     edit: &Edit<'_>,
     progress: &dyn Fn(u64),
 ) -> Result<(), Error> {
-    let name = added_name(edit.added);
     let (old, new) = thread::scope(|scope| {
         let old = scope.spawn(|| {
-            let mut common = Common::new(edit.entry, None);
+            let mut common = Common::new(edit, Added::Absent);
             walk(original, &mut common).map(|layout| (layout, common))
         });
-        let mut common = Common::new(edit.entry, Some(name));
+        let mut common = Common::new(edit, Added::Awaited);
         let new = walk(Metered::new(rebuilt, progress), &mut common).map(|layout| (layout, common));
         (old.join(), new)
     });
@@ -630,7 +698,7 @@ pub fn compare(
     let (new_layout, new) = new?;
     let mut expected = old.changed_raw;
     if let Ok(bytes) = expected.get(..HEADER_LEN).unwrap_or_default().try_into() {
-        let header = Header::parse(bytes, edit.member, 0)?;
+        let header = Header::parse(bytes, 0, 0)?;
         header::set_body(&mut expected, header.magic, edit.body);
     }
     let refuse = |what: &str| Err(Error::Refused(format!("reading it back shows that {what}")));
@@ -640,16 +708,11 @@ pub fn compare(
         refuse("the changed entry's header differs")
     } else if new.changed_body != edit.body {
         refuse("the changed entry has other bytes")
-    } else if new.added_raw != edit.added {
+    } else if !matches!(&new.added, Added::Found(raw) if raw == edit.added) {
         refuse("the added entry has other bytes")
     } else if old.digest.finalize() != new.digest.finalize() {
         refuse("an entry that was to stay as it is has changed")
     } else {
         Ok(())
     }
-}
-
-fn added_name(added: &[u8]) -> &[u8] {
-    let name = added.get(HEADER_LEN..).unwrap_or_default();
-    name.split(|&b| b == 0).next().unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::archive::{Archive, Part};
 use super::gzip::{self, Inflater};
+use super::header;
 use super::source::{Buffered, Source};
 use super::{Error, MOST_MEMBERS, MOST_UNPACKED};
 
@@ -54,6 +55,11 @@ impl Member {
     /// Offset of the first byte after it.
     pub fn end(&self) -> u64 {
         self.offset + self.length
+    }
+
+    /// Whether the entry with this number is one of its own.
+    pub fn holds(&self, entry: u64) -> bool {
+        (self.first_entry..self.first_entry + self.entries).contains(&entry)
     }
 }
 
@@ -116,7 +122,7 @@ impl<F: FnMut(Part<'_>) -> Result<(), Error>> Visitor for F {
 
 /// Reads the image that `reader` yields and hands every part of it to `visitor`.
 ///
-/// Memory does not depend on the image. What the kernel would refuse or ignore is an error.
+/// Memory does not depend on the image, apart from what the visitor keeps. What the kernel would refuse or ignore is an error.
 ///
 /// # Errors
 /// See [`Error`]; nothing is guessed or skipped.
@@ -147,14 +153,18 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
                 if !offset.is_multiple_of(4)
                     && (first == b'0' || first == gzip::MAGIC[0] && after_raw) =>
             {
-                return Err(Error::Misaligned {
+                let error = Error::Misaligned {
                     member: number,
                     at: offset,
-                });
+                };
+                return Err(bootconfig(&mut source)?.unwrap_or(error));
             }
             [b'0', ..] => Compression::None,
             [first, ..] if first == gzip::MAGIC[0] => Compression::Gzip,
-            _ => return Err(not_a_member(next, number, offset)),
+            _ => {
+                let error = not_a_member(next, number, offset);
+                return Err(bootconfig(&mut source)?.unwrap_or(error));
+            }
         };
         visitor.begin(number, offset, compression)?;
         let mut take = |part: Part<'_>| visitor.part(part);
@@ -199,7 +209,7 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
             unpacked: length,
             entries: archive.next_number() - entries,
             first_entry: entries,
-            has_trailer: archive.finish()?,
+            has_trailer: archive.finish(compression == Compression::Gzip)?,
             padding: 0,
         };
         entries = archive.next_number();
@@ -224,6 +234,49 @@ fn skip_zeros(source: &mut dyn Source) -> Result<u64, Error> {
             return Ok(source.offset() - start);
         }
     }
+}
+
+/// The error for a boot configuration, if that is all that is left in `source`: text, then its length
+/// and the sum of its bytes, then a magic word, which `get_boot_config_from_initrd` (`init/main.c`)
+/// also finds before up to three bytes of alignment.
+fn bootconfig(source: &mut dyn Source) -> Result<Option<Error>, Error> {
+    const MAGIC: &[u8] = b"#BOOTCONFIG\n";
+    const NUMBERS: usize = 8;
+    /// `XBC_DATA_MAX` and what comes with it.
+    const LONGEST: usize = 32 * 1024 + NUMBERS + MAGIC.len() + 3;
+    let at = source.offset();
+    let mut rest = Vec::new();
+    loop {
+        let bytes = source.fill()?;
+        let count = bytes.len();
+        if count == 0 {
+            break;
+        }
+        if rest.len() + count > LONGEST {
+            return Ok(None);
+        }
+        rest.extend_from_slice(bytes);
+        source.consume(count);
+    }
+    let Some(end) = (0..4)
+        .filter_map(|more| rest.len().checked_sub(more))
+        .find(|&end| rest[..end].ends_with(MAGIC))
+    else {
+        return Ok(None);
+    };
+    let Some((data, numbers)) = rest[..end - MAGIC.len()].split_last_chunk::<NUMBERS>() else {
+        return Ok(None);
+    };
+    let [a, b, c, d, e, f, g, h] = *numbers;
+    let (length, sum) = (
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    );
+    Ok(Some(Error::Bootconfig {
+        at,
+        bytes: data.len() as u64,
+        is_sound: length as usize == data.len() && sum == header::sum(0, data),
+    }))
 }
 
 /// The error for bytes that start no member: other compressions are named, since the kernel knows some.

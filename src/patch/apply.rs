@@ -172,9 +172,9 @@ fn rebuild_copy(
     let entry = append::entry(added).map_err(|error| Error::io("write", new, &error))?;
     let edit = rebuild::Edit {
         entry: change.entry.number,
-        member: change.entry.member,
         body: &change.new_script,
         added: &entry,
+        after: change.manifest_after,
         label: REBUILT,
     };
     let original = &change.manifest.original;

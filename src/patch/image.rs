@@ -143,6 +143,10 @@ impl Image {
                 }
             }
         };
+        // Of a member that Baleen appended, before another tool packed all of it together.
+        if manifest.method != Method::Rebuild {
+            return Ok(Patched::No);
+        }
         Ok(Patched::Rebuilt { manifest })
     }
 
@@ -167,6 +171,14 @@ pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
         .advise(
             "if Docker is being updated, try again when that is done; else install Docker again",
         ),
+        error @ initrd::Error::Bootconfig { .. } => Error::new(
+            Kind::Refused,
+            format!(
+                "{} is not an image that Baleen can take: {error}",
+                path.display()
+            ),
+        )
+        .advise("take it off (bootconfig -d), or install Docker again to have its own image back"),
         error => Error::new(
             Kind::Refused,
             format!(

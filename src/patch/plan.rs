@@ -2,21 +2,24 @@
 
 use std::env;
 use std::fs::{File, Metadata};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
-use crate::initrd::find::{self, Found};
-use crate::initrd::{Compression, FileType, Layout, Metered, Section};
+use crate::initrd::find::{self, Finder, Found, Sought};
+#[cfg(doc)]
+use crate::initrd::rebuild;
+use crate::initrd::{self, Compression, FileType, Layout, Metered, Section};
 use crate::platform;
 use crate::proxy::EngineProxy;
 
 use super::digest::{OriginalSha, Sha};
 use super::files::{self, Identity};
 use super::image::{self, Image, Patched};
-use super::manifest::{Manifest, Method, Original};
+use super::manifest::{MANIFEST, Manifest, Method, Original};
 use super::restore::original_at;
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
@@ -49,6 +52,8 @@ pub struct Change {
     pub(super) source: Source,
     pub(super) layout: Layout,
     pub(super) entry: Found,
+    /// The number of the entry in whose archive a rebuild puts the manifest: see [`rebuild::Edit`].
+    pub(super) manifest_after: u64,
     /// The script that is in the image now.
     pub old_script: script::Text,
     /// The script that is to be in it.
@@ -193,7 +198,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
     let known = patched.manifest().map(|manifest| manifest.original);
     let source = source(&image, &patched)?;
     let length = known.map_or(image.length(), |original| original.bytes);
-    let (layout, entry, sha) = read(&source, length, report)?;
+    let (layout, contents, sha) = read(&source, length, report)?;
     let original = Original {
         bytes: length,
         sha256: OriginalSha(sha),
@@ -213,7 +218,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
         .advise("it was damaged or replaced since the patch; install Docker again"));
     }
 
-    let (entry, stock) = usable_script(&source.path, entry)?;
+    let (entry, stock, manifest_after) = contents.usable(&source.path)?;
     let script = Script::parse(&stock)?;
     if patched == Patched::No && script.block().is_some() && !wanted.adopt {
         return Err(unmarked(&image));
@@ -237,6 +242,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
         source,
         layout,
         entry,
+        manifest_after,
         old_script,
         new_script,
         backup: Backup::plan(&image, &original)?,
@@ -365,8 +371,61 @@ pub(super) fn stale_backup(path: &Path) -> Error {
     .advise("install this version of Docker again to have its own image")
 }
 
+/// What an image holds at the two paths that a patch writes to.
+pub(super) struct Contents {
+    script: Sought,
+    manifest: Sought,
+}
+
+impl Contents {
+    /// Reads an image to its end.
+    ///
+    /// # Errors
+    /// Those of [`find::find_all`].
+    pub(super) fn read<R: Read>(reader: R) -> std::result::Result<(Layout, Self), initrd::Error> {
+        let finder = Finder::new(SCRIPT.as_bytes(), LONGEST_SCRIPT).and(MANIFEST.as_bytes(), 0);
+        let (layout, mut sought) = find::find_all(reader, finder)?;
+        let missing = || initrd::Error::Refused("two files were looked for".to_owned());
+        let manifest = sought.pop().ok_or_else(missing)?;
+        let script = sought.pop().ok_or_else(missing)?;
+        Ok((layout, Self { script, manifest }))
+    }
+
+    /// The script as an entry that can be changed without changing anything else, its text, and the
+    /// number of the entry in whose archive a manifest has the last word.
+    ///
+    /// # Errors
+    /// When one of the two can't be written so that the kernel keeps it and nothing else changes.
+    pub(super) fn usable(self, image: &Path) -> Result<(Found, script::Text, u64)> {
+        let script = self.script.found;
+        let script = script.map_err(|error| image::damaged(image, error))?;
+        let (script, text) = usable_script(image, script)?;
+        let others = match self.manifest.standing {
+            Some(found) if found.file_type != FileType::Regular => {
+                Some(format!("a {} is there", found.file_type.name()))
+            }
+            Some(found) if found.names > 1 => {
+                Some("the file there has other names, which would change with it".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(others) = others {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "the image {} should have nothing at /{MANIFEST}, or a file of its own, but {others}",
+                    image.display()
+                ),
+            )
+            .advise("it is not an image of Docker for Mac that Baleen knows; it was left as it is"));
+        }
+        let after = script.number.max(self.manifest.last.unwrap_or_default());
+        Ok((script, text, after))
+    }
+}
+
 /// One pass over the original, which is hashed on another core meanwhile.
-fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Option<Found>, Sha)> {
+fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Contents, Sha)> {
     let progress = |done| {
         report(Progress {
             step: "reading",
@@ -377,14 +436,14 @@ fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Opt
     let section = Metered::new(Section::new(&source.file, 0, length), &progress);
     let (found, sha) = thread::scope(|scope| {
         let sha = scope.spawn(|| Sha::of_file(&source.file, length));
-        let found = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT);
+        let found = Contents::read(section);
         (found, sha.join())
     });
-    let (layout, entry) = found.map_err(|error| image::damaged(&source.path, error))?;
+    let (layout, contents) = found.map_err(|error| image::damaged(&source.path, error))?;
     let sha = sha
         .unwrap_or_else(|_| Err(std::io::Error::other("the hashing thread ended early")))
         .map_err(|error| Error::io("read", &source.path, &error))?;
-    Ok((layout, entry, sha))
+    Ok((layout, contents, sha))
 }
 
 /// Refuses an image behind which the kernel would not find another member.

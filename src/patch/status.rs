@@ -15,7 +15,7 @@ use super::image::{Image, Patched, REBUILT, damaged};
 use super::intent::{Intent, Intents};
 use super::manifest::{MANIFEST, Method};
 use super::original::Unpatched;
-use super::plan::{image_of, source, unmarked};
+use super::plan::{Contents, image_of, source, unmarked};
 use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
 use super::{Progress, Report};
 
@@ -369,12 +369,10 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         ));
     }
     let section = Section::new(&source.file, 0, original.bytes);
-    let (_, found) = find::find(section.clone(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
-        .map_err(|error| damaged(&source.path, error))?;
-    let Some(entry) = found else {
-        return refuse(format!("has an original without /{SCRIPT}"));
-    };
-    let stock = Script::parse(entry.body.as_deref().unwrap_or_default())?;
+    let (_, contents) =
+        Contents::read(section.clone()).map_err(|error| damaged(&source.path, error))?;
+    let (entry, stock, after) = contents.usable(&source.path)?;
+    let stock = Script::parse(&stock)?;
     let expected = stock.with_block(&String::from_utf8_lossy(&block), true)?;
     if script != expected {
         return refuse(format!(
@@ -391,9 +389,9 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
             .map_err(|error| image.unreadable(&error))?;
         let edit = rebuild::Edit {
             entry: entry.number,
-            member: entry.member,
             body: &script,
             added: &added,
+            after,
             label: REBUILT,
         };
         if let Err(error) = rebuild::compare(section, image.section(), &edit, &|_| {}) {
