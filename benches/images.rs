@@ -74,7 +74,7 @@ fn images(criterion: &mut Criterion) {
     group.bench_function("rebuild", |bencher| {
         let edit = Edit {
             entry: number,
-            member: 0,
+            after: number,
             body: b"#!/sbin/openrc-run\nexport x=y\n",
             added: &[],
             label: "bench",

@@ -18,12 +18,14 @@ use baleen::initrd::{
     Compression, Error, FileType, Layout, MOST_MEMBERS, PATH_MAX, Part, Section, walk,
 };
 use common::{
-    Entry, Image, SCRIPT, assert_entries, cpio, cpio_without_trailer, file_of, gzip, gzip_named,
-    trailer, unpack,
+    Entry, Image, assert_entries, cpio, cpio_without_trailer, file_of, gzip, gzip_named, trailer,
+    unpack,
 };
 
 const LABEL: &str = "baleen-test";
-const MANIFEST: &str = "etc/baleen.json";
+/// In the one folder for files that the kernel makes by itself.
+const SCRIPT: &str = "root/docker";
+const MANIFEST: &str = "root/baleen.json";
 
 fn abc() -> [Entry; 3] {
     [
@@ -467,10 +469,10 @@ fn case_05_an_image_without_a_trailer_is_patched_either_way() {
 
 fn hard_links() -> [Entry; 4] {
     [
-        Entry::name_of(9, 3, "bin/one", b""),
-        Entry::name_of(10, 1, "bin/alone", b"alone"),
-        Entry::name_of(9, 3, "bin/two", b""),
-        Entry::name_of(9, 3, "bin/three", b"shared"),
+        Entry::name_of(9, 3, "root/one", b""),
+        Entry::name_of(10, 1, "root/alone", b"alone"),
+        Entry::name_of(9, 3, "root/two", b""),
+        Entry::name_of(9, 3, "root/three", b"shared"),
     ]
 }
 
@@ -486,12 +488,12 @@ fn carried(image: &[u8], name: &str) -> (u64, Vec<u8>) {
 fn case_06_hard_links_have_their_data_on_the_last_name() {
     for image in [cpio(&hard_links()), gzip(&cpio(&hard_links()))] {
         assert_entries(&unpack(&image).unwrap().1, &hard_links());
-        for name in ["bin/one", "bin/two", "bin/three"] {
+        for name in ["root/one", "root/two", "root/three"] {
             assert!(look_up(&image, name).unwrap().hard_linked, "{name}");
             assert_eq!(carried(&image, name), (3, b"shared".to_vec()), "{name}");
         }
-        assert!(!look_up(&image, "bin/alone").unwrap().hard_linked);
-        assert_eq!(carried(&image, "bin/alone"), (1, b"alone".to_vec()));
+        assert!(!look_up(&image, "root/alone").unwrap().hard_linked);
+        assert_eq!(carried(&image, "root/alone"), (1, b"alone".to_vec()));
     }
 }
 
@@ -591,10 +593,10 @@ fn case_08_a_target_that_shares_its_data_is_said_to() {
 fn case_08_a_rebuild_changes_the_entry_with_the_data_and_no_other() {
     let image = Image::default().packed(&abc()).packed(&hard_links()).bytes;
     let (layout, before) = unpack(&image).unwrap();
-    let found = look_up(&image, "bin/one").unwrap();
+    let found = look_up(&image, "root/one").unwrap();
     let number = carrier(&image[..], &found).unwrap();
     let image = rebuilt_at(&image, &layout, number, b"changed").unwrap();
-    for name in ["bin/one", "bin/two", "bin/three"] {
+    for name in ["root/one", "root/two", "root/three"] {
         assert_eq!(carried(&image, name).1, b"changed", "{name}");
     }
     let (_, after) = unpack(&image).unwrap();
@@ -827,13 +829,13 @@ fn case_16_a_directory_with_a_body_is_passed_over() {
         Entry::link(SCRIPT, vec![b't'; PATH_MAX as usize + 1]),
     ];
     for odd in odd {
-        let entries = [script("kept"), odd, Entry::file("etc/after", b"after")];
+        let entries = [script("kept"), odd, Entry::file("root/after", b"after")];
         let image = gzip(&cpio(&entries));
         let (_, read) = unpack(&image).unwrap();
         assert_entries(&read, &entries);
         assert!(!read[1].header.is_used_by_kernel());
         assert_eq!(body_of(&image, SCRIPT).unwrap(), b"kept");
-        assert_eq!(body_of(&image, "etc/after").unwrap(), b"after");
+        assert_eq!(body_of(&image, "root/after").unwrap(), b"after");
         let image = rebuilt(&image, SCRIPT, b"new").unwrap();
         let (_, again) = unpack(&image).unwrap();
         assert_eq!(again[1..3], read[1..3]);
@@ -847,7 +849,7 @@ fn case_17_many_entries() {
         let mut archive = Vec::new();
         for number in 0..count {
             let body = vec![number as u8; number % 11];
-            archive.extend(Entry::file(format!("usr/share/{number}"), body).bytes());
+            archive.extend(Entry::file(format!("root/{number}"), body).bytes());
             if number == count / 2 {
                 archive.extend(script("old").bytes());
             }
@@ -862,7 +864,7 @@ fn case_17_many_entries() {
         assert_eq!(found.number, count as u64 / 2 + 1);
         let image = rebuilt(&image, SCRIPT, b"new").unwrap();
         assert_eq!(body_of(&image, SCRIPT).unwrap(), b"new");
-        let last = format!("usr/share/{}", count - 1);
+        let last = format!("root/{}", count - 1);
         assert_eq!(
             body_of(&image, &last).unwrap(),
             vec![(count - 1) as u8; (count - 1) % 11]
@@ -1124,7 +1126,13 @@ fn case_20_a_claim_of_four_gibibytes_takes_no_memory() {
         for image in [gzip(&archive), archive.clone()] {
             let (memory, error) =
                 memory_of(|| find(&image[..], SCRIPT.as_bytes(), usize::MAX).unwrap_err());
-            assert!(matches!(error, Error::TruncatedEntry { .. }), "{error}");
+            let is_right = match error {
+                // The member around it is whole, so the file is not one that is still being written.
+                Error::EndsInEntry { .. } => image != archive,
+                Error::TruncatedEntry { .. } => image == archive,
+                _ => false,
+            };
+            assert!(is_right, "{error}");
             assert!(memory < 1 << 20, "{memory} bytes");
             assert!(matches!(
                 find_overlay(&file_of(&image), image.len() as u64, LABEL),
@@ -1137,11 +1145,11 @@ fn case_20_a_claim_of_four_gibibytes_takes_no_memory() {
 #[test]
 fn case_21_names_that_are_not_utf_8() {
     let names = [
-        &b"etc/\xff\xfe"[..],
-        b"etc/caf\xe9",
+        &b"root/\xff\xfe"[..],
+        b"root/caf\xe9",
         b"\x01\x02\x03",
-        b"etc/new\nline",
-        "etc/gr\u{fc}n".as_bytes(),
+        b"root/new\nline",
+        "root/gr\u{fc}n".as_bytes(),
         &[0x80; 200],
     ];
     let mut entries: Vec<Entry> = names
@@ -1165,19 +1173,19 @@ fn case_21_names_that_are_not_utf_8() {
 #[test]
 fn case_22_names_are_looked_up_however_they_are_written() {
     for name in [
-        "etc/init.d/docker",
-        "./etc/init.d/docker",
-        "/etc/init.d/docker",
-        "//etc///init.d/./docker",
-        "usr/../etc/init.d/docker",
-        "../etc/init.d/docker",
+        "root/docker",
+        "./root/docker",
+        "/root/docker",
+        "//root///./docker",
+        "dev/../root/docker",
+        "../root/docker",
     ] {
         let image = gzip(&cpio(&[
             script("shadowed"),
             Entry::file(name, b"counts"),
-            Entry::file("etc/init.d/docker2", b"other"),
-            Entry::file("init.d/docker", b"other"),
-            Entry::file("etc/init.d/docker/../other", b"other"),
+            Entry::file("root/docker2", b"other"),
+            Entry::file("docker", b"other"),
+            Entry::file("root/docker/../other", b"other"),
         ]));
         let found = look_up(&image, SCRIPT).unwrap();
         assert_eq!((found.number, &found.name[..]), (1, name.as_bytes()));

@@ -343,6 +343,7 @@ impl Snapshot {
 }
 
 /// One entry of an archive.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) name: &'a str,
     pub(crate) mode: u32,
@@ -361,10 +362,32 @@ impl<'a> Entry<'a> {
             body,
         }
     }
+
+    pub(crate) fn folder(name: &'a str) -> Self {
+        Self {
+            mode: 0o040_755,
+            ..Self::file(name, b"")
+        }
+    }
 }
 
-/// A gzip member with these entries and a trailer.
+/// A gzip member with these entries and a trailer, and with the folders that their names need before them.
 pub(crate) fn member(entries: &[Entry<'_>]) -> Vec<u8> {
+    let mut folders: Vec<&str> = Vec::new();
+    for entry in entries {
+        for (end, _) in entry.name.match_indices('/') {
+            let folder = &entry.name[..end];
+            if !folders.contains(&folder) && entries.iter().all(|entry| entry.name != folder) {
+                folders.push(folder);
+            }
+        }
+    }
+    let folders = folders.into_iter().map(Entry::folder);
+    bare_member(&folders.chain(entries.iter().copied()).collect::<Vec<_>>())
+}
+
+/// A gzip member with these entries and a trailer, and nothing else.
+pub(crate) fn bare_member(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::default());
     for entry in entries {
         let mut writer = NewcBuilder::new(entry.name)

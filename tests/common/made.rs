@@ -153,6 +153,8 @@ pub(crate) fn images(scripts: impl Strategy<Value = Vec<u8>>) -> impl Strategy<V
         let archive = at[1].get_mut(&mut member.archives[..]);
         let place = at[2].index(archive.entries.len() + 1);
         archive.entries.insert(place, script);
+        let folders = ["etc", "etc/init.d"].map(Entry::directory);
+        members[0].archives[0].entries.splice(..0, folders);
         make(leading, &members)
     })
 }

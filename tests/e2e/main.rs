@@ -18,6 +18,10 @@ mod app;
 mod common;
 #[path = "../common/desktop.rs"]
 mod desktop;
+#[path = "../kernel/facts.rs"]
+mod facts;
+#[path = "../kernel/machine.rs"]
+mod machine;
 #[path = "../common/network.rs"]
 mod network;
 #[path = "../common/secret.rs"]
@@ -28,15 +32,15 @@ mod session;
 mod tools;
 
 mod cases;
-mod kernel;
 mod lab;
 mod live;
 mod mac;
 mod servers;
 mod story;
 
-use kernel::{Fact, Machine};
+use facts::Fact;
 use lab::Lab;
+use machine::{Kernel, Machine};
 
 /// Something that has to hold. What it does panics where it does not.
 struct Case {
@@ -71,7 +75,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let mut cases = facts();
+    let mut cases = kernels();
     cases.extend(cases::all());
     cases.extend(live::all());
     cases.extend(story::all());
@@ -114,20 +118,21 @@ fn main() -> ExitCode {
     run(&lab, &cases)
 }
 
-/// What holds on every kernel there is.
-fn facts() -> Vec<Case> {
+/// What holds on every kernel there is. `tests/kernel` checks it on one with every `cargo test`.
+fn kernels() -> Vec<Case> {
     let case = |fact: &'static Fact| Case {
         name: fact.name.to_owned(),
         what: fact.what.to_owned(),
-        is_short: true,
+        is_short: false,
         run: Box::new(|lab| {
-            for kernel in lab.kernels() {
-                let version = kernel.file_name().unwrap().to_str().unwrap();
+            for path in lab.kernels() {
+                let kernel = Kernel::Qemu(path.clone());
+                let version = kernel.version();
                 lab.say(&format!("(on Linux {version})"));
                 let machine = Machine {
                     busybox: tools::which("busybox"),
-                    folder: lab.folder().join(version),
-                    kernel: kernel.clone(),
+                    folder: lab.folder().join(&version),
+                    kernel,
                 };
                 let result = panic::catch_unwind(|| (fact.check)(&machine));
                 if let Err(why) = result {
@@ -136,7 +141,7 @@ fn facts() -> Vec<Case> {
             }
         }),
     };
-    kernel::FACTS.iter().map(case).collect()
+    facts::FACTS.iter().map(case).collect()
 }
 
 fn run(lab: &Lab, cases: &[Case]) -> ExitCode {

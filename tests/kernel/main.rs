@@ -1,15 +1,18 @@
 //! What Baleen says that the kernel makes of an image, and what a real kernel makes of it.
 //!
-//! One boot is enough for hundreds of small cases: each has a folder of its own, and all names in it
-//! begin with that. The kernel is Debian's `user-mode-linux`; the cases of `tests/e2e` boot on others.
+//! The kernel here is Debian's `user-mode-linux`. `tests/e2e` checks the same [`facts`] on others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/app.rs"]
+mod app;
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/tools.rs"]
+#[path = "../common/tools.rs"]
 mod tools;
-#[path = "common/uml.rs"]
-mod uml;
+
+mod facts;
+mod machine;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -17,6 +20,7 @@ use std::fs;
 
 use baleen::initrd::{FileType, Tree, walk};
 use common::{Entry, Image, cpio, cpio_without_trailer, gzip};
+use machine::Machine;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -89,16 +93,12 @@ fn numbered(archives: &[Archives]) -> Vec<Vec<Entry>> {
 }
 
 /// What a kernel makes of `archives`, and what it complained of.
-fn by_kernel(busybox: &std::path::Path, archives: &[Vec<Entry>]) -> Files {
-    let folder = tempfile::tempdir().unwrap();
-    let (initrd, console) = (folder.path().join("img"), folder.path().join("console"));
-    let mut image = Image::default().packed(&system(&fs::read(busybox).unwrap()));
+fn by_kernel(machine: &Machine, archives: &[Vec<Entry>]) -> Files {
+    let mut image = Image::default().packed(&system(&fs::read(&machine.busybox).unwrap()));
     let inside: Vec<u8> = archives.iter().flat_map(|archive| cpio(archive)).collect();
     image = image.member(&gzip(&inside));
-    fs::write(&initrd, &image.bytes).unwrap();
-    let ended = uml::boot(&initrd, &console);
-    let text = String::from_utf8_lossy(&fs::read(&console).unwrap()).replace('\r', "");
-    assert!(ended.is_ok(), "{ended:?}:\n{text}");
+    let console = machine.console("random", &image.bytes);
+    let text = String::from_utf8_lossy(&fs::read(console).unwrap()).replace('\r', "");
     let of = |letter: &'static str| {
         text.lines()
             .filter_map(move |line| line.strip_prefix(letter)?.strip_prefix(' '))
@@ -405,10 +405,24 @@ fn in_room(room: &str, entries: &[(Entry, bool)]) -> Archives {
     archives
 }
 
-/// Thousands of short archives that no tool would make.
+#[test]
+fn what_has_to_hold_on_every_kernel_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    for fact in facts::FACTS {
+        let Some(machine) = Machine::user_mode(&folder.path().join(fact.name)) else {
+            return;
+        };
+        println!("{}: {}", fact.name, fact.what);
+        (fact.check)(&machine);
+    }
+}
+
+/// Thousands of short archives that no tool would make. One boot is enough for a thousand: each has a folder
+/// of its own, and all names in it begin with that.
 #[test]
 fn the_kernel_makes_of_random_entries_what_baleen_says() {
-    let Some(busybox) = uml::busybox() else {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(machine) = Machine::user_mode(folder.path()) else {
         return;
     };
     let seed = std::env::var("BALEEN_SEED").map_or(1, |seed| seed.parse().unwrap());
@@ -425,6 +439,6 @@ fn the_kernel_makes_of_random_entries_what_baleen_says() {
         let archives = numbered(&all);
         let model = by_model(&archives);
         assert!(model.len() > 4 * ROOMS, "{} files", model.len());
-        assert_same(&by_kernel(&busybox, &archives), &model, &archives);
+        assert_same(&by_kernel(&machine, &archives), &model, &archives);
     }
 }

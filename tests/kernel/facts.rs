@@ -5,26 +5,12 @@
 //! What a patch changed is then seen by comparing whole reports. What Baleen refuses is booted as well,
 //! with overlays made by hand, so that each refusal has its reason in what a kernel does.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::slice::from_ref;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::app::{App, PROXY};
 use crate::common::{Entry, Image, SCRIPT, align, cpio, cpio_without_trailer, gzip, gzip_named};
+use crate::machine::{Files, Machine, Made, Report, content};
 use crate::tools::sha256;
-
-/// Where the tiny images are booted.
-pub(crate) struct Machine {
-    pub(crate) kernel: PathBuf,
-    /// Linked statically: there is no library in the images.
-    pub(crate) busybox: PathBuf,
-    /// For this case alone. Images and consoles stay there as files.
-    pub(crate) folder: PathBuf,
-}
 
 /// Something that has to hold on every kernel.
 pub(crate) struct Fact {
@@ -66,6 +52,11 @@ pub(crate) const FACTS: &[Fact] = &[
         check: file_alone,
     },
     Fact {
+        name: "kernel-dropped",
+        what: "an entry of the right name need not be the file: Baleen sees what becomes of each",
+        check: dropped,
+    },
+    Fact {
         name: "kernel-junk",
         what: "the kernel ignores what stands behind junk: Baleen refuses such an image",
         check: junk,
@@ -85,290 +76,17 @@ const LATER_SCRIPT: &[u8] = include_bytes!("../scripts/2017-startas.openrc");
 /// Of an overlay made by hand: much shorter than what it overrides.
 const SHORT: &[u8] = b"short\n";
 
-/// Longer than any boot takes that ends at all.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Reports line by line; the first letter says of what. One process looks at many files, since starting
-/// one takes its time in an emulated machine.
-const INIT: &str = r#"#!/bin/sh
-b=/bin/busybox
-$b find / -exec $b stat -c 'F %f %u:%g %h %s %t:%T %Y %n' {} +
-$b find / -type l -exec $b stat -c 'L %N' {} +
-$b find / -type f -exec $b sha256sum {} + | $b sed 's/^/D /'
-if [ -f /etc/init.d/docker ]; then
-	(. /etc/init.d/docker; $b env) | $b grep -i '_proxy=' | $b sed 's/^/V /'
-fi
-$b dmesg | $b grep -iE 'initramfs|rootfs image|initrd' |
-	$b grep -vE 'Command line|command line|RAMDISK|Freeing|Trying to unpack' | $b sed 's/^/K /'
-echo 'E that is all'
-$b poweroff -f
-"#;
-
-/// A file as the kernel made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Made {
-    mode: u32,
-    owner: (u32, u32),
-    /// Seconds since 1970, as the archive has it. OpenRC looks at the times of its scripts, so they count.
-    time: u32,
-    /// What it holds, where it leads, which device it is; of a folder nothing.
-    what: String,
-}
-
-type Files = BTreeMap<String, Made>;
-
-impl Made {
-    fn holding(entry: &Entry, links: u32, body: &[u8]) -> Self {
-        Self {
-            mode: entry.mode,
-            owner: (entry.uid, entry.gid),
-            time: entry.mtime,
-            what: content(links, body.len() as u64, &sha256(body)),
-        }
-    }
-
-    /// What is to become of an entry that stands alone.
-    fn of(entry: &Entry) -> Self {
-        match entry.mode & 0o170_000 {
-            0o100_000 => Self::holding(entry, 1, &entry.body),
-            0o120_000 => Self {
-                mode: entry.mode,
-                owner: (entry.uid, entry.gid),
-                time: entry.mtime,
-                what: format!("-> {}", String::from_utf8_lossy(&entry.body)),
-            },
-            _ => Self {
-                mode: entry.mode,
-                owner: (entry.uid, entry.gid),
-                time: entry.mtime,
-                what: String::new(),
-            },
-        }
-    }
-
-    fn shown(this: Option<&Self>) -> String {
-        this.map_or("nothing".to_owned(), |made| {
-            let (user, group) = made.owner;
-            format!(
-                "{:06o} {user}:{group} time {} {}",
-                made.mode, made.time, made.what
-            )
-        })
-    }
-}
-
-fn content(links: u32, size: u64, sha256: &str) -> String {
-    format!("links {links}, {size} bytes, sha256 {sha256}")
-}
-
-/// What an image reported of itself.
-struct Report {
-    files: Files,
-    /// What the kernel said of the image, without the time.
-    complaints: Vec<String>,
-    /// Variables that name a proxy, once the script was read by a shell.
-    proxies: Vec<String>,
-    /// For who wants to know more.
-    console: PathBuf,
-}
-
-impl Report {
-    fn read(console: &Path) -> Option<Self> {
-        let text = String::from_utf8_lossy(&fs::read(console).ok()?).replace('\r', "");
-        let of = |letter: &'static str| {
-            text.lines()
-                .filter_map(move |line| line.strip_prefix(letter)?.strip_prefix(' '))
-        };
-        of("E").next()?;
-        let digests: BTreeMap<&str, &str> = of("D")
-            .map(|line| line.split_once("  ").unwrap())
-            .map(|(digest, name)| (name, digest))
-            .collect();
-        let targets: BTreeMap<&str, &str> = of("L")
-            .map(|line| line.trim_matches('\'').split_once("' -> '").unwrap())
-            .collect();
-        let mut files = Files::new();
-        for line in of("F") {
-            let fields: Vec<&str> = line.splitn(7, ' ').collect();
-            let &[mode, owner, links, size, device, time, name] = &fields[..] else {
-                panic!("{line:?} in {}", console.display());
-            };
-            let mode = u32::from_str_radix(mode, 16).unwrap();
-            let (user, group) = owner.split_once(':').unwrap();
-            let what = match mode & 0o170_000 {
-                0o100_000 => content(
-                    links.parse().unwrap(),
-                    size.parse().unwrap(),
-                    digests.get(name).copied().unwrap_or("unread"),
-                ),
-                0o120_000 => format!("-> {}", targets[name]),
-                0o040_000 => String::new(),
-                _ => format!("device {device}"),
-            };
-            let made = Made {
-                mode,
-                owner: (user.parse().unwrap(), group.parse().unwrap()),
-                time: match name {
-                    // Changed by the boot, or made by the kernel itself.
-                    "/" | "/root" | "/dev/console" => 0,
-                    _ => time.parse().unwrap(),
-                },
-                what,
-            };
-            files.insert(name.to_owned(), made);
-        }
-        let complaints = of("K").map(|line| {
-            let after_time = line.split_once("] ").map(|(_, said)| said);
-            after_time.unwrap_or(line).trim().to_owned()
-        });
-        Some(Self {
-            files,
-            complaints: complaints.collect(),
-            proxies: of("V").map(str::to_owned).collect(),
-            console: console.to_owned(),
-        })
-    }
-
-    /// Fails unless these and no other files are there, and the kernel had nothing to say.
-    #[track_caller]
-    fn is(&self, expected: &Files) {
-        self.says(&[]);
-        self.files_are(&self.files, expected);
-    }
-
-    /// Fails unless the kernel had this to say: a part of each line, in order.
-    #[track_caller]
-    fn says(&self, expected: &[&str]) {
-        let as_expected = self.complaints.len() == expected.len()
-            && self
-                .complaints
-                .iter()
-                .zip(expected)
-                .all(|(said, word)| said.contains(word));
-        assert!(
-            as_expected,
-            "the kernel said {:?}, and should have said {expected:?} ({})",
-            self.complaints,
-            self.console.display()
-        );
-    }
-
-    #[track_caller]
-    fn files_are(&self, found: &Files, expected: &Files) {
-        let mut names: Vec<&String> = found.keys().chain(expected.keys()).collect();
-        names.sort();
-        names.dedup();
-        let differences: Vec<String> = names
-            .into_iter()
-            .map(|name| (name, found.get(name), expected.get(name)))
-            .filter(|(_, is, wanted)| is != wanted)
-            .map(|(name, is, wanted)| {
-                format!(
-                    "{name}\n  should be {}\n  but is    {}",
-                    Made::shown(wanted),
-                    Made::shown(is)
-                )
-            })
-            .collect();
-        assert!(
-            differences.is_empty(),
-            "{}\n({})",
-            differences.join("\n"),
-            self.console.display()
-        );
-    }
-}
-
-impl Machine {
-    /// Boots `image` and returns what it says of itself.
-    #[track_caller]
-    fn boot(&self, name: &str, image: &[u8]) -> Report {
-        fs::create_dir_all(&self.folder).unwrap();
-        let initrd = self.folder.join(format!("{name}.img"));
-        let console = self.folder.join(format!("{name}.console"));
-        let errors = self.folder.join(format!("{name}.errors"));
-        fs::write(&initrd, image).unwrap();
-        // Of an earlier run: it must not be taken for this boot's.
-        fs::write(&console, b"").unwrap();
-        let mut qemu = Command::new("qemu-system-x86_64")
-            .args(["-accel", "tcg", "-cpu", "max", "-M", "q35", "-m", "256"])
-            .args(["-nodefaults", "-no-user-config", "-display", "none"])
-            .args(["-no-reboot", "-nic", "none", "-serial"])
-            .arg(format!("file:{}", console.display()))
-            .arg("-kernel")
-            .arg(&self.kernel)
-            .arg("-initrd")
-            .arg(&initrd)
-            .args(["-append", "console=ttyS0 quiet panic=-1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&errors).unwrap())
-            .spawn()
-            .expect("qemu-system-x86_64 should start (Debian: qemu-system-x86)");
-        let ended = wait(&mut qemu);
-        let shown = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
-        let fault = match ended {
-            Some(status) if status.success() => {
-                if let Some(report) = Report::read(&console) {
-                    return report;
-                }
-                "it ended without a whole report".to_owned()
-            }
-            Some(status) => format!("QEMU ended with {status}"),
-            None => format!("it was not done after {} s", PATIENCE.as_secs()),
-        };
-        panic!(
-            "{name} on {}: {fault}\n--- console ({})\n{}\n--- QEMU\n{}---",
-            self.kernel.display(),
-            console.display(),
-            shown(&console),
-            shown(&errors)
-        );
-    }
-
-    /// What an image needs to report.
-    fn system(&self) -> Vec<Entry> {
-        let busybox = fs::read(&self.busybox).unwrap();
-        vec![
-            Entry::directory("bin"),
-            Entry::file("bin/busybox", busybox),
-            Entry::link("bin/sh", "busybox"),
-            Entry::directory("dev"),
-            // Without it /init has no standard output.
-            Entry {
-                rdev: (5, 1),
-                ..Entry::new(0o020_600, "dev/console", b"")
-            },
-            Entry::file("init", INIT),
-        ]
-    }
-
-    /// An image like Docker's: two members, each padded to a multiple of four.
-    fn stock(&self) -> Vec<u8> {
-        let moby = [self.system(), unusual()].concat();
-        let mut image = Image::default().packed(&moby);
-        align(&mut image.bytes);
-        let mut image = image.packed(&[
-            Entry::directory("containers"),
-            Entry::file("containers/dns", b"another program"),
-        ]);
-        align(&mut image.bytes);
-        image.bytes
-    }
-}
-
-/// The end of `qemu`, which is killed when it does not come.
-fn wait(qemu: &mut Child) -> Option<ExitStatus> {
-    let started = Instant::now();
-    while started.elapsed() < PATIENCE {
-        if let Some(status) = qemu.try_wait().unwrap() {
-            return Some(status);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    qemu.kill().unwrap();
-    qemu.wait().unwrap();
-    None
+/// An image like Docker's: two members, each padded to a multiple of four.
+fn stock(machine: &Machine) -> Vec<u8> {
+    let moby = [machine.system(), unusual()].concat();
+    let mut image = Image::default().packed(&moby);
+    align(&mut image.bytes);
+    let mut image = image.packed(&[
+        Entry::directory("containers"),
+        Entry::file("containers/dns", b"another program"),
+    ]);
+    align(&mut image.bytes);
+    image.bytes
 }
 
 /// Files with modes and owners that nobody would choose, so that it is seen where they come from.
@@ -493,7 +211,7 @@ fn label(image: &[u8], offset: usize) -> (u8, String) {
 }
 
 fn appended(machine: &Machine) {
-    let image = machine.stock();
+    let image = stock(machine);
     let app = app_with(&image);
     override_of_whole_images(machine, &app, "append");
     let patched = app.bytes();
@@ -506,7 +224,7 @@ fn appended(machine: &Machine) {
 }
 
 fn rebuilt(machine: &Machine) {
-    let image = machine.stock();
+    let image = stock(machine);
     let app = app_with(&image);
     let stock = override_of_whole_images(machine, &app, "rebuild");
     let (flags, name) = label(&app.bytes(), 0);
@@ -516,6 +234,16 @@ fn rebuilt(machine: &Machine) {
     let restored = machine.boot("restored", &app.bytes());
     restored.is(&stock.files);
     assert_eq!(restored.proxies, [""; 0]);
+}
+
+/// The folders that a script needs, which each room has.
+fn folders() -> Vec<u8> {
+    cpio(&["etc", "etc/init.d"].map(Entry::directory))
+}
+
+/// A Docker.app with what is unpacked into a room, and with the folders that are there already.
+fn app_with_room(image: &[u8]) -> App {
+    app_with(&[&folders(), image].concat())
 }
 
 /// One image that holds many, each unpacked into a room of its own: before each `/etc` becomes a link to its
@@ -542,16 +270,14 @@ impl Rooms {
     }
 }
 
-impl Report {
-    /// What is in a room, without the room's own name.
-    fn room(&self, name: &str) -> Files {
-        let room = format!("/rooms/{name}/");
-        let inside = |(path, made): (&String, &Made)| {
-            let path = path.strip_prefix(&room)?;
-            Some((path.to_owned(), made.clone()))
-        };
-        self.files.iter().filter_map(inside).collect()
-    }
+/// What is in a room, without the room's own name.
+fn room(report: &Report, name: &str) -> Files {
+    let room = format!("/rooms/{name}/");
+    let inside = |(path, made): (&String, &Made)| {
+        let path = path.strip_prefix(&room)?;
+        Some((path.to_owned(), made.clone()))
+    };
+    report.files.iter().filter_map(inside).collect()
 }
 
 /// An image that is patched both ways.
@@ -582,26 +308,29 @@ fn both_methods(machine: &Machine, images: &[Patchable]) {
     for image in images {
         rooms.add(&image.name, &image.stock);
         for method in ["append", "rebuild"] {
-            let app = app_with(&image.stock);
+            let app = app_with_room(&image.stock);
             apply(&app, method);
             let name = format!("{}-{method}", image.name);
-            rooms.add(&name, &app.bytes());
+            // What is not compressed has no label and stays as it is.
+            let patched = app.bytes();
+            rooms.add(&name, patched.strip_prefix(&folders()[..]).unwrap());
             apps.push((image, name, app));
         }
     }
     let report = machine.boot("rooms", &rooms.0);
     report.says(&[]);
     for (image, name, app) in apps {
-        let stock = report.room(&image.name);
+        let stock = room(&report, &image.name);
         let found = stock.get(image.at);
         assert_eq!(found, Some(&Made::of(&image.script)), "{}", image.name);
         let wanted = expected(&stock, image.at, "baleen.json", &app, &image.script.body);
         report.files_are(
-            &prefixed(&name, report.room(&name)),
+            &prefixed(&name, room(&report, &name)),
             &prefixed(&name, wanted),
         );
         app.ok(&["restore"]);
-        assert!(app.bytes() == image.stock, "{name}: restore");
+        assert!(app.bytes().ends_with(&image.stock), "{name}: restore");
+        assert_eq!(app.bytes().len(), folders().len() + image.stock.len());
     }
 }
 
@@ -784,7 +513,11 @@ fn members(machine: &Machine) {
 /// What Baleen refuses with exit code 4 and `words`, whichever way it is to patch; nothing is touched.
 #[track_caller]
 fn refused(image: &[u8], words: &[&str]) {
-    let app = app_with(image);
+    refused_by(&app_with_room(image), words);
+}
+
+#[track_caller]
+fn refused_by(app: &App, words: &[&str]) {
     for method in ["append", "rebuild"] {
         let arguments = ["apply", "--http-proxy", PROXY, "--method", method];
         app.refused(&arguments, 4, words);
@@ -830,7 +563,7 @@ impl ByHand {
         let report = machine.boot("rooms", &self.rooms.0);
         report.says(&[]);
         for (name, files) in self.expected {
-            report.files_are(&prefixed(name, report.room(name)), &prefixed(name, files));
+            report.files_are(&prefixed(name, room(&report, name)), &prefixed(name, files));
         }
     }
 }
@@ -959,8 +692,81 @@ fn file_alone(machine: &Machine) {
     rooms.check(machine);
 }
 
+/// The script's entry is dropped, or its file taken away again; whole images, since a room has its folders.
+fn dropped(machine: &Machine) {
+    let folders = || ["etc", "etc/init.d"].map(Entry::directory).to_vec();
+    let script = || vec![Entry::file(SCRIPT, STOCK_SCRIPT)];
+    let really = [
+        Entry::directory("etc"),
+        Entry::directory("etc/really"),
+        Entry::link("etc/init.d", "really"),
+    ];
+    for (name, entries, words) in [
+        (
+            "before-its-folder",
+            [script(), folders()].concat(),
+            "a folder in its path does not exist at that point of the archive",
+        ),
+        (
+            "link-becomes-folder",
+            [
+                really.to_vec(),
+                script(),
+                vec![Entry::directory("etc/init.d")],
+            ]
+            .concat(),
+            "the entry 'etc/init.d' behind it takes its place away",
+        ),
+        (
+            "folder-with-files-in-its-place",
+            [
+                folders(),
+                vec![
+                    Entry::directory(SCRIPT),
+                    Entry::file("etc/init.d/docker/x", ""),
+                ],
+                script(),
+            ]
+            .concat(),
+            "a folder that is not empty is in its place",
+        ),
+        (
+            "removed-later",
+            [folders(), script(), vec![Entry::new(0, SCRIPT, "")]].concat(),
+            "without a file type it removes what is there",
+        ),
+    ] {
+        let image = Image::default()
+            .packed(&machine.system())
+            .packed(&entries)
+            .bytes;
+        let report = machine.boot(name, &image);
+        report.says(&[]);
+        let found = report.files.get(DOCKER);
+        let is_folder = found.is_some_and(|made| made.mode & 0o170_000 == 0o040_000);
+        assert!(
+            found.is_none() || is_folder,
+            "{name}: {}",
+            Made::shown(found)
+        );
+        refused_by(&app_with(&image), &[words]);
+    }
+
+    // A later entry by a way that does not exist changes nothing, so the first is the script.
+    let lost = Entry::file("etc/none/../init.d/docker", LATER_SCRIPT);
+    let both = [folders(), script(), vec![lost]].concat();
+    let image = Image::default()
+        .packed(&machine.system())
+        .packed(&both)
+        .bytes;
+    let report = machine.boot("by-no-way", &image);
+    report.says(&[]);
+    assert_eq!(report.files.get(DOCKER), Some(&Made::of(&script()[0])));
+    refused_by(&app_with(&image), &["a folder in its path does not exist"]);
+}
+
 fn junk(machine: &Machine) {
-    let image = machine.stock();
+    let image = stock(machine);
     let stock = Made::of(&unusual_script());
     let short = Entry {
         body: SHORT.to_vec(),
@@ -1022,10 +828,9 @@ fn sums(machine: &Machine) {
     let with_sum = gzip(&cpio(&[short(0o100_644).with_sum()]));
     let behind = short(0o100_600);
     let overlay = by_hand(from_ref(&behind));
-    let image = [machine.stock(), with_sum, overlay].concat();
+    let image = [stock(machine), with_sum, overlay].concat();
     let report = machine.boot("sums", &image);
-    let version = machine.kernel.file_name().unwrap().to_str().unwrap();
-    let wanted = if version.starts_with("5.") {
+    let wanted = if machine.kernel.version().starts_with("5.") {
         report.says(&["Initramfs unpacking failed: no cpio magic"]);
         Made::of(&unusual_script())
     } else {
