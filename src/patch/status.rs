@@ -306,28 +306,37 @@ fn look(
     Ok((State::Current, format!("the engine gets {in_place}"), None))
 }
 
-/// Reads a stock image in full; says its digest, and whether a proxy was set in it by hand.
+/// Reads a stock image in full, and refuses what a patch would be refused for; says its digest, and
+/// whether a proxy was set in it by hand.
 fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Unpatched)> {
-    let found = find_script(image, report)?;
+    let progress = verifying(image, report);
+    let section = Metered::new(image.section(), &progress);
+    let (_, contents) = Contents::read(section).map_err(|error| image.damaged(error))?;
+    let (_, text, _) = contents.usable(image.path())?;
     let sha =
         Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
-    let script = Script::parse(&found)?;
+    let script = Script::parse(&text)?;
     if script.block().is_some() {
         return Err(unmarked(image));
     }
     Ok((sha, Unpatched::of(&script, image.path())))
 }
 
-/// The script that the kernel would end up with, for which the whole image is read.
-pub(super) fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
+/// Reports how many of the image's bytes were read.
+fn verifying<'a>(image: &Image, report: Report<'a>) -> impl Fn(u64) + 'a {
     let total = image.length();
-    let progress = |done| {
+    move |done| {
         report(Progress {
             step: "verifying",
             done,
             total,
         });
-    };
+    }
+}
+
+/// The script that the kernel would end up with, for which the whole image is read.
+pub(super) fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
+    let progress = verifying(image, report);
     let section = Metered::new(image.section(), &progress);
     let (_, found) = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT)
         .map_err(|error| image.damaged(error))?;

@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 #[path = "tty.rs"]
@@ -79,6 +80,7 @@ impl FakeVm {
         let dir = tempfile::tempdir().unwrap();
         furnish(dir.path());
         let (master, name) = terminal();
+        fcntl_setfl(&master, OFlags::RDWR | OFlags::NONBLOCK).unwrap();
         let slave = open(&name);
         raw(&slave);
         std::os::unix::fs::symlink(&name, dir.path().join("tty")).unwrap();
@@ -316,7 +318,7 @@ impl Relay {
             2 => "login: ".to_owned(),
             _ => "#".repeat(self.numbers.below(40) as usize),
         };
-        let _ = self.outside.write_all(noise.as_bytes());
+        self.print(noise.as_bytes());
     }
 
     /// The VM prints something; what is broken into may be a marker.
@@ -333,13 +335,26 @@ impl Relay {
                 false => rest.len(),
             };
             let (now, later) = rest.split_at(piece.min(rest.len()));
-            let _ = self.outside.write_all(now);
+            self.print(now);
             rest = later;
             if self.weather.noise && self.numbers.below(20) == 0 {
                 self.make_noise();
             }
             if self.weather.delays {
                 thread::sleep(Duration::from_millis(self.numbers.below(8)));
+            }
+        }
+    }
+
+    /// Puts `bytes` on the terminal, which takes no more when it is full and nobody reads it.
+    fn print(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.stop.load(Ordering::Relaxed) {
+            match self.outside.write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(_) => return,
             }
         }
     }
