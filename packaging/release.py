@@ -18,7 +18,7 @@ from cask import cargo_version  # noqa: E402
 
 def notes(changelog, version):
     """What stands under the heading of this version; None where there is no such heading."""
-    section = re.search(rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
+    section = re.search(rf"^## \[{re.escape(version)}\](?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
     return section and section[1].strip()
 
 
@@ -39,7 +39,7 @@ def problems(tag, cargo, lock, info, changelog, kept):
         if info.get(key) not in ("$(VERSION)", version):
             yield f"Info.plist has {key} {info.get(key)!r}, and the tag {version!r}"
     if not notes(changelog, version):
-        yield f"CHANGELOG.md has nothing under a heading `## {version}`"
+        yield f"CHANGELOG.md has nothing under a heading `## [{version}]`"
 
 
 def main():

@@ -12,7 +12,7 @@ CARGO = '[package]\nname = "baleen"\nversion = "1.2.3"\n'
 LOCK = '[[package]]\nname = "baleen"\nversion = "1.2.3"\ndependencies = []\n'
 KEPT = ["1.2.2", "1.2.3"]
 INFO = {"CFBundleShortVersionString": "$(VERSION)", "CFBundleVersion": "1.2.3"}
-CHANGELOG = "# Changes\n\n## Unreleased\n\n- New.\n\n## 1.2.3 (2026-12-01)\n\n- This.\n- That.\n\n## 1.2.2\n\n- Old.\n"
+CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n- New.\n\n## [1.2.3] - 2026-12-01\n\n- This.\n- That.\n\n## [1.2.2]\n\n- Old.\n"
 
 
 class Release(unittest.TestCase):

@@ -1706,12 +1706,12 @@ fn what_the_engine_can_not_be_told_is_noted() {
 }
 
 #[test]
-fn the_readme_shows_what_the_demo_prints() {
+fn the_docs_show_what_the_demo_prints() {
     let app = App::new();
     let said = app.ok(&["demo"]);
-    let readme = include_str!("../README.md");
+    let page = include_str!("../docs/demo.md");
     assert!(
-        readme.contains(said.trim_end()),
-        "update README.md with:\n{said}"
+        page.contains(said.trim_end()),
+        "update docs/demo.md with:\n{said}"
     );
 }
