@@ -143,10 +143,10 @@ impl Desk {
         let item = self.start();
         item.wait_until("the proxy can be switched", |item| {
             item.menu()
-                .find(&["Use proxy"])
+                .find(&["Use Proxy"])
                 .is_ok_and(|entry| entry.enabled)
         });
-        item.click(&["Use proxy"]);
+        item.click(&["Use Proxy"]);
         self.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
         assert!(self.script().contains(PROXY));
         item
@@ -239,7 +239,7 @@ impl Desk {
     /// The note about the update to `version`.
     #[track_caller]
     fn told_of_update(&self, from: &str, to: &str) -> Notification {
-        let arrow = format!("Docker {from} → {to} replaced its VM image");
+        let arrow = format!("Docker {from} → {to} removed the proxy");
         let note = self
             .notes
             .wait_for(&arrow, |note| note.body.contains(&arrow));
@@ -342,15 +342,16 @@ fn every_line_of_the_menu_does_what_it_says() {
     let off = item.icon();
 
     // The one button of the welcome switches it on, too; here it is the menu.
-    item.click(&["Use proxy"]);
-    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
-    assert!(item.menu().entry(&["Use proxy"]).is_checked());
+    item.click(&["Use Proxy"]);
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+    assert!(item.menu().entry(&["Use Proxy"]).is_checked());
     assert!(desk.script().contains(PROXY));
     assert_ne!(item.icon(), off);
-    desk.notes
-        .wait_for("the change", |note| note.summary == "Docker gets the proxy");
+    desk.notes.wait_for("the change", |note| {
+        note.summary == "Docker now has the proxy"
+    });
 
-    item.click(&["Re-apply now"]);
+    item.click(&["Check and Repair Now"]);
     item.wait_until("the check is among the last events", |item| {
         item.menu().to_string().contains("Checked: The engine gets")
     });
@@ -358,11 +359,11 @@ fn every_line_of_the_menu_does_what_it_says() {
     // Decisions go to the settings file, and those made there are seen in the menu.
     let config = desk.app.dir.path().join("home/config/baleen/config.toml");
     for (restart, text) in [
-        ("Never restart it", "never"),
-        ("Always restart it", "always"),
-        ("Ask", "ask"),
+        ("Do Nothing", "never"),
+        ("Restart Automatically", "always"),
+        ("Ask Me", "ask"),
     ] {
-        item.click(&["When Docker needs a restart", restart]);
+        item.click(&["When a Restart Is Needed", restart]);
         let line = format!("restart = \"{text}\"");
         until(&line, || {
             fs::read_to_string(&config)
@@ -371,27 +372,27 @@ fn every_line_of_the_menu_does_what_it_says() {
         });
         item.wait_until(restart, |item| {
             let menu = item.menu();
-            let marks = ["Ask", "Always restart it", "Never restart it"].map(|label| {
-                menu.entry(&["When Docker needs a restart", label])
+            let marks = ["Ask Me", "Restart Automatically", "Do Nothing"].map(|label| {
+                menu.entry(&["When a Restart Is Needed", label])
                     .is_checked()
             });
             marks.iter().filter(|mark| **mark).count() == 1
                 && menu
-                    .entry(&["When Docker needs a restart", restart])
+                    .entry(&["When a Restart Is Needed", restart])
                     .is_checked()
         });
     }
-    item.click(&["Proxy source", "Environment"]);
+    item.click(&["Proxy Source", "Environment"]);
     desk.wait_for_state(
         &item,
-        "On: no proxy is set here now",
-        "By the environment no proxy is set here now",
+        "On: no proxy set on this Mac",
+        "No proxy is set in the environment",
     );
     assert_eq!(desk.image(), stock);
     assert!(
         !item
             .menu()
-            .entry(&["Proxy source", "Manual (no proxy in the settings file)"])
+            .entry(&["Proxy Source", "Manual (no proxy in the settings file)"])
             .enabled
     );
     let set = desk
@@ -401,16 +402,16 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(set.status.success());
     item.wait_until("Manual can be chosen", |item| {
         item.menu()
-            .find(&["Proxy source", "Manual"])
+            .find(&["Proxy Source", "Manual"])
             .is_ok_and(|entry| entry.enabled)
     });
-    item.click(&["Proxy source", "Manual"]);
+    item.click(&["Proxy Source", "Manual"]);
     desk.wait_for_state(
         &item,
         "Proxy: manual.example:3128",
         "The engine gets http://manual.example:3128",
     );
-    item.click(&["Proxy source", "System"]);
+    item.click(&["Proxy Source", "System"]);
     desk.wait_for_state(
         &item,
         &format!("Proxy: {PROXY}"),
@@ -422,22 +423,22 @@ fn every_line_of_the_menu_does_what_it_says() {
         .dir
         .path()
         .join("home/config/autostart/baleen.desktop");
-    item.click(&["Start at login"]);
+    item.click(&["Start at Login"]);
     until("it starts at login", || autostart.exists().then_some(()));
     item.wait_until("the mark", |item| {
-        item.menu().entry(&["Start at login"]).is_checked()
+        item.menu().entry(&["Start at Login"]).is_checked()
     });
-    item.click(&["Start at login"]);
+    item.click(&["Start at Login"]);
     until("it starts at login no more", || {
         (!autostart.exists()).then_some(())
     });
     item.wait_until("no mark", |item| {
-        !item.menu().entry(&["Start at login"]).is_checked()
+        !item.menu().entry(&["Start at Login"]).is_checked()
     });
 
-    item.click(&["Open settings file"]);
+    item.click(&["Open Settings File"]);
     was_opened("/config.toml");
-    item.click(&["Open log"]);
+    item.click(&["Open Log"]);
     let log = was_opened("/baleen.log");
     assert!(fs::read_to_string(log).unwrap().contains("told: "));
     item.click(&["About Baleen"]);
@@ -448,19 +449,19 @@ fn every_line_of_the_menu_does_what_it_says() {
     desk.set_proxy_at("127.0.0.1", 1);
     desk.wait_for_state(
         &item,
-        "On: Docker gets the proxy",
+        "On: Docker uses the proxy",
         "The engine gets http://192.168.65.1:1",
     );
-    item.click(&["Check the connection…"]);
+    item.click(&["Check Connection"]);
     let checked = desk.notes.wait_for("the check", |note| {
-        note.summary == "Something is in the way"
+        note.summary == "Docker can't reach the registry"
     });
     assert!(checked.body.contains("127.0.0.1:1"), "{}", checked.body);
     desk.notes.press(&checked, "Open report");
     let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
     assert!(report.contains("baleen doctor"), "{report}");
 
-    item.click(&["Use proxy"]);
+    item.click(&["Use Proxy"]);
     desk.wait_for_state(&item, "Off", "Docker has its own image");
     assert_eq!(desk.image(), stock);
     assert_eq!(item.icon(), off);
@@ -509,7 +510,7 @@ fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it
     );
     assert_eq!(desk.image(), image, "the named one is kept");
     desk.wait_for_state(&item, "Settings: other.example:8080", &tooltip);
-    item.click(&["Re-apply now"]);
+    item.click(&["Check and Repair Now"]);
     sleep(Duration::from_secs(3));
     let told = desk.notes.all();
     let told = told.iter().filter(|note| note.summary == changed).count();
@@ -535,16 +536,16 @@ fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
     let item = desk.start();
     item.wait_until("the proxy can be switched", |item| {
         item.menu()
-            .find(&["Use proxy"])
+            .find(&["Use Proxy"])
             .is_ok_and(|entry| entry.enabled)
     });
-    item.click(&["Use proxy"]);
+    item.click(&["Use Proxy"]);
     item.wait_until("it is not taken over unasked", |item| {
-        item.menu().has(&["Take over its proxy"])
+        item.menu().has(&["Adopt Existing Proxy"])
     });
-    item.click(&["Take over its proxy"]);
+    item.click(&["Adopt Existing Proxy"]);
     desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
-    item.click(&["Use proxy"]);
+    item.click(&["Use Proxy"]);
     desk.wait_for_state(
         &item,
         &format!("Proxy: set by hand ({line})"),
@@ -557,7 +558,7 @@ fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
     assert!(note.body.contains(line), "{}", note.body);
     assert_eq!(state_of(&desk), ("foreign".to_owned(), 4));
     // One click has Baleen's there again.
-    item.click(&["Take over its proxy"]);
+    item.click(&["Adopt Existing Proxy"]);
     desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
 }
 
@@ -639,7 +640,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     let Some(mut desk) = Desk::new() else { return };
     let item = desk.start_switched_on();
     let before = desk.start_docker();
-    item.click(&["Re-apply now"]);
+    item.click(&["Check and Repair Now"]);
     item.wait_until("no restart is needed", |item| {
         !item.menu().has(&["Restart Docker"])
     });
@@ -657,7 +658,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     // Another proxy is another matter.
     desk.set_proxy(Some("other.example"));
     let note = desk.notes.wait_for("the other proxy", |note| {
-        note.summary == "Docker gets another proxy"
+        note.summary == "Docker's proxy has changed"
     });
     assert_eq!(
         note.body,
@@ -690,7 +691,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     });
     desk.wait_for_state(
         &item,
-        "On: Docker gets the proxy",
+        "On: Docker uses the proxy",
         "The engine gets http://third.example:8080",
     );
     assert!(!item.menu().has(&["Restart Docker"]));
@@ -707,21 +708,21 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     item.wait_until("it is done", |item| !item.menu().has(&["Restart Docker"]));
 
     // Always: by itself, and once.
-    item.click(&["When Docker needs a restart", "Always restart it"]);
+    item.click(&["When a Restart Is Needed", "Restart Automatically"]);
     desk.set_proxy(Some("fifth.example"));
     let last = until("by itself", || {
         desk.docker().filter(|docker| docker.pid != later.pid)
     });
     desk.wait_for_state(
         &item,
-        "On: Docker gets the proxy",
+        "On: Docker uses the proxy",
         "The engine gets http://fifth.example:8080",
     );
     sleep(Duration::from_secs(3));
     assert_eq!(desk.docker().unwrap().pid, last.pid);
 
     // Docker's user quits it: nothing is to be restarted then.
-    item.click(&["When Docker needs a restart", "Ask"]);
+    item.click(&["When a Restart Is Needed", "Ask Me"]);
     desk.set_proxy(Some("sixth.example"));
     item.wait_until("a restart is needed", |item| {
         item.menu().has(&["Restart Docker"])
@@ -729,7 +730,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     desk.stop_docker();
     desk.wait_for_state(
         &item,
-        "On: Docker gets the proxy",
+        "On: Docker uses the proxy",
         "The engine gets http://sixth.example:8080",
     );
 }
@@ -742,10 +743,10 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
     let (item, note) = desk.start_out_of_date("other.example");
     let asks = "Restart the Engine or Docker to use it.";
     assert!(note.body.ends_with(asks), "{}", note.body);
-    let buttons = ["Restart the Engine", "Restart Docker", "Later"];
+    let buttons = ["Restart Docker Engine", "Restart Docker", "Later"];
     let labels: Vec<&str> = note.actions.iter().map(|(_, label)| &**label).collect();
     assert!(labels.ends_with(&buttons), "{labels:?}");
-    let engine = ["Restart the Engine (seconds)"];
+    let engine = ["Restart Docker Engine (Fast)"];
     item.wait_until("both can be chosen", |item| {
         let menu = item.menu();
         menu.has(&engine) && menu.has(&["Restart Docker"])
@@ -757,9 +758,9 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         .stdin(Stdio::from(tty::open(&device)))
         .spawn()
         .unwrap();
-    desk.notes.press(&note, "Restart the Engine");
+    desk.notes.press(&note, "Restart Docker Engine");
     let note = desk.notes.wait_for("that it was not", |note| {
-        note.summary == "The running VM was not brought up to date"
+        note.summary == "The Docker Engine was not restarted"
     });
     let who = format!("in use by sleep (process {})", screen.id());
     let _ = screen.kill();
@@ -795,7 +796,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
     until("another Docker", || {
         desk.docker().filter(|docker| docker.pid != before.pid)
     });
-    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
 }
 
 #[test]
@@ -817,7 +818,7 @@ fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
     });
     let item = desk.start_switched_on();
     let note = desk.notes.wait_for("that the engine was not", |note| {
-        note.summary == "The running VM was not brought up to date"
+        note.summary == "The Docker Engine was not restarted"
     });
     assert!(
         note.body.ends_with("Docker is being restarted instead."),
@@ -827,7 +828,7 @@ fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
     until("another Docker", || {
         desk.docker().filter(|docker| docker.pid != before.pid)
     });
-    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
 }
 
 #[test]
@@ -861,7 +862,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
     item.wait_until("that it was followed", is_followed);
     desk.wait_for_state(
         &item,
-        "On: Docker gets the proxy",
+        "On: Docker uses the proxy",
         "The engine gets http://other.example:8080",
     );
 
@@ -872,7 +873,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         let under_way = UnderWay::begin(&state).unwrap();
         desk.set_proxy(Some(host));
         let tooltip = format!("The image has http://{host}:8080; `baleen` in a terminal is");
-        desk.wait_for_state(&item, "On: Docker gets the proxy", &tooltip);
+        desk.wait_for_state(&item, "On: Docker uses the proxy", &tooltip);
         sleep(Duration::from_secs(3));
         assert_eq!(desk.notes.count(told), before);
         assert!(!item.menu().has(&[needs]));
@@ -964,7 +965,7 @@ fn an_update_that_never_finishes_is_told_and_one_that_does_after_all_is_repaired
         desk.notes
             .all()
             .into_iter()
-            .find(|note| note.summary == "An update of Docker seems stuck")
+            .find(|note| note.summary == "A Docker update seems to be stuck")
     });
     assert!(
         started.elapsed() > Duration::from_secs(30),
@@ -998,13 +999,13 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     assert_eq!(desk.notes.all().len(), told);
 
     desk.set_proxy(None);
-    desk.wait_for_state(&item, "On: no proxy is set here now", "By");
+    desk.wait_for_state(&item, "On: no proxy set on this Mac", "By");
     desk.notes.wait_for("it is gone", |note| {
         note.summary == "Docker has its own image again"
     });
     assert!(!desk.script().contains("baleen"));
     desk.set_proxy(Some("proxy.corp.example"));
-    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
     assert!(desk.script().contains(PROXY));
 }
 
@@ -1022,7 +1023,7 @@ fn a_pac_script_that_goes_away_and_comes_back() {
     desk.set("org.gnome.system.proxy", "mode", "auto");
     let item = desk.start_switched_on();
 
-    let again = |item: &Item| item.click(&["Re-apply now"]);
+    let again = |item: &Item| item.click(&["Check and Repair Now"]);
     let by_script = "PAC script unavailable; using its answer from a moment ago";
     fs::remove_file(&pac).unwrap();
     again(&item);
@@ -1062,9 +1063,9 @@ fn a_second_one_hands_over_and_panels_come_and_go() {
     let second = desk.baleen(&["app"]).output().unwrap();
     assert_eq!(second.status.code(), Some(0));
     let said = String::from_utf8_lossy(&second.stdout).into_owned();
-    assert!(said.starts_with("Baleen runs already"), "{said}");
+    assert!(said.starts_with("Baleen is already running"), "{said}");
     desk.notes.wait_for("the first shows itself", |note| {
-        note.summary == "Baleen runs already"
+        note.summary == "Baleen is already running"
     });
     // Two that act by themselves are one too many.
     let watch = desk.baleen(&["watch"]).output().unwrap();
@@ -1073,15 +1074,15 @@ fn a_second_one_hands_over_and_panels_come_and_go() {
     desk.panel = None;
     desk.panel = Some(Panel::start(&desk.session));
     let item = desk.item();
-    item.wait_until("it can be used", |item| item.menu().has(&["Use proxy"]));
-    item.click(&["Use proxy"]);
-    desk.wait_for_state(&item, "On: Docker gets the proxy", "The engine gets");
+    item.wait_until("it can be used", |item| item.menu().has(&["Use Proxy"]));
+    item.click(&["Use Proxy"]);
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
 }
 
 #[test]
 fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
     let Some(mut desk) = Desk::new() else { return };
-    let login = "Start at login (move Baleen to Applications first)";
+    let login = "Start at Login (move Baleen to Applications first)";
     for starts in 1..=2 {
         let item = desk.start_in("var/folders/x/T/AppTranslocation/ABC/d");
         let told = |note: &Notification| note.body.contains("macOS opened it from a temporary");
@@ -1092,13 +1093,13 @@ fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
         assert_eq!(note.summary, "Move Baleen to Applications");
         assert!(note.body.contains("drag it into the Applications folder"));
         let menu = item.menu();
-        let line = "Baleen: opened where it can't stay; move it to Applications";
+        let line = "Move Baleen to the Applications folder";
         assert!(menu.has(&[line]), "{menu}");
         assert!(!menu.entry(&[login]).enabled, "{menu}");
         // All else works.
         item.wait_until("the proxy can be switched", |item| {
             item.menu()
-                .find(&["Use proxy"])
+                .find(&["Use Proxy"])
                 .is_ok_and(|entry| entry.enabled)
         });
         desk.quit(&item);
@@ -1125,13 +1126,13 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
         }
         item.wait_until("the proxy can be switched", |item| {
             item.menu()
-                .find(&["Use proxy"])
+                .find(&["Use Proxy"])
                 .is_ok_and(|entry| entry.enabled)
         });
         sleep(Duration::from_secs(3));
         assert_eq!(desk.notes.count(told), notes, "{folder}");
         let menu = item.menu();
-        assert!(menu.entry(&["Start at login"]).enabled, "{menu}");
+        assert!(menu.entry(&["Start at Login"]).enabled, "{menu}");
         assert!(!menu.to_string().contains("Applications"), "{menu}");
         desk.quit(&item);
     }
@@ -1141,7 +1142,7 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
 
 /// Uninstalls, once nothing is under way any more.
 fn uninstall_now(item: &Item) {
-    let path = ["Uninstall Baleen", "Uninstall now"];
+    let path = ["Uninstall Baleen", "Uninstall Now"];
     item.wait_until("it can be uninstalled", |item| {
         item.menu().find(&path).is_ok_and(|entry| entry.enabled)
     });
@@ -1156,8 +1157,8 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     fs::create_dir_all(home.join("config/autostart")).unwrap();
     let (stock, before) = (desk.image(), Snapshot::of(&home, false));
     let item = desk.start_switched_on();
-    item.click(&["Start at login"]);
-    item.click(&["When Docker needs a restart", "Never restart it"]);
+    item.click(&["Start at Login"]);
+    item.click(&["When a Restart Is Needed", "Do Nothing"]);
     let made = ["autostart/baleen.desktop", "baleen/config.toml"];
     let made = made.map(|name| home.join("config").join(name));
     until("there is something to remove", || {
@@ -1207,7 +1208,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     assert_eq!(desk.image(), patched);
     // It is the one, listens, and looks after Docker as before.
     item.wait_until("the menu is as before", |item| {
-        item.menu().has(&["Use proxy"])
+        item.menu().has(&["Use Proxy"])
     });
     let second = desk.baleen(&["app"]).output().unwrap();
     assert_eq!(second.status.code(), Some(0));
@@ -1288,7 +1289,7 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
         "{menu}"
     );
     assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
-    assert!(!menu.has(&["Use proxy"]), "{menu}");
+    assert!(!menu.has(&["Use Proxy"]), "{menu}");
     assert!(
         !menu.to_string().contains("gets its own image back"),
         "{menu}"
@@ -1352,12 +1353,12 @@ fn a_button_that_can_not_be_obeyed_any_more_says_why() {
     let opened = desk.write_down_what_is_opened();
     let item = desk.start();
     let welcome = desk.notes.wait_for("the first note", |_| true);
-    assert_eq!(buttons(&welcome), ["Use proxy"]);
+    assert_eq!(buttons(&welcome), ["Use Proxy"]);
     desk.app.install_with("4.84.0", BOOT_IMAGE);
     item.wait_until("it is seen", |item| {
         item.menu().has(&["This Docker has its own proxy settings"])
     });
-    desk.notes.press(&welcome, "Use proxy");
+    desk.notes.press(&welcome, "Use Proxy");
     let note = desk.notes.wait_for("why not", |note| {
         note.summary == "This Docker has its own proxy settings"
     });
@@ -1407,7 +1408,7 @@ fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
         ["Copy Proxy Settings", "Open Docker's Settings"]
     );
     assert!(note.body.len() < 250, "{}", note.body);
-    assert!(!item.menu().has(&["Use proxy"]), "{}", item.menu());
+    assert!(!item.menu().has(&["Use Proxy"]), "{}", item.menu());
     desk.app.install("1.12.0", "1");
     desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
     assert!(desk.script().contains(PROXY));
@@ -1432,9 +1433,9 @@ fn without_docker_nothing_is_offered_that_needs_one() {
         "{}",
         welcome.body
     );
-    assert_eq!(buttons(&welcome), ["Open settings file"]);
+    assert_eq!(buttons(&welcome), ["Open Settings File"]);
     let menu = item.menu();
-    assert!(!menu.entry(&["Use proxy"]).enabled, "{menu}");
+    assert!(!menu.entry(&["Use Proxy"]).enabled, "{menu}");
     assert!(!menu.has(&["Docker: not found"]), "it is said once: {menu}");
     desk.quit(&item);
 }

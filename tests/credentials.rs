@@ -216,7 +216,7 @@ fn apply_puts_the_stored_password_into_the_image() {
     ok(&with(&["credentials", "set"], "changed"));
     let run = with(&["status"], "");
     assert_eq!(run.code, 3, "{run}");
-    assert!(run.out.contains("its password is another one now"), "{run}");
+    assert!(run.out.contains("its password has changed"), "{run}");
     // Nobody knows the password now, which is not the same as that there is none.
     session.lock_keyring();
     let patched = app.bytes();

@@ -224,7 +224,7 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
             ..proxy.clone()
         };
         let drawn = drawn(&menu(&view, BESIDES, &time));
-        let end = drawn.find("Proxy source").unwrap();
+        let end = drawn.find("Proxy Source").unwrap();
         all += &format!("== {}\n{}", view.family.unwrap().id(), &drawn[..end]);
     }
     insta::assert_snapshot!(all);
@@ -242,14 +242,14 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
         drawn(&menu(&view(State::Current), besides, &time))
     };
     let plain = all(Place::NoBundle, LoginItem::Off);
-    assert!(plain.contains("[ ] Start at login\n"), "{plain}");
+    assert!(plain.contains("[ ] Start at Login\n"), "{plain}");
     for place in [Place::Installed, Place::Elsewhere] {
         assert_eq!(all(place, LoginItem::Off), plain);
     }
     for (place, line) in [
         (
             Place::Translocated,
-            "\"Baleen: opened where it can't stay; move it to Applications\"\n----\n",
+            "\"Move Baleen to the Applications folder\"\n----\n",
         ),
         (
             Place::DiskImage,
@@ -260,12 +260,12 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
         assert!(off.contains(line), "{off}");
         assert!(
             off.contains(
-                "[ ] Start at login (move Baleen to Applications first) (can't be chosen)\n"
+                "[ ] Start at Login (move Baleen to Applications first) (can't be chosen)\n"
             ),
             "{off}"
         );
         let on = all(place, LoginItem::On);
-        assert!(on.contains("[x] Start at login\n"), "{on}");
+        assert!(on.contains("[x] Start at Login\n"), "{on}");
         let difference = |from: &str| from.lines().count() - plain.lines().count();
         assert_eq!((difference(&off), difference(&on)), (1, 1));
     }
@@ -293,7 +293,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         (
             Source::Manual,
             Some(Setting::Offline),
-            "\"Settings: not known while the network is down\"\n",
+            "\"Settings: unknown (offline)\"\n",
             "Follow Settings File",
         ),
         (Source::Environment, None, "", "Follow Environment"),
@@ -304,7 +304,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         let lines = format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
         assert!(drawn.contains(&lines), "{drawn}");
         assert!(
-            drawn.contains(&format!("Re-apply now\n{follow}\n----\n")),
+            drawn.contains(&format!("Check and Repair Now\n{follow}\n----\n")),
             "{drawn}"
         );
         assert!(
@@ -349,8 +349,8 @@ fn while_something_is_done_it_can_not_be_done_again() {
         assert_eq!(headline(&view), busy.words());
         let menu = menu(&view, BESIDES, &time);
         for wanted in [
-            "Re-apply now",
-            "Restart the Engine (seconds)",
+            "Check and Repair Now",
+            "Restart Docker Engine (Fast)",
             "Restart Docker",
         ] {
             let is_off = |item: &Item| matches!(item, Item::Button { text, enabled: false, .. } if text == wanted);
@@ -365,10 +365,10 @@ fn while_something_is_done_it_can_not_be_done_again() {
         };
         drawn(&menu(&view(State::Current), besides, &time))
     };
-    assert!(all(false).contains("Uninstall now\n"), "{}", all(false));
+    assert!(all(false).contains("Uninstall Now\n"), "{}", all(false));
     let checking = all(true);
     assert!(
-        checking.contains("Uninstall now (can't be chosen)\n"),
+        checking.contains("Uninstall Now (can't be chosen)\n"),
         "{checking}"
     );
 }
@@ -410,7 +410,8 @@ fn how_the_running_vm_stands_is_in_the_menu() {
     };
     let (either, menu_of_either, json) = needed(true);
     assert!(
-        either.contains("Re-apply now\nRestart the Engine (seconds)\nRestart Docker\n----\n"),
+        either
+            .contains("Check and Repair Now\nRestart Docker Engine (Fast)\nRestart Docker\n----\n"),
         "{either}"
     );
     for (id, way) in [("restart-engine", Way::Engine), ("restart", Way::Docker)] {
@@ -445,7 +446,7 @@ fn how_the_running_vm_stands_is_in_the_menu() {
         let menu = drawn(&menu(&view, BESIDES, &time));
         let line = "\"Running VM: brought up to date at 14:05\"\n----\n";
         assert_eq!(menu.contains(line), followed_at.is_some(), "{menu}");
-        assert!(!menu.contains("Restart the Engine"), "{menu}");
+        assert!(!menu.contains("Restart Docker Engine"), "{menu}");
         let json = &view.json()["docker"];
         assert_eq!(json["engine"].as_str(), word);
         assert_eq!(json["followed_at"].as_u64(), followed_at);

@@ -174,7 +174,7 @@ fn the_environment_is_asked_where_the_system_has_no_settings_of_its_own() {
     for arguments in [&["proxy"][..], &["proxy", "--source", "environment"]] {
         let run = run(arguments);
         assert_eq!((run.code, &*run.err), (0, ""), "{run}");
-        assert!(run.out.contains("Here, by the environment"), "{run}");
+        assert!(run.out.contains("This computer (the environment)"), "{run}");
         assert!(
             run.out.contains("https     http://me:***@proxy.corp:8080"),
             "{run}"
@@ -250,7 +250,7 @@ fn apply_follows_the_settings_and_status_compares_with_them() {
     assert_eq!(run.code, 0, "{run}");
     assert!(
         run.out
-            .contains("Nothing to do: by the environment no proxy is set here now"),
+            .contains("Nothing to do: no proxy is set in the environment"),
         "{run}"
     );
     assert_eq!(state(home(&["status"])), "direct");
@@ -326,7 +326,7 @@ fn a_script_decides_and_is_remembered() {
     let run = with(&["proxy", "test", "registry.corp", "a.corp", "docker.io"]);
     for line in [
         "registry.corp  directly         directly\n",
-        "a.corp         directly         192.168.65.1:3128  through it all the same\n",
+        "a.corp         directly         192.168.65.1:3128  still goes through the proxy\n",
         "docker.io      cntlm.corp:3128  192.168.65.1:3128\n",
     ] {
         assert!(run.out.contains(line), "no {line:?} in: {run}");

@@ -45,7 +45,7 @@ cask "baleen" do
   zsh_completion "#{appdir}/Baleen.app/Contents/Resources/completions/_baleen"
 
   # An upgrade runs what stands here as well, but for these two. So there is no launchctl among them, which would end
-  # "Start at login" at each one, and no script that gives Docker its own image back.
+  # "Start at Login" at each one, and no script that gives Docker its own image back.
   uninstall quit:       "io.github.baleen-app.Baleen",
             login_item: "Baleen"
 

@@ -11,7 +11,7 @@ use super::decide::Setting;
 pub fn clause(in_use: &Shown, settings: &Setting) -> Option<String> {
     Some(match settings {
         Setting::Unknown => return None,
-        Setting::Offline => "the settings are not known while the network is down".to_owned(),
+        Setting::Offline => "the settings are unknown while the network is down".to_owned(),
         Setting::Failed { words, .. } => format!("the settings can't be used: {}", words.sentence),
         Setting::ScriptAway => "the PAC script of the settings can't be reached".to_owned(),
         Setting::Direct { origin } => format!("no proxy is set in {origin}"),
@@ -32,7 +32,7 @@ pub fn clause(in_use: &Shown, settings: &Setting) -> Option<String> {
 pub fn line(in_use: &Shown, is_named: bool, settings: &Setting) -> Option<String> {
     let says = match settings {
         Setting::Unknown => return None,
-        Setting::Offline => "not known while the network is down".to_owned(),
+        Setting::Offline => "unknown while the network is down".to_owned(),
         Setting::Failed { .. } => "can't be used (see the log)".to_owned(),
         Setting::ScriptAway => "the PAC script can't be reached".to_owned(),
         Setting::Direct { .. } => "no proxy".to_owned(),
@@ -96,9 +96,9 @@ mod tests {
             (Setting::Unknown, None, None, None),
             (
                 Setting::Offline,
-                Some("the settings are not known while the network is down"),
-                Some("Settings: not known while the network is down"),
-                Some("Settings: not known while the network is down"),
+                Some("the settings are unknown while the network is down"),
+                Some("Settings: unknown (offline)"),
+                Some("Settings: unknown (offline)"),
             ),
             (
                 broken,

@@ -412,7 +412,7 @@ fn judge(
                 Setting::Direct { origin } => (
                     State::Direct,
                     Words::new(format!(
-                        "by {origin} no proxy is set here now, and the engine has none either"
+                        "no proxy is set in {origin}, and the engine has none either"
                     )),
                     Act::Nothing,
                 ),
@@ -458,7 +458,7 @@ fn judge(
             Setting::Direct { origin } => (
                 State::Stale,
                 Words::new(format!(
-                    "the engine gets {}, but by {origin} no proxy is set here now",
+                    "the engine gets {}, but no proxy is set in {origin}",
                     patch.proxy.summary()
                 )),
                 Act::Restore,

@@ -685,7 +685,7 @@ impl Mind {
                 (done != Done::Changed || self.changes >= PATIENCE).then(|| Failed {
                     kind: Kind::Failure,
                     words: Words::new(
-                        "the image was changed, and is not as it should be all the same",
+                        "the boot image was changed, but is still not as it should be",
                     ),
                 })
             }
@@ -1169,7 +1169,7 @@ fn unknown_by_name() -> Setting {
         words: Words::new(
             "its proxy was named on the command line, and which one that was is not known",
         )
-        .advise("name it again, or switch Use proxy off and on to have that of the settings"),
+        .advise("name it again, or switch Use Proxy off and on to have that of the settings"),
         may_pass: false,
     }
 }

@@ -226,14 +226,14 @@ impl Offer {
     /// Its name on a button.
     pub fn label(self) -> &'static str {
         match self {
-            Self::RestartEngine => "Restart the Engine",
+            Self::RestartEngine => "Restart Docker Engine",
             Self::RestartNow => "Restart Docker",
             Self::Later => "Later",
-            Self::UseProxy => "Use proxy",
-            Self::Adopt => "Take it over",
+            Self::UseProxy => "Use Proxy",
+            Self::Adopt => "Adopt It",
             Self::FollowSettings => "Follow Settings",
             Self::OpenPrivacySettings => "Open System Settings",
-            Self::OpenSettingsFile => "Open settings file",
+            Self::OpenSettingsFile => "Open Settings File",
             Self::TryAgain => "Try again",
             Self::CopyProxySettings => "Copy Proxy Settings",
             Self::OpenDockerSettings => "Open Docker's Settings",
@@ -303,7 +303,7 @@ impl News {
                 docker,
             } => {
                 let (did, again) = match is_other_image {
-                    true => (" replaced its VM image", " again"),
+                    true => (" removed the proxy", " again"),
                     false => ("", ""),
                 };
                 Message {
@@ -358,7 +358,7 @@ impl News {
                 words,
                 is_restarted,
             } => {
-                let title = "The running VM was not brought up to date".to_owned();
+                let title = "The Docker Engine was not restarted".to_owned();
                 match is_restarted {
                     true => Message {
                         title,
@@ -394,12 +394,12 @@ impl News {
             }
             Self::Trouble { state, words } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
-                State::Updating => "An update of Docker seems stuck".to_owned(),
+                State::Updating => "A Docker update seems to be stuck".to_owned(),
                 _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS.to_owned(),
                 _ => cut(&words.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
-            Self::NotFollowed { .. } => "The running VM was not brought up to date".to_owned(),
+            Self::NotFollowed { .. } => "The Docker Engine was not restarted".to_owned(),
         }
     }
 
@@ -489,13 +489,15 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&Shown>) -> Message {
     let (what, offers) = match is_on {
         true => ("Docker follows it, also after each of its updates.", vec![]),
         false => (
-            "Choose Use proxy in Baleen's menu, and Docker gets it too, also after each of its updates.",
+            "Choose Use Proxy in Baleen's menu to have Docker use it too, also after each update of Docker.",
             vec![Offer::UseProxy],
         ),
     };
     Message {
         title,
-        body: format!("It keeps Docker behind the proxy of this computer. {here} {what}"),
+        body: format!(
+            "Baleen makes Docker use your Mac's proxy and keeps it that way when Docker updates. {here} {what}"
+        ),
         offers,
     }
 }
@@ -573,19 +575,19 @@ fn changed(
 ) -> Message {
     let (title, body) = match (from, to) {
         (Some(from), Some(to)) if from.summary() != to.summary() => (
-            "Docker gets another proxy",
+            "Docker's proxy has changed",
             format!("{} instead of {} is in place.", short(to), short(from)),
         ),
         (Some(from), Some(to)) if from.no_proxy != to.no_proxy => (
             "Docker's proxy was brought up to date",
-            format!("{} is reached past for {} now.", short(to), to.no_proxy),
+            format!("These hosts now bypass {}: {}.", short(to), to.no_proxy),
         ),
         (Some(_), Some(to)) => (
             "Docker's proxy was brought up to date",
-            format!("{} is in place with another password.", short(to)),
+            format!("Docker now uses {} with the new password.", short(to)),
         ),
         (None, Some(to)) => (
-            "Docker gets the proxy",
+            "Docker now has the proxy",
             format!("The proxy ({}) is in place.", short(to)),
         ),
         (_, None) => match by_hand {
@@ -648,10 +650,10 @@ fn trouble(state: State, words: &Words) -> Message {
     let title = match state {
         _ if words.remedy == Some(Remedy::CorrectSettings) => "Baleen's settings can't be used",
         _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS,
-        State::NotPermitted => "Baleen may not change Docker",
-        State::Foreign => "Docker has a proxy that Baleen did not set",
-        State::Updating => "An update of Docker seems stuck",
-        State::Unsupported => "Docker's image can't be patched",
+        State::NotPermitted => "Baleen needs permission to change Docker",
+        State::Foreign => "Docker has a proxy set by someone else",
+        State::Updating => "A Docker update seems to be stuck",
+        State::Unsupported => "Baleen can't change this Docker",
         _ => "The proxy could not be put in place",
     };
     if words.remedy == Some(Remedy::DockerSettings) {

@@ -161,18 +161,18 @@ pub fn headline(view: &View) -> String {
     }
     match view.state {
         State::Off => "Off",
-        State::Current => "On: Docker gets the proxy",
+        State::Current => "On: Docker uses the proxy",
         State::Direct if view.setting == Setting::ScriptAway => "On: Docker goes direct for now",
-        State::Direct => "On: no proxy is set here now",
-        State::Stale => "Docker gets another proxy",
-        State::Wiped => "Docker has lost the proxy",
-        State::Foreign => "Docker has a proxy that Baleen did not set",
+        State::Direct => "On: no proxy set on this Mac",
+        State::Stale => "Docker is using a different proxy",
+        State::Wiped => "Proxy removed by a Docker update",
+        State::Foreign => "Docker has a proxy set by someone else",
         State::Updating => "Docker is being updated…",
         State::Unsupported if view.proxy_pane().is_some() => {
             "This Docker has its own proxy settings"
         }
-        State::Unsupported => "This Docker can't be patched",
-        State::NotPermitted => "Baleen may not change Docker",
+        State::Unsupported => "Baleen can't change this Docker",
+        State::NotPermitted => "Baleen needs permission to change Docker",
         State::NoDocker => "No Docker.app found",
         State::RestartNeeded => "Docker needs a restart",
     }
@@ -187,7 +187,7 @@ pub fn tooltip(view: &View) -> String {
 fn proxy_line(setting: &Setting) -> String {
     match setting {
         Setting::Unknown => "Proxy: …".to_owned(),
-        Setting::Offline => "Proxy: not known while the network is down".to_owned(),
+        Setting::Offline => "Proxy: unknown (offline)".to_owned(),
         Setting::Failed { .. } => "Proxy: can't be used (see the log)".to_owned(),
         Setting::Direct { .. } => "Proxy: none is set".to_owned(),
         Setting::ScriptAway => "Proxy: none, as the PAC script can't be reached".to_owned(),
@@ -276,12 +276,16 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
     } else {
         items.push(Item::Check {
             command: Command::Click(Click::UseProxy(!view.is_on)),
-            text: "Use proxy".to_owned(),
+            text: "Use Proxy".to_owned(),
             enabled: view.can_switch,
             checked: view.is_on,
         });
     }
-    items.push(button(Command::Click(Click::Reapply), "Re-apply now", idle));
+    items.push(button(
+        Command::Click(Click::Reapply),
+        "Check and Repair Now",
+        idle,
+    ));
     if view.is_named() {
         let command = Command::Click(Click::FollowSettings);
         items.push(button(command, follow(view.source), idle));
@@ -291,7 +295,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
             if view.can_follow {
                 items.push(button(
                     Command::Click(Click::Restart(Way::Engine)),
-                    "Restart the Engine (seconds)",
+                    "Restart Docker Engine (Fast)",
                     idle,
                 ));
             }
@@ -304,7 +308,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         State::Foreign => {
             items.push(button(
                 Command::Click(Click::Adopt),
-                "Take over its proxy",
+                "Adopt Existing Proxy",
                 idle,
             ));
         }
@@ -319,13 +323,13 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         button(
             Command::CheckConnection,
             match besides.is_checking {
-                true => "Checking the connection…",
-                false => "Check the connection…",
+                true => "Checking the Connection…",
+                false => "Check Connection",
             },
             !besides.is_checking,
         ),
-        button(Command::OpenSettings, "Open settings file", true),
-        button(Command::OpenLog, "Open log", true),
+        button(Command::OpenSettings, "Open Settings File", true),
+        button(Command::OpenLog, "Open Log", true),
         start_at_login(besides),
         Item::Separator,
         uninstall(view, can_uninstall(view, besides)),
@@ -367,7 +371,7 @@ fn copy_proxy_settings(view: &View) -> Item {
 /// What there is to say of the place from which Baleen was opened.
 fn place_line(place: Place) -> Option<&'static str> {
     match place {
-        Place::Translocated => Some("Baleen: opened where it can't stay; move it to Applications"),
+        Place::Translocated => Some("Move Baleen to the Applications folder"),
         Place::DiskImage => {
             Some("Baleen: opened from a disk that may be ejected; move it to Applications")
         }
@@ -381,9 +385,9 @@ fn start_at_login(besides: Besides) -> Item {
     Item::Check {
         command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
         text: match besides.login_item {
-            LoginItem::NeedsApproval => "Start at login (allow it in System Settings)",
-            LoginItem::Off if !can_be_set => "Start at login (move Baleen to Applications first)",
-            LoginItem::Off | LoginItem::On => "Start at login",
+            LoginItem::NeedsApproval => "Start at Login (allow it in System Settings)",
+            LoginItem::Off if !can_be_set => "Start at Login (move Baleen to Applications first)",
+            LoginItem::Off | LoginItem::On => "Start at Login",
         }
         .to_owned(),
         enabled: can_be_set || besides.login_item != LoginItem::Off,
@@ -408,7 +412,7 @@ fn sources(view: &View) -> Item {
         false => "Manual (no proxy in the settings file)",
     };
     Item::Submenu {
-        text: "Proxy source".to_owned(),
+        text: "Proxy Source".to_owned(),
         items: vec![
             one(Source::System, "System", true),
             one(Source::Manual, manual, view.has_manual),
@@ -425,11 +429,11 @@ fn when_restart(chosen: Restart) -> Item {
         checked: restart == chosen,
     };
     Item::Submenu {
-        text: "When Docker needs a restart".to_owned(),
+        text: "When a Restart Is Needed".to_owned(),
         items: vec![
-            one(Restart::Ask, "Ask"),
-            one(Restart::Always, "Always restart it"),
-            one(Restart::Never, "Never restart it"),
+            one(Restart::Ask, "Ask Me"),
+            one(Restart::Always, "Restart Automatically"),
+            one(Restart::Never, "Do Nothing"),
         ],
     }
 }
@@ -448,7 +452,7 @@ fn uninstall(view: &View, enabled: bool) -> Item {
     let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
     items.push(Item::Button {
         command: Command::Uninstall,
-        text: "Uninstall now".to_owned(),
+        text: "Uninstall Now".to_owned(),
         enabled,
     });
     Item::Submenu {
@@ -467,7 +471,7 @@ fn past(view: &View, time: &dyn Fn(u64) -> String) -> Item {
         items.push(Item::Label("Nothing yet".to_owned()));
     }
     Item::Submenu {
-        text: "Last events".to_owned(),
+        text: "Recent Activity".to_owned(),
         items,
     }
 }

@@ -131,7 +131,7 @@ const APP: &str = "the Baleen app";
 pub fn taken(who: &str) -> Error {
     Error::new(
         Kind::Busy,
-        format!("{who} runs already, and two that act by themselves are one too many"),
+        format!("{who} is already running; only one can run at a time"),
     )
     .advise("end that one first")
 }
@@ -343,7 +343,7 @@ impl App {
                 Err(error) => {
                     tracing::warn!("{error}");
                     self.besides.login_item = login_item::status();
-                    self.note(&notes::failed("Start at login was not changed", &error));
+                    self.note(&notes::failed("Start at Login was not changed", &error));
                 }
             },
             // It may have begun since the menu was drawn.

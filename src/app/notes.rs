@@ -53,11 +53,11 @@ fn plain(id: &str, title: &str, body: String) -> Note {
     }
 }
 
-/// That Baleen runs already.
+/// That Baleen is already running.
 pub(super) fn here(headline: &str, sentence: &str) -> Note {
     plain(
         "here",
-        "Baleen runs already",
+        "Baleen is already running",
         format!("Its icon is in the menu bar. {headline}. {sentence}"),
     )
 }
@@ -77,7 +77,7 @@ pub(super) fn misplaced(place: Place) -> Option<Note> {
             "It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
         }
         Place::Elsewhere => {
-            "It works where it is, but when it is moved or thrown away later, it does not start at login any more. Best quit Baleen, drag it into the Applications folder, and open it from there."
+            "Start at Login stops working if Baleen is moved or deleted later. Quit Baleen, drag it into the Applications folder, and open it from there."
         }
         Place::Installed | Place::NoBundle => return None,
     };
@@ -197,7 +197,7 @@ pub(super) fn checked(result: &CheckResult) -> Note {
         } => {
             let remedy = remedy.as_deref().map(|remedy| format!(" {}", full(remedy)));
             let body = format!("{title}: {}{}", full(found), remedy.unwrap_or_default());
-            ("Something is in the way", body, true)
+            ("Docker can't reach the registry", body, true)
         }
         CheckResult::Failed(why) => ("The connection could not be checked", full(why), false),
     };
@@ -275,7 +275,7 @@ impl Uninstalled {
                 }),
             ),
             ("Not done", failures.clone()),
-            ("To be known", lines("notes", &text)),
+            ("Notes", lines("notes", &text)),
             ("Now", next.clone()),
         ] {
             if !lines.is_empty() {
@@ -300,7 +300,7 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Note {
     plain(
         "uninstalled",
         title,
-        format!("{next} What was done is in the text that opens."),
+        format!("{next} Details are in the report that just opened."),
     )
 }
 
@@ -376,7 +376,7 @@ mod tests {
             ),
             (
                 r#"{"missed":1,"steps":[{"outcome":"bad","title":"Proxy","found":"x","remedy":"y"}]}"#,
-                "Something is in the way",
+                "Docker can't reach the registry",
             ),
         ] {
             let note = checked(&CheckResult::of(Ok(printed.into())));

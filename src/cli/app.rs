@@ -19,7 +19,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     };
     if let End::HandedOver(who) = app::run(options(global, true), start_log)? {
         out.line(format!(
-            "Baleen runs already: {who}. Its icon is in the menu bar."
+            "Baleen is already running: {who}. Its icon is in the menu bar."
         ))?;
         out.object(json!({ "runs_already": who }))?;
     }

@@ -150,7 +150,7 @@ fn direct(
                 out.line(format!(
                     "Nothing to do: {no_proxy}, and the engine has none either."
                 ))?;
-                out.line("To use one all the same, name it: --http-proxy http://HOST:PORT")?;
+                out.line("To use one anyway, pass --http-proxy http://HOST:PORT")?;
             }
         },
         Some(restored) if is_dry_run => out.line(format!(
@@ -299,7 +299,7 @@ fn report(
     };
     let manifest = &applied.manifest;
     out.line(format!(
-        "{} The engine gets {} from its next start on, and reaches {} without it.",
+        "{} Docker will use {} the next time it starts. Bypassing it: {}.",
         styled(GOOD, "Done."),
         manifest.proxy.summary(),
         manifest.proxy.no_proxy

@@ -24,25 +24,25 @@ exports it, and can give the original image back, byte for byte.";
 
 /// Calls to begin with, a line each.
 pub(super) const EXAMPLES: &str = "\
-baleen demo                                       see all of it on a made-up Docker.app
-baleen proxy                                      which proxy is set here, and what the engine
-                                                  can make of it
-baleen apply                                      put the engine behind that proxy
-baleen apply --http-proxy http://proxy.corp:8080  put it behind this one
+baleen demo                                       try it on a sample Docker.app
+baleen proxy                                      which proxy is set on this computer, and what
+                                                  Docker can make of it
+baleen apply                                      set that proxy in Docker
+baleen apply --http-proxy http://proxy.corp:8080  set this one
 baleen apply --dry-run                            show what would change
-baleen apply --live                               do it to the VM that runs as well, at once
+baleen apply --live                               update the running VM too, without restarting Docker
 baleen status                                     is the proxy in place?
-baleen doctor                                     why does the engine not get through?
-baleen restore                                    give Docker its own image back
+baleen doctor                                     find out why Docker can't pull
+baleen restore                                    put Docker back exactly as it was
 baleen app                                        let the menu-bar app do all this by itself
-baleen uninstall                                  be rid of all that Baleen made";
+baleen uninstall                                  remove Baleen's files and settings";
 
 /// What the program's exit code says, a line each.
 pub(super) const EXIT_CODES: &str = "\
-0  done, or everything is as wanted
+0  success
 1  failure
-2  the call was not understood
-3  status, doctor: something is to be done
+2  usage error
+3  status, doctor: action needed
 4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
 5  not permitted by the system";
 
@@ -141,7 +141,7 @@ pub enum Command {
     /// Keep the password of a proxy in the Keychain (elsewhere: the desktop's keyring)
     #[command(subcommand)]
     Credentials(Credentials),
-    /// Remove all that Baleen made on this computer, and give Docker its own image back
+    /// Remove all that Baleen made on this computer, and put Docker back exactly as it was
     ///
     /// Lists it and asks; ends the menu-bar app or `baleen watch`; then Docker's own images come back, and Start at
     /// login, stored passwords, settings, state and logs go. Where an image can't be given back, nothing is removed.

@@ -76,7 +76,7 @@ fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> 
     let default = if set {
         String::new()
     } else {
-        format!("; what holds is the default: {}", key.without())
+        format!("; back to the default: {}", key.without())
     };
     out.line(format!("{now} in {}{default}.", path.display()))?;
     let is_proxy = matches!(key, Key::HttpProxy | Key::HttpsProxy);

@@ -18,7 +18,7 @@ use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
 
 /// What is agreed to.
-const QUESTION: &str = "Unless it is up to date, the Docker Engine in the running VM is restarted, and its containers stop. Go on? [y/N] ";
+const QUESTION: &str = "This restarts the Docker Engine if it needs the change; running containers will stop. Continue? [y/N] ";
 
 /// What may be done, which is asked before anything is.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Op
     if !can_ask {
         return Err(Error::new(
             Kind::Usage,
-            "--live restarts the Docker Engine, so that containers stop; it asks before, and nobody can be asked here",
+            "--live restarts the Docker Engine, which stops containers; it needs confirmation, and there is no terminal to ask on",
         )
         .advise("add --yes"));
     }

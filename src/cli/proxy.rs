@@ -70,7 +70,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
         ))?;
         out.line("")?;
     }
-    out.line(styled(BOLD, format!("Here, by {}", stated.origin)))?;
+    out.line(styled(BOLD, format!("This computer ({})", stated.origin)))?;
     for (name, value) in said(&stated.what) {
         out.line(format!("  {name:9} {value}"))?;
     }
@@ -392,7 +392,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     for row in &rows {
         let differs = match (&row.here, &row.engine) {
             (Some(Way::Through(_)), Way::Direct) => styled(NOTE, "  past the proxy"),
-            (Some(Way::Direct), Way::Through(_)) => styled(DIM, "  through it all the same"),
+            (Some(Way::Direct), Way::Through(_)) => styled(DIM, "  still goes through the proxy"),
             _ => String::new(),
         };
         let kept = row.given.map_or_else(String::new, |given| {

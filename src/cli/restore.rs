@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
             }
         }
         None => out.line(format!(
-            "Nothing to do: the image of Docker {} carries no patch of Baleen's.",
+            "Nothing to do: Docker {} is not patched by Baleen.",
             bundle.version
         ))?,
     }

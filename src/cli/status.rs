@@ -79,7 +79,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     }
     if let Some(error) = unknown {
         out.note(format!(
-            "{error}; so whether the right proxy is in place was not compared"
+            "could not check whether this is the right proxy: {error}"
         ))?;
     }
     if let Some(away) = away {
@@ -139,7 +139,7 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
         let method = match image.method {
             Some(method) => format!("patched by {method}"),
             None if verified => "stock".to_owned(),
-            None => "no patch of Baleen's".to_owned(),
+            None => "not patched by Baleen".to_owned(),
         };
         out.line(format!(
             "  image     {} ({} bytes, {method})",

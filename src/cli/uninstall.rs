@@ -24,7 +24,7 @@ pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result
     if !args.dry_run && !args.yes && !can_ask {
         return Err(Error::new(
             Kind::Usage,
-            "uninstall asks before it removes anything, and nobody can be asked here",
+            "uninstall needs confirmation, and there is no terminal to ask on",
         )
         .advise("`baleen uninstall --dry-run` lists it, `baleen uninstall --yes` removes it"));
     }

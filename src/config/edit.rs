@@ -87,7 +87,7 @@ pub fn make(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
     let mut text = String::from(
-        "# Baleen's settings. A line without the mark before it holds; save the file, and it does at once.\n",
+        "# Baleen's settings. Remove the # to turn a line on. Changes take effect when you save.\n",
     );
     for key in Key::ALL {
         let example = if key.is_list() { "[]" } else { "\"\"" };

@@ -70,7 +70,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
         return Err(Error::new(
             Kind::Failure,
             format!(
-                "Docker has quit, and was opened again, but does not run after {seconds} seconds"
+                "Docker has quit, and was opened again, but is not running after {seconds} seconds"
             ),
         )
         .advise("open it by hand"));
@@ -145,6 +145,6 @@ mod tests {
     fn a_docker_that_does_not_come_up_is_told() {
         let dir = bundle("exit 1");
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
-        assert!(error.to_string().contains("does not run"), "{error}");
+        assert!(error.to_string().contains("is not running"), "{error}");
     }
 }

@@ -268,9 +268,9 @@ fn look(
             )
         } else {
             let sentence = if question.verify {
-                "the image is whole, and neither Baleen nor anybody else put a proxy into it"
+                "unmodified: there is no proxy in Docker's boot image"
             } else {
-                "the image carries no patch of Baleen's"
+                "not patched by Baleen"
             };
             (State::Off, sentence.to_owned(), None)
         });

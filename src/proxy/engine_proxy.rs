@@ -82,14 +82,11 @@ impl Shown {
     /// In what `wanted`, which is known to be another one, differs from this, in words.
     pub fn difference(&self, wanted: &Self) -> String {
         if wanted.summary() != self.summary() {
-            format!("what is asked for now is {}", wanted.summary())
+            format!("it should be {}", wanted.summary())
         } else if wanted.no_proxy != self.no_proxy {
-            format!(
-                "the hosts that it should reach without it are {} now",
-                wanted.no_proxy
-            )
+            format!("the bypass list should be {}", wanted.no_proxy)
         } else {
-            "its password is another one now".to_owned()
+            "its password has changed".to_owned()
         }
     }
 

@@ -779,7 +779,7 @@ mod tests {
         let found = translated("DIRECT", &[], Standing::Fresh, OLD).unwrap();
         assert_eq!(
             (found.away.is_none(), found.why_direct("x")),
-            (true, "by x no proxy is set here now".to_owned())
+            (true, "no proxy is set in x".to_owned())
         );
     }
 

@@ -128,7 +128,7 @@ impl Translation {
     pub fn why_direct(&self, origin: &str) -> String {
         match &self.away {
             Some(_) => "the PAC script can't be reached".to_owned(),
-            None => format!("by {origin} no proxy is set here now"),
+            None => format!("no proxy is set in {origin}"),
         }
     }
 }

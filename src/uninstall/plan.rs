@@ -294,7 +294,7 @@ fn launch_agent(path: &Path) -> String {
         false => "",
     };
     format!(
-        "it starts Baleen at each login, and somebody put it there by hand; to be rid of it: `launchctl bootout gui/$(id -u)/{label}; {sudo}rm {}`",
+        "it starts Baleen at each login, and someone installed it by hand; to remove it: `launchctl bootout gui/$(id -u)/{label}; {sudo}rm {}`",
         path.display()
     )
 }
@@ -304,12 +304,12 @@ fn launch_agent(path: &Path) -> String {
 pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[Step]) -> Error {
     let own = match error.advice() {
         Some(advice) => format!("{advice}; then uninstall again"),
-        None => "see to that, and uninstall again".to_owned(),
+        None => "fix that, then run uninstall again".to_owned(),
     };
     let done: Vec<String> = before.iter().map(Step::done).collect();
     let done = match done.is_empty() {
         true => "nothing was removed".to_owned(),
-        false => format!("nothing else was done than this: {}", done.join(", ")),
+        false => format!("only this was done: {}", done.join(", ")),
     };
     let choice = match is_of_choice {
         true => {
@@ -474,11 +474,13 @@ mod tests {
         let error = stopped(Error::new(Kind::Failure, "no"), true, &before);
         let advice = error.advice().unwrap();
         assert!(
-            advice.starts_with("see to that, and uninstall again. "),
+            advice.starts_with("fix that, then run uninstall again. "),
             "{advice}"
         );
         assert!(
-            advice.ends_with("nothing else was done than this: gave Docker 1.12.0 at /a its own image back, byte for byte"),
+            advice.ends_with(
+                "only this was done: gave Docker 1.12.0 at /a its own image back, byte for byte"
+            ),
             "{advice}"
         );
     }

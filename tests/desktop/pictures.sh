@@ -34,7 +34,7 @@ start() {
 start
 
 # Docker was started before the proxy is switched on, so it needs a restart then.
-"$here/screenshot.sh" --click "Use proxy" --until "Restart the Engine" --submenu "Last events" "$folder/menu.png" "$baleen" app
+"$here/screenshot.sh" --click "Use Proxy" --until "Restart Docker Engine" --submenu "Recent Activity" "$folder/menu.png" "$baleen" app
 
 # Docker is updated while Baleen runs.
 "$baleen" demo --keep "$work/new" > "$work/log"

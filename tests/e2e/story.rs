@@ -134,11 +134,16 @@ fn story(lab: &Lab) {
 
     let desk = Desk::start(lab, &mac);
     desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
-    desk.click(lab, "Use proxy");
-    desk.restart_when_told(lab, &mut mac, "Docker gets the proxy", "Docker to use it.");
+    desk.click(lab, "Use Proxy");
+    desk.restart_when_told(
+        lab,
+        &mut mac,
+        "Docker now has the proxy",
+        "Docker to use it.",
+    );
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
-    desk.wait_for_line("On: Docker gets the proxy");
+    desk.wait_for_line("On: Docker uses the proxy");
 
     lab.say("(Docker updates itself, and starts again: the new one has its own image)");
     mac.quit();
@@ -153,12 +158,12 @@ fn story(lab: &Lab) {
         lab,
         &mut mac,
         "Docker was updated",
-        "Docker 17.03.0-ce-mac1 → 17.06.0-ce-mac18 replaced its VM image.",
+        "Docker 17.03.0-ce-mac1 → 17.06.0-ce-mac18 removed the proxy.",
     );
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
 
-    desk.click(lab, "Use proxy");
+    desk.click(lab, "Use Proxy");
     desk.restart_when_told(lab, &mut mac, "Docker has its own image again", "");
     assert!(mac.app.bytes() == own, "it is not Docker's own image");
     mac.engine_has(&[]);
@@ -175,25 +180,25 @@ fn live(lab: &Lab) {
 
     let desk = Desk::start(lab, &mac);
     desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
-    desk.click(lab, "Use proxy");
+    desk.click(lab, "Use Proxy");
     let note = desk.told(
         lab,
-        "Docker gets the proxy",
+        "Docker now has the proxy",
         "Restart the Engine or Docker to use it.",
     );
     lab.say("(click: Restart the Engine)");
-    desk.notes.press(&note, "Restart the Engine");
-    desk.wait_for_line("On: Docker gets the proxy");
+    desk.notes.press(&note, "Restart Docker Engine");
+    desk.wait_for_line("On: Docker uses the proxy");
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
 
-    desk.click(lab, "Use proxy");
+    desk.click(lab, "Use Proxy");
     desk.told(
         lab,
         "Docker has its own image again",
         "Restart the Engine or Docker to be rid of it.",
     );
-    desk.click(lab, "Restart the Engine (seconds)");
+    desk.click(lab, "Restart Docker Engine (Fast)");
     desk.wait_for_line("Off");
     mac.engine_has_now(&[]);
     assert_eq!((mac.docker_runs(), mac.qemu()), before);

@@ -256,7 +256,7 @@ fn claimed(path: &Path, others: &[Holder]) -> Error {
     Error::new(
         Kind::Busy,
         format!(
-            "the console of Docker's VM, {}, has been claimed by a program that does not run any more, or is another user's",
+            "the console of Docker's VM, {}, has been claimed by a program that is no longer running, or is another user's",
             path.display()
         ),
     )

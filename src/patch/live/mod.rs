@@ -242,7 +242,7 @@ fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
 /// The error when the Engine has not what it should have after its restart.
 fn not_as_wanted(now: &Seen, said: &str) -> Error {
     let found = match now.has_engine() {
-        false => format!("it does not run (its script said: {said})"),
+        false => format!("it is not running (its script said: {said})"),
         true => match &*now.environment() {
             [] => "it has no proxy".to_owned(),
             environment => format!("it has {}", environment.join(", ")),
