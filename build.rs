@@ -15,7 +15,7 @@ const YOUNGER: [&str; 2] = [
 ];
 
 /// What the program says that it was built with. To one from before macOS 11 every later macOS says that it is 10.16
-/// (`system-version-compat.c` in Apple's xnu), and shows it without dark colours.
+/// (`system-version-compat.c` in Apple's xnu), and shows it without dark colors.
 const SDK: &str = "11.0";
 
 fn main() {

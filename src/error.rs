@@ -13,7 +13,7 @@ pub enum Kind {
     Failure,
     /// The call was not understood or not complete.
     Usage,
-    /// What was found is not what Baleen changes: unknown, changed by somebody else, unsupported.
+    /// What was found is not what Baleen changes: unknown, changed by someone else, unsupported.
     Refused,
     /// As refused, but it will pass: the bundle is being replaced, or another Baleen is at work.
     Busy,
@@ -24,7 +24,7 @@ pub enum Kind {
 /// What would help, where a face can do it for the user, or show the way, instead of advising it in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Take over the proxy that somebody else wrote into the script.
+    /// Take over the proxy that someone else wrote into the script.
     Adopt,
     /// Allow Baleen to change other apps, in System Settings.
     AllowAppManagement,
@@ -126,7 +126,7 @@ impl Error {
         self.kind
     }
 
-    /// What to do now, for somebody at the command line.
+    /// What to do now, for someone at the command line.
     pub fn advice(&self) -> Option<&str> {
         self.advice.as_deref()
     }
@@ -144,7 +144,7 @@ fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Remedy
     const EPERM: i32 = 1;
     match code {
         Some(EPERM) if macos => (
-            "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it anew",
+            "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it again",
             Some(Remedy::AllowAppManagement),
         ),
         Some(EPERM) => (

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Files and folders that are not finished have names that begin so, whoever makes them.
+/// Files and folders that are not finished have names that begin so, no matter who makes them.
 pub(crate) const UNFINISHED: &str = ".baleen-";
 
 /// Whether this is such a name. What is called so belongs to a Baleen at work, or to one that was killed.
@@ -93,7 +93,7 @@ impl KeptFile {
         name.into()
     }
 
-    /// Has `change` change what is in it, with nobody else in between; it says whether there is
+    /// Has `change` change what is in it, with no one else in between; it says whether there is
     /// anything to be written.
     ///
     /// # Errors
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(names(), ["x.json", "x.json.schema-3"]);
         assert_eq!(fs::read(dir.path().join("x.json.schema-3")).unwrap(), kept);
 
-        // Back again, and the older one's is kept as well. What the newer one kept first stays until it is put aside anew.
+        // Back again, and the older one's is kept as well. What the newer one kept first stays until it is put aside again.
         set(&newer, 34).unwrap();
         assert_eq!(names(), ["x.json", "x.json.schema-2", "x.json.schema-3"]);
         set(&older, 23).unwrap();

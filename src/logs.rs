@@ -187,7 +187,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/baleen.log");
         for number in 0..100 {
-            // Opened anew in between, as by another start.
+            // Opened again in between, as by another start.
             let mut log = Rotated::open_with(&path, 100).unwrap();
             log.write_all(format!("line {number}\n").as_bytes())
                 .unwrap();

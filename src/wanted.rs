@@ -86,8 +86,8 @@ impl Request {
     }
 
     /// Whether what is in place is to be compared with this, given what the user was heard to want: a
-    /// proxy that was named for a bundle is right as long as nobody names another, and where nobody was
-    /// heard, somebody may have named the one that is there.
+    /// proxy that was named for a bundle is right as long as no one names another, and where no one was
+    /// heard, someone may have named the one that is there.
     pub fn is_compared(&self, wanted: Option<Intent>) -> bool {
         wanted == Some(Intent::Settings) || self.intent == Intent::Named
     }
@@ -185,7 +185,7 @@ impl Request {
     }
 }
 
-/// The Docker.app that somebody chose: on the command line, in `BALEEN_DOCKER_APP`, or in the config file.
+/// The Docker.app that someone chose: on the command line, in `BALEEN_DOCKER_APP`, or in the config file.
 pub fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
     // An empty variable is how some shells say that there is none; an empty option is a slip.
     let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());

@@ -37,7 +37,7 @@ enum Happening {
     Network(bool),
     /// The user clicks.
     Click(u8),
-    /// Somebody uses the command line.
+    /// Someone uses the command line.
     CommandLine(bool),
     /// The same with `--live`, which takes so many milliseconds, and may fail.
     Live {
@@ -47,7 +47,7 @@ enum Happening {
     },
     /// The VM's console can be used, or is in use, or there is none.
     Console(Option<bool>),
-    /// Docker starts its VM anew, while it goes on itself.
+    /// Docker starts its VM again, while it goes on itself.
     VmStarts,
     /// Docker is started or quit by its user.
     Docker(bool),
@@ -101,7 +101,7 @@ struct World {
     app: Option<App>,
     /// Grows with each change of the files.
     print: u64,
-    /// When somebody else changed the files last.
+    /// When someone else changed the files last.
     foreign_change: u64,
     image_since: u64,
     proxy: Option<u8>,
@@ -126,7 +126,7 @@ struct World {
     consent: Option<(Way, Basis)>,
     restarts: u32,
     follows: u32,
-    /// Whether what somebody else wrote was to be taken over, into the image or the running VM, the last time.
+    /// Whether what someone else wrote was to be taken over, into the image or the running VM, the last time.
     adopts: bool,
     jobs: u32,
     updates: u32,
@@ -989,7 +989,7 @@ impl World {
         self.tell(mind, Event::Settings);
     }
 
-    /// The same, and what somebody else wrote is to be taken over with it.
+    /// The same, and what someone else wrote is to be taken over with it.
     fn take_over(&mut self, mind: &mut Mind, proxy: u8) {
         self.set_proxy(mind, Some(proxy));
         self.click(mind, Click::Adopt);
@@ -997,7 +997,7 @@ impl World {
         assert!(self.adopts, "in the image");
     }
 
-    /// Whether the running VM, which is brought up to date now, has what somebody else wrote taken over.
+    /// Whether the running VM, which is brought up to date now, has what someone else wrote taken over.
     fn follows_with_it(&mut self, mind: &mut Mind) -> bool {
         self.click(mind, Click::Restart(Way::Engine));
         assert_eq!(self.settled(mind), FOLLOWED);

@@ -207,7 +207,7 @@ impl Desk {
         until("Docker runs", || self.docker())
     }
 
-    /// A console of its VM, at which nobody answers: the side of the VM, and that of the Mac.
+    /// A console of its VM, at which no one answers: the side of the VM, and that of the Mac.
     fn make_console(&self) -> (File, PathBuf) {
         tty::console(&self.app.dir.path().join("home"))
     }
@@ -445,7 +445,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     let version = concat!("Baleen ", env!("CARGO_PKG_VERSION"));
     desk.notes
         .wait_for("what Baleen is", |note| note.summary == version);
-    // Nobody listens there.
+    // No one listens there.
     desk.set_proxy_at("127.0.0.1", 1);
     desk.wait_for_state(
         &item,
@@ -601,7 +601,7 @@ fn an_update_is_repaired_and_told_whichever_way_it_comes() {
                 copy(&new, &place, Duration::from_millis(700));
             }
             "in place" => {
-                // Each file is written anew where it is; the backup stays behind.
+                // Each file is written again where it is; the backup stays behind.
                 copy(&new, &place, Duration::from_millis(100));
             }
             other => unreachable!("{other}"),
@@ -752,7 +752,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         menu.has(&engine) && menu.has(&["Restart Docker"])
     });
 
-    // Somebody has the console open: that is told, and nothing else is restarted instead of what was agreed to.
+    // Someone has the console open: that is told, and nothing else is restarted instead of what was agreed to.
     let mut screen = Command::new("sleep")
         .arg("600")
         .stdin(Stdio::from(tty::open(&device)))
@@ -777,7 +777,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         menu.has(&["Docker needs a restart"]) && menu.has(&engine)
     });
 
-    // Nobody answers there, and the app is quit meanwhile: it does not wait for that.
+    // No one answers there, and the app is quit in the meantime: it does not wait for that.
     item.click(&engine);
     item.wait_until("it is at it", |item| {
         item.menu().has(&["Restarting the Engine…"])
@@ -808,10 +808,10 @@ fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
     assert!(set.unwrap().status.success());
     let before = desk.start_docker();
     let (vm, _) = desk.make_console();
-    // A VM that ends as soon as somebody is there.
+    // A VM that ends as soon as someone is there.
     std::thread::spawn(move || {
         let until = Instant::now() + Duration::from_secs(120);
-        // Until somebody is there, reading fails.
+        // Until someone is there, reading fails.
         while rustix::io::read(&vm, &mut [0; 8]).is_err() && Instant::now() < until {
             sleep(Duration::from_millis(10));
         }
@@ -1216,7 +1216,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     fs::remove_dir_all(desk.app.app()).unwrap();
     fs::rename(new, desk.app.app()).unwrap();
     desk.told_of_update("1.11.1-beta12", "1.12.0");
-    // With the new image there is an original to be had again.
+    // With the new image there is an original available again.
     uninstall_now(&item);
     desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
@@ -1372,10 +1372,10 @@ fn a_button_that_can_not_be_obeyed_any_more_says_why() {
         "no wish is noted"
     );
 
-    // There is no clipboard here, so a file opens.
+    // This computer has no clipboard, so a file opens.
     desk.notes.press(&note, "Copy Proxy Settings");
     let copied = desk.notes.wait_for("where it is", |note| {
-        note.summary == "There is no clipboard here"
+        note.summary == "This computer has no clipboard"
     });
     let path = until("a file", || {
         let all = fs::read_to_string(&opened).ok()?;

@@ -57,7 +57,7 @@ fn in_time(command: &mut Command) -> Run {
 }
 
 fn is_root() -> bool {
-    // The test's own process made this folder, so it belongs to whoever runs it.
+    // The test's own process made this folder, so it belongs to anyone who runs it.
     tempfile::tempdir()
         .unwrap()
         .path()
@@ -602,7 +602,7 @@ fn a_script_of_an_unusual_form_is_patched() {
             assert_eq!(app.bytes(), original);
         }
     }
-    // A block that an older Baleen put there, in an image that another tool packed anew since: what
+    // A block that an older Baleen put there, in an image that another tool packed again since: what
     // was before can't be told any more, so the user has to say that it may be taken as it is.
     let older = SCRIPT.replacen(
         '\n',
@@ -852,7 +852,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Makes `command` run as nobody in particular, if this is root, whom no mode would stop.
+/// Makes `command` run as no one in particular, if this is root, whom no mode would stop.
 fn as_somebody(app: &App, command: &mut Command) {
     if is_root() {
         set_mode(app.dir.path(), 0o755);

@@ -498,7 +498,7 @@ fn no_output_ever_holds_a_password() {
     }
     silent(&["restore"], &[0]);
 
-    // A script that somebody else put a password into.
+    // A script that someone else put a password into.
     for value in [
         format!("http://me:{NEEDLE}@p:1"),
         format!("me:{NEEDLE}@p:1"),
@@ -770,7 +770,7 @@ fn a_patch_that_was_tampered_with_is_seen_by_verify() {
     let (code, status) = app.json(&["status", "--verify"]);
     assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
     assert!(status["sentence"].as_str().unwrap().contains("digest"));
-    // The backup is whole, so the original can be had back all the same.
+    // The backup is whole, so the original can be had back anyway.
     app.ok(&["restore"]);
     assert_eq!(app.state(&["--verify"]), ("off".into(), 0));
 }
@@ -879,7 +879,7 @@ fn the_stock_image_beside_one_with_a_proxy_set_by_hand_is_named() {
     assert!(!status.to_string().contains("secret"), "{status}");
 }
 
-/// No proxy is set, and the image has one that somebody wrote into it.
+/// No proxy is set, and the image has one that someone wrote into it.
 #[test]
 fn the_engine_is_not_said_to_have_no_proxy_where_one_is_set_by_hand() {
     let script =
@@ -976,7 +976,7 @@ fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
     let said = with(Some(OTHER_PROXY), &["status"]);
     assert!(!said.contains("named by hand"), "{said}");
 
-    // The same proxy in both is no change of the image, and follows the settings all the same.
+    // The same proxy in both is no change of the image, and follows the settings anyway.
     app.apply(OTHER_PROXY);
     let said = with(Some(OTHER_PROXY), &["apply", "--follow-settings"]);
     assert!(
@@ -1260,7 +1260,7 @@ fn without_its_backup_an_appended_image_is_cut_back_and_a_rebuilt_one_refused() 
     app.apply(PROXY);
     fs::remove_file(app.backup()).unwrap();
     assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
-    // Another proxy makes the backup anew.
+    // Another proxy makes the backup again.
     app.apply(OTHER_PROXY);
     assert_eq!(fs::read(app.backup()).unwrap(), original);
     fs::remove_file(app.backup()).unwrap();

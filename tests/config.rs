@@ -42,7 +42,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Makes `command` run as nobody in particular, if this is root, whom no mode would stop.
+/// Makes `command` run as no one in particular, if this is root, whom no mode would stop.
 fn as_somebody(app: &App, command: &mut Command) {
     if app.dir.path().metadata().unwrap().uid() == 0 {
         set_mode(app.dir.path(), 0o755);
@@ -621,7 +621,7 @@ fn values(key: Key) -> Vec<(&'static str, Vec<&'static str>)> {
     }
 }
 
-/// One line, or a few that belong together, of a file that somebody wrote; without its end.
+/// One line, or a few that belong together, of a file that someone wrote; without its end.
 fn piece(key: Option<Key>, style: u8, comment: &str) -> String {
     let Some(key) = key else {
         let plain = ["", "  ", "\t"][style as usize % 3];

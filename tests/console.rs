@@ -175,7 +175,7 @@ fn in_any_weather() {
     });
 }
 
-/// As when somebody was killed between the script and the restart.
+/// As when someone was killed between the script and the restart.
 #[test]
 fn an_engine_that_has_more_than_the_script_says_is_not_up_to_date() {
     let vm = FakeVm::start(There::Login, &["sh"], Weather::default());

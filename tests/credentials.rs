@@ -217,7 +217,7 @@ fn apply_puts_the_stored_password_into_the_image() {
     let run = with(&["status"], "");
     assert_eq!(run.code, 3, "{run}");
     assert!(run.out.contains("its password has changed"), "{run}");
-    // Nobody knows the password now, which is not the same as that there is none.
+    // No one knows the password now, which is not the same as that there is none.
     session.lock_keyring();
     let patched = app.bytes();
     let run = with(&["status"], "");

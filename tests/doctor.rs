@@ -56,7 +56,7 @@ impl Lab {
     fn folder(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(&path).unwrap();
-        // A proxy that is started as root may go on as somebody else.
+        // A proxy that is started as root may go on as someone else.
         set_mode(self.app.dir.path(), 0o755);
         path
     }
@@ -1139,7 +1139,7 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
     steps.is("tcp", "bad", &["refused"]);
     steps.is("settings", "skipped", &[]);
 
-    // What can't be resolved is said once, whoever names it.
+    // What can't be resolved is said once, anyone who names it.
     lab.app
         .ok(&["apply", "--http-proxy", "http://nowhere.corp:1"]);
     for settings in ["", "http://nowhere.corp:1"] {
@@ -1265,7 +1265,7 @@ fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
     ask("11.1.2.3:5000").is(
         "connect",
         "bad",
-        &["the proxy forbids it", "ask whoever runs the proxy"],
+        &["the proxy forbids it", "ask the proxy's administrator"],
     );
     dictionary(
         &lab,

@@ -1,4 +1,4 @@
-//! What is kept of a running VM that follows its image: what its Engine has, or that nobody knows that. The VM is one in this
+//! What is kept of a running VM that follows its image: what its Engine has, or that no one knows that. The VM is one in this
 //! process, with a shell of this computer; how the dialogue goes is in `tests/console.rs`.
 
 #![cfg(target_os = "linux")]

@@ -155,7 +155,7 @@ fn whoever_is_interrupted_gives_the_terminal_back() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // The first byte tells that the dialogue has begun; until somebody is there, reading fails.
+        // The first byte tells that the dialogue has begun; until someone is there, reading fails.
         let until = Instant::now() + Duration::from_secs(60);
         while rustix::io::read(&vm, &mut [0; 8]).is_err() {
             assert!(Instant::now() < until, "nothing was sent");
@@ -207,7 +207,7 @@ fn it_gives_a_sign_as_long_as_it_is_at_work() {
     assert!(!is_seen());
 }
 
-/// The modes of a terminal, unless somebody has it for himself; root may look all the same.
+/// The modes of a terminal, unless someone has it for himself; root may look anyway.
 fn modes_if_free(device: &PathBuf) -> Option<String> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file: File = rustix::fs::open(device, flags, Mode::empty()).ok()?.into();

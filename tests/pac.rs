@@ -455,7 +455,7 @@ fn scripts_come_from_servers() {
     assert_eq!(with_user.text, "// known");
     assert!(!with_user.name.contains("s3cret"));
 
-    // Nobody listens where a listener has gone.
+    // No one listens where a listener has gone.
     let gone = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -699,7 +699,7 @@ fn with_hosts() {
 
 #[test]
 fn a_network_offers_a_script() {
-    // Another address of this computer, whose port 80 nobody uses.
+    // Another address of this computer, whose port 80 no one uses.
     let Ok(listener) = TcpListener::bind("127.77.0.1:80") else {
         assert!(
             env::var_os("CI").is_none() || !cfg!(target_os = "linux"),

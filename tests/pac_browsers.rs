@@ -25,7 +25,7 @@ const PLACE: &str = "Europe/Berlin";
 const SIX: &str = "six.test";
 /// One start of the browser takes about a second, and longer where much else runs.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Where the browser is sent with all that is no case: nobody listens there.
+/// Where the browser is sent with all that is no case: no one listens there.
 const NOWHERE: &str = "PROXY 127.0.0.1:1";
 
 /// Expressions, one on each line: in both, each has the same value and type, or throws.

@@ -63,7 +63,7 @@ fn the_cask_knows_every_launch_agent() {
         .step_by(2);
     assert_eq!(ended.map(str::to_owned).collect::<BTreeSet<_>>(), labels);
 
-    // What somebody put there by hand is told of by its path, which is by its label.
+    // What someone put there by hand is told of by its path, which is by its label.
     let places = uninstall::places(|_| None, Path::new("/home"), true);
     let agents = places.launch_agents.iter().chain(&places.files[..1]);
     let told: BTreeSet<String> = agents

@@ -188,7 +188,7 @@ fn nobody_is_taken_by_surprise() {
     };
     let answered = |answer: &str| answered_by(answer, "");
     let before = app.snapshot();
-    // Nobody sees what would be agreed to.
+    // No one sees what would be agreed to.
     let said = answered_by("y\n", " | cat; true");
     assert!(said.contains("nobody can be asked"), "{said}");
     before.is_still(&app.snapshot());
@@ -361,7 +361,7 @@ fn what_is_not_baleens_is_left_and_named() {
     );
     assert!(named.exists() && settings.join("notes.txt").exists() && settings.join("old").exists());
     assert!(!settings.join("config.toml").exists());
-    // The same file, named where it is by default, is Baleen's all the same.
+    // The same file, named where it is by default, is Baleen's anyway.
     ok(&mut self::command(
         &app,
         &["config", "set", "restart", "never"],
@@ -573,7 +573,7 @@ fn one_that_does_not_end_stops_it() {
     assert!(!state.exists());
 }
 
-/// All of them, also of proxies that nobody uses any more.
+/// All of them, also of proxies that no one uses any more.
 #[test]
 fn passwords_go_from_a_real_keyring() {
     if !has_keyring() {
@@ -622,7 +622,7 @@ fn passwords_go_from_a_real_keyring() {
     let said = ok(&mut run(&["uninstall", "--yes"]));
     assert!(said.starts_with("There is nothing to remove.\n"), "{said}");
 
-    // One that is locked, and asks nobody, is told of, and stops nothing else.
+    // One that is locked, and asks no one, is told of, and stops nothing else.
     let mut set = run(&["credentials", "set", accounts[0]]);
     tools::said(&mut set, b"Xq7needle".to_vec());
     app.apply(PROXY);

@@ -79,7 +79,7 @@ pub struct Stand {
     pub image: PathBuf,
     /// What Baleen put into it.
     pub patch: Option<Patch>,
-    /// Where Baleen put nothing into it: the proxy that somebody else did, as far as that is known.
+    /// Where Baleen put nothing into it: the proxy that someone else did, as far as that is known.
     pub unpatched: Unpatched,
     /// When the image came to its place.
     pub image_since: SystemTime,
@@ -216,7 +216,7 @@ impl Running {
         let is_older = self.since.is_none_or(|since| since < stand.image_since);
         let is_other = match self.block {
             Some(seen) => seen != block,
-            // Of a stock image nobody can tell whether the one before was any different.
+            // Of a stock image no one can tell whether the one before was any different.
             None => block.is_some() && self.since.is_some(),
         };
         match is_older && is_other {
@@ -283,7 +283,7 @@ pub struct Situation<'a> {
     pub restart: Restart,
     /// The user said that it may be this time, and in which way.
     pub consent: Option<Way>,
-    /// Somebody on the command line is having the running VM follow.
+    /// Someone on the command line is having the running VM follow.
     pub is_followed: bool,
     /// What was tried already.
     pub tried: &'a Tried,
@@ -561,7 +561,7 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
             };
             format!("{proxy}, from Docker's next start on{rest}")
         }
-        // What the engine has then, nobody knows.
+        // What the engine has then, no one knows.
         _ if old.edit.is_some_and(|edit| edit.is_open) => format!(
             "{}, but a change of the running VM was not finished: restart {}",
             without_patch(stand),

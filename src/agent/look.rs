@@ -98,7 +98,7 @@ impl Looker {
                 (Some(path), sight)
             }
         };
-        // Before the edits: whoever ends in between has written his by then.
+        // Before the edits: anyone who ends in between has written his by then.
         let is_followed = UnderWay::is_seen(&self.state);
         let running = path.as_deref().and_then(|path| self.running(path));
         Look {

@@ -34,7 +34,7 @@ pub const STUCK: Duration = Duration::from_secs(60);
 pub const NO_UPDATE_TAKES: Duration = Duration::from_secs(15 * 60);
 /// One click in System Settings makes several changes, and a network that comes up makes many.
 pub const SETTINGS_QUIET: Duration = Duration::from_millis(500);
-/// A setting that never comes to rest is looked at all the same.
+/// A setting that never comes to rest is looked at anyway.
 pub const SETTINGS_AT_LAST: Duration = Duration::from_secs(5);
 /// How often everything is looked at in any case.
 pub const SLOWLY: Duration = Duration::from_secs(15 * 60);
@@ -46,7 +46,7 @@ const QUITS: Duration = Duration::from_secs(5);
 const CONSOLE_COMES: Duration = Duration::from_secs(60);
 /// How often it is looked for.
 const CONSOLE_LOOK: Duration = Duration::from_secs(3);
-/// What was seen this long ago is looked at anew before the image is changed.
+/// What was seen this long ago is looked at again before the image is changed.
 const FRESH: Duration = Duration::from_secs(1);
 /// How many changes may follow each other at once. Two may: the settings can change during the first.
 const PATIENCE: u32 = 4;
@@ -85,9 +85,9 @@ pub enum Event {
 pub enum Click {
     /// The proxy on or off.
     UseProxy(bool),
-    /// Look at everything anew and put it right.
+    /// Look at everything again and put it right.
     Reapply,
-    /// Take over the proxy that somebody else wrote into the script.
+    /// Take over the proxy that someone else wrote into the script.
     Adopt,
     /// Have the proxy of the settings from now on, not the one that was named by hand.
     FollowSettings,
@@ -134,7 +134,7 @@ pub struct Look {
     pub print: Fingerprint,
     /// The Docker that runs from it.
     pub running: Option<Running>,
-    /// Somebody on the command line is having the running VM follow.
+    /// Someone on the command line is having the running VM follow.
     pub is_followed: bool,
 }
 
@@ -178,7 +178,7 @@ pub enum Job {
         setting: Setting,
         /// As for [`Job::Resolve`].
         named: Option<Shown>,
-        /// Take over what somebody else wrote.
+        /// Take over what someone else wrote.
         adopt: bool,
     },
     /// Give Docker the image back that it had before Baleen.
@@ -195,7 +195,7 @@ pub enum Job {
     Follow {
         /// Of this Docker.
         path: PathBuf,
-        /// Take over what somebody else wrote.
+        /// Take over what someone else wrote.
         adopt: bool,
     },
     /// Note what the user wants.
@@ -264,7 +264,7 @@ pub struct Mind {
     wall: fn() -> SystemTime,
 }
 
-/// What somebody else wrote into an image was taken over, so it may be in the VM that started from it as well.
+/// What someone else wrote into an image was taken over, so it may be in the VM that started from it as well.
 #[derive(Debug)]
 struct Adopted {
     /// That VM.
@@ -539,7 +539,7 @@ impl Mind {
         self.adopted.take_if(|a| !a.holds(running, sight));
         self.is_followed = look.is_followed;
         if self.is_followed {
-            // Nobody tells when that ends.
+            // No one tells when that ends.
             self.look_again(now + QUIET);
         }
         if self.waits_for_console(now) {
@@ -637,7 +637,7 @@ impl Mind {
 
     fn resolved(&mut self, engine: Engine, resolved: Resolved, now: Instant) {
         self.is_resolving = false;
-        // One that was asked for anew meanwhile is out of date.
+        // One that was asked for again in the meantime is out of date.
         let is_asked_for = self.set_for.as_ref().is_some_and(|(e, _)| *e == engine);
         let is_due_again = self.flapping.is_some() || self.resolve_at.is_some_and(|at| at <= now);
         if is_due_again || !is_asked_for {
@@ -1115,7 +1115,7 @@ impl Mind {
         )
     }
 
-    /// Whether the proxy is switched on. Where nobody said, it is if one is there.
+    /// Whether the proxy is switched on. Where no one said, it is if one is there.
     fn is_on(&self) -> bool {
         match (self.wanted, &self.sight) {
             (Some(intent), _) => intent != Intent::Off,

@@ -1,7 +1,7 @@
 //! What to tell the user, in full sentences: pure, and never the same twice.
 //!
 //! News is the difference between what the user was last told and what is so now that everything is at
-//! rest. So it does not matter who made the change, or whether Baleen ran meanwhile.
+//! rest. So it does not matter who made the change, or whether Baleen ran in the meantime.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ pub enum News {
         no_proxy_by: Option<WhyNone>,
         /// What the settings come to, where a proxy was named by hand instead.
         settings: Option<Setting>,
-        /// The proxy that somebody else set in the image that is there, where there is none of Baleen's.
+        /// The proxy that someone else set in the image that is there, where there is none of Baleen's.
         by_hand: Unpatched,
         /// What becomes of the running Docker.
         docker: DockerNow,
@@ -174,7 +174,7 @@ pub enum Offer {
     Later,
     /// Switch the proxy on.
     UseProxy,
-    /// Take over what somebody else wrote.
+    /// Take over what someone else wrote.
     Adopt,
     /// Have the proxy of the settings, not the one that was named by hand.
     FollowSettings,
@@ -629,7 +629,7 @@ fn at_a_button(words: &Words) -> Words {
     }
 }
 
-/// What there is to say of a failure to somebody with an icon, and what would help at one click.
+/// What there is to say of a failure to someone with an icon, and what would help at one click.
 pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
     match words.remedy {
         Some(Remedy::AllowAppManagement) => (

@@ -133,7 +133,7 @@ impl Agent {
 
     /// Has the agent take notice.
     pub fn tell(&self, event: Event) {
-        // Nobody listens any more when the program ends.
+        // No one listens any more when the program ends.
         let _ = self.sender.send(Message::Event(event));
     }
 
@@ -245,7 +245,7 @@ impl Hands {
                     }
                     Ok(Message::Stop(ended)) => {
                         drop(settings);
-                        // Nobody waits any more if this fails.
+                        // No one waits any more if this fails.
                         let _ = ended.send(());
                         return;
                     }
@@ -333,7 +333,7 @@ impl Hands {
             }
             Job::Remember(memory) => {
                 if let Err(error) = self.memory.write(&memory) {
-                    tracing::warn!("could not keep what was told: {error}");
+                    tracing::warn!("could not save what was reported: {error}");
                 }
             }
             Job::Tell(news) => {
@@ -372,7 +372,7 @@ impl Hands {
             .name(name.to_owned())
             .spawn(run.clone())
         {
-            tracing::warn!("no thread to be had for the {name}: {error}");
+            tracing::warn!("could not start the thread {name}: {error}");
             run();
         }
     }

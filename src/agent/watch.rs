@@ -1,4 +1,4 @@
-//! Noticing that something may have changed. What has is never told by the event, but read anew.
+//! Noticing that something may have changed. What has is never told by the event, but read again.
 //!
 //! An update replaces Docker.app as a whole, and a look-out on the bundle itself would go blind then;
 //! so its parent folder is watched, and what concerns the bundle is picked out.

@@ -24,7 +24,7 @@ impl<M> Sender<M> {
         Self(Arc::new(send))
     }
 
-    /// Sends a message, which nobody sees any more when the loop has ended.
+    /// Sends a message, which no one sees any more when the loop has ended.
     pub fn send(&self, message: M) {
         (self.0)(message);
     }

@@ -33,7 +33,7 @@ pub(super) fn alpha(state: State) -> &'static [u8; PIXELS] {
 
 /// The icon as red, green, blue and opacity of each pixel.
 ///
-/// On macOS the colour does not count. Elsewhere nobody tells whether the panel is light or dark: this grey has the
+/// On macOS the color does not count. Elsewhere no one tells whether the panel is light or dark: this grey has the
 /// same contrast (4.5 to 1) with white and with black.
 pub(super) fn rgba(state: State) -> Vec<u8> {
     const GREY: u8 = 0x76;

@@ -1,6 +1,6 @@
 //! One Baleen that acts by itself, for each user. A second one hands over to the first, and ends.
 //!
-//! The first holds the system's lock on a file, which nobody holds any more after a kill, and listens on a
+//! The first holds the system's lock on a file, which no one holds any more after a kill, and listens on a
 //! socket beside it. There it is told that a second one was started, or that it has to go because Baleen is uninstalled.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -142,7 +142,7 @@ fn try_say(state: &Path, word: Word) -> bool {
 
 /// What runs, as in "the app (process 7)", if anything does. Leaves no trace where nothing ever did.
 pub fn running(state: &Path) -> Option<String> {
-    // One that can't be opened is told of by whoever has to end it.
+    // One that can't be opened is told of by anyone who has to end it.
     let mut lock = File::open(state.join(Instance::LOCK)).ok()?;
     let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
     is_taken.then(|| holder(&mut lock))
@@ -150,13 +150,13 @@ pub fn running(state: &Path) -> Option<String> {
 
 /// Has the one that runs end, if one does, and waits until it has. As long as the returned value is held, no other one
 /// can begin, and is told of `what` it is that holds it. Where no Baleen ever acted by itself there is none to hold, and
-/// none is made, which would have to be removed and told of: there the very first one could begin meanwhile.
+/// none is made, which would have to be removed and told of: there the very first one could begin in the meantime.
 ///
 /// # Errors
 /// When it does not end within `patience`.
 pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>> {
     let path = state.join(Instance::LOCK);
-    // Where it may not be written to, it can be held all the same.
+    // Where it may not be written to, it can be held anyway.
     let opened = OpenOptions::new().read(true).write(true).open(&path);
     let mut lock = match opened.or_else(|_| File::open(&path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -227,7 +227,7 @@ fn socket(state: &Path) -> PathBuf {
     state.join(Instance::SOCKET)
 }
 
-/// What was said. Somebody who says something else is none of us.
+/// What was said. Someone who says something else is none of us.
 fn heard(stream: UnixStream) -> Option<Word> {
     let mut said = Vec::new();
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -258,7 +258,7 @@ mod tests {
         for word in Word::ALL {
             assert!(say(&state, word));
             assert_eq!(heard.recv().unwrap(), word);
-            // Somebody who connects and says something else is none of us.
+            // Someone who connects and says something else is none of us.
             for stranger in [&b"howdy"[..], b"hello you", b"hell", b""] {
                 let mut stream = UnixStream::connect(socket(&state)).unwrap();
                 stream.write_all(stranger).unwrap();

@@ -243,7 +243,7 @@ fn follow(source: Source) -> &'static str {
 /// The menu; `time` writes seconds since 1970 as a time of day.
 pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu {
     if besides.is_uninstalling {
-        // Whatever else could be chosen would make anew what is being removed.
+        // Whatever else could be chosen would make again what is being removed.
         return Menu {
             items: vec![Item::Label("Uninstalling Baleen…".to_owned())],
         };
@@ -438,7 +438,7 @@ fn when_restart(chosen: Restart) -> Item {
     }
 }
 
-/// Whether Baleen can be uninstalled now: what is under way might make anew what is removed.
+/// Whether Baleen can be uninstalled now: what is under way might make again what is removed.
 pub fn can_uninstall(view: &View, besides: Besides) -> bool {
     view.busy.is_none() && !besides.is_checking
 }

@@ -239,7 +239,7 @@ impl App {
                 // The mark of a line has changed by itself, whether or not anything else has.
                 self.show_or_give_up();
             }
-            // What a button of an older note does would make anew what is being removed.
+            // What a button of an older note does would make again what is being removed.
             Message::Pressed(..) if self.at_work.is_none() => {}
             Message::Pressed(note, button) => self.pressed(&note, &button),
             Message::NoNotes(why) => {

@@ -106,7 +106,7 @@ pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> 
             format!("Paste it in Docker under {pane}."),
         ),
         Some(file) => (
-            "There is no clipboard here".to_owned(),
+            "This computer has no clipboard".to_owned(),
             format!("The values for Docker's {pane} are in {}.", file.display()),
         ),
     };

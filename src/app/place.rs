@@ -61,7 +61,7 @@ impl Place {
     }
 }
 
-/// Where the program is to be started anew, if the system would not take it for the app that it is: `program` is what was
+/// Where the program is to be started again, if the system would not take it for the app that it is: `program` is what was
 /// started, and `real` is that with all links followed.
 ///
 /// The main bundle is looked for around what was started, and not around what a link leads to. Who comes by a link, as
@@ -128,7 +128,7 @@ mod tests {
             let found = Place::of(Path::new(program), Path::new("/Users/me"));
             assert_eq!(found, NoBundle, "{program}");
         }
-        // Whoever has no home has no folder for apps in it.
+        // Anyone who has no home has no folder for apps in it.
         let program = Path::new("/x/Baleen.app/Contents/MacOS/baleen");
         assert_eq!(Place::of(program, Path::new("")), Elsewhere);
     }

@@ -81,12 +81,12 @@ pub struct Global {
     /// Print one JSON object instead of text; passwords are left out
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to use colour
+    /// When to use color
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
 
-/// When to use colour.
+/// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Color {
@@ -105,7 +105,7 @@ pub enum Command {
     Apply(Apply),
     /// Give Docker the image back that it had before Baleen, byte for byte
     ///
-    /// Reads the original's digest anew before it says so. With --live, the running Engine stops using the proxy too.
+    /// Reads the original's digest again before it says so. With --live, the running Engine stops using the proxy too.
     Restore(Restore),
     /// Say what this computer's proxy settings are, what the engine makes of them, and why
     ///
@@ -114,7 +114,7 @@ pub enum Command {
     /// Say whether the proxy is in place
     ///
     /// By default only both ends of the image are looked at, which takes a moment on any image. That tells what
-    /// Baleen did, not what somebody else did to a stock image: --verify reads every byte.
+    /// Baleen did, not what someone else did to a stock image: --verify reads every byte.
     Status(Status),
     /// Run the menu-bar app: it keeps the proxy in place by itself, and says what it did
     ///
@@ -223,7 +223,7 @@ pub struct Apply {
     /// Use the proxy of the settings from now on, and no longer the one that was named by hand
     #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "no_proxy", "source", "system_proxies"])]
     pub follow_settings: bool,
-    /// Take over a proxy that somebody else wrote into the script
+    /// Take over a proxy that someone else wrote into the script
     #[arg(long)]
     pub adopt: bool,
     /// Print the plan and the script's difference, and change nothing
@@ -264,7 +264,7 @@ pub struct Proxy {
     /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
     #[arg(long, value_name = "VERSION", value_parser = docker_version)]
     pub docker_version: Option<String>,
-    /// Go on, and say it anew each time the system's settings change
+    /// Go on, and say it again each time the system's settings change
     #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "system_proxies"])]
     pub watch: bool,
     /// What to do.
@@ -299,7 +299,7 @@ pub struct Status {
     /// The proxy that should be in place.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// Read the whole image and compute every digest anew
+    /// Read the whole image and compute every digest again
     #[arg(long)]
     pub verify: bool,
 }
@@ -342,7 +342,7 @@ pub struct Uninstall {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
-    /// Leave images as they are: engines keep the proxy until Docker is installed anew
+    /// Leave images as they are: engines keep the proxy until you reinstall Docker
     #[arg(long)]
     pub leave_images: bool,
 }

@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Resu
 
 fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output) -> Result<()> {
     let account = chosen(global, proxy, "set")?;
-    // Opened first, so that nobody types a password that can't be kept.
+    // Opened first, so that no one types a password that can't be kept.
     let (store, password) = if from_system {
         let password = credentials::system_password(&account)?;
         (Store::open()?, password)

@@ -84,7 +84,7 @@ fn require_empty(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the settings of the story come to for its Docker. No name is looked up and nobody is asked.
+/// What the settings of the story come to for its Docker. No name is looked up and no one is asked.
 fn translation() -> Result<Translation> {
     let server = || {
         Some(Server {

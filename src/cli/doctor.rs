@@ -156,7 +156,7 @@ impl Here {
         matches!(what, Some(What::Settings(settings)) if settings.pac.is_some())
     }
 
-    /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that somebody never
+    /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that someone never
     /// set one does not mean that this computer gets out without.
     fn way_to(&self, host: &HostPort) -> Option<Way> {
         let stated = self.stated.as_ref()?;

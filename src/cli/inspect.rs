@@ -114,7 +114,7 @@ fn list(image: &Image, out: &mut Output) -> Result<()> {
     let layout = walk(image.section(), &mut lister).map_err(|error| refused(image, error));
     let entries = lister.entries;
     let layout = match layout {
-        // Nobody reads the rest of the list.
+        // No one reads the rest of the list.
         Err(_) if out.is_closed() => return Ok(()),
         layout => layout?,
     };

@@ -25,7 +25,7 @@ const QUESTION: &str = "This restarts the Docker Engine if it needs the change; 
 pub(super) struct Agreed {
     /// Whether the running VM is to be brought up to date.
     is_live: bool,
-    /// Whether its Engine may be restarted; without a running VM nobody was asked.
+    /// Whether its Engine may be restarted; without a running VM no one was asked.
     may_restart: bool,
     /// The sign for the menu-bar app that what follows is one piece of work. Without it the app tells of a restart that is
     /// not needed a little later.
@@ -83,7 +83,7 @@ pub(super) fn follow(
         return Ok(json!({ "running": true, "restarted": false, "environment": null }));
     }
     out.line("Bringing the running VM up to date…")?;
-    // Whoever is interrupted gives the terminal back as it was, and logs out of the VM.
+    // Anyone who is interrupted gives the terminal back as it was, and logs out of the VM.
     let cancel = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, cancel.clone()).map_err(printing)?;

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Printing fails only where nobody can be told.
+            // Printing fails only where no one can be told.
             let _ = if error.use_stderr() {
                 writeln!(io::stderr(), "{}", without_passwords(&error))
             } else {

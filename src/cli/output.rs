@@ -133,7 +133,7 @@ impl Output {
         self.judge(written)
     }
 
-    /// Whoever closed the pipe wants no more of it; that is no failure of what was done.
+    /// Anyone who closed the pipe wants no more of it; that is no failure of what was done.
     fn judge(&mut self, written: io::Result<()>) -> Result<()> {
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -144,7 +144,7 @@ impl Output {
         }
     }
 
-    /// Whether nobody reads any more.
+    /// Whether no one reads any more.
     pub(super) fn is_closed(&self) -> bool {
         self.broken_pipe
     }
@@ -190,7 +190,7 @@ impl Output {
             Ok(code) => return code,
             Err(error) => error,
         };
-        // There is nobody left to tell if this fails, too.
+        // There is no one left to tell if this fails, too.
         let _ = self.object(json!({ "error": describe(&error) }));
         let width = width(self.err.as_inner());
         let line = labelled(BAD, "error:", &error.to_string(), width);
@@ -207,7 +207,7 @@ impl Output {
     }
 }
 
-/// Where a terminal's lines are broken; nothing where nobody reads them on one: programs want a sentence in one line.
+/// Where a terminal's lines are broken; nothing where no one reads them on one: programs want a sentence in one line.
 fn width(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
     let columns = stream.is_terminal().then(|| columns(stream)).flatten()?;
     Some(columns.min(WIDTH)).filter(|&columns| columns >= NARROWEST)

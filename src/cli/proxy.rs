@@ -40,13 +40,13 @@ fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
     let (sender, changes) = mpsc::channel();
     // Watched before it is read, so that nothing falls between.
     let watch = system_proxies::watch(move || {
-        // Nobody waits any more if this fails.
+        // No one waits any more if this fails.
         let _ = sender.send(());
     })?;
     let mut stated = request.read()?;
     show(request, &stated, meant, out)?;
     if watch.is_none() {
-        out.note("there are no settings of a desktop here that could change".to_owned())?;
+        out.note("this computer has no desktop settings that could change".to_owned())?;
         return Ok(0);
     }
     while changes.recv().is_ok() && !out.is_closed() {
@@ -184,7 +184,7 @@ impl Meant {
         match &self.version {
             Some(version) => format!("The engine of Docker {version} (built with {built}) {gets}"),
             None => format!(
-                "An engine of 2016 or 2017 (built with {built}; there is no Docker.app here) gets"
+                "An engine of 2016 or 2017 (built with {built}; no Docker.app was found) gets"
             ),
         }
     }
@@ -418,7 +418,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             .collect();
         if !unknown.is_empty() {
             out.note(format!(
-                "the PAC script was never asked about {}, so the way from here is not known",
+                "the PAC script was never asked about {}, so the way from this computer is unknown",
                 unknown.join(", ")
             ))?;
         }

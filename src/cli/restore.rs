@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
         Some(restored) => {
             let original = &restored.manifest.original;
             out.line(format!(
-                "{} Docker {} has {} again: {} bytes, sha256 {} (computed anew, as recorded).",
+                "{} Docker {} has {} again: {} bytes, sha256 {} (verified).",
                 styled(GOOD, "Done."),
                 bundle.version,
                 match restored.original {

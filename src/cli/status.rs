@@ -147,7 +147,7 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
             image.bytes
         ))?;
         if let Some(sha) = &image.original_sha256 {
-            let how = if verified { ", computed anew" } else { "" };
+            let how = if verified { ", verified" } else { "" };
             out.line(format!("  original  sha256 {sha}{how}"))?;
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
         env!("CARGO_PKG_VERSION")
     );
     let (sender, messages) = mpsc::channel();
-    // Whoever waits for messages is gone when these fail.
+    // Anyone who waits for messages is gone when these fail.
     let quit = sender.clone();
     quit_on_signals(move || drop(quit.send(Message::Quit)))?;
     let quit = sender.clone();
@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
                 .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
             }
         };
-        // Whoever read it has had enough.
+        // Anyone who read it has had enough.
         if printed.is_err() || out.is_closed() {
             break;
         }

@@ -98,7 +98,7 @@ pub fn make(path: &Path) -> Result<()> {
         ));
     }
     match File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())) {
-        // Somebody else just did.
+        // Someone else just did.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map_err(|error| failed("write", path, &error)),
     }
@@ -133,7 +133,7 @@ fn lock(folder: &Path) -> Result<File> {
     for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
         match handle.try_lock() {
             Ok(()) => {
-                // What can't be cleared away is in nobody's way.
+                // What can't be cleared away is in no one's way.
                 let _ = sweep(folder);
                 return Ok(handle);
             }

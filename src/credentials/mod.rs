@@ -35,7 +35,7 @@ pub const SERVICE: &str = "io.github.baleen-app.Baleen";
 pub const STORE: &str = system::NAME;
 
 /// How long the store may take to say what it holds. It may be there and never answer, as behind a prompt that
-/// nobody sees.
+/// no one sees.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The same where its user asked for a change, and may be typing at the store's own prompt.
@@ -93,7 +93,7 @@ impl fmt::Display for Account {
 enum Trouble {
     /// There is no store here.
     Missing,
-    /// It is locked, and nobody can be asked to unlock it.
+    /// It is locked, and no one can be asked to unlock it.
     Locked,
     /// The user was asked and said no.
     Denied,
@@ -251,7 +251,7 @@ fn within<T: Send + 'static>(
     thread::Builder::new()
         .name("credentials".to_owned())
         .spawn(move || {
-            // Nobody waits any more if this fails.
+            // No one waits any more if this fails.
             let _ = sender.send(call());
         })
         .map_err(|error| Error::new(Kind::Failure, format!("could not {tried}: {error}")))?;
@@ -297,7 +297,7 @@ fn accepted(secret: &[u8], account: &Account) -> Result<Password> {
         let message = format!(
             "what {STORE} holds for {account} has a control character in it, which no proxy takes"
         );
-        Error::new(Kind::Failure, message).advise("store it anew with `baleen credentials set`")
+        Error::new(Kind::Failure, message).advise("store it again with `baleen credentials set`")
     })
 }
 
@@ -318,7 +318,7 @@ fn trouble_of_status(code: i32) -> Trouble {
 /// The password that is kept for `account`, if there is one; there is none where there is no store.
 ///
 /// # Errors
-/// When there is a store, and it can't be read: then nobody knows.
+/// When there is a store, and it can't be read: then no one knows.
 pub fn kept_for(account: &Account) -> Result<Option<Password>> {
     match Store::open().and_then(|store| store.password(account)) {
         Err(error) if error.kind() == Kind::Refused => Ok(None),

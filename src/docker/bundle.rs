@@ -126,7 +126,7 @@ fn no_info(path: &Path, found: &str) -> Error {
     .advise("if Docker is being updated, try again when that is done; else install Docker again")
 }
 
-/// Where Docker.app is looked for when nobody says where it is.
+/// Where Docker.app is looked for when no one says where it is.
 pub fn default_places(home: Option<&Path>) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from("/Applications/Docker.app")];
     places.extend(home.map(|home| home.join("Applications/Docker.app")));

@@ -136,7 +136,7 @@ mod tests {
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().contains("still runs"), "{error}");
         assert_eq!(running(dir.path()).unwrap().pid, before.pid);
-        // Nobody else ends it.
+        // No one else ends it.
         let pid = rustix::process::Pid::from_raw(before.pid.try_into().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }

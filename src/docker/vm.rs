@@ -9,7 +9,7 @@ use crate::platform::apps::{self, RunningApp};
 use super::restart;
 
 /// The console of the VM, in the home of the user: it leads to the pseudo-terminal of its first serial line. The hypervisor
-/// makes it anew whenever the VM starts.
+/// makes it again whenever the VM starts.
 const CONSOLE: &str = "Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty";
 
 /// By how much the two clocks may differ by which a file and a process are dated.
@@ -20,7 +20,7 @@ const DRIFT: Duration = Duration::from_secs(2);
 pub struct Vm {
     /// The process of Docker, which it ends with.
     pub pid: u32,
-    /// Since when it runs; it can be started anew while Docker runs.
+    /// Since when it runs; it can be started again while Docker runs.
     pub since: Option<SystemTime>,
     /// Its console, where it has one.
     pub console: Option<PathBuf>,

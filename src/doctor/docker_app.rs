@@ -57,7 +57,7 @@ pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Op
         verify: false,
     };
     let mut found = status(&bundle.path, asked, &|_| {});
-    // A proxy that somebody else put there is seen by whoever reads all of the image.
+    // A proxy that someone else put there is seen by anyone who reads all of the image.
     if found.proxy.is_none() && question.in_place.is_some() {
         asked.verify = true;
         found = status(&bundle.path, asked, &|_| {});

@@ -1,4 +1,4 @@
-//! Text that somebody else sent: it may hold anything, a password that we sent before among it.
+//! Text that someone else sent: it may hold anything, a password that we sent before among it.
 
 use zeroize::Zeroizing;
 

@@ -205,11 +205,11 @@ impl Told {
         }
         let remedy = match &*self.forbidden {
             [] if question.registry.host == docker_hub::REGISTRY => {
-                "a pull that needs one of them fails (Docker Hub chooses where layers come from): check that name and this network; if they are right, tell whoever runs the proxy".to_owned()
+                "a pull that needs one of them fails (Docker Hub chooses where layers come from): check that name and this network; if they are right, tell the proxy's administrator".to_owned()
             }
-            [] => "a pull needs a token from there: tell whoever runs the registry or the proxy".to_owned(),
+            [] => "a pull needs a token from there: tell the administrator of the registry or the proxy".to_owned(),
             hosts => format!(
-                "ask whoever runs the proxy to allow CONNECT to {}: a pull is sent there for its token or for layers",
+                "ask the proxy's administrator to allow CONNECT to {}: a pull is sent there for its token or for layers",
                 hosts.join(", ")
             ),
         };

@@ -12,7 +12,7 @@
 //!
 //! It changes nothing: to see whether a patch could be written, a private folder is made beside the image and
 //! removed again. A step whose ground is missing is skipped and says why. Nothing secret leaves the computer but
-//! the proxy's password, to the proxy, as the engine sends it; the connection to the registry is made whoever
+//! the proxy's password, to the proxy, as the engine sends it; the connection to the registry is made no matter who
 //! vouches for it, so that what answers can be named, and nothing is sent over it but the question.
 
 mod docker_app;
@@ -68,7 +68,7 @@ pub struct Question<'a> {
     pub docker_socket: Result<PathBuf, String>,
     /// Whom the engine and this computer trust.
     pub trust: &'a Trust,
-    /// How long each step that waits for somebody may take.
+    /// How long each step that waits for someone may take.
     pub patience: Duration,
 }
 

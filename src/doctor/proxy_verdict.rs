@@ -54,11 +54,11 @@ impl Asked<'_> {
             Cause::Forbidden => self.forbidden(&said),
             Cause::Unknown => Verdict::bad(
                 format!("the proxy can't resolve {} ({said})", registry.host),
-                "check the registry's name; if that is right, tell whoever runs the proxy; a host of your own network may belong to the no-proxy list instead",
+                "check the registry's name; if that is right, tell the proxy's administrator; a host of your own network may belong to the no-proxy list instead",
             ),
             Cause::Unreachable => Verdict::bad(
                 format!("the proxy is there, but could not reach {registry} ({said})"),
-                "check the registry's name; if that is right, tell whoever runs the proxy; a host of your own network may belong to the no-proxy list instead",
+                "check the registry's name; if that is right, tell the proxy's administrator; a host of your own network may belong to the no-proxy list instead",
             ),
             Cause::UnreachableFromRelay => Verdict::bad(
                 format!("the proxy on this computer could not reach {registry} ({said})"),
@@ -83,7 +83,7 @@ impl Asked<'_> {
             }
             Cause::Refused => Verdict::bad(
                 format!("the proxy refuses {registry} ({said}), though it opens other tunnels"),
-                "check the registry's name and port; if they are right, ask whoever runs the proxy",
+                "check the registry's name and port; if they are right, ask the proxy's administrator",
             ),
             Cause::WebServer => Verdict::bad(
                 format!("it does not open tunnels ({said})"),
@@ -91,7 +91,7 @@ impl Asked<'_> {
             ),
             Cause::Odd => Verdict::bad(
                 format!("it should answer 200, but says {said}"),
-                "check host and port; if they are right, ask whoever runs the proxy",
+                "check host and port; if they are right, ask the proxy's administrator",
             ),
             Cause::Socks => Verdict::bad(
                 "what listens there is a SOCKS proxy, not an HTTP proxy",
@@ -105,7 +105,7 @@ impl Asked<'_> {
                 format!(
                     "the proxy closes the connection when it is asked for {registry}; for another host it answers"
                 ),
-                "some proxies close it where a name is unknown or a host is down: check the registry's name; if that is right, tell whoever runs the proxy",
+                "some proxies close it where a name is unknown or a host is down: check the registry's name; if that is right, tell the proxy's administrator",
             ),
             Cause::DropsIpv6 => Verdict::bad(
                 format!(
@@ -119,7 +119,7 @@ impl Asked<'_> {
             ),
             Cause::Half => Verdict::bad(
                 "the connection was closed in the middle of the answer",
-                "try again; if it stays so, tell whoever runs the proxy",
+                "try again; if it stays so, tell the proxy's administrator",
             ),
             Cause::NotHttp => {
                 let bytes = match answer {
@@ -137,11 +137,11 @@ impl Asked<'_> {
             Cause::TooLong => Verdict::bad(said, "check the proxy's port"),
             Cause::SilentForHost => Verdict::bad(
                 format!("{said} for {registry}; for another host the proxy answers"),
-                "the proxy waits for the registry, which does not answer it: check the registry's name and port; if they are right, tell whoever runs the proxy",
+                "the proxy waits for the registry, which does not answer it: check the registry's name and port; if they are right, tell the proxy's administrator",
             ),
             Cause::Silent => Verdict::bad(
                 format!("the connection was taken, but then: {said}"),
-                "the proxy may be overloaded, or stopped, or be something else than a proxy: try again, then ask whoever runs it",
+                "the proxy may be overloaded, or stopped, or be something else than a proxy: try again, then ask its administrator",
             ),
         }
     }
@@ -188,7 +188,7 @@ impl Asked<'_> {
         };
         Verdict::bad(
             format!("the proxy forbids it ({said})"),
-            format!("ask whoever runs the proxy to allow CONNECT to {registry}{others}{caller}"),
+            format!("ask the proxy's administrator to allow CONNECT to {registry}{others}{caller}"),
         )
     }
 
@@ -197,7 +197,7 @@ impl Asked<'_> {
     fn login(&self, said: &str, schemes: &[String]) -> Verdict {
         if !schemes.is_empty() && !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
             let remedy = match &*relays_for(schemes) {
-                [] => "ask whoever runs the proxy to offer Basic as well: no relay is known that logs in this way".to_owned(),
+                [] => "ask the proxy's administrator to offer Basic as well: no relay is known that logs in this way".to_owned(),
                 relays => format!(
                     "run a relay on this computer that logs in to the proxy for you, and name that as the proxy; then Docker needs no password either. {} can do {}",
                     listed(relays),

@@ -331,7 +331,7 @@ impl Way<'_> {
                         "check the proxy's host and port; a proxy of a company's network is reached only in that network or with its VPN on"
                     }
                     (None, _) => {
-                        "this network may let nobody out but through a proxy: set it (in System Settings or with --https-proxy) and try again"
+                        "this network may allow connections through a proxy only: set it (in System Settings or with --https-proxy) and try again"
                     }
                 };
                 let facts: Vec<_> = failed
@@ -528,7 +528,7 @@ impl Way<'_> {
                 let step = self.bad(
                     "registry",
                     format!("GET /v2/ got no answer: {why}"),
-                    "try again; if it stays so, tell whoever runs the proxy or the registry",
+                    "try again; if it stays so, tell the administrator of the proxy or the registry",
                 );
                 (step, None)
             }

@@ -95,7 +95,7 @@ pub(super) fn second(
         let stream = TcpStream::connect_timeout(&place, patience).ok()?;
         Some(Timed::new(stream, patience))
     };
-    // The proxy's own address leads to no server of somebody else, needs no look-up, and something listens there.
+    // The proxy's own address leads to no server of someone else, needs no look-up, and something listens there.
     let own = HostPort {
         host: place.ip().to_string(),
         port: place.port(),

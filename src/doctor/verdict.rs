@@ -62,7 +62,7 @@ pub(super) fn no_tls(
     censor: &Censor,
     plain: impl Fn(&io::Error) -> String,
 ) -> Verdict {
-    let again = "try again; if it stays so, tell whoever runs the proxy or the registry";
+    let again = "try again; if it stays so, tell the administrator of the proxy or the registry";
     match error {
         NoTls::Tls(rustls::Error::InvalidMessage(_)) => Verdict::bad(
             format!("{behind}the server doesn't speak TLS"),
@@ -83,11 +83,11 @@ pub(super) fn no_tls(
             format!(
                 "{behind}it was closed as soon as TLS began: the host is blocked or not reachable"
             ),
-            "check the registry's name; if that is right, ask whoever runs the proxy to allow the registry",
+            "check the registry's name; if that is right, ask the proxy's administrator to allow the registry",
         ),
         NoTls::Io(error) if is_closed(error) => Verdict::bad(
             "the connection was closed as soon as TLS began",
-            "firewalls do this with hosts that they block: in a network that needs a proxy, set it (in System Settings or with --https-proxy) and try again; else ask whoever runs the network",
+            "firewalls do this with hosts that they block: in a network that needs a proxy, set it (in System Settings or with --https-proxy) and try again; else ask the network's administrator",
         ),
         NoTls::Io(error) => Verdict::bad(format!("{behind}TLS failed: {}", plain(error)), again),
         error => Verdict::bad(
@@ -115,7 +115,7 @@ impl Chain<'_> {
         let (Some(own), Some(top)) = (self.certificates.first(), self.certificates.last()) else {
             return Verdict::bad(
                 "the server sent no certificate that can be read",
-                "tell whoever runs the proxy or the registry",
+                "tell the administrator of the proxy or the registry",
             );
         };
         let issuer = self.censor.clean(&top.issuer);
@@ -138,7 +138,7 @@ impl Chain<'_> {
                     "the certificate of {subject}, issued by {issuer}, ran out: it held until {}",
                     own.not_after
                 ),
-                "check this computer's date first; if that is right, whoever runs the server (or the proxy, if it inspects TLS) has to renew the certificate",
+                "check this computer's date first; if that is right, the administrator of the server (or of the proxy, if it inspects TLS) has to renew the certificate",
             ),
             E::NotValidYet | E::NotValidYetContext { .. } => Verdict::bad(
                 format!(
@@ -166,7 +166,7 @@ impl Chain<'_> {
                     "the certificate of {subject}, issued by {issuer}, is not accepted: {}",
                     self.censor.clean(&other.to_string())
                 ),
-                "tell whoever runs the proxy or the registry",
+                "tell the administrator of the proxy or the registry",
             ),
         }
     }
@@ -227,7 +227,7 @@ impl Chain<'_> {
         Verdict::bad(
             found,
             format!(
-                "get the authority's certificate from whoever runs the proxy or the registry, not from the network; then add it to the Keychain and restart Docker, which takes it into its VM:\n    \
+                "get the authority's certificate from the administrator of the proxy or the registry, not from the network; then add it to the Keychain and restart Docker, which takes it into its VM:\n    \
                  sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain ca.crt{alone}{hub}"
             ),
         )
@@ -251,7 +251,7 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Censor) -> V
             found: format!(
                 "it asks who pulls ({said}), but does not say that it is a registry: the field Docker-Distribution-Api-Version is missing"
             ),
-            remedy: Some("engines up to 2020 or so do not talk to such a registry: check its name, or ask whoever runs it".to_owned()),
+            remedy: Some("engines up to 2020 or so do not talk to such a registry: check its name, or ask its administrator".to_owned()),
         },
         300..=399 => {
             let place = head.values("location").next().unwrap_or_default();
@@ -269,11 +269,11 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Censor) -> V
         ),
         403 => Verdict::bad(
             format!("it is forbidden ({said})"),
-            "the proxy may block this registry by its content: ask whoever runs it; else check the registry's name",
+            "the proxy may block this registry by its content: ask its administrator; else check the registry's name",
         ),
         500..=599 => Verdict::bad(
             format!("it fails ({said})"),
-            "try again later; if it stays so, tell whoever runs the registry",
+            "try again later; if it stays so, tell the registry's administrator",
         ),
         _ => Verdict::bad(
             format!("a registry should answer 200 or 401, but this says {said}"),

@@ -4,7 +4,7 @@
 //! compressed, one after the other with zeros between them, where later entries win. This module
 //! reads such an image in one pass with fixed memory ([`walk()`]), says what the kernel makes of each
 //! entry ([`Tree`]), finds what it ends up with under a name ([`find`]), and changes one file in it, in either of two ways: a member put
-//! behind the image ([`append`]) or the file's member written anew ([`rebuild`]).
+//! behind the image ([`append`]) or the file's member written again ([`rebuild`]).
 //!
 //! It is stricter than the kernel where the kernel would pass over a fault in silence: what it
 //! can't account for to the last byte is an [`Error`]. It knows nothing of Docker or of proxies.

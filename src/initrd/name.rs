@@ -16,7 +16,7 @@ pub fn normalise(name: &[u8]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Whether `name` leads to the place that `normalised` names.
+/// Whether `name` leads to the place that `normalized` names.
 pub fn leads_to(name: &[u8], normalised: &[u8]) -> bool {
     name.len() >= normalised.len() && (name == normalised || normalise(name) == normalised)
 }

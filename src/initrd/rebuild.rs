@@ -1,4 +1,4 @@
-//! *rebuild*: the member that holds a file is written anew with only that file's body changed and
+//! *rebuild*: the member that holds a file is written again with only that file's body changed and
 //! one file added; everything else keeps its bytes, headers included, and its order.
 //!
 //! Deflating is the slow part, so it is spread over all cores: the member's bytes are cut into
@@ -365,7 +365,7 @@ fn work(queue: &Mutex<Receiver<Job>>) {
             Err(_) => return,
         };
         let Ok(job) = job else { return };
-        // The writer may have given up on an error of its own; then nobody waits for this.
+        // The writer may have given up on an error of its own; then no one waits for this.
         let _ = job.done.send(deflate_chunk(&mut compress, &job));
     }
 }

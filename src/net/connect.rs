@@ -48,7 +48,7 @@ impl<S: Timeouts> Timed<S> {
         }
     }
 
-    /// Starts the time anew.
+    /// Starts the time again.
     pub fn wait_again(&mut self, patience: Duration) {
         self.deadline = Instant::now() + patience;
     }
@@ -124,7 +124,7 @@ pub fn tcp(
 /// Connects to the socket at `path` within `patience`.
 ///
 /// # Errors
-/// When nobody listens there, or does not take the call in time.
+/// When no one listens there, or does not take the call in time.
 pub fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let (sender, receiver) = mpsc::channel();
     let socket = path.to_owned();
@@ -132,7 +132,7 @@ pub fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     thread::Builder::new()
         .name("connect".to_owned())
         .spawn(move || {
-            // Nobody waits any more if this fails.
+            // No one waits any more if this fails.
             let _ = sender.send(UnixStream::connect(socket));
         })?;
     receiver

@@ -45,7 +45,7 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
                         .filter(|&ip| seen.insert(ip))
                         .collect()
                 });
-            // Nobody waits any more if this fails.
+            // No one waits any more if this fails.
             let _ = sender.send(found);
         })?;
     receiver.recv_timeout(patience).unwrap_or_else(|_| {

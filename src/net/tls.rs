@@ -131,7 +131,7 @@ pub enum NoTls {
     Io(io::Error),
 }
 
-/// Speaks TLS with the server `host` over `stream`, whoever answers.
+/// Speaks TLS with the server `host` over `stream`, no matter who answers.
 ///
 /// # Errors
 /// See [`NoTls`]; never because of whose the certificate is.

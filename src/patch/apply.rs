@@ -154,7 +154,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     Ok((file, total))
 }
 
-/// The original with the script's member written anew, read back and compared entry by entry.
+/// The original with the script's member written again, read back and compared entry by entry.
 fn rebuild_copy(
     change: &Change,
     added: &NewFile<'_>,

@@ -69,7 +69,7 @@ pub fn backup_of(image: &Path) -> PathBuf {
     beside(image, BACKUP_SUFFIX)
 }
 
-/// A new folder in `folder` that nobody else may enter: what is staged may hold a password.
+/// A new folder in `folder` that no one else may enter: what is staged may hold a password.
 pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(UNFINISHED)

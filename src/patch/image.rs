@@ -31,7 +31,7 @@ pub struct Image {
 /// Whether and how Baleen patched an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Patched {
-    /// It did not: the image is Docker's own, or somebody else changed it.
+    /// It did not: the image is Docker's own, or someone else changed it.
     No,
     /// By a member behind the image.
     Appended {
@@ -40,7 +40,7 @@ pub enum Patched {
         /// The script in it.
         script: Text,
     },
-    /// By writing the script's member anew.
+    /// By writing the script's member again.
     Rebuilt {
         /// What it says about itself.
         manifest: Manifest,

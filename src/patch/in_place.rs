@@ -12,7 +12,7 @@ use super::script::{SCRIPT, Script};
 use super::shell;
 use super::status::find_script;
 
-/// Returns the proxy that the image of `bundle` sets, whoever put it there; nothing where it sets none. Of an image
+/// Returns the proxy that the image of `bundle` sets, no matter who put it there; nothing where it sets none. Of an image
 /// without a patch all of it is read.
 ///
 /// # Errors

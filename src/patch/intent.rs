@@ -72,7 +72,7 @@ impl Intents {
         }
     }
 
-    /// What is wanted in `bundle`; nothing where nobody ever said.
+    /// What is wanted in `bundle`; nothing where no one ever said.
     pub fn get(&self, bundle: &Path) -> Option<Intent> {
         self.file.read::<Stored>().wanted.get(&key(bundle)).copied()
     }

@@ -39,7 +39,7 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &folder, &error)),
         }
         let lock = Self { folder, handle };
-        // What can't be cleared away is in nobody's way: each run has a folder of its own.
+        // What can't be cleared away is in no one's way: each run has a folder of its own.
         let _ = lock.sweep();
         Ok(lock)
     }
@@ -80,6 +80,6 @@ fn staged(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// What is staged beside the image at `image`: by a Baleen at work there, or by one that was killed, which the next
 /// [`Lock`] clears away.
 pub fn unfinished(image: &Path) -> Vec<PathBuf> {
-    // A folder that can't be read is told of by whoever has to work in it.
+    // A folder that can't be read is told of by anyone who has to work in it.
     staged(files::folder(image)).unwrap_or_default()
 }

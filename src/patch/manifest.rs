@@ -22,7 +22,7 @@ const FORMAT: u32 = 1;
 pub enum Method {
     /// A member behind the image.
     Append,
-    /// The script's member written anew.
+    /// The script's member written again.
     Rebuild,
 }
 
@@ -50,7 +50,7 @@ impl FromStr for Method {
 /// The manifest. Fields of a later version that keep the format number are passed over.
 ///
 /// A later version that raises the number can say which readers need not care: its `readable_from` is the oldest format
-/// whose readers find all they look for. What can be read so can also be restored, and patched anew. Without that key,
+/// whose readers find all they look for. What can be read so can also be restored, and patched again. Without that key,
 /// only readers of the same format or a later one do; format 1 has no older readers, and no such key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

@@ -31,7 +31,7 @@ pub struct Wanted<'a> {
     pub proxy: &'a EngineProxy,
     /// How to patch; without it as it is patched now, or by appending.
     pub method: Option<Method>,
-    /// Whether exports that somebody else put into the script may be taken over.
+    /// Whether exports that someone else put into the script may be taken over.
     pub adopt: bool,
 }
 
@@ -86,7 +86,7 @@ pub enum Backup {
     /// As a second name of the image where that can be, else as a copy.
     Make,
     /// The same, when another file of that name has been moved to this one: it may be the only copy
-    /// of something that somebody wants to keep.
+    /// of something that someone wants to keep.
     MoveAsideAndMake(PathBuf),
 }
 
@@ -251,7 +251,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
     })))
 }
 
-/// Who runs Docker: whoever runs Baleen, under `sudo` the one who called it.
+/// Who runs Docker: anyone who runs Baleen, under `sudo` the one who called it.
 fn user() -> u32 {
     let caller = env::var("SUDO_UID").ok();
     caller
@@ -287,7 +287,7 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     Ok(original & 0o700)
 }
 
-/// Refuses an image that nobody may replace before anything is made of it: a clone would be locked, too.
+/// Refuses an image that no one may replace before anything is made of it: a clone would be locked, too.
 pub(super) fn check_unlocked(image: &Image) -> Result<()> {
     if !platform::is_locked(image.metadata()) {
         return Ok(());
@@ -424,7 +424,7 @@ impl Contents {
     }
 }
 
-/// One pass over the original, which is hashed on another core meanwhile.
+/// One pass over the original, which is hashed on another core in the meantime.
 fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Contents, Sha)> {
     let progress = |done| {
         report(Progress {

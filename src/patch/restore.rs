@@ -51,7 +51,7 @@ pub enum From {
 /// Makes the plan for `bundle`; the original is found and its digest compared.
 ///
 /// # Errors
-/// [`Kind::Refused`] when the original is nowhere to be had.
+/// [`Kind::Refused`] when the original is nowhere available.
 pub fn plan(bundle: &Bundle) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = Watched::of(bundle, &image)?;
@@ -132,7 +132,7 @@ pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
     Ok(is_the_image.then_some(backup))
 }
 
-/// Whether an image that has no mark of a patch holds one all the same. One that can't be read to
+/// Whether an image that has no mark of a patch holds one anyway. One that can't be read to
 /// its end holds nothing that could be given back.
 fn holds_block(image: &Image) -> bool {
     find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
@@ -186,7 +186,7 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<Option<String>> {
     }))
 }
 
-/// Gives a backup that somebody else made, with the right bytes, the owner and permissions that
+/// Gives a backup that someone else made, with the right bytes, the owner and permissions that
 /// the image had as well.
 fn own(backup: &Path, restore: &Restore) -> Result<()> {
     let (file, found) = files::open_regular(backup)?;

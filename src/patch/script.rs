@@ -26,7 +26,7 @@ const END: &str = "# <<< baleen <<<";
 /// Any version of Baleen starts and ends its block with these.
 const BEGIN_ANY: &[u8] = b"# >>> baleen";
 const END_ANY: &[u8] = b"# <<< baleen";
-/// Comes before a line that was somebody's own export of a proxy.
+/// Comes before a line that was someone's own export of a proxy.
 const TAKEN_OVER: &str = ": # baleen took over the export that stood here";
 
 /// Variables that make a proxy, in either case.
@@ -160,7 +160,7 @@ impl Script {
             return Err(Error::new(
                 Kind::Refused,
                 format!(
-                    "line {} of /{SCRIPT} sets a proxy and does something else besides ({}); it can't be taken over",
+                    "line {} of /{SCRIPT} sets a proxy and does something else ({}); it can't be taken over",
                     line.number, line.shown
                 ),
             )
@@ -254,7 +254,7 @@ pub fn shown(script: &[u8]) -> String {
     shown
 }
 
-/// The refusal that names the lines somebody else put into the script.
+/// The refusal that names the lines someone else put into the script.
 fn foreign_error(lines: &[ForeignLine]) -> Error {
     let shown: Vec<String> = lines
         .iter()
@@ -300,7 +300,7 @@ fn take_out_block(bytes: &[u8]) -> Result<(Text, Option<Text>)> {
 fn damaged() -> Error {
     Error::new(
         Kind::Refused,
-        format!("the block of Baleen in /{SCRIPT} should have one first and one last line, but somebody changed it"),
+        format!("the block of Baleen in /{SCRIPT} should have one first and one last line, but someone changed it"),
     )
     .advise("`baleen restore` gives the original back; apply after that")
 }

@@ -22,7 +22,7 @@ use super::{Progress, Report};
 /// One word for how things are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Stock, and nobody asked for anything else.
+    /// Stock, and no one asked for anything else.
     Off,
     /// Patched with the proxy that is wanted.
     Current,
@@ -32,7 +32,7 @@ pub enum State {
     Stale,
     /// Stock, though the proxy was asked for: an update of Docker put its own image there.
     Wiped,
-    /// Somebody else put a proxy into the script.
+    /// Someone else put a proxy into the script.
     Foreign,
     /// Not whole, or changing.
     Updating,
@@ -101,7 +101,7 @@ pub struct Status {
     pub image: Option<ImageFacts>,
     /// The proxy that is in the image.
     pub proxy: Option<Shown>,
-    /// In an image that Baleen did not patch: the proxy that somebody else set, as far as it was looked for.
+    /// In an image that Baleen did not patch: the proxy that someone else set, as far as it was looked for.
     pub unpatched: Unpatched,
 }
 
@@ -184,7 +184,7 @@ pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status
 }
 
 /// The same with what is remembered of the image that the bundle at `path` got back, so that it does not have to be read: a
-/// proxy that somebody set by hand is in it again.
+/// proxy that someone set by hand is in it again.
 #[must_use]
 pub fn recall(mut status: Status, path: &Path, intents: &Intents) -> Status {
     let is_unread = status.unpatched == Unpatched::Unchecked

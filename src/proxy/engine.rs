@@ -83,7 +83,7 @@ fn built_with(version: &str) -> Option<&'static str> {
         .split(|c: char| !c.is_ascii_digit())
         .map(|digits| digits.parse::<u32>().ok());
     let (major, minor) = (numbers.next()??, numbers.next()??);
-    // 17 and 18 are years, and follow 1.13; 2.0 began anew.
+    // 17 and 18 are years, and follow 1.13; 2.0 began again.
     let series = |major: u32| if matches!(major, 17 | 18) { 1 } else { major };
     BUILT_WITH
         .iter()

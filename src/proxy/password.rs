@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 /// A proxy's password: any bytes but control characters (RFC 7617 has none of these).
 ///
-/// There is no `Debug`, no `Display` and no `Serialize`: whoever wants the bytes has to say so.
+/// There is no `Debug`, no `Display` and no `Serialize`: anyone who wants the bytes has to say so.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<Vec<u8>>);
 

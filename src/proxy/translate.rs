@@ -205,7 +205,7 @@ pub fn translate(
             remarks.extend(urls.remarks.iter().cloned());
             Chosen {
                 http: urls.http.clone(),
-                // Whoever names one proxy means both.
+                // Anyone who names one proxy means both.
                 https: urls.https.clone().or_else(|| urls.http.clone()),
                 entries: urls
                     .no_proxy
@@ -306,7 +306,7 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
                         engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy (in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`), or run one here that forwards to it, such as privoxy"));
+                .advise("name an HTTP proxy (in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`), or run one on this computer that forwards to it, such as privoxy"));
             }
             (Some(_), Some(_)) => {}
             (found, _) => {
@@ -1220,7 +1220,7 @@ mod tests {
         );
     }
 
-    /// One proxy for both is what whoever names only one means.
+    /// One proxy for both is what anyone who names only one means.
     #[test]
     fn variables_and_options() {
         for (http, https, expected) in [

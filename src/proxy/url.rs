@@ -301,7 +301,7 @@ impl fmt::Debug for ProxyUrl {
 }
 
 /// `text` with every password cut out that stands in it as `USER:PASSWORD@`, with or without a scheme before it
-/// (Go takes both): for scripts that somebody else wrote.
+/// (Go takes both): for scripts that someone else wrote.
 pub fn redact(text: &str) -> String {
     text.split_inclusive('\n').map(redact_line).collect()
 }

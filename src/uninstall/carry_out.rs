@@ -64,7 +64,7 @@ impl Outcome {
 pub fn carry_out(planned: &Plan, scope: &Scope, leave_images: bool) -> Result<Outcome> {
     let is_end = |step: &&Step| matches!(step, Step::End(_));
     let ended: Vec<Step> = planned.steps.iter().filter(is_end).cloned().collect();
-    // Held to the end, so that none begins anew meanwhile.
+    // Held to the end, so that none begins again in the meantime.
     let _alone = instance::end(&scope.state, WHAT, PATIENCE)?;
     if UnderWay::is_seen(&scope.state) {
         // It would give the running VM the proxy that is taken out of the image here.

@@ -51,7 +51,7 @@ pub struct Found {
     pub named_config: Option<PathBuf>,
     /// Where those of the files lead that are symbolic links.
     pub linked: Vec<PathBuf>,
-    /// The launch agents that somebody put there by hand.
+    /// The launch agents that someone put there by hand.
     pub launch_agents: Vec<PathBuf>,
     /// What could not be found out, though it stops nothing.
     pub remarks: Vec<String>,
@@ -86,7 +86,7 @@ pub enum Image {
     Stock,
     /// Baleen did not patch it, but was killed while about to.
     Unfinished,
-    /// It is patched, its original is to be had, and these are the proxies in the two.
+    /// It is patched, its original is available, and these are the proxies in the two.
     Patched(String, Unpatched),
 }
 

@@ -20,9 +20,9 @@ pub(super) const PREFERENCES: &str = "Library/Preferences/io.github.baleen-app.B
 pub struct Places {
     /// The files.
     pub files: Vec<PathBuf>,
-    /// The folders that nobody else has any business in.
+    /// The folders that no one else has any business in.
     pub folders: Vec<PathBuf>,
-    /// The launch agents that somebody may have put there by hand (`packaging/launchd`).
+    /// The launch agents that someone may have put there by hand (`packaging/launchd`).
     pub launch_agents: Vec<PathBuf>,
 }
 

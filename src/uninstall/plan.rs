@@ -224,7 +224,7 @@ impl Plan {
             }
             Ok(Image::Patched(proxy, _)) => self.leave(
                 &shown,
-                format!("its engine keeps the proxy {proxy}, until Docker is installed anew"),
+                format!("its engine keeps the proxy {proxy}, until you reinstall Docker"),
             ),
             Err(error) if leave_image => self.leave(&shown, error.to_string()),
             Err(error) => return Err(stopped(error, true, &[])),
@@ -432,7 +432,7 @@ mod tests {
                 || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean)),
                 true,
                 &[],
-                &["its engine keeps the proxy http://p:1, until Docker is installed anew"],
+                &["its engine keeps the proxy http://p:1, until you reinstall Docker"],
             ),
             (|| Err(broken()), true, &[], &["no original"]),
         ];

@@ -177,7 +177,7 @@ impl Watcher {
     async fn status_notifier_host_registered(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
 }
 
-/// An icon in the panel. It is asked anew each time, on a connection of its own, so it outlives its panel.
+/// An icon in the panel. It is asked again each time, on a connection of its own, so it outlives its panel.
 pub(crate) struct Item {
     connection: Connection,
     place: Registered,
@@ -251,7 +251,7 @@ impl Item {
             match self.call(self.menu.as_str(), MENU, "Event", &click) {
                 Ok(_) => return,
                 Err(_) if self.is_gone() => return,
-                // The menu was built anew between the look and the click, by which entries get new numbers.
+                // The menu was built again between the look and the click, by which entries get new numbers.
                 Err(zbus::Error::MethodError(name, ..))
                     if name == "org.freedesktop.DBus.Error.InvalidArgs" && again < 5 => {}
                 Err(error) => panic!("no click on {path:?}: {error}\n{}", self.shown()),

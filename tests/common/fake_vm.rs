@@ -30,7 +30,7 @@ pub(crate) enum There {
     Login,
     /// A login that asks for root's password.
     Password,
-    /// Somebody's login that was left half way.
+    /// Someone's login that was left half way.
     HalfLogin,
     /// A login at which a name was typed that comes before the next one.
     TypedAhead,
@@ -40,7 +40,7 @@ pub(crate) enum There {
     Quote,
     /// A program that prints without an end.
     Flood,
-    /// Nobody.
+    /// No one.
     Silence,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct FakeVm {
     stop: Arc<AtomicBool>,
     traffic: Arc<Mutex<Traffic>>,
     thread: Option<JoinHandle<()>>,
-    /// Kept open, since a terminal forgets its modes when nobody has it.
+    /// Kept open, since a terminal forgets its modes when no one has it.
     slave: File,
 }
 
@@ -346,7 +346,7 @@ impl Relay {
         }
     }
 
-    /// Puts `bytes` on the terminal, which takes no more when it is full and nobody reads it.
+    /// Puts `bytes` on the terminal, which takes no more when it is full and no one reads it.
     fn print(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.stop.load(Ordering::Relaxed) {
             match self.outside.write(bytes) {

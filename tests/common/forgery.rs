@@ -6,7 +6,7 @@ use baleen::initrd::append::{self, NewFile};
 
 use crate::app::{App, PROXY};
 
-/// A Docker.app whose image is patched, and what it takes to do that anew.
+/// A Docker.app whose image is patched, and what it takes to do that again.
 pub(crate) struct Forgery {
     pub(crate) app: App,
     pub(crate) original: Vec<u8>,

@@ -40,7 +40,7 @@ pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> u16 {
     })
 }
 
-/// A port on which nobody listens, nor will while the test runs: it is taken.
+/// A port on which no one listens, nor will while the test runs: it is taken.
 pub(crate) fn dead_port() -> u16 {
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
     let taken = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -152,7 +152,7 @@ impl Authority {
         self.dir.join("ca.crt")
     }
 
-    /// Those who trust it and nobody else.
+    /// Those who trust it and no one else.
     pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_file(self.certificate()).unwrap();

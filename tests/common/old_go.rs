@@ -1,4 +1,4 @@
-//! A model of the proxy rules of Go up to 1.10, which no toolchain that is to be had runs any more.
+//! A model of the proxy rules of Go up to 1.10, which no toolchain that is available runs any more.
 //!
 //! Read in `src/net/http/transport.go` of golang/go at 0026cb788b54e3108534992d98b7fec0cf96de17 (April 2016,
 //! the cycle of Go 1.7) and compared with later copies of it; the engines of the Moby family were built

@@ -93,7 +93,7 @@ impl Session {
         command
     }
 
-    /// Starts the keyring anew and unlocks it.
+    /// Starts the keyring again and unlocks it.
     pub(crate) fn start_keyring(&mut self) {
         self.stop_keyring();
         let mut keyring = self

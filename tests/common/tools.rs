@@ -1,5 +1,5 @@
 //! Real tools that tests compare with. Where one is missing the test says so and passes; but in CI on
-//! Linux, where all of them are to be had, that is a failure, since it would take tests away unseen.
+//! Linux, where all of them are available, that is a failure, since it would take tests away unseen.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 

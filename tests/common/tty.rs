@@ -25,7 +25,7 @@ pub(crate) fn open(device: &Path) -> File {
     opened.unwrap().into()
 }
 
-/// A console at which nobody answers, where the Docker of the user with this home has its own, in the place of any other.
+/// A console at which no one answers, where the Docker of the user with this home has its own, in the place of any other.
 pub(crate) fn console(home: &Path) -> (File, PathBuf) {
     let (vm, device) = terminal();
     let folder =

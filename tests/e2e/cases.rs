@@ -15,7 +15,7 @@ use crate::servers::PLAIN_IMAGE;
 use crate::session::{Session, has_keyring};
 use crate::tools::{self, has_tool};
 
-/// Where nobody listens.
+/// Where no one listens.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 pub(crate) const NOWHERE_IN_THE_VM: &str = "http://192.168.65.1:9";
 

@@ -1,5 +1,5 @@
 //! The cases with `--live`: a VM that runs follows the image, over its console, and neither Docker nor the VM is started
-//! anew. What they find in the VM they are told beside the console.
+//! again. What they find in the VM they are told beside the console.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -83,7 +83,7 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
-/// Whether a claim on a terminal (`TIOCEXCL`) does no harm once nobody is there any more who made it. On Linux it stays as
+/// Whether a claim on a terminal (`TIOCEXCL`) does no harm once no one is there any more who made it. On Linux it stays as
 /// long as the terminal, unlike on macOS, but does not concern root.
 fn claims_end() -> bool {
     std::env::var_os("BALEEN_E2E_UID").is_none()
@@ -212,7 +212,7 @@ fn password(lab: &Lab) {
     let mut behind = Behind::new(&guarded, PASSWORD);
     behind.mac.start();
     behind.mac.can_not_pull(NO_WAY);
-    // All that runs in the VM meanwhile is written down, with its arguments.
+    // All that runs in the VM in the meantime is written down, with its arguments.
     behind.mac.aside(
         "(while :; do cat /proc/[0-9]*/cmdline >>/tmp/seen; usleep 100000; done) >/dev/null 2>&1 & echo $! >/tmp/watch",
     );
@@ -240,7 +240,7 @@ fn password(lab: &Lab) {
     }
 }
 
-/// Somebody who uses the console by hand.
+/// Someone who uses the console by hand.
 struct Somebody<'a> {
     lab: &'a Lab,
     tty: File,
@@ -324,7 +324,7 @@ fn somebody(lab: &Lab) {
         let proxy = proxies.next().unwrap();
         let run = live(&mac, "apply", proxy);
         assert_eq!(run.code, 4, "{run}");
-        // Nobody but root sees who has what is open exclusively.
+        // No one but root sees who has what is open exclusively.
         let who = format!("in use by sleep (process {})", screen.0.id());
         for words in [&*who, "the image is done", "Baleen leaves it alone"] {
             assert!(run.err.contains(words), "{run}");
@@ -348,7 +348,7 @@ fn somebody(lab: &Lab) {
     restarts(&follow(&mac, "apply", ON_THE_MAC));
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
 
-    // Whoever comes next finds a login.
+    // Anyone who comes next finds a login.
     let mut somebody = Somebody::at(lab, &mac);
     somebody.types_until("\r", "login: ");
     // And leaves it half way.

@@ -149,12 +149,12 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// The process of the Docker that runs, whoever opened it.
+    /// The process of the Docker that runs, anyone who opened it.
     pub(crate) fn docker_runs(&self) -> Option<u32> {
         restart::running(&self.app.app()).map(|docker| docker.pid)
     }
 
-    /// Does what makes somebody else restart Docker, and waits until the Engine of the new one answers.
+    /// Does what makes someone else restart Docker, and waits until the Engine of the new one answers.
     #[track_caller]
     pub(crate) fn is_restarted_by(&mut self, cause: impl FnOnce()) {
         let before = self.docker_runs();
@@ -286,7 +286,7 @@ impl<'a> Mac<'a> {
             }
             received.clone()
         };
-        // So soon after its start there may be nobody yet.
+        // So soon after its start there may be no one yet.
         let hello = "echo \"<$((6*7))>\"\n";
         line.write_all(hello.as_bytes()).unwrap();
         wait_for(&mut line, "<42>", hello);
@@ -361,7 +361,7 @@ impl<'a> Mac<'a> {
         assert!(!log.contains("Request"), "the proxy was asked: {log}");
     }
 
-    /// The image does not come, for this reason; the Engine answers all the same.
+    /// The image does not come, for this reason; the Engine answers anyway.
     #[track_caller]
     pub(crate) fn can_not_pull(&self, reason: &str) {
         let (code, said) = self.try_pull(IMAGE);
@@ -441,7 +441,7 @@ pub(crate) const IN_THE_VM: &str = "http://192.168.65.1:3128";
 pub(crate) const LOCAL: &str = "localhost,127.0.0.1";
 /// Why nothing can be pulled without a proxy: there is no server of names, nor a way to one.
 pub(crate) const NO_WAY: &str = "lookup registry.test";
-/// What tinyproxy logs when it has let somebody through to the registry.
+/// What tinyproxy logs when it has let someone through to the registry.
 pub(crate) const TUNNEL: &str = "Established connection to host \"registry.test\"";
 
 /// Both cases of each variable, as Baleen sets them.

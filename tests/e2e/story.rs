@@ -1,5 +1,5 @@
 //! The whole story, as its user lives it: the app's icon, menu and notifications, a Docker that is restarted and updated,
-//! and what can be pulled meanwhile.
+//! and what can be pulled in the meantime.
 
 use std::fs;
 use std::path::PathBuf;

@@ -89,7 +89,7 @@ fn stock(machine: &Machine) -> Vec<u8> {
     image.bytes
 }
 
-/// Files with modes and owners that nobody would choose, so that it is seen where they come from.
+/// Files with modes and owners that no one would choose, so that it is seen where they come from.
 fn unusual() -> Vec<Entry> {
     vec![
         Entry {
@@ -798,7 +798,7 @@ fn junk(machine: &Machine) {
     app.replace_image(&[&app.bytes()[..], b"XYZ!"].concat());
     app.refused(&["apply", "--http-proxy", PROXY], 4, &["XYZ!"]);
 
-    // Behind an uncompressed archive a single zero is as bad. Writing that archive anew would do.
+    // Behind an uncompressed archive a single zero is as bad. Writing that archive again would do.
     let raw = Image::default().raw(&[machine.system(), unusual()].concat());
     let raw = raw.zeros(1).bytes;
     fails("behind-raw", &[&raw, &overlay], &stock, "broken padding");

@@ -34,12 +34,12 @@ impl Notifier {
     ) -> Option<Self> {
         let proxy = Connection::session()
             .and_then(|connection| Proxy::new(&connection, NAME, PATH, NAME))
-            .inspect_err(|error| tracing::warn!("no notifications here: {error}"))
+            .inspect_err(|error| tracing::warn!("no notifications on this computer: {error}"))
             .ok()?;
         let shown = Shown::default();
         let pressed = proxy
             .receive_signal("ActionInvoked")
-            .inspect_err(|error| tracing::warn!("no buttons on notifications here: {error}"))
+            .inspect_err(|error| tracing::warn!("no buttons on notifications on this computer: {error}"))
             .ok()?;
         let known = shown.clone();
         thread::Builder::new()
@@ -73,7 +73,7 @@ impl Notifier {
             actions.extend([button.key.as_str(), button.label.as_str()]);
         }
         let hints = HashMap::from([("desktop-entry", Value::from("baleen"))]);
-        // Held until the number is known, so that a press meanwhile waits for it.
+        // Held until the number is known, so that a press in the meantime waits for it.
         let mut shown = locked(&self.shown);
         let replaced = shown.get(&note.id).copied().unwrap_or(0);
         let body = escaped(&note.body);

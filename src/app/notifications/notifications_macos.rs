@@ -1,4 +1,4 @@
-//! Notes in the Notification Centre, in the way that the system has for it.
+//! Notes in the Notification Center, in the way that the system has for it.
 
 use objc2::available;
 

@@ -21,7 +21,7 @@ const FIRST: &str = "first";
 
 /// What shows notes. Whether the user wants to see them is not told here.
 pub struct Notifier {
-    // The centre has no hold of it.
+    // The center has no hold of it.
     _delegate: Retained<Delegate>,
 }
 

@@ -20,7 +20,7 @@ type OnRefused = Arc<dyn Fn(String) + Send + Sync>;
 
 /// What shows notes.
 pub struct Notifier {
-    // The centre has no hold of it.
+    // The center has no hold of it.
     _delegate: Retained<Delegate>,
     on_refused: OnRefused,
     /// The sets of buttons that came up, by the identifier of their category.
@@ -45,7 +45,7 @@ impl Notifier {
     /// Shows a note. The first time, the system asks the user for permission, and the note waits for it.
     pub(super) fn show(&self, note: &Note) {
         autoreleasepool(|_| {
-            // Before the question: once that is answered, the centre knows the buttons.
+            // Before the question: once that is answered, the center knows the buttons.
             let category = self.category(&note.buttons);
             let (note, refused) = (note.clone(), Arc::clone(&self.on_refused));
             let asked = RcBlock::new(move |granted: Bool, error: *mut NSError| {
@@ -65,7 +65,7 @@ impl Notifier {
         });
     }
 
-    /// The category with these buttons, which the centre knows from here on.
+    /// The category with these buttons, which the center knows from here on.
     fn category(&self, buttons: &[Button]) -> String {
         if buttons.is_empty() {
             return String::new();
@@ -114,7 +114,7 @@ fn with_buttons(id: &str, buttons: &[Button]) -> Retained<UNNotificationCategory
     )
 }
 
-/// Hands a note to the centre, which shows it at once and in place of one with the same identifier:
+/// Hands a note to the center, which shows it at once and in place of one with the same identifier:
 /// <https://developer.apple.com/documentation/usernotifications/unnotificationrequest/init(identifier:content:trigger:)>
 fn deliver(note: &Note, category: &str, on_refused: &OnRefused) {
     let content = UNMutableNotificationContent::new();

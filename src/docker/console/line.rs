@@ -1,4 +1,4 @@
-//! The terminal device: opened for nobody else, raw while it is open, and as it was before afterwards.
+//! The terminal device: opened for no one else, raw while it is open, and as it was before afterwards.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -21,7 +21,7 @@ use crate::platform::{Holder, holders};
 const GLANCE: Duration = Duration::from_millis(10);
 /// More than the name of a device has.
 const LONGEST_NAME: u64 = 1024;
-/// How often it is looked again whether somebody else has the line open: what another thread starts has all files of this
+/// How often it is looked again whether someone else has the line open: what another thread starts has all files of this
 /// program, this one among them, until it is the program that it is to become.
 const LOOKS_AGAIN: u32 = 20;
 /// How long after the last time.
@@ -50,7 +50,7 @@ impl<'a> Line<'a> {
             .custom_flags(flags.bits().cast_signed())
             .open(&device)
             .map_err(|error| match error.kind() {
-                // What a terminal says that somebody has for himself: `man 4 tty`, TIOCEXCL.
+                // What a terminal says that someone has for himself: `man 4 tty`, TIOCEXCL.
                 io::ErrorKind::ResourceBusy => claimed(path, &others(&device)),
                 _ => Error::io("open", path, &error).advise(NO_CONSOLE),
             })?;
@@ -71,13 +71,13 @@ impl<'a> Line<'a> {
         line.before = Some(before);
         tcsetattr(&line.file, OptionalActions::Now, &raw)
             .map_err(|error| Error::io("set up", path, &error.into()))?;
-        // What was printed for nobody, a prompt among it, says nothing of what is there now.
+        // What was printed for no one, a prompt among it, says nothing of what is there now.
         let _ = tcflush(&line.file, QueueSelector::IFlush);
         line.is_alone()?;
         Ok(line)
     }
 
-    /// Makes sure that nobody else has it open. It is claimed for that; on macOS that keeps out nobody but root (`ptsopen` in
+    /// Makes sure that no one else has it open. It is claimed for that; on macOS that keeps out no one but root (`ptsopen` in
     /// xnu's tty_dev.c), so it is looked again before anything is changed.
     pub(super) fn is_alone(&self) -> Result<()> {
         let mut looks = 0;
@@ -124,7 +124,7 @@ impl<'a> Line<'a> {
     }
 
     /// Adds to `to` what has come, once something has; whether that was before `until`. A line that never falls silent
-    /// keeps nobody longer than that.
+    /// keeps no one longer than that.
     pub(super) fn receive(&mut self, to: &mut Vec<u8>, until: Instant) -> Result<bool> {
         let mut buffer = [0; 4096];
         while Instant::now() < until {
@@ -163,7 +163,7 @@ impl<'a> Line<'a> {
                 self.path.display()
             ),
         )
-        .advise("if Docker does not start its VM anew by itself, quit it and open it again")
+        .advise("if Docker does not start its VM again by itself, quit it and open it again")
     }
 
     /// Where it is.
@@ -236,7 +236,7 @@ fn device_of(path: &Path) -> Result<PathBuf> {
 }
 
 /// Who else has the device open; the hypervisor is at the VM's end of it, and may have opened this end as well, for a
-/// terminal that nobody has open is at its end (`ttyread` in hyperkit's `uart_emul.c`).
+/// terminal that no one has open is at its end (`ttyread` in hyperkit's `uart_emul.c`).
 fn others(device: &Path) -> Vec<Holder> {
     let is_hypervisor = |holder: &Holder| {
         let name = &*holder.name;
@@ -247,7 +247,7 @@ fn others(device: &Path) -> Vec<Holder> {
     there
 }
 
-/// The error when somebody has the terminal for himself.
+/// The error when someone has the terminal for himself.
 fn claimed(path: &Path, others: &[Holder]) -> Error {
     if !others.is_empty() {
         return busy(path, others);

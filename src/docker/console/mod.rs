@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! Mac                                        VM
-//! Console --line--> pseudo-terminal --> ttyS0 --> getty, login, or a shell that somebody left open
+//! Console --line--> pseudo-terminal --> ttyS0 --> getty, login, or a shell that someone left open
 //!    ^                                    |         `-- exec --> a shell that reads lines, without echo or history
 //!    `------frames (among kernel messages, echo, noise)--------'
 //! ```
 //!
-//! Nobody knows beforehand what is at the other end, and what a prompt looks like proves nothing. So a shell is what does
+//! No one knows beforehand what is at the other end, and what a prompt looks like proves nothing. So a shell is what does
 //! what only a shell does: it answers with a marker that was drawn at random, and does not stand in what was sent. The shell
 //! that is found makes way (`exec`) for one that reads line after line and carries them out: it is not interactive, so it
-//! shows nothing of what it reads, and keeps no history. It ends by itself when nobody has used it for a while.
+//! shows nothing of what it reads, and keeps no history. It ends by itself when no one has used it for a while.
 //!
 //! Lines are short, since a terminal cuts long ones, and have no byte that it could take for more than a letter.
 
@@ -32,7 +32,7 @@ use line::{HANGS, Line};
 
 /// How long it may take until there is a shell.
 const TO_A_SHELL: Duration = Duration::from_secs(30);
-/// How long what was typed may stay without any effect; a hypervisor may take a second to notice that somebody is there.
+/// How long what was typed may stay without any effect; a hypervisor may take a second to notice that someone is there.
 const FIRST_WORD: Duration = Duration::from_millis(2500);
 /// For how long a line that others write to is listened to.
 const LISTEN: Duration = Duration::from_secs(3);
@@ -82,7 +82,7 @@ pub struct Console<'a> {
     marker: String,
     /// Of the last question.
     number: u32,
-    /// Somebody may be logged in, who has to log out.
+    /// Someone may be logged in, who has to log out.
     is_inside: bool,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Console<'a> {
     /// Opens the console at `path` and finds its way to a shell of the user root. All waits end once `cancel` is set.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when somebody else has it open; nothing was sent then. When nothing answers, or nobody may log in.
+    /// [`Kind::Busy`] when someone else has it open; nothing was sent then. When nothing answers, or no one may log in.
     pub fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
         let mut console = Self {
             line: Line::open(path, cancel)?,
@@ -144,10 +144,10 @@ impl<'a> Console<'a> {
         Ok(Answer { code, text })
     }
 
-    /// Makes sure that nobody else has come to the console, and that the shell lives long enough for what comes next.
+    /// Makes sure that no one else has come to the console, and that the shell lives long enough for what comes next.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when somebody has; what was done until then stays.
+    /// [`Kind::Busy`] when someone has; what was done until then stays.
     pub fn stay(&mut self) -> Result<()> {
         self.line.is_alone()?;
         self.ask("w;a=0", SMALL).map(drop)
@@ -170,7 +170,7 @@ impl<'a> Console<'a> {
                 Kind::Failure,
                 format!("could not write {new} in the VM: cp ended with {copied}"),
             )
-            .advise("the shell there may be nobody's who may do that; restart Docker instead"));
+            .advise("the shell there may belong to a user who may not do that; restart Docker instead"));
         }
         for _ in 0..ATTEMPTS {
             if !self.send_text(&text)? {
@@ -211,7 +211,7 @@ impl<'a> Console<'a> {
         self.ask(&format!("a=$({salted}|sha256sum|cut -c1-64)"), SMALL)
     }
 
-    /// Logs out, also when it is to end, and waits until somebody else can log in; no longer than a moment.
+    /// Logs out, also when it is to end, and waits until someone else can log in; no longer than a moment.
     fn leave(&mut self) {
         if std::mem::replace(&mut self.is_inside, false) {
             self.line.disregard_cancel();
@@ -239,7 +239,7 @@ impl<'a> Console<'a> {
             self.type_and_listen(CLEAR_LINE)?;
             was_silent &= self.received.is_empty();
             if self.asks_for_password() {
-                // Somebody's login that was given up half way.
+                // Someone's login that was given up half way.
                 self.give_up_login()?;
             }
             if self.asks_for_name() {
@@ -328,9 +328,9 @@ impl<'a> Console<'a> {
         let life = LIFE.as_secs();
         // In one line, which an interactive shell may show: so the marker does not stand in it as it comes back, and no
         // secret. `stty` takes the echo, or there is no such shell; the loop takes the prompt and the history. BALEEN_W is
-        // whoever ends the shell of somebody who was killed: a new one takes over from it. What is sent in parts is put
+        // anyone who ends the shell of someone who was killed: a new one takes over from it. What is sent in parts is put
         // together by `p`: whatever gets lost of a call of it, it is no error of syntax, at which a shell would end, and
-        // the rest would come to somebody who shows it. In a shell that was left within a quote the loop is in that shell
+        // the rest would come to someone who shows it. In a shell that was left within a quote the loop is in that shell
         // itself once the quote is closed, and carries out the next such line.
         let line = format!(
             " m={marker};exec sh -c 'stty -echo||exit;unset a b f q l t;w(){{ kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;}};w;{};p(){{ f=$f$1;}};q=0;a=;r;while read -r l;do eval \"$l\";done;' $m 2>/dev/null\r",
@@ -357,7 +357,7 @@ impl<'a> Console<'a> {
                 return Ok(answer);
             }
             if Instant::now() >= until {
-                // Somebody who came in between may have got the answer.
+                // Someone who came in between may have got the answer.
                 self.line.is_alone()?;
                 return Err(Error::new(
                     Kind::Failure,
@@ -431,7 +431,7 @@ impl Drop for Console<'_> {
 pub struct Salt(String);
 
 impl Salt {
-    /// One that nobody can guess.
+    /// One that no one can guess.
     ///
     /// # Errors
     /// When the system has no randomness.
@@ -446,7 +446,7 @@ impl Salt {
     }
 }
 
-/// A word that nobody can guess.
+/// A word that no one can guess.
 fn random() -> Result<String> {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes).map_err(|error| {

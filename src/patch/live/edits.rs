@@ -42,7 +42,7 @@ pub struct LiveEdit {
     pub block: Option<Sha>,
     /// When.
     pub at: SystemTime,
-    /// It was begun, and did not come to its end: nobody knows what that Engine has.
+    /// It was begun, and did not come to its end: no one knows what that Engine has.
     pub is_open: bool,
 }
 

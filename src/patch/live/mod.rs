@@ -1,5 +1,5 @@
 //! The running VM follows the image, without a restart of Docker: its script gets the block that the image's script has,
-//! over the VM's console, and the Engine in it is started anew.
+//! over the VM's console, and the Engine in it is started again.
 //!
 //! ```text
 //! image --> block --\
@@ -75,7 +75,7 @@ impl Places<'static> {
 }
 
 /// Has the running `vm` of `bundle` follow the image: the same block in its script, or none, and the Engine started with it.
-/// With `adopt` a proxy that somebody else wrote into the VM's script is taken over. It is recorded in the file of
+/// With `adopt` a proxy that someone else wrote into the VM's script is taken over. It is recorded in the file of
 /// [`LiveEdits`] in `state`. With `cancel` set it stops at the next step.
 ///
 /// # Errors

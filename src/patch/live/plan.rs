@@ -22,7 +22,7 @@ pub(super) enum Plan {
 /// Makes the plan that gives the VM's script `block`, or none, and the Engine what that says.
 ///
 /// # Errors
-/// [`Kind::Refused`] when the script is not one that is known, or somebody else's proxy is in it.
+/// [`Kind::Refused`] when the script is not one that is known, or someone else's proxy is in it.
 pub(super) fn plan(seen: &Seen, block: Option<&[u8]>, adopt: bool) -> Result<Plan> {
     // Between the marks may be a password, which has not been read.
     let present = with_block(&seen.stock, &seen.marks);

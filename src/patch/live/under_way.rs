@@ -1,4 +1,4 @@
-//! The sign that somebody on the command line is changing an image and has the running VM follow, for the menu-bar app: what
+//! The sign that someone on the command line is changing an image and has the running VM follow, for the menu-bar app: what
 //! is so in between is nothing to be told, nor to be put right.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// Held from before the image is changed until the VM has followed, or has not. It is the system's lock on a file, so
-/// whoever was killed holds nothing.
+/// anyone who was killed holds nothing.
 #[derive(Debug)]
 pub struct UnderWay {
     _lock: File,

@@ -113,7 +113,7 @@ pub fn open(bundle: &Path) -> Result<()> {
         .process_group(0)
         .spawn()
         .map_err(|error| failed(&error))?;
-    // Somebody has to take notice of its end.
+    // Someone has to take notice of its end.
     thread::Builder::new()
         .name("docker".to_owned())
         .spawn(move || child.wait())
@@ -124,7 +124,7 @@ pub fn open(bundle: &Path) -> Result<()> {
 /// A look-out for apps that come and go.
 pub enum Watch {}
 
-/// There is none on Linux, where nobody tells that a process was started; that one has ended is told to [`Attention`].
+/// There is none on Linux, where no one tells that a process was started; that one has ended is told to [`Attention`].
 pub fn watch(_id: &str, _on_change: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
     None
 }

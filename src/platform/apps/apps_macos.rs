@@ -81,7 +81,7 @@ pub fn ask_to_quit(app: &RunningApp) -> bool {
 }
 
 /// Opens an app in the background, and waits until the system says that it did. Not for the main
-/// thread, which would stand still meanwhile.
+/// thread, which would stand still in the meantime.
 ///
 /// # Errors
 /// When the system can't open it, or does not say so in time.
@@ -115,7 +115,7 @@ fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
                 #[allow(unsafe_code, reason = "an argument that may be null")]
                 // SAFETY: it is null, or an error that lives for the length of this call.
                 let error = unsafe { error.as_ref() };
-                // Nobody waits any more if this fails.
+                // No one waits any more if this fails.
                 let _ = sender.send(error.map(|error| error.localizedDescription().to_string()));
             },
         );

@@ -17,7 +17,7 @@ pub fn open(target: &OsStr) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Somebody has to take notice of its end, which may be that of the app it opens.
+    // Someone has to take notice of its end, which may be that of the app it opens.
     thread::Builder::new()
         .name("open".to_owned())
         .spawn(move || child.wait())?;

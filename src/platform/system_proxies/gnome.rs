@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | `corp`, `.corp`, `*.corp` | `corp` and `*.corp` | each covers the name and all below it in GNOME; on macOS a plain name is exact |
 //! | `10.0.0.1`, `::1`, `10.0.0.0/8`, `fe80::/10` | the same | |
-//! | `corp:80`, `10.0.*`, a bare `*` | the same | macOS has no ports, GNOME no such patterns: whoever reads the list reports them |
+//! | `corp:80`, `10.0.*`, a bare `*` | the same | macOS has no ports, GNOME no such patterns: anyone who reads the list reports them |
 //!
 //! The password that the HTTP proxy may have there in clear (`authentication-password`) is left where it is.
 
@@ -216,7 +216,7 @@ fn strings(text: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    /// As Debian 12 prints it where nobody ever set anything.
+    /// As Debian 12 prints it where no one ever set anything.
     const DEFAULTS: &str = "\
 org.gnome.system.proxy autoconfig-url ''
 org.gnome.system.proxy ignore-hosts ['localhost', '127.0.0.0/8', '::1']

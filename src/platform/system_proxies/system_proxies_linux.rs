@@ -28,7 +28,7 @@ fn failed(why: impl std::fmt::Display) -> Error {
 }
 
 /// The proxies of the desktop's settings; nothing where none is set there. (`mode 'none'` is also what
-/// the schema says where nobody ever set anything, so it does not tell that the user wants none.)
+/// the schema says where no one ever set anything, so it does not tell that the user wants none.)
 ///
 /// # Errors
 /// When they can't be read, or are not as their schema has them.
@@ -68,11 +68,11 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
         // Room for all of it: a string that grows leaves its old bytes behind.
         let mut text = Zeroizing::new(String::with_capacity(1 << 16));
         let read = out.map_or(Ok(0), |mut out| out.read_to_string(&mut text));
-        // Nobody waits any more if this fails.
+        // No one waits any more if this fails.
         let _ = sender.send(read.map(|_| text));
     });
     let Ok(said) = receiver.recv_timeout(PATIENCE) else {
-        // It may have ended by itself meanwhile.
+        // It may have ended by itself in the meantime.
         let _ = child.kill();
         let _ = child.wait();
         let seconds = PATIENCE.as_secs();
@@ -92,7 +92,7 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
     Err(failed(format!("gsettings failed: {why}")))
 }
 
-/// Runs a monitor for each of its arguments, until nobody holds its standard input any more: so the monitors end with
+/// Runs a monitor for each of its arguments, until no one holds its standard input any more: so the monitors end with
 /// this program, whichever way that ends.
 const MONITORS: &str = r#"
 for schema

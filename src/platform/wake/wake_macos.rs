@@ -17,7 +17,7 @@ pub struct Watch {
 /// Calls `on_wake` when the Mac has woken: on the main thread, whose run loop brings the news.
 ///
 /// <https://developer.apple.com/documentation/appkit/nsworkspace/didwakenotification>, which only the
-/// centre of NSWorkspace posts.
+/// center of NSWorkspace posts.
 pub fn watch(on_wake: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
     let center = NSWorkspace::sharedWorkspace().notificationCenter();
     let block = RcBlock::new(move |_: NonNull<NSNotification>| on_wake());
@@ -39,7 +39,7 @@ pub fn watch(on_wake: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
 impl Drop for Watch {
     fn drop(&mut self) {
         #[allow(unsafe_code, reason = "an observer of any type would be taken")]
-        // SAFETY: it is the one that this centre returned.
+        // SAFETY: it is the one that this center returned.
         autoreleasepool(|_| unsafe { self.center.removeObserver((*self.token).as_ref()) });
     }
 }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn is_told_until_it_is_dropped() {
-        // The centre is everybody's, so this is what an observer of its sees when the Mac wakes.
+        // The center is everybody's, so this is what an observer of its sees when the Mac wakes.
         let wake = || {
             let center = NSWorkspace::sharedWorkspace().notificationCenter();
             #[allow(unsafe_code, reason = "any object could be handed along")]

@@ -1,7 +1,7 @@
 //! Runs a script in a process of its own, which can be ended whatever the script does.
 //!
 //! A loop inside a regular expression or a growing string is out of reach of the engine's own limits,
-//! and with WPAD the script is of whoever runs the network. So this program is started once more, with
+//! and with WPAD the script is of the network's administrator. So this program is started once more, with
 //! the hidden command `pac-worker`: script and questions go in as JSON, answers come out as JSON, and
 //! after [`TIME`] the process is killed. What the script can reach there is a look-up of names, and
 //! that is within a time as well.
@@ -71,7 +71,7 @@ enum Outcome {
 pub struct Evaluated {
     /// One answer for each URL, in their order.
     pub answers: Vec<Answer>,
-    /// The first name that the script wanted to have looked up and that nobody answered for in time.
+    /// The first name that the script wanted to have looked up and that no one answered for in time.
     pub unanswered: Option<String>,
     /// Where browsers would differ, in sentences without a full stop.
     pub remarks: Vec<String>,
@@ -198,7 +198,7 @@ fn run_worker(program: &Path, job: &Job) -> std::result::Result<Outcome, String>
         .spawn(move || {
             let mut output = Vec::new();
             let read = stdout.take(OUTPUT + 1).read_to_end(&mut output);
-            // Nobody listens any more if this fails.
+            // No one listens any more if this fails.
             let _ = sender.send(read.map(|_| output));
         })
         .map_err(could_not)?;

@@ -234,13 +234,13 @@ fn no_trust(why: &rustls::Error) -> String {
     format!("its TLS is not to be trusted: {why}")
 }
 
-/// Finds the address of each host on the way, the first and those of redirects, and lets nobody
+/// Finds the address of each host on the way, the first and those of redirects, and lets no one
 /// lead it where it must not go.
 #[derive(Debug)]
 struct Guide {
     /// Whether it began with TLS, which no redirect may take away.
     secure: bool,
-    /// Why there is no TLS to be had.
+    /// Why there is no TLS available.
     no_tls: Option<String>,
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Names {
     look_up: fn(&str, Duration) -> io::Result<Vec<IpAddr>>,
     left: Duration,
     known: BTreeMap<String, Vec<IpAddr>>,
-    /// The first name that nobody answered for in time; to the script it is one that does not exist.
+    /// The first name that no one answered for in time; to the script it is one that does not exist.
     pub(super) unanswered: Option<String>,
 }
 
@@ -363,7 +363,7 @@ mod tests {
         }
         let unanswered = |world: &World| world.names.borrow().unanswered.clone();
         assert_eq!(unanswered(&world).as_deref(), Some("slow.corp"));
-        // When all the time is used up nobody is asked any more.
+        // When all the time is used up no one is asked any more.
         let late = self::world();
         late.names.borrow_mut().left = Duration::ZERO;
         assert_eq!(call(&late, "dnsResolve", &[Some("ten.corp")]), Reply::Null);

@@ -4,7 +4,7 @@
 //! The engine is `boa_engine`, which is written in Rust, on macOS and on Linux alike. CFNetwork could
 //! run scripts on macOS, but then what runs there would be tested nowhere. The price is about 5 MB.
 //!
-//! A script comes from a server, and with WPAD from whoever runs the network, so it is taken for
+//! A script comes from a server, and with WPAD from the network's administrator, so it is taken for
 //! hostile: it is at most 1 MiB, runs in a process of its own that is killed after five seconds or
 //! when it fills 256 MB ([`evaluate_apart`]), and can do nothing there but calculate and look names up.
 //! A script that is there and fails is never replaced by a guess: either its last answers are given, and
@@ -84,7 +84,7 @@ pub struct Answer {
     pub text: String,
     /// What that means, in the order in which it is to be tried; never empty.
     pub routes: Vec<Route>,
-    /// Entries that nobody understands, each with the reason.
+    /// Entries that no one understands, each with the reason.
     pub ignored: Vec<String>,
 }
 
@@ -295,7 +295,7 @@ fn unknown(error: Error, until: Option<SystemTime>) -> Error {
             "connect to the network or VPN that the script is in; if it stays unreachable for 5 minutes, the engine goes direct, as macOS does (docs/pac.md). Nothing was decided without it"
         }
         None => {
-            "tell whoever runs your network, or choose another proxy setting; nothing was decided without the script"
+            "tell your network's administrator, or choose another proxy setting; nothing was decided without the script"
         }
     })
 }
@@ -324,7 +324,7 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
     let mut trouble = evaluated.remarks;
     if let Some(name) = evaluated.unanswered {
         trouble.push(format!(
-            "the script asked for the address of {name}, and nobody answered in time; it took that for a name that does not exist"
+            "the script asked for the address of {name}, and there was no answer in time; it took that for a name that does not exist"
         ));
     }
     let kept = url.map_or(Ok(()), |url| memory.set(url, &answers, SystemTime::now()));

@@ -114,7 +114,7 @@ fn read(entry: &str) -> Result<Route, String> {
     };
     let place = place.trim();
     if place.contains(['@', '/', '?', '#']) {
-        return Err("expected a host and a port, and nothing besides".to_owned());
+        return Err("expected a host and a port, and nothing else".to_owned());
     }
     // A colon inside brackets is the address's.
     let named = place

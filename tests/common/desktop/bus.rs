@@ -41,7 +41,7 @@ pub(super) fn is_there(connection: &Connection, name: &str) -> bool {
     good(answer, "the bus does not answer")
 }
 
-/// Whether somebody, or the connection `who`, has asked the bus for signals that such a rule is for.
+/// Whether someone, or the connection `who`, has asked the bus for signals that such a rule is for.
 pub(super) fn is_listened_for(
     connection: &Connection,
     who: Option<&str>,
