@@ -1139,7 +1139,7 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
     steps.is("tcp", "bad", &["refused"]);
     steps.is("settings", "skipped", &[]);
 
-    // What can't be resolved is said once, anyone who names it.
+    // What can't be resolved is said once, no matter who names it.
     lab.app
         .ok(&["apply", "--http-proxy", "http://nowhere.corp:1"]);
     for settings in ["", "http://nowhere.corp:1"] {

@@ -334,7 +334,7 @@ fn a_script_decides_and_is_remembered() {
     assert_eq!(with(&["apply"]).code, 0);
     assert!(app.script_text().contains("http://192.168.65.1:3128"));
 
-    // Gone: what it said counts, anyone who asks and for each host by itself, and that is told.
+    // Gone: what it said counts, no matter who asks, and for each host by itself, and that is told.
     fs::remove_file(&script).unwrap();
     fs::write(&config, "pac_hosts = [\"registry.corp\", \"new.corp\"]\n").unwrap();
     let away =

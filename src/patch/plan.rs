@@ -251,7 +251,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
     })))
 }
 
-/// Who runs Docker: anyone who runs Baleen, under `sudo` the one who called it.
+/// The user who runs Docker: the one who runs Baleen, or under `sudo` the one who called it.
 fn user() -> u32 {
     let caller = env::var("SUDO_UID").ok();
     caller

@@ -149,7 +149,7 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// The process of the Docker that runs, anyone who opened it.
+    /// The process of the Docker that runs, no matter who opened it.
     pub(crate) fn docker_runs(&self) -> Option<u32> {
         restart::running(&self.app.app()).map(|docker| docker.pid)
     }

@@ -39,7 +39,9 @@ impl Notifier {
         let shown = Shown::default();
         let pressed = proxy
             .receive_signal("ActionInvoked")
-            .inspect_err(|error| tracing::warn!("no buttons on notifications on this computer: {error}"))
+            .inspect_err(|error| {
+                tracing::warn!("no buttons on notifications on this computer: {error}")
+            })
             .ok()?;
         let known = shown.clone();
         thread::Builder::new()

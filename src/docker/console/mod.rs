@@ -170,7 +170,9 @@ impl<'a> Console<'a> {
                 Kind::Failure,
                 format!("could not write {new} in the VM: cp ended with {copied}"),
             )
-            .advise("the shell there may belong to a user who may not do that; restart Docker instead"));
+            .advise(
+                "the shell there may belong to a user who may not do that; restart Docker instead",
+            ));
         }
         for _ in 0..ATTEMPTS {
             if !self.send_text(&text)? {
