@@ -32,7 +32,7 @@ pub fn clause(in_use: &Shown, settings: &Setting) -> Option<String> {
 pub fn line(in_use: &Shown, is_named: bool, settings: &Setting) -> Option<String> {
     let says = match settings {
         Setting::Unknown => return None,
-        Setting::Offline => "unknown while the network is down".to_owned(),
+        Setting::Offline => "unknown (offline)".to_owned(),
         Setting::Failed { .. } => "can't be used (see the log)".to_owned(),
         Setting::ScriptAway => "the PAC script can't be reached".to_owned(),
         Setting::Direct { .. } => "no proxy".to_owned(),
