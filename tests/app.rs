@@ -999,7 +999,7 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     assert_eq!(desk.notes.all().len(), told);
 
     desk.set_proxy(None);
-    desk.wait_for_state(&item, "On: no proxy set on this Mac", "By");
+    desk.wait_for_state(&item, "On: no proxy set on this Mac", "No proxy is set");
     desk.notes.wait_for("it is gone", |note| {
         note.summary == "Docker has its own image again"
     });
@@ -1137,7 +1137,11 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
         desk.quit(&item);
     }
     let note = desk.notes.wait_for("the note", told);
-    assert!(note.body.contains("It works where it is"), "{}", note.body);
+    assert!(
+        note.body.contains("Start at Login stops working"),
+        "{}",
+        note.body
+    );
 }
 
 /// Uninstalls, once nothing is under way any more.

@@ -223,7 +223,10 @@ fn apply_puts_the_stored_password_into_the_image() {
     let run = with(&["status"], "");
     assert_eq!(run.code, 0, "{run}");
     assert!(
-        run.out.contains("was not unlocked") && run.out.contains("was not compared"),
+        run.out.contains("was not unlocked")
+            && run
+                .out
+                .contains("could not check whether this is the right proxy"),
         "{run}"
     );
     let run = with(&["apply"], "");

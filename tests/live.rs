@@ -58,7 +58,7 @@ impl Drop for Running {
 fn it_asks_before_and_where_nobody_can_be_asked_nothing_is_done() {
     let app = App::new();
     for arguments in [&APPLY[..4], &["restore", "--live"]] {
-        app.refused(arguments, 2, &["containers stop", "nobody can be asked"]);
+        app.refused(arguments, 2, &["stops containers", "no terminal to ask on"]);
     }
     let yes = app.run(&["restore", "--yes"]);
     assert!(yes.code == 2 && yes.err.contains("--live"), "{yes}");
@@ -81,7 +81,10 @@ fn what_it_asks_can_be_denied() {
     script.args(["-qec", &program, "/dev/null"]);
     app.environment(&mut script);
     let said = tools::said(&mut script, b"n\n".to_vec());
-    assert!(said.contains("containers stop. Go on? [y/N]"), "{said}");
+    assert!(
+        said.contains("running containers will stop. Continue? [y/N]"),
+        "{said}"
+    );
     assert!(said.contains("Nothing was changed."), "{said}");
     assert!(app.bytes() == before);
 }
@@ -91,7 +94,7 @@ fn without_a_running_docker_its_next_start_counts() {
     let app = App::new();
     let stock = app.bytes();
     let said = app.ok(&APPLY);
-    assert!(said.contains("Done. The engine gets"), "{said}");
+    assert!(said.contains("Done. Docker will use"), "{said}");
     assert!(said.contains("Docker isn't running"), "{said}");
     assert!(!said.contains("Restart Docker"), "{said}");
     assert_eq!(app.state(&["--verify"]), ("current".to_owned(), 0));

@@ -172,7 +172,7 @@ fn nobody_is_taken_by_surprise() {
     let app = App::new();
     app.apply(PROXY);
     for arguments in [&["uninstall"][..], &["uninstall", "--leave-images"]] {
-        let run = app.refused(arguments, 2, &["nobody can be asked"]);
+        let run = app.refused(arguments, 2, &["no terminal to ask on"]);
         assert!(run.err.contains("--dry-run"), "{run}");
     }
     if !tools::has_tool("script") {
@@ -190,7 +190,7 @@ fn nobody_is_taken_by_surprise() {
     let before = app.snapshot();
     // No one sees what would be agreed to.
     let said = answered_by("y\n", " | cat; true");
-    assert!(said.contains("nobody can be asked"), "{said}");
+    assert!(said.contains("no terminal to ask on"), "{said}");
     before.is_still(&app.snapshot());
     for answer in ["\n", "n\n", "no\n"] {
         let said = answered(answer);
