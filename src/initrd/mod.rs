@@ -8,6 +8,25 @@
 //!
 //! It is stricter than the kernel where the kernel would pass over a fault in silence: what it
 //! can't account for to the last byte is an [`Error`]. It knows nothing of Docker or of proxies.
+//!
+//! ```
+//! use baleen::initrd::append::{NewFile, overlay};
+//! use baleen::initrd::find::find;
+//!
+//! let hello = NewFile {
+//!     name: "root/hello",
+//!     mode: 0o100_644,
+//!     uid: 0,
+//!     gid: 0,
+//!     mtime: 0,
+//!     body: b"hello\n",
+//! };
+//! let image = overlay("example", &[hello])?;
+//! let (layout, found) = find(&image[..], b"./root/hello", 1024)?;
+//! assert_eq!((layout.members.len(), layout.entries()), (1, 1));
+//! assert_eq!(found.unwrap().body.unwrap(), b"hello\n");
+//! # Ok::<(), baleen::initrd::Error>(())
+//! ```
 
 mod archive;
 mod error;

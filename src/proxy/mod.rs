@@ -1,5 +1,17 @@
 //! Proxy settings: what a proxy URL may look like, where settings come from, and what an engine is
 //! to be given. It knows nothing of images or bundles.
+//!
+//! ```
+//! use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
+//!
+//! let url = ProxyUrl::parse("http://me:secret@proxy.corp.example:8080")?;
+//! assert_eq!(url.redacted(), "http://me:***@proxy.corp.example:8080");
+//!
+//! let bypass = NoProxy::new([".corp.example".to_owned()]);
+//! let proxy = EngineProxy::new(Some(url.clone()), Some(url), bypass).unwrap();
+//! assert_eq!(proxy.shown().no_proxy, "localhost,127.0.0.1,.corp.example");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod bypass;
 mod docker_fields;
