@@ -377,7 +377,7 @@ fn a_script_of_somebody_elses_is_left_alone() {
             "already sets a proxy",
         ),
         ("echo http://me:s3cr3t@p:1\n", "a password in it"),
-        ("# >>> baleen >>>\n", "somebody changed it"),
+        ("# >>> baleen >>>\n", "someone changed it"),
     ] {
         let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
         let mut script = fs::read(vm.script()).unwrap();
