@@ -16,7 +16,7 @@ use std::io::{Seek, Write};
 use baleen::initrd::append::{NewFile, entry, find_overlay, overlay};
 use baleen::initrd::find::find;
 use baleen::initrd::rebuild::{Edit, rebuild};
-use baleen::initrd::{Layout, Section};
+use baleen::initrd::{FileRange, Layout};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{Compression, GzBuilder};
 
@@ -57,7 +57,8 @@ fn image() -> (File, u64) {
 }
 
 fn read(file: &File, length: u64) -> (Layout, u64) {
-    let (layout, found) = find(Section::new(file, 0, length), SCRIPT.as_bytes(), 1 << 20).unwrap();
+    let (layout, found) =
+        find(FileRange::new(file, 0, length), SCRIPT.as_bytes(), 1 << 20).unwrap();
     (layout, found.unwrap().number)
 }
 

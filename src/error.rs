@@ -14,7 +14,7 @@ pub enum Kind {
     /// The call was not understood or not complete.
     Usage,
     /// What was found is not what Baleen changes: unknown, changed by someone else, unsupported.
-    Refused,
+    Unsupported,
     /// As refused, but it will pass: the bundle is being replaced, or another Baleen is at work.
     Busy,
     /// The system does not allow it.
@@ -23,7 +23,7 @@ pub enum Kind {
 
 /// What would help, where a face can do it for the user, or show the way, instead of advising it in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
+pub enum Fix {
     /// Take over the proxy that someone else wrote into the script.
     Adopt,
     /// Allow Baleen to change other apps, in System Settings.
@@ -34,7 +34,7 @@ pub enum Remedy {
     DockerSettings,
 }
 
-impl Remedy {
+impl Fix {
     const ALL: [Self; 4] = [
         Self::Adopt,
         Self::AllowAppManagement,
@@ -64,7 +64,7 @@ pub struct Error {
     kind: Kind,
     message: String,
     advice: Option<String>,
-    remedy: Option<Remedy>,
+    remedy: Option<Fix>,
 }
 
 impl Error {
@@ -80,21 +80,21 @@ impl Error {
 
     /// The same, with what to do now.
     #[must_use]
-    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
     /// The same, with what would help.
     #[must_use]
-    pub fn helped_by(mut self, remedy: Remedy) -> Self {
+    pub fn with_fix(mut self, remedy: Fix) -> Self {
         self.remedy = Some(remedy);
         self
     }
 
     /// The same, with what it came in the middle of in front of it, as in "the image is done, but".
     #[must_use]
-    pub fn amid(mut self, what: &str) -> Self {
+    pub fn context(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
@@ -108,14 +108,14 @@ impl Error {
                     not_permitted(error.raw_os_error(), cfg!(target_os = "macos"));
                 Self {
                     remedy,
-                    ..Self::new(Kind::NotPermitted, message).advise(advice)
+                    ..Self::new(Kind::NotPermitted, message).with_hint(advice)
                 }
             }
             io::ErrorKind::ReadOnlyFilesystem => Self::new(Kind::NotPermitted, message)
-                .advise("the volume is read-only: copy Docker.app to one that can be written, or mount it so"),
+                .with_hint("the volume is read-only: copy Docker.app to one that can be written, or mount it so"),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::new(Kind::Failure, message)
-                    .advise("make room on that volume (about twice the size of initrd.img) and try again; nothing was changed")
+                    .with_hint("make room on that volume (about twice the size of initrd.img) and try again; nothing was changed")
             }
             _ => Self::new(Kind::Failure, message),
         }
@@ -127,12 +127,12 @@ impl Error {
     }
 
     /// What to do now, for someone at the command line.
-    pub fn advice(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&str> {
         self.advice.as_deref()
     }
 
     /// What would help.
-    pub fn remedy(&self) -> Option<Remedy> {
+    pub fn fix(&self) -> Option<Fix> {
         self.remedy
     }
 }
@@ -140,12 +140,12 @@ impl Error {
 /// What to do where the system says no. macOS 13 and later let no program write into another
 /// developer's app until the user allows it, and say `EPERM` (1), where mere permissions say
 /// `EACCES`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
-fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Remedy>) {
+fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Fix>) {
     const EPERM: i32 = 1;
     match code {
         Some(EPERM) if macos => (
             "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it again",
-            Some(Remedy::AllowAppManagement),
+            Some(Fix::AllowAppManagement),
         ),
         Some(EPERM) => (
             "the file may be locked (lsattr shows it), or the folder may belong to another user",

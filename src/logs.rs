@@ -18,19 +18,19 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::error::{Error, Kind, Result};
-use crate::kept;
 use crate::proxy::redact;
+use crate::storage;
 
 /// How long the file may become; the one before it is kept beside it.
-const LONGEST: u64 = 1 << 20;
+const MAX_LOG_LEN: u64 = 1 << 20;
 
 /// Where the log is: in `~/Library/Logs/Baleen` on macOS (Apple, "File System Programming Guide"), elsewhere among
 /// what the program keeps; with it, too, where `BALEEN_STATE_DIR` says where that is.
-pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     let is_chosen = get("BALEEN_STATE_DIR").is_some_and(|folder| Path::new(&folder).is_absolute());
     let folder = match macos && !is_chosen {
         true => home.join("Library/Logs/Baleen"),
-        false => kept::folder(get, home, macos),
+        false => storage::folder(get, home, macos),
     };
     folder.join("baleen.log")
 }
@@ -45,7 +45,7 @@ pub fn older(path: &Path) -> PathBuf {
 /// Where the log of this computer's user is.
 pub fn path() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
-    place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+    default_path(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
 /// Has everything logged to the file at `path`, and to the terminal what `verbosity` (how often `-v` was given) asks for.
@@ -148,7 +148,7 @@ struct Rotated {
 
 impl Rotated {
     fn open(path: &Path) -> io::Result<Self> {
-        Self::open_with(path, LONGEST)
+        Self::open_with(path, MAX_LOG_LEN)
     }
 
     fn open_with(path: &Path, longest: u64) -> io::Result<Self> {
@@ -223,8 +223,8 @@ mod tests {
             (false, true, "/s/baleen.log"),
         ] {
             let place = match chosen {
-                true => place(state, home, macos),
-                false => place(|_| None, home, macos),
+                true => default_path(state, home, macos),
+                false => default_path(|_| None, home, macos),
             };
             assert_eq!(place, Path::new(expected));
         }

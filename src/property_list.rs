@@ -10,14 +10,14 @@ use std::thread;
 use plist::Value;
 
 /// Far more than any `Info.plist` or the settings of a network have.
-const LONGEST: u64 = 1024 * 1024;
+const MAX_LEN: u64 = 1024 * 1024;
 
 /// The same of lists in lists.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// A list is taken apart by recursion, wherever that happens, also behind an error. This is enough for the deepest
-/// list that [`LONGEST`] bytes can hold; memory that is not used costs nothing.
-const STACK: usize = 256 * 1024 * 1024;
+/// list that [`MAX_LEN`] bytes can hold; memory that is not used costs nothing.
+const STACK_LEN: usize = 256 * 1024 * 1024;
 
 /// The property list in the file at `path`, in XML or binary, or why it is none.
 ///
@@ -26,9 +26,9 @@ const STACK: usize = 256 * 1024 * 1024;
 pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
     let mut bytes = Vec::new();
     File::open(path)?
-        .take(LONGEST + 1)
+        .take(MAX_LEN + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() as u64 > MAX_LEN {
         return Ok(Err("it is longer than 1 MiB".to_owned()));
     }
     parse(bytes)
@@ -41,7 +41,7 @@ pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
 pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, String>> {
     let reader = thread::Builder::new()
         .name("property list".to_owned())
-        .stack_size(STACK)
+        .stack_size(STACK_LEN)
         .spawn(move || value(bytes))?;
     Ok(reader
         .join()
@@ -57,8 +57,8 @@ fn value(bytes: Vec<u8>) -> Result<Value, String> {
     };
     // What the parser says is meant for programmers.
     let value = parsed.map_err(|_| "it can't be read as XML or in binary form".to_owned())?;
-    if is_deeper(&value, DEEPEST) {
-        return Err(format!("its lists are nested deeper than {DEEPEST}"));
+    if is_deeper(&value, MAX_DEPTH) {
+        return Err(format!("its lists are nested deeper than {MAX_DEPTH}"));
     }
     Ok(value)
 }
@@ -124,7 +124,7 @@ mod tests {
     fn what_is_nested_without_end_ends_in_words() {
         // As deep as goes into a file that is read at all.
         for bytes in [xml(69_000, "</plist>"), binary(149_000)] {
-            assert!(bytes.len() as u64 <= LONGEST);
+            assert!(bytes.len() as u64 <= MAX_LEN);
             assert!(of(&bytes).unwrap_err().contains("deeper than 64"));
         }
         assert!(of(&xml(69_000, "<array>")).is_err());

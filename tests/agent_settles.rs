@@ -5,13 +5,18 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{EngineNow, Patch, Running, Setting, Sight, Stand, Way, Words};
-use baleen::agent::look::Fingerprint;
-use baleen::agent::memory::Memory;
-use baleen::agent::mind::{Click, Done, Event, Failed, Job, Look, Mind, QUIET, Resolved, SLOWLY};
-use baleen::agent::news::{DockerNow, News};
+use baleen::agent::agent_state::AgentState;
+use baleen::agent::controller::{
+    ChangeError, ChangeOutcome, Click, Controller, DEBOUNCE, Effect, Event, RESYNC_INTERVAL,
+    Resolved, Snapshot,
+};
+use baleen::agent::notice::{Notice, RestartNeed};
+use baleen::agent::observe::Fingerprint;
+use baleen::agent::reconcile::{
+    BundleState, Diagnostic, EngineSync, Installed, Patch, RestartScope, Running, Setting,
+};
 use baleen::agent::view::Busy;
-use baleen::config::{Config, Restart};
+use baleen::config::{Config, RestartPolicy};
 use baleen::docker::{Bundle, Family};
 use baleen::error::Kind;
 use baleen::patch::Unpatched;
@@ -19,7 +24,7 @@ use baleen::patch::digest::{OriginalSha, Sha};
 use baleen::patch::intent::Intent;
 use baleen::patch::live::LiveEdit;
 use baleen::patch::status::State;
-use baleen::proxy::Shown;
+use baleen::proxy::RedactedProxy;
 use proptest::prelude::*;
 
 /// Something that happens in the world, some milliseconds after the one before.
@@ -107,7 +112,7 @@ struct World {
     proxy: Option<u8>,
     is_online: bool,
     wanted: Option<Intent>,
-    restart: Restart,
+    restart: RestartPolicy,
     may_write: bool,
     docker: Option<Docker>,
     pids: u32,
@@ -117,13 +122,13 @@ struct World {
     vm_starts_after: u64,
     /// How many are at work on the command line with `--live`.
     at_work: u32,
-    memory: Memory,
+    memory: AgentState,
     loses_events: bool,
     dice: u64,
     /// What is under way: when it is done, and what that is.
     pending: VecDeque<(u64, Pending)>,
     /// To what the user has agreed, of the image and the settings that were there then.
-    consent: Option<(Way, Basis)>,
+    consent: Option<(RestartScope, Basis)>,
     restarts: u32,
     follows: u32,
     /// Whether what someone else wrote was to be taken over, into the image or the running VM, the last time.
@@ -131,7 +136,7 @@ struct World {
     jobs: u32,
     updates: u32,
     /// What was told; nothing where there was a reason to tell the same again.
-    news: Vec<Option<News>>,
+    news: Vec<Option<Notice>>,
 }
 
 /// The Docker that runs.
@@ -149,7 +154,7 @@ struct Docker {
 
 #[derive(Debug, Clone)]
 enum Pending {
-    Resolve(baleen::proxy::Engine, Option<Shown>),
+    Resolve(baleen::proxy::ClientDialect, Option<RedactedProxy>),
     Apply {
         print: u64,
         block: u8,
@@ -173,8 +178,8 @@ enum Pending {
     },
 }
 
-fn shown(proxy: u8) -> Shown {
-    Shown {
+fn shown(proxy: u8) -> RedactedProxy {
+    RedactedProxy {
         http: Some(format!("http://proxy{proxy}:80")),
         https: Some(format!("http://proxy{proxy}:80")),
         no_proxy: "localhost".to_owned(),
@@ -205,12 +210,14 @@ impl World {
         self.dice % below
     }
 
-    fn look(&self) -> Look {
+    fn look(&self) -> Snapshot {
         let path = PathBuf::from("/Applications/Docker.app");
         let sight = match &self.app {
-            None => Sight::Missing(Words::new("found no Docker.app")),
-            Some(app) if !app.is_whole => Sight::Unfinished(Words::new("it is not whole")),
-            Some(app) => Sight::Open(Stand {
+            None => BundleState::Missing(Diagnostic::new("found no Docker.app")),
+            Some(app) if !app.is_whole => {
+                BundleState::Incomplete(Diagnostic::new("it is not whole"))
+            }
+            Some(app) => BundleState::Ready(Installed {
                 bundle: Bundle {
                     path: path.clone(),
                     version: format!("1.12.{}", app.version),
@@ -229,7 +236,7 @@ impl World {
                 image_since: Self::wall(self.image_since),
             }),
         };
-        Look {
+        Snapshot {
             config: Ok(Config {
                 restart: self.restart,
                 ..Config::default()
@@ -237,8 +244,8 @@ impl World {
             wanted: self.wanted.filter(|_| self.app.is_some()),
             named: None,
             path: self.app.is_some().then_some(path),
-            sight,
-            print: Fingerprint(self.print),
+            bundle_state: sight,
+            fingerprint: Fingerprint(self.print),
             running: self.docker.map(|docker| Running {
                 pid: docker.pid,
                 since: Some(Self::wall(docker.since)),
@@ -246,39 +253,39 @@ impl World {
                 has_console: self.console.is_some() && docker.has_vm,
                 edit: docker.edit,
             }),
-            is_followed: self.at_work > 0,
+            is_live_locked: self.at_work > 0,
         }
     }
 
     /// Tells the mind, unless that gets lost.
-    fn tell(&mut self, mind: &mut Mind, event: Event) {
+    fn tell(&mut self, mind: &mut Controller, event: Event) {
         if self.loses_events && self.random(3) == 0 {
             return;
         }
-        let jobs = mind.hear(event, self.instant());
+        let jobs = mind.handle(event, self.instant());
         self.take(mind, jobs);
     }
 
-    fn changed(&mut self, mind: &mut Mind) {
+    fn changed(&mut self, mind: &mut Controller) {
         self.print += 1;
         self.foreign_change = self.now;
         self.tell(mind, Event::Files(Fingerprint(self.print)));
     }
 
-    fn take(&mut self, mind: &mut Mind, jobs: Vec<Job>) {
+    fn take(&mut self, mind: &mut Controller, jobs: Vec<Effect>) {
         for job in jobs {
             self.jobs += 1;
             let pause = 1 + self.random(900);
             match job {
-                Job::Look => {
+                Effect::Observe => {
                     let look = Box::new(self.look());
-                    let jobs = mind.hear(Event::Looked(look), self.instant());
+                    let jobs = mind.handle(Event::Observed(look), self.instant());
                     self.take(mind, jobs);
                 }
-                Job::Resolve { engine, named } => {
+                Effect::Resolve { engine, named } => {
                     self.later(pause * 3, Pending::Resolve(engine, named));
                 }
-                Job::Apply { setting, adopt, .. } => {
+                Effect::Apply { setting, adopt, .. } => {
                     self.may_begin();
                     self.adopts = adopt;
                     let block = proxy_of(&setting).expect("a proxy to apply");
@@ -290,34 +297,34 @@ impl World {
                         },
                     );
                 }
-                Job::Restore { .. } => {
+                Effect::Restore { .. } => {
                     self.may_begin();
                     self.later(pause, Pending::Restore { print: self.print });
                 }
-                Job::Restart { .. } => {
+                Effect::Restart { .. } => {
                     self.restarts += 1;
-                    self.may_restart(Way::Docker);
+                    self.may_restart(RestartScope::Docker);
                     self.later(pause * 10, Pending::Restart);
                 }
-                Job::Follow { adopt, .. } => {
+                Effect::ApplyLive { adopt, .. } => {
                     self.follows += 1;
                     self.adopts = adopt;
-                    self.may_restart(Way::Engine);
+                    self.may_restart(RestartScope::Engine);
                     assert!(self.docker.is_some() || self.loses_events, "nothing runs");
                     self.later(pause * 5, Pending::Follow);
                 }
-                Job::Want { intent, .. } => self.wanted = Some(intent),
-                Job::Configure(Click::WhenRestart(restart)) => self.restart = restart,
-                Job::Configure(_) => {}
-                Job::Remember(memory) => self.memory = *memory,
-                Job::Tell(news) => self.news.push(Some(news)),
+                Effect::SetIntent { intent, .. } => self.wanted = Some(intent),
+                Effect::Configure(Click::WhenRestart(restart)) => self.restart = restart,
+                Effect::Configure(_) => {}
+                Effect::Remember(memory) => self.memory = *memory,
+                Effect::Notify(news) => self.news.push(Some(news)),
             }
         }
     }
 
     /// No work may begin while the files change, as far as that could be known.
     fn may_begin(&self) {
-        let quiet = QUIET.as_millis() as u64;
+        let quiet = DEBOUNCE.as_millis() as u64;
         assert!(
             self.loses_events || self.now >= self.foreign_change + quiet,
             "work begun {} ms after a change",
@@ -326,10 +333,10 @@ impl World {
     }
 
     /// Containers stop only if the user agreed to that, in this very way, and to what is there now.
-    fn may_restart(&mut self, way: Way) {
+    fn may_restart(&mut self, way: RestartScope) {
         let needed = Some((way, self.basis()));
         assert!(
-            self.restart == Restart::Always || self.consent == needed,
+            self.restart == RestartPolicy::Always || self.consent == needed,
             "a restart without consent: {way:?}"
         );
         self.consent = None;
@@ -341,7 +348,7 @@ impl World {
     }
 
     /// A click agrees to a restart only where one is needed.
-    fn agree(&mut self, mind: &Mind, click: Click) {
+    fn agree(&mut self, mind: &Controller, click: Click) {
         if let Click::Restart(way) = click {
             let is_needed = mind.view(self.instant()).state == State::RestartNeeded;
             self.consent = is_needed.then(|| (way, self.basis()));
@@ -384,7 +391,7 @@ impl World {
     }
 
     /// As `baleen apply` and `restore`: the image first, what is wanted then.
-    fn command_line(&mut self, mind: &mut Mind, puts_in: bool) {
+    fn command_line(&mut self, mind: &mut Controller, puts_in: bool) {
         let proxy = self.proxy.filter(|_| puts_in);
         let Some(app) = self.app.as_mut().filter(|app| app.is_whole) else {
             return;
@@ -407,7 +414,7 @@ impl World {
     }
 
     /// What is under way comes to its end.
-    fn end(&mut self, mind: &mut Mind, what: Pending) {
+    fn end(&mut self, mind: &mut Controller, what: Pending) {
         let event = match what {
             Pending::Resolve(engine, named) => {
                 let proxy = |proxy, origin: &str| Setting::Proxy {
@@ -442,10 +449,10 @@ impl World {
             }
             Pending::Follow => {
                 let works = self.console == Some(true);
-                Event::Followed(match (self.docker, self.follow(works)) {
-                    (None, _) => Ok(Done::NoneRan),
-                    (_, true) => Ok(Done::Changed),
-                    (_, false) => Err(Words::new(format!("in use {}", self.follows))),
+                Event::AppliedLive(match (self.docker, self.follow(works)) {
+                    (None, _) => Ok(ChangeOutcome::NoneRan),
+                    (_, true) => Ok(ChangeOutcome::Changed),
+                    (_, false) => Err(Diagnostic::new(format!("in use {}", self.follows))),
                 })
             }
             Pending::VmIsThere(pid) => {
@@ -496,15 +503,15 @@ impl World {
             }
         };
         // An end is never lost: it comes over a channel of the program's own.
-        let jobs = mind.hear(event, self.instant());
+        let jobs = mind.handle(event, self.instant());
         self.take(mind, jobs);
     }
 
     fn write(&mut self, print: u64, block: Option<u8>) -> Event {
         let failed = |kind| {
-            Err(Failed {
+            Err(ChangeError {
                 kind,
-                words: Words::new(format!("{kind:?}")),
+                words: Diagnostic::new(format!("{kind:?}")),
             })
         };
         let is_same = print == self.print;
@@ -513,21 +520,21 @@ impl World {
         let result = match &mut self.app {
             Some(app) if is_same && app.is_whole && may_write => {
                 if app.block == block {
-                    Ok(Done::Nothing)
+                    Ok(ChangeOutcome::Nothing)
                 } else {
                     app.block = block;
                     self.image_since = now;
                     self.print += 1;
-                    Ok(Done::Changed)
+                    Ok(ChangeOutcome::Changed)
                 }
             }
             Some(app) if is_same && app.is_whole => failed(Kind::NotPermitted),
             _ => failed(Kind::Busy),
         };
-        Event::Worked(result, Fingerprint(self.print))
+        Event::Changed(result, Fingerprint(self.print))
     }
 
-    fn happen(&mut self, mind: &mut Mind, what: &Happening) {
+    fn happen(&mut self, mind: &mut Controller, what: &Happening) {
         // Whether it is told again is then a new question.
         let is_new_reason = matches!(
             what,
@@ -600,10 +607,10 @@ impl World {
                     0..=2 => Click::UseProxy(true),
                     3 => Click::UseProxy(false),
                     4 => Click::Reapply,
-                    5 => Click::Restart(Way::Docker),
-                    8 => Click::Restart(Way::Engine),
-                    6 => Click::WhenRestart(Restart::Always),
-                    _ => Click::WhenRestart(Restart::Ask),
+                    5 => Click::Restart(RestartScope::Docker),
+                    8 => Click::Restart(RestartScope::Engine),
+                    6 => Click::WhenRestart(RestartPolicy::Always),
+                    _ => Click::WhenRestart(RestartPolicy::Ask),
                 };
                 self.click(mind, click);
             }
@@ -658,16 +665,16 @@ impl World {
         }
     }
 
-    fn mind(&self) -> Mind {
-        Mind::new(self.memory.clone(), self.instant(), || UNIX_EPOCH)
+    fn mind(&self) -> Controller {
+        Controller::new(self.memory.clone(), self.instant(), || UNIX_EPOCH)
     }
 
     /// Lets the time go by.
-    fn run(&mut self, mind: &mut Mind, until: u64) {
+    fn run(&mut self, mind: &mut Controller, until: u64) {
         loop {
             let mut rounds = 0;
             loop {
-                let jobs = mind.next(self.instant());
+                let jobs = mind.poll(self.instant());
                 if jobs.is_empty() {
                     break;
                 }
@@ -706,14 +713,14 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         proxy: Some(0),
         is_online: true,
         wanted,
-        restart: Restart::Ask,
+        restart: RestartPolicy::Ask,
         may_write: true,
         docker: None,
         pids: 10,
         console: None,
         vm_starts_after: 0,
         at_work: 0,
-        memory: Memory::default(),
+        memory: AgentState::default(),
         loses_events,
         dice: dice | 1,
         pending: VecDeque::new(),
@@ -768,7 +775,7 @@ proptest! {
             world.happen(&mut mind, what);
         }
         // Longer than the slow timer, so that what was missed is seen.
-        let slowly = SLOWLY.as_millis() as u64;
+        let slowly = RESYNC_INTERVAL.as_millis() as u64;
         let until = world.now + 3 * slowly;
         world.run(&mut mind, until);
         // And at rest it stays so.
@@ -815,7 +822,7 @@ proptest! {
                     }
                     if state == State::RestartNeeded {
                         prop_assert!(world.docker.is_some());
-                        prop_assert!(world.restart != Restart::Always);
+                        prop_assert!(world.restart != RestartPolicy::Always);
                     } else {
                         prop_assert_eq!(state, image);
                         // A Docker that was started before the agent saw it may have had anything; but what has
@@ -833,15 +840,15 @@ proptest! {
             prop_assert!(pair[0].is_none() || pair[0] != pair[1], "{:?}", pair);
         }
         let told = || world.news.iter().flatten();
-        let welcomes = told().filter(|n| matches!(n, News::Welcome { .. })).count();
+        let welcomes = told().filter(|n| matches!(n, Notice::Welcome { .. })).count();
         prop_assert!(welcomes <= 1);
-        let updated = told().filter(|n| matches!(n, News::Updated { .. })).count();
+        let updated = told().filter(|n| matches!(n, Notice::Updated { .. })).count();
         prop_assert!(updated <= world.updates as usize);
     }
 }
 
 /// Docker runs with its own image.
-fn with_own_image(restart: Restart, console: Option<bool>) -> (World, Mind) {
+fn with_own_image(restart: RestartPolicy, console: Option<bool>) -> (World, Controller) {
     let app = App {
         version: 0,
         is_whole: true,
@@ -857,56 +864,58 @@ fn with_own_image(restart: Restart, console: Option<bool>) -> (World, Mind) {
 }
 
 /// Docker runs with its own image, and then the proxy is put into it.
-fn out_of_date(restart: Restart, console: Option<bool>) -> (World, Mind) {
+fn out_of_date(restart: RestartPolicy, console: Option<bool>) -> (World, Controller) {
     let (mut world, mut mind) = with_own_image(restart, console);
     world.wanted = Some(Intent::Settings);
     world.tell(&mut mind, Event::Decisions);
-    world.run(&mut mind, 10_000 + QUIET.as_millis() as u64);
+    world.run(&mut mind, 10_000 + DEBOUNCE.as_millis() as u64);
     (world, mind)
 }
 
 impl World {
     /// Lets everything under way come to its end, and says how things are then.
-    fn settled(&mut self, mind: &mut Mind) -> (State, Option<EngineNow>) {
+    fn settled(&mut self, mind: &mut Controller) -> (State, Option<EngineSync>) {
         self.run(mind, self.now + 60_000);
         let view = mind.view(self.instant());
         assert_eq!(view.busy, None);
         (view.state, view.engine)
     }
 
-    fn click(&mut self, mind: &mut Mind, click: Click) {
+    fn click(&mut self, mind: &mut Controller, click: Click) {
         self.agree(mind, click);
-        let jobs = mind.hear(Event::Click(click), self.instant());
+        let jobs = mind.handle(Event::Click(click), self.instant());
         self.take(mind, jobs);
     }
 
     /// What was told last.
-    fn last_news(&self) -> Option<&News> {
+    fn last_news(&self) -> Option<&Notice> {
         self.news.iter().flatten().last()
     }
 }
 
-const NEEDED: (State, Option<EngineNow>) = (State::RestartNeeded, Some(EngineNow::OutOfDate));
-const FOLLOWED: (State, Option<EngineNow>) =
-    (State::Current, Some(EngineNow::Followed { at: UNIX_EPOCH }));
-const UP_TO_DATE: (State, Option<EngineNow>) = (State::Current, Some(EngineNow::UpToDate));
+const NEEDED: (State, Option<EngineSync>) = (State::RestartNeeded, Some(EngineSync::OutOfDate));
+const FOLLOWED: (State, Option<EngineSync>) = (
+    State::Current,
+    Some(EngineSync::Followed { at: UNIX_EPOCH }),
+);
+const UP_TO_DATE: (State, Option<EngineSync>) = (State::Current, Some(EngineSync::UpToDate));
 
 #[test]
 fn what_was_agreed_to_is_done_and_nothing_else() {
     for (console, asks_for_either) in [(None, false), (Some(false), true), (Some(true), true)] {
-        let (mut world, mut mind) = out_of_date(Restart::Ask, console);
+        let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, console);
         assert_eq!(world.settled(&mut mind), NEEDED);
         assert_eq!((world.follows, world.restarts), (0, 0));
-        let asks = DockerNow::Asks {
+        let asks = RestartNeed::Asks {
             can_follow: asks_for_either,
         };
         let is_asked = matches!(
             world.last_news(),
-            Some(News::Changed { docker, .. }) if *docker == asks
+            Some(Notice::Changed { docker, .. }) if *docker == asks
         );
         assert!(is_asked, "{:?}", world.news);
 
-        world.click(&mut mind, Click::Restart(Way::Engine));
+        world.click(&mut mind, Click::Restart(RestartScope::Engine));
         let expected = match console {
             Some(true) => FOLLOWED,
             _ => NEEDED,
@@ -916,14 +925,14 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
         assert_eq!((world.follows, world.restarts), (follows, 0), "{console:?}");
         let is_told = matches!(
             world.last_news(),
-            Some(News::NotFollowed {
+            Some(Notice::NotAppliedLive {
                 is_restarted: false,
                 ..
             })
         );
         assert_eq!(is_told, console != Some(true), "{:?}", world.news);
 
-        world.click(&mut mind, Click::Restart(Way::Docker));
+        world.click(&mut mind, Click::Restart(RestartScope::Docker));
         let (expected, restarts) = match console {
             Some(true) => (FOLLOWED, 0),
             _ => (UP_TO_DATE, 1),
@@ -935,10 +944,10 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
 
 #[test]
 fn a_needless_click_is_no_consent_to_a_restart_later_on() {
-    for way in [Way::Engine, Way::Docker] {
-        let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    for way in [RestartScope::Engine, RestartScope::Docker] {
+        let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
         assert_eq!(world.settled(&mut mind), NEEDED);
-        world.click(&mut mind, Click::Restart(Way::Engine));
+        world.click(&mut mind, Click::Restart(RestartScope::Engine));
         assert_eq!(world.settled(&mut mind), FOLLOWED);
         world.click(&mut mind, Click::Restart(way));
         assert_eq!(world.settled(&mut mind), FOLLOWED);
@@ -961,12 +970,12 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
         (Some(false), UP_TO_DATE, 1, 1),
         (None, UP_TO_DATE, 0, 1),
     ] {
-        let (mut world, mut mind) = out_of_date(Restart::Always, console);
+        let (mut world, mut mind) = out_of_date(RestartPolicy::Always, console);
         assert_eq!(world.settled(&mut mind), settled, "{console:?}");
         assert_eq!((world.follows, world.restarts), (follows, restarts));
         let is_told = matches!(
             world.last_news(),
-            Some(News::NotFollowed {
+            Some(Notice::NotAppliedLive {
                 is_restarted: true,
                 ..
             })
@@ -984,13 +993,13 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
 
 impl World {
     /// The settings name another proxy.
-    fn set_proxy(&mut self, mind: &mut Mind, proxy: Option<u8>) {
+    fn set_proxy(&mut self, mind: &mut Controller, proxy: Option<u8>) {
         self.proxy = proxy;
         self.tell(mind, Event::Settings);
     }
 
     /// The same, and what someone else wrote is to be taken over with it.
-    fn take_over(&mut self, mind: &mut Mind, proxy: u8) {
+    fn take_over(&mut self, mind: &mut Controller, proxy: u8) {
         self.set_proxy(mind, Some(proxy));
         self.click(mind, Click::Adopt);
         assert_eq!(self.settled(mind), NEEDED);
@@ -998,8 +1007,8 @@ impl World {
     }
 
     /// Whether the running VM, which is brought up to date now, has what someone else wrote taken over.
-    fn follows_with_it(&mut self, mind: &mut Mind) -> bool {
-        self.click(mind, Click::Restart(Way::Engine));
+    fn follows_with_it(&mut self, mind: &mut Controller) -> bool {
+        self.click(mind, Click::Restart(RestartScope::Engine));
         assert_eq!(self.settled(mind), FOLLOWED);
         self.adopts
     }
@@ -1008,7 +1017,7 @@ impl World {
 /// The running VM started from the image, so it has the same lines in its script.
 #[test]
 fn what_was_taken_over_in_the_image_is_taken_over_in_the_running_vm() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
     assert_eq!(world.settled(&mut mind), NEEDED);
     assert!(!world.follows_with_it(&mut mind));
     world.take_over(&mut mind, 1);
@@ -1026,7 +1035,7 @@ fn what_was_taken_over_is_taken_over_in_no_other_image_and_no_other_vm() {
         pause: 100,
     };
     for what in [update, Happening::VmStarts] {
-        let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+        let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
         world.take_over(&mut mind, 1);
         world.happen(&mut mind, &what);
         world.happen(&mut mind, &Happening::Woke);
@@ -1039,7 +1048,7 @@ fn what_was_taken_over_is_taken_over_in_no_other_image_and_no_other_vm() {
 
 #[test]
 fn to_take_over_what_is_not_there_is_agreed_to_for_nothing_later() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
     assert_eq!(world.settled(&mut mind), NEEDED);
     world.click(&mut mind, Click::Adopt);
     assert_eq!(world.settled(&mut mind), NEEDED);
@@ -1051,19 +1060,19 @@ fn to_take_over_what_is_not_there_is_agreed_to_for_nothing_later() {
 
 #[test]
 fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(false));
     assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.click(&mut mind, Click::Restart(RestartScope::Engine));
     world.run(&mut mind, world.now + 1);
     let busy = mind.view(world.instant()).busy;
     assert_eq!(busy, Some(Busy::RestartingEngine));
     world.docker = None;
     world.pending.clear();
-    let error = Words::new("the VM ended in the middle of the work");
-    let jobs = mind.hear(Event::Followed(Err(error)), world.instant());
+    let error = Diagnostic::new("the VM ended in the middle of the work");
+    let jobs = mind.handle(Event::AppliedLive(Err(error)), world.instant());
     world.take(&mut mind, jobs);
     assert_eq!(world.settled(&mut mind), (State::Current, None));
-    let is_told = |news: &News| matches!(news, News::NotFollowed { .. });
+    let is_told = |news: &Notice| matches!(news, Notice::NotAppliedLive { .. });
     assert!(!world.news.iter().flatten().any(is_told));
     assert_eq!((world.follows, world.restarts), (1, 0));
 }
@@ -1071,19 +1080,19 @@ fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
 /// A Docker that quits ends its VM first, so the dialogue with it fails while Docker is there to be seen.
 #[test]
 fn a_docker_that_its_user_quits_is_not_opened_again() {
-    for restart in [Restart::Ask, Restart::Always] {
+    for restart in [RestartPolicy::Ask, RestartPolicy::Always] {
         let (mut world, mut mind) = out_of_date(restart, Some(false));
-        if restart == Restart::Ask {
+        if restart == RestartPolicy::Ask {
             assert_eq!(world.settled(&mut mind), NEEDED);
-            world.click(&mut mind, Click::Restart(Way::Engine));
+            world.click(&mut mind, Click::Restart(RestartScope::Engine));
         }
         while world.follows == 0 {
             assert!(world.now < 100_000);
             world.run(&mut mind, world.now + 1);
         }
         world.pending.clear();
-        let error = Words::new("the VM ended in the middle of the work");
-        let jobs = mind.hear(Event::Followed(Err(error)), world.instant());
+        let error = Diagnostic::new("the VM ended in the middle of the work");
+        let jobs = mind.handle(Event::AppliedLive(Err(error)), world.instant());
         world.take(&mut mind, jobs);
         for event in [Event::Docker, Event::Decisions] {
             world.run(&mut mind, world.now + 1500);
@@ -1092,7 +1101,7 @@ fn a_docker_that_its_user_quits_is_not_opened_again() {
         world.run(&mut mind, world.now + 1500);
         world.docker = None;
         assert_eq!(world.settled(&mut mind), (State::Current, None));
-        let is_told = |news: &News| matches!(news, News::NotFollowed { .. });
+        let is_told = |news: &Notice| matches!(news, Notice::NotAppliedLive { .. });
         assert!(!world.news.iter().flatten().any(is_told), "{restart:?}");
         assert_eq!((world.follows, world.restarts), (1, 0), "{restart:?}");
     }
@@ -1100,9 +1109,9 @@ fn a_docker_that_its_user_quits_is_not_opened_again() {
 
 #[test]
 fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(false));
     assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.click(&mut mind, Click::Restart(RestartScope::Engine));
     world.run(&mut mind, world.now + 1);
     while mind.view(world.instant()).busy.is_some() {
         world.run(&mut mind, world.now + 10);
@@ -1114,15 +1123,15 @@ fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
         assert_eq!(mind.view(world.instant()).state, State::Updating);
     }
     assert_eq!(world.settled(&mut mind), NEEDED);
-    let is_told = |news: &&News| matches!(news, News::NotFollowed { .. });
+    let is_told = |news: &&Notice| matches!(news, Notice::NotAppliedLive { .. });
     assert_eq!(world.news.iter().flatten().filter(is_told).count(), 1);
 }
 
 #[test]
 fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
     assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.click(&mut mind, Click::Restart(RestartScope::Engine));
     world.run(&mut mind, world.now + 1);
     assert_eq!(world.follows, 1);
     world.docker = None;
@@ -1137,10 +1146,10 @@ fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date(
 /// As after the clock was set back: each Docker seems to be older than the image.
 #[test]
 fn an_image_from_the_future_has_docker_restarted_once() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, None);
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, None);
     assert_eq!(world.settled(&mut mind), NEEDED);
     world.image_since = 100_000_000;
-    world.click(&mut mind, Click::WhenRestart(Restart::Always));
+    world.click(&mut mind, Click::WhenRestart(RestartPolicy::Always));
     for _ in 0..3 {
         assert_eq!(world.settled(&mut mind), NEEDED);
         world.happen(&mut mind, &Happening::Woke);
@@ -1174,7 +1183,7 @@ fn what_the_engine_has_is_known_although_its_vm_started_after_the_first_look() {
 
 #[test]
 fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
     world.vm_starts_after = 8_000;
     world.happen(&mut mind, &Happening::Docker(false));
     world.settled(&mut mind);
@@ -1186,7 +1195,7 @@ fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
         assert_eq!(view.can_follow, can_follow, "after {seconds} s");
     }
 
-    let (mut world, mut mind) = out_of_date(Restart::Ask, None);
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, None);
     world.run(&mut mind, 120_000);
     let jobs = world.jobs;
     world.run(&mut mind, 120_000 + 10 * 60_000);
@@ -1196,21 +1205,21 @@ fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
 /// What failed once by a click of the user's own is no reason to restart Docker instead when that is decided later on.
 #[test]
 fn always_begins_with_the_engine_although_a_click_on_it_failed() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(false));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(false));
     assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(Way::Engine));
+    world.click(&mut mind, Click::Restart(RestartScope::Engine));
     assert_eq!(world.settled(&mut mind), NEEDED);
     assert_eq!((world.follows, world.restarts), (1, 0));
     world.console = Some(true);
-    world.click(&mut mind, Click::WhenRestart(Restart::Always));
+    world.click(&mut mind, Click::WhenRestart(RestartPolicy::Always));
     assert_eq!(world.settled(&mut mind), FOLLOWED);
     assert_eq!((world.follows, world.restarts), (2, 0));
 }
 
 #[test]
 fn a_vm_that_is_started_anew_has_what_the_image_has() {
-    let (mut world, mut mind) = out_of_date(Restart::Ask, Some(true));
-    world.click(&mut mind, Click::Restart(Way::Engine));
+    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
+    world.click(&mut mind, Click::Restart(RestartScope::Engine));
     assert_eq!(world.settled(&mut mind), FOLLOWED);
     world.happen(&mut mind, &Happening::VmStarts);
     world.happen(&mut mind, &Happening::Woke);
@@ -1221,7 +1230,11 @@ fn a_vm_that_is_started_anew_has_what_the_image_has() {
 /// With `--live` the image is changed seconds before the running VM is.
 #[test]
 fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() {
-    for restart in [Restart::Ask, Restart::Always, Restart::Never] {
+    for restart in [
+        RestartPolicy::Ask,
+        RestartPolicy::Always,
+        RestartPolicy::Never,
+    ] {
         for fails in [false, true] {
             let (mut world, mut mind) = with_own_image(restart, Some(true));
             let told = world.news.len();
@@ -1239,14 +1252,16 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
 
             let settled = world.settled(&mut mind);
             let docker = match world.last_news() {
-                Some(News::Changed { docker, .. }) => *docker,
+                Some(Notice::Changed { docker, .. }) => *docker,
                 other => panic!("{other:?}"),
             };
             let expected = match (fails, restart) {
-                (false, _) => (FOLLOWED, DockerNow::IsRight),
-                (true, Restart::Ask) => (NEEDED, DockerNow::Asks { can_follow: true }),
-                (true, Restart::Never) => (NEEDED, DockerNow::Waits),
-                (true, Restart::Always) => (FOLLOWED, DockerNow::Restarts(Way::Engine)),
+                (false, _) => (FOLLOWED, RestartNeed::IsRight),
+                (true, RestartPolicy::Ask) => (NEEDED, RestartNeed::Asks { can_follow: true }),
+                (true, RestartPolicy::Never) => (NEEDED, RestartNeed::Waits),
+                (true, RestartPolicy::Always) => {
+                    (FOLLOWED, RestartNeed::Restarts(RestartScope::Engine))
+                }
             };
             assert_eq!((settled, docker), expected, "{restart:?} {fails}");
         }
@@ -1254,7 +1269,7 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
 }
 
 /// As when `baleen apply --http-proxy` named proxy 2 before the app's first start.
-fn named_before_the_first_start(settings: Option<u8>) -> (World, Mind) {
+fn named_before_the_first_start(settings: Option<u8>) -> (World, Controller) {
     let app = App {
         version: 0,
         is_whole: true,
@@ -1267,7 +1282,7 @@ fn named_before_the_first_start(settings: Option<u8>) -> (World, Mind) {
     (world, mind)
 }
 
-fn told(world: &World) -> Vec<&News> {
+fn told(world: &World) -> Vec<&Notice> {
     world.news.iter().flatten().collect()
 }
 
@@ -1289,7 +1304,7 @@ fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
         );
         let told = told(&world);
         assert_eq!(told.len(), 1, "{told:?}");
-        let said = told[0].message().body;
+        let said = told[0].text().body;
         assert!(said.contains("proxy2:80"), "{said}");
         assert!(said.contains("named by hand"), "{said}");
         assert!(said.to_lowercase().contains(says), "{said}");
@@ -1317,8 +1332,8 @@ fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
         let told = &told(&world)[count..];
         assert_eq!(told.len(), more, "{settings:?}: {told:?}");
         for news in told {
-            assert!(matches!(news, News::SettingsChanged { .. }), "{news:?}");
-            let said = news.message().body;
+            assert!(matches!(news, Notice::SettingsChanged { .. }), "{news:?}");
+            let said = news.text().body;
             assert!(said.starts_with("Docker keeps proxy2:80"), "{said}");
         }
         assert!(world.app.as_ref().is_some_and(|app| app.block == Some(2)));
@@ -1334,7 +1349,7 @@ fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
 fn one_click_goes_back_to_following_the_settings() {
     for click in [
         Click::FollowSettings,
-        Click::Source(baleen::config::Source::System),
+        Click::Source(baleen::config::SourceSetting::System),
     ] {
         let (mut world, mut mind) = named_before_the_first_start(Some(0));
         world.click(&mut mind, click);

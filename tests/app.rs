@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use baleen::docker::{Vm, restart};
 use baleen::patch::image::Image;
-use baleen::patch::live::{LiveEdit, LiveEdits, UnderWay};
+use baleen::patch::live::{LiveEdit, LiveEdits, LiveLock};
 use baleen::platform::apps::{self, RunningApp};
 
 #[path = "common/app.rs"]
@@ -870,7 +870,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
     let told = |note: &Notification| note.body.contains(":8080 instead of");
     for (host, succeeds) in [("third.example", true), ("fourth.example", false)] {
         let before = desk.notes.count(told);
-        let under_way = UnderWay::begin(&state).unwrap();
+        let under_way = LiveLock::begin(&state).unwrap();
         desk.set_proxy(Some(host));
         let tooltip = format!("The image has http://{host}:8080; `baleen` in a terminal is");
         desk.wait_for_state(&item, "On: Docker uses the proxy", &tooltip);

@@ -20,7 +20,7 @@ mod tools;
 use app::{App, Entry, OTHER_PROXY, PROXY, Run, image_with, member, set_mode};
 use baleen::docker::Bundle;
 use baleen::error::Kind;
-use baleen::patch::plan::{self, Plan, Wanted};
+use baleen::patch::plan::{self, Desired, Plan};
 use baleen::patch::{Lock, apply, restore};
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 use forgery::Forgery;
@@ -795,7 +795,7 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
                     let url = ProxyUrl::parse(OTHER_PROXY).unwrap();
                     let proxy =
                         EngineProxy::new(Some(url.clone()), Some(url), NoProxy::default()).unwrap();
-                    let wanted = Wanted {
+                    let wanted = Desired {
                         proxy: &proxy,
                         method: method.parse().ok(),
                         adopt: false,
@@ -822,7 +822,7 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
             app.ok(before);
             let bundle = Bundle::read(&app.app()).unwrap();
             let lock = Lock::acquire(plan::image_of(&bundle).unwrap()).unwrap();
-            let restore::Plan::Restore(found) = restore::plan(&bundle).unwrap() else {
+            let restore::RestorePlan::Restore(found) = restore::plan(&bundle).unwrap() else {
                 panic!("nothing to restore");
             };
             swap(&app);

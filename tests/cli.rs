@@ -1572,7 +1572,7 @@ fn what_follows_the_patch_does_not_make_the_image_stock() {
 
 #[test]
 fn verify_sees_any_byte_that_is_neither_the_original_nor_the_proxy() {
-    use baleen::initrd::Section;
+    use baleen::initrd::FileRange;
     use baleen::initrd::append::find_overlay;
     let app = App::new();
     app.apply(PROXY);
@@ -1620,7 +1620,7 @@ fn verify_sees_any_byte_that_is_neither_the_original_nor_the_proxy() {
     let file = fs::File::open(app.image()).unwrap();
     let length = app.bytes().len() as u64;
     let layout = baleen::initrd::walk(
-        Section::new(&file, 0, length),
+        FileRange::new(&file, 0, length),
         &mut |_: baleen::initrd::Part<'_>| Ok(()),
     )
     .unwrap();

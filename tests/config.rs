@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use baleen::config::{self, Found, Key};
+use baleen::config::{self, ConfigReading, Key};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -515,7 +515,7 @@ fn who_writes_at_the_same_time_loses_nothing() {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("# mine\n"), "{text}");
         assert_eq!(text.lines().count(), values.len() + 1, "{text}");
-        let found = Found::read(&file).unwrap();
+        let found = ConfigReading::read(&file).unwrap();
         assert_eq!(found.set.len(), values.len(), "{text}");
         assert_eq!(names(file.parent().unwrap()), ["config.toml"]);
     }
@@ -684,8 +684,8 @@ fn comments(text: &str) -> Vec<&str> {
     comments
 }
 
-fn read(path: &Path) -> Found {
-    Found::read(path).unwrap()
+fn read(path: &Path) -> ConfigReading {
+    ConfigReading::read(path).unwrap()
 }
 
 proptest! {
@@ -771,7 +771,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         fs::write(&path, &bytes).unwrap();
-        if let Err(error) = Found::read(&path) {
+        if let Err(error) = ConfigReading::read(&path) {
             let message = error.to_string();
             let place = message.strip_prefix(&format!("{}:", path.display())).unwrap();
             let mut numbers = place.split(':').map(|number| number.parse::<usize>().ok());

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use baleen::docker::console::Console;
 use baleen::error::{Kind, Result};
-use baleen::patch::live::{Followed, Places, follow_at};
+use baleen::patch::live::{GuestPaths, LiveOutcome, follow_at};
 use baleen::patch::script;
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 
@@ -56,11 +56,11 @@ fn with_block(stock: &[u8], block: &[u8]) -> Vec<u8> {
     [&stock[..first], block, &stock[first..]].concat()
 }
 
-fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Followed> {
+fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<LiveOutcome> {
     let mut console = Console::open(&vm.console(), cancel)?;
     let (script, pid) = (vm.script(), vm.pid_file());
     let program = vm.program();
-    let places = Places {
+    let places = GuestPaths {
         script: script.to_str().unwrap(),
         pid: pid.to_str().unwrap(),
         programs: &[&program],
@@ -69,7 +69,7 @@ fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Foll
     Ok(followed)
 }
 
-fn go(vm: &FakeVm, block: Option<&[u8]>) -> Result<Followed> {
+fn go(vm: &FakeVm, block: Option<&[u8]>) -> Result<LiveOutcome> {
     follow(vm, block, &AtomicBool::new(false))
 }
 
@@ -330,7 +330,7 @@ fn the_hypervisor_may_have_both_ends_open_and_leave_the_name_of_the_device() {
 fn a_login_that_asks_root_for_a_password_is_refused() {
     let vm = FakeVm::start(There::Password, &["sh"], Weather::default());
     let error = go(&vm, None).unwrap_err();
-    assert_eq!(error.kind(), Kind::Refused);
+    assert_eq!(error.kind(), Kind::Unsupported);
     assert!(error.to_string().contains("no password"), "{error}");
 }
 
@@ -384,7 +384,7 @@ fn a_script_of_somebody_elses_is_left_alone() {
         script.extend_from_slice(line.as_bytes());
         fs::write(vm.script(), &script).unwrap();
         let error = go(&vm, Some(&block("one.corp"))).unwrap_err();
-        assert_eq!(error.kind(), Kind::Refused, "{error}");
+        assert_eq!(error.kind(), Kind::Unsupported, "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(!error.to_string().contains("s3cr3t"), "{error}");
         assert_eq!(fs::read(vm.script()).unwrap(), script);

@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use baleen::doctor::{Outcome, Question, Settings, Trust, examine};
+use baleen::doctor::{Options, Outcome, Settings, Trust, examine};
 use baleen::error::{Error, Kind};
 use baleen::net::HostPort;
-use baleen::proxy::{Engine, EngineProxy, NoProxy, ProxyUrl, Translation};
+use baleen::proxy::{ClientDialect, EngineProxy, NoProxy, ProxyUrl, Translation};
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
@@ -219,18 +219,18 @@ fn a_public_certificate_is_good() {
         host: "127.0.0.1".to_owned(),
         port,
     };
-    let nobody = Error::new(Kind::Refused, "nowhere");
+    let nobody = Error::new(Kind::Unsupported, "nowhere");
     let inspecting = ProxyUrl::parse(&format!("127.0.0.1:{open}")).unwrap();
     for proxy in [None, Some(&inspecting)] {
         let translation = Translation {
             proxy: EngineProxy::new(None, proxy.cloned(), NoProxy::default()),
-            here: proxy.cloned(),
+            host_proxy: proxy.cloned(),
             entries: Vec::new(),
             remarks: vec!["left out: 10.0.0.0/8".to_owned()],
             explanations: Vec::new(),
             away: None,
         };
-        let question = Question {
+        let question = Options {
             bundle: Err(&nobody),
             wanted: None,
             expected: baleen::patch::status::Expected::Unknown,
@@ -244,7 +244,7 @@ fn a_public_certificate_is_good() {
                 listed: (&[], &[]),
             },
             in_place: None,
-            engine: &Engine::of("", true),
+            engine: &ClientDialect::of("", true),
             here: &|_| None,
             registry: &registry,
             docker_socket: Err("not asked".to_owned()),

@@ -14,7 +14,7 @@ use baleen::docker::{Bundle, Vm};
 use baleen::error::{Kind, Result};
 use baleen::patch::digest::Sha;
 use baleen::patch::image::Image;
-use baleen::patch::live::{Followed, LiveEdit, LiveEdits, Places, follow_in};
+use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveOutcome, follow_in};
 
 #[path = "common/app.rs"]
 mod app;
@@ -46,11 +46,11 @@ impl Mac {
         }
     }
 
-    fn follow(&self, cancel: &AtomicBool) -> Result<Followed> {
+    fn follow(&self, cancel: &AtomicBool) -> Result<LiveOutcome> {
         let bundle = Bundle::read(&self.app.app()).unwrap();
         let (script, pid) = (self.fake.script(), self.fake.pid_file());
         let program = self.fake.program();
-        let places = Places {
+        let places = GuestPaths {
             script: script.to_str().unwrap(),
             pid: pid.to_str().unwrap(),
             programs: &[&program],

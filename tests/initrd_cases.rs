@@ -11,11 +11,11 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-use baleen::initrd::append::{self, LONGEST_OVERLAY, NewFile, find_overlay, overlay};
-use baleen::initrd::find::{Found, carrier, copy_body, find};
+use baleen::initrd::append::{self, MAX_OVERLAY_LEN, NewFile, find_overlay, overlay};
+use baleen::initrd::find::{Found, copy_body, find, hard_link_data};
 use baleen::initrd::rebuild::{Edit, Start, compare, find_added, rebuild};
 use baleen::initrd::{
-    Compression, Error, FileType, Layout, MOST_MEMBERS, PATH_MAX, Part, Section, walk,
+    Compression, Error, FileRange, FileType, Layout, MAX_MEMBERS, PATH_MAX, Part, walk,
 };
 use common::{
     Entry, Image, assert_entries, cpio, cpio_without_trailer, file_of, gzip, gzip_named, trailer,
@@ -88,8 +88,8 @@ fn rebuilt_at(image: &[u8], layout: &Layout, entry: u64, body: &[u8]) -> Result<
     rebuild(&original, layout, &edit, &mut out, &|_| {})?;
     let length = out.metadata()?.len();
     compare(
-        Section::new(&original, 0, layout.length),
-        Section::new(&out, 0, length),
+        FileRange::new(&original, 0, layout.length),
+        FileRange::new(&out, 0, length),
         &edit,
         &|_| {},
     )?;
@@ -98,7 +98,7 @@ fn rebuilt_at(image: &[u8], layout: &Layout, entry: u64, body: &[u8]) -> Result<
 
 fn read_all(file: &File) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    Section::new(file, 0, file.metadata()?.len()).read_to_end(&mut bytes)?;
+    FileRange::new(file, 0, file.metadata()?.len()).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -197,9 +197,9 @@ fn case_01_gzip_members_with_zeros_between_at_every_alignment() {
 #[test]
 fn case_01_the_number_of_members_has_an_end() {
     let member = gzip(&cpio(&[Entry::directory("a")]));
-    let image = member.repeat(MOST_MEMBERS);
-    assert_eq!(unpack(&image).unwrap().0.members.len(), MOST_MEMBERS);
-    let image = member.repeat(MOST_MEMBERS + 1);
+    let image = member.repeat(MAX_MEMBERS);
+    assert_eq!(unpack(&image).unwrap().0.members.len(), MAX_MEMBERS);
+    let image = member.repeat(MAX_MEMBERS + 1);
     assert!(matches!(refused(&image), Error::TooManyMembers));
 }
 
@@ -478,7 +478,7 @@ fn hard_links() -> [Entry; 4] {
 
 fn carried(image: &[u8], name: &str) -> (u64, Vec<u8>) {
     let found = look_up(image, name).unwrap();
-    let number = carrier(image, &found).unwrap();
+    let number = hard_link_data(image, &found).unwrap();
     let mut body = Vec::new();
     copy_body(image, &Found { number, ..found }, &mut body).unwrap();
     (number, body)
@@ -594,7 +594,7 @@ fn case_08_a_rebuild_changes_the_entry_with_the_data_and_no_other() {
     let image = Image::default().packed(&abc()).packed(&hard_links()).bytes;
     let (layout, before) = unpack(&image).unwrap();
     let found = look_up(&image, "root/one").unwrap();
-    let number = carrier(&image[..], &found).unwrap();
+    let number = hard_link_data(&image[..], &found).unwrap();
     let image = rebuilt_at(&image, &layout, number, b"changed").unwrap();
     for name in ["root/one", "root/two", "root/three"] {
         assert_eq!(carried(&image, name).1, b"changed", "{name}");
@@ -1009,8 +1009,8 @@ fn case_19_the_proof_of_a_rebuild_names_every_other_change() {
         let files = (file_of(&cpio(&original)), file_of(rebuilt));
         let all = |file: &File| file.metadata().unwrap().len();
         compare(
-            Section::new(&files.0, 0, all(&files.0)),
-            Section::new(&files.1, 0, all(&files.1)),
+            FileRange::new(&files.0, 0, all(&files.0)),
+            FileRange::new(&files.1, 0, all(&files.1)),
             &edit,
             &|_| {},
         )
@@ -1298,12 +1298,12 @@ fn case_23_members_are_counted_together() {
 #[test]
 fn case_23_an_overlay_that_is_a_bomb_is_not_kept() {
     let many_files: Vec<u8> = (0..40)
-        .flat_map(|_| Entry::file("zeros", vec![0; LONGEST_OVERLAY - 1]).bytes())
+        .flat_map(|_| Entry::file("zeros", vec![0; MAX_OVERLAY_LEN - 1]).bytes())
         .collect();
     let many_names = Entry::file("e", b"").bytes().repeat(200_000);
     for entries in [many_files, many_names] {
         let member = gzip_named(&[&entries[..], &trailer()].concat(), Some(LABEL.as_bytes()));
-        assert!(entries.len() > 20 << 20 && member.len() < LONGEST_OVERLAY);
+        assert!(entries.len() > 20 << 20 && member.len() < MAX_OVERLAY_LEN);
         let image = [gzip(&cpio(&abc())), member].concat();
         let file = file_of(&image);
         let (memory, found) = memory_of(|| find_overlay(&file, image.len() as u64, LABEL));
@@ -1314,7 +1314,7 @@ fn case_23_an_overlay_that_is_a_bomb_is_not_kept() {
 
 #[test]
 fn case_23_no_overlay_is_made_that_is_not_found_again() {
-    for length in [LONGEST_OVERLAY - 4096, LONGEST_OVERLAY, LONGEST_OVERLAY + 1] {
+    for length in [MAX_OVERLAY_LEN - 4096, MAX_OVERLAY_LEN, MAX_OVERLAY_LEN + 1] {
         let random: Vec<u8> = (0..length as u64)
             .map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
             .collect();
@@ -1324,11 +1324,11 @@ fn case_23_no_overlay_is_made_that_is_not_found_again() {
                     let image = [gzip(&cpio(&abc())), member].concat();
                     let found = find_overlay(&file_of(&image), image.len() as u64, LABEL);
                     assert!(found.unwrap().unwrap().files[0].body == body);
-                    assert!(length < LONGEST_OVERLAY);
+                    assert!(length < MAX_OVERLAY_LEN);
                 }
                 Err(error) => {
                     assert!(matches!(error, Error::Refused(_)), "{error}");
-                    assert!(length >= LONGEST_OVERLAY);
+                    assert!(length >= MAX_OVERLAY_LEN);
                 }
             }
         }

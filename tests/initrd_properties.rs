@@ -12,7 +12,7 @@ use std::io::Read;
 use baleen::initrd::append::{self, NewFile, find_overlay, overlay};
 use baleen::initrd::find::find;
 use baleen::initrd::rebuild::{Edit, Start, compare, find_added, rebuild};
-use baleen::initrd::{Compression, Error, Layout, Section};
+use baleen::initrd::{Compression, Error, FileRange, Layout};
 use common::{Entry, SCRIPT, Unpacked, align, assert_entries, file_of, gzip_named, unpack};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -95,7 +95,7 @@ fn behind_header(member: &[u8]) -> &[u8] {
 fn read_all(file: &File) -> Vec<u8> {
     let length = file.metadata().unwrap().len();
     let mut bytes = Vec::new();
-    Section::new(file, 0, length)
+    FileRange::new(file, 0, length)
         .read_to_end(&mut bytes)
         .unwrap();
     bytes
@@ -175,8 +175,8 @@ proptest! {
         let image = read_all(&out);
         let length = image.len() as u64;
         let both = |rebuilt: &File| {
-            let rebuilt = Section::new(rebuilt, 0, rebuilt.metadata().unwrap().len());
-            compare(Section::new(&original, 0, layout.length), rebuilt, &edit, &|_| {})
+            let rebuilt = FileRange::new(rebuilt, 0, rebuilt.metadata().unwrap().len());
+            compare(FileRange::new(&original, 0, layout.length), rebuilt, &edit, &|_| {})
         };
         both(&out).unwrap();
 
@@ -232,8 +232,8 @@ proptest! {
         let other = Edit { added: b"", ..edit };
         let length = out.metadata().unwrap().len();
         let compared = compare(
-                Section::new(&original, 0, layout.length),
-                Section::new(&out, 0, length),
+                FileRange::new(&original, 0, layout.length),
+                FileRange::new(&out, 0, length),
                 &other, &|_| {}
             );
         prop_assert!(compared.is_err());

@@ -15,7 +15,7 @@ use std::process::Command;
 use baleen::initrd::append::{self, NewFile, overlay};
 use baleen::initrd::find::find;
 use baleen::initrd::rebuild::{Edit, compare, rebuild};
-use baleen::initrd::{Compression, FileType, Layout, Section, normalise};
+use baleen::initrd::{Compression, FileRange, FileType, Layout, normalise};
 use common::{Image, SCRIPT, Unpacked, file_of, output, run, unpack};
 
 const MANIFEST: &str = "etc/baleen.json";
@@ -346,9 +346,9 @@ fn rebuilt(image: &[u8]) -> Vec<u8> {
     let original = file_of(image);
     let mut out = file_of(b"");
     rebuild(&original, &layout, &edit, &mut out, &|_| {}).unwrap();
-    let mut section = Section::new(&out, 0, out.metadata().unwrap().len());
+    let mut section = FileRange::new(&out, 0, out.metadata().unwrap().len());
     compare(
-        Section::new(&original, 0, layout.length),
+        FileRange::new(&original, 0, layout.length),
         section.clone(),
         &edit,
         &|_| {},

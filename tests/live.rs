@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::tcgetattr;
 
 use baleen::docker::restart;
-use baleen::patch::live::UnderWay;
+use baleen::patch::live::LiveLock;
 
 #[path = "common/app.rs"]
 mod app;
@@ -179,7 +179,7 @@ fn it_gives_a_sign_as_long_as_it_is_at_work() {
     let app = App::new();
     let _docker = Running::start(&app);
     let state = app.dir.path().join("state");
-    let is_seen = || UnderWay::is_seen(&state);
+    let is_seen = || LiveLock::is_seen(&state);
     app.apply("http://before.corp:8080");
     assert!(!is_seen());
     for arguments in [&APPLY[..], &["restore", "--live", "--yes"]] {

@@ -2,25 +2,25 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use baleen::agent::decide::{EngineNow, KeptAnswers, Setting, Way, Words};
-use baleen::agent::memory::Past;
-use baleen::agent::mind::Click;
-use baleen::agent::news::{DockerNow, DockerSupport, News, WhyNone};
+use baleen::agent::agent_state::HistoryEntry;
+use baleen::agent::controller::Click;
+use baleen::agent::notice::{DockerSupport, Notice, RestartNeed, WhyNone};
+use baleen::agent::reconcile::{Diagnostic, EngineSync, KeptAnswers, RestartScope, Setting};
 use baleen::agent::view::{Busy, View};
+use baleen::app::install_location::InstallLocation;
 use baleen::app::login_item::LoginItem;
-use baleen::app::menu::{Besides, Command, Item, Menu, can_uninstall, headline, menu, tooltip};
-use baleen::app::place::Place;
-use baleen::config::{Restart, Source};
+use baleen::app::menu::{Command, Item, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
+use baleen::config::{RestartPolicy, SourceSetting};
 use baleen::docker::Family;
-use baleen::error::Remedy;
+use baleen::error::Fix;
 use baleen::patch::Unpatched;
 use baleen::patch::digest::Sha;
 use baleen::patch::intent::Intent;
 use baleen::patch::status::State;
-use baleen::proxy::Shown;
+use baleen::proxy::RedactedProxy;
 
-fn shown(host: &str) -> Shown {
-    Shown {
+fn shown(host: &str) -> RedactedProxy {
+    RedactedProxy {
         http: Some(format!("http://me:***@{host}:8080")),
         https: Some(format!("http://me:***@{host}:8080")),
         no_proxy: "localhost,127.0.0.1".to_owned(),
@@ -34,7 +34,7 @@ fn view(state: State) -> View {
     );
     View {
         state,
-        words: Words::new(format!("a sentence about {}", state.word())),
+        words: Diagnostic::new(format!("a sentence about {}", state.word())),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
         family: None,
         path: None,
@@ -44,7 +44,7 @@ fn view(state: State) -> View {
                 origin: "the system's settings".to_owned(),
             },
             State::Wiped => Setting::Failed {
-                words: Words::new("x"),
+                words: Diagnostic::new("x"),
                 may_pass: true,
             },
             State::NoDocker => Setting::Unknown,
@@ -66,22 +66,22 @@ fn view(state: State) -> View {
         can_switch: state != State::NoDocker,
         is_running: true,
         engine: Some(match state {
-            State::RestartNeeded => EngineNow::OutOfDate,
-            _ => EngineNow::UpToDate,
+            State::RestartNeeded => EngineSync::OutOfDate,
+            _ => EngineSync::UpToDate,
         }),
         can_follow: true,
         busy: None,
-        source: Source::Auto,
-        restart: Restart::Ask,
+        source: SourceSetting::Auto,
+        restart: RestartPolicy::Ask,
         has_manual: false,
         past: Vec::new(),
     }
 }
 
-const BESIDES: Besides = Besides {
+const BESIDES: MenuContext = MenuContext {
     login_item: LoginItem::Off,
     is_checking: false,
-    place: Place::NoBundle,
+    place: InstallLocation::NoBundle,
     is_uninstalling: false,
 };
 
@@ -179,25 +179,25 @@ fn the_head_of_the_menu_in_every_state() {
 #[test]
 fn the_whole_menu_with_all_that_may_be_in_it() {
     let view = View {
-        source: Source::Manual,
+        source: SourceSetting::Manual,
         has_manual: true,
-        restart: Restart::Never,
+        restart: RestartPolicy::Never,
         past: vec![
-            Past {
+            HistoryEntry {
                 at: 50_700,
                 what: "Docker 1.11.1-beta12 → 1.11.1-beta13; repaired".to_owned(),
             },
-            Past {
+            HistoryEntry {
                 at: 30_000,
                 what: "The proxy is proxy.corp:8080".to_owned(),
             },
         ],
         ..view(State::RestartNeeded)
     };
-    let besides = Besides {
+    let besides = MenuContext {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
-        place: Place::Installed,
+        place: InstallLocation::Installed,
         is_uninstalling: false,
     };
     insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
@@ -234,25 +234,25 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
 #[test]
 fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() {
     let all = |place, login_item| {
-        let besides = Besides {
+        let besides = MenuContext {
             login_item,
             place,
             ..BESIDES
         };
         drawn(&menu(&view(State::Current), besides, &time))
     };
-    let plain = all(Place::NoBundle, LoginItem::Off);
+    let plain = all(InstallLocation::NoBundle, LoginItem::Off);
     assert!(plain.contains("[ ] Start at Login\n"), "{plain}");
-    for place in [Place::Installed, Place::Elsewhere] {
+    for place in [InstallLocation::Installed, InstallLocation::Elsewhere] {
         assert_eq!(all(place, LoginItem::Off), plain);
     }
     for (place, line) in [
         (
-            Place::Translocated,
+            InstallLocation::Translocated,
             "\"Move Baleen to the Applications folder\"\n----\n",
         ),
         (
-            Place::DiskImage,
+            InstallLocation::DiskImage,
             "\"Baleen: opened from a disk that may be ejected; move it to Applications\"\n----\n",
         ),
     ] {
@@ -285,18 +285,18 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
     };
     for (source, beside, settings, follow) in [
         (
-            Source::Auto,
+            SourceSetting::Auto,
             Some(direct.clone()),
             "\"Settings: no proxy\"\n",
             "Follow System Settings",
         ),
         (
-            Source::Manual,
+            SourceSetting::Manual,
             Some(Setting::Offline),
             "\"Settings: unknown (offline)\"\n",
             "Follow Settings File",
         ),
-        (Source::Environment, None, "", "Follow Environment"),
+        (SourceSetting::Environment, None, "", "Follow Environment"),
     ] {
         let view = named(source, beside);
         let menu = menu(&view, BESIDES, &time);
@@ -315,7 +315,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         assert_eq!(menu.command("follow-settings"), command);
         assert_eq!(view.json()["source"], "named");
     }
-    let view = named(Source::Auto, Some(direct));
+    let view = named(SourceSetting::Auto, Some(direct));
     let expected =
         serde_json::json!({ "origin": "the system's settings", "proxy": null, "error": null });
     assert_eq!(view.json()["settings"], expected);
@@ -346,7 +346,7 @@ fn while_something_is_done_it_can_not_be_done_again() {
             busy: Some(busy),
             ..view(State::RestartNeeded)
         };
-        assert_eq!(headline(&view), busy.words());
+        assert_eq!(headline(&view), busy.label());
         let menu = menu(&view, BESIDES, &time);
         for wanted in [
             "Check and Repair Now",
@@ -359,7 +359,7 @@ fn while_something_is_done_it_can_not_be_done_again() {
         assert!(!can_uninstall(&view, BESIDES));
     }
     let all = |is_checking| {
-        let besides = Besides {
+        let besides = MenuContext {
             is_checking,
             ..BESIDES
         };
@@ -414,7 +414,10 @@ fn how_the_running_vm_stands_is_in_the_menu() {
             .contains("Check and Repair Now\nRestart Docker Engine (Fast)\nRestart Docker\n----\n"),
         "{either}"
     );
-    for (id, way) in [("restart-engine", Way::Engine), ("restart", Way::Docker)] {
+    for (id, way) in [
+        ("restart-engine", RestartScope::Engine),
+        ("restart", RestartScope::Docker),
+    ] {
         let expected = Some(Command::Click(Click::Restart(way)));
         assert_eq!(menu_of_either.command(id), expected);
     }
@@ -432,9 +435,9 @@ fn how_the_running_vm_stands_is_in_the_menu() {
     let at = UNIX_EPOCH + Duration::from_secs(50_700);
     for (engine, word, followed_at) in [
         (None, None, None),
-        (Some(EngineNow::UpToDate), Some("up-to-date"), None),
+        (Some(EngineSync::UpToDate), Some("up-to-date"), None),
         (
-            Some(EngineNow::Followed { at }),
+            Some(EngineSync::Followed { at }),
             Some("followed"),
             Some(50_700),
         ),
@@ -455,12 +458,12 @@ fn how_the_running_vm_stands_is_in_the_menu() {
 
 #[test]
 fn what_is_told_in_words() {
-    let words = |sentence: &str, advice: Option<&str>, remedy| Words {
+    let words = |sentence: &str, advice: Option<&str>, remedy| Diagnostic {
         sentence: sentence.to_owned(),
-        advice: advice.map(str::to_owned),
-        remedy,
+        hint: advice.map(str::to_owned),
+        fix: remedy,
     };
-    let changed = |from: Option<&str>, to: Option<&str>, docker| News::Changed {
+    let changed = |from: Option<&str>, to: Option<&str>, docker| Notice::Changed {
         from: from.map(shown),
         to: to.map(shown),
         no_proxy_by: to
@@ -479,14 +482,14 @@ fn what_is_told_in_words() {
     };
     let none_is_set = || Setting::Direct { origin: origin() };
     let patched = || DockerSupport::Patched;
-    let welcome = |setting, is_on, named: Option<&str>, support| News::Welcome {
+    let welcome = |setting, is_on, named: Option<&str>, support| Notice::Welcome {
         setting,
         is_on,
         named: named.map(shown),
         support,
     };
-    let trouble = |state, words| News::Trouble { state, words };
-    let cannot_use = |proxy: Option<&str>, support| News::CannotUse {
+    let trouble = |state, words| Notice::Trouble { state, words };
+    let cannot_use = |proxy: Option<&str>, support| Notice::CannotUse {
         proxy: proxy.map(str::to_owned),
         support,
     };
@@ -494,7 +497,7 @@ fn what_is_told_in_words() {
         sentence: Family::BootImage.own_settings("Docker 4.84.0").unwrap(),
     };
     let unusable = DockerSupport::Unusable(words("it mixes the files of two VMs", None, None));
-    let not_followed = |is_restarted| News::NotFollowed {
+    let not_followed = |is_restarted| Notice::NotAppliedLive {
         words: words(
             "the console is in use by screen (process 7)",
             Some("leave it there, or restart Docker instead"),
@@ -502,8 +505,8 @@ fn what_is_told_in_words() {
         ),
         is_restarted,
     };
-    let asks = DockerNow::Asks { can_follow: false };
-    let asks_for_either = DockerNow::Asks { can_follow: true };
+    let asks = RestartNeed::Asks { can_follow: false };
+    let asks_for_either = RestartNeed::Asks { can_follow: true };
     let mut all = String::new();
     for news in [
         welcome(is_set("proxy.corp"), false, None, patched()),
@@ -511,7 +514,7 @@ fn what_is_told_in_words() {
         welcome(Setting::Offline, false, None, patched()),
         welcome(
             Setting::Failed {
-                words: Words::new("the proxy's name has a space in it"),
+                words: Diagnostic::new("the proxy's name has a space in it"),
                 may_pass: false,
             },
             false,
@@ -521,23 +524,23 @@ fn what_is_told_in_words() {
         welcome(Setting::ScriptAway, true, None, patched()),
         welcome(none_is_set(), true, Some("named.corp"), patched()),
         welcome(is_set("proxy.corp"), true, Some("named.corp"), patched()),
-        News::SettingsChanged {
+        Notice::SettingsChanged {
             in_place: shown("named.corp"),
             settings: is_set("proxy.corp"),
         },
-        News::SettingsChanged {
+        Notice::SettingsChanged {
             in_place: shown("named.corp"),
             settings: none_is_set(),
         },
-        News::Changed {
+        Notice::Changed {
             from: Some(shown("a.corp")),
             to: Some(shown("named.corp")),
             no_proxy_by: None,
             settings: Some(none_is_set()),
             by_hand: Unpatched::Unchecked,
-            docker: DockerNow::IsRight,
+            docker: RestartNeed::IsRight,
         },
-        News::Changed {
+        Notice::Changed {
             from: Some(shown("a.corp")),
             to: None,
             no_proxy_by: None,
@@ -546,7 +549,7 @@ fn what_is_told_in_words() {
                 line: "export HTTP_PROXY=http://hand.corp:3128".to_owned(),
                 stock: Some("/d/initrd.img-backup-0123".into()),
             },
-            docker: DockerNow::IsRight,
+            docker: RestartNeed::IsRight,
         },
         welcome(is_set("proxy.corp"), false, None, own.clone()),
         welcome(none_is_set(), false, None, own.clone()),
@@ -561,24 +564,24 @@ fn what_is_told_in_words() {
             words(
                 "Docker 4.84.0 has its own proxy settings (Settings > Resources > Proxies), which Baleen doesn't change yet",
                 Some("in Docker, open it"),
-                Some(Remedy::DockerSettings),
+                Some(Fix::DockerSettings),
             ),
         ),
-        News::Updated {
+        Notice::Updated {
             from: "1.11.1-beta12".to_owned(),
             to: "1.11.1-beta13".to_owned(),
             is_other_image: true,
             proxy: "proxy.corp:8080".to_owned(),
             docker: asks,
         },
-        News::Updated {
+        Notice::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.0".to_owned(),
             is_other_image: true,
             proxy: "proxy.corp:8080".to_owned(),
-            docker: DockerNow::IsRight,
+            docker: RestartNeed::IsRight,
         },
-        News::Updated {
+        Notice::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.1".to_owned(),
             is_other_image: false,
@@ -588,14 +591,14 @@ fn what_is_told_in_words() {
         changed(
             Some("a.corp"),
             Some("b.corp"),
-            DockerNow::Restarts(Way::Docker),
+            RestartNeed::Restarts(RestartScope::Docker),
         ),
         changed(
             Some("a.corp"),
             Some("b.corp"),
-            DockerNow::Restarts(Way::Engine),
+            RestartNeed::Restarts(RestartScope::Engine),
         ),
-        News::Changed {
+        Notice::Changed {
             from: Some(shown("proxy.corp")),
             to: None,
             no_proxy_by: Some(WhyNone::ScriptAway),
@@ -603,7 +606,7 @@ fn what_is_told_in_words() {
             by_hand: Unpatched::Clean,
             docker: asks,
         },
-        changed(Some("a.corp"), Some("a.corp"), DockerNow::Waits),
+        changed(Some("a.corp"), Some("a.corp"), RestartNeed::Waits),
         changed(None, Some("a.corp"), asks),
         changed(Some("a.corp"), None, asks),
         changed(None, Some("a.corp"), asks_for_either),
@@ -613,7 +616,7 @@ fn what_is_told_in_words() {
             words(
                 "could not write /Applications/Docker.app/x: Operation not permitted",
                 None,
-                Some(Remedy::AllowAppManagement),
+                Some(Fix::AllowAppManagement),
             ),
         ),
         trouble(
@@ -621,7 +624,7 @@ fn what_is_told_in_words() {
             words(
                 "/etc/init.d/docker already sets a proxy, and not by Baleen: export x=y",
                 None,
-                Some(Remedy::Adopt),
+                Some(Fix::Adopt),
             ),
         ),
         trouble(
@@ -633,28 +636,28 @@ fn what_is_told_in_words() {
             words(
                 "config.toml:3:1: no such key",
                 None,
-                Some(Remedy::CorrectSettings),
+                Some(Fix::CorrectSettings),
             ),
         ),
-        News::NotRestarted(words(
+        Notice::NotRestarted(words(
             "Docker still runs",
             Some("quit it from its own menu"),
             None,
         )),
         not_followed(false),
         not_followed(true),
-        News::NotFollowed {
+        Notice::NotAppliedLive {
             words: words(
                 "the script in the running VM was left as it is: it sets a proxy: export x=y",
                 Some(
                     "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead",
                 ),
-                Some(Remedy::Adopt),
+                Some(Fix::Adopt),
             ),
             is_restarted: false,
         },
     ] {
-        let message = news.message();
+        let message = news.text();
         let offers: Vec<&str> = message.offers.iter().map(|offer| offer.label()).collect();
         all += &format!(
             "== {} | {}\n{}\n{}\n{offers:?}\n",

@@ -20,8 +20,8 @@ mod tools;
 use baleen::error::{Error, Kind};
 use baleen::net::tls;
 use baleen::proxy::pac::{
-    Asked, Evaluated, Memory, PATIENCE, PacSource, Route, Script, Standing, Unreachable,
-    ask_through, evaluate_apart, fetch,
+    AnswerCache, Evaluated, PacAnswers, PacSource, Route, Script, ScriptState, TIMEOUT,
+    Unreachable, ask_through, evaluate_in_worker, fetch,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -40,7 +40,7 @@ fn evaluate(text: &str, urls: &[&str]) -> Result<Evaluated, Error> {
         text: text.to_owned(),
     };
     let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
-    evaluate_apart(program(), &script, &urls)
+    evaluate_in_worker(program(), &script, &urls)
 }
 
 /// What the script says of one URL.
@@ -297,13 +297,13 @@ fn programs_that_are_no_worker_are_told_from_scripts_that_fail() {
         let path = dir.path().join("worker");
         fs::write(&path, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{shell}\n")).unwrap();
         app::set_mode(&path, 0o700);
-        let error = evaluate_apart(&path, &script, &["https://a/".to_owned()]).unwrap_err();
+        let error = evaluate_in_worker(&path, &script, &["https://a/".to_owned()]).unwrap_err();
         for word in words {
             assert!(error.to_string().contains(word), "{shell}: {error}");
         }
     }
     let none = dir.path().join("none");
-    let error = evaluate_apart(&none, &script, &["https://a/".to_owned()]).unwrap_err();
+    let error = evaluate_in_worker(&none, &script, &["https://a/".to_owned()]).unwrap_err();
     assert!(error.to_string().contains("could not run"), "{error}");
 }
 
@@ -491,17 +491,17 @@ fn hosts() -> [String; 2] {
 #[test]
 fn the_last_answers_are_kept_and_said_to_be_that() {
     let dir = tempfile::tempdir().unwrap();
-    let memory = Memory::in_folder(&dir.path().join("state"));
+    let memory = AnswerCache::in_folder(&dir.path().join("state"));
     let path = dir.path().join("proxy.pac");
     let source = PacSource::Url(path.to_str().unwrap().to_owned());
     let ask = || ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep);
 
     let error = ask().unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
-    assert!(error.advice().unwrap().contains("nothing was decided"));
+    assert!(error.hint().unwrap().contains("nothing was decided"));
     let error =
         ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap_err();
-    assert!(error.advice().unwrap().contains("for 5 minutes"), "{error}");
+    assert!(error.hint().unwrap().contains("for 5 minutes"), "{error}");
 
     fs::write(
         &path,
@@ -509,7 +509,10 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     )
     .unwrap();
     let fresh = ask().unwrap();
-    assert_eq!((&fresh.standing, &fresh.trouble), (&Standing::Fresh, &None));
+    assert_eq!(
+        (&fresh.standing, &fresh.trouble),
+        (&ScriptState::Fresh, &None)
+    );
     let [first, second] = &fresh.answers[..] else {
         panic!("{fresh:?}");
     };
@@ -567,7 +570,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
 #[test]
 fn a_script_that_stays_away_means_direct() {
     let dir = tempfile::tempdir().unwrap();
-    let memory = Memory::in_folder(dir.path());
+    let memory = AnswerCache::in_folder(dir.path());
     let path = dir.path().join("proxy.pac");
     let url = path.to_str().unwrap();
     let source = PacSource::Url(url.to_owned());
@@ -579,7 +582,7 @@ fn a_script_that_stays_away_means_direct() {
 
     fs::remove_file(&path).unwrap();
     let before = SystemTime::now();
-    let Standing::Kept {
+    let ScriptState::Kept {
         until: Some(until), ..
     } = ask(Unreachable::Direct).standing
     else {
@@ -587,14 +590,14 @@ fn a_script_that_stays_away_means_direct() {
     };
     // Whole seconds are kept.
     let second = Duration::from_secs(1);
-    assert!(until + second >= before + PATIENCE && until <= SystemTime::now() + PATIENCE);
+    assert!(until + second >= before + TIMEOUT && until <= SystemTime::now() + TIMEOUT);
 
     // As if that was a while ago.
     let file = dir.path().join("pac.json");
     let text_of = || fs::read_to_string(&file).unwrap();
-    let since = until - PATIENCE;
+    let since = until - TIMEOUT;
     let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let (now, past) = (seconds(since), seconds(since - PATIENCE));
+    let (now, past) = (seconds(since), seconds(since - TIMEOUT));
     let later = text_of().replace(
         &format!("\"unreachable_since\": {now}"),
         &format!("\"unreachable_since\": {past}"),
@@ -602,9 +605,9 @@ fn a_script_that_stays_away_means_direct() {
     assert_ne!(later, text_of());
     fs::write(&file, &later).unwrap();
     let gone = ask(Unreachable::Direct);
-    assert_eq!(gone.standing, Standing::Direct);
+    assert_eq!(gone.standing, ScriptState::Direct);
     assert!(gone.trouble.unwrap().contains("No such file"));
-    let direct = |asked: &Asked| {
+    let direct = |asked: &PacAnswers| {
         asked
             .answers
             .iter()
@@ -614,14 +617,17 @@ fn a_script_that_stays_away_means_direct() {
     assert!(direct(&ask(Unreachable::Direct)));
     assert_eq!(text_of(), later, "written at every question");
     let kept = ask(Unreachable::Keep);
-    assert!(matches!(&kept.standing, Standing::Kept { until: None, .. }));
+    assert!(matches!(
+        &kept.standing,
+        ScriptState::Kept { until: None, .. }
+    ));
     assert_eq!(kept.answers, fresh.answers);
 
     // There, but of no use: what fails here may work on the Mac, so nothing is concluded from that.
     fs::write(&path, "throw 1").unwrap();
     let broken = ask(Unreachable::Direct);
     assert!(
-        matches!(&broken.standing, Standing::Kept { until: None, .. }),
+        matches!(&broken.standing, ScriptState::Kept { until: None, .. }),
         "{broken:?}"
     );
 
@@ -637,9 +643,9 @@ fn a_folder_that_cannot_be_written_costs_the_memory_only() {
     let path = dir.path().join("proxy.pac");
     fs::write(&path, function("return 'DIRECT'")).unwrap();
     let source = PacSource::Url(format!("file://{}", path.display()));
-    let memory = Memory::in_folder(&dir.path().join("state"));
+    let memory = AnswerCache::in_folder(&dir.path().join("state"));
     let asked = ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep).unwrap();
-    assert_eq!(asked.standing, Standing::Fresh);
+    assert_eq!(asked.standing, ScriptState::Fresh);
     assert!(asked.trouble.unwrap().contains("could not be kept"));
 }
 
@@ -671,7 +677,7 @@ fn with_hosts() {
 
     // A network without a host of that name has no script, which is an answer.
     let dir = tempfile::tempdir().unwrap();
-    let memory = Memory::in_folder(dir.path());
+    let memory = AnswerCache::in_folder(dir.path());
     let asked = ask_through(
         program(),
         &PacSource::Discover,
@@ -680,7 +686,7 @@ fn with_hosts() {
         Unreachable::Keep,
     )
     .unwrap();
-    assert_eq!(asked.standing, Standing::NotOffered);
+    assert_eq!(asked.standing, ScriptState::NotOffered);
     assert!(
         asked
             .trouble
@@ -736,8 +742,8 @@ fn a_network_offers_a_script() {
 #[ignore = "run by a_network_offers_a_script"]
 fn with_wpad() {
     let dir = tempfile::tempdir().unwrap();
-    let memory = Memory::in_folder(dir.path());
-    let ask = || -> Asked {
+    let memory = AnswerCache::in_folder(dir.path());
+    let ask = || -> PacAnswers {
         ask_through(
             program(),
             &PacSource::Discover,
@@ -765,7 +771,7 @@ fn with_wpad() {
     };
     assert!(matches!(
         ask().standing,
-        Standing::Kept { until: Some(_), .. }
+        ScriptState::Kept { until: Some(_), .. }
     ));
     let file = dir.path().join("pac.json");
     let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
@@ -776,7 +782,7 @@ fn with_wpad() {
     let gone = ask();
     assert_eq!(
         (gone.standing, gone.answers),
-        (Standing::NotOffered, Vec::new())
+        (ScriptState::NotOffered, Vec::new())
     );
 }
 

@@ -24,7 +24,7 @@ const PLACE: &str = "Europe/Berlin";
 /// A name with an IPv6 address only.
 const SIX: &str = "six.test";
 /// One start of the browser takes about a second, and longer where much else runs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Where the browser is sent with all that is no case: no one listens there.
 const NOWHERE: &str = "PROXY 127.0.0.1:1";
 
@@ -141,7 +141,7 @@ fn browse(mut chromium: Command, pac: &str, urls: &[String]) -> Log {
         .unwrap();
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             child.kill().unwrap();
             child.wait().unwrap();
             panic!("the browser did not end");

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use baleen::docker::Bundle;
 use baleen::initrd::Compression;
 use baleen::patch::intent::Intent;
-use baleen::patch::plan::Wanted;
-use baleen::patch::status::{self, Expected, Question, State};
-use baleen::patch::{self, Method, Outcome};
+use baleen::patch::plan::Desired;
+use baleen::patch::status::{self, Expected, State, StatusQuery};
+use baleen::patch::{self, ApplyOutcome, Method};
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 use proptest::prelude::*;
 
@@ -55,17 +55,17 @@ fn app(bytes: &[u8]) -> App {
     }
 }
 
-fn apply(app: &Path, proxy: &EngineProxy, method: Method) -> baleen::error::Result<Outcome> {
-    let wanted = Wanted {
+fn apply(app: &Path, proxy: &EngineProxy, method: Method) -> baleen::error::Result<ApplyOutcome> {
+    let wanted = Desired {
         proxy,
         method: Some(method),
         adopt: false,
     };
-    patch::put_in(&Bundle::read(app).unwrap(), wanted, &|_| {})
+    patch::apply_proxy(&Bundle::read(app).unwrap(), wanted, &|_| {})
 }
 
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
-    let question = Question {
+    let question = StatusQuery {
         expected: Expected::Proxy(proxy),
         wanted: Some(Intent::Named),
         verify,
@@ -132,12 +132,12 @@ proptest! {
             let other = proxy_other();
             prop_assert_eq!(state(&app.path, &other, false).0, State::Stale);
 
-            let again = patch::put_in(
+            let again = patch::apply_proxy(
                 &Bundle::read(&app.path).unwrap(),
-                Wanted { proxy, method: None, adopt: false },
+                Desired { proxy, method: None, adopt: false },
                 &|_| {},
             );
-            prop_assert!(matches!(again, Ok(Outcome::InPlace(_))));
+            prop_assert!(matches!(again, Ok(ApplyOutcome::InPlace(_))));
             prop_assert!(fs::read(&app.image).unwrap() == patched);
         }
 
@@ -147,10 +147,10 @@ proptest! {
         if !keep_backup && appended {
             fs::remove_file(&backup).unwrap();
         }
-        patch::take_out(&Bundle::read(&app.path).unwrap()).unwrap().unwrap();
+        patch::restore_original(&Bundle::read(&app.path).unwrap()).unwrap().unwrap();
         prop_assert!(fs::read(&app.image).unwrap() == original);
         prop_assert!(!backup.exists());
-        prop_assert!(patch::take_out(&Bundle::read(&app.path).unwrap()).unwrap().is_none());
+        prop_assert!(patch::restore_original(&Bundle::read(&app.path).unwrap()).unwrap().is_none());
     }
 }
 

@@ -16,12 +16,13 @@ mod old_go;
 #[path = "common/tools.rs"]
 mod tools;
 
-use baleen::net::lookup::{PATIENCE, lookup};
-use baleen::proxy::route::{self, Target, Way};
-use baleen::proxy::settings::{Server, Settings};
-use baleen::proxy::translate::{Fate, Urls, What};
+use baleen::net::lookup::{TIMEOUT, lookup};
+use baleen::proxy::route::{self, Hop, Target};
+use baleen::proxy::settings::{Server, SystemSettings};
+use baleen::proxy::translate::{EntryOutcome, ProxySettings, ProxyUrls};
 use baleen::proxy::{
-    Engine, EngineProxy, NoProxy, ProxyUrl, Stated, Translation, Wishes, World, no_proxy, translate,
+    ClientDialect, EngineProxy, NoProxy, Overrides, ProxyConfig, ProxyUrl, Resolvers, Translation,
+    no_proxy, translate,
 };
 use exceptions::{Case, cases};
 use go::Env;
@@ -34,7 +35,7 @@ const OLD: &str = "17.06.0-ce-mac18";
 const NEW: &str = "2.2.0.0";
 const CASES: usize = 1500;
 
-fn settings(case: &Case) -> Settings {
+fn settings(case: &Case) -> SystemSettings {
     let server = || {
         Some(Server {
             host: PROXY.into(),
@@ -42,26 +43,26 @@ fn settings(case: &Case) -> Settings {
             user: None,
         })
     };
-    Settings {
+    SystemSettings {
         http: server(),
         https: server(),
         exceptions: case.exceptions.clone(),
         exclude_simple_hostnames: case.exclude_simple,
-        ..Settings::default()
+        ..SystemSettings::default()
     }
 }
 
-fn translated(case: &Case, engine: &Engine) -> Translation {
-    let stated = Stated {
+fn translated(case: &Case, engine: &ClientDialect) -> Translation {
+    let stated = ProxyConfig {
         origin: "a test".into(),
-        what: What::Settings(settings(case)),
+        settings: ProxySettings::Settings(settings(case)),
     };
-    let world = World {
-        addresses: &|host| lookup(host, PATIENCE),
+    let world = Resolvers {
+        addresses: &|host| lookup(host, TIMEOUT),
         password: &|_| Ok(None),
         pac: &|_, _| unreachable!("no script is set"),
     };
-    translate(&stated, engine, &Wishes::default(), &world).unwrap()
+    translate(&stated, engine, &Overrides::default(), &world).unwrap()
 }
 
 fn environment(proxy: &EngineProxy) -> Env {
@@ -112,7 +113,7 @@ fn direct(version: &str, cases: &[(Env, Vec<String>)]) -> Option<Vec<Vec<bool>>>
 }
 
 fn check(version: &str) {
-    let engine = Engine::of(version, version == OLD);
+    let engine = ClientDialect::of(version, version == OLD);
     let (cases, seed) = made_up();
     let asked: Vec<(Case, Translation, Vec<String>)> = cases
         .into_iter()
@@ -135,7 +136,10 @@ fn check(version: &str) {
         .iter()
         .map(|(_, translation, urls)| {
             let proxy = translation.proxy.as_ref().unwrap();
-            let kept = translation.entries.iter().filter(|e| e.fate == Fate::Kept);
+            let kept = translation
+                .entries
+                .iter()
+                .filter(|e| e.fate == EntryOutcome::Kept);
             let kept = NoProxy::new(kept.filter_map(|entry| entry.to.clone()));
             let url = || proxy.https().cloned();
             let proxy = EngineProxy::new(url(), url(), kept).unwrap();
@@ -149,7 +153,7 @@ fn check(version: &str) {
 
     let (mut both_direct, mut widened) = (0, 0);
     for (at, (case, translation, urls)) in asked.iter().enumerate() {
-        let what = What::Settings(settings(case));
+        let what = ProxySettings::Settings(settings(case));
         for (number, url) in urls.iter().enumerate() {
             let told = || {
                 let entries = &translation.entries;
@@ -164,9 +168,9 @@ fn check(version: &str) {
 
             // What `proxy test` says is what the judges say.
             let ours = route::in_engine(translation.proxy.as_ref(), &engine, &target);
-            assert_eq!(ours == Way::Direct, in_engine, "the engine: {}", told());
-            let ours = route::here(&what, None, &target);
-            assert_eq!(ours == Way::Direct, here, "macOS: {}", told());
+            assert_eq!(ours == Hop::Direct, in_engine, "the engine: {}", told());
+            let ours = route::host_route(&what, None, &target);
+            assert_eq!(ours == Hop::Direct, here, "macOS: {}", told());
 
             // An IPv4 address in the form of an IPv6 one leads to the same computer; Go compares them so.
             let same = target.host.parse::<std::net::IpAddr>();
@@ -295,28 +299,28 @@ fn is_spelled_as_usual(host: &str) -> bool {
 
 /// Whether [`ENTRIES`] mean to Baleen what they mean to Go: in this environment, and in the engine's.
 fn check_entries(version: &str) {
-    let engine = Engine::of(version, version == OLD);
+    let engine = ClientDialect::of(version, version == OLD);
     let url = || ProxyUrl::parse(&format!("{PROXY}:3128")).unwrap();
     let urls: Vec<String> = HOSTS.map(|host| format!("https://{host}/")).to_vec();
-    let translated: Vec<(What, Translation)> = ENTRIES
+    let translated: Vec<(ProxySettings, Translation)> = ENTRIES
         .iter()
         .map(|entry| {
-            let what = What::Urls(Urls {
+            let what = ProxySettings::Urls(ProxyUrls {
                 http: Some(url()),
                 https: Some(url()),
                 no_proxy: no_proxy::split(entry).unwrap(),
-                ..Urls::default()
+                ..ProxyUrls::default()
             });
-            let stated = Stated {
+            let stated = ProxyConfig {
                 origin: "a test".into(),
-                what: what.clone(),
+                settings: what.clone(),
             };
-            let world = World {
-                addresses: &|host| lookup(host, PATIENCE),
+            let world = Resolvers {
+                addresses: &|host| lookup(host, TIMEOUT),
                 password: &|_| Ok(None),
                 pac: &|_, _| unreachable!("no script is set"),
             };
-            let translation = translate(&stated, &engine, &Wishes::default(), &world).unwrap();
+            let translation = translate(&stated, &engine, &Overrides::default(), &world).unwrap();
             (what, translation)
         })
         .collect();
@@ -356,22 +360,25 @@ fn check_entries(version: &str) {
                 continue;
             }
             assert_eq!(
-                route::here(what, None, &target) == Way::Direct,
+                route::host_route(what, None, &target) == Hop::Direct,
                 here,
                 "here, {told}"
             );
             let way = route::in_engine(translation.proxy.as_ref(), &engine, &target);
-            assert_eq!(way == Way::Direct, in_engine, "the engine, {told}");
+            assert_eq!(way == Hop::Direct, in_engine, "the engine, {told}");
             match fate {
                 // Old engines compare addresses as they are spelled.
-                Fate::Kept if version == NEW || is_spelled_as_usual(&target.host) => {
+                EntryOutcome::Kept if version == NEW || is_spelled_as_usual(&target.host) => {
                     assert_eq!(here, in_engine, "kept, {told}");
                 }
-                Fate::Kept => assert!(here || !in_engine, "kept, {told}"),
-                Fate::LeftOut | Fate::Refused => assert!(here || !in_engine, "untold, {told}"),
-                Fate::Widened => {}
+                EntryOutcome::Kept => assert!(here || !in_engine, "kept, {told}"),
+                EntryOutcome::LeftOut | EntryOutcome::Refused => {
+                    assert!(here || !in_engine, "untold, {told}")
+                }
+                EntryOutcome::Widened => {}
             }
-            kept += usize::from(fate == Fate::Kept && here && in_engine && !is_the_vm(&target));
+            kept +=
+                usize::from(fate == EntryOutcome::Kept && here && in_engine && !is_the_vm(&target));
         }
     }
     // Else the entries would show nothing.
@@ -391,23 +398,23 @@ fn variables_mean_to_engines_built_with_go_1_11_what_they_mean_here_or_it_is_tol
 /// A list that is kept as the engine has it, and read again, stays what it is.
 #[test]
 fn what_an_engine_was_given_is_what_it_is_given_again() {
-    let world = World {
-        addresses: &|host| lookup(host, PATIENCE),
+    let world = Resolvers {
+        addresses: &|host| lookup(host, TIMEOUT),
         password: &|_| Ok(None),
         pac: &|_, _| unreachable!("no script is set"),
     };
     for version in [OLD, NEW] {
-        let engine = Engine::of(version, version == OLD);
+        let engine = ClientDialect::of(version, version == OLD);
         let again = |no_proxy: Vec<String>| {
-            let stated = Stated {
+            let stated = ProxyConfig {
                 origin: "a test".into(),
-                what: What::Urls(Urls {
+                settings: ProxySettings::Urls(ProxyUrls {
                     https: Some(ProxyUrl::parse(PROXY).unwrap()),
                     no_proxy,
-                    ..Urls::default()
+                    ..ProxyUrls::default()
                 }),
             };
-            let translation = translate(&stated, &engine, &Wishes::default(), &world).unwrap();
+            let translation = translate(&stated, &engine, &Overrides::default(), &world).unwrap();
             translation.proxy.unwrap().no_proxy().to_string()
         };
         let once = again(ENTRIES.map(str::to_owned).to_vec());

@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use baleen::app::instance::{Claim, Instance};
+use baleen::app::single_instance::{Claim, Instance};
 use baleen::credentials::SERVICE;
 use baleen::patch::Lock;
-use baleen::patch::live::UnderWay;
-use baleen::uninstall::{Places, places};
+use baleen::patch::live::LiveLock;
+use baleen::uninstall::{Artifacts, places};
 use serde_json::{Value, json};
 
 #[path = "common/app.rs"]
@@ -50,7 +50,7 @@ fn ok(command: &mut Command) -> String {
     run.out
 }
 
-fn known_places(home: &Path) -> Places {
+fn known_places(home: &Path) -> Artifacts {
     places(|_| None, home, false)
 }
 
@@ -443,7 +443,7 @@ fn another_baleen_at_work_on_an_image_leaves_everything() {
 fn a_live_edit_in_a_terminal_leaves_everything() {
     let app = App::new();
     app.apply(PROXY);
-    let live = UnderWay::begin(&app.dir.path().join("state")).unwrap();
+    let live = LiveLock::begin(&app.dir.path().join("state")).unwrap();
     let before = app.snapshot();
     let run = app.refused(&["uninstall", "--yes"], 4, &["at work in a terminal"]);
     assert!(run.err.contains("nothing was removed"), "{run}");

@@ -25,13 +25,13 @@ mod app;
 mod forgery;
 
 use app::{App, PROXY, Run, Snapshot, set_mode};
-use baleen::agent::decide::Running;
-use baleen::agent::memory::{KnownRunning, MemoryFile};
+use baleen::agent::agent_state::{AgentStateFile, EngineRecord};
+use baleen::agent::reconcile::Running;
 use baleen::docker::Vm;
 use baleen::patch::intent::{Intent, Intents};
 use baleen::patch::live::{LiveEdit, LiveEdits};
-use baleen::proxy::Shown;
-use baleen::proxy::pac::{Answer, Memory, Route};
+use baleen::proxy::RedactedProxy;
+use baleen::proxy::pac::{AnswerCache, PacAnswer, Route};
 
 /// What stands in the files for the path of Docker.app.
 const DOCKER_APP: &str = "/Applications/Docker.app";
@@ -61,7 +61,7 @@ fn pac_hosts() -> Vec<String> {
         .to_vec()
 }
 
-fn pac_answers() -> Vec<Answer> {
+fn pac_answers() -> Vec<PacAnswer> {
     let host = || "proxy.corp.example".to_owned();
     let [plain, tls, socks, socks4] = [8080, 8443, 1080, 1081];
     let every = vec![
@@ -84,7 +84,7 @@ fn pac_answers() -> Vec<Answer> {
         Route::Direct,
     ];
     let text = "PROXY proxy.corp.example:8080; HTTPS proxy.corp.example:8443; SOCKS proxy.corp.example:1080; SOCKS4 proxy.corp.example:1081; QUIC q:1; DIRECT";
-    let answer = |(host, (text, routes, ignored)): (String, (&str, _, Vec<String>))| Answer {
+    let answer = |(host, (text, routes, ignored)): (String, (&str, _, Vec<String>))| PacAnswer {
         url: format!("https://{host}/"),
         host,
         text: text.to_owned(),
@@ -255,7 +255,7 @@ fn what_each_release_was_told_and_remembers_is_known() {
         let intent = Intents::in_folder(&state(&app)).get(&bundle);
         assert_eq!(intent, Some(Intent::Settings), "{version}");
 
-        let memory = MemoryFile::in_folder(&state(&app)).read();
+        let memory = AgentStateFile::in_folder(&state(&app)).read();
         let mut written: BTreeMap<String, Value> =
             serde_json::from_str(&kept(&app, &version, "agent.json")).unwrap();
         written.remove("schema");
@@ -278,7 +278,7 @@ fn what_each_release_was_told_and_remembers_is_known() {
             .into_iter()
             .map(|answer| Some((answer, at(300))))
             .collect();
-        let found = Memory::in_folder(&state(&app)).get(PAC_URL, &pac_hosts());
+        let found = AnswerCache::in_folder(&state(&app)).get(PAC_URL, &pac_hosts());
         assert_eq!(found, known, "{version} {method}");
     }
 }
@@ -459,13 +459,13 @@ fn make_the_folder_of_this_version() {
 
         // What else there may be in it, at times that are the same each time.
         let bundle = app.app().canonicalize().unwrap();
-        let file = MemoryFile::in_folder(&state(&app));
+        let file = AgentStateFile::in_folder(&state(&app));
         let mut memory = file.read();
         memory.welcomed = true;
         memory.trouble = Some("stale: no room is left".to_owned());
         memory.past.clear();
-        memory.note(at(100), "The proxy is proxy.corp.example:8080");
-        memory.note(at(200), "Docker 1.11.1 → 1.12.0; repaired");
+        memory.log(at(100), "The proxy is proxy.corp.example:8080");
+        memory.log(at(200), "Docker 1.11.1 → 1.12.0; repaired");
         let known = memory.known_mut(&bundle);
         let block = known
             .told
@@ -479,14 +479,14 @@ fn make_the_folder_of_this_version() {
             since: Some(at(50)),
             ..Running::default()
         };
-        known.running = KnownRunning::new(&docker, block);
-        known.named = Some(Shown {
+        known.running = EngineRecord::new(&docker, block);
+        known.named = Some(RedactedProxy {
             http: Some("http://me:***@proxy.corp.example:8080".to_owned()),
             https: None,
             no_proxy: "localhost,127.0.0.1".to_owned(),
         });
         file.write(&memory).unwrap();
-        Memory::in_folder(&state(&app))
+        AnswerCache::in_folder(&state(&app))
             .set(PAC_URL, &pac_answers(), at(300))
             .unwrap();
         for name in STATE {

@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::proxy::Shown;
+use crate::proxy::RedactedProxy;
 
-use super::decide::Setting;
+use super::reconcile::Setting;
 
 /// The clause about the settings, for a proxy that was named by hand; nothing while they are not known.
-pub fn clause(in_use: &Shown, settings: &Setting) -> Option<String> {
+pub fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
     Some(match settings {
         Setting::Unknown => return None,
         Setting::Offline => "the settings are unknown while the network is down".to_owned(),
@@ -29,7 +29,7 @@ pub fn clause(in_use: &Shown, settings: &Setting) -> Option<String> {
 }
 
 /// The line of the menu about the settings; nothing where the line about what Docker uses says it.
-pub fn line(in_use: &Shown, is_named: bool, settings: &Setting) -> Option<String> {
+pub fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -> Option<String> {
     let says = match settings {
         Setting::Unknown => return None,
         Setting::Offline => "unknown (offline)".to_owned(),
@@ -41,7 +41,7 @@ pub fn line(in_use: &Shown, is_named: bool, settings: &Setting) -> Option<String
         Setting::Proxy { shown, .. } if shown.summary() == in_use.summary() => {
             "the same, with other hosts that bypass it".to_owned()
         }
-        Setting::Proxy { shown, .. } => super::news::short(shown),
+        Setting::Proxy { shown, .. } => super::notice::short(shown),
     };
     Some(format!("Settings: {says}"))
 }
@@ -61,12 +61,12 @@ pub fn json(settings: &Setting) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decide::Words;
+    use super::super::reconcile::Diagnostic;
     use super::*;
     use crate::patch::digest::Sha;
 
-    fn shown(host: &str, no_proxy: &str) -> Shown {
-        Shown {
+    fn shown(host: &str, no_proxy: &str) -> RedactedProxy {
+        RedactedProxy {
             http: Some(format!("http://{host}:80")),
             https: Some(format!("http://{host}:80")),
             no_proxy: no_proxy.to_owned(),
@@ -86,7 +86,7 @@ mod tests {
     fn what_the_settings_say_beside_what_docker_uses() {
         let in_use = shown("a", "localhost");
         let broken = Setting::Failed {
-            words: Words::new("the script can't be fetched"),
+            words: Diagnostic::new("the script can't be fetched"),
             may_pass: true,
         };
         let direct = Setting::Direct {

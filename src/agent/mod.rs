@@ -8,17 +8,17 @@
 //! ```
 //!
 //! An event says no more than "look again". What is done follows from what is seen then, by
-//! [`decide::decide`]; so a lost event costs time, and one too many costs a millisecond.
+//! [`reconcile::reconcile`]; so a lost event costs time, and one too many costs a millisecond.
 
+pub mod agent_state;
 pub mod by_hand;
-pub mod decide;
-pub mod look;
-pub mod memory;
-pub mod mind;
-pub mod news;
-mod run;
+pub mod controller;
+pub mod effects;
+mod executor;
+pub mod notice;
+pub mod observe;
+pub mod reconcile;
 pub mod view;
-mod watch;
-pub mod work;
+mod watcher;
 
-pub use run::{Agent, Options, Report};
+pub use executor::{Agent, AgentOutput, Options};

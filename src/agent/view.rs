@@ -5,15 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::config::{Restart, Source};
+use crate::config::{RestartPolicy, SourceSetting};
 use crate::docker::Family;
 use crate::patch::intent::Intent;
 use crate::patch::status::State;
-use crate::proxy::{DockerFields, Shown};
+use crate::proxy::{DockerFields, RedactedProxy};
 
+use super::agent_state::HistoryEntry;
 use super::by_hand;
-use super::decide::{EngineNow, Setting, Words};
-use super::memory::Past;
+use super::reconcile::{Diagnostic, EngineSync, Setting};
 
 /// How things are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct View {
     /// The state in one word.
     pub state: State,
     /// The state in a sentence, and what to do.
-    pub words: Words,
+    pub words: Diagnostic,
     /// Docker's version, as far as it is known.
     pub docker: Option<String>,
     /// How its VM is stored, which decides whether Docker has its own proxy settings.
@@ -29,7 +29,7 @@ pub struct View {
     /// Where Docker.app is.
     pub path: Option<PathBuf>,
     /// The proxy that is in the image.
-    pub in_image: Option<Shown>,
+    pub in_image: Option<RedactedProxy>,
     /// What should be in place: the proxy that was named by hand, else that of the settings.
     pub setting: Setting,
     /// What the settings come to, where a proxy was named by hand instead.
@@ -45,19 +45,19 @@ pub struct View {
     /// Whether Docker runs.
     pub is_running: bool,
     /// What the Engine in its VM has, as far as there is an image to compare it with.
-    pub engine: Option<EngineNow>,
+    pub engine: Option<EngineSync>,
     /// Whether that can be brought up to date without Docker being restarted.
     pub can_follow: bool,
     /// What is being done.
     pub busy: Option<Busy>,
     /// Where the proxy comes from.
-    pub source: Source,
+    pub source: SourceSetting,
     /// What is to be done when Docker needs a restart.
-    pub restart: Restart,
+    pub restart: RestartPolicy,
     /// Whether the config file names a proxy.
     pub has_manual: bool,
     /// What happened last, the newest first.
-    pub past: Vec<Past>,
+    pub past: Vec<HistoryEntry>,
 }
 
 /// Something that takes a while.
@@ -75,7 +75,7 @@ pub enum Busy {
 
 impl Busy {
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Applying => "Putting the proxy in place…",
             Self::Restoring => "Taking the proxy out…",
@@ -87,10 +87,10 @@ impl Busy {
 
 impl View {
     /// When the running VM was made to follow the image, which it still does: in seconds since 1970.
-    pub fn followed_at(&self) -> Option<u64> {
+    pub fn applied_live_at(&self) -> Option<u64> {
         match self.engine? {
-            EngineNow::Followed { at } => Some(seconds(at)),
-            EngineNow::UpToDate | EngineNow::OutOfDate => None,
+            EngineSync::Followed { at } => Some(seconds(at)),
+            EngineSync::UpToDate | EngineSync::OutOfDate => None,
         }
     }
 
@@ -128,14 +128,14 @@ impl View {
         json!({
             "state": self.state,
             "sentence": self.words.sentence,
-            "advice": self.words.advice,
+            "advice": self.words.hint,
             "docker": self.docker.as_ref().map(|version| json!({
                 "version": version,
                 "family": self.family.as_ref().map(Family::id),
                 "path": self.path,
                 "running": self.is_running,
-                "engine": self.engine.map(EngineNow::word),
-                "followed_at": self.followed_at(),
+                "engine": self.engine.map(EngineSync::word),
+                "followed_at": self.applied_live_at(),
                 "console": self.can_follow,
             })),
             "proxy": self.in_image,

@@ -1,16 +1,16 @@
 //! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
 
 use crate::agent::by_hand;
-use crate::agent::decide::{KeptAnswers, Setting, Way};
-use crate::agent::mind::Click;
-use crate::agent::news::short;
+use crate::agent::controller::Click;
+use crate::agent::notice::short;
+use crate::agent::reconcile::{KeptAnswers, RestartScope, Setting};
 use crate::agent::view::View;
-use crate::config::{Restart, Source};
+use crate::config::{RestartPolicy, SourceSetting};
 use crate::patch::status::State;
 use crate::proxy::{Field, ago};
 
+use super::install_location::InstallLocation;
 use super::login_item::LoginItem;
-use super::place::Place;
 
 /// What can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl Command {
             Self::Click(Click::Reapply) => "reapply".to_owned(),
             Self::Click(Click::Adopt) => "adopt".to_owned(),
             Self::Click(Click::FollowSettings) => "follow-settings".to_owned(),
-            Self::Click(Click::Restart(Way::Docker)) => "restart".to_owned(),
-            Self::Click(Click::Restart(Way::Engine)) => "restart-engine".to_owned(),
+            Self::Click(Click::Restart(RestartScope::Docker)) => "restart".to_owned(),
+            Self::Click(Click::Restart(RestartScope::Engine)) => "restart-engine".to_owned(),
             Self::Click(Click::Source(source)) => {
                 format!("source-{}", source.name())
             }
@@ -143,13 +143,13 @@ impl Menu {
 
 /// What the menu shows besides what the agent knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Besides {
+pub struct MenuContext {
     /// Whether Baleen opens at login.
     pub login_item: LoginItem,
     /// The connection is being checked.
     pub is_checking: bool,
     /// Where Baleen was opened from.
-    pub place: Place,
+    pub place: InstallLocation,
     /// Baleen is being uninstalled.
     pub is_uninstalling: bool,
 }
@@ -157,7 +157,7 @@ pub struct Besides {
 /// The state in a few words.
 pub fn headline(view: &View) -> String {
     if let Some(busy) = view.busy {
-        return busy.words().to_owned();
+        return busy.label().to_owned();
     }
     match view.state {
         State::Off => "Off",
@@ -181,7 +181,7 @@ pub fn headline(view: &View) -> String {
 
 /// What is to be read when the pointer is on the icon.
 pub fn tooltip(view: &View) -> String {
-    crate::agent::news::full(&view.words.sentence)
+    crate::agent::notice::full(&view.words.sentence)
 }
 
 fn proxy_line(setting: &Setting) -> String {
@@ -232,16 +232,16 @@ fn proxy_lines(view: &View) -> Vec<String> {
 }
 
 /// The command that has the settings count again, in the words of where they are.
-fn follow(source: Source) -> &'static str {
+fn follow_label(source: SourceSetting) -> &'static str {
     match source {
-        Source::Auto | Source::System => "Follow System Settings",
-        Source::Manual => "Follow Settings File",
-        Source::Environment => "Follow Environment",
+        SourceSetting::Auto | SourceSetting::System => "Follow System Settings",
+        SourceSetting::Manual => "Follow Settings File",
+        SourceSetting::Environment => "Follow Environment",
     }
 }
 
 /// The menu; `time` writes seconds since 1970 as a time of day.
-pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu {
+pub fn menu(view: &View, besides: MenuContext, time: &dyn Fn(u64) -> String) -> Menu {
     if besides.is_uninstalling {
         // Whatever else could be chosen would make again what is being removed.
         return Menu {
@@ -263,7 +263,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
     });
     items.extend(proxy_lines(view).into_iter().map(Item::Label));
     items.extend(script_line(&view.setting).map(Item::Label));
-    if let Some(at) = view.followed_at() {
+    if let Some(at) = view.applied_live_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
         items.push(Item::Label(line));
     }
@@ -288,19 +288,19 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
     ));
     if view.is_named() {
         let command = Command::Click(Click::FollowSettings);
-        items.push(button(command, follow(view.source), idle));
+        items.push(button(command, follow_label(view.source), idle));
     }
     match view.state {
         State::RestartNeeded => {
             if view.can_follow {
                 items.push(button(
-                    Command::Click(Click::Restart(Way::Engine)),
+                    Command::Click(Click::Restart(RestartScope::Engine)),
                     "Restart Docker Engine (Fast)",
                     idle,
                 ));
             }
             items.push(button(
-                Command::Click(Click::Restart(Way::Docker)),
+                Command::Click(Click::Restart(RestartScope::Docker)),
                 "Restart Docker",
                 idle,
             ));
@@ -318,7 +318,7 @@ pub fn menu(view: &View, besides: Besides, time: &dyn Fn(u64) -> String) -> Menu
         Item::Separator,
         sources(view),
         when_restart(view.restart),
-        past(view, time),
+        history(view, time),
         Item::Separator,
         button(
             Command::CheckConnection,
@@ -369,19 +369,19 @@ fn copy_proxy_settings(view: &View) -> Item {
 }
 
 /// What there is to say of the place from which Baleen was opened.
-fn place_line(place: Place) -> Option<&'static str> {
+fn place_line(place: InstallLocation) -> Option<&'static str> {
     match place {
-        Place::Translocated => Some("Move Baleen to the Applications folder"),
-        Place::DiskImage => {
+        InstallLocation::Translocated => Some("Move Baleen to the Applications folder"),
+        InstallLocation::DiskImage => {
             Some("Baleen: opened from a disk that may be ejected; move it to Applications")
         }
-        Place::Installed | Place::Elsewhere | Place::NoBundle => None,
+        InstallLocation::Installed | InstallLocation::Elsewhere | InstallLocation::NoBundle => None,
     }
 }
 
 /// Where the app can't stay, it can't be opened at the next login; what was set before can be undone.
-fn start_at_login(besides: Besides) -> Item {
-    let can_be_set = !besides.place.is_passing();
+fn start_at_login(besides: MenuContext) -> Item {
+    let can_be_set = !besides.place.is_temporary();
     Item::Check {
         command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
         text: match besides.login_item {
@@ -403,7 +403,7 @@ fn sources(view: &View) -> Item {
         // None of them counts while a proxy does that was named by hand.
         checked: !view.is_named()
             && match view.source {
-                Source::Auto => source == Source::System,
+                SourceSetting::Auto => source == SourceSetting::System,
                 chosen => source == chosen,
             },
     };
@@ -414,14 +414,14 @@ fn sources(view: &View) -> Item {
     Item::Submenu {
         text: "Proxy Source".to_owned(),
         items: vec![
-            one(Source::System, "System", true),
-            one(Source::Manual, manual, view.has_manual),
-            one(Source::Environment, "Environment", true),
+            one(SourceSetting::System, "System", true),
+            one(SourceSetting::Manual, manual, view.has_manual),
+            one(SourceSetting::Environment, "Environment", true),
         ],
     }
 }
 
-fn when_restart(chosen: Restart) -> Item {
+fn when_restart(chosen: RestartPolicy) -> Item {
     let one = |restart, text: &str| Item::Check {
         command: Command::Click(Click::WhenRestart(restart)),
         text: text.to_owned(),
@@ -431,15 +431,15 @@ fn when_restart(chosen: Restart) -> Item {
     Item::Submenu {
         text: "When a Restart Is Needed".to_owned(),
         items: vec![
-            one(Restart::Ask, "Ask Me"),
-            one(Restart::Always, "Restart Automatically"),
-            one(Restart::Never, "Do Nothing"),
+            one(RestartPolicy::Ask, "Ask Me"),
+            one(RestartPolicy::Always, "Restart Automatically"),
+            one(RestartPolicy::Never, "Do Nothing"),
         ],
     }
 }
 
 /// Whether Baleen can be uninstalled now: what is under way might make again what is removed.
-pub fn can_uninstall(view: &View, besides: Besides) -> bool {
+pub fn can_uninstall(view: &View, besides: MenuContext) -> bool {
     view.busy.is_none() && !besides.is_checking
 }
 
@@ -461,7 +461,7 @@ fn uninstall(view: &View, enabled: bool) -> Item {
     }
 }
 
-fn past(view: &View, time: &dyn Fn(u64) -> String) -> Item {
+fn history(view: &View, time: &dyn Fn(u64) -> String) -> Item {
     let mut items: Vec<Item> = view
         .past
         .iter()

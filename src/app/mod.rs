@@ -15,12 +15,12 @@ mod event_loop_linux;
 #[cfg(target_os = "macos")]
 mod event_loop_macos;
 mod icons;
-pub mod instance;
+pub mod install_location;
 pub mod login_item;
 pub mod menu;
-mod notes;
+mod notification_text;
 pub mod notifications;
-pub mod place;
+pub mod single_instance;
 mod tray;
 
 use std::env;
@@ -35,11 +35,11 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::agent::decide::Way;
-use crate::agent::mind::{Click, Event};
-use crate::agent::news::{News, Offer};
+use crate::agent::controller::{Click, Event};
+use crate::agent::notice::{Notice, NoticeAction};
+use crate::agent::reconcile::RestartScope;
 use crate::agent::view::View;
-use crate::agent::{Agent, Options, Report};
+use crate::agent::{Agent, AgentOutput, Options};
 use crate::docker;
 use crate::error::{Error, Kind, Result};
 use crate::logs;
@@ -48,17 +48,17 @@ use crate::proxy::Field;
 
 use clock::Clock;
 use event_loop::{Flow, Sender};
-use instance::{Claim, Instance, Word};
-use menu::{Besides, Command, Menu, can_uninstall, headline, menu, tooltip};
-use notes::{CheckResult, Uninstalled, offer_of};
-use notifications::{Note, Notifier};
-use place::Place;
+use install_location::InstallLocation;
+use menu::{Command, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
+use notification_text::{CheckResult, Uninstalled, action_of};
+use notifications::{Notification, Notifier};
+use single_instance::{Claim, Instance};
 use tray::Tray;
 
 /// What comes to the app's thread.
-enum Message {
+enum AppEvent {
     /// The agent has something to say.
-    Agent(Report),
+    Agent(AgentOutput),
     /// Something was chosen in the menu.
     Chosen(String),
     /// A button on a note was pressed, or the note itself.
@@ -68,7 +68,7 @@ enum Message {
     /// The connection was checked.
     Checked(CheckResult),
     /// Another Baleen was started, and has something to say.
-    Said(Word),
+    Peer(single_instance::Message),
     /// Baleen was uninstalled, or not.
     Uninstalled(Uninstalled),
     /// It is to end.
@@ -76,7 +76,7 @@ enum Message {
 }
 
 /// How the app came to its end.
-pub enum End {
+pub enum AppExit {
     /// It was quit.
     Quit,
     /// Another one runs, and shows itself.
@@ -91,26 +91,29 @@ pub enum End {
     target_os = "macos",
     allow(unreachable_code, reason = "there the loop ends the process")
 )]
-pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<End> {
+pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<AppExit> {
     let instance = match Instance::claim(&options.state, APP)? {
         Claim::First(instance) => instance,
         Claim::Taken(who)
-            if !who.starts_with(APP) || !instance::say(&options.state, Word::Hello) =>
+            if !who.starts_with(APP)
+                || !single_instance::send(&options.state, single_instance::Message::Hello) =>
         {
             return Err(taken(&who));
         }
-        Claim::Taken(who) => return Ok(End::HandedOver(who)),
+        Claim::Taken(who) => return Ok(AppExit::HandedOver(who)),
     };
     start_log()?;
     event_loop::run(
-        move |sender| App::start(options, instance, sender).unwrap_or_else(|error| give_up(&error)),
+        move |sender| {
+            App::start(options, instance, sender).unwrap_or_else(|error| exit_with(&error))
+        },
         App::handle,
     );
-    Ok(End::Quit)
+    Ok(AppExit::Quit)
 }
 
 /// Ends the program where it can't be shown, and there is no other place to say so.
-fn give_up(error: &Error) -> ! {
+fn exit_with(error: &Error) -> ! {
     tracing::error!("{error}");
     #[allow(
         clippy::print_stderr,
@@ -118,7 +121,7 @@ fn give_up(error: &Error) -> ! {
     )]
     {
         eprintln!("error: {error}");
-        if let Some(advice) = error.advice() {
+        if let Some(advice) = error.hint() {
             eprintln!("what to do: {advice}");
         }
     }
@@ -133,7 +136,7 @@ pub fn taken(who: &str) -> Error {
         Kind::Busy,
         format!("{who} is already running; only one can run at a time"),
     )
-    .advise("end that one first")
+    .with_hint("end that one first")
 }
 
 /// Where the report of a check goes: beside the log.
@@ -145,18 +148,18 @@ struct App {
     options: Options,
     log: PathBuf,
     /// What the app is about; not there while Baleen is being uninstalled.
-    at_work: Option<AtWork>,
-    sender: Sender<Message>,
+    at_work: Option<RunningAgent>,
+    sender: Sender<AppEvent>,
     notifier: Option<Notifier>,
     tray: Option<Tray>,
     view: Option<View>,
     menu: Menu,
-    besides: Besides,
+    besides: MenuContext,
     clock: Clock,
 }
 
 /// The agent, and what goes with it.
-struct AtWork {
+struct RunningAgent {
     agent: Agent,
     /// Where the system tells that Docker came or went.
     _docker: Option<apps::Watch>,
@@ -164,16 +167,16 @@ struct AtWork {
     _instance: Instance,
 }
 
-impl AtWork {
-    fn start(options: Options, instance: Instance, sender: &Sender<Message>) -> Result<Self> {
+impl RunningAgent {
+    fn start(options: Options, instance: Instance, sender: &Sender<AppEvent>) -> Result<Self> {
         let said = sender.clone();
-        instance.listen(move |word| said.send(Message::Said(word)));
+        instance.listen(move |word| said.send(AppEvent::Peer(word)));
         let reports = sender.clone();
-        let agent = Agent::start(options, move |report| reports.send(Message::Agent(report)))?;
+        let agent = Agent::start(options, move |report| reports.send(AppEvent::Agent(report)))?;
         let listener = agent.clone();
         Ok(Self {
             agent,
-            _docker: docker::restart::watch(move || listener.tell(Event::Docker)),
+            _docker: docker::restart::watch(move || listener.send(Event::Docker)),
             _instance: instance,
         })
     }
@@ -185,16 +188,16 @@ impl AtWork {
 }
 
 impl App {
-    fn start(options: Options, instance: Instance, sender: Sender<Message>) -> Result<Self> {
+    fn start(options: Options, instance: Instance, sender: Sender<AppEvent>) -> Result<Self> {
         let quit = sender.clone();
-        quit_on_signals(move || quit.send(Message::Quit))?;
+        quit_on_signals(move || quit.send(AppEvent::Quit))?;
         let (pressed, refused) = (sender.clone(), sender.clone());
         let notifier = Notifier::new(
-            move |note, button| pressed.send(Message::Pressed(note, button)),
-            move |why| refused.send(Message::NoNotes(why)),
+            move |note, button| pressed.send(AppEvent::Pressed(note, button)),
+            move |why| refused.send(AppEvent::NoNotes(why)),
         );
-        let at_work = AtWork::start(options.clone(), instance, &sender)?;
-        let place = Place::here();
+        let at_work = RunningAgent::start(options.clone(), instance, &sender)?;
+        let place = InstallLocation::current();
         let app = Self {
             options,
             log: logs::path(),
@@ -204,7 +207,7 @@ impl App {
             tray: None,
             view: None,
             menu: Menu::default(),
-            besides: Besides {
+            besides: MenuContext {
                 login_item: login_item::status(),
                 is_checking: false,
                 place,
@@ -212,51 +215,56 @@ impl App {
             },
             clock: Clock::local(),
         };
-        if place.is_passing() {
+        if place.is_temporary() {
             tracing::warn!("Baleen was opened where it can't stay: {place:?}");
             app.note_place();
         }
         Ok(app)
     }
 
-    fn handle(&mut self, message: Message) -> Flow {
+    fn handle(&mut self, message: AppEvent) -> Flow {
         match message {
-            Message::Agent(Report::View(view)) => {
+            AppEvent::Agent(AgentOutput::View(view)) => {
                 self.view = Some(*view);
                 // It may have been changed elsewhere.
                 self.besides.login_item = login_item::status();
-                self.show_or_give_up();
+                self.show_or_exit();
             }
-            Message::Agent(Report::News(news)) => self.tell(&news),
-            Message::Chosen(id) => {
+            AppEvent::Agent(AgentOutput::Notice(news)) => self.notify(&news),
+            AppEvent::Chosen(id) => {
                 let command = self.menu.command(&id);
                 tracing::debug!("chosen: {id}");
                 if let Some(command) = command
-                    && self.obey(command) == Flow::Quit
+                    && self.run(command) == Flow::Quit
                 {
                     return self.quit();
                 }
                 // The mark of a line has changed by itself, whether or not anything else has.
-                self.show_or_give_up();
+                self.show_or_exit();
             }
             // What a button of an older note does would make again what is being removed.
-            Message::Pressed(..) if self.at_work.is_none() => {}
-            Message::Pressed(note, button) => self.pressed(&note, &button),
-            Message::NoNotes(why) => {
+            AppEvent::Pressed(..) if self.at_work.is_none() => {}
+            AppEvent::Pressed(note, button) => self.pressed(&note, &button),
+            AppEvent::NoNotes(why) => {
                 tracing::warn!("a notification could not be shown: {why}");
             }
-            Message::Checked(result) => {
+            AppEvent::Checked(result) => {
                 self.besides.is_checking = false;
-                self.note(&notes::checked(&result));
-                self.show_or_give_up();
+                self.show_notification(&notification_text::checked(&result));
+                self.show_or_exit();
             }
-            Message::Said(Word::Hello) => {
+            AppEvent::Peer(single_instance::Message::Hello) => {
                 if let Some(view) = &self.view {
-                    self.note(&notes::here(&headline(view), &tooltip(view)));
+                    self.show_notification(&notification_text::simple(
+                        &headline(view),
+                        &tooltip(view),
+                    ));
                 }
             }
-            Message::Uninstalled(result) => self.uninstalled(&result),
-            Message::Said(Word::Goodbye) | Message::Quit => return self.quit(),
+            AppEvent::Uninstalled(result) => self.uninstalled(&result),
+            AppEvent::Peer(single_instance::Message::Goodbye) | AppEvent::Quit => {
+                return self.quit();
+            }
         }
         Flow::Continue
     }
@@ -272,7 +280,7 @@ impl App {
             Some(tray) => tray.show(view.state, &tooltip, self.menu.clone()),
             None => {
                 let sender = self.sender.clone();
-                let on_choice = move |id| sender.send(Message::Chosen(id));
+                let on_choice = move |id| sender.send(AppEvent::Chosen(id));
                 let tray = Tray::new(view.state, &tooltip, self.menu.clone(), on_choice)?;
                 self.tray = Some(tray);
             }
@@ -281,10 +289,10 @@ impl App {
     }
 
     /// Draws what there is to show, and ends the program where that can't be.
-    fn show_or_give_up(&mut self) {
+    fn show_or_exit(&mut self) {
         if let Err(error) = self.show() {
             self.quit();
-            give_up(&error);
+            exit_with(&error);
         }
     }
 
@@ -303,28 +311,30 @@ impl App {
         }
     }
 
-    fn tell(&self, news: &News) {
-        self.note(&notes::of_news(news));
+    fn notify(&self, news: &Notice) {
+        self.show_notification(&notification_text::of_notice(news));
         // It works there, so it is said once: with what is said once in any case.
-        if matches!(news, News::Welcome { .. }) && self.besides.place == Place::Elsewhere {
+        if matches!(news, Notice::Welcome { .. })
+            && self.besides.place == InstallLocation::Elsewhere
+        {
             self.note_place();
         }
     }
 
     fn note_place(&self) {
-        if let Some(note) = notes::misplaced(self.besides.place) {
-            self.note(&note);
+        if let Some(note) = notification_text::misplaced(self.besides.place) {
+            self.show_notification(&note);
         }
     }
 
-    fn note(&self, note: &Note) {
+    fn show_notification(&self, note: &Notification) {
         match &self.notifier {
             Some(notifier) => notifier.show(note),
             None => tracing::info!("{}: {}", note.title, note.body),
         }
     }
 
-    fn obey(&mut self, command: Command) -> Flow {
+    fn run(&mut self, command: Command) -> Flow {
         match command {
             Command::Click(click) => self.click(click),
             Command::CheckConnection => self.check_connection(),
@@ -343,7 +353,10 @@ impl App {
                 Err(error) => {
                     tracing::warn!("{error}");
                     self.besides.login_item = login_item::status();
-                    self.note(&notes::failed("Start at Login was not changed", &error));
+                    self.show_notification(&notification_text::failed(
+                        "Start at Login was not changed",
+                        &error,
+                    ));
                 }
             },
             // It may have begun since the menu was drawn.
@@ -354,7 +367,7 @@ impl App {
                     self.uninstall();
                 }
             }
-            Command::About => self.note(&notes::about()),
+            Command::About => self.show_notification(&notification_text::about()),
             Command::Quit => return Flow::Quit,
         }
         Flow::Continue
@@ -362,21 +375,21 @@ impl App {
 
     fn pressed(&mut self, note: &str, button: &str) {
         tracing::debug!("pressed: {button} on {note}");
-        if note == notes::CHECKED && button == notes::OPEN_REPORT {
+        if note == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
             return self.open_text(&self.report());
         }
-        match offer_of(button) {
-            Some(Offer::RestartEngine) => self.click(Click::Restart(Way::Engine)),
-            Some(Offer::RestartNow) => self.click(Click::Restart(Way::Docker)),
-            Some(Offer::UseProxy) => self.click(Click::UseProxy(true)),
-            Some(Offer::Adopt) => self.click(Click::Adopt),
-            Some(Offer::FollowSettings) => self.click(Click::FollowSettings),
-            Some(Offer::TryAgain) => self.click(Click::Reapply),
-            Some(Offer::OpenSettingsFile) => self.open_settings(),
-            Some(Offer::CopyProxySettings) => self.copy_proxy_settings(Field::All),
-            Some(Offer::OpenDockerSettings) => self.open_docker_settings(),
-            Some(Offer::OpenPrivacySettings) => self.open(OsStr::new(APP_MANAGEMENT)),
-            Some(Offer::Later) | None => {}
+        match action_of(button) {
+            Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),
+            Some(NoticeAction::RestartNow) => self.click(Click::Restart(RestartScope::Docker)),
+            Some(NoticeAction::UseProxy) => self.click(Click::UseProxy(true)),
+            Some(NoticeAction::Adopt) => self.click(Click::Adopt),
+            Some(NoticeAction::FollowSettings) => self.click(Click::FollowSettings),
+            Some(NoticeAction::TryAgain) => self.click(Click::Reapply),
+            Some(NoticeAction::OpenSettingsFile) => self.open_settings(),
+            Some(NoticeAction::CopyProxySettings) => self.copy_proxy_settings(Field::All),
+            Some(NoticeAction::OpenDockerSettings) => self.open_docker_settings(),
+            Some(NoticeAction::OpenPrivacySettings) => self.open(OsStr::new(APP_MANAGEMENT)),
+            Some(NoticeAction::Later) | None => {}
         }
     }
 
@@ -384,18 +397,20 @@ impl App {
     fn copy_proxy_settings(&self, field: Field) {
         let view = self.view.as_ref();
         let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
-            return self.note(&notes::nothing_to_copy());
+            return self.show_notification(&notification_text::nothing_to_copy());
         };
         let pane = view.proxy_pane().unwrap_or_default();
         let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
         let why = match clipboard::copy(&fields.text(field)) {
-            Ok(()) => return self.note(&notes::copied(pane, &remarks, None)),
+            Ok(()) => {
+                return self.show_notification(&notification_text::copied(pane, &remarks, None));
+            }
             Err(why) => why,
         };
         tracing::info!("not copied: {why}");
         match write_text("baleen-proxy-settings-", &fields.text(Field::All)) {
             Ok(file) => {
-                self.note(&notes::copied(pane, &remarks, Some(&file)));
+                self.show_notification(&notification_text::copied(pane, &remarks, Some(&file)));
                 self.open_text(&file);
             }
             Err(error) => self.not_opened("a file with Docker's proxy settings", &error),
@@ -418,7 +433,10 @@ impl App {
         }
         if let Err(error) = apps::open(docker) {
             tracing::warn!("{error}");
-            self.note(&notes::failed("Docker could not be opened", &error));
+            self.show_notification(&notification_text::failed(
+                "Docker could not be opened",
+                &error,
+            ));
         }
     }
 
@@ -437,14 +455,20 @@ impl App {
     fn not_opened(&self, what: &str, why: &io::Error) {
         let error = Error::new(Kind::Failure, format!("could not open {what}: {why}"));
         tracing::warn!("{error}");
-        self.note(&notes::failed("That could not be opened", &error));
+        self.show_notification(&notification_text::failed(
+            "That could not be opened",
+            &error,
+        ));
     }
 
     fn open_settings(&self) {
         let path = &self.options.config;
         if let Err(error) = crate::config::make(path) {
             tracing::warn!("{error}");
-            return self.note(&notes::failed("There is no settings file", &error));
+            return self.show_notification(&notification_text::failed(
+                "There is no settings file",
+                &error,
+            ));
         }
         self.open_text(path);
     }
@@ -467,11 +491,11 @@ impl App {
                 // The report of the last time gives way to a new one.
                 let _ = fs::remove_file(&report);
                 let result = doctor.output().map(|output| output.stdout);
-                sender.send(Message::Checked(CheckResult::of(result)));
+                sender.send(AppEvent::Checked(CheckResult::of(result)));
             });
         if let Err(error) = spawned {
             self.sender
-                .send(Message::Checked(CheckResult::of(Err(error))));
+                .send(AppEvent::Checked(CheckResult::of(Err(error))));
         }
     }
 
@@ -504,15 +528,15 @@ impl App {
         let spawned = thread::Builder::new()
             .name("uninstall".to_owned())
             .spawn(move || {
-                if agent.is_some_and(|agent| !agent.rest(TIME_TO_END)) {
+                if agent.is_some_and(|agent| !agent.wait_idle(QUIT_TIMEOUT)) {
                     tracing::warn!("something is still under way, and may leave a file behind");
                 }
                 let result = uninstall.output().map(|output| output.stdout);
-                sender.send(Message::Uninstalled(Uninstalled::of(result)));
+                sender.send(AppEvent::Uninstalled(Uninstalled::of(result)));
             });
         if let Err(error) = spawned {
             let failed = Uninstalled::of(Err(error));
-            self.sender.send(Message::Uninstalled(failed));
+            self.sender.send(AppEvent::Uninstalled(failed));
         }
     }
 
@@ -523,11 +547,11 @@ impl App {
             Uninstalled::Failed(why) => {
                 tracing::warn!("not uninstalled: {}", why.sentence);
                 let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
-                self.note(&notes::not_uninstalled(why, &program));
-                return self.go_on();
+                self.show_notification(&notification_text::not_uninstalled(why, &program));
+                return self.continue_uninstall();
             }
         };
-        self.note(&notes::uninstalled(is_all, next));
+        self.show_notification(&notification_text::uninstalled(is_all, next));
         if let Err(error) = open_as_text(list) {
             self.not_opened("the list of what was done", &error);
         }
@@ -538,37 +562,39 @@ impl App {
     fn quit_soon(&self) {
         let sender = self.sender.clone();
         let wait_and_quit = move || {
-            thread::sleep(TIME_FOR_A_NOTE);
-            sender.send(Message::Quit);
+            thread::sleep(NOTIFICATION_TIMEOUT);
+            sender.send(AppEvent::Quit);
         };
         if thread::Builder::new().spawn(wait_and_quit).is_err() {
-            self.sender.send(Message::Quit);
+            self.sender.send(AppEvent::Quit);
         }
     }
 
     /// Takes up its work again.
-    fn go_on(&mut self) {
+    fn continue_uninstall(&mut self) {
         self.besides.is_uninstalling = false;
         let at_work = match Instance::claim(&self.options.state, APP) {
-            Ok(Claim::First(first)) => AtWork::start(self.options.clone(), first, &self.sender),
+            Ok(Claim::First(first)) => {
+                RunningAgent::start(self.options.clone(), first, &self.sender)
+            }
             Ok(Claim::Taken(who)) => Err(taken(&who)),
             Err(error) => Err(error),
         };
         match at_work {
             Ok(at_work) => self.at_work = Some(at_work),
             Err(error) => {
-                self.note(&notes::failed("Baleen has ended", &error));
+                self.show_notification(&notification_text::failed("Baleen has ended", &error));
                 self.quit_soon();
             }
         }
-        self.show_or_give_up();
+        self.show_or_exit();
     }
 }
 
 /// How long what is under way may take to end before an uninstall: a PAC script is fetched and run, say.
-const TIME_TO_END: Duration = Duration::from_secs(20);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a note may take to come up.
-const TIME_FOR_A_NOTE: Duration = Duration::from_secs(1);
+const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Shows a text, in a file of its own in the folder that the system clears.
 fn open_as_text(text: &str) -> io::Result<()> {

@@ -118,7 +118,7 @@ fn refused(error: impl std::fmt::Display) -> Error {
         Kind::Failure,
         format!("could not show an icon in the menu bar: {error}"),
     )
-    .advise("run it in a desktop session; `baleen watch` does the same without an icon")
+    .with_hint("run it in a desktop session; `baleen watch` does the same without an icon")
 }
 
 fn whole(lines: &[Line]) -> Result<Drawn> {

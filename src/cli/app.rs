@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{self, End};
+use crate::app::{self, AppExit};
 use crate::error::Result;
 use crate::logs;
 
@@ -17,7 +17,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
         tracing::info!("Baleen {} starts, as the app", env!("CARGO_PKG_VERSION"));
         Ok(())
     };
-    if let End::HandedOver(who) = app::run(options(global, true), start_log)? {
+    if let AppExit::HandedOver(who) = app::run(options(global, true), start_log)? {
         out.line(format!(
             "Baleen is already running: {who}. Its icon is in the menu bar."
         ))?;

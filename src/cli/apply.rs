@@ -6,29 +6,31 @@ use std::path::Path;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
+use crate::desired::engine_of;
 use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::intent::Intent;
-use crate::patch::plan::{self, Backup, Change, Plan, Wanted};
+use crate::patch::plan::{self, BackupPlan, Change, Desired, Plan};
 use crate::patch::script::{SCRIPT, shown};
-use crate::patch::{self, BACKUP_SUFFIX, Manifest, Method, Outcome, Restored, Unpatched, restore};
-use crate::proxy::{EngineProxy, Shown, Stated, Translation};
-use crate::wanted::engine_of;
+use crate::patch::{
+    self, ApplyOutcome, BACKUP_SUFFIX, Manifest, Method, RestoreOutcome, Unpatched, restore,
+};
+use crate::proxy::{EngineProxy, ProxyConfig, RedactedProxy, Translation};
 
 use super::args::{Apply, Global, Live};
-use super::live::Agreed;
-use super::next_start::Has;
+use super::live::Consent;
+use super::next_start::NextStart;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::restore::{by_hand, has, note_restored};
 use super::status::docker_json;
-use super::{config, find_bundle, intents, live, note_translation, own_settings, request};
+use super::{config, docker_desktop, find_bundle, intents, live, note_translation, request};
 
 pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let bundle = find_bundle(global, &config)?;
     if let Some(pane) = bundle.family.proxy_pane() {
-        return own_settings::print(&bundle, pane, &request, out);
+        return docker_desktop::print(&bundle, pane, &request, out);
     }
     plan::image_of(&bundle)?;
     let stated = request.read()?;
@@ -36,7 +38,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     let Some(proxy) = &translation.proxy else {
         return direct(&bundle, &stated, &translation, args, out);
     };
-    let wanted = Wanted {
+    let wanted = Desired {
         proxy,
         method: args.method.or(config.method),
         adopt: args.adopt,
@@ -48,10 +50,10 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
     };
-    let outcome = patch::put_in(&bundle, wanted, &|progress| out.progress(progress))?;
+    let outcome = patch::apply_proxy(&bundle, wanted, &|progress| out.progress(progress))?;
     let manifest = match &outcome {
-        Outcome::InPlace(manifest) => manifest,
-        Outcome::Applied(applied) => &applied.manifest,
+        ApplyOutcome::InPlace(manifest) => manifest,
+        ApplyOutcome::Applied(applied) => &applied.manifest,
     };
     let before = intents().named(&bundle.path);
     note_wanted(&bundle, request.intent(), &manifest.proxy, out)?;
@@ -67,7 +69,12 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
 }
 
 /// Whose proxy counts from now on, where it is not the one that counted before or not the one of the settings.
-fn whose(intent: Intent, before: Option<&Shown>, now: &Shown, origin: &str) -> Option<String> {
+fn whose(
+    intent: Intent,
+    before: Option<&RedactedProxy>,
+    now: &RedactedProxy,
+    origin: &str,
+) -> Option<String> {
     match (intent, before) {
         (Intent::Named, _) => Some(
             "Docker keeps this proxy, whatever the settings say; `baleen apply --follow-settings` has it follow them."
@@ -85,7 +92,12 @@ fn whose(intent: Intent, before: Option<&Shown>, now: &Shown, origin: &str) -> O
 }
 
 /// That the proxy is asked for in this bundle is kept, for after an update of Docker.
-fn note_wanted(bundle: &Bundle, intent: Intent, proxy: &Shown, out: &mut Output) -> Result<()> {
+fn note_wanted(
+    bundle: &Bundle,
+    intent: Intent,
+    proxy: &RedactedProxy,
+    out: &mut Output,
+) -> Result<()> {
     let noted = match intent {
         Intent::Named => intents().set_named(&bundle.path, proxy),
         other => intents().set(&bundle.path, other),
@@ -105,7 +117,7 @@ fn not_noted(error: &io::Error) -> String {
 /// This computer uses no proxy now, so neither should the engine.
 fn direct(
     bundle: &Bundle,
-    stated: &Stated,
+    stated: &ProxyConfig,
     translation: &Translation,
     args: &Apply,
     out: &mut Output,
@@ -122,24 +134,24 @@ fn direct(
     let image = plan::image_of(bundle)?;
     let restored = if is_dry_run {
         match restore::plan(bundle)? {
-            restore::Plan::Nothing => None,
-            restore::Plan::Restore(found) => Some(Restored {
+            restore::RestorePlan::Nothing => None,
+            restore::RestorePlan::Restore(found) => Some(RestoreOutcome {
                 manifest: found.manifest,
                 original: found.original,
                 warning: None,
             }),
         }
     } else {
-        let restored = patch::take_out(bundle)?;
+        let restored = patch::restore_original(bundle)?;
         if let Err(error) = intents().set(&bundle.path, Intent::Settings) {
             out.note(not_noted(&error))?;
         }
         restored
     };
     let no_proxy = translation.why_direct(&stated.origin);
-    let has = restored.as_ref().map_or(Has::NoProxy, has);
+    let has = restored.as_ref().map_or(NextStart::NoProxy, has);
     match &restored {
-        None => match by_hand(&patch::unpatched(bundle)) {
+        None => match by_hand(&patch::read_unpatched(bundle)) {
             Some(note) => {
                 out.line(format!(
                     "Nothing was changed: {no_proxy}, and the image is not patched by Baleen."
@@ -183,7 +195,7 @@ fn direct(
             out.line("Nothing was changed (--dry-run).")?;
             Value::Null
         }
-        Some(agreed) => live::follow(agreed, args.adopt, bundle, has, out)?,
+        Some(agreed) => live::apply_live(agreed, args.adopt, bundle, has, out)?,
     };
     out.object(json!({
         "live": live,
@@ -219,10 +231,10 @@ fn dry_run(
     };
     let original = &change.manifest.original;
     out.line("This is what apply does:")?;
-    if let Backup::MoveAsideAndMake(aside) = &change.backup {
+    if let BackupPlan::MoveAsideAndMake(aside) = &change.backup {
         out.note(moved_aside(aside))?;
     }
-    if change.backup != Backup::Keep {
+    if change.backup != BackupPlan::Keep {
         out.line(format!(
             "  keep the original as initrd.img{BACKUP_SUFFIX} ({} bytes, sha256 {})",
             original.bytes, original.sha256
@@ -279,23 +291,23 @@ fn script_difference(change: &Change) -> String {
 
 fn report(
     bundle: &Bundle,
-    outcome: &Outcome,
+    outcome: &ApplyOutcome,
     translation: &Translation,
     says: Option<String>,
     args: &Apply,
-    agreed: &Agreed,
+    agreed: &Consent,
     out: &mut Output,
 ) -> Result<()> {
     let applied = match outcome {
-        Outcome::InPlace(manifest) => {
+        ApplyOutcome::InPlace(manifest) => {
             in_place(manifest, translation, out)?;
             if let Some(says) = says {
                 out.line(says)?;
             }
-            let live = live::follow(agreed, args.adopt, bundle, Has::Proxy, out)?;
+            let live = live::apply_live(agreed, args.adopt, bundle, NextStart::Proxy, out)?;
             return json_report(bundle, manifest, None, false, None, live, out);
         }
-        Outcome::Applied(applied) => applied,
+        ApplyOutcome::Applied(applied) => applied,
     };
     let manifest = &applied.manifest;
     out.line(format!(
@@ -323,9 +335,9 @@ fn report(
         out.line(says)?;
     }
     if !args.live.live {
-        out.line(Has::Proxy.when(&bundle.path))?;
+        out.line(NextStart::Proxy.when(&bundle.path))?;
     }
-    let live = live::follow(agreed, args.adopt, bundle, Has::Proxy, out)?;
+    let live = live::apply_live(agreed, args.adopt, bundle, NextStart::Proxy, out)?;
     json_report(bundle, manifest, Some(applied.bytes), true, None, live, out)
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::Key;
-use crate::config::Source;
+use crate::config::SourceSetting;
 use crate::net::HostPort;
 use crate::patch::Method;
 
@@ -199,7 +199,7 @@ pub enum SourceArg {
     Manual,
 }
 
-impl From<SourceArg> for Source {
+impl From<SourceArg> for SourceSetting {
     fn from(source: SourceArg) -> Self {
         match source {
             SourceArg::Auto => Self::Auto,

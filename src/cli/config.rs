@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Found, Key, Source};
+use crate::config::{self, ConfigReading, Key, SourceSetting};
 use crate::error::Result;
 
 use super::args::{Config as Command, Global};
@@ -15,7 +15,7 @@ use super::output::{BOLD, DIM, GOOD, Output, styled};
 pub(super) fn path(global: &Global) -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     global.config.clone().unwrap_or_else(|| {
-        config::place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+        config::default_path(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
     })
 }
 
@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, command: &Command, out: &mut Output) -> Resul
             out.line(path.display())?;
             out.object(json!({ "file": shown(&path), "exists": path.exists() }))?;
         }
-        Command::Show => show(&path, &Found::read(&path)?, out)?,
+        Command::Show => show(&path, &ConfigReading::read(&path)?, out)?,
         Command::Set { key, value } => {
             let changed = config::set(&path, *key, value)?;
             report(&path, *key, changed, out)?;
@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, command: &Command, out: &mut Output) -> Resul
     Ok(0)
 }
 
-fn show(path: &Path, found: &Found, out: &mut Output) -> Result<()> {
+fn show(path: &Path, found: &ConfigReading, out: &mut Output) -> Result<()> {
     let there = if found.exists { "" } else { " (not there)" };
     out.line(format!("{}{there}", styled(BOLD, path.display())))?;
     let mut keys = Map::new();
@@ -64,7 +64,7 @@ fn show(path: &Path, found: &Found, out: &mut Output) -> Result<()> {
 
 /// What was made of a key: the value that holds now, and where it was written.
 fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> {
-    let found = Found::read(path)?;
+    let found = ConfigReading::read(path)?;
     let set = found.set.contains(&key);
     let values = key.values(&found.config);
     let now = match (set, changed) {
@@ -80,7 +80,7 @@ fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> 
     };
     out.line(format!("{now} in {}{default}.", path.display()))?;
     let is_proxy = matches!(key, Key::HttpProxy | Key::HttpsProxy);
-    if set && is_proxy && found.config.source != Source::Manual {
+    if set && is_proxy && found.config.source != SourceSetting::Manual {
         out.note(format!(
             "{key} is used only where source is manual, which it is not: `baleen config set source manual`"
         ))?;

@@ -17,7 +17,7 @@ use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{config, request};
 
 /// More than any proxy takes, and no more than a line of a terminal may have.
-const LONGEST: usize = 1000;
+const MAX_PASSWORD_LEN: usize = 1000;
 
 pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Result<u8> {
     match args {
@@ -127,7 +127,7 @@ fn chosen(global: &Global, proxy: Option<&str>, verb: &str) -> Result<Account> {
         0 => "which proxy is meant? None in use names a user".to_owned(),
         _ => format!("which proxy is meant? In use are {}", listed(&used)),
     };
-    Err(Error::new(Kind::Usage, message).advise(format!(
+    Err(Error::new(Kind::Usage, message).with_hint(format!(
         "name it, as in `baleen credentials {verb} me@proxy.corp:8080`"
     )))
 }
@@ -172,7 +172,7 @@ fn asked(account: &Account, out: &mut Output) -> Result<Password> {
 /// Reads to the end, or to the end of the line; no more than it takes to see that it is too long.
 fn read(from: &mut impl Read, only_a_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
     // Of its full size at once: a buffer that grows leaves its old bytes behind.
-    let mut bytes = Zeroizing::new(vec![0; LONGEST + 2]);
+    let mut bytes = Zeroizing::new(vec![0; MAX_PASSWORD_LEN + 2]);
     let mut length = 0;
     while length < bytes.len() && !(only_a_line && bytes[..length].ends_with(b"\n")) {
         match from.read(&mut bytes[length..]) {
@@ -192,11 +192,11 @@ fn password(bytes: &[u8]) -> Result<Password> {
     let refused = |why: String| Err(Error::new(Kind::Usage, format!("the password {why}")));
     if bytes.is_empty() {
         return refused("is empty".to_owned()).map_err(|error| {
-            error.advise("type it when asked, or give it on standard input; `baleen credentials delete` removes one")
+            error.with_hint("type it when asked, or give it on standard input; `baleen credentials delete` removes one")
         });
     }
-    if bytes.len() > LONGEST {
-        return refused(format!("is longer than {LONGEST} bytes"));
+    if bytes.len() > MAX_PASSWORD_LEN {
+        return refused(format!("is longer than {MAX_PASSWORD_LEN} bytes"));
     }
     match Password::new(bytes) {
         Some(password) => Ok(password),
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_password_is_one_line() {
-        let long = "x".repeat(LONGEST);
+        let long = "x".repeat(MAX_PASSWORD_LEN);
         for (given, expected) in [
             ("s3cret", "s3cret"),
             ("s3cret\n", "s3cret"),
@@ -246,15 +246,15 @@ mod tests {
     #[test]
     fn a_line_or_all_of_it_is_read_and_no_more_than_needed() {
         /// Gives one byte at a time.
-        struct Slow<'a>(&'a [u8]);
-        impl Read for Slow<'_> {
+        struct SlowReader<'a>(&'a [u8]);
+        impl Read for SlowReader<'_> {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
                 self.0.read(&mut buffer[..1])
             }
         }
         let text = b"one\ntwo\n";
-        assert_eq!(**read(&mut Slow(text), true).unwrap(), *b"one\n");
-        assert_eq!(**read(&mut Slow(text), false).unwrap(), *text);
+        assert_eq!(**read(&mut SlowReader(text), true).unwrap(), *b"one\n");
+        assert_eq!(**read(&mut SlowReader(text), false).unwrap(), *text);
         let endless = read(&mut io::repeat(b'x'), false).unwrap();
         assert!(password(&endless).is_err_and(|e| e.to_string().contains("longer")));
     }

@@ -15,13 +15,15 @@ use crate::initrd::find::find;
 use crate::patch::digest::Sha;
 use crate::patch::image::Image;
 use crate::patch::intent::Intent;
-use crate::patch::plan::Wanted;
-use crate::patch::script::{LONGEST_SCRIPT, SCRIPT};
-use crate::patch::status::{self, Expected, Question, State};
-use crate::patch::{self, Outcome};
-use crate::proxy::settings::{Server, Settings};
-use crate::proxy::translate::What;
-use crate::proxy::{Engine, EngineProxy, Stated, Translation, Wishes, World, translate};
+use crate::patch::plan::Desired;
+use crate::patch::script::{MAX_SCRIPT_LEN, SCRIPT};
+use crate::patch::status::{self, Expected, State, StatusQuery};
+use crate::patch::{self, ApplyOutcome};
+use crate::proxy::settings::{Server, SystemSettings};
+use crate::proxy::translate::ProxySettings;
+use crate::proxy::{
+    ClientDialect, EngineProxy, Overrides, ProxyConfig, Resolvers, Translation, translate,
+};
 
 use super::args::Demo;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
@@ -76,10 +78,11 @@ fn require_empty(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
     let mut entries = fs::read_dir(folder).map_err(|error| Error::io("read", folder, &error))?;
     if entries.next().is_some() {
-        return Err(
-            Error::new(Kind::Refused, format!("{} is not empty", folder.display()))
-                .advise("name a new or an empty folder with --keep"),
-        );
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("{} is not empty", folder.display()),
+        )
+        .with_hint("name a new or an empty folder with --keep"));
     }
     Ok(())
 }
@@ -93,16 +96,16 @@ fn translation() -> Result<Translation> {
             user: None,
         })
     };
-    let stated = Stated {
+    let stated = ProxyConfig {
         origin: "System Settings".to_owned(),
-        what: What::Settings(Settings {
+        settings: ProxySettings::Settings(SystemSettings {
             http: server(),
             https: server(),
             exceptions: EXCEPTIONS.map(str::to_owned).to_vec(),
-            ..Settings::default()
+            ..SystemSettings::default()
         }),
     };
-    let world = World {
+    let world = Resolvers {
         addresses: &|_| Ok(Vec::new()),
         password: &|_| Ok(None),
         pac: &|_, _| {
@@ -114,8 +117,8 @@ fn translation() -> Result<Translation> {
     };
     translate(
         &stated,
-        &Engine::of(BEFORE.0, true),
-        &Wishes::default(),
+        &ClientDialect::of(BEFORE.0, true),
+        &Overrides::default(),
         &world,
     )
 }
@@ -204,7 +207,7 @@ impl Story<'_> {
         self.step("baleen restore")?;
         let bundle = Bundle::read(&self.app)?;
         self.wanted = Intent::Off;
-        let taken_out = patch::take_out(&bundle)?;
+        let taken_out = patch::restore_original(&bundle)?;
         let restored = self.digest(&image, "restored image")?;
         self.check(
             "it is Docker's own image again, byte for byte",
@@ -245,7 +248,7 @@ impl Story<'_> {
                 Kind::Failure,
                 format!("the demo shows a fault in Baleen: it should be so that {claim}"),
             )
-            .advise("please report this"));
+            .with_hint("please report this"));
         }
         self.fact(
             &format!("{} {claim}", styled(GOOD, "yes:")),
@@ -267,23 +270,23 @@ impl Story<'_> {
     fn apply(&mut self) -> Result<()> {
         let bundle = Bundle::read(&self.app)?;
         let proxy = self.proxy.clone();
-        let wanted = Wanted {
+        let wanted = Desired {
             proxy: &proxy,
             method: None,
             adopt: false,
         };
-        let said = match patch::put_in(&bundle, wanted, &|_| {})? {
-            Outcome::Applied(applied) => {
+        let said = match patch::apply_proxy(&bundle, wanted, &|_| {})? {
+            ApplyOutcome::Applied(applied) => {
                 format!("applied, by {}", applied.manifest.method)
             }
-            Outcome::InPlace(_) => "in place already: nothing was done".to_owned(),
+            ApplyOutcome::InPlace(_) => "in place already: nothing was done".to_owned(),
         };
         self.fact(&said, json!({ "apply": said }))
     }
 
     fn show_state(&mut self, expected: State) -> Result<()> {
         let proxy = self.proxy.clone();
-        let question = Question {
+        let question = StatusQuery {
             expected: Expected::Proxy(&proxy),
             wanted: Some(self.wanted),
             verify: true,
@@ -305,7 +308,7 @@ impl Story<'_> {
 /// The script as the kernel would end up with it.
 fn script(image: &Path) -> Result<String> {
     let image = Image::open(image)?;
-    let (_, found) = find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+    let (_, found) = find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
         .map_err(|error| Error::new(Kind::Failure, error.to_string()))?;
     let body = found.and_then(|found| found.body).unwrap_or_default();
     Ok(String::from_utf8_lossy(&body).into_owned())

@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::config::{Config, Source};
+use crate::config::{Config, SourceSetting};
+use crate::desired::{ProxyQuery, engine_of};
 use crate::docker::Bundle;
 use crate::doctor::report::{self, Anonymous};
-use crate::doctor::{Outcome, Question, Report, Settings, Step, Trust, examine, is_one_line};
+use crate::doctor::{Options, Outcome, Report, Settings, Step, Trust, examine, is_one_line};
 use crate::error::{Error, Kind, Result};
-use crate::kept::UNFINISHED;
 use crate::net::{HostPort, tls};
 use crate::patch::in_place;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
 use crate::property_list;
-use crate::proxy::route::{self, Target, Way};
-use crate::proxy::translate::What;
-use crate::proxy::{Engine, EngineProxy, ProxyUrl, Stated};
-use crate::wanted::{Request, engine_of};
+use crate::proxy::route::{self, Hop, Target};
+use crate::proxy::translate::ProxySettings;
+use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyUrl};
+use crate::storage::TEMP_PREFIX;
 
 use super::args::{Doctor as Args, Global};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         .and_then(|path| Bundle::read(path).ok());
     let engine = read
         .as_ref()
-        .map_or_else(|| Engine::of("", true), engine_of);
+        .map_or_else(|| ClientDialect::of("", true), engine_of);
     // A setting that can't be used is what the doctor is for.
     let mut proxy_users = Vec::new();
     let stated = request.read();
@@ -61,12 +61,12 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         let urls = [proxy.http(), proxy.https()].into_iter().flatten();
         proxy_users.extend(urls.flat_map(users));
     }
-    let here = Here::new(&config, args, &request, stated.as_ref().ok());
+    let here = HostContext::new(&config, args, &request, stated.as_ref().ok());
     let trust = Trust {
         public: tls::public_roots(),
         computer: tls::native_roots(),
     };
-    let question = Question {
+    let question = Options {
         wanted,
         bundle: bundle.as_deref(),
         expected: request.expected(wanted, translation.ok()),
@@ -127,38 +127,43 @@ fn names_proxy(args: &Args) -> bool {
 }
 
 /// This computer's own way to hosts, by the settings that its other programs have as well.
-struct Here {
-    request: Request,
-    stated: Option<Stated>,
+struct HostContext {
+    request: ProxyQuery,
+    stated: Option<ProxyConfig>,
 }
 
-impl Here {
+impl HostContext {
     /// Where a proxy was named for Docker alone, on the command line or in the config file, that says nothing of this
     /// computer.
-    fn new(config: &Config, args: &Args, request: &Request, stated: Option<&Stated>) -> Self {
-        if !names_proxy(args) && config.source != Source::Manual {
+    fn new(
+        config: &Config,
+        args: &Args,
+        request: &ProxyQuery,
+        stated: Option<&ProxyConfig>,
+    ) -> Self {
+        if !names_proxy(args) && config.source != SourceSetting::Manual {
             return Self {
                 request: request.clone(),
                 stated: stated.cloned(),
             };
         }
         let config = Config {
-            source: Source::Auto,
+            source: SourceSetting::Auto,
             ..config.clone()
         };
-        let request = Request::new(&config, state_folder());
+        let request = ProxyQuery::new(&config, state_folder());
         let stated = request.read().ok();
         Self { request, stated }
     }
 
     fn is_by_script(&self) -> bool {
-        let what = self.stated.as_ref().map(|stated| &stated.what);
-        matches!(what, Some(What::Settings(settings)) if settings.pac.is_some())
+        let what = self.stated.as_ref().map(|stated| &stated.settings);
+        matches!(what, Some(ProxySettings::Settings(settings)) if settings.pac.is_some())
     }
 
     /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that someone never
     /// set one does not mean that this computer gets out without.
-    fn way_to(&self, host: &HostPort) -> Option<Way> {
+    fn way_to(&self, host: &HostPort) -> Option<Hop> {
         let stated = self.stated.as_ref()?;
         if stated.proxies().is_empty() && !self.is_by_script() {
             return None;
@@ -170,7 +175,7 @@ impl Here {
         };
         let asked = self.request.ask_script(stated, &[target.url()]).ok()?;
         let answer = asked.as_ref().and_then(|asked| asked.answers.first());
-        Some(route::here(&stated.what, answer, &target))
+        Some(route::host_route(&stated.settings, answer, &target))
     }
 }
 
@@ -327,7 +332,7 @@ fn check_place(path: &Path) -> Result<()> {
                 folder.display()
             ),
         )
-        .advise("name a file in a folder that is there")),
+        .with_hint("name a file in a folder that is there")),
     }
 }
 
@@ -346,14 +351,14 @@ fn exists(path: &Path) -> Error {
             path.display()
         ),
     )
-    .advise("name another file, or move that one away")
+    .with_hint("name another file, or move that one away")
 }
 
 /// Writes the report where nothing is yet, whole or not at all, for its owner alone.
 fn write_report(
     path: &Path,
     report: &Report,
-    question: &Question<'_>,
+    question: &Options<'_>,
     proxy_users: &[String],
 ) -> Result<()> {
     let home = env::home_dir();
@@ -363,7 +368,7 @@ fn write_report(
     };
     let proxy = match question.settings.translation {
         Ok(set) => set
-            .here
+            .host_proxy
             .as_ref()
             .map_or_else(|| url(set.proxy.as_ref()), ProxyUrl::redacted),
         Err(_) => "can't be used".to_owned(),
@@ -396,10 +401,10 @@ fn write_report(
     let folder = folder_of(path);
     // What is to be done about Docker.app is no help here.
     let writing = |error| {
-        Error::io("write", path, &error).advise("name a file in a folder that you may write in")
+        Error::io("write", path, &error).with_hint("name a file in a folder that you may write in")
     };
     let mut file = tempfile::Builder::new()
-        .prefix(UNFINISHED)
+        .prefix(TEMP_PREFIX)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(writing)?;

@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
-use crate::initrd::find::{carrier, copy_body, find};
+use crate::initrd::find::{copy_body, find, hard_link_data};
 use crate::initrd::{
     self, Compression, Effect, Error as ImageError, FileType, Header, Member, Part, Tree, Visitor,
     display_name, until_nul, walk,
@@ -27,9 +27,9 @@ pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
             format!("{} should be an image, but is a folder", path.display()),
         );
         return Err(if inside.is_file() {
-            error.advise(format!("name the image in it: {}", inside.display()))
+            error.with_hint(format!("name the image in it: {}", inside.display()))
         } else {
-            error.advise("name an image, as in Docker.app/Contents/Resources/moby/initrd.img")
+            error.with_hint("name an image, as in Docker.app/Contents/Resources/moby/initrd.img")
         });
     }
     let image = Image::open(&path)?;
@@ -46,10 +46,10 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
     let (_, found) = find(image.section(), name.as_bytes(), 0).map_err(in_image)?;
     let Some(mut found) = found else {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("{} has no entry called {name}", image.path().display()),
         )
-        .advise(format!(
+        .with_hint(format!(
             "`baleen inspect {}` lists its entries",
             image.path().display()
         )));
@@ -57,11 +57,11 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
     let kind = found.header.file_type();
     if !matches!(kind, FileType::Regular | FileType::Symlink) {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("{name} is a {} and has no bytes of its own", kind.name()),
         ));
     }
-    found.number = carrier(image.section(), &found).map_err(in_image)?;
+    found.number = hard_link_data(image.section(), &found).map_err(in_image)?;
     let mut writer = Raw {
         out,
         // The kernel reads a link's target up to the first NUL; some writers pad it with those.
@@ -163,15 +163,15 @@ fn refused(image: &Image, error: initrd::Error) -> Error {
     match error {
         initrd::Error::Io(error) => Error::io("read", image.path(), &error),
         error @ initrd::Error::Dropped { .. } => Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("in {}, {error}", image.path().display()),
         )
-        .advise(format!(
+        .with_hint(format!(
             "`baleen inspect {}` says of each entry whether the kernel ignores it",
             image.path().display()
         )),
         error => Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "{} can't be listed to its end: {error}",
                 image.path().display()

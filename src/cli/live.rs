@@ -10,10 +10,10 @@ use signal_hook::flag;
 
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
-use crate::patch::live::{self, Followed, UnderWay};
+use crate::patch::live::{self, LiveLock, LiveOutcome};
 
 use super::args::Live;
-use super::next_start::Has;
+use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
 
@@ -22,21 +22,21 @@ const QUESTION: &str = "This restarts the Docker Engine if it needs the change; 
 
 /// What may be done, which is asked before anything is.
 #[derive(Debug)]
-pub(super) struct Agreed {
+pub(super) struct Consent {
     /// Whether the running VM is to be brought up to date.
     is_live: bool,
     /// Whether its Engine may be restarted; without a running VM no one was asked.
     may_restart: bool,
     /// The sign for the menu-bar app that what follows is one piece of work. Without it the app tells of a restart that is
     /// not needed a little later.
-    _under_way: Option<UnderWay>,
+    _under_way: Option<LiveLock>,
 }
 
 /// Asks whether all of it may be done; nothing where it may not.
-pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Option<Agreed>> {
+pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Option<Consent>> {
     let agreed = |may_restart| {
-        let sign = || UnderWay::begin(&state_folder()).ok();
-        Some(Agreed {
+        let sign = || LiveLock::begin(&state_folder()).ok();
+        Some(Consent {
             is_live: args.live,
             may_restart,
             _under_way: args.live.then(sign).flatten(),
@@ -51,7 +51,7 @@ pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Op
             Kind::Usage,
             "--live restarts the Docker Engine, which stops containers; it needs confirmation, and there is no terminal to ask on",
         )
-        .advise("add --yes"));
+        .with_hint("add --yes"));
     }
     if Vm::of(&bundle.path).is_none() {
         return Ok(agreed(false));
@@ -64,11 +64,11 @@ pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Op
 }
 
 /// Has the running VM follow the image; what there is to say of it for programs.
-pub(super) fn follow(
-    agreed: &Agreed,
+pub(super) fn apply_live(
+    agreed: &Consent,
     adopt: bool,
     bundle: &Bundle,
-    has: Has,
+    has: NextStart,
     out: &mut Output,
 ) -> Result<Value> {
     if !agreed.is_live {
@@ -88,17 +88,17 @@ pub(super) fn follow(
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, cancel.clone()).map_err(printing)?;
     }
-    let followed = live::follow(bundle, &vm, adopt, &state_folder(), &cancel);
-    let Followed {
+    let followed = live::apply_live(bundle, &vm, adopt, &state_folder(), &cancel);
+    let LiveOutcome {
         restarted,
         block: _,
         environment,
     } = followed.map_err(|error| {
-        let advice = error.advice().unwrap_or("restart Docker instead");
+        let advice = error.hint().unwrap_or("restart Docker instead");
         let advice = advice.to_owned();
         error
-            .amid("the image is done, but the running VM is not")
-            .advise(advice)
+            .context("the image is done, but the running VM is not")
+            .with_hint(advice)
     })?;
     let done = styled(GOOD, "Done.");
     out.line(match restarted {

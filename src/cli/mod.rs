@@ -7,13 +7,13 @@ pub mod args;
 mod config;
 mod credentials;
 mod demo;
+mod docker_desktop;
 mod doctor;
 mod inspect;
 mod live;
 mod man;
 mod next_start;
 mod output;
-mod own_settings;
 mod pac_worker;
 mod proxy;
 mod restore;
@@ -31,16 +31,16 @@ use clap::{CommandFactory, Parser};
 
 use crate::agent;
 #[cfg(target_os = "macos")]
-use crate::app::place;
+use crate::app::install_location;
 use crate::config::Config;
+use crate::desired::{self, ProxyQuery};
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::kept;
 use crate::patch::intent::Intents;
-use crate::proxy::source::{self, Source};
-use crate::proxy::translate::Fate;
-use crate::proxy::{Translation, Urls, redact};
-use crate::wanted::{self, Request};
+use crate::proxy::source::{self, ProxySource};
+use crate::proxy::translate::EntryOutcome;
+use crate::proxy::{ProxyUrls, Translation, redact};
+use crate::storage;
 
 use args::{Cli, Command, Global, ProxyArgs, SourceArg};
 use output::Output;
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
         && let Ok(real) = program.canonicalize()
         && let Some(better) = place::better_start(&program, &real)
     {
-        crate::platform::go_on_as(better);
+        crate::platform::reexec(better);
     }
     let mut arguments: Vec<OsString> = env::args_os().collect();
     // That is how the Finder opens an app.
@@ -128,14 +128,14 @@ fn check_named_config(global: &Global) -> Result<()> {
             Kind::Usage,
             format!("there is no config file at {}", named.display()),
         )
-        .advise("check the path given with --config; `baleen config set` makes the file")),
+        .with_hint("check the path given with --config; `baleen config set` makes the file")),
         _ => Ok(()),
     }
 }
 
 /// The path of the bundle that is meant.
 fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
-    wanted::bundle_path(global.docker_app.as_deref(), config)
+    desired::bundle_path(global.docker_app.as_deref(), config)
 }
 
 /// The bundle that is meant.
@@ -146,7 +146,7 @@ fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
 /// Where the program keeps what it has to remember.
 fn state_folder() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
-    kept::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+    storage::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
 /// What an agent is to work on.
@@ -165,7 +165,7 @@ fn intents() -> Intents {
 }
 
 /// Whose proxy settings are meant: those that the options name, else those that the config file does.
-fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
+fn request(args: &ProxyArgs, config: &Config) -> Result<ProxyQuery> {
     let option = |name: &str, value: &Option<String>| {
         value.as_ref().map(|value| (name.to_owned(), value.clone()))
     };
@@ -183,25 +183,28 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
                 Kind::Usage,
                 "the config file names no proxy, so there is none to use",
             )
-            .advise("name one: baleen config set https_proxy http://HOST:PORT"));
+            .with_hint("name one: baleen config set https_proxy http://HOST:PORT"));
         }
     }
     if let Some(no_proxy) = &no_proxy {
         config.no_proxy.extend(source::list(no_proxy)?);
     }
-    let mut request = Request::new(&config, state_folder());
+    let mut request = ProxyQuery::new(&config, state_folder());
     if args.source.is_some() || no_proxy.is_some() {
         request = request.for_once();
     }
     Ok(if http.is_some() || https.is_some() {
-        let urls = Urls {
+        let urls = ProxyUrls {
             http: http.as_ref().map(source::url).transpose()?,
             https: https.as_ref().map(source::url).transpose()?,
-            ..Urls::default()
+            ..ProxyUrls::default()
         };
-        request.named(Source::Named("the command line".to_owned(), Box::new(urls)))
+        request.named(ProxySource::Named(
+            "the command line".to_owned(),
+            Box::new(urls),
+        ))
     } else if let Some(file) = &args.system_proxies {
-        request.named(Source::Dictionary(file.clone()))
+        request.named(ProxySource::Dictionary(file.clone()))
     } else {
         request
     })
@@ -211,14 +214,17 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<Request> {
 fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
     for (fate, said) in [
         (
-            Fate::Widened,
+            EntryOutcome::Widened,
             "some entries of the bypass list cover more in the engine",
         ),
         (
-            Fate::LeftOut,
+            EntryOutcome::LeftOut,
             "left out of the no-proxy list, so reached through the proxy",
         ),
-        (Fate::Refused, "refused as entries of the no-proxy list"),
+        (
+            EntryOutcome::Refused,
+            "refused as entries of the no-proxy list",
+        ),
     ] {
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for entry in translation.entries.iter().filter(|e| e.fate == fate) {

@@ -6,7 +6,7 @@ use crate::docker::restart;
 
 /// What Docker has after a change of its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Has {
+pub(super) enum NextStart {
     /// A proxy that Baleen put there.
     Proxy,
     /// None of Baleen's any more.
@@ -15,7 +15,7 @@ pub(super) enum Has {
     ProxyByHand,
 }
 
-impl Has {
+impl NextStart {
     /// The sentence, where the Docker at `bundle` runs or not.
     pub(super) fn when(self, bundle: &Path) -> &'static str {
         self.sentence(restart::running(bundle).is_some())
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_restart_is_advised_only_where_docker_runs() {
-        for has in [Has::Proxy, Has::NoProxy, Has::ProxyByHand] {
+        for has in [NextStart::Proxy, NextStart::NoProxy, NextStart::ProxyByHand] {
             assert!(has.sentence(true).starts_with("Restart Docker to "));
             let sentence = has.sentence(false);
             assert!(sentence.starts_with("Docker isn't running; "), "{sentence}");

@@ -195,13 +195,13 @@ impl Output {
         let width = width(self.err.as_inner());
         let line = labelled(BAD, "error:", &error.to_string(), width);
         let _ = writeln!(self.err, "{line}");
-        if let Some(advice) = error.advice() {
+        if let Some(advice) = error.hint() {
             let _ = writeln!(self.err, "{}", labelled(NOTE, "what to do:", advice, width));
         }
         match error.kind() {
             Kind::Failure => 1,
             Kind::Usage => 2,
-            Kind::Refused | Kind::Busy => 4,
+            Kind::Unsupported | Kind::Busy => 4,
             Kind::NotPermitted => 5,
         }
     }
@@ -255,13 +255,13 @@ pub(super) fn describe(error: &Error) -> Value {
     let kind = match error.kind() {
         Kind::Failure => "failure",
         Kind::Usage => "usage",
-        Kind::Refused => "refused",
+        Kind::Unsupported => "refused",
         Kind::Busy => "busy",
         Kind::NotPermitted => "not-permitted",
     };
     let mut described =
-        json!({ "kind": kind, "message": error.to_string(), "advice": error.advice() });
-    if let Some(remedy) = error.remedy() {
+        json!({ "kind": kind, "message": error.to_string(), "advice": error.hint() });
+    if let Some(remedy) = error.fix() {
         described["remedy"] = remedy.name().into();
     }
     described

@@ -5,17 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::desired::{ProxyQuery, engine_of, source_of};
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::Intent;
-use crate::patch::status::{self, Expected, Question};
+use crate::patch::status::{self, Expected, StatusQuery};
 use crate::platform::system_proxies;
-use crate::proxy::pac::{self, Answer, Asked, PacSource, Standing};
-use crate::proxy::route::{self, Target, Way};
-use crate::proxy::settings::{Server, Settings};
-use crate::proxy::translate::{Entry, Fate, What};
-use crate::proxy::{Engine, Shown, Stated, Translation, ago, notes, redact};
-use crate::wanted::{Request, engine_of, source_of};
+use crate::proxy::pac::{self, PacAnswer, PacAnswers, PacSource, ScriptState};
+use crate::proxy::route::{self, Hop, Target};
+use crate::proxy::settings::{Server, SystemSettings};
+use crate::proxy::translate::{EntryOutcome, ProxySettings, TranslatedEntry};
+use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, ago, notes, redact};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
@@ -34,9 +34,9 @@ pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8>
 }
 
 /// Long enough for the several changes that one click makes.
-const QUIET: Duration = Duration::from_millis(500);
+const DEBOUNCE: Duration = Duration::from_millis(500);
 
-fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
+fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
     let (sender, changes) = mpsc::channel();
     // Watched before it is read, so that nothing falls between.
     let watch = system_proxies::watch(move || {
@@ -50,7 +50,7 @@ fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
         return Ok(0);
     }
     while changes.recv().is_ok() && !out.is_closed() {
-        while changes.recv_timeout(QUIET).is_ok() {}
+        while changes.recv_timeout(DEBOUNCE).is_ok() {}
         let now = request.read()?;
         if now != stated {
             stated = now;
@@ -61,7 +61,7 @@ fn watch(request: &Request, meant: &Meant, out: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> Result<()> {
+fn show(request: &ProxyQuery, stated: &ProxyConfig, meant: &Query, out: &mut Output) -> Result<()> {
     let translation = request.translate(stated, &meant.engine)?;
     if let Some(named) = &meant.named {
         out.line(format!(
@@ -71,7 +71,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
         out.line("")?;
     }
     out.line(styled(BOLD, format!("This computer ({})", stated.origin)))?;
-    for (name, value) in said(&stated.what) {
+    for (name, value) in said(&stated.settings) {
         out.line(format!("  {name:9} {value}"))?;
     }
     out.line("")?;
@@ -80,7 +80,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
     match &shown {
         None => out.line("  no proxy: everything is reached directly")?,
         Some(shown) => {
-            let Shown {
+            let RedactedProxy {
                 http,
                 https,
                 no_proxy,
@@ -105,7 +105,7 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
     }
     out.object(json!({
         "origin": stated.origin,
-        "here": said_json(&stated.what),
+        "here": said_json(&stated.settings),
         "engine": meant.json(),
         "proxy": shown,
         "entries": translation.entries,
@@ -115,21 +115,21 @@ fn show(request: &Request, stated: &Stated, meant: &Meant, out: &mut Output) -> 
 }
 
 /// For which engine is translated.
-struct Meant {
-    engine: Engine,
+struct Query {
+    engine: ClientDialect,
     version: Option<String>,
     family: Option<Family>,
     /// The proxy in its image, where that was named by hand, so that it is not the one of the settings.
-    named: Option<Shown>,
+    named: Option<RedactedProxy>,
 }
 
 /// What to ask, and for which engine: of the version that is named, else of the bundle there is.
-fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Request, Meant)> {
+fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(ProxyQuery, Query)> {
     let config = config(global)?;
     let request = request(args, &config)?;
     if let Some(version) = version {
-        let engine = Engine::of(version, Family::is_patched_in(version));
-        let meant = Meant {
+        let engine = ClientDialect::of(version, Family::is_patched_in(version));
+        let meant = Query {
             engine,
             version: Some(version.to_owned()),
             family: None,
@@ -140,7 +140,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
     let meant = match bundle_path(global, &config) {
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
-            Meant {
+            Query {
                 // What the options name is asked about, whatever is in place.
                 named: named(&bundle).filter(|_| request.intent() == Intent::Settings),
                 engine: engine_of(&bundle),
@@ -151,8 +151,8 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
         Err(error) if global.docker_app.is_some() || config.docker_app.is_some() => {
             return Err(error);
         }
-        Err(_) => Meant {
-            engine: Engine::of("", true),
+        Err(_) => Query {
+            engine: ClientDialect::of("", true),
             version: None,
             family: None,
             named: None,
@@ -162,11 +162,11 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Requ
 }
 
 /// The proxy in the image of `bundle`, where that was named by hand.
-fn named(bundle: &Bundle) -> Option<Shown> {
+fn named(bundle: &Bundle) -> Option<RedactedProxy> {
     if intents().get(&bundle.path) != Some(Intent::Named) {
         return None;
     }
-    let question = Question {
+    let question = StatusQuery {
         expected: Expected::Unknown,
         wanted: Some(Intent::Named),
         verify: false,
@@ -174,7 +174,7 @@ fn named(bundle: &Bundle) -> Option<Shown> {
     status::status(&bundle.path, question, &|_| {}).proxy
 }
 
-impl Meant {
+impl Query {
     fn heading(&self) -> String {
         let built = self.engine.in_words();
         let gets = match self.named {
@@ -218,7 +218,7 @@ impl Meant {
 }
 
 /// What a source says, line by line: a name and a value.
-fn said(what: &What) -> Vec<(&'static str, String)> {
+fn said(what: &ProxySettings) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let mut list = |name, entries: &[String]| {
         if !entries.is_empty() {
@@ -226,14 +226,14 @@ fn said(what: &What) -> Vec<(&'static str, String)> {
         }
     };
     match what {
-        What::Urls(urls) => {
+        ProxySettings::Urls(urls) => {
             list("bypass", &urls.no_proxy);
             for (name, url) in [("https", &urls.https), ("http", &urls.http)] {
                 lines.extend(url.as_ref().map(|url| (name, url.redacted())));
             }
             lines.reverse();
         }
-        What::Settings(settings) => {
+        ProxySettings::Settings(settings) => {
             let exceptions: Vec<String> = settings.exceptions.iter().map(|e| redact(e)).collect();
             list("bypass", &exceptions);
             if settings.exclude_simple_hostnames {
@@ -250,7 +250,7 @@ fn said(what: &What) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn proxies(settings: &Settings) -> Vec<(&'static str, String)> {
+fn proxies(settings: &SystemSettings) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     match &settings.pac {
         Some(PacSource::Url(url)) => lines.push(("script", pac::shown(url))),
@@ -288,14 +288,14 @@ fn proxies(settings: &Settings) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn said_json(what: &What) -> Value {
+fn said_json(what: &ProxySettings) -> Value {
     match what {
-        What::Urls(urls) => json!({
+        ProxySettings::Urls(urls) => json!({
             "http": urls.http.as_ref().map(|url| url.redacted()),
             "https": urls.https.as_ref().map(|url| url.redacted()),
             "bypass": urls.no_proxy,
         }),
-        What::Settings(settings) => {
+        ProxySettings::Settings(settings) => {
             let server = |server: &Option<Server>| {
                 server
                     .as_ref()
@@ -318,13 +318,13 @@ fn said_json(what: &What) -> Value {
 }
 
 /// The bypass list, entry by entry.
-fn print_entries(entries: &[Entry], out: &mut Output) -> Result<()> {
+fn print_entries(entries: &[TranslatedEntry], out: &mut Output) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
     out.line("")?;
     out.line(styled(BOLD, "The bypass list, entry by entry"))?;
-    let width = |text: &dyn Fn(&Entry) -> usize| {
+    let width = |text: &dyn Fn(&TranslatedEntry) -> usize| {
         let widest = entries.iter().map(text).max().unwrap_or(0);
         widest.clamp(8, 32)
     };
@@ -333,9 +333,9 @@ fn print_entries(entries: &[Entry], out: &mut Output) -> Result<()> {
     for entry in entries {
         let to = entry.to.as_deref().unwrap_or("-");
         let style = match entry.fate {
-            Fate::Kept => GOOD,
-            Fate::Widened => DIM,
-            Fate::LeftOut | Fate::Refused => NOTE,
+            EntryOutcome::Kept => GOOD,
+            EntryOutcome::Widened => DIM,
+            EntryOutcome::LeftOut | EntryOutcome::Refused => NOTE,
         };
         let fate = styled(style, entry.fate.word());
         let reason = entry.reason.map(|reason| format!(": {reason}"));
@@ -369,7 +369,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     let stated = request.read()?;
     let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
     let (translation, asked) = request.translate_and_ask(&stated, &meant.engine, &urls)?;
-    let asked = asked.filter(|asked| asked.standing != Standing::NotOffered);
+    let asked = asked.filter(|asked| asked.standing != ScriptState::NotOffered);
     let translation = match &meant.named {
         Some(named) => {
             let request = request.clone().named(source_of(named)?);
@@ -391,8 +391,8 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     ))?;
     for row in &rows {
         let differs = match (&row.here, &row.engine) {
-            (Some(Way::Through(_)), Way::Direct) => styled(NOTE, "  past the proxy"),
-            (Some(Way::Direct), Way::Through(_)) => styled(DIM, "  still goes through the proxy"),
+            (Some(Hop::Through(_)), Hop::Direct) => styled(NOTE, "  past the proxy"),
+            (Some(Hop::Direct), Hop::Through(_)) => styled(DIM, "  still goes through the proxy"),
             _ => String::new(),
         };
         let kept = row.given.map_or_else(String::new, |given| {
@@ -423,12 +423,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             ))?;
         }
         // By the names that they were asked for.
-        let answers: Vec<Answer> = targets
+        let answers: Vec<PacAnswer> = targets
             .iter()
             .filter_map(|(name, target)| {
                 let answer = asked.of(&target.url())?.clone();
                 let host = (*name).clone();
-                Some(Answer { host, ..answer })
+                Some(PacAnswer { host, ..answer })
             })
             .collect();
         let notes = notes(&answers, &meant.engine);
@@ -442,9 +442,9 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             named.summary()
         ))?;
     }
-    let way = |way: &Way| match way {
-        Way::Direct => Value::Null,
-        Way::Through(proxy) => proxy.clone().into(),
+    let way = |way: &Hop| match way {
+        Hop::Direct => Value::Null,
+        Hop::Through(proxy) => proxy.clone().into(),
     };
     let hosts: Vec<Value> = rows
         .iter()
@@ -475,27 +475,27 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
 struct Row<'a> {
     name: &'a str,
     /// Nothing where it is not known.
-    here: Option<Way>,
+    here: Option<Hop>,
     /// When the script's answer was given, where that is not just now.
     given: Option<SystemTime>,
-    engine: Way,
+    engine: Hop,
 }
 
 impl<'a> Row<'a> {
     fn new(
         name: &'a str,
         target: &Target,
-        stated: &Stated,
-        asked: Option<&Asked>,
+        stated: &ProxyConfig,
+        asked: Option<&PacAnswers>,
         translation: &Translation,
-        meant: &Meant,
+        meant: &Query,
     ) -> Self {
         let url = target.url();
         let answer = asked.and_then(|asked| asked.of(&url));
         let is_known = asked.is_none() || answer.is_some();
         Self {
             name,
-            here: is_known.then(|| route::here(&stated.what, answer, target)),
+            here: is_known.then(|| route::host_route(&stated.settings, answer, target)),
             given: asked.and_then(|asked| asked.given(&url)),
             engine: route::in_engine(translation.proxy.as_ref(), &meant.engine, target),
         }
@@ -526,9 +526,9 @@ fn seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-fn in_words(way: &Way) -> &str {
+fn in_words(way: &Hop) -> &str {
     match way {
-        Way::Direct => "directly",
-        Way::Through(proxy) => proxy,
+        Hop::Direct => "directly",
+        Hop::Through(proxy) => proxy,
     }
 }

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::intent::Intent;
-use crate::patch::{self, Restored, Unpatched, plan};
+use crate::patch::{self, RestoreOutcome, Unpatched, plan};
 
 use super::args::{Global, Restore};
-use super::next_start::Has;
+use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
 use super::{config, find_bundle, intents, live};
@@ -19,9 +19,9 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
     let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
     };
-    let restored = patch::take_out(&bundle)?;
+    let restored = patch::restore_original(&bundle)?;
     let recorded = intents().set(&bundle.path, Intent::Off);
-    let has = restored.as_ref().map_or(Has::NoProxy, has);
+    let has = restored.as_ref().map_or(NextStart::NoProxy, has);
     match &restored {
         Some(restored) => {
             let original = &restored.manifest.original;
@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
             "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
     }
-    let live = live::follow(&agreed, false, &bundle, has, out)?;
+    let live = live::apply_live(&agreed, false, &bundle, has, out)?;
     out.object(json!({
         "docker": docker_json(&bundle),
         "live": live,
@@ -63,15 +63,19 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
 }
 
 /// What Docker has with the image that it got back.
-pub(super) fn has(restored: &Restored) -> Has {
+pub(super) fn has(restored: &RestoreOutcome) -> NextStart {
     match restored.original {
-        Unpatched::ByHand { .. } => Has::ProxyByHand,
-        Unpatched::Clean | Unpatched::Unchecked => Has::NoProxy,
+        Unpatched::ByHand { .. } => NextStart::ProxyByHand,
+        Unpatched::Clean | Unpatched::Unchecked => NextStart::NoProxy,
     }
 }
 
 /// What the user should know of the image that came back. Whose proxy is in it is remembered, for `status`.
-pub(super) fn note_restored(bundle: &Bundle, restored: &Restored, out: &mut Output) -> Result<()> {
+pub(super) fn note_restored(
+    bundle: &Bundle,
+    restored: &RestoreOutcome,
+    out: &mut Output,
+) -> Result<()> {
     let image = plan::image_of(bundle)?;
     if let Some(note) = by_hand(&restored.original) {
         out.note(note)?;

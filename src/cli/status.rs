@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::agent::by_hand;
-use crate::agent::decide::Setting;
+use crate::agent::reconcile::Setting;
 use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::intent::Intent;
-use crate::patch::status::{self, Expected, Question, State, Status};
-use crate::proxy::Shown;
+use crate::patch::status::{self, Expected, State, Status, StatusQuery};
+use crate::proxy::RedactedProxy;
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
@@ -27,13 +27,13 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
             let intents = intents();
             let wanted = intents.get(&path);
             source = wanted.and_then(Intent::source);
-            let question = |expected| Question {
+            let question = |expected| StatusQuery {
                 expected,
                 wanted,
                 verify: args.verify,
             };
             // A look at the image tells whether the settings matter; to have them may take a while.
-            let cheap = Question {
+            let cheap = StatusQuery {
                 verify: false,
                 ..question(Expected::Unknown)
             };
@@ -68,7 +68,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 let report = |progress| out.progress(progress);
                 status::status(&path, question(expected), &report)
             };
-            status::recall(found, &path, &intents)
+            status::with_history(found, &path, &intents)
         }
     };
     print(&status, args.verify, out)?;
@@ -97,7 +97,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
 }
 
 /// The line about a proxy that was named by hand.
-pub(super) fn by_hand(in_use: &Shown, settings: Option<&Setting>) -> String {
+pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> String {
     let clause = settings.and_then(|settings| by_hand::clause(in_use, settings));
     let clause = clause.map(|clause| format!("; {clause}"));
     format!(

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::docker::restart;
 use crate::error::{Error, Kind, Result};
 use crate::patch::Unpatched;
-use crate::uninstall::{Failed, Left, Outcome, Plan, Scope, Step};
-use crate::uninstall::{carry_out, last_step, look, places, plan};
+use crate::uninstall::{ExecuteOutcome, Failed, Left, Scope, UninstallPlan, UninstallStep};
+use crate::uninstall::{carry_out, last_step, places, plan, scan};
 
 use super::args::{Global, Uninstall};
-use super::next_start::Has;
+use super::next_start::NextStart;
 use super::output::{BAD, BOLD, GOOD, Output, describe, styled};
 use super::{check_named_config, config, state_folder};
 
@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result
             Kind::Usage,
             "uninstall needs confirmation, and there is no terminal to ask on",
         )
-        .advise("`baleen uninstall --dry-run` lists it, `baleen uninstall --yes` removes it"));
+        .with_hint("`baleen uninstall --dry-run` lists it, `baleen uninstall --yes` removes it"));
     }
     let home = env::home_dir().unwrap_or_default();
     let scope = Scope {
@@ -35,12 +35,12 @@ pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result
         state: state_folder(),
         places: places(|name| env::var_os(name), &home, cfg!(target_os = "macos")),
     };
-    let planned = plan(look(&scope)?, &scope.places, args.leave_images)?;
+    let planned = plan(scan(&scope)?, &scope.places, args.leave_images)?;
     if args.dry_run {
         return show_plan(&planned, out);
     }
     if planned.steps.is_empty() {
-        let outcome = Outcome::nothing(planned);
+        let outcome = ExecuteOutcome::nothing(planned);
         return show_outcome(&outcome, out);
     }
     if !args.yes {
@@ -54,7 +54,7 @@ pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result
     show_outcome(&outcome, out)
 }
 
-fn show_plan(plan: &Plan, out: &mut Output) -> Result<u8> {
+fn show_plan(plan: &UninstallPlan, out: &mut Output) -> Result<u8> {
     show_heading(&plan.steps, &plan.failed, styled(BOLD, "To be done:"), out)?;
     for step in &plan.steps {
         out.line(format!("  {}", step.to_do()))?;
@@ -62,14 +62,14 @@ fn show_plan(plan: &Plan, out: &mut Output) -> Result<u8> {
     show_rest(&plan.left, &plan.failed, &plan.remarks, out)?;
     out.object(json!({
         "dry_run": true,
-        "steps": steps(&plan.steps, Step::to_do),
+        "steps": steps(&plan.steps, UninstallStep::to_do),
         "left": left(&plan.left),
         "failed": failed(&plan.failed),
     }))?;
     Ok(code(&plan.failed))
 }
 
-fn show_outcome(outcome: &Outcome, out: &mut Output) -> Result<u8> {
+fn show_outcome(outcome: &ExecuteOutcome, out: &mut Output) -> Result<u8> {
     show_heading(&outcome.done, &outcome.failed, styled(GOOD, "Done:"), out)?;
     for step in &outcome.done {
         out.line(format!("  {}", step.done()))?;
@@ -81,7 +81,7 @@ fn show_outcome(outcome: &Outcome, out: &mut Output) -> Result<u8> {
         out.line(format!("  {step}"))?;
     }
     out.object(json!({
-        "done": steps(&outcome.done, Step::done),
+        "done": steps(&outcome.done, UninstallStep::done),
         "left": left(&outcome.left),
         "failed": failed(&outcome.failed),
         "next": next,
@@ -90,7 +90,7 @@ fn show_outcome(outcome: &Outcome, out: &mut Output) -> Result<u8> {
 }
 
 fn show_heading(
-    steps: &[Step],
+    steps: &[UninstallStep],
     failed: &[Failed],
     heading: String,
     out: &mut Output,
@@ -104,12 +104,12 @@ fn show_heading(
 }
 
 /// What is left to the user.
-fn next(outcome: &Outcome) -> Vec<String> {
+fn next(outcome: &ExecuteOutcome) -> Vec<String> {
     let mut next = Vec::new();
     let restored = outcome.restored().map(|(bundle, original)| {
         let has = match original {
-            Unpatched::ByHand { .. } => Has::ProxyByHand,
-            Unpatched::Clean | Unpatched::Unchecked => Has::NoProxy,
+            Unpatched::ByHand { .. } => NextStart::ProxyByHand,
+            Unpatched::Clean | Unpatched::Unchecked => NextStart::NoProxy,
         };
         (has, restart::running(bundle).is_some())
     });
@@ -140,7 +140,7 @@ fn show_rest(left: &[Left], failed: &[Failed], remarks: &[String], out: &mut Out
     }
     for Failed { what, error } in failed {
         out.line(format!("  {what}: {error}"))?;
-        if let Some(advice) = error.advice() {
+        if let Some(advice) = error.hint() {
             out.line(format!("    what to do: {advice}"))?;
         }
     }
@@ -154,8 +154,8 @@ fn code(failed: &[Failed]) -> u8 {
     u8::from(!failed.is_empty())
 }
 
-fn steps(steps: &[Step], text: fn(&Step) -> String) -> Value {
-    let one = |step: &Step| json!({ "kind": step.kind(), "what": step.what(), "text": text(step) });
+fn steps(steps: &[UninstallStep], text: fn(&UninstallStep) -> String) -> Value {
+    let one = |step: &UninstallStep| json!({ "kind": step.kind(), "what": step.what(), "text": text(step) });
     steps.iter().map(one).collect()
 }
 

@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use serde_json::{Value, json};
 
 use crate::agent::view::View;
-use crate::agent::{Agent, Report};
-use crate::app::instance::{Claim, Instance, Word};
+use crate::agent::{Agent, AgentOutput};
+use crate::app::single_instance::{Claim, Instance, Message};
 use crate::app::{quit_on_signals, taken};
 use crate::error::Result;
 use crate::logs;
@@ -15,8 +15,8 @@ use super::args::{Act, Global};
 use super::options;
 use super::output::{BOLD, Output, styled};
 
-enum Message {
-    Report(Report),
+enum WatchEvent {
+    Agent(AgentOutput),
     Quit,
 }
 
@@ -35,26 +35,26 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     let (sender, messages) = mpsc::channel();
     // Anyone who waits for messages is gone when these fail.
     let quit = sender.clone();
-    quit_on_signals(move || drop(quit.send(Message::Quit)))?;
+    quit_on_signals(move || drop(quit.send(WatchEvent::Quit)))?;
     let quit = sender.clone();
     instance.listen(move |word| match word {
         // There is nothing to show.
-        Word::Hello => {}
-        Word::Goodbye => drop(quit.send(Message::Quit)),
+        Message::Hello => {}
+        Message::Goodbye => drop(quit.send(WatchEvent::Quit)),
     });
     let agent = Agent::start(options, move |report| {
-        let _ = sender.send(Message::Report(report));
+        let _ = sender.send(WatchEvent::Agent(report));
     })?;
     let mut printed = Ok(());
     let mut shown = None;
     for message in messages {
-        let Message::Report(report) = message else {
+        let WatchEvent::Agent(report) = message else {
             break;
         };
         printed = match report {
-            Report::View(view) => show(&view, &mut shown, out),
-            Report::News(news) => {
-                let message = news.message();
+            AgentOutput::View(view) => show(&view, &mut shown, out),
+            AgentOutput::Notice(news) => {
+                let message = news.text();
                 out.line(format!(
                     "{}: {}",
                     styled(BOLD, &message.title),
@@ -77,7 +77,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
 /// Prints how things are, where that is not what was printed last.
 fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> {
     let line = match view.busy {
-        Some(busy) => busy.words().to_owned(),
+        Some(busy) => busy.label().to_owned(),
         None => format!("{}: {}", view.state.word(), view.words.sentence),
     };
     let mut object = view.json();

@@ -18,19 +18,19 @@ use std::time::Duration;
 use toml_edit::{Array, Value};
 
 use crate::error::{Error, Kind, Result};
-use crate::kept::UNFINISHED;
+use crate::storage::TEMP_PREFIX;
 
-use super::read::{Wrong, parse, read};
+use super::read::{Invalid, parse, read};
 use super::{Config, Key, failed, resolve, text_of, without_mark};
 
 /// The names of unfinished ones of this file begin so.
 fn unfinished() -> String {
-    format!("{UNFINISHED}config-")
+    format!("{TEMP_PREFIX}config-")
 }
 
 /// How long another Baleen may take, which is a thousand times what one needs, and how often is looked.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Sets `key` to `text` in the file at `path`; a list's entries are separated by commas. Makes the
 /// file and its folder where they are missing. Says whether the file was changed.
@@ -52,7 +52,7 @@ pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
             .map_err(|refusal| {
                 let error = Error::new(Kind::Usage, format!("{key} {}", refusal.why));
                 match refusal.advice {
-                    Some(advice) => error.advise(advice),
+                    Some(advice) => error.with_hint(advice),
                     None => error,
                 }
             })?;
@@ -130,14 +130,14 @@ fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
 /// Waits for the lock on `folder`. It ends with the file, so a Baleen that was killed holds nothing.
 fn lock(folder: &Path) -> Result<File> {
     let handle = File::open(folder).map_err(|error| failed("open", folder, &error))?;
-    for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+    for _ in 0..TIMEOUT.as_millis() / POLL_INTERVAL.as_millis() {
         match handle.try_lock() {
             Ok(()) => {
                 // What can't be cleared away is in no one's way.
                 let _ = sweep(folder);
                 return Ok(handle);
             }
-            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
             Err(TryLockError::Error(error)) => return Err(failed("lock", folder, &error)),
         }
     }
@@ -145,7 +145,7 @@ fn lock(folder: &Path) -> Result<File> {
         Kind::Busy,
         format!("another program has locked {}", folder.display()),
     )
-    .advise("wait until it is done"))
+    .with_hint("wait until it is done"))
 }
 
 /// What is unfinished here was left by a Baleen that was killed, since this one has the lock.
@@ -183,7 +183,7 @@ fn replace(target: &Path, folder: &Path, text: &str) -> io::Result<()> {
 }
 
 /// `text` with `key` set to `value`, or without it. Comments inside a value that goes are put before its line.
-fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<String, Wrong> {
+fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<String, Invalid> {
     let document = parse(text)?;
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let found = document
@@ -199,7 +199,7 @@ fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<St
         return Ok(format!("{text}{gap}{key} = {value}{line_end}"));
     };
     let Some(old) = item.span().filter(|_| item.is_value()) else {
-        return Err(Wrong::new(name.start, format!("{key} is a table here")));
+        return Err(Invalid::new(name.start, format!("{key} is a table here")));
     };
     let mut saved = String::new();
     for comment in comments(text, &old, item) {

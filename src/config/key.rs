@@ -12,7 +12,7 @@ use crate::patch::Method;
 use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, go, redact};
 
-use super::{Config, Restart, Source};
+use super::{Config, RestartPolicy, SourceSetting};
 
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Key {
 
 /// Why a value was refused: what stands behind the name of its key in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct InvalidValue {
     pub(super) why: String,
     pub(super) advice: Option<&'static str>,
 }
@@ -145,16 +145,16 @@ impl Key {
         text: &str,
         home: Option<&Path>,
         config: &mut Config,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), InvalidValue> {
         match self {
-            Self::Source => config.source = named(&Source::NAMES, text)?,
+            Self::Source => config.source = named(&SourceSetting::NAMES, text)?,
             Self::HttpProxy => config.http_proxy = Some(proxy(text)?),
             Self::HttpsProxy => config.https_proxy = Some(proxy(text)?),
             Self::NoProxy => add(&mut config.no_proxy, no_proxy_entry(text)?),
             Self::HostAddress => config.host_address = Some(host_address(text)?),
             Self::PacHosts => add(&mut config.pac_hosts, registry(text)?),
             Self::PacUnreachable => config.pac_unreachable = named(&Unreachable::NAMES, text)?,
-            Self::Restart => config.restart = named(&Restart::NAMES, text)?,
+            Self::Restart => config.restart = named(&RestartPolicy::NAMES, text)?,
             Self::Method => {
                 let methods = [Method::Append, Method::Rebuild];
                 let names = ["append", "rebuild"];
@@ -197,7 +197,7 @@ impl UnknownKey {
     }
 }
 
-impl Refusal {
+impl InvalidValue {
     fn new(why: impl Into<String>) -> Self {
         Self {
             why: why.into(),
@@ -221,23 +221,24 @@ pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'
         .map_or("", |(name, _)| name)
 }
 
-fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Result<T, Refusal> {
+fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Result<T, InvalidValue> {
     if let Some((_, value)) = names.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }
     let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
     let (last, others) = names.split_last().unwrap_or((&"", &[]));
-    Err(Refusal::new(format!(
+    Err(InvalidValue::new(format!(
         "should be {} or {last}, but is '{}'",
         others.join(", "),
         redact(text)
     )))
 }
 
-fn proxy(text: &str) -> Result<ProxyUrl, Refusal> {
-    let url = ProxyUrl::parse(text).map_err(|why| Refusal::new(format!("can't be used: {why}")))?;
+fn proxy(text: &str) -> Result<ProxyUrl, InvalidValue> {
+    let url =
+        ProxyUrl::parse(text).map_err(|why| InvalidValue::new(format!("can't be used: {why}")))?;
     if url.has_password() {
-        return Err(Refusal {
+        return Err(InvalidValue {
             why: "should have no password: this file is no place for one".to_owned(),
             advice: Some("leave the user there, and give the password to `baleen credentials set`"),
         });
@@ -246,8 +247,8 @@ fn proxy(text: &str) -> Result<ProxyUrl, Refusal> {
 }
 
 /// One entry of the variable `NO_PROXY`.
-fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
-    let refused = |why: &str| Err(Refusal::new(format!("has an entry that {why}")));
+fn no_proxy_entry(text: &str) -> Result<String, InvalidValue> {
+    let refused = |why: &str| Err(InvalidValue::new(format!("has an entry that {why}")));
     // Before any error that shows the entry: this one may hold a password.
     if text.contains('@') || text.contains("://") {
         return refused("is a URL, or has a user; expected a host, as in .corp or 10.0.0.5");
@@ -273,9 +274,9 @@ fn no_proxy_entry(text: &str) -> Result<String, Refusal> {
 }
 
 /// Where the VM finds the Mac: an IPv6 address gets its brackets.
-fn host_address(text: &str) -> Result<String, Refusal> {
+fn host_address(text: &str) -> Result<String, InvalidValue> {
     let refused = |found: &str| {
-        Err(Refusal::new(format!(
+        Err(InvalidValue::new(format!(
             "should be an address or a name, as in 192.168.65.1 or host.docker.internal, but is {found}"
         )))
     };
@@ -295,7 +296,7 @@ fn host_address(text: &str) -> Result<String, Refusal> {
 }
 
 /// A registry, as in the name of an image.
-fn registry(text: &str) -> Result<String, Refusal> {
+fn registry(text: &str) -> Result<String, InvalidValue> {
     let host = match text.rsplit_once(':') {
         Some((host, port))
             if port.bytes().all(|b| b.is_ascii_digit())
@@ -312,7 +313,7 @@ fn registry(text: &str) -> Result<String, Refusal> {
     if is_ipv6 || is_name(host) {
         return Ok(text.to_owned());
     }
-    Err(Refusal::new(format!(
+    Err(InvalidValue::new(format!(
         "has an entry that should be HOST or HOST:PORT, as in registry.corp:5000, but is '{}'",
         redact(text)
     )))
@@ -328,7 +329,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// An absolute path. `~` is the home folder.
-fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, Refusal> {
+fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, InvalidValue> {
     let path = match (text.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
             home.join(rest.trim_start_matches('/'))
@@ -336,7 +337,7 @@ fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, Refusal> {
         _ => PathBuf::from(text),
     };
     if !path.is_absolute() || text.contains('\0') {
-        return Err(Refusal::new(format!(
+        return Err(InvalidValue::new(format!(
             "should be a whole path, beginning with / or ~/, but is '{}'",
             redact(text)
         )));

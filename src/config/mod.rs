@@ -19,10 +19,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
-use crate::kept::own_folder;
 use crate::patch::Method;
 use crate::proxy::ProxyUrl;
 use crate::proxy::pac::Unreachable;
+use crate::storage::app_folder;
 
 pub use edit::{make, set, unset};
 pub use key::{Key, UnknownKey};
@@ -31,10 +31,10 @@ pub use key::{Key, UnknownKey};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     /// Where the proxy comes from.
-    pub source: Source,
-    /// The proxy for `http://` of [`Source::Manual`]; it has no password.
+    pub source: SourceSetting,
+    /// The proxy for `http://` of [`SourceSetting::Manual`]; it has no password.
     pub http_proxy: Option<ProxyUrl>,
-    /// The proxy for `https://` of [`Source::Manual`]; it has no password.
+    /// The proxy for `https://` of [`SourceSetting::Manual`]; it has no password.
     pub https_proxy: Option<ProxyUrl>,
     /// Hosts to reach without the proxy, besides those that the source names; each as the engine reads it.
     pub no_proxy: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Config {
     /// What is to be done when a PAC file can't be reached.
     pub pac_unreachable: Unreachable,
     /// Whether Docker is restarted when its proxy has changed.
-    pub restart: Restart,
+    pub restart: RestartPolicy,
     /// How an image is patched, where the user prefers one way.
     pub method: Option<Method>,
     /// The Docker.app that is meant, as an absolute path.
@@ -55,7 +55,7 @@ pub struct Config {
 
 /// Where the proxy comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Source {
+pub enum SourceSetting {
     /// From the best place there is, which is the system.
     #[default]
     Auto,
@@ -69,7 +69,7 @@ pub enum Source {
 
 /// Whether Docker is restarted when its proxy has changed, which stops the user's containers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Restart {
+pub enum RestartPolicy {
     /// When the user says so.
     #[default]
     Ask,
@@ -79,7 +79,7 @@ pub enum Restart {
     Never,
 }
 
-impl Source {
+impl SourceSetting {
     /// All of them by name.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("auto", Self::Auto),
@@ -94,7 +94,7 @@ impl Source {
     }
 }
 
-impl Restart {
+impl RestartPolicy {
     /// All of them by name.
     pub const NAMES: [(&'static str, Self); 3] = [
         ("ask", Self::Ask),
@@ -110,7 +110,7 @@ impl Restart {
 
 /// A config file as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct ConfigReading {
     /// What it says, with the default for all that it leaves open.
     pub config: Config,
     /// The keys that stand in it.
@@ -123,13 +123,13 @@ impl Config {
     /// Reads the file at `path`; the default when there is none.
     ///
     /// # Errors
-    /// As [`Found::read`].
+    /// As [`ConfigReading::read`].
     pub fn load(path: &Path) -> Result<Self> {
-        Found::read(path).map(|found| found.config)
+        ConfigReading::read(path).map(|found| found.config)
     }
 }
 
-impl Found {
+impl ConfigReading {
     /// Reads the file at `path`; all defaults when there is none.
     ///
     /// # Errors
@@ -151,10 +151,10 @@ impl Found {
 
 /// Where the file is: `BALEEN_CONFIG`, else `config.toml` in the platform's place, which is
 /// `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` but on macOS (`kept`).
-pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     match get("BALEEN_CONFIG").filter(|path| !path.is_empty()) {
         Some(chosen) => chosen.into(),
-        None => own_folder(get, home, macos, ("XDG_CONFIG_HOME", ".config")).join("config.toml"),
+        None => app_folder(get, home, macos, ("XDG_CONFIG_HOME", ".config")).join("config.toml"),
     }
 }
 
@@ -176,10 +176,10 @@ fn resolve(path: &Path) -> Result<Option<PathBuf>> {
             "a special file"
         };
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("{} should be a file, but is {what}", path.display()),
         )
-        .advise("move it away, or name another file with --config FILE or in BALEEN_CONFIG"));
+        .with_hint("move it away, or name another file with --config FILE or in BALEEN_CONFIG"));
     }
     Ok(Some(real))
 }
@@ -193,11 +193,11 @@ fn text_of(path: &Path) -> Result<Option<String>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-        read::Wrong::new(
+        read::Invalid::new(
             without_mark(&text).len(),
             "here is a byte that is not UTF-8",
         )
-        .advise("save the file as UTF-8")
+        .with_hint("save the file as UTF-8")
         .in_file(path, &text)
     })?;
     Ok(Some(text))
@@ -210,7 +210,7 @@ fn without_mark(text: &str) -> &str {
 
 /// A system call on the config file or its folder that failed.
 fn failed(tried: &str, path: &Path, error: &io::Error) -> Error {
-    Error::io(tried, path, error).advise(match error.kind() {
+    Error::io(tried, path, error).with_hint(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "make room on that volume and try again; nothing was changed"
         }
@@ -258,7 +258,11 @@ mod tests {
             ),
         ] {
             let get = |asked: &str| (asked == name).then(|| value.into());
-            assert_eq!(place(get, home, macos), Path::new(expected), "{name}");
+            assert_eq!(
+                default_path(get, home, macos),
+                Path::new(expected),
+                "{name}"
+            );
         }
     }
 
@@ -267,6 +271,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("no/config.toml");
         assert_eq!(Config::load(&path).unwrap(), Config::default());
-        assert_eq!(Found::read(&path).unwrap(), Found::default());
+        assert_eq!(
+            ConfigReading::read(&path).unwrap(),
+            ConfigReading::default()
+        );
     }
 }

@@ -4,21 +4,21 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Value};
 
-use crate::error::{Error, Kind, Remedy};
+use crate::error::{Error, Fix, Kind};
 
-use super::key::Refusal;
-use super::{Config, Key, Source, without_mark};
+use super::key::InvalidValue;
+use super::{Config, Key, SourceSetting, without_mark};
 
 /// What is wrong with a text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct Invalid {
     /// The offset of the byte at which it begins, the mark before the text not counted.
     at: usize,
     what: String,
     advice: Option<String>,
 }
 
-impl Wrong {
+impl Invalid {
     pub(super) fn new(at: usize, what: impl Into<String>) -> Self {
         Self {
             at,
@@ -27,12 +27,12 @@ impl Wrong {
         }
     }
 
-    pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
+    pub(super) fn with_hint(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
-    fn refused(at: usize, key: Key, refusal: Refusal) -> Self {
+    fn refused(at: usize, key: Key, refusal: InvalidValue) -> Self {
         Self {
             at,
             what: format!("{key} {}", refusal.why),
@@ -45,10 +45,10 @@ impl Wrong {
         let (line, column) = position(without_mark(text), self.at);
         let message = format!("{}:{line}:{column}: {}", path.display(), self.what);
         Error::new(Kind::Usage, message)
-            .advise(self.advice.unwrap_or_else(|| {
+            .with_hint(self.advice.unwrap_or_else(|| {
                 "correct it there; `baleen config set --help` lists the keys".to_owned()
             }))
-            .helped_by(Remedy::CorrectSettings)
+            .with_fix(Fix::CorrectSettings)
     }
 
     /// The error of a program that did not write a text in which this would be wrong.
@@ -60,7 +60,7 @@ impl Wrong {
         );
         let error = Error::new(Kind::Usage, message);
         match self.advice {
-            Some(advice) => error.advise(advice),
+            Some(advice) => error.with_hint(advice),
             None => error,
         }
     }
@@ -81,16 +81,16 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 /// Takes `text` for TOML.
-pub(super) fn parse(text: &str) -> Result<Document<&str>, Wrong> {
+pub(super) fn parse(text: &str) -> Result<Document<&str>, Invalid> {
     Document::parse(text).map_err(|error| {
         let at = error.span().map_or(text.len(), |span| span.start);
         let why = error.message().trim().replace('\n', ", ");
-        Wrong::new(at, format!("this is not TOML: {why}"))
+        Invalid::new(at, format!("this is not TOML: {why}"))
     })
 }
 
 /// Reads `text`, and which keys stand in it.
-pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>), Wrong> {
+pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>), Invalid> {
     let document = parse(text)?;
     let (mut config, mut set) = (Config::default(), Vec::new());
     let mut source_at = 0;
@@ -100,10 +100,10 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
             .and_then(toml_edit::Key::span)
             .map_or(0, |span| span.start);
         let key: Key = name.parse().map_err(|unknown: super::UnknownKey| {
-            let wrong = Wrong::new(name_at, unknown.to_string());
+            let wrong = Invalid::new(name_at, unknown.to_string());
             match unknown.near() {
-                Some(near) => wrong.advise(format!("did you mean {near}?")),
-                None => wrong.advise(format!(
+                Some(near) => wrong.with_hint(format!("did you mean {near}?")),
+                None => wrong.with_hint(format!(
                     "the keys are {}",
                     Key::ALL.map(Key::name).join(", ")
                 )),
@@ -112,7 +112,7 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
         let at = item.span().map_or(name_at, |span| span.start);
         for (text, at) in texts(key, item, at)? {
             key.put(text, home, &mut config)
-                .map_err(|refusal| Wrong::refused(at, key, refusal))?;
+                .map_err(|refusal| Invalid::refused(at, key, refusal))?;
         }
         if key == Key::Source {
             source_at = at;
@@ -120,18 +120,18 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
         set.push(key);
     }
     let manual = config.http_proxy.is_some() || config.https_proxy.is_some();
-    if config.source == Source::Manual && !manual {
-        return Err(Wrong::new(
+    if config.source == SourceSetting::Manual && !manual {
+        return Err(Invalid::new(
             source_at,
             "source is manual, but neither http_proxy nor https_proxy is set",
         )
-        .advise("set the proxy first: baleen config set http_proxy http://HOST:PORT"));
+        .with_hint("set the proxy first: baleen config set http_proxy http://HOST:PORT"));
     }
     Ok((config, set))
 }
 
 /// The text of a value, or those of a list, and where each stands.
-fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Wrong> {
+fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Invalid> {
     let wrong = |at, expected: &str, found: &Item| {
         let found = match found.type_name() {
             "string" => "a text",
@@ -142,7 +142,7 @@ fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Wrong> 
             _ => "a table",
         };
         let what = format!("{key} should be {expected}, but is {found}");
-        Wrong::new(at, what)
+        Invalid::new(at, what)
     };
     if !key.is_list() {
         let text = item
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(set, [Key::Restart]);
         let text = "\"source\" = \"\"\"manual\"\"\"\nhttps_proxy = \"p:1\"\nno_proxy=[]";
         let (config, set) = read(text, None).unwrap();
-        assert_eq!(config.source, Source::Manual);
+        assert_eq!(config.source, SourceSetting::Manual);
         assert_eq!(set, [Key::Source, Key::HttpsProxy, Key::NoProxy]);
     }
 }

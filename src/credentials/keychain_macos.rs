@@ -12,7 +12,7 @@ use security_framework::os::macos::passwords::{
 
 use crate::error::Result;
 
-use super::{Account, SERVICE, Trouble, in_words, trouble_of_status};
+use super::{Account, SERVICE, StoreFailure, failure_of_status, in_words};
 
 pub(super) const NAME: &str = "the Keychain";
 pub(super) const PROGRAM: &str = "Keychain Access";
@@ -37,9 +37,9 @@ pub(super) fn is_stored(
     Ok(!found.is_empty())
 }
 
-pub(super) fn trouble(why: &PlatformError) -> Trouble {
+pub(super) fn failure(why: &PlatformError) -> StoreFailure {
     let error = why.downcast_ref::<security_framework::base::Error>();
-    error.map_or(Trouble::Other, |error| trouble_of_status(error.code()))
+    error.map_or(StoreFailure::Other, |error| failure_of_status(error.code()))
 }
 
 /// System Settings keep a proxy's password as an internet password for its host and port

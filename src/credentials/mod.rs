@@ -36,10 +36,10 @@ pub const STORE: &str = system::NAME;
 
 /// How long the store may take to say what it holds. It may be there and never answer, as behind a prompt that
 /// no one sees.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The same where its user asked for a change, and may be typing at the store's own prompt.
-const PATIENCE_WITH_USER: Duration = Duration::from_secs(60);
+const PROMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A user at a proxy, which is what a password belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,17 +67,17 @@ impl Account {
     pub fn parse(text: &str) -> Result<Self> {
         let proxy = ProxyUrl::parse(text).map_err(|why| {
             let message = format!("the proxy that was given can't be used: {why}");
-            Error::new(Kind::Usage, message).advise("name it as in me@proxy.corp:8080")
+            Error::new(Kind::Usage, message).with_hint("name it as in me@proxy.corp:8080")
         })?;
         if proxy.has_password() {
             let message = "the proxy that was given has a password in it, and other users of this computer can see arguments";
-            return Err(Error::new(Kind::Usage, message).advise(
+            return Err(Error::new(Kind::Usage, message).with_hint(
                 "name the proxy as in me@proxy.corp:8080, and give the password when asked for it",
             ));
         }
         Self::of(&proxy).ok_or_else(|| {
             let message = format!("{}:{} has no user", proxy.host(), proxy.port());
-            Error::new(Kind::Usage, message).advise("name it as in me@proxy.corp:8080")
+            Error::new(Kind::Usage, message).with_hint("name it as in me@proxy.corp:8080")
         })
     }
 }
@@ -90,7 +90,7 @@ impl fmt::Display for Account {
 
 /// Why a store did not do what it was asked, as far as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
+enum StoreFailure {
     /// There is no store here.
     Missing,
     /// It is locked, and no one can be asked to unlock it.
@@ -110,7 +110,7 @@ impl Store {
     /// # Errors
     /// When there is none, or it does not answer.
     pub fn open() -> Result<Self> {
-        within(PATIENCE, &format!("open {STORE}"), system::open)?.map(Self)
+        within(TIMEOUT, &format!("open {STORE}"), system::open)?.map(Self)
     }
 
     /// The password of `account`, if there is one. The system may ask its user to unlock the store.
@@ -119,7 +119,7 @@ impl Store {
     /// When the store can't be read, or holds what is no password.
     pub fn password(&self, account: &Account) -> Result<Option<Password>> {
         let tried = format!("read the password of {account}");
-        let read = self.entry_within(PATIENCE, &tried, account, |entry| {
+        let read = self.entry_within(TIMEOUT, &tried, account, |entry| {
             entry.get_secret().map(Zeroizing::new)
         });
         let secret = match read? {
@@ -138,7 +138,7 @@ impl Store {
     pub fn has_password(&self, account: &Account) -> Result<bool> {
         let tried = format!("look for the password of {account}");
         let (store, asked) = (Arc::clone(&self.0), account.clone());
-        match within(PATIENCE, &tried, move || system::is_stored(&store, &asked))? {
+        match within(TIMEOUT, &tried, move || system::is_stored(&store, &asked))? {
             Err(StoreError::NoEntry) => Ok(false),
             Err(error) => Err(in_words(&tried, error)),
             Ok(is_stored) => Ok(is_stored),
@@ -152,7 +152,7 @@ impl Store {
     pub fn set(&self, account: &Account, password: &Password) -> Result<()> {
         let tried = format!("store the password of {account}");
         let secret = Zeroizing::new(password.expose().to_vec());
-        self.entry_within(PATIENCE_WITH_USER, &tried, account, move |entry| {
+        self.entry_within(PROMPT_TIMEOUT, &tried, account, move |entry| {
             entry.set_secret(&secret)
         })?
         .map_err(|error| in_words(&tried, error))
@@ -164,7 +164,7 @@ impl Store {
     /// When the store does not let it go.
     pub fn delete(&self, account: &Account) -> Result<bool> {
         let tried = format!("delete the password of {account}");
-        let deleted = self.entry_within(PATIENCE_WITH_USER, &tried, account, |entry| {
+        let deleted = self.entry_within(PROMPT_TIMEOUT, &tried, account, |entry| {
             entry.delete_credential()
         });
         match deleted? {
@@ -182,7 +182,7 @@ impl Store {
     pub fn accounts(&self) -> Result<Vec<String>> {
         let tried = "look for the passwords of proxies";
         let store = Arc::clone(&self.0);
-        let found = within(PATIENCE, tried, move || stored(&*store))?;
+        let found = within(TIMEOUT, tried, move || stored(&*store))?;
         let mut names: Vec<String> = found
             .map_err(|error| in_words(tried, error))?
             .into_iter()
@@ -200,7 +200,7 @@ impl Store {
     pub fn delete_named(&self, name: &str) -> Result<()> {
         let tried = format!("delete the password of {name}");
         let (store, meant) = (Arc::clone(&self.0), name.to_owned());
-        within(PATIENCE_WITH_USER, &tried, move || {
+        within(PROMPT_TIMEOUT, &tried, move || {
             let of_name = stored(&*store)?
                 .into_iter()
                 .filter(|(name, _)| *name == meant);
@@ -260,7 +260,7 @@ fn within<T: Send + 'static>(
             "could not {tried}: {STORE} should answer, but did not within {} seconds",
             patience.as_secs()
         );
-        Error::new(Kind::Failure, message).advise(format!(
+        Error::new(Kind::Failure, message).with_hint(format!(
             "if the system asks to unlock it, answer that and try again; else {}",
             system::UNLOCK
         ))
@@ -275,17 +275,17 @@ pub fn system_password(account: &Account) -> Result<Password> {
     let tried = format!("read the password that the system's settings have for {account}");
     let advice = "leave --from-system out, and give the password when asked for it";
     let asked = account.clone();
-    match within(PATIENCE_WITH_USER, &tried, move || {
+    match within(PROMPT_TIMEOUT, &tried, move || {
         system::system_secret(&asked)
     })? {
         Ok(secret) => accepted(&Zeroizing::new(secret), account),
         Err(StoreError::NotSupportedByStore(why)) => {
             let message = format!("could not {tried}: {why}");
-            Err(Error::new(Kind::Refused, message).advise(advice))
+            Err(Error::new(Kind::Unsupported, message).with_hint(advice))
         }
         Err(StoreError::NoEntry) => {
             let message = format!("could not {tried}: {STORE} has none");
-            Err(Error::new(Kind::Failure, message).advise(advice))
+            Err(Error::new(Kind::Failure, message).with_hint(advice))
         }
         Err(error) => Err(in_words(&tried, error)),
     }
@@ -297,21 +297,21 @@ fn accepted(secret: &[u8], account: &Account) -> Result<Password> {
         let message = format!(
             "what {STORE} holds for {account} has a control character in it, which no proxy takes"
         );
-        Error::new(Kind::Failure, message).advise("store it again with `baleen credentials set`")
+        Error::new(Kind::Failure, message).with_hint("store it again with `baleen credentials set`")
     })
 }
 
 /// By the codes of <https://developer.apple.com/documentation/security/security-framework-result-codes>.
 #[cfg(any(target_os = "macos", test))]
-fn trouble_of_status(code: i32) -> Trouble {
+fn failure_of_status(code: i32) -> StoreFailure {
     match code {
         // errSecUserCanceled, errSecAuthFailed
-        -128 | -25293 => Trouble::Denied,
+        -128 | -25293 => StoreFailure::Denied,
         // errSecInteractionNotAllowed, as over ssh
-        -25308 => Trouble::Locked,
+        -25308 => StoreFailure::Locked,
         // errSecNotAvailable, errSecNoSuchKeychain, errSecNoDefaultKeychain
-        -25291 | -25294 | -25307 => Trouble::Missing,
-        _ => Trouble::Other,
+        -25291 | -25294 | -25307 => StoreFailure::Missing,
+        _ => StoreFailure::Other,
     }
 }
 
@@ -319,9 +319,9 @@ fn trouble_of_status(code: i32) -> Trouble {
 ///
 /// # Errors
 /// When there is a store, and it can't be read: then no one knows.
-pub fn kept_for(account: &Account) -> Result<Option<Password>> {
+pub fn password_for(account: &Account) -> Result<Option<Password>> {
     match Store::open().and_then(|store| store.password(account)) {
-        Err(error) if error.kind() == Kind::Refused => Ok(None),
+        Err(error) if error.kind() == Kind::Unsupported => Ok(None),
         found => found,
     }
 }
@@ -329,29 +329,29 @@ pub fn kept_for(account: &Account) -> Result<Option<Password>> {
 /// What the store could not do, for the user.
 fn in_words(tried: &str, error: StoreError) -> Error {
     let trouble = match &error {
-        StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::trouble(why),
-        _ => Trouble::Other,
+        StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::failure(why),
+        _ => StoreFailure::Other,
     };
     match trouble {
-        Trouble::Missing => missing(&reason(&error)),
-        Trouble::Locked => Error::new(
+        StoreFailure::Missing => missing(&reason(&error)),
+        StoreFailure::Locked => Error::new(
             Kind::NotPermitted,
             format!("could not {tried}: {STORE} is locked, and its user could not be asked to unlock it"),
         )
-        .advise(system::UNLOCK),
-        Trouble::Denied => Error::new(
+        .with_hint(system::UNLOCK),
+        StoreFailure::Denied => Error::new(
             Kind::NotPermitted,
             format!("could not {tried}: {STORE} was not unlocked, or Baleen not let in, when its user was asked"),
         )
-        .advise(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
-        Trouble::Other => {
+        .with_hint(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
+        StoreFailure::Other => {
             let why = match &error {
                 // Its own words would list the entries in the notation of a debugger.
                 StoreError::Ambiguous(_) => "more than one is stored for it".to_owned(),
                 other => reason(other),
             };
             Error::new(Kind::Failure, format!("could not {tried} in {STORE}: {why}"))
-                .advise(format!("look at {SERVICE} in {}", system::PROGRAM))
+                .with_hint(format!("look at {SERVICE} in {}", system::PROGRAM))
         }
     }
 }
@@ -359,7 +359,7 @@ fn in_words(tried: &str, error: StoreError) -> Error {
 /// Where there is no store, whatever was to be done with it.
 fn missing(why: &str) -> Error {
     let message = format!("there is no keyring to keep a password in: {why}");
-    Error::new(Kind::Refused, message).advise(system::INSTEAD)
+    Error::new(Kind::Unsupported, message).with_hint(system::INSTEAD)
 }
 
 /// What began it all, without the names of the layers that it came through.
@@ -396,8 +396,8 @@ mod tests {
         assert_eq!(error.kind(), Kind::Failure);
         assert!(error.to_string().starts_with("could not open it: "));
         assert!(error.to_string().contains("did not within"), "{error}");
-        assert!(error.advice().is_some());
-        assert_eq!(within(PATIENCE, "count", || 1).unwrap(), 1);
+        assert!(error.hint().is_some());
+        assert_eq!(within(TIMEOUT, "count", || 1).unwrap(), 1);
     }
 
     /// A store in memory, and a way to let the next call for [`account`] fail.
@@ -491,13 +491,13 @@ mod tests {
     #[test]
     fn what_the_keychain_says_is_told_apart() {
         for (code, expected) in [
-            (-128, Trouble::Denied),
-            (-25293, Trouble::Denied),
-            (-25308, Trouble::Locked),
-            (-25307, Trouble::Missing),
-            (-50, Trouble::Other),
+            (-128, StoreFailure::Denied),
+            (-25293, StoreFailure::Denied),
+            (-25308, StoreFailure::Locked),
+            (-25307, StoreFailure::Missing),
+            (-50, StoreFailure::Other),
         ] {
-            assert_eq!(trouble_of_status(code), expected, "{code}");
+            assert_eq!(failure_of_status(code), expected, "{code}");
         }
     }
 

@@ -10,7 +10,7 @@ use secret_service::Error as ServiceError;
 use crate::error::Result;
 use crate::platform::has_session_bus;
 
-use super::{Account, SERVICE, Trouble, in_words, missing};
+use super::{Account, SERVICE, StoreFailure, in_words, missing};
 
 pub(super) const NAME: &str = "the keyring";
 pub(super) const PROGRAM: &str = "the keyring's own program, such as Passwords and Keys";
@@ -37,27 +37,27 @@ pub(super) fn is_stored(
     entry.get_credential().map(|_| true)
 }
 
-pub(super) fn trouble(why: &PlatformError) -> Trouble {
+pub(super) fn failure(why: &PlatformError) -> StoreFailure {
     match why.downcast_ref::<ServiceError>() {
         // A keyring without a display dismisses its own prompts.
-        Some(ServiceError::Prompt) => Trouble::Denied,
-        Some(ServiceError::Locked | ServiceError::NoResult) => Trouble::Locked,
-        Some(ServiceError::Unavailable) => Trouble::Missing,
+        Some(ServiceError::Prompt) => StoreFailure::Denied,
+        Some(ServiceError::Locked | ServiceError::NoResult) => StoreFailure::Locked,
+        Some(ServiceError::Unavailable) => StoreFailure::Missing,
         Some(error @ (ServiceError::Zbus(_) | ServiceError::ZbusFdo(_))) => {
-            trouble_on_the_bus(&error.to_string())
+            failure_on_the_bus(&error.to_string())
         }
-        _ => Trouble::Other,
+        _ => StoreFailure::Other,
     }
 }
 
 /// By the name of the error, which is all that the bus's own and the service's have in common.
-fn trouble_on_the_bus(error: &str) -> Trouble {
+fn failure_on_the_bus(error: &str) -> StoreFailure {
     if error.contains("org.freedesktop.Secret.Error.IsLocked") {
-        Trouble::Locked
+        StoreFailure::Locked
     } else if error.contains("org.freedesktop.Secret.Error.") {
-        Trouble::Other
+        StoreFailure::Other
     } else {
-        Trouble::Missing
+        StoreFailure::Missing
     }
 }
 
@@ -73,26 +73,32 @@ mod tests {
     #[test]
     fn what_a_service_says_is_told_apart() {
         for (error, expected) in [
-            (ServiceError::Prompt, Trouble::Denied),
-            (ServiceError::Locked, Trouble::Locked),
-            (ServiceError::NoResult, Trouble::Locked),
-            (ServiceError::Unavailable, Trouble::Missing),
-            (ServiceError::Crypto("x"), Trouble::Other),
+            (ServiceError::Prompt, StoreFailure::Denied),
+            (ServiceError::Locked, StoreFailure::Locked),
+            (ServiceError::NoResult, StoreFailure::Locked),
+            (ServiceError::Unavailable, StoreFailure::Missing),
+            (ServiceError::Crypto("x"), StoreFailure::Other),
         ] {
             let shown = error.to_string();
-            assert_eq!(trouble(&error.into()), expected, "{shown}");
+            assert_eq!(failure(&error.into()), expected, "{shown}");
         }
-        assert_eq!(trouble(&"x".into()), Trouble::Other);
+        assert_eq!(failure(&"x".into()), StoreFailure::Other);
         for (error, expected) in [
-            ("org.freedesktop.Secret.Error.IsLocked: no", Trouble::Locked),
-            ("org.freedesktop.Secret.Error.NoSession", Trouble::Other),
+            (
+                "org.freedesktop.Secret.Error.IsLocked: no",
+                StoreFailure::Locked,
+            ),
+            (
+                "org.freedesktop.Secret.Error.NoSession",
+                StoreFailure::Other,
+            ),
             (
                 "org.freedesktop.DBus.Error.ServiceUnknown: org.freedesktop.secrets",
-                Trouble::Missing,
+                StoreFailure::Missing,
             ),
-            ("Connection refused", Trouble::Missing),
+            ("Connection refused", StoreFailure::Missing),
         ] {
-            assert_eq!(trouble_on_the_bus(error), expected, "{error}");
+            assert_eq!(failure_on_the_bus(error), expected, "{error}");
         }
     }
 }

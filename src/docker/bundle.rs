@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Remedy, Result};
+use crate::error::{Error, Fix, Kind, Result};
 use crate::property_list;
 
 use super::Family;
@@ -29,7 +29,7 @@ impl Bundle {
     /// Reads the bundle at `path`.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when it is no Docker.app, [`Kind::Busy`] when it looks half there, as one
+    /// [`Kind::Unsupported`] when it is no Docker.app, [`Kind::Busy`] when it looks half there, as one
     /// does that is being replaced.
     pub fn read(path: &Path) -> Result<Self> {
         let path = path
@@ -63,14 +63,14 @@ impl Bundle {
             Some(BUNDLE_ID) => {}
             other => {
                 return Err(Error::new(
-                    Kind::Refused,
+                    Kind::Unsupported,
                     format!(
                         "{} is not Docker for Mac: its bundle identifier should be {BUNDLE_ID}, but is {}",
                         path.display(),
                         other.unwrap_or("missing")
                     ),
                 )
-                .advise(CHOOSE));
+                .with_hint(CHOOSE));
             }
         }
         let version = text("CFBundleShortVersionString").unwrap_or("unknown");
@@ -87,12 +87,12 @@ impl Bundle {
     pub fn refusal(&self) -> Option<Error> {
         let docker = format!("Docker {}", self.version);
         if let Some((own, advice)) = self.family.own_settings(&docker).zip(self.family.advice()) {
-            let error = Error::new(Kind::Refused, own).advise(advice);
-            return Some(error.helped_by(Remedy::DockerSettings));
+            let error = Error::new(Kind::Unsupported, own).with_hint(advice);
+            return Some(error.with_fix(Fix::DockerSettings));
         }
         let why = self.family.refusal()?;
         Some(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("{docker} at {} is not patched: {why}", self.path.display()),
         ))
     }
@@ -108,13 +108,13 @@ const CHOOSE: &str = "name Docker.app with --docker-app PATH, in BALEEN_DOCKER_A
 fn no_info(path: &Path, found: &str) -> Error {
     if !path.join("Contents").is_dir() {
         return Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "{} is not an app: it should hold Contents/Info.plist, but has no Contents folder",
                 path.display()
             ),
         )
-        .advise(CHOOSE);
+        .with_hint(CHOOSE);
     }
     Error::new(
         Kind::Busy,
@@ -123,7 +123,7 @@ fn no_info(path: &Path, found: &str) -> Error {
             path.display()
         ),
     )
-    .advise("if Docker is being updated, try again when that is done; else install Docker again")
+    .with_hint("if Docker is being updated, try again when that is done; else install Docker again")
 }
 
 /// Where Docker.app is looked for when no one says where it is.
@@ -142,10 +142,10 @@ pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>
     match chosen {
         Some(path) if path.exists() => Ok(Some(path.to_owned())),
         Some(path) => Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("there is no Docker.app at {}", path.display()),
         )
-        .advise(
+        .with_hint(
             "check the path given with --docker-app, in BALEEN_DOCKER_APP or in the config file",
         )),
         None => Ok(places.iter().find(|place| place.exists()).cloned()),
@@ -156,10 +156,10 @@ pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>
 pub fn not_found(places: &[PathBuf]) -> Error {
     let listed: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
     Error::new(
-        Kind::Refused,
+        Kind::Unsupported,
         format!("found no Docker.app (looked for {})", listed.join(" and ")),
     )
-    .advise(CHOOSE)
+    .with_hint(CHOOSE)
 }
 
 #[cfg(test)]
@@ -204,11 +204,11 @@ mod tests {
         let mut other = Vec::new();
         info("com.example.app").to_writer_xml(&mut other).unwrap();
         let error = Bundle::read(bundle(&other).path()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Refused);
+        assert_eq!(error.kind(), Kind::Unsupported);
         assert!(error.to_string().contains("com.example.app"), "{error}");
 
         let error = Bundle::read(tempfile::tempdir().unwrap().path()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Refused);
+        assert_eq!(error.kind(), Kind::Unsupported);
         assert!(error.to_string().contains("no Contents folder"), "{error}");
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 /// By how much the start of a process may seem to move, since clocks are set.
-const DRIFT: Duration = Duration::from_secs(2);
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// One that ran. Numbers of processes are used again, so its start is part of what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,8 @@ impl KnownProcess {
     /// Whether it is the one with this number that has run since then.
     pub fn is(&self, pid: u32, since: Option<SystemTime>) -> bool {
         let drift = |since| milliseconds(since).abs_diff(self.since);
-        self.pid == pid && since.is_some_and(|since| u128::from(drift(since)) <= DRIFT.as_millis())
+        self.pid == pid
+            && since.is_some_and(|since| u128::from(drift(since)) <= CLOCK_TOLERANCE.as_millis())
     }
 }
 

@@ -14,10 +14,10 @@ use crate::platform::apps::{self, RunningApp};
 use super::bundle::BUNDLE_ID;
 
 /// How long Docker may take to quit, and to come up again; it has to stop a VM, and all that runs in it.
-const PATIENCE: Duration = Duration::from_secs(90);
-const PAUSE: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_secs(90);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// For how many of these pauses it has to run to be up.
-const STEADY: u32 = 5;
+const STABLE_POLLS: u32 = 5;
 
 /// The Docker that runs from `bundle`; where there are several, the one that was started first.
 pub fn running(bundle: &Path) -> Option<RunningApp> {
@@ -25,7 +25,7 @@ pub fn running(bundle: &Path) -> Option<RunningApp> {
 }
 
 /// Calls `on_change` when Docker was started or has ended. On macOS it has to be called, and the returned value to be
-/// dropped, on the main thread; elsewhere there is no such look-out, and [`apps::Attention`] serves.
+/// dropped, on the main thread; elsewhere there is no such look-out, and [`apps::ExitWatcher`] serves.
 pub fn watch(on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch> {
     apps::watch(BUNDLE_ID, on_change)
 }
@@ -35,7 +35,7 @@ pub fn watch(on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch
 /// # Errors
 /// When it does not quit, or does not come up. It is left as it is then.
 pub fn restart(bundle: &Path) -> Result<()> {
-    restart_within(bundle, PATIENCE)
+    restart_within(bundle, TIMEOUT)
 }
 
 fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
@@ -57,14 +57,14 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
             Kind::Failure,
             format!("Docker was asked to quit, and still runs after {seconds} seconds"),
         )
-        .advise("see whether it asks something, quit it from its own menu, and open it again"));
+        .with_hint("see whether it asks something, quit it from its own menu, and open it again"));
     }
     apps::open(bundle)?;
     // One that ends at once was there, too, for an instant.
     let seen = Cell::new(0);
     let is_up = || {
         seen.set(running(bundle).map_or(0, |_| seen.get() + 1));
-        seen.get() > STEADY
+        seen.get() > STABLE_POLLS
     };
     if !wait(Instant::now() + patience, is_up) {
         return Err(Error::new(
@@ -73,7 +73,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
                 "Docker has quit, and was opened again, but is not running after {seconds} seconds"
             ),
         )
-        .advise("open it by hand"));
+        .with_hint("open it by hand"));
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ fn wait(until: Instant, is_so: impl Fn() -> bool) -> bool {
         if Instant::now() >= until {
             return false;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
     fn docker_is_another_process_afterwards() {
         let dir = bundle("while :; do sleep 0.05; done");
         apps::open(dir.path()).unwrap();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         assert!(wait(until, || running(dir.path()).is_some()));
         let before = running(dir.path()).unwrap();
         restart(dir.path()).unwrap();
@@ -131,7 +131,7 @@ mod tests {
         let dir = bundle("trap '' TERM; touch \"$0.up\"; while :; do sleep 0.05; done");
         apps::open(dir.path()).unwrap();
         let up = dir.path().join("Contents/MacOS/Docker.up");
-        assert!(wait(Instant::now() + PATIENCE, || up.exists()));
+        assert!(wait(Instant::now() + TIMEOUT, || up.exists()));
         let before = running(dir.path()).unwrap();
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().contains("still runs"), "{error}");

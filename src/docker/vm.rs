@@ -13,7 +13,7 @@ use super::restart;
 const CONSOLE: &str = "Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty";
 
 /// By how much the two clocks may differ by which a file and a process are dated.
-const DRIFT: Duration = Duration::from_secs(2);
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// A VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,10 @@ impl Vm {
             .and_then(|link| link.modified())
             .ok();
         // One that is older was left there by a Docker that runs no more, and leads to whatever has its number now.
-        let made = made.filter(|made| app.since.is_none_or(|since| *made + DRIFT >= since));
+        let made = made.filter(|made| {
+            app.since
+                .is_none_or(|since| *made + CLOCK_TOLERANCE >= since)
+        });
         Self {
             pid: app.pid,
             since: app

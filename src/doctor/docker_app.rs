@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::docker::{Bundle, Family};
 use crate::error::Kind;
-use crate::patch::rehearse;
+use crate::patch::preflight;
 use crate::patch::status::{self, State, Status, status};
 
-use super::{Outcome, Question, Step};
+use super::{Options, Outcome, Step};
 
 const BUNDLE: &str = "Docker.app";
 const FAMILY: &str = "Kind of VM";
@@ -17,7 +17,7 @@ const WRITABLE: &str = "Permission to patch";
 pub(super) const IMAGE: &str = "Image";
 
 /// Tells the four steps; gives the status of the image, where there is one.
-pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Option<Status> {
+pub(super) fn examine(question: &Options<'_>, tell: &mut dyn FnMut(Step)) -> Option<Status> {
     let skip = |steps: &[(&'static str, &str)], why: &str, tell: &mut dyn FnMut(Step)| {
         for (id, title) in steps {
             tell(Step::new(id, *title, Outcome::Skipped, why));
@@ -51,7 +51,7 @@ pub(super) fn examine(question: &Question<'_>, tell: &mut dyn FnMut(Step)) -> Op
         return None;
     };
     tell(writable(image));
-    let mut asked = status::Question {
+    let mut asked = status::StatusQuery {
         expected: question.expected,
         wanted: question.wanted,
         verify: false,
@@ -91,12 +91,12 @@ fn family(family: &Family) -> Step {
         ),
     };
     Step::new("family", FAMILY, outcome, found)
-        .advise(family.advice().or_else(|| family.refusal()))
+        .with_hint(family.advice().or_else(|| family.refusal()))
         .with(json!({ "family": family.id() }))
 }
 
 fn writable(image: &Path) -> Step {
-    match rehearse(image) {
+    match preflight(image) {
         Ok(()) => Step::new("writable", WRITABLE, Outcome::Good, "OK"),
         Err(error) => {
             let mut step = Step::from_error("writable", WRITABLE, &error);
@@ -108,7 +108,7 @@ fn writable(image: &Path) -> Step {
     }
 }
 
-fn patched(status: &Status, question: &Question<'_>) -> Step {
+fn patched(status: &Status, question: &Options<'_>) -> Step {
     // What is set, not what is on the way to one registry.
     let set = question.settings.translation.ok().map(|set| &set.proxy);
     let direct = matches!(set, Some(None)) && !question.is_by_hand();
@@ -134,7 +134,7 @@ fn patched(status: &Status, question: &Question<'_>) -> Step {
         outcome,
         format!("{} ({})", status.state.word(), status.sentence),
     )
-    .advise(remedy)
+    .with_hint(remedy)
     .with(json!({
         "state": status.state,
         "image": status.image,

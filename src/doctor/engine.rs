@@ -11,25 +11,25 @@ use serde_json::{Value, json};
 use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head};
 use crate::patch::status::{State, Status};
-use crate::proxy::{Shown, redact};
+use crate::proxy::{RedactedProxy, redact};
 
-use super::foreign::Censor;
-use super::words::{AGENT, plain};
-use super::{Outcome, Question, Step};
+use super::net_error::{AGENT, plain};
+use super::untrusted_text::Redactor;
+use super::{Options, Outcome, Step};
 
 const ID: &str = "engine";
 const TITLE: &str = "Running engine";
 
 /// More than any engine says of itself.
-const LONGEST_INFO: u64 = 4 * 1024 * 1024;
+const MAX_INFO_LEN: u64 = 4 * 1024 * 1024;
 
 const RESTART: &str = "restart Docker: quit it from its menu and open it again";
 
 /// Tells the step.
 pub(super) fn examine(
-    question: &Question<'_>,
+    question: &Options<'_>,
     status: Option<&Status>,
-    censor: &Censor,
+    censor: &Redactor,
     tell: &mut dyn FnMut(Step),
 ) {
     let socket = match &question.docker_socket {
@@ -50,10 +50,10 @@ pub(super) fn examine(
 struct Running {
     version: String,
     system: String,
-    proxy: Shown,
+    proxy: RedactedProxy,
 }
 
-fn ask(socket: &Path, question: &Question<'_>, censor: &Censor) -> Result<Value, Box<Step>> {
+fn ask(socket: &Path, question: &Options<'_>, censor: &Redactor) -> Result<Value, Box<Step>> {
     let patience = question.patience;
     let shown = socket.display();
     let step = |outcome, found: String| Box::new(Step::new(ID, TITLE, outcome, found));
@@ -69,7 +69,7 @@ fn ask(socket: &Path, question: &Question<'_>, censor: &Censor) -> Result<Value,
                 Outcome::Warning,
                 format!("could not ask it: you may not use {shown}"),
             )
-            .advise(Some("run this as the user who runs Docker")),
+            .with_hint(Some("run this as the user who runs Docker")),
         ),
         _ => hangs(&format!("{shown}: {}", plain(&error, patience))),
     })?;
@@ -78,11 +78,11 @@ fn ask(socket: &Path, question: &Question<'_>, censor: &Censor) -> Result<Value,
     let request = format!("GET /info HTTP/1.0\r\nHost: docker\r\nUser-Agent: {AGENT}\r\n\r\n");
     let answer = stream
         .write_all(request.as_bytes())
-        .map_err(http::NoAnswer::Io)
+        .map_err(http::HttpError::Io)
         .and_then(|()| Head::read(&mut stream))
-        .and_then(|head| Ok((http::body(&head, &mut stream, LONGEST_INFO)?, head)));
+        .and_then(|head| Ok((http::body(&head, &mut stream, MAX_INFO_LEN)?, head)));
     let (body, head) = answer.map_err(|error| match error {
-        http::NoAnswer::Io(error) => hangs(&format!("{shown}: {}", plain(&error, patience))),
+        http::HttpError::Io(error) => hangs(&format!("{shown}: {}", plain(&error, patience))),
         error => hangs(&format!("{shown}: {error}")),
     })?;
     if head.status != 200 {
@@ -110,7 +110,7 @@ fn hangs(found: &str) -> Box<Step> {
             Outcome::Bad,
             format!("it did not say what it uses: {found}"),
         )
-        .advise(Some(RESTART)),
+        .with_hint(Some(RESTART)),
     )
 }
 
@@ -124,7 +124,7 @@ impl Running {
         Self {
             version: text("ServerVersion"),
             system: text("OperatingSystem"),
-            proxy: Shown {
+            proxy: RedactedProxy {
                 http: set("HttpProxy"),
                 https: set("HttpsProxy"),
                 no_proxy: text("NoProxy"),
@@ -133,7 +133,7 @@ impl Running {
     }
 }
 
-fn compare(running: &Running, status: Option<&Status>, censor: &Censor) -> Step {
+fn compare(running: &Running, status: Option<&Status>, censor: &Redactor) -> Step {
     let name = censor.clean(&format!("Docker {} on {}", running.version, running.system));
     let uses = in_words(&running.proxy, censor);
     let patched = status.and_then(|status| status.proxy.as_ref());
@@ -163,7 +163,7 @@ fn compare(running: &Running, status: Option<&Status>, censor: &Censor) -> Step 
         None => (Outcome::Good, format!("{name} uses {uses}"), None),
     };
     Step::new(ID, TITLE, outcome, found)
-        .advise(remedy)
+        .with_hint(remedy)
         .with(json!({
             "version": censor.clean(&running.version),
             "operating_system": censor.clean(&running.system),
@@ -171,7 +171,7 @@ fn compare(running: &Running, status: Option<&Status>, censor: &Censor) -> Step 
         }))
 }
 
-fn in_words(proxy: &Shown, censor: &Censor) -> String {
+fn in_words(proxy: &RedactedProxy, censor: &Redactor) -> String {
     let without = match censor.clean(&proxy.no_proxy) {
         none if none.is_empty() => "nothing".to_owned(),
         listed => listed,
@@ -184,7 +184,7 @@ fn in_words(proxy: &Shown, censor: &Censor) -> String {
 
 /// Whether an engine that was started from the image would say this. A proxy that the image leaves open may come
 /// from Docker's own settings.
-fn agrees(running: &Shown, image: &Shown) -> bool {
+fn agrees(running: &RedactedProxy, image: &RedactedProxy) -> bool {
     let same =
         |running: &Option<String>, image: &Option<String>| image.is_none() || running == image;
     same(&running.http, &image.http)
@@ -200,7 +200,7 @@ mod tests {
     fn what_runs_is_compared_with_what_the_image_holds() {
         let shown = |http: &str, https: &str, no_proxy: &str| {
             let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-            Shown {
+            RedactedProxy {
                 http: set(http),
                 https: set(https),
                 no_proxy: no_proxy.to_owned(),

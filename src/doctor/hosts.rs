@@ -10,15 +10,15 @@ use serde_json::json;
 
 use crate::net::HostPort;
 use crate::net::http::Head;
-use crate::net::tls::NoTls;
+use crate::net::tls::TlsError;
 use crate::proxy::docker_hub;
 
-use super::foreign::Censor;
+use super::net_error::plain;
 use super::proxy_answer::{Cause, Observed, Second};
 use super::tunnel::{self, Reached};
+use super::untrusted_text::Redactor;
 use super::ways::{EnginesWay, Tested};
-use super::words::plain;
-use super::{Outcome, Question, Step};
+use super::{Options, Outcome, Step};
 
 pub(super) const ID: &str = "hosts";
 pub(super) const TITLE: &str = "Other hosts of a pull";
@@ -70,11 +70,11 @@ pub(super) fn needed(registry: &HostPort, realm: Option<HostPort>) -> Vec<HostPo
 
 /// Tries each of `hosts` the way that the engine goes, all at once.
 pub(super) fn examine(
-    question: &Question<'_>,
+    question: &Options<'_>,
     tested: &Tested<'_>,
     hosts: &[HostPort],
     provider: Option<&Arc<CryptoProvider>>,
-    censor: &Censor,
+    censor: &Redactor,
 ) -> Step {
     if hosts.is_empty() {
         return Step::needless(ID, TITLE, "the registry names none");
@@ -119,7 +119,7 @@ fn trouble(
     reached: &Reached,
     through: bool,
     patience: std::time::Duration,
-    censor: &Censor,
+    censor: &Redactor,
 ) -> Option<String> {
     Some(match reached {
         Reached::Yes => return None,
@@ -135,7 +135,7 @@ fn trouble(
             let said = match answer {
                 Ok(head) => censor.clean(format!("{} {}", head.status, head.reason).trim()),
                 Err(error) => match error {
-                    crate::net::http::NoAnswer::Io(error) => plain(error, patience),
+                    crate::net::http::HttpError::Io(error) => plain(error, patience),
                     error => error.to_string(),
                 },
             };
@@ -145,10 +145,10 @@ fn trouble(
                 _ => format!("the proxy opens no tunnel ({said})"),
             }
         }
-        Reached::NoTls(NoTls::Io(error)) if is_closed(error) && through => {
+        Reached::NoTls(TlsError::Io(error)) if is_closed(error) && through => {
             "blocked or not reachable (the proxy opens the tunnel, and closes it)".to_owned()
         }
-        Reached::NoTls(NoTls::Io(error)) => format!("no TLS: {}", plain(error, patience)),
+        Reached::NoTls(TlsError::Io(error)) => format!("no TLS: {}", plain(error, patience)),
         Reached::NoTls(error) => format!("no TLS: {}", censor.clean(&error.to_string())),
     })
 }
@@ -189,7 +189,7 @@ impl Told {
         }
     }
 
-    fn step(&self, question: &Question<'_>) -> Step {
+    fn step(&self, question: &Options<'_>) -> Step {
         if self.bad.is_empty() {
             let found = format!("reached: {}", self.good.join(", "));
             return Step::new(ID, TITLE, Outcome::Good, found);
@@ -213,7 +213,7 @@ impl Told {
                 hosts.join(", ")
             ),
         };
-        Step::new(ID, TITLE, Outcome::Bad, found).advise(Some(remedy))
+        Step::new(ID, TITLE, Outcome::Bad, found).with_hint(Some(remedy))
     }
 }
 

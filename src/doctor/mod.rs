@@ -15,19 +15,19 @@
 //! the proxy's password, to the proxy, as the engine sends it; the connection to the registry is made no matter who
 //! vouches for it, so that what answers can be named, and nothing is sent over it but the question.
 
+mod diagnosis;
 mod docker_app;
 mod engine;
-mod foreign;
 mod hosts;
+mod net_error;
 mod proxy_answer;
 mod proxy_verdict;
 pub mod report;
 mod route;
 mod settings;
 mod tunnel;
-mod verdict;
+mod untrusted_text;
 mod ways;
-mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,14 +40,14 @@ use crate::error::Error;
 use crate::net::HostPort;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
-use crate::proxy::route::Way;
-use crate::proxy::{Engine, EngineProxy, Translation};
+use crate::proxy::route::Hop;
+use crate::proxy::{ClientDialect, EngineProxy, Translation};
 
-use foreign::Censor;
+use untrusted_text::Redactor;
 use ways::Tested;
 
 /// What the examination rests on.
-pub struct Question<'a> {
+pub struct Options<'a> {
     /// Docker.app, or why there is none.
     pub bundle: Result<&'a Path, &'a Error>,
     /// What the user was heard to want in this bundle.
@@ -59,9 +59,9 @@ pub struct Question<'a> {
     /// The proxy that Docker has, password included.
     pub in_place: Option<&'a EngineProxy>,
     /// The engine that uses it.
-    pub engine: &'a Engine,
+    pub engine: &'a ClientDialect,
     /// The way of this computer to a host, by its settings; nothing where that is not known.
-    pub here: &'a dyn Fn(&HostPort) -> Option<Way>,
+    pub here: &'a dyn Fn(&HostPort) -> Option<Hop>,
     /// The registry to reach.
     pub registry: &'a HostPort,
     /// The running engine's socket, or why there is none to ask.
@@ -196,7 +196,7 @@ impl Step {
         step
     }
 
-    fn advise(mut self, remedy: Option<impl Into<String>>) -> Self {
+    fn with_hint(mut self, remedy: Option<impl Into<String>>) -> Self {
         self.remedy = remedy.map(Into::into);
         self
     }
@@ -207,12 +207,12 @@ impl Step {
     }
 
     fn from_error(id: &'static str, title: &str, error: &Error) -> Self {
-        Self::new(id, title, Outcome::Bad, error.to_string()).advise(error.advice())
+        Self::new(id, title, Outcome::Bad, error.to_string()).with_hint(error.hint())
     }
 }
 
 /// Takes all the steps, and hands each to `on_step` when it is done.
-pub fn examine(question: &Question<'_>, on_step: &mut dyn FnMut(&Step)) -> Report {
+pub fn examine(question: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report {
     let mut report = Report { steps: Vec::new() };
     let mut tell = |step: Step| {
         on_step(&step);
@@ -231,20 +231,20 @@ pub fn examine(question: &Question<'_>, on_step: &mut dyn FnMut(&Step)) -> Repor
     report
 }
 
-impl Question<'_> {
+impl Options<'_> {
     /// Whether Docker's proxy was named by hand, so that the settings say nothing of it.
     fn is_by_hand(&self) -> bool {
         self.wanted == Some(Intent::Named)
     }
 
     /// What keeps the passwords of the proxies out of what others send.
-    fn censor(&self) -> Censor {
+    fn censor(&self) -> Redactor {
         let set = self.settings.translation.ok();
         let proxies = [self.in_place, set.and_then(|set| set.proxy.as_ref())];
         let urls = proxies
             .into_iter()
             .flatten()
             .flat_map(|proxy| [proxy.http(), proxy.https()]);
-        Censor::of(urls.flatten())
+        Redactor::of(urls.flatten())
     }
 }

@@ -7,11 +7,11 @@
 use std::io;
 
 use crate::net::HostPort;
-use crate::net::http::{Head, NoAnswer};
+use crate::net::http::{Head, HttpError};
 
 /// What came of asking for a tunnel.
 pub(super) struct Observed<'a> {
-    pub(super) answer: &'a Result<Head, NoAnswer>,
+    pub(super) answer: &'a Result<Head, HttpError>,
     /// What further connections told, where they were asked.
     pub(super) second: Second,
     /// Where the tunnel was to lead.
@@ -87,7 +87,7 @@ pub(super) enum Cause {
 }
 
 /// Which further connections are worth their time after this answer.
-pub(super) fn worthwhile(answer: &Result<Head, NoAnswer>, is_local: bool) -> Worthwhile {
+pub(super) fn worthwhile(answer: &Result<Head, HttpError>, is_local: bool) -> Worthwhile {
     let all = Worthwhile {
         connect: true,
         socks: true,
@@ -107,7 +107,7 @@ pub(super) fn worthwhile(answer: &Result<Head, NoAnswer>, is_local: bool) -> Wor
             500..=599 if is_local => connect,
             _ => Worthwhile::default(),
         },
-        Err(NoAnswer::Closed | NoAnswer::Io(_)) => all,
+        Err(HttpError::Closed | HttpError::Io(_)) => all,
         Err(_) => Worthwhile::default(),
     }
 }
@@ -117,25 +117,25 @@ impl Observed<'_> {
         let second = self.second;
         match self.answer {
             Ok(head) => self.of_status(head.status),
-            Err(NoAnswer::Closed | NoAnswer::Io(_)) if second.socks => Cause::Socks,
-            Err(NoAnswer::Closed | NoAnswer::Io(_)) if second.tls => Cause::Tls,
-            Err(NoAnswer::Closed) => match second.connect {
+            Err(HttpError::Closed | HttpError::Io(_)) if second.socks => Cause::Socks,
+            Err(HttpError::Closed | HttpError::Io(_)) if second.tls => Cause::Tls,
+            Err(HttpError::Closed) => match second.connect {
                 // cntlm 0.92.3 does, whatever the address.
                 Some(_) if self.target.host.contains(':') => Cause::DropsIpv6,
                 // proxy-chain 3.0.1 and pproxy 2.7.9 do where a name is unknown or the host dead.
                 Some(_) => Cause::DropsHost,
                 None => Cause::DropsAll,
             },
-            Err(NoAnswer::Io(error)) => match (error.kind(), second.connect) {
+            Err(HttpError::Io(error)) => match (error.kind(), second.connect) {
                 // tinyproxy and mitmproxy wait as long as the system does for a host that swallows everything.
                 (io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock, Some(_)) => {
                     Cause::SilentForHost
                 }
                 _ => Cause::Silent,
             },
-            Err(NoAnswer::Half) => Cause::Half,
-            Err(NoAnswer::NotHttp(bytes)) => of_bytes(bytes),
-            Err(NoAnswer::TooLong) => Cause::TooLong,
+            Err(HttpError::Half) => Cause::Half,
+            Err(HttpError::NotHttp(bytes)) => of_bytes(bytes),
+            Err(HttpError::TooLong) => Cause::TooLong,
         }
     }
 
@@ -285,7 +285,7 @@ mod tests {
             let found = observe("HTTP/1.1 503 x\r\n\r\n", second, "registry.corp", true);
             assert_eq!(found, cause, "{second:?}");
         }
-        let timeout = Err(NoAnswer::Io(io::ErrorKind::TimedOut.into()));
+        let timeout = Err(HttpError::Io(io::ErrorKind::TimedOut.into()));
         for (second, cause) in [
             (NOTHING, Cause::Silent),
             (other(200), Cause::SilentForHost),

@@ -3,28 +3,28 @@
 use std::net::IpAddr;
 
 use crate::net::HostPort;
-use crate::net::http::{Head, NoAnswer};
+use crate::net::http::{Head, HttpError};
 use crate::proxy::ProxyUrl;
 use crate::proxy::docker_hub;
-use crate::proxy::go::Rules;
-use crate::proxy::route::Way;
+use crate::proxy::go::NoProxyRules;
+use crate::proxy::route::Hop;
 
-use super::Question;
-use super::foreign::Censor;
+use super::Options;
+use super::diagnosis::{Diagnosis, said};
+use super::net_error::plain;
 use super::proxy_answer::{Cause, relays_for};
-use super::verdict::{Verdict, said};
+use super::untrusted_text::Redactor;
 use super::ways::{Origin, Tested, is_here};
-use super::words::plain;
 
 /// A tunnel was asked for.
 pub(super) struct Asked<'a> {
-    pub(super) question: &'a Question<'a>,
+    pub(super) question: &'a Options<'a>,
     pub(super) tested: &'a Tested<'a>,
     /// Of whom.
     pub(super) proxy: &'a ProxyUrl,
     /// This computer, as the proxy sees it, if that is not the proxy itself.
     pub(super) from: Option<IpAddr>,
-    pub(super) censor: &'a Censor,
+    pub(super) censor: &'a Redactor,
 }
 
 impl Asked<'_> {
@@ -32,15 +32,15 @@ impl Asked<'_> {
     pub(super) fn verdict(
         &self,
         cause: Cause,
-        answer: &Result<Head, NoAnswer>,
+        answer: &Result<Head, HttpError>,
         schemes: &[String],
         page: Option<&str>,
-    ) -> Verdict {
+    ) -> Diagnosis {
         let registry = &self.question.registry;
         let patience = self.question.patience;
         let said = match answer {
             Ok(head) => said(head, page, self.censor),
-            Err(NoAnswer::Io(error)) => plain(error, patience),
+            Err(HttpError::Io(error)) => plain(error, patience),
             Err(error) => error.to_string(),
         };
         if let Some(what) = obstacle(cause)
@@ -49,22 +49,22 @@ impl Asked<'_> {
             return verdict;
         }
         match cause {
-            Cause::Opened => Verdict::good("the proxy opens it"),
+            Cause::Opened => Diagnosis::good("the proxy opens it"),
             Cause::Login => self.login(&said, schemes),
             Cause::Forbidden => self.forbidden(&said),
-            Cause::Unknown => Verdict::bad(
+            Cause::Unknown => Diagnosis::bad(
                 format!("the proxy can't resolve {} ({said})", registry.host),
                 "check the registry's name; if that is right, tell the proxy's administrator; a host of your own network may belong to the no-proxy list instead",
             ),
-            Cause::Unreachable => Verdict::bad(
+            Cause::Unreachable => Diagnosis::bad(
                 format!("the proxy is there, but could not reach {registry} ({said})"),
                 "check the registry's name; if that is right, tell the proxy's administrator; a host of your own network may belong to the no-proxy list instead",
             ),
-            Cause::UnreachableFromRelay => Verdict::bad(
+            Cause::UnreachableFromRelay => Diagnosis::bad(
                 format!("the proxy on this computer could not reach {registry} ({said})"),
                 "if it hands on to another proxy, as cntlm, px and Alpaca do, check that one first: its name, its port, the company's network or VPN; else check the registry's name",
             ),
-            Cause::OwnParent => Verdict::bad(
+            Cause::OwnParent => Diagnosis::bad(
                 format!("the proxy on this computer can't reach anything ({said})"),
                 "what it hands on to is not there: check the proxy that it has in its own settings, and the company's network or VPN; the registry's name is not the reason",
             ),
@@ -73,7 +73,7 @@ impl Asked<'_> {
                     .as_ref()
                     .ok()
                     .and_then(|head| head.values("location").next());
-                Verdict::bad(
+                Diagnosis::bad(
                     format!(
                         "instead of a tunnel it sends us to {} ({said})",
                         self.censor.clean(place.unwrap_or_default())
@@ -81,52 +81,52 @@ impl Asked<'_> {
                     "open that page in a browser and log in to the network there, then try again",
                 )
             }
-            Cause::Refused => Verdict::bad(
+            Cause::Refused => Diagnosis::bad(
                 format!("the proxy refuses {registry} ({said}), though it opens other tunnels"),
                 "check the registry's name and port; if they are right, ask the proxy's administrator",
             ),
-            Cause::WebServer => Verdict::bad(
+            Cause::WebServer => Diagnosis::bad(
                 format!("it does not open tunnels ({said})"),
                 "check host and port: this looks like a web server, not a proxy",
             ),
-            Cause::Odd => Verdict::bad(
+            Cause::Odd => Diagnosis::bad(
                 format!("it should answer 200, but says {said}"),
                 "check host and port; if they are right, ask the proxy's administrator",
             ),
-            Cause::Socks => Verdict::bad(
+            Cause::Socks => Diagnosis::bad(
                 "what listens there is a SOCKS proxy, not an HTTP proxy",
                 "name the port of an HTTP proxy: many programs have one of each kind; where there is only SOCKS, privoxy makes an HTTP proxy of it",
             ),
-            Cause::Tls => Verdict::bad(
+            Cause::Tls => Diagnosis::bad(
                 "what listens there speaks TLS, not plain HTTP",
                 "check the port: Docker's engine needs the proxy's plain HTTP port, also for https:// (what System Settings call a secure web proxy is one, too)",
             ),
-            Cause::DropsHost => Verdict::bad(
+            Cause::DropsHost => Diagnosis::bad(
                 format!(
                     "the proxy closes the connection when it is asked for {registry}; for another host it answers"
                 ),
                 "some proxies close it where a name is unknown or a host is down: check the registry's name; if that is right, tell the proxy's administrator",
             ),
-            Cause::DropsIpv6 => Verdict::bad(
+            Cause::DropsIpv6 => Diagnosis::bad(
                 format!(
                     "the proxy closes the connection when it is asked for {registry}; for another host it answers"
                 ),
                 "some proxies, such as cntlm, can't take an IPv6 address: use the registry's name, or an IPv4 address",
             ),
-            Cause::DropsAll => Verdict::bad(
+            Cause::DropsAll => Diagnosis::bad(
                 "the connection was closed without an answer, for another host as well; it speaks neither SOCKS nor TLS",
                 "check that this is the port of an HTTP proxy, and that it lets this computer in; a relay that can't reach the proxy it hands on to may do this as well",
             ),
-            Cause::Half => Verdict::bad(
+            Cause::Half => Diagnosis::bad(
                 "the connection was closed in the middle of the answer",
                 "try again; if it stays so, tell the proxy's administrator",
             ),
             Cause::NotHttp => {
                 let bytes = match answer {
-                    Err(NoAnswer::NotHttp(bytes)) => String::from_utf8_lossy(bytes),
+                    Err(HttpError::NotHttp(bytes)) => String::from_utf8_lossy(bytes),
                     _ => "".into(),
                 };
-                Verdict::bad(
+                Diagnosis::bad(
                     format!(
                         "what listens there is no HTTP proxy; it says \"{}\"",
                         self.censor.clean(&bytes)
@@ -134,12 +134,12 @@ impl Asked<'_> {
                     "check the proxy's port",
                 )
             }
-            Cause::TooLong => Verdict::bad(said, "check the proxy's port"),
-            Cause::SilentForHost => Verdict::bad(
+            Cause::TooLong => Diagnosis::bad(said, "check the proxy's port"),
+            Cause::SilentForHost => Diagnosis::bad(
                 format!("{said} for {registry}; for another host the proxy answers"),
                 "the proxy waits for the registry, which does not answer it: check the registry's name and port; if they are right, tell the proxy's administrator",
             ),
-            Cause::Silent => Verdict::bad(
+            Cause::Silent => Diagnosis::bad(
                 format!("the connection was taken, but then: {said}"),
                 "the proxy may be overloaded, or stopped, or be something else than a proxy: try again, then ask its administrator",
             ),
@@ -148,13 +148,13 @@ impl Asked<'_> {
 
     /// Where this computer itself does not go through the proxy, the engine should not either: that, and not the proxy, is
     /// the fault.
-    pub(super) fn bypassed_here(&self, what: &str) -> Option<Verdict> {
+    pub(super) fn bypassed_here(&self, what: &str) -> Option<Diagnosis> {
         let registry = self.question.registry;
         // On this computer every host is its own, and in the VM another one.
-        if is_here(registry) || (self.question.here)(registry) != Some(Way::Direct) {
+        if is_here(registry) || (self.question.here)(registry) != Some(Hop::Direct) {
             return None;
         }
-        Some(Verdict::bad(
+        Some(Diagnosis::bad(
             format!(
                 "this Mac reaches {registry} directly, as its settings say, but Docker goes through the proxy, and that {what}"
             ),
@@ -162,7 +162,7 @@ impl Asked<'_> {
         ))
     }
 
-    fn forbidden(&self, said: &str) -> Verdict {
+    fn forbidden(&self, said: &str) -> Diagnosis {
         let registry = &self.question.registry;
         let others = if registry.host == docker_hub::REGISTRY {
             let others: Vec<String> = docker_hub::HOSTS[1..]
@@ -186,7 +186,7 @@ impl Asked<'_> {
             }
             None => "; it may also be this computer that it does not let in".to_owned(),
         };
-        Verdict::bad(
+        Diagnosis::bad(
             format!("the proxy forbids it ({said})"),
             format!("ask the proxy's administrator to allow CONNECT to {registry}{others}{caller}"),
         )
@@ -194,7 +194,7 @@ impl Asked<'_> {
 
     /// The proxy wants to know who asks. Go's client, so the engine, knows Basic and nothing else
     /// (`proxyAuth` in `net/http/transport.go`).
-    fn login(&self, said: &str, schemes: &[String]) -> Verdict {
+    fn login(&self, said: &str, schemes: &[String]) -> Diagnosis {
         if !schemes.is_empty() && !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
             let remedy = match &*relays_for(schemes) {
                 [] => "ask the proxy's administrator to offer Basic as well: no relay is known that logs in this way".to_owned(),
@@ -204,7 +204,7 @@ impl Asked<'_> {
                     schemes.join(" or ")
                 ),
             };
-            return Verdict::bad(
+            return Diagnosis::bad(
                 format!(
                     "the proxy asks for a login and takes {} only ({said}); Docker's engine knows Basic and nothing else",
                     schemes.join(", ")
@@ -217,18 +217,18 @@ impl Asked<'_> {
             schemes => format!("it takes {}", schemes.join(", ")),
         };
         match (self.proxy.user(), self.proxy.has_password()) {
-            (None, _) => Verdict::bad(
+            (None, _) => Diagnosis::bad(
                 format!("the proxy asks for user and password ({said}; {takes})"),
                 "name the user (in System Settings, or as http://USER@HOST:PORT with `baleen config set https_proxy`), and store the password with `baleen credentials set`",
             ),
-            (Some(user), true) => Verdict::bad(
+            (Some(user), true) => Diagnosis::bad(
                 format!(
                     "the proxy does not accept this password of user '{}' ({said}; {takes})",
                     self.censor.clean(&user)
                 ),
                 "check user and password (has the password changed lately?) before you try again: some proxies lock a user out after a few wrong ones",
             ),
-            (Some(user), false) => Verdict::bad(
+            (Some(user), false) => Diagnosis::bad(
                 format!(
                     "the proxy asks for a password ({said}; {takes}), but only the user '{}' is set",
                     self.censor.clean(&user)
@@ -253,7 +253,7 @@ fn obstacle(cause: Cause) -> Option<&'static str> {
 }
 
 /// How Docker is made to reach the registry as this computer does: directly.
-fn let_bypass(question: &Question<'_>, tested: &Tested<'_>) -> String {
+fn let_bypass(question: &Options<'_>, tested: &Tested<'_>) -> String {
     let registry = question.registry;
     let (no_proxy, pac_hosts) = question.settings.listed;
     let with = |listed: &[String], host: String| {
@@ -267,7 +267,7 @@ fn let_bypass(question: &Question<'_>, tested: &Tested<'_>) -> String {
     };
     // Up to Go 1.10 an IPv6 address stands in brackets, later on it must not.
     let host = match (registry.host.contains(':'), question.engine.rules) {
-        (true, Rules::UpTo1_10) => format!("[{}]", registry.host),
+        (true, NoProxyRules::UpTo1_10) => format!("[{}]", registry.host),
         _ => registry.host.clone(),
     };
     if is_by_hand {

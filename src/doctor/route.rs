@@ -10,20 +10,20 @@ use rustls::{ClientConnection, StreamOwned};
 use serde_json::json;
 
 use crate::net::connect::{self, Timed};
-use crate::net::http::{self, Head, NoAnswer};
-use crate::net::tls::{self, NoTls, Peer};
+use crate::net::http::{self, Head, HttpError};
+use crate::net::tls::{self, Peer, TlsError};
 use crate::net::{HostPort, lookup};
-use crate::proxy::route::Way as MacsWay;
+use crate::proxy::route::Hop as MacsWay;
 use crate::proxy::{ProxyUrl, Scheme};
 
-use super::foreign::Censor;
+use super::diagnosis::{self, Chain, Diagnosis};
+use super::net_error::{AGENT, plain, word};
 use super::proxy_answer::{self, Cause, Observed, Second};
 use super::proxy_verdict::Asked;
 use super::tunnel::{self, Stream, are_local, page, place_of};
-use super::verdict::{self, Chain, Verdict};
+use super::untrusted_text::Redactor;
 use super::ways::{EnginesWay, Origin, Tested};
-use super::words::{AGENT, plain, word};
-use super::{Outcome, Question, Step, hosts, settings};
+use super::{Options, Outcome, Step, hosts, settings};
 
 type TlsStream = StreamOwned<ClientConnection, Stream>;
 
@@ -37,15 +37,15 @@ const ABOVE: &str = "skipped (needs the step above)";
 
 /// Tells the seven steps.
 pub(super) fn examine(
-    question: &Question<'_>,
+    question: &Options<'_>,
     tested: Option<&Tested<'_>>,
-    censor: &Censor,
+    censor: &Redactor,
     tell: &mut dyn FnMut(Step),
 ) {
     let mut told = 0;
     let title = match tested {
         Some(tested) => {
-            let way = Way {
+            let way = Path {
                 question,
                 tested,
                 engines: tested.way_to(question.registry),
@@ -71,14 +71,14 @@ pub(super) fn examine(
 }
 
 /// Where the settings can't be used, and Docker has no proxy of its own.
-fn unusable(question: &Question<'_>) -> Step {
+fn unusable(question: &Options<'_>) -> Step {
     let Err(error) = question.settings.translation else {
         return Step::new("proxy", PROXY, Outcome::Skipped, "there is none to test");
     };
     let step = Step::from_error("proxy", PROXY, error);
     match step.remedy {
         Some(_) => step,
-        None => step.advise(Some("correct it: expected http://HOST:PORT")),
+        None => step.with_hint(Some("correct it: expected http://HOST:PORT")),
     }
 }
 
@@ -103,11 +103,11 @@ fn titles(first: Option<&HostPort>, registry: &HostPort) -> [String; 6] {
     ]
 }
 
-struct Way<'a> {
-    question: &'a Question<'a>,
+struct Path<'a> {
+    question: &'a Options<'a>,
     tested: &'a Tested<'a>,
     engines: EnginesWay<'a>,
-    censor: &'a Censor,
+    censor: &'a Redactor,
     /// The cryptography, or why there is none.
     provider: Result<Arc<CryptoProvider>, String>,
 }
@@ -125,7 +125,7 @@ struct Opened {
     page: Option<Head>,
 }
 
-impl Way<'_> {
+impl Path<'_> {
     fn go(&self, tell: &mut dyn FnMut(Step)) -> Option<()> {
         let target = self.target();
         let (step, addresses) = self.name(&target);
@@ -210,12 +210,12 @@ impl Way<'_> {
     }
 
     fn bad(&self, id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Step {
-        self.step(id, Outcome::Bad, found).advise(Some(remedy))
+        self.step(id, Outcome::Bad, found).with_hint(Some(remedy))
     }
 
-    fn judged(&self, id: &'static str, verdict: Verdict) -> Step {
+    fn judged(&self, id: &'static str, verdict: Diagnosis) -> Step {
         self.step(id, verdict.outcome, verdict.found)
-            .advise(verdict.remedy)
+            .with_hint(verdict.remedy)
     }
 
     /// Which proxy is tested, and whose it is.
@@ -429,9 +429,9 @@ impl Way<'_> {
     }
 
     /// A 200 that was no tunnel.
-    fn no_tunnel(&self, head: &Head) -> Verdict {
-        let said = verdict::said(head, None, self.censor);
-        Verdict::bad(
+    fn no_tunnel(&self, head: &Head) -> Diagnosis {
+        let said = diagnosis::said(head, None, self.censor);
+        Diagnosis::bad(
             format!("it answers {said} as to a request for a page, and opens no tunnel"),
             "check host and port: this looks like a web server, not a proxy",
         )
@@ -455,20 +455,20 @@ impl Way<'_> {
         }
     }
 
-    fn no_tls(&self, error: &NoTls) -> Verdict {
+    fn no_tls(&self, error: &TlsError) -> Diagnosis {
         let patience = self.question.patience;
         let Some(proxy) = self.proxy() else {
-            return verdict::no_tls("", error, self.censor, |error| plain(error, patience));
+            return diagnosis::no_tls("", error, self.censor, |error| plain(error, patience));
         };
         // A tunnel that leads nowhere may be one that this computer does not need.
-        let dead = matches!(error, NoTls::Io(_));
+        let dead = matches!(error, TlsError::Io(_));
         let bypassed = || {
             let what = "opens a tunnel that leads nowhere";
             self.asked(proxy, None).bypassed_here(what)
         };
         dead.then(bypassed).flatten().unwrap_or_else(|| {
             let behind = "the proxy opened the tunnel, but ";
-            verdict::no_tls(behind, error, self.censor, |error| plain(error, patience))
+            diagnosis::no_tls(behind, error, self.censor, |error| plain(error, patience))
         })
     }
 
@@ -507,14 +507,14 @@ impl Way<'_> {
         stream.sock.wait_again(patience);
         let answer = stream
             .write_all(ping_request(self.question.registry).as_bytes())
-            .map_err(NoAnswer::Io)
+            .map_err(HttpError::Io)
             .and_then(|()| Head::read(&mut stream));
         match answer {
             Ok(head) => {
                 let title = page(&head, &mut stream, patience, |stream, patience| {
                     stream.sock.wait_again(patience);
                 });
-                let judged = verdict::of_registry(&head, title.as_deref(), self.censor);
+                let judged = diagnosis::of_registry(&head, title.as_deref(), self.censor);
                 let step = self
                     .judged("registry", judged)
                     .with(json!({ "status": head.status }));
@@ -522,7 +522,7 @@ impl Way<'_> {
             }
             Err(error) => {
                 let why = match &error {
-                    NoAnswer::Io(error) => plain(error, patience),
+                    HttpError::Io(error) => plain(error, patience),
                     error => error.to_string(),
                 };
                 let step = self.bad(

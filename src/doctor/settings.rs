@@ -4,17 +4,17 @@ use serde_json::json;
 
 use crate::patch::status::{State, Status};
 use crate::proxy::translate::unresolved;
-use crate::proxy::{Shown, Translation};
+use crate::proxy::{RedactedProxy, Translation};
 
 use super::ways::{Origin, Tested};
-use super::{Outcome, Question, Step};
+use super::{Options, Outcome, Step};
 
 const ID: &str = "settings";
 const TITLE: &str = "Settings";
 
 /// The step.
 pub(super) fn compare(
-    question: &Question<'_>,
+    question: &Options<'_>,
     status: Option<&Status>,
     tested: Option<&Tested<'_>>,
 ) -> Step {
@@ -74,7 +74,7 @@ pub(super) fn compare(
     }
     let found = [&[found], &*remarks].concat().join("; ");
     Step::new(ID, TITLE, outcome, found)
-        .advise(remedy)
+        .with_hint(remedy)
         .with(json!({
             "origin": origin,
             "proxy": there.map(|proxy| proxy.shown()),
@@ -84,7 +84,7 @@ pub(super) fn compare(
 }
 
 /// What the engine can't be given of the settings; but for a name that can't be resolved, of which its own step tells.
-pub(super) fn remarks(question: &Question<'_>, tested: Option<&Tested<'_>>) -> Vec<String> {
+pub(super) fn remarks(question: &Options<'_>, tested: Option<&Tested<'_>>) -> Vec<String> {
     let Ok(set) = question.settings.translation else {
         return Vec::new();
     };
@@ -110,13 +110,13 @@ fn names(origin: &str) -> String {
 }
 
 /// The proxy that is set, beside the one that Docker has.
-fn in_words(set: &Translation, in_docker: &Shown) -> String {
+fn in_words(set: &Translation, in_docker: &RedactedProxy) -> String {
     let Some(proxy) = &set.proxy else {
         return "no proxy".to_owned();
     };
     let shown = proxy.shown();
     // As the settings have it, which is not always as the engine gets it.
-    let name = match &set.here {
+    let name = match &set.host_proxy {
         Some(here) if proxy.http() == proxy.https() => here.redacted(),
         _ => shown.summary(),
     };
@@ -145,14 +145,14 @@ mod tests {
             let list = NoProxy::new([list.to_owned()]);
             Translation {
                 proxy: EngineProxy::new(url(engines), url(engines), list),
-                here: url(here),
+                host_proxy: url(here),
                 entries: Vec::new(),
                 remarks: Vec::new(),
                 explanations: Vec::new(),
                 away: None,
             }
         };
-        let docker = Shown {
+        let docker = RedactedProxy {
             http: Some("http://a:1".to_owned()),
             https: Some("http://a:1".to_owned()),
             no_proxy: "localhost,127.0.0.1,x".to_owned(),

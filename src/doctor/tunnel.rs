@@ -10,22 +10,22 @@ use rustls::crypto::CryptoProvider;
 use zeroize::Zeroizing;
 
 use crate::net::connect::{self, Timed};
-use crate::net::http::{self, Head, NoAnswer};
-use crate::net::tls::{self, NoTls};
+use crate::net::http::{self, Head, HttpError};
+use crate::net::tls::{self, TlsError};
 use crate::net::{HostPort, lookup};
 use crate::proxy::ProxyUrl;
 
+use super::net_error::{AGENT, basic};
 use super::proxy_answer::{Second, Worthwhile};
-use super::words::{AGENT, basic};
 
 pub(super) type Stream = Timed<TcpStream>;
 
 /// What is read of a page that explains an error, and for how long: it is a courtesy.
-const LONGEST_PAGE: u64 = 64 * 1024;
-const PATIENCE_FOR_PAGE: Duration = Duration::from_secs(1);
+const MAX_PAGE_LEN: u64 = 64 * 1024;
+const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a further connection to a proxy may take: its answer only explains another one.
-const PATIENCE_FOR_SECOND: Duration = Duration::from_secs(2);
+const SECOND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A greeting of SOCKS 5 (RFC 1928): without a login, or with user and password.
 const SOCKS_GREETING: [u8; 4] = [5, 2, 0, 2];
@@ -43,10 +43,10 @@ pub(super) fn ask(
     stream: &mut Stream,
     host: &HostPort,
     proxy: &ProxyUrl,
-) -> Result<Head, NoAnswer> {
+) -> Result<Head, HttpError> {
     stream
         .write_all(request(host, proxy).as_bytes())
-        .map_err(NoAnswer::Io)
+        .map_err(HttpError::Io)
         .and_then(|()| Head::read(stream))
 }
 
@@ -77,8 +77,8 @@ pub(super) fn page<S: Read>(
     patience: Duration,
     hurry: impl Fn(&mut S, Duration),
 ) -> Option<String> {
-    hurry(stream, PATIENCE_FOR_PAGE.min(patience));
-    let body = http::body(head, stream, LONGEST_PAGE).ok()?;
+    hurry(stream, PAGE_TIMEOUT.min(patience));
+    let body = http::body(head, stream, MAX_PAGE_LEN).ok()?;
     http::title(&body)
 }
 
@@ -90,7 +90,7 @@ pub(super) fn second(
     provider: Option<&Arc<CryptoProvider>>,
     patience: Duration,
 ) -> Second {
-    let patience = PATIENCE_FOR_SECOND.min(patience);
+    let patience = SECOND_TIMEOUT.min(patience);
     let dial = || {
         let stream = TcpStream::connect_timeout(&place, patience).ok()?;
         Some(Timed::new(stream, patience))
@@ -129,7 +129,7 @@ fn speaks_socks(mut stream: Stream) -> io::Result<bool> {
 fn speaks_tls(stream: Stream, host: &str, provider: &Arc<CryptoProvider>) -> bool {
     match tls::connect(stream, host, provider) {
         Ok(_) => true,
-        Err(NoTls::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
+        Err(TlsError::Tls(error)) => !matches!(error, rustls::Error::InvalidMessage(_)),
         Err(_) => false,
     }
 }
@@ -143,9 +143,9 @@ pub(super) enum Reached {
     /// It took no connection.
     NoConnection(io::Error),
     /// The proxy opened no tunnel.
-    NoTunnel(Result<Head, NoAnswer>),
+    NoTunnel(Result<Head, HttpError>),
     /// There is no TLS behind it.
-    NoTls(NoTls),
+    NoTls(TlsError),
 }
 
 /// Goes the way to `host`, through `proxy` if there is one.

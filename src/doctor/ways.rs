@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::net::HostPort;
 use crate::net::lookup::is_loopback;
 use crate::proxy::route::{self, Target};
-use crate::proxy::{Engine, EngineProxy, ProxyUrl};
+use crate::proxy::{ClientDialect, EngineProxy, ProxyUrl};
 
-use super::Question;
+use super::Options;
 
 /// Whose proxy is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub(super) struct Tested<'a> {
     proxy: Option<&'a EngineProxy>,
     /// For `https://`, as this computer reaches it.
     here: Option<ProxyUrl>,
-    engine: &'a Engine,
+    engine: &'a ClientDialect,
 }
 
 /// How the engine reaches a host.
@@ -42,7 +42,7 @@ pub(super) enum EnginesWay<'t> {
     Through(&'t ProxyUrl),
 }
 
-/// Where the VM finds the Mac, over the years (`VPNKIT_HOST` of [`Engine`], and its followers), so that an image made by
+/// Where the VM finds the Mac, over the years (`VPNKIT_HOST` of [`ClientDialect`], and its followers), so that an image made by
 /// an older Baleen or for another Docker is understood as well.
 const MAC_IN_VM: [&str; 5] = [
     "192.168.65.1",
@@ -54,7 +54,7 @@ const MAC_IN_VM: [&str; 5] = [
 
 impl<'a> Tested<'a> {
     /// What Docker has, unless another one was named to be tested; nothing where that can't be used.
-    pub(super) fn of(question: &Question<'a>) -> Option<Self> {
+    pub(super) fn of(question: &Options<'a>) -> Option<Self> {
         let translation = question.settings.translation;
         let (origin, proxy, here) = match (question.in_place, translation) {
             (Some(proxy), _) if !question.settings.named => {
@@ -63,7 +63,7 @@ impl<'a> Tested<'a> {
                     .filter(|translation| translation.proxy.as_ref() == Some(proxy));
                 let here = match own {
                     // By the name that the settings have for it.
-                    Some(translation) => translation.here.clone(),
+                    Some(translation) => translation.host_proxy.clone(),
                     None => route::engines_own(proxy, question.engine, true)
                         .map(|url| from_here(url, question.settings.host_address)),
                 };
@@ -72,7 +72,7 @@ impl<'a> Tested<'a> {
             (_, Ok(translation)) => (
                 Origin::Settings,
                 translation.proxy.as_ref(),
-                translation.here.clone(),
+                translation.host_proxy.clone(),
             ),
             (_, Err(_)) => return None,
         };
@@ -146,7 +146,7 @@ mod tests {
             let url = ProxyUrl::parse(url).unwrap();
             let here = from_here(&url, Some("10.9.8.7"));
             assert_eq!(
-                (here.place(), here.user()),
+                (here.authority(), here.user()),
                 (expected.to_owned(), url.user())
             );
         }

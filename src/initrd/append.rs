@@ -11,7 +11,7 @@ use flate2::{Compression, GzBuilder};
 
 use super::archive::Part;
 use super::header::Header;
-use super::source::Section;
+use super::source::FileRange;
 use super::walk::{Visitor, walk};
 use super::{Error, gzip};
 
@@ -49,7 +49,7 @@ pub struct Overlay {
 
 /// Overlays are looked for in this many bytes at an image's end, and none is made that is longer,
 /// or whose entries are longer unpacked.
-pub const LONGEST_OVERLAY: usize = 512 * 1024;
+pub const MAX_OVERLAY_LEN: usize = 512 * 1024;
 
 /// The bytes of one entry in `newc` form, padded: what [`super::rebuild`] inserts as well.
 pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
@@ -71,7 +71,7 @@ pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
 /// Behind an uncompressed member the kernel finds it only at a multiple of 4; elsewhere it may stand anywhere.
 ///
 /// # Errors
-/// When it comes out longer than [`LONGEST_OVERLAY`], or its entries are longer than that before,
+/// When it comes out longer than [`MAX_OVERLAY_LEN`], or its entries are longer than that before,
 /// since it could not be found again.
 pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
     let mut gzip = GzBuilder::new()
@@ -86,23 +86,23 @@ pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
     }
     let member = cpio::newc::trailer(gzip)?.finish()?;
     let longest = unpacked.max(member.len());
-    if longest > LONGEST_OVERLAY {
+    if longest > MAX_OVERLAY_LEN {
         return Err(Error::Refused(format!(
-            "the files to be appended come to {longest} bytes; at most {LONGEST_OVERLAY} can be found again"
+            "the files to be appended come to {longest} bytes; at most {MAX_OVERLAY_LEN} can be found again"
         )));
     }
     Ok(member)
 }
 
 /// Looks for a member labelled `label` that is the last thing in the image of `length` bytes.
-/// It reads no more than [`LONGEST_OVERLAY`] bytes.
+/// It reads no more than [`MAX_OVERLAY_LEN`] bytes.
 ///
 /// # Errors
 /// When the image can't be read. Bytes that only look like a label are no error.
 pub fn find_overlay(image: &File, length: u64, label: &str) -> io::Result<Option<Overlay>> {
-    let start = length.saturating_sub(LONGEST_OVERLAY as u64);
+    let start = length.saturating_sub(MAX_OVERLAY_LEN as u64);
     let mut tail = Vec::new();
-    Section::new(image, start, length).read_to_end(&mut tail)?;
+    FileRange::new(image, start, length).read_to_end(&mut tail)?;
     let mut named = label.as_bytes().to_vec();
     named.push(0);
     let mut end = tail.len();
@@ -143,7 +143,7 @@ struct Collector {
 impl Collector {
     fn keep(&mut self, bytes: usize) -> Result<(), Error> {
         self.kept += bytes;
-        if self.kept > LONGEST_OVERLAY {
+        if self.kept > MAX_OVERLAY_LEN {
             return Err(Error::Refused("not an overlay".into()));
         }
         Ok(())

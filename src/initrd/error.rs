@@ -51,10 +51,10 @@ pub enum Error {
     #[error("the data of member {} does not have the length in its gzip trailer", member + 1)]
     BadLength { member: usize },
 
-    #[error("member {} brings the image to more than {} GiB unpacked, more than the memory of any Docker VM", member + 1, super::MOST_UNPACKED >> 30)]
+    #[error("member {} brings the image to more than {} GiB unpacked, more than the memory of any Docker VM", member + 1, super::MAX_UNPACKED_LEN >> 30)]
     TooLarge { member: usize },
 
-    #[error("it has more than {} members", super::MOST_MEMBERS)]
+    #[error("it has more than {} members", super::MAX_MEMBERS)]
     TooManyMembers,
 
     #[error("member {} has a header of the old `cpio -H odc` format (070707) at byte {at}; the kernel reads `newc` only", member + 1)]

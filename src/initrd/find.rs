@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use super::Error;
 use super::archive::{Entry, Part};
 use super::header::{FileType, Header};
-use super::name::{display, leads_to, normalise};
-use super::tree::{Effect, Standing, Tree};
+use super::name::{display, normalise, same_path};
+use super::tree::{Effect, FinalEntry, Tree};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
 
 /// The entry that the file under a name comes from.
@@ -34,7 +34,7 @@ pub struct Sought {
     /// entry takes its file away.
     pub found: Result<Option<Found>, Error>,
     /// What the kernel ends up with at that path, whatever entry it comes from.
-    pub standing: Option<Standing>,
+    pub standing: Option<FinalEntry>,
     /// The number of the last entry that has the name or made what is there.
     pub last: Option<u64>,
 }
@@ -58,11 +58,11 @@ struct Target {
     inside: bool,
     hard_linked: bool,
     /// What that entry came to.
-    fate: Fate,
+    fate: Verdict,
 }
 
 #[derive(Debug)]
-enum Fate {
+enum Verdict {
     /// Its target is still to come.
     Open,
     /// It made this file.
@@ -74,24 +74,24 @@ enum Fate {
 impl Target {
     /// An entry came to `effect`.
     fn settle(&mut self, effect: Effect, tree: &Tree, name: &[u8]) {
-        let is_own = self.inside && matches!(self.fate, Fate::Open);
+        let is_own = self.inside && matches!(self.fate, Verdict::Open);
         let standing = tree.at(&self.path);
         match self.fate {
-            Fate::Open if is_own => {
+            Verdict::Open if is_own => {
                 self.fate = match (effect, standing) {
-                    (Effect::Made, Some(standing)) => Fate::Made(standing.file),
+                    (Effect::Made, Some(standing)) => Verdict::Made(standing.file),
                     // Through a link that has the name of a folder in its path.
-                    (Effect::Made, None) => Fate::Lost("it comes to stand elsewhere".to_owned()),
+                    (Effect::Made, None) => Verdict::Lost("it comes to stand elsewhere".to_owned()),
                     (Effect::Removed, _) => {
-                        Fate::Lost("without a file type it removes what is there".to_owned())
+                        Verdict::Lost("without a file type it removes what is there".to_owned())
                     }
-                    (Effect::Dropped(reason), _) => Fate::Lost(reason.because().to_owned()),
+                    (Effect::Dropped(reason), _) => Verdict::Lost(reason.because().to_owned()),
                 };
             }
-            Fate::Made(file) if standing.is_none_or(|standing| standing.file != file) => {
+            Verdict::Made(file) if standing.is_none_or(|standing| standing.file != file) => {
                 let name = display(name);
                 self.fate =
-                    Fate::Lost(format!("the entry '{name}' behind it takes its place away"));
+                    Verdict::Lost(format!("the entry '{name}' behind it takes its place away"));
             }
             _ => {}
         }
@@ -105,7 +105,7 @@ impl Target {
             || standing.is_some_and(|s| s.file_type == FileType::Regular && s.names > 1);
         let found = self.found.map(|found| {
             let why = match self.fate {
-                Fate::Lost(why) => why,
+                Verdict::Lost(why) => why,
                 // Of names that share their data, another one may carry it.
                 _ if !hard_linked && standing.and_then(|s| s.entry) != Some(found.number) => {
                     "a later entry writes to the same file by another path".to_owned()
@@ -151,7 +151,7 @@ impl Finder {
             found: None,
             inside: false,
             hard_linked: false,
-            fate: Fate::Open,
+            fate: Verdict::Open,
         });
         self
     }
@@ -201,12 +201,12 @@ impl Visitor for Finder {
 impl Target {
     fn begin(&mut self, entry: &Entry<'_>) {
         let header = &entry.header;
-        self.inside = header.is_used_by_kernel() && leads_to(entry.name, &self.path);
+        self.inside = header.is_used_by_kernel() && same_path(entry.name, &self.path);
         if !self.inside {
             return;
         }
         self.hard_linked |= header.file_type() == FileType::Regular && header.nlink > 1;
-        self.fate = Fate::Open;
+        self.fate = Verdict::Open;
         self.found = Some(Found {
             number: entry.number,
             member: entry.member,
@@ -261,7 +261,7 @@ pub fn copy_body<R: Read>(reader: R, found: &Found, out: &mut dyn Write) -> Resu
 ///
 /// # Errors
 /// Those of [`walk`].
-pub fn carrier<R: Read>(reader: R, found: &Found) -> Result<u64, Error> {
+pub fn hard_link_data<R: Read>(reader: R, found: &Found) -> Result<u64, Error> {
     if found.header.nlink < 2 || found.header.file_type() != FileType::Regular {
         return Ok(found.number);
     }

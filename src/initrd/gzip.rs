@@ -4,7 +4,7 @@
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::Error;
-use super::source::Source;
+use super::source::ByteSource;
 
 /// The two bytes that every gzip member starts with.
 pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -14,9 +14,9 @@ pub(crate) const FIXED_HEADER: usize = 10;
 pub(crate) const FNAME: u8 = 1 << 3;
 const FTEXT: u8 = 1;
 /// More than any file name: a header that goes on longer is not one.
-const LONGEST_NAME: usize = 4096;
+const MAX_NAME_LEN: usize = 4096;
 /// Output is handed on in pieces of at most this size. Smaller than this costs inflating speed, larger gains none.
-const PIECE: usize = 128 * 1024;
+const CHUNK_LEN: usize = 128 * 1024;
 
 /// What a gzip header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Inflater {
     pub(crate) fn new() -> Self {
         Self {
             inflate: Decompress::new(false),
-            piece: vec![0; PIECE],
+            piece: vec![0; CHUNK_LEN],
         }
     }
 
@@ -61,7 +61,7 @@ impl Inflater {
     /// Returns the header. `limit` is the number of bytes it may unpack to.
     pub(crate) fn read(
         &mut self,
-        source: &mut dyn Source,
+        source: &mut dyn ByteSource,
         member: usize,
         limit: u64,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
@@ -125,7 +125,7 @@ impl Inflater {
 }
 
 /// Reads a header and leaves `source` behind it.
-pub(crate) fn read_header(source: &mut dyn Source, member: usize) -> Result<GzipHeader, Error> {
+pub(crate) fn read_header(source: &mut dyn ByteSource, member: usize) -> Result<GzipHeader, Error> {
     let at = source.offset();
     let mut fixed = [0u8; FIXED_HEADER];
     for byte in &mut fixed {
@@ -142,7 +142,7 @@ pub(crate) fn read_header(source: &mut dyn Source, member: usize) -> Result<Gzip
         loop {
             match source.byte(member)? {
                 0 => break Some(name),
-                byte if name.len() < LONGEST_NAME => name.push(byte),
+                byte if name.len() < MAX_NAME_LEN => name.push(byte),
                 _ => return Err(Error::GzipHeader { member, at, flags }),
             }
         }

@@ -44,15 +44,15 @@ pub mod rebuild;
 pub use archive::{Entry, Part};
 pub use error::Error;
 pub use header::{FileType, HEADER_LEN, Header, Magic, PATH_MAX};
-pub use name::{display as display_name, leads_to, normalise};
-pub use source::{Metered, Section};
+pub use name::{display as display_name, normalise, same_path};
+pub use source::{FileRange, ProgressReader};
 pub(crate) use tree::until_nul;
-pub use tree::{Effect, Reason, Standing, Tree};
+pub use tree::{Effect, FinalEntry, Reason, Tree};
 pub use walk::{Compression, Layout, Member, Visitor, walk};
 
 /// An image may not unpack to more than this: the VM holds all of it in memory, and a file that
 /// claims more is a mistake or an attack.
-pub const MOST_UNPACKED: u64 = 4 << 30;
+pub const MAX_UNPACKED_LEN: u64 = 4 << 30;
 
 /// Docker's images have one to three members; the list of them has to have an end.
-pub const MOST_MEMBERS: usize = 1024;
+pub const MAX_MEMBERS: usize = 1024;

@@ -17,7 +17,7 @@ pub fn normalise(name: &[u8]) -> Vec<u8> {
 }
 
 /// Whether `name` leads to the place that `normalized` names.
-pub fn leads_to(name: &[u8], normalised: &[u8]) -> bool {
+pub fn same_path(name: &[u8], normalised: &[u8]) -> bool {
     name.len() >= normalised.len() && (name == normalised || normalise(name) == normalised)
 }
 
@@ -58,10 +58,10 @@ mod tests {
         ] {
             assert_eq!(normalise(name.as_bytes()), expected.as_bytes(), "{name}");
         }
-        assert!(leads_to(b"./etc/x", b"etc/x"));
-        assert!(leads_to(b"etc/x/", b"etc/x"));
-        assert!(!leads_to(b"etc/init.d/x", b"etc/x"));
-        assert!(!leads_to(b"etc/.x", b"etc/x"));
+        assert!(same_path(b"./etc/x", b"etc/x"));
+        assert!(same_path(b"etc/x/", b"etc/x"));
+        assert!(!same_path(b"etc/init.d/x", b"etc/x"));
+        assert!(!same_path(b"etc/.x", b"etc/x"));
     }
 
     #[test]

@@ -24,20 +24,20 @@ use sha2::{Digest, Sha256};
 use super::archive::{Archive, Part};
 use super::gzip::{self, GzipHeader};
 use super::header::{self, HEADER_LEN, Header};
-use super::source::{Buffered, Metered, Section, Source};
+use super::source::{Buffered, ByteSource, FileRange, ProgressReader};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
-use super::{Error, leads_to};
+use super::{Error, same_path};
 
 /// Bytes that are deflated together. Larger chunks compress no better and cost memory.
-const CHUNK: usize = 512 * 1024;
+const CHUNK_LEN: usize = 512 * 1024;
 /// The reach of deflate's back references.
-const WINDOW: usize = 32 * 1024;
+const WINDOW_LEN: usize = 32 * 1024;
 /// An empty last block of deflate.
 const END_OF_DEFLATE: [u8; 2] = [0x03, 0x00];
 /// Digits of the offset in a label.
 const OFFSET_DIGITS: usize = 16;
 /// What is read to find a label: leading zeros and a gzip header.
-const HEAD: u64 = 4096;
+const HEAD_LEN: u64 = 4096;
 
 /// What to change.
 #[derive(Debug)]
@@ -130,12 +130,12 @@ fn copy(
         out.write_all(&header.with_name(name))?;
         start += header.len() as u64;
     }
-    io::copy(&mut Section::new(original, start, range.end), out)?;
+    io::copy(&mut FileRange::new(original, start, range.end), out)?;
     Ok(())
 }
 
 fn read_gzip_header(image: &File, range: &Range<u64>) -> Result<GzipHeader, Error> {
-    let section = Section::new(image, range.start, range.end);
+    let section = FileRange::new(image, range.start, range.end);
     gzip::read_header(&mut Buffered::new(section, range.start), 0)
 }
 
@@ -234,8 +234,8 @@ impl<'a> Editor<'a> {
         member: &Member,
         progress: &dyn Fn(u64),
     ) -> Result<(), Error> {
-        let section = Section::new(original, member.offset, member.end());
-        let mut source = Buffered::new(Metered::new(section, progress), member.offset);
+        let section = FileRange::new(original, member.offset, member.end());
+        let mut source = Buffered::new(ProgressReader::new(section, progress), member.offset);
         let mut take = |part: Part<'_>| self.take(part);
         match member.compression {
             Compression::None => {
@@ -254,7 +254,7 @@ impl<'a> Editor<'a> {
                     .read(
                         &mut source,
                         member.number,
-                        super::MOST_UNPACKED,
+                        super::MAX_UNPACKED_LEN,
                         &mut |bytes| archive.push(bytes, false, &mut take).map(drop),
                     )
                     .map(drop)
@@ -317,7 +317,7 @@ impl<'a> Editor<'a> {
 }
 
 /// A piece of the member on its way to a worker.
-struct Job {
+struct ChunkJob {
     dictionary: Vec<u8>,
     bytes: Vec<u8>,
     done: SyncSender<Result<Vec<u8>, Error>>,
@@ -330,7 +330,7 @@ where
     F: FnOnce(&mut dyn Sink) -> Result<(), Error>,
 {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let (jobs, queue) = sync_channel::<Job>(workers);
+    let (jobs, queue) = sync_channel::<ChunkJob>(workers);
     let queue = &Mutex::new(queue);
     thread::scope(|scope| {
         let mut chunks = Chunks {
@@ -339,7 +339,7 @@ where
             jobs,
             waiting: VecDeque::new(),
             most_waiting: 2 * workers,
-            chunk: Vec::with_capacity(CHUNK),
+            chunk: Vec::with_capacity(CHUNK_LEN),
             dictionary: Vec::new(),
             crc: Crc::new(),
             length: 0,
@@ -356,7 +356,7 @@ where
 }
 
 /// Deflates chunks until the other side hangs up.
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<ChunkJob>>) {
     // Level 6 of zlib-rs is its best before the time per byte doubles.
     let mut compress = Compress::new(Level::new(6), false);
     loop {
@@ -370,7 +370,7 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     }
 }
 
-fn deflate_chunk(compress: &mut Compress, job: &Job) -> Result<Vec<u8>, Error> {
+fn deflate_chunk(compress: &mut Compress, job: &ChunkJob) -> Result<Vec<u8>, Error> {
     let failed = |error: flate2::CompressError| Error::Io(io::Error::other(error));
     compress.reset();
     if !job.dictionary.is_empty() {
@@ -386,14 +386,14 @@ fn deflate_chunk(compress: &mut Compress, job: &Job) -> Result<Vec<u8>, Error> {
         if compress.total_in() as usize == job.bytes.len() && packed.len() < packed.capacity() {
             return Ok(packed);
         }
-        packed.reserve(CHUNK / 4);
+        packed.reserve(CHUNK_LEN / 4);
     }
 }
 
 struct Chunks<'a> {
     out: &'a mut File,
     written: u64,
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<ChunkJob>,
     waiting: VecDeque<Receiver<Result<Vec<u8>, Error>>>,
     most_waiting: usize,
     chunk: Vec<u8>,
@@ -411,12 +411,12 @@ impl Chunks<'_> {
         if self.chunk.is_empty() {
             return Ok(());
         }
-        let bytes = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        let tail = bytes[bytes.len().saturating_sub(WINDOW)..].to_vec();
+        let bytes = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_LEN));
+        let tail = bytes[bytes.len().saturating_sub(WINDOW_LEN)..].to_vec();
         let dictionary = std::mem::replace(&mut self.dictionary, tail);
         let (done, result) = sync_channel(1);
         self.jobs
-            .send(Job {
+            .send(ChunkJob {
                 dictionary,
                 bytes,
                 done,
@@ -459,10 +459,10 @@ impl Sink for Chunks<'_> {
         self.crc.update(bytes);
         self.length = self.length.wrapping_add(bytes.len() as u32);
         while !bytes.is_empty() {
-            let n = (CHUNK - self.chunk.len()).min(bytes.len());
+            let n = (CHUNK_LEN - self.chunk.len()).min(bytes.len());
             self.chunk.extend_from_slice(&bytes[..n]);
             bytes = &bytes[n..];
-            if self.chunk.len() == CHUNK {
+            if self.chunk.len() == CHUNK_LEN {
                 self.send()?;
             }
         }
@@ -496,7 +496,7 @@ pub enum Start {
 /// When the image can't be read. A label that leads nowhere is an [`Error::Refused`].
 pub fn find_added(image: &File, length: u64, label: &str, name: &[u8]) -> Result<Start, Error> {
     let mut head = Vec::new();
-    Section::new(image, 0, length.min(HEAD)).read_to_end(&mut head)?;
+    FileRange::new(image, 0, length.min(HEAD_LEN)).read_to_end(&mut head)?;
     let zeros = head.iter().take_while(|&&b| b == 0).count();
     if !head[zeros..].starts_with(&gzip::MAGIC) {
         return Ok(Start::Unknown);
@@ -511,8 +511,8 @@ pub fn find_added(image: &File, length: u64, label: &str, name: &[u8]) -> Result
     else {
         return Ok(Start::Unlabelled);
     };
-    let mut chunk = vec![0; super::append::LONGEST_OVERLAY];
-    let mut section = Section::new(image, offset, length);
+    let mut chunk = vec![0; super::append::MAX_OVERLAY_LEN];
+    let mut section = FileRange::new(image, offset, length);
     let bytes = inflate_start(&mut section, &mut chunk)?;
     entry_body(bytes, name).map(Start::Added).ok_or_else(|| {
         Error::Refused(format!(
@@ -529,7 +529,7 @@ fn offset(name: &[u8], label: &str) -> Option<u64> {
 }
 
 /// What a section unpacks to, as far as it fits into `chunk`; a section that starts with a cpio header is left as it is.
-fn inflate_start<'a>(section: &mut Section<'_>, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
+fn inflate_start<'a>(section: &mut FileRange<'_>, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
     let mut packed = Vec::new();
     section
         .by_ref()
@@ -552,7 +552,7 @@ fn entry_body(bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     let with_end = bytes.get(HEADER_LEN..HEADER_LEN + header.name_size as usize)?;
     let start = HEADER_LEN + header.name_size as usize + header.name_padding();
     let body = bytes.get(start..start + header.file_size as usize)?;
-    leads_to(with_end.strip_suffix(&[0])?, name).then(|| body.to_vec())
+    same_path(with_end.strip_suffix(&[0])?, name).then(|| body.to_vec())
 }
 
 /// The digest of all that two images should have in common: every unpacked byte but the entries
@@ -679,8 +679,8 @@ impl Visitor for Common<'_> {
 /// # Errors
 /// [`Error::Refused`] names the first difference; other errors are those of [`walk`].
 pub fn compare(
-    original: Section<'_>,
-    rebuilt: Section<'_>,
+    original: FileRange<'_>,
+    rebuilt: FileRange<'_>,
     edit: &Edit<'_>,
     progress: &dyn Fn(u64),
 ) -> Result<(), Error> {
@@ -690,7 +690,8 @@ pub fn compare(
             walk(original, &mut common).map(|layout| (layout, common))
         });
         let mut common = Common::new(edit, Added::Awaited);
-        let new = walk(Metered::new(rebuilt, progress), &mut common).map(|layout| (layout, common));
+        let new = walk(ProgressReader::new(rebuilt, progress), &mut common)
+            .map(|layout| (layout, common));
         (old.join(), new)
     });
     let (old_layout, old) =

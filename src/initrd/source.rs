@@ -7,10 +7,10 @@ use std::os::unix::fs::FileExt;
 use super::Error;
 
 /// Read in pieces of this size.
-const BUFFER: usize = 256 * 1024;
+const BUFFER_LEN: usize = 256 * 1024;
 
 /// Bytes with a position.
-pub(crate) trait Source {
+pub(crate) trait ByteSource {
     /// The bytes at hand; empty at the end.
     fn fill(&mut self) -> Result<&[u8], Error>;
     /// Moves on by `n` of the bytes at hand.
@@ -33,7 +33,7 @@ pub(crate) trait Source {
     }
 }
 
-/// A [`Source`] over any reader.
+/// A [`ByteSource`] over any reader.
 #[derive(Debug)]
 pub(crate) struct Buffered<R> {
     inner: BufReader<R>,
@@ -43,13 +43,13 @@ pub(crate) struct Buffered<R> {
 impl<R: Read> Buffered<R> {
     pub(crate) fn new(reader: R, offset: u64) -> Self {
         Self {
-            inner: BufReader::with_capacity(BUFFER, reader),
+            inner: BufReader::with_capacity(BUFFER_LEN, reader),
             offset,
         }
     }
 }
 
-impl<R: Read> Source for Buffered<R> {
+impl<R: Read> ByteSource for Buffered<R> {
     fn fill(&mut self) -> Result<&[u8], Error> {
         self.inner.fill_buf().map_err(Error::Io)
     }
@@ -66,13 +66,13 @@ impl<R: Read> Source for Buffered<R> {
 
 /// A part of a file as a reader with a position of its own, so that several may read one file at once.
 #[derive(Debug, Clone)]
-pub struct Section<'a> {
+pub struct FileRange<'a> {
     file: &'a File,
     at: u64,
     end: u64,
 }
 
-impl<'a> Section<'a> {
+impl<'a> FileRange<'a> {
     /// The bytes of `file` from `start` to before `end`.
     pub fn new(file: &'a File, start: u64, end: u64) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'a> Section<'a> {
     }
 }
 
-impl Read for Section<'_> {
+impl Read for FileRange<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.end.saturating_sub(self.at);
         // An offset out of a damaged label can be one that the system rejects even for no bytes.
@@ -105,19 +105,19 @@ impl Read for Section<'_> {
 }
 
 /// A section that reports its position in the file whenever it is read.
-pub struct Metered<'a> {
-    inner: Section<'a>,
+pub struct ProgressReader<'a> {
+    inner: FileRange<'a>,
     progress: &'a dyn Fn(u64),
 }
 
-impl<'a> Metered<'a> {
+impl<'a> ProgressReader<'a> {
     /// `inner`, reporting to `progress`.
-    pub fn new(inner: Section<'a>, progress: &'a dyn Fn(u64)) -> Self {
+    pub fn new(inner: FileRange<'a>, progress: &'a dyn Fn(u64)) -> Self {
         Self { inner, progress }
     }
 }
 
-impl Read for Metered<'_> {
+impl Read for ProgressReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.inner.read(buffer)?;
         (self.progress)(self.inner.position());

@@ -15,12 +15,12 @@ use super::header::{FileType, Header};
 /// The longest name of a file within its folder.
 const NAME_MAX: usize = 255;
 /// So many symbolic links are followed on the way to one file.
-const MOST_LINKS: u32 = 40;
-/// So many bytes of names may be kept, with [`NODE`] for each file: enough for some 350,000 files,
+const MAX_LINKS: u32 = 40;
+/// So many bytes of names may be kept, with [`NODE_LEN`] for each file: enough for some 350,000 files,
 /// where Docker's images have some thousand. An image with more was made to exhaust the memory.
-const MOST_KEPT: usize = 64 << 20;
+const MAX_MEMORY: usize = 64 << 20;
 /// Bytes of memory for a file without its name.
-const NODE: usize = 160;
+const NODE_LEN: usize = 160;
 
 /// Index of a file in [`Tree::nodes`].
 type Id = usize;
@@ -82,7 +82,7 @@ impl Reason {
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct FinalEntry {
     /// Which file it is: all names of one file have the same number.
     pub file: usize,
     /// What kind of file it is.
@@ -139,7 +139,7 @@ impl Default for Tree {
 }
 
 /// Where a path leads.
-enum Place {
+enum Lookup {
     /// To a name in a folder, whether or not there is such a file.
     Name {
         folder: Id,
@@ -278,7 +278,7 @@ impl Tree {
                 }
             }
         };
-        if self.kept > MOST_KEPT {
+        if self.kept > MAX_MEMORY {
             return Err(Error::TooManyFiles);
         }
         Ok(made.map_or_else(Effect::Dropped, |()| Effect::Made))
@@ -287,16 +287,16 @@ impl Tree {
     /// Forgets the hard links, as the kernel does at the end of an archive.
     pub fn trailer(&mut self) {
         for name in self.first_names.values() {
-            self.kept -= NODE + name.len();
+            self.kept -= NODE_LEN + name.len();
         }
         self.first_names.clear();
     }
 
     /// What is at `path`; a link there is not followed.
-    pub fn at(&self, path: &[u8]) -> Option<Standing> {
+    pub fn at(&self, path: &[u8]) -> Option<FinalEntry> {
         let id = self.stat(path).ok()?;
         let node = &self.nodes[id];
-        Some(Standing {
+        Some(FinalEntry {
             file: id,
             file_type: self.file_type(id),
             entry: node.entry,
@@ -320,7 +320,7 @@ impl Tree {
     }
 
     /// Follows `path` to its last part, which is followed as well where it is a link and `follow` is set.
-    fn resolve(&self, path: &[u8], follow: bool) -> Result<Place, Reason> {
+    fn resolve(&self, path: &[u8], follow: bool) -> Result<Lookup, Reason> {
         if path.is_empty() {
             return Err(Reason::NoFolder);
         }
@@ -337,7 +337,7 @@ impl Tree {
             let after = rest[end..].to_vec();
             let is_last = after.iter().all(|&byte| byte == b'/');
             match &*name {
-                b"" => return Ok(Place::Folder(here)),
+                b"" => return Ok(Lookup::Folder(here)),
                 b"." => {}
                 b".." => {
                     if let Kind::Folder { parent, .. } = self.nodes[here].kind {
@@ -354,7 +354,7 @@ impl Tree {
                     match (found, link) {
                         (Some(_), Some(target)) if !is_last || follow => {
                             links += 1;
-                            if links > MOST_LINKS {
+                            if links > MAX_LINKS {
                                 return Err(Reason::TooManyLinks);
                             }
                             if target.starts_with(b"/") {
@@ -365,7 +365,7 @@ impl Tree {
                         }
                         _ if is_last => {
                             let name = name.to_vec();
-                            return Ok(Place::Name {
+                            return Ok(Lookup::Name {
                                 folder: here,
                                 name,
                                 slash,
@@ -379,7 +379,7 @@ impl Tree {
                 }
             }
             if is_last {
-                return Ok(Place::Folder(here));
+                return Ok(Lookup::Folder(here));
             }
             rest = after;
         }
@@ -389,8 +389,8 @@ impl Tree {
     fn stat(&self, path: &[u8]) -> Result<Id, Reason> {
         let follow = path.ends_with(b"/");
         match self.resolve(path, follow)? {
-            Place::Folder(id) => Ok(id),
-            Place::Name {
+            Lookup::Folder(id) => Ok(id),
+            Lookup::Name {
                 folder,
                 name,
                 slash,
@@ -411,7 +411,7 @@ impl Tree {
         if Some(found_type) == keep {
             return;
         }
-        let Ok(Place::Name {
+        let Ok(Lookup::Name {
             folder,
             name,
             slash,
@@ -446,7 +446,7 @@ impl Tree {
     fn insert(&mut self, folder: Id, name: &[u8], id: Id) {
         if let Kind::Folder { children, .. } = &mut self.nodes[folder].kind {
             children.insert(name.into(), id);
-            self.kept += NODE + name.len();
+            self.kept += NODE_LEN + name.len();
         }
     }
 
@@ -467,8 +467,8 @@ impl Tree {
     /// A place where there is no file yet, as for all calls that make one.
     fn free(&self, path: &[u8], is_folder: bool) -> Result<(Id, Vec<u8>), Reason> {
         match self.resolve(path, false)? {
-            Place::Folder(_) => Err(Reason::EndsLikeFolder),
-            Place::Name {
+            Lookup::Folder(_) => Err(Reason::EndsLikeFolder),
+            Lookup::Name {
                 folder,
                 name,
                 slash,
@@ -529,7 +529,7 @@ impl Tree {
     /// `open` with `O_CREAT`: a file that is there is written to, under all of its names.
     fn write(&mut self, path: &[u8], entry: Option<u64>) -> Result<(), Reason> {
         // A name that only a folder may have is refused before it is looked up.
-        let Place::Name {
+        let Lookup::Name {
             folder,
             name,
             slash: false,
@@ -563,7 +563,7 @@ impl Tree {
         );
         let Some(first) = self.first_names.get(&key).cloned() else {
             self.first_names.insert(key, name.into());
-            self.kept += NODE + name.len();
+            self.kept += NODE_LEN + name.len();
             return Linked::No;
         };
         // Where this is the first name once more, the file is lost with that.

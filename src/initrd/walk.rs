@@ -5,8 +5,8 @@ use std::io::Read;
 use super::archive::{Archive, Part};
 use super::gzip::{self, Inflater};
 use super::header;
-use super::source::{Buffered, Source};
-use super::{Error, MOST_MEMBERS, MOST_UNPACKED};
+use super::source::{Buffered, ByteSource};
+use super::{Error, MAX_MEMBERS, MAX_UNPACKED_LEN};
 
 /// How a member is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -148,7 +148,7 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
         let next = source.fill()?;
         let compression = match *next {
             [] => break,
-            _ if number == MOST_MEMBERS => return Err(Error::TooManyMembers),
+            _ if number == MAX_MEMBERS => return Err(Error::TooManyMembers),
             [first, ..]
                 if !offset.is_multiple_of(4)
                     && (first == b'0' || first == gzip::MAGIC[0] && after_raw) =>
@@ -188,7 +188,7 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
                 inflater.get_or_insert_with(Inflater::new).read(
                     &mut source,
                     number,
-                    MOST_UNPACKED - unpacked,
+                    MAX_UNPACKED_LEN - unpacked,
                     &mut |bytes| {
                         length += bytes.len() as u64;
                         archive.push(bytes, false, &mut take).map(drop)
@@ -198,7 +198,7 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
             }
         };
         unpacked += length;
-        if unpacked > MOST_UNPACKED {
+        if unpacked > MAX_UNPACKED_LEN {
             return Err(Error::TooLarge { member: number });
         }
         let member = Member {
@@ -223,7 +223,7 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
     Ok(layout)
 }
 
-fn skip_zeros(source: &mut dyn Source) -> Result<u64, Error> {
+fn skip_zeros(source: &mut dyn ByteSource) -> Result<u64, Error> {
     let start = source.offset();
     loop {
         let bytes = source.fill()?;
@@ -239,11 +239,11 @@ fn skip_zeros(source: &mut dyn Source) -> Result<u64, Error> {
 /// The error for a boot configuration, if that is all that is left in `source`: text, then its length
 /// and the sum of its bytes, then a magic word, which `get_boot_config_from_initrd` (`init/main.c`)
 /// also finds before up to three bytes of alignment.
-fn bootconfig(source: &mut dyn Source) -> Result<Option<Error>, Error> {
+fn bootconfig(source: &mut dyn ByteSource) -> Result<Option<Error>, Error> {
     const MAGIC: &[u8] = b"#BOOTCONFIG\n";
     const NUMBERS: usize = 8;
     /// `XBC_DATA_MAX` and what comes with it.
-    const LONGEST: usize = 32 * 1024 + NUMBERS + MAGIC.len() + 3;
+    const MAX_LEN: usize = 32 * 1024 + NUMBERS + MAGIC.len() + 3;
     let at = source.offset();
     let mut rest = Vec::new();
     loop {
@@ -252,7 +252,7 @@ fn bootconfig(source: &mut dyn Source) -> Result<Option<Error>, Error> {
         if count == 0 {
             break;
         }
-        if rest.len() + count > LONGEST {
+        if rest.len() + count > MAX_LEN {
             return Ok(None);
         }
         rest.extend_from_slice(bytes);

@@ -146,22 +146,22 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const TIMEOUT: Duration = Duration::from_secs(5);
 
     #[test]
     fn the_next_address_is_tried_when_one_fails() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let addresses = ["::1", "127.0.0.1"].map(|address| address.parse().unwrap());
-        let (_, place) = tcp(&addresses, port, PATIENCE).unwrap();
+        let (_, place) = tcp(&addresses, port, TIMEOUT).unwrap();
         assert_eq!(place, listener.local_addr().unwrap());
 
         drop(listener);
-        let failed = tcp(&addresses, port, PATIENCE).unwrap_err();
+        let failed = tcp(&addresses, port, TIMEOUT).unwrap_err();
         let tried: Vec<IpAddr> = failed.iter().map(|(place, _)| place.ip()).collect();
         assert_eq!(tried, addresses);
         assert_eq!(failed[1].1.kind(), io::ErrorKind::ConnectionRefused);
-        assert!(tcp(&[], port, PATIENCE).unwrap_err().is_empty());
+        assert!(tcp(&[], port, TIMEOUT).unwrap_err().is_empty());
     }
 
     #[test]

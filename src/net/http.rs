@@ -6,9 +6,9 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 /// Heads are refused beyond this many bytes; what the well-known proxies and registries send is below 4 KiB.
-const LONGEST_HEAD: usize = 64 * 1024;
+const MAX_HEAD_LEN: usize = 64 * 1024;
 /// And beyond this many fields.
-const MOST_FIELDS: usize = 128;
+const MAX_FIELDS: usize = 128;
 
 /// The head of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Head {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the message of each says it")]
-pub enum NoAnswer {
+pub enum HttpError {
     #[error("the connection was closed without an answer")]
     Closed,
     #[error("the connection was closed in the middle of the answer")]
@@ -31,7 +31,7 @@ pub enum NoAnswer {
     /// With the bytes it began with.
     #[error("what came is not HTTP")]
     NotHttp(Vec<u8>),
-    #[error("the head of the answer is longer than {LONGEST_HEAD} bytes")]
+    #[error("the head of the answer is longer than {MAX_HEAD_LEN} bytes")]
     TooLong,
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -41,38 +41,40 @@ impl Head {
     /// Reads the head of an answer, and no byte more, since a tunnel may begin behind it.
     ///
     /// # Errors
-    /// See [`NoAnswer`].
-    pub fn read(stream: &mut impl Read) -> Result<Self, NoAnswer> {
+    /// See [`HttpError`].
+    pub fn read(stream: &mut impl Read) -> Result<Self, HttpError> {
         let mut bytes = Vec::with_capacity(1024);
         let mut byte = [0];
         while !bytes.ends_with(b"\r\n\r\n") && !bytes.ends_with(b"\n\n") {
             match stream.read(&mut byte) {
-                Ok(0) if bytes.is_empty() => return Err(NoAnswer::Closed),
+                Ok(0) if bytes.is_empty() => return Err(HttpError::Closed),
                 Ok(0) if b"HTTP/".starts_with(&bytes[..bytes.len().min(5)]) => {
-                    return Err(NoAnswer::Half);
+                    return Err(HttpError::Half);
                 }
-                Ok(0) => return Err(NoAnswer::NotHttp(bytes)),
+                Ok(0) => return Err(HttpError::NotHttp(bytes)),
                 Ok(_) => bytes.push(byte[0]),
                 // Some peers reset the connection instead of closing it.
-                Err(error) if is_reset(&error) && bytes.is_empty() => return Err(NoAnswer::Closed),
-                Err(error) if is_reset(&error) => return Err(NoAnswer::Half),
+                Err(error) if is_reset(&error) && bytes.is_empty() => {
+                    return Err(HttpError::Closed);
+                }
+                Err(error) if is_reset(&error) => return Err(HttpError::Half),
                 Err(error) => return Err(error.into()),
             }
             if !b"HTTP/".starts_with(&bytes[..bytes.len().min(5)]) {
-                return Err(NoAnswer::NotHttp(with_more(bytes, stream)));
+                return Err(HttpError::NotHttp(with_more(bytes, stream)));
             }
-            if bytes.len() > LONGEST_HEAD {
-                return Err(NoAnswer::TooLong);
+            if bytes.len() > MAX_HEAD_LEN {
+                return Err(HttpError::TooLong);
             }
         }
-        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
         let parsed = httparse::ParserConfig::default()
             .allow_spaces_after_header_name_in_responses(true)
             .ignore_invalid_headers_in_responses(true)
             .parse_response(&mut response, &bytes);
         let (Ok(httparse::Status::Complete(_)), Some(status)) = (parsed, response.code) else {
-            return Err(NoAnswer::NotHttp(bytes));
+            return Err(HttpError::NotHttp(bytes));
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Self {
@@ -200,9 +202,9 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_told_apart() {
         let of = |bytes: &[u8]| Head::read(&mut &*bytes).unwrap_err();
-        assert!(matches!(of(b""), NoAnswer::Closed));
-        assert!(matches!(of(b"HT"), NoAnswer::Half));
-        assert!(matches!(of(b"HTTP/1.1 200 OK\r\nA: b"), NoAnswer::Half));
+        assert!(matches!(of(b""), HttpError::Closed));
+        assert!(matches!(of(b"HT"), HttpError::Half));
+        assert!(matches!(of(b"HTTP/1.1 200 OK\r\nA: b"), HttpError::Half));
         for other in [
             &b"SSH-2.0-OpenSSH_9.2p1\r\n"[..],
             b"\x15\x03\x01\x00\x02\x02\x46",
@@ -211,13 +213,13 @@ mod tests {
             b"HTTP/2 200\r\n\r\n",
         ] {
             match of(other) {
-                NoAnswer::NotHttp(bytes) => assert!(other.starts_with(&bytes[..1])),
-                NoAnswer::Half => assert_eq!(other, b"H"),
+                HttpError::NotHttp(bytes) => assert!(other.starts_with(&bytes[..1])),
+                HttpError::Half => assert_eq!(other, b"H"),
                 error => panic!("{error:?}"),
             }
         }
-        let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'x'; LONGEST_HEAD]].concat();
-        assert!(matches!(of(&endless), NoAnswer::TooLong));
+        let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'x'; MAX_HEAD_LEN]].concat();
+        assert!(matches!(of(&endless), HttpError::TooLong));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How long the resolver may take. A name that only a VPN knows can take the system's full half
 /// minute to fail, and nothing here is worth that.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Names a file in the form of `/etc/hosts` that is used instead of the system's resolver: for
 /// tests, which ask no server, and for trying things out.
@@ -120,7 +120,7 @@ mod tests {
             ("[::1]", "::1"),
             ("fe80::1", "fe80::1"),
         ] {
-            let found = lookup(host, PATIENCE).unwrap();
+            let found = lookup(host, TIMEOUT).unwrap();
             assert_eq!(found, [address.parse::<IpAddr>().unwrap()]);
         }
     }

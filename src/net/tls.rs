@@ -122,7 +122,7 @@ pub struct Certificate {
 /// Why a connection did not come about.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the message of each says it")]
-pub enum NoTls {
+pub enum TlsError {
     #[error("{0} is neither a host's name nor an address")]
     Name(String),
     #[error(transparent)]
@@ -134,14 +134,15 @@ pub enum NoTls {
 /// Speaks TLS with the server `host` over `stream`, no matter who answers.
 ///
 /// # Errors
-/// See [`NoTls`]; never because of whose the certificate is.
+/// See [`TlsError`]; never because of whose the certificate is.
 pub fn connect<S: Read + Write>(
     mut stream: S,
     host: &str,
     provider: &Arc<CryptoProvider>,
-) -> Result<(StreamOwned<ClientConnection, S>, Peer), NoTls> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| NoTls::Name(host.to_owned()))?;
-    let witness = Arc::new(Witness {
+) -> Result<(StreamOwned<ClientConnection, S>, Peer), TlsError> {
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?;
+    let witness = Arc::new(RecordingVerifier {
         provider: Arc::clone(provider),
         chain: Mutex::default(),
     });
@@ -154,8 +155,8 @@ pub fn connect<S: Read + Write>(
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                Some(error) => NoTls::Tls(rustls::Error::clone(error)),
-                None => NoTls::Io(error),
+                Some(error) => TlsError::Tls(rustls::Error::clone(error)),
+                None => TlsError::Io(error),
             }
         })?;
     }
@@ -214,18 +215,18 @@ fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
 }
 
 /// Keeps what the server sends, and has nothing against it.
-struct Witness {
+struct RecordingVerifier {
     provider: Arc<CryptoProvider>,
     chain: Mutex<Vec<CertificateDer<'static>>>,
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for RecordingVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Witness")
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         own: &CertificateDer<'_>,

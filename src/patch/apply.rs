@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{self, NewFile};
-use crate::initrd::{self, Header, Section, rebuild};
+use crate::initrd::{self, FileRange, Header, rebuild};
 
 use super::files::{self, Identity};
 use super::image::{APPENDED, REBUILT};
@@ -18,7 +18,7 @@ use super::lock::Lock;
 use super::manifest::{MANIFEST, Manifest, Method};
 use super::plan::{self, Change};
 use super::script::SCRIPT;
-use super::{Progress, Report};
+use super::{OnProgress, Progress};
 
 /// What a change came to.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ const REGULAR: u32 = 0o100_000;
 ///
 /// # Errors
 /// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
-pub fn apply(change: &Change, lock: &Lock, report: Report<'_>) -> Result<Applied> {
+pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<Applied> {
     let staging = lock.staging()?;
     let new = staging.path().join("initrd.img");
     let manifest = change.manifest.to_bytes();
@@ -119,7 +119,10 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
         body: &change.new_script,
     };
     let overlay = append::overlay(APPENDED, &[script, added.clone()]).map_err(|error| {
-        Error::new(Kind::Refused, format!("can't append to the image: {error}"))
+        Error::new(
+            Kind::Unsupported,
+            format!("can't append to the image: {error}"),
+        )
     })?;
     let length = change.manifest.original.bytes;
     let mut file = copy_original(change, new)?;
@@ -159,7 +162,7 @@ fn rebuild_copy(
     change: &Change,
     added: &NewFile<'_>,
     new: &Path,
-    report: Report<'_>,
+    report: OnProgress<'_>,
 ) -> Result<(File, u64)> {
     let written = |error: initrd::Error| match error {
         initrd::Error::Io(error) => Error::io("write", new, &error),
@@ -167,7 +170,7 @@ fn rebuild_copy(
             Kind::Failure,
             format!("the rebuilt image is not what it should be: {error}"),
         )
-        .advise("the image was left as it is; use --method append, and report this"),
+        .with_hint("the image was left as it is; use --method append, and report this"),
     };
     let entry = append::entry(added).map_err(|error| Error::io("write", new, &error))?;
     let edit = rebuild::Edit {
@@ -203,8 +206,8 @@ fn rebuild_copy(
         .map_err(|error| Error::io("read back", new, &error))?
         .len();
     rebuild::compare(
-        Section::new(&change.source.file, 0, length),
-        Section::new(&file, 0, total),
+        FileRange::new(&change.source.file, 0, length),
+        FileRange::new(&file, 0, total),
         &edit,
         &progress("verifying", total),
     )
@@ -225,7 +228,7 @@ fn not_as_written(new: &Path) -> Error {
             new.display()
         ),
     )
-    .advise("check the disk with Disk Utility")
+    .with_hint("check the disk with Disk Utility")
 }
 
 fn copy_original(change: &Change, to: &Path) -> Result<File> {
@@ -256,9 +259,9 @@ impl Backup<'_> {
         let (path, change) = (&self.path, self.change);
         let original = &change.manifest.original;
         match &change.backup {
-            plan::Backup::Keep => return Ok(()),
-            plan::Backup::Make => {}
-            plan::Backup::MoveAsideAndMake(aside) => {
+            plan::BackupPlan::Keep => return Ok(()),
+            plan::BackupPlan::Make => {}
+            plan::BackupPlan::MoveAsideAndMake(aside) => {
                 files::rename(path, aside)?;
                 self.moved_aside = Some(aside.clone());
             }

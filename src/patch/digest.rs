@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use crate::initrd::Section;
+use crate::initrd::FileRange;
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Sha {
     /// # Errors
     /// When the file can't be read or is shorter.
     pub fn of_file(file: &File, length: u64) -> io::Result<Self> {
-        let mut section = Section::new(file, 0, length);
+        let mut section = FileRange::new(file, 0, length);
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];
         let mut read = 0;

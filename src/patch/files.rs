@@ -9,8 +9,8 @@ use std::thread;
 use tempfile::TempDir;
 
 use crate::error::{Error, Kind, Result};
-use crate::kept::UNFINISHED;
 use crate::platform;
+use crate::storage::TEMP_PREFIX;
 
 use super::digest::Sha;
 use super::manifest::Original;
@@ -72,7 +72,7 @@ pub fn backup_of(image: &Path) -> PathBuf {
 /// A new folder in `folder` that no one else may enter: what is staged may hold a password.
 pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
-        .prefix(UNFINISHED)
+        .prefix(TEMP_PREFIX)
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(folder)
 }
@@ -91,13 +91,13 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
             "a special file"
         };
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "{} should be a regular file, but is {found}",
                 path.display()
             ),
         )
-        .advise("install Docker again to have its own image there"));
+        .with_hint("install Docker again to have its own image there"));
     }
     let file = File::open(path).map_err(|error| Error::io("read", path, &error))?;
     let metadata = file
@@ -118,7 +118,7 @@ pub(super) fn replaced(path: &Path) -> Error {
             path.display()
         ),
     )
-    .advise("if Docker is being updated, try again when that is done")
+    .with_hint("if Docker is being updated, try again when that is done")
 }
 
 /// A copy of the first bytes of `from`, which should be the original, at `to`: with the attributes
@@ -185,7 +185,7 @@ pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Re
             .map_err(|error| {
                 // Who may not write in an app is told so before; this is a matter of owners alone.
                 Error::io("give the owner and group of the image to", path, &error)
-                    .advise("run Baleen as the user to whom the image belongs, and as a member of its group (ls -l shows both)")
+                    .with_hint("run Baleen as the user to whom the image belongs, and as a member of its group (ls -l shows both)")
             })?;
     }
     file.set_permissions(Permissions::from_mode(mode))

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{Overlay, find_overlay};
 use crate::initrd::rebuild::{Start, find_added};
-use crate::initrd::{self, Section, find, leads_to};
+use crate::initrd::{self, FileRange, find, same_path};
 
 use super::files::{self, Identity};
 use super::manifest::{MANIFEST, Manifest, Method};
-use super::script::{SCRIPT, Text};
+use super::script::{SCRIPT, SecretBytes};
 
 /// The file name in the gzip header of an appended member.
 pub(super) const APPENDED: &str = "baleen-overlay";
@@ -38,7 +38,7 @@ pub enum Patched {
         /// What it says about itself.
         manifest: Manifest,
         /// The script in it.
-        script: Text,
+        script: SecretBytes,
     },
     /// By writing the script's member again.
     Rebuilt {
@@ -110,8 +110,8 @@ impl Image {
     }
 
     /// All of it, from the start.
-    pub fn section(&self) -> Section<'_> {
-        Section::new(&self.file, 0, self.length())
+    pub fn section(&self) -> FileRange<'_> {
+        FileRange::new(&self.file, 0, self.length())
     }
 
     /// Where its original is kept.
@@ -168,25 +168,27 @@ pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
             Kind::Busy,
             format!("{} is not a whole image: {error}", path.display()),
         )
-        .advise(
+        .with_hint(
             "if Docker is being updated, try again when that is done; else install Docker again",
         ),
         error @ initrd::Error::Bootconfig { .. } => Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "{} is not an image that Baleen can take: {error}",
                 path.display()
             ),
         )
-        .advise("take it off (bootconfig -d), or install Docker again to have its own image back"),
+        .with_hint(
+            "take it off (bootconfig -d), or install Docker again to have its own image back",
+        ),
         error => Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "{} is not an image that Baleen can take: {error}",
                 path.display()
             ),
         )
-        .advise("it was left as it is; install Docker again to have its own image back"),
+        .with_hint("it was left as it is; install Docker again to have its own image back"),
     }
 }
 
@@ -195,7 +197,7 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
         overlay
             .files
             .iter()
-            .find(|file| leads_to(&file.name, name.as_bytes()))
+            .find(|file| same_path(&file.name, name.as_bytes()))
             .map(|file| file.body.clone())
     };
     // First of all: a newer Baleen may append something else, which is no damage.
@@ -203,20 +205,20 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
     let manifest = manifest.transpose()?;
     let (Some(script), Some(manifest), 2) = (body(SCRIPT), manifest, overlay.files.len()) else {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             "the member that Baleen appended should hold a script and a manifest and nothing else, but does not",
         )
-        .advise("install Docker again to have its own image back"));
+        .with_hint("install Docker again to have its own image back"));
     };
     if manifest.original.bytes != overlay.offset || manifest.method != Method::Append {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "the image should have {} bytes before the patch, as its manifest says, but has {}",
                 manifest.original.bytes, overlay.offset
             ),
         )
-        .advise("another tool changed it; install Docker again to have its own image back"));
+        .with_hint("another tool changed it; install Docker again to have its own image back"));
     }
     Ok(Patched::Appended {
         manifest,

@@ -27,10 +27,10 @@ pub fn in_place(bundle: &Bundle) -> Result<Option<EngineProxy>> {
     match script.block() {
         Some(block) => read(block).map(Some).ok_or_else(|| {
             Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!("the block of Baleen's in /{SCRIPT} should set a proxy, but does not"),
             )
-            .advise("`baleen apply` writes it again")
+            .with_hint("`baleen apply` writes it again")
         }),
         // What can't be read without running it is left out, as Docker's own lines are.
         None if !script.foreign().is_empty() => Ok(read(script.stock())),

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
-use crate::kept::KeptFile;
-use crate::proxy::Shown;
+use crate::proxy::RedactedProxy;
+use crate::storage::JsonFile;
 
 use super::image::Image;
 use super::original::{Checked, Unpatched};
@@ -21,7 +21,7 @@ use super::original::{Checked, Unpatched};
 /// The file with what the user wants.
 #[derive(Debug, Clone)]
 pub struct Intents {
-    file: KeptFile,
+    file: JsonFile,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ struct Stored {
     wanted: BTreeMap<String, Intent>,
     /// The proxy that was named by hand, by the path of the bundle.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    named: BTreeMap<String, Shown>,
+    named: BTreeMap<String, RedactedProxy>,
     /// What was found in an image that was given back, by the path of the bundle.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     originals: BTreeMap<String, Checked>,
@@ -68,7 +68,7 @@ impl Intents {
     /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
+            file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
@@ -89,11 +89,11 @@ impl Intents {
     ///
     /// # Errors
     /// When the file can't be written; it is then as it was.
-    pub fn set_named(&self, bundle: &Path, proxy: &Shown) -> io::Result<()> {
+    pub fn set_named(&self, bundle: &Path, proxy: &RedactedProxy) -> io::Result<()> {
         self.note(bundle, Intent::Named, Some(proxy))
     }
 
-    fn note(&self, bundle: &Path, wanted: Intent, named: Option<&Shown>) -> io::Result<()> {
+    fn note(&self, bundle: &Path, wanted: Intent, named: Option<&RedactedProxy>) -> io::Result<()> {
         self.file.update(|stored: &mut Stored| {
             let was_named = match named {
                 Some(proxy) => stored.named.insert(key(bundle), proxy.clone()),
@@ -105,7 +105,7 @@ impl Intents {
     }
 
     /// The proxy that was named by hand for `bundle`, if that is the one that is wanted.
-    pub fn named(&self, bundle: &Path) -> Option<Shown> {
+    pub fn named(&self, bundle: &Path) -> Option<RedactedProxy> {
         let mut stored = self.file.read::<Stored>();
         let is_named = stored.wanted.get(&key(bundle)) == Some(&Intent::Named);
         stored.named.remove(&key(bundle)).filter(|_| is_named)
@@ -193,7 +193,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let intents = Intents::in_folder(dir.path());
         let bundle = Path::new("/Applications/Docker.app");
-        let proxy = Shown {
+        let proxy = RedactedProxy {
             http: Some("http://a:1".to_owned()),
             https: None,
             no_proxy: "localhost".to_owned(),

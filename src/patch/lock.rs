@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::{Error, Kind, Result};
-use crate::kept::is_unfinished;
+use crate::storage::is_temporary;
 
 use super::files;
 
@@ -34,7 +34,7 @@ impl Lock {
                     Kind::Busy,
                     format!("another Baleen is at work in {}", folder.display()),
                 )
-                .advise("wait until it is done"));
+                .with_hint("wait until it is done"));
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &folder, &error)),
         }
@@ -70,7 +70,7 @@ fn staged(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if is_unfinished(&entry.file_name()) && entry.file_type()?.is_dir() {
+        if is_temporary(&entry.file_name()) && entry.file_type()?.is_dir() {
             found.push(entry.path());
         }
     }

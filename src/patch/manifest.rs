@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
-use crate::proxy::{EngineProxy, Shown};
+use crate::proxy::{EngineProxy, RedactedProxy};
 
 use super::digest::{OriginalSha, Sha};
 
@@ -63,7 +63,7 @@ pub struct Manifest {
     /// The image without the patch.
     pub original: Original,
     /// The proxy the engine gets, passwords left out.
-    pub proxy: Shown,
+    pub proxy: RedactedProxy,
     /// Digest of the block in the script, so that another password is seen as another proxy.
     pub block_sha256: Sha,
 }
@@ -102,7 +102,7 @@ impl Manifest {
     /// Reads what [`Self::to_bytes`] wrote, in this version, an older one, or a newer one that says that it can be read.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when a Baleen too new wrote it, or it is damaged.
+    /// [`Kind::Unsupported`] when a Baleen too new wrote it, or it is damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -112,10 +112,10 @@ impl Manifest {
         }
         let damaged = |error: serde_json::Error| {
             Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!("Baleen's manifest in the image ({MANIFEST}) is damaged: {error}"),
             )
-            .advise("install Docker again to have its own image back")
+            .with_hint("install Docker again to have its own image back")
         };
         let found: Versioned = serde_json::from_slice(bytes).map_err(damaged)?;
         let is_readable = |oldest: u32| (1..=FORMAT).contains(&oldest);
@@ -125,13 +125,13 @@ impl Manifest {
                 serde_json::from_slice(bytes).map_err(damaged)
             }
             other => Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!(
                     "the image was patched by Baleen {} in format {other}, but this version reads format {FORMAT}",
                     found.baleen
                 ),
             )
-            .advise("use that version of Baleen or a newer one")),
+            .with_hint("use that version of Baleen or a newer one")),
         }
     }
 }
@@ -206,11 +206,11 @@ mod tests {
             (r#""format": 0, "readable_from": 1,"#, 0),
         ] {
             let error = Manifest::parse(with(head).as_bytes()).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused, "{head}");
+            assert_eq!(error.kind(), Kind::Unsupported, "{head}");
             let words = format!("in format {format}, but this version reads format 1");
             assert!(error.to_string().contains(&words), "{error}");
             let advice = "use that version of Baleen or a newer one";
-            assert_eq!(error.advice(), Some(advice), "{head}");
+            assert_eq!(error.hint(), Some(advice), "{head}");
         }
         // It says that all is in it that this version looks for, and then it is not.
         let head = r#""format": 2, "readable_from": 1,"#;
@@ -220,7 +220,7 @@ mod tests {
             "{".to_owned(),
         ] {
             let error = Manifest::parse(damage.as_bytes()).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused, "{damage}");
+            assert_eq!(error.kind(), Kind::Unsupported, "{damage}");
             assert!(error.to_string().contains("is damaged"), "{error}");
         }
     }

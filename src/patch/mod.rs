@@ -20,7 +20,7 @@ mod lock;
 pub mod manifest;
 pub mod original;
 pub mod plan;
-mod rehearsal;
+mod preflight;
 pub mod restore;
 pub mod script;
 mod shell;
@@ -36,7 +36,7 @@ pub use in_place::in_place;
 pub use lock::{Lock, unfinished};
 pub use manifest::{Manifest, Method, Original};
 pub use original::Unpatched;
-pub use rehearsal::rehearse;
+pub use preflight::preflight;
 
 /// How far a long step has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +50,11 @@ pub struct Progress {
 }
 
 /// Takes reports of progress; called often.
-pub type Report<'a> = &'a dyn Fn(Progress);
+pub type OnProgress<'a> = &'a dyn Fn(Progress);
 
 /// What came of asking for a proxy.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ApplyOutcome {
     /// It was in place already.
     InPlace(Manifest),
     /// The image was changed.
@@ -65,17 +65,23 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Whatever forbids or stops the change; the image is then as it was.
-pub fn put_in(bundle: &Bundle, wanted: plan::Wanted<'_>, report: Report<'_>) -> Result<Outcome> {
+pub fn apply_proxy(
+    bundle: &Bundle,
+    wanted: plan::Desired<'_>,
+    report: OnProgress<'_>,
+) -> Result<ApplyOutcome> {
     let lock = Lock::acquire(plan::image_of(bundle)?)?;
     match plan::plan(bundle, wanted, report)? {
-        plan::Plan::Nothing(manifest) => Ok(Outcome::InPlace(manifest)),
-        plan::Plan::Change(change) => apply::apply(&change, &lock, report).map(Outcome::Applied),
+        plan::Plan::Nothing(manifest) => Ok(ApplyOutcome::InPlace(manifest)),
+        plan::Plan::Change(change) => {
+            apply::apply(&change, &lock, report).map(ApplyOutcome::Applied)
+        }
     }
 }
 
 /// What came of asking for the original.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoreOutcome {
     /// What the patched image said about itself.
     pub manifest: Manifest,
     /// The proxy in the original.
@@ -89,13 +95,13 @@ pub struct Restored {
 ///
 /// # Errors
 /// Whatever forbids or stops it; the image is then as it was.
-pub fn take_out(bundle: &Bundle) -> Result<Option<Restored>> {
+pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
     let lock = Lock::acquire(plan::image_of(bundle)?)?;
     match restore::plan(bundle)? {
-        restore::Plan::Nothing => Ok(None),
-        restore::Plan::Restore(found) => {
+        restore::RestorePlan::Nothing => Ok(None),
+        restore::RestorePlan::Restore(found) => {
             let warning = restore::restore(&found, &lock)?;
-            Ok(Some(Restored {
+            Ok(Some(RestoreOutcome {
                 manifest: found.manifest,
                 original: found.original,
                 warning,
@@ -105,7 +111,7 @@ pub fn take_out(bundle: &Bundle) -> Result<Option<Restored>> {
 }
 
 /// The proxy in the image of `bundle`, which Baleen did not patch; the whole image is read.
-pub fn unpatched(bundle: &Bundle) -> Unpatched {
+pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
     let image = plan::image_of(bundle).and_then(image::Image::open);
     image.map_or_else(
         |_| Unpatched::default(),

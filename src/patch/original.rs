@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::initrd::{Section, find};
+use crate::initrd::{FileRange, find};
 
 use super::files::{self, BACKUP_SUFFIX};
 use super::image::{Image, Patched};
-use super::script::{LONGEST_SCRIPT, SCRIPT, Script};
+use super::script::{MAX_SCRIPT_LEN, SCRIPT, Script};
 
 /// The proxy in an image without Baleen's patch, as far as it was looked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub enum Unpatched {
 
 impl Unpatched {
     /// The result of reading the image in `section`, which is, or is to be, at `place`.
-    pub(super) fn read(section: Section<'_>, place: &Path) -> Self {
+    pub(super) fn read(section: FileRange<'_>, place: &Path) -> Self {
         Self::read_alone(section).beside(place)
     }
 
@@ -53,8 +53,8 @@ impl Unpatched {
         }
     }
 
-    fn read_alone(section: Section<'_>) -> Self {
-        let script = match find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT) {
+    fn read_alone(section: FileRange<'_>) -> Self {
+        let script = match find::find(section, SCRIPT.as_bytes(), MAX_SCRIPT_LEN) {
             Ok((_, Some(found))) => found.body.unwrap_or_default(),
             Ok((_, None)) | Err(_) => return Self::Unchecked,
         };

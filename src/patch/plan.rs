@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{self, Finder, Found, Sought};
 #[cfg(doc)]
 use crate::initrd::rebuild;
-use crate::initrd::{self, Compression, FileType, Layout, Metered, Section};
+use crate::initrd::{self, Compression, FileRange, FileType, Layout, ProgressReader};
 use crate::platform;
 use crate::proxy::EngineProxy;
 
@@ -21,12 +21,12 @@ use super::files::{self, Identity};
 use super::image::{self, Image, Patched};
 use super::manifest::{MANIFEST, Manifest, Method, Original};
 use super::restore::original_at;
-use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
-use super::{Progress, Report};
+use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
+use super::{OnProgress, Progress};
 
 /// What the user asks for.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Desired<'a> {
     /// The proxy the engine is to use.
     pub proxy: &'a EngineProxy,
     /// How to patch; without it as it is patched now, or by appending.
@@ -48,18 +48,18 @@ pub enum Plan {
 #[derive(Debug)]
 pub struct Change {
     pub(super) image: PathBuf,
-    pub(super) before: Watched,
-    pub(super) source: Source,
+    pub(super) before: UnchangedGuard,
+    pub(super) source: OriginalSource,
     pub(super) layout: Layout,
     pub(super) entry: Found,
     /// The number of the entry in whose archive a rebuild puts the manifest: see [`rebuild::Edit`].
     pub(super) manifest_after: u64,
     /// The script that is in the image now.
-    pub old_script: script::Text,
+    pub old_script: script::SecretBytes,
     /// The script that is to be in it.
-    pub new_script: script::Text,
+    pub new_script: script::SecretBytes,
     /// What is to become of the file that is called like the backup.
-    pub backup: Backup,
+    pub backup: BackupPlan,
     /// What the image is to say about itself.
     pub manifest: Manifest,
     /// The permissions the image is to have.
@@ -80,7 +80,7 @@ impl Change {
 
 /// How the original is to be kept beside the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Backup {
+pub enum BackupPlan {
     /// It is there already.
     Keep,
     /// As a second name of the image where that can be, else as a copy.
@@ -90,7 +90,7 @@ pub enum Backup {
     MoveAsideAndMake(PathBuf),
 }
 
-impl Backup {
+impl BackupPlan {
     fn plan(image: &Image, original: &Original) -> Result<Self> {
         let path = image.backup_path();
         let found = Identity::at(&path).map_err(|error| Error::io("read", &path, &error))?;
@@ -101,7 +101,7 @@ impl Backup {
             return Ok(Self::Keep);
         }
         let (file, metadata) = files::open_regular(&path).map_err(|error| match error.kind() {
-            Kind::Refused => error.advise(
+            Kind::Unsupported => error.with_hint(
                 "the original is to be kept under that name: move away what is there, and try again",
             ),
             _ => error,
@@ -115,7 +115,7 @@ impl Backup {
 
 /// The image without Baleen's patch: where its bytes are.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct OriginalSource {
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) metadata: Metadata,
@@ -125,14 +125,14 @@ pub(super) struct Source {
 
 /// The files of a bundle that must not change while Baleen works on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Watched {
+pub(super) struct UnchangedGuard {
     info_plist: PathBuf,
     info: Option<Identity>,
     image: PathBuf,
     pub(super) of_image: Identity,
 }
 
-impl Watched {
+impl UnchangedGuard {
     pub(super) fn of(bundle: &Bundle, image: &Image) -> Result<Self> {
         let info_plist = Bundle::info_plist(&bundle.path);
         let info =
@@ -163,13 +163,13 @@ impl Watched {
 /// The image of a bundle of the family that is patched.
 ///
 /// # Errors
-/// [`Kind::Refused`] for all other families, with the word on where Docker keeps its own setting.
+/// [`Kind::Unsupported`] for all other families, with the word on where Docker keeps its own setting.
 pub fn image_of(bundle: &Bundle) -> Result<&Path> {
     match &bundle.family {
         Family::Moby { image } => Ok(image),
         _ => Err(bundle
             .refusal()
-            .unwrap_or_else(|| Error::new(Kind::Refused, "this Docker is not patched"))),
+            .unwrap_or_else(|| Error::new(Kind::Unsupported, "this Docker is not patched"))),
     }
 }
 
@@ -177,9 +177,9 @@ pub fn image_of(bundle: &Bundle) -> Result<&Path> {
 ///
 /// # Errors
 /// Whatever forbids a change: see [`Kind`].
-pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<Plan> {
+pub fn plan(bundle: &Bundle, wanted: Desired<'_>, report: OnProgress<'_>) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
-    let before = Watched::of(bundle, &image)?;
+    let before = UnchangedGuard::of(bundle, &image)?;
     check_unlocked(&image)?;
     let patched = image.patched()?;
     let block = script::block(wanted.proxy);
@@ -208,14 +208,14 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
         && known.sha256 != original.sha256
     {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "the original in {} should have the digest {}, but has {sha}",
                 source.path.display(),
                 known.sha256
             ),
         )
-        .advise("it was damaged or replaced since the patch; install Docker again"));
+        .with_hint("it was damaged or replaced since the patch; install Docker again"));
     }
 
     let (entry, stock, manifest_after) = contents.usable(&source.path)?;
@@ -231,7 +231,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
         Patched::No => stock,
         Patched::Appended { script, .. } => script,
         Patched::Rebuilt { .. } => {
-            let found = find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+            let found = find::find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
                 .map_err(|error| image.damaged(error))?;
             usable_script(image.path(), found.1)?.1
         }
@@ -245,7 +245,7 @@ pub fn plan(bundle: &Bundle, wanted: Wanted<'_>, report: Report<'_>) -> Result<P
         manifest_after,
         old_script,
         new_script,
-        backup: Backup::plan(&image, &original)?,
+        backup: BackupPlan::plan(&image, &original)?,
         manifest: Manifest::new(method, original, wanted.proxy, &block),
         mode,
     })))
@@ -273,13 +273,13 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     let (owner, user) = (image.metadata().uid(), user());
     if owner != user {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "an image with a password in it may be read by its owner alone, but {} belongs to the user with the number {owner}, and Docker runs as {user}",
                 image.path().display()
             ),
         )
-        .advise(format!(
+        .with_hint(format!(
             "make it yours (sudo chown {user} '{}'), or use a proxy that asks for no password, such as cntlm or px on this computer",
             image.path().display()
         )));
@@ -297,19 +297,19 @@ pub(super) fn check_unlocked(image: &Image) -> Result<()> {
         Kind::NotPermitted,
         format!("{path} is locked against any change"),
     )
-    .advise(format!("unlock it with chflags nouchg '{path}'")))
+    .with_hint(format!("unlock it with chflags nouchg '{path}'")))
 }
 
 /// The refusal of an image with a block that no mark of Baleen's belongs to.
 pub(super) fn unmarked(image: &Image) -> Error {
     Error::new(
-        Kind::Refused,
+        Kind::Unsupported,
         format!(
             "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the image since",
             image.path().display()
         ),
     )
-    .advise(format!(
+    .with_hint(format!(
         "install Docker again to have its own image, or put {} in its place if that is it; `baleen apply --adopt` takes the image as it is for the original",
         image.backup_path().display()
     ))
@@ -326,7 +326,7 @@ fn scripts_block_is(patched: &Patched, block: &str) -> bool {
 }
 
 /// Where the original is: in the image itself, or, after a rebuild, in its backup.
-pub(super) fn source(image: &Image, patched: &Patched) -> Result<Source> {
+pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource> {
     let (path, is_whole_image) = match patched {
         Patched::No => (image.path().to_owned(), true),
         Patched::Appended { .. } => (image.path().to_owned(), false),
@@ -338,21 +338,21 @@ pub(super) fn source(image: &Image, patched: &Patched) -> Result<Source> {
         }
         let kind = match error.kind() {
             // Not there: another try will not find it either.
-            Kind::Failure => Kind::Refused,
+            Kind::Failure => Kind::Unsupported,
             kind => kind,
         };
         Error::new(
             kind,
             format!("the image was rebuilt, and its original is needed: {error}"),
         )
-        .advise("put the backup back, or install Docker again")
+        .with_hint("put the backup back, or install Docker again")
     })?;
     if let Patched::Rebuilt { manifest } = patched
         && metadata.len() != manifest.original.bytes
     {
         return Err(stale_backup(&path));
     }
-    Ok(Source {
+    Ok(OriginalSource {
         path,
         file,
         metadata,
@@ -362,13 +362,13 @@ pub(super) fn source(image: &Image, patched: &Patched) -> Result<Source> {
 
 pub(super) fn stale_backup(path: &Path) -> Error {
     Error::new(
-        Kind::Refused,
+        Kind::Unsupported,
         format!(
             "{} is not the original that the image was rebuilt from, so that can't be had back from it",
             path.display()
         ),
     )
-    .advise("install this version of Docker again to have its own image")
+    .with_hint("install this version of Docker again to have its own image")
 }
 
 /// What an image holds at the two paths that a patch writes to.
@@ -383,7 +383,7 @@ impl Contents {
     /// # Errors
     /// Those of [`find::find_all`].
     pub(super) fn read<R: Read>(reader: R) -> std::result::Result<(Layout, Self), initrd::Error> {
-        let finder = Finder::new(SCRIPT.as_bytes(), LONGEST_SCRIPT).and(MANIFEST.as_bytes(), 0);
+        let finder = Finder::new(SCRIPT.as_bytes(), MAX_SCRIPT_LEN).and(MANIFEST.as_bytes(), 0);
         let (layout, mut sought) = find::find_all(reader, finder)?;
         let missing = || initrd::Error::Refused("two files were looked for".to_owned());
         let manifest = sought.pop().ok_or_else(missing)?;
@@ -396,7 +396,7 @@ impl Contents {
     ///
     /// # Errors
     /// When one of the two can't be written so that the kernel keeps it and nothing else changes.
-    pub(super) fn usable(self, image: &Path) -> Result<(Found, script::Text, u64)> {
+    pub(super) fn usable(self, image: &Path) -> Result<(Found, script::SecretBytes, u64)> {
         let script = self.script.found;
         let script = script.map_err(|error| image::damaged(image, error))?;
         let (script, text) = usable_script(image, script)?;
@@ -411,13 +411,13 @@ impl Contents {
         };
         if let Some(others) = others {
             return Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!(
                     "the image {} should have nothing at /{MANIFEST}, or a file of its own, but {others}",
                     image.display()
                 ),
             )
-            .advise("it is not an image of Docker for Mac that Baleen knows; it was left as it is"));
+            .with_hint("it is not an image of Docker for Mac that Baleen knows; it was left as it is"));
         }
         let after = script.number.max(self.manifest.last.unwrap_or_default());
         Ok((script, text, after))
@@ -425,7 +425,11 @@ impl Contents {
 }
 
 /// One pass over the original, which is hashed on another core in the meantime.
-fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Contents, Sha)> {
+fn read(
+    source: &OriginalSource,
+    length: u64,
+    report: OnProgress<'_>,
+) -> Result<(Layout, Contents, Sha)> {
     let progress = |done| {
         report(Progress {
             step: "reading",
@@ -433,7 +437,7 @@ fn read(source: &Source, length: u64, report: Report<'_>) -> Result<(Layout, Con
             total: length,
         });
     };
-    let section = Metered::new(Section::new(&source.file, 0, length), &progress);
+    let section = ProgressReader::new(FileRange::new(&source.file, 0, length), &progress);
     let (found, sha) = thread::scope(|scope| {
         let sha = scope.spawn(|| Sha::of_file(&source.file, length));
         let found = Contents::read(section);
@@ -454,28 +458,28 @@ fn check_end(layout: &Layout) -> Result<()> {
         .is_some_and(|last| last.compression == Compression::None);
     if last_is_raw && !layout.length.is_multiple_of(4) {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "nothing can be appended to this image: it ends with an uncompressed archive, so its length should be a multiple of 4, but is {}",
                 layout.length
             ),
         )
-        .advise("use --method rebuild"));
+        .with_hint("use --method rebuild"));
     }
     Ok(())
 }
 
 /// The script as an entry that can be changed without changing anything else.
-fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, script::Text)> {
+fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, script::SecretBytes)> {
     let refuse = |found: String| {
         Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "the image {} should hold /{SCRIPT} as a file of its own, but {found}",
                 image.display()
             ),
         )
-        .advise("it is not an image of Docker for Mac that Baleen knows; it was left as it is"))
+        .with_hint("it is not an image of Docker for Mac that Baleen knows; it was left as it is"))
     };
     let Some(mut found) = found else {
         return refuse("has no entry of that name".to_owned());
@@ -490,7 +494,7 @@ fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, script::T
     match found.body.take() {
         Some(body) => Ok((found, body.into())),
         None => refuse(format!(
-            "it has {} bytes there, more than the {LONGEST_SCRIPT} of any such script",
+            "it has {} bytes there, more than the {MAX_SCRIPT_LEN} of any such script",
             found.header.file_size
         )),
     }

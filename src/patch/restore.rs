@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::{Section, find};
+use crate::initrd::{FileRange, find};
 
 use super::digest::Sha;
 use super::files::{self, Identity};
@@ -14,34 +14,34 @@ use super::image::{Image, Patched};
 use super::lock::Lock;
 use super::manifest::{Manifest, Original};
 use super::original::Unpatched;
-use super::plan::{Watched, check_unlocked, image_of, stale_backup, unmarked};
-use super::script::{LONGEST_SCRIPT, SCRIPT, Script};
+use super::plan::{UnchangedGuard, check_unlocked, image_of, stale_backup, unmarked};
+use super::script::{MAX_SCRIPT_LEN, SCRIPT, Script};
 
 /// What would have to be done.
 #[derive(Debug)]
-pub enum Plan {
+pub enum RestorePlan {
     /// Nothing: Baleen did not patch this image.
     Nothing,
     /// The original comes back.
-    Restore(Box<Restore>),
+    Restore(Box<RestoreChange>),
 }
 
 /// One restoration, complete.
 #[derive(Debug)]
-pub struct Restore {
+pub struct RestoreChange {
     image: Image,
-    before: Watched,
+    before: UnchangedGuard,
     /// What the image says about itself.
     pub manifest: Manifest,
     /// Where the original comes from.
-    pub from: From,
+    pub from: OriginalLocation,
     /// The proxy in the original.
     pub original: Unpatched,
 }
 
 /// Where the original comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
+pub enum OriginalLocation {
     /// The file beside the image, as it was when its digest was taken.
     Backup(PathBuf, Identity),
     /// The image itself, cut back.
@@ -51,44 +51,44 @@ pub enum From {
 /// Makes the plan for `bundle`; the original is found and its digest compared.
 ///
 /// # Errors
-/// [`Kind::Refused`] when the original is nowhere available.
-pub fn plan(bundle: &Bundle) -> Result<Plan> {
+/// [`Kind::Unsupported`] when the original is nowhere available.
+pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
     let image = Image::open(image_of(bundle)?)?;
-    let before = Watched::of(bundle, &image)?;
+    let before = UnchangedGuard::of(bundle, &image)?;
     let patched = image.patched()?;
     let Some(manifest) = patched.manifest().cloned() else {
         return if holds_block(&image) {
             Err(unmarked(&image))
         } else {
-            Ok(Plan::Nothing)
+            Ok(RestorePlan::Nothing)
         };
     };
     // One that nothing is done to may be locked.
     check_unlocked(&image)?;
     let backup = image.backup_path();
     let from = if let Some(identity) = original_at(&backup, &manifest.original)? {
-        From::Backup(backup, identity)
+        OriginalLocation::Backup(backup, identity)
     } else if matches!(patched, Patched::Appended { .. }) {
-        From::Prefix
+        OriginalLocation::Prefix
     } else {
         return Err(stale_backup(&backup));
     };
-    if from == From::Prefix {
+    if from == OriginalLocation::Prefix {
         let sha = Sha::of_file(image.file(), manifest.original.bytes)
             .map_err(|error| image.unreadable(&error))?;
         if sha != manifest.original.sha256.0 {
             return Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!(
                     "what stands before the patch in {} should have the digest {}, but has {sha}",
                     image.path().display(),
                     manifest.original.sha256
                 ),
             )
-            .advise("it was damaged since the patch; install Docker again"));
+            .with_hint("it was damaged since the patch; install Docker again"));
         }
     }
-    Ok(Plan::Restore(Box::new(Restore {
+    Ok(RestorePlan::Restore(Box::new(RestoreChange {
         original: proxy_in(&image, &from, &manifest.original),
         image,
         before,
@@ -98,13 +98,16 @@ pub fn plan(bundle: &Bundle) -> Result<Plan> {
 }
 
 /// The proxy in the original, wherever that is. It is told and decides nothing, so it fails nothing.
-fn proxy_in(image: &Image, from: &From, original: &Original) -> Unpatched {
+fn proxy_in(image: &Image, from: &OriginalLocation, original: &Original) -> Unpatched {
     match from {
-        From::Prefix => {
-            Unpatched::read(Section::new(image.file(), 0, original.bytes), image.path())
-        }
-        From::Backup(path, _) => match files::open_regular(path) {
-            Ok((file, _)) => Unpatched::read(Section::new(&file, 0, original.bytes), image.path()),
+        OriginalLocation::Prefix => Unpatched::read(
+            FileRange::new(image.file(), 0, original.bytes),
+            image.path(),
+        ),
+        OriginalLocation::Backup(path, _) => match files::open_regular(path) {
+            Ok((file, _)) => {
+                Unpatched::read(FileRange::new(&file, 0, original.bytes), image.path())
+            }
             Err(_) => Unpatched::Unchecked,
         },
     }
@@ -135,7 +138,7 @@ pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
 /// Whether an image that has no mark of a patch holds one anyway. One that can't be read to
 /// its end holds nothing that could be given back.
 fn holds_block(image: &Image) -> bool {
-    find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT)
+    find::find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
         .ok()
         .and_then(|(_, found)| found?.body)
         .is_some_and(|script| Script::parse(&script).is_ok_and(|script| script.block().is_some()))
@@ -158,10 +161,10 @@ pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Ide
 ///
 /// # Errors
 /// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
-pub fn restore(restore: &Restore, lock: &Lock) -> Result<Option<String>> {
+pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<String>> {
     let place = restore.image.path();
     match &restore.from {
-        From::Backup(path, hashed) => {
+        OriginalLocation::Backup(path, hashed) => {
             restore.before.check()?;
             let found = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
             if found != Some(*hashed) {
@@ -170,7 +173,7 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<Option<String>> {
             own(path, restore)?;
             files::rename(path, place)?;
         }
-        From::Prefix => {
+        OriginalLocation::Prefix => {
             let original = &restore.manifest.original;
             let staging = lock.staging()?;
             let new = staging.path().join("initrd.img");
@@ -188,7 +191,7 @@ pub fn restore(restore: &Restore, lock: &Lock) -> Result<Option<String>> {
 
 /// Gives a backup that someone else made, with the right bytes, the owner and permissions that
 /// the image had as well.
-fn own(backup: &Path, restore: &Restore) -> Result<()> {
+fn own(backup: &Path, restore: &RestoreChange) -> Result<()> {
     let (file, found) = files::open_regular(backup)?;
     let (like, mode) = (
         restore.image.metadata(),

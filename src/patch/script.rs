@@ -10,7 +10,7 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Kind, Remedy, Result};
+use crate::error::{Error, Fix, Kind, Result};
 use crate::proxy::{EngineProxy, redact};
 
 use super::shell;
@@ -19,7 +19,7 @@ use super::shell;
 pub const SCRIPT: &str = "etc/init.d/docker";
 
 /// Far above the 4 KB of the real ones; an overlay has to hold it.
-pub const LONGEST_SCRIPT: usize = 128 * 1024;
+pub const MAX_SCRIPT_LEN: usize = 128 * 1024;
 
 const BEGIN: &str = "# >>> baleen: proxy for the Docker Engine (managed; edits are lost) >>>";
 const END: &str = "# <<< baleen <<<";
@@ -40,15 +40,15 @@ const PROXY_VARIABLES: [&str; 5] = [
 
 /// Bytes of a script, which may hold a password: overwritten when they go, and never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Text(Zeroizing<Vec<u8>>);
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
-impl From<Vec<u8>> for Text {
+impl From<Vec<u8>> for SecretBytes {
     fn from(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 }
 
-impl Deref for Text {
+impl Deref for SecretBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -56,7 +56,7 @@ impl Deref for Text {
     }
 }
 
-impl fmt::Debug for Text {
+impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({} bytes)", self.len())
     }
@@ -101,15 +101,15 @@ pub fn block(proxy: &EngineProxy) -> Zeroizing<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     /// All lines but the block's, byte for byte.
-    stock: Text,
-    block: Option<Text>,
+    stock: SecretBytes,
+    block: Option<SecretBytes>,
 }
 
 impl Script {
     /// Takes a script apart.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when it is not a service script that starts Docker, or a block of Baleen's
+    /// [`Kind::Unsupported`] when it is not a service script that starts Docker, or a block of Baleen's
     /// in it was damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let (stock, block) = take_out_block(bytes)?;
@@ -124,7 +124,7 @@ impl Script {
     }
 
     /// All lines but the block's.
-    pub(super) fn stock(&self) -> &Text {
+    pub(super) fn stock(&self) -> &SecretBytes {
         &self.stock
     }
 
@@ -150,21 +150,21 @@ impl Script {
     /// The script with `block` in it, and with foreign lines made harmless where `adopt` is set.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when there are foreign lines and they may not, or can't, be taken over.
-    pub fn with_block(&self, block: &str, adopt: bool) -> Result<Text> {
+    /// [`Kind::Unsupported`] when there are foreign lines and they may not, or can't, be taken over.
+    pub fn with_block(&self, block: &str, adopt: bool) -> Result<SecretBytes> {
         let foreign = self.foreign();
         if !foreign.is_empty() && !adopt {
             return Err(foreign_error(&foreign));
         }
         if let Some(line) = foreign.iter().find(|line| !line.can_be_adopted) {
             return Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!(
                     "line {} of /{SCRIPT} sets a proxy and does something else ({}); it can't be taken over",
                     line.number, line.shown
                 ),
             )
-            .advise("take that line out by hand, or install Docker again and apply then"));
+            .with_hint("take that line out by hand, or install Docker again and apply then"));
         }
         let mut new = Vec::with_capacity(self.stock.len() + block.len());
         for (index, line) in lines(&self.stock).enumerate() {
@@ -185,15 +185,15 @@ impl Script {
                 new.extend_from_slice(block.as_bytes());
             }
         }
-        if new.len() > LONGEST_SCRIPT {
+        if new.len() > MAX_SCRIPT_LEN {
             return Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!(
-                    "/{SCRIPT} would have {} bytes with the proxy in it; at most {LONGEST_SCRIPT} can be handled",
+                    "/{SCRIPT} would have {} bytes with the proxy in it; at most {MAX_SCRIPT_LEN} can be handled",
                     new.len()
                 ),
             )
-            .advise("shorten the no-proxy list"));
+            .with_hint("shorten the no-proxy list"));
         }
         Ok(new.into())
     }
@@ -206,10 +206,10 @@ impl Script {
             .and_then(|rest| rest.trim_ascii().rsplit(|&b| b == b'/').next());
         let refuse = |expected: &str, found: String| {
             Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!("/{SCRIPT} is not the script that was expected: {expected}, but found {found}"),
             )
-            .advise("this image was changed by another tool, or is one that Baleen does not know; it was left as it is"))
+            .with_hint("this image was changed by another tool, or is one that Baleen does not know; it was left as it is"))
         };
         if !matches!(interpreter, Some(b"openrc-run" | b"runscript")) {
             let shown: String = String::from_utf8_lossy(first)
@@ -261,18 +261,18 @@ fn foreign_error(lines: &[ForeignLine]) -> Error {
         .map(|line| format!("line {}: {}", line.number, line.shown))
         .collect();
     Error::new(
-        Kind::Refused,
+        Kind::Unsupported,
         format!(
             "/{SCRIPT} already sets a proxy, and not by Baleen: {}",
             shown.join("; ")
         ),
     )
-    .advise("apply with --adopt to have Baleen take these lines over")
-    .helped_by(Remedy::Adopt)
+    .with_hint("apply with --adopt to have Baleen take these lines over")
+    .with_fix(Fix::Adopt)
 }
 
 /// The bytes without the block, and the block. A block of any version of Baleen counts.
-fn take_out_block(bytes: &[u8]) -> Result<(Text, Option<Text>)> {
+fn take_out_block(bytes: &[u8]) -> Result<(SecretBytes, Option<SecretBytes>)> {
     let mut stock = Vec::with_capacity(bytes.len());
     let mut block: Option<Vec<u8>> = None;
     let mut inside = false;
@@ -294,15 +294,15 @@ fn take_out_block(bytes: &[u8]) -> Result<(Text, Option<Text>)> {
     if inside {
         return Err(damaged());
     }
-    Ok((stock.into(), block.map(Text::from)))
+    Ok((stock.into(), block.map(SecretBytes::from)))
 }
 
 fn damaged() -> Error {
     Error::new(
-        Kind::Refused,
+        Kind::Unsupported,
         format!("the block of Baleen in /{SCRIPT} should have one first and one last line, but someone changed it"),
     )
-    .advise("`baleen restore` gives the original back; apply after that")
+    .with_hint("`baleen restore` gives the original back; apply after that")
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -452,7 +452,7 @@ mod tests {
             "# >>> baleen >>>\n# <<< baleen <<<\n# >>> baleen >>>\n# <<< baleen <<<\n",
         ] {
             let error = edit(&format!("{head}{block}"), true).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused, "{block}");
+            assert_eq!(error.kind(), Kind::Unsupported, "{block}");
         }
     }
 
@@ -468,7 +468,7 @@ mod tests {
             "\u{feff}#!/sbin/openrc-run\ncommand=x\n",
         ] {
             let error = edit(script, true).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused, "{script:?}");
+            assert_eq!(error.kind(), Kind::Unsupported, "{script:?}");
             assert!(error.to_string().contains("expected"), "{error}");
         }
     }
@@ -512,7 +512,7 @@ mod tests {
         ] {
             let script = format!("#!/sbin/openrc-run\ncommand=x\n{line}\nend\n");
             let refused = edit(&script, false).unwrap_err();
-            assert_eq!(refused.kind(), Kind::Refused, "{line}");
+            assert_eq!(refused.kind(), Kind::Unsupported, "{line}");
             assert!(refused.to_string().contains("line 3: "), "{refused}");
             assert!(!refused.to_string().contains("s3cret"), "{refused}");
             let taken = edit(&script, true);

@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::{Metered, Section, append, find, rebuild};
-use crate::proxy::{EngineProxy, Shown};
+use crate::initrd::{FileRange, ProgressReader, append, find, rebuild};
+use crate::proxy::{EngineProxy, RedactedProxy};
 
 use super::apply::manifest_file;
 use super::digest::{OriginalSha, Sha};
@@ -16,8 +16,8 @@ use super::intent::{Intent, Intents};
 use super::manifest::{MANIFEST, Method};
 use super::original::Unpatched;
 use super::plan::{Contents, image_of, source, unmarked};
-use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
-use super::{Progress, Report};
+use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
+use super::{OnProgress, Progress};
 
 /// One word for how things are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub struct Status {
     /// The image, as far as it could be read.
     pub image: Option<ImageFacts>,
     /// The proxy that is in the image.
-    pub proxy: Option<Shown>,
+    pub proxy: Option<RedactedProxy>,
     /// In an image that Baleen did not patch: the proxy that someone else set, as far as it was looked for.
     pub unpatched: Unpatched,
 }
@@ -131,7 +131,7 @@ pub enum Expected<'a> {
 
 /// What a status is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct StatusQuery<'a> {
     /// What should be in place.
     pub expected: Expected<'a>,
     /// What the user was heard to want in this bundle.
@@ -145,7 +145,7 @@ pub fn without_docker(error: &Error) -> Status {
     Status {
         state: State::NoDocker,
         sentence: error.to_string(),
-        advice: error.advice().map(str::to_owned),
+        advice: error.hint().map(str::to_owned),
         docker: None,
         image: None,
         proxy: None,
@@ -154,7 +154,7 @@ pub fn without_docker(error: &Error) -> Status {
 }
 
 /// The status of the bundle at `path`. What forbids a patch is a state, not an error.
-pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status {
+pub fn status(path: &Path, question: StatusQuery<'_>, report: OnProgress<'_>) -> Status {
     let mut status = Status {
         state: State::Off,
         sentence: String::new(),
@@ -164,7 +164,7 @@ pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status
         proxy: None,
         unpatched: Unpatched::Unchecked,
     };
-    match look(path, question, report, &mut status) {
+    match read_state(path, question, report, &mut status) {
         Ok((state, sentence, advice)) => {
             status.state = state;
             status.sentence = sentence;
@@ -177,7 +177,7 @@ pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status
                 _ => State::Unsupported,
             };
             status.sentence = error.to_string();
-            status.advice = error.advice().map(str::to_owned);
+            status.advice = error.hint().map(str::to_owned);
         }
     }
     status
@@ -186,7 +186,7 @@ pub fn status(path: &Path, question: Question<'_>, report: Report<'_>) -> Status
 /// The same with what is remembered of the image that the bundle at `path` got back, so that it does not have to be read: a
 /// proxy that someone set by hand is in it again.
 #[must_use]
-pub fn recall(mut status: Status, path: &Path, intents: &Intents) -> Status {
+pub fn with_history(mut status: Status, path: &Path, intents: &Intents) -> Status {
     let is_unread = status.unpatched == Unpatched::Unchecked
         && matches!(status.state, State::Off | State::Direct | State::Wiped);
     let image = status.image.as_ref().filter(|_| is_unread);
@@ -213,10 +213,10 @@ fn foreign_verdict(line: &str, found: &Unpatched) -> Verdict {
 
 type Verdict = (State, String, Option<String>);
 
-fn look(
+fn read_state(
     path: &Path,
-    question: Question<'_>,
-    report: Report<'_>,
+    question: StatusQuery<'_>,
+    report: OnProgress<'_>,
     status: &mut Status,
 ) -> Result<Verdict> {
     let bundle = status.docker.insert(Bundle::read(path)?);
@@ -308,9 +308,9 @@ fn look(
 
 /// Reads a stock image in full, and refuses what a patch would be refused for; says its digest, and
 /// whether a proxy was set in it by hand.
-fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Unpatched)> {
+fn read_stock(image: &Image, report: OnProgress<'_>) -> Result<(Sha, Unpatched)> {
     let progress = verifying(image, report);
-    let section = Metered::new(image.section(), &progress);
+    let section = ProgressReader::new(image.section(), &progress);
     let (_, contents) = Contents::read(section).map_err(|error| image.damaged(error))?;
     let (_, text, _) = contents.usable(image.path())?;
     let sha =
@@ -323,7 +323,7 @@ fn read_stock(image: &Image, report: Report<'_>) -> Result<(Sha, Unpatched)> {
 }
 
 /// Reports how many of the image's bytes were read.
-fn verifying<'a>(image: &Image, report: Report<'a>) -> impl Fn(u64) + 'a {
+fn verifying<'a>(image: &Image, report: OnProgress<'a>) -> impl Fn(u64) + 'a {
     let total = image.length();
     move |done| {
         report(Progress {
@@ -335,10 +335,10 @@ fn verifying<'a>(image: &Image, report: Report<'a>) -> impl Fn(u64) + 'a {
 }
 
 /// The script that the kernel would end up with, for which the whole image is read.
-pub(super) fn find_script(image: &Image, report: Report<'_>) -> Result<script::Text> {
+pub(super) fn find_script(image: &Image, report: OnProgress<'_>) -> Result<script::SecretBytes> {
     let progress = verifying(image, report);
-    let section = Metered::new(image.section(), &progress);
-    let (_, found) = find::find(section, SCRIPT.as_bytes(), LONGEST_SCRIPT)
+    let section = ProgressReader::new(image.section(), &progress);
+    let (_, found) = find::find(section, SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
         .map_err(|error| image.damaged(error))?;
     let body = found.and_then(|found| found.body);
     Ok(body.unwrap_or_default().into())
@@ -346,17 +346,17 @@ pub(super) fn find_script(image: &Image, report: Report<'_>) -> Result<script::T
 
 /// Recomputes all that the manifest says: that the image is its original, with this very proxy in
 /// its script, and nothing else.
-fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
+fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -> Result<()> {
     let Some(manifest) = patched.manifest() else {
         return Ok(());
     };
     let original = &manifest.original;
     let refuse = |what: String| {
         Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("the image {} {what}", image.path().display()),
         )
-        .advise("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
+        .with_hint("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
     };
     let script = find_script(image, report)?;
     let block = Script::parse(&script)?
@@ -377,7 +377,7 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
             source.path.display()
         ));
     }
-    let section = Section::new(&source.file, 0, original.bytes);
+    let section = FileRange::new(&source.file, 0, original.bytes);
     let (_, contents) =
         Contents::read(section.clone()).map_err(|error| damaged(&source.path, error))?;
     let (entry, stock, after) = contents.usable(&source.path)?;
@@ -389,7 +389,7 @@ fn verify(image: &Image, patched: &Patched, report: Report<'_>) -> Result<()> {
         ));
     }
     if let Patched::Rebuilt { .. } = patched {
-        let (_, manifest_entry) = find::find(image.section(), MANIFEST.as_bytes(), LONGEST_SCRIPT)
+        let (_, manifest_entry) = find::find(image.section(), MANIFEST.as_bytes(), MAX_SCRIPT_LEN)
             .map_err(|error| image.damaged(error))?;
         let body = manifest_entry
             .and_then(|found| found.body)

@@ -4,13 +4,13 @@ pub mod apps;
 pub mod clipboard;
 mod copy;
 mod flags;
-mod holders;
 #[cfg(target_os = "macos")]
 mod main_bundle_macos;
 pub mod network;
 pub mod open;
+mod open_files;
 #[cfg(target_os = "macos")]
-mod restart_macos;
+mod reexec_macos;
 #[cfg(not(target_os = "macos"))]
 mod session_bus;
 pub mod system_proxies;
@@ -21,11 +21,11 @@ pub mod wake;
 
 pub use copy::copy_file;
 pub use flags::is_locked;
-pub(crate) use holders::{Holder, holders};
 #[cfg(target_os = "macos")]
 pub(crate) use main_bundle_macos::is_in_bundle;
+pub(crate) use open_files::{OpenFile, open_by_others};
 #[cfg(target_os = "macos")]
-pub(crate) use restart_macos::go_on_as;
+pub(crate) use reexec_macos::reexec;
 #[cfg(not(target_os = "macos"))]
 pub(crate) use session_bus::{choose_session_bus, has_session_bus};
 pub(crate) use terminal::{columns, without_echo};

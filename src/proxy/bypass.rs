@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// What an entry means to macOS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum BypassEntry {
     /// This host, and no other.
     Host(String),
     /// This address.
@@ -43,7 +43,7 @@ pub enum Inert {
     NoHost,
 }
 
-impl Entry {
+impl BypassEntry {
     /// Reads one entry of the list.
     pub fn parse(text: &str) -> Self {
         // Around an entry as well: nothing says that macOS would cut a space off.
@@ -105,7 +105,7 @@ impl Entry {
 
 /// Whether macOS reaches `host` directly.
 pub fn is_direct<'a>(
-    entries: impl IntoIterator<Item = &'a Entry>,
+    entries: impl IntoIterator<Item = &'a BypassEntry>,
     exclude_simple_hostnames: bool,
     host: &str,
 ) -> bool {
@@ -133,7 +133,7 @@ fn prefix(address: Ipv4Addr, bits: u8) -> u32 {
 }
 
 /// `a[.b[.c[.d]]]/n`.
-fn network(base: &str, bits: &str) -> Option<Entry> {
+fn network(base: &str, bits: &str) -> Option<BypassEntry> {
     let digits = |text: &str| {
         let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| text.parse::<u8>().ok()).flatten()
@@ -147,14 +147,14 @@ fn network(base: &str, bits: &str) -> Option<Entry> {
     octets[..parts.len()].copy_from_slice(&parts);
     let address = Ipv4Addr::from(octets);
     Some(if prefix(address, bits) == u32::from(address) {
-        Entry::Network(address, bits)
+        BypassEntry::Network(address, bits)
     } else {
-        Entry::Inert(Inert::HostBits)
+        BypassEntry::Inert(Inert::HostBits)
     })
 }
 
 /// `10.1.*` is the network 10.1.0.0/16 as well, since no name has a number at its end.
-fn numbers_then_stars(text: &str) -> Option<Entry> {
+fn numbers_then_stars(text: &str) -> Option<BypassEntry> {
     let labels: Vec<&str> = text.split('.').collect();
     let numbers = labels.iter().take_while(|&&label| label != "*").count();
     let stars = labels.len() - numbers;
@@ -165,7 +165,9 @@ fn numbers_then_stars(text: &str) -> Option<Entry> {
         return None;
     }
     match network(&labels[..numbers].join("."), &(8 * numbers).to_string())? {
-        Entry::Network(base, bits) => Some(Entry::StarredNetwork(base, bits, text.to_owned())),
+        BypassEntry::Network(base, bits) => {
+            Some(BypassEntry::StarredNetwork(base, bits, text.to_owned()))
+        }
         _ => None,
     }
 }
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn entries_mean_what_macos_makes_of_them() {
-        use Entry as E;
+        use BypassEntry as E;
         let network = |a: [u8; 4], bits| E::Network(a.into(), bits);
         let starred = |a: [u8; 4], bits, text: &str| E::StarredNetwork(a.into(), bits, text.into());
         for (text, expected) in [
@@ -248,7 +250,7 @@ mod tests {
             ("a b", E::Unusable),
             ("a\u{7}b", E::Unusable),
         ] {
-            assert_eq!(Entry::parse(text), expected, "{text:?}");
+            assert_eq!(BypassEntry::parse(text), expected, "{text:?}");
         }
     }
 
@@ -291,7 +293,7 @@ mod tests {
             ("10.1.2.3/8", &[], &["10.1.2.3", "10.9.9.9"]),
             ("x:80", &[], &["x"]),
         ] {
-            let entry = Entry::parse(entry);
+            let entry = BypassEntry::parse(entry);
             for host in covered {
                 assert!(entry.covers(host), "{entry:?} {host}");
             }

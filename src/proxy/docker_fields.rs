@@ -10,7 +10,7 @@
 
 use serde::Serialize;
 
-use super::Shown;
+use super::RedactedProxy;
 
 /// The values, each as it goes into its field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,12 +38,12 @@ pub enum Field {
     All,
 }
 
-/// What stands for a password in [`Shown`].
+/// What stands for a password in [`RedactedProxy`].
 const REDACTED: &str = ":***@";
 
 impl DockerFields {
     /// The values for a proxy that was translated for this Docker.
-    pub fn of(proxy: &Shown) -> Self {
+    pub fn of(proxy: &RedactedProxy) -> Self {
         let urls = [&proxy.http, &proxy.https];
         let has_user = |url: &String| url.contains('@');
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.replace(REDACTED, "@"));
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn fields(http: Option<&str>, https: Option<&str>, no_proxy: &str) -> DockerFields {
-        DockerFields::of(&Shown {
+        DockerFields::of(&RedactedProxy {
             http: http.map(str::to_owned),
             https: https.map(str::to_owned),
             no_proxy: no_proxy.to_owned(),

@@ -16,7 +16,7 @@ pub struct EngineProxy {
 /// An [`EngineProxy`] as it may be shown and stored: without passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields have their standard names")]
-pub struct Shown {
+pub struct RedactedProxy {
     pub http: Option<String>,
     pub https: Option<String>,
     pub no_proxy: String,
@@ -69,8 +69,8 @@ impl EngineProxy {
     }
 
     /// What may be shown.
-    pub fn shown(&self) -> Shown {
-        Shown {
+    pub fn shown(&self) -> RedactedProxy {
+        RedactedProxy {
             http: self.http.as_ref().map(ProxyUrl::redacted),
             https: self.https.as_ref().map(ProxyUrl::redacted),
             no_proxy: self.no_proxy.to_string(),
@@ -78,7 +78,7 @@ impl EngineProxy {
     }
 }
 
-impl Shown {
+impl RedactedProxy {
     /// In what `wanted`, which is known to be another one, differs from this, in words.
     pub fn difference(&self, wanted: &Self) -> String {
         if wanted.summary() != self.summary() {

@@ -2,12 +2,12 @@
 //! first of the two that is not empty (`getEnvAny` in `golang.org/x/net/http/httpproxy`).
 
 /// A variable that is set: its name and its value.
-pub type Variable = (String, String);
+pub type NamedValue = (String, String);
 
 /// The variables with the proxy for `http://`, the one for `https://` and the no-proxy list.
 pub fn from_environment(
     get: impl Fn(&str) -> Option<String>,
-) -> (Option<Variable>, Option<Variable>, Option<Variable>) {
+) -> (Option<NamedValue>, Option<NamedValue>, Option<NamedValue>) {
     let any = |name: &str| {
         [name.to_owned(), name.to_lowercase()]
             .into_iter()

@@ -8,10 +8,12 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Kind, Result};
 
-use super::pac::{Answer, Asked, FIREFOX_ONLY, PacSource, Route, Standing, of_host};
-use super::translate::{BELOW, Chosen, Entry, Fate, Wishes, World, for_go};
+use super::pac::{FIREFOX_ONLY, PacAnswer, PacAnswers, PacSource, Route, ScriptState, of_host};
+use super::translate::{
+    BELOW, EffectiveProxies, EntryOutcome, Overrides, Resolvers, TranslatedEntry, for_go,
+};
 use super::url::Scheme;
-use super::{Engine, ProxyUrl, docker_hub};
+use super::{ClientDialect, ProxyUrl, docker_hub};
 
 /// A PAC script that can't be asked now, and what counts instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,18 +28,18 @@ pub struct Away {
 
 impl Away {
     /// What there is to say of these answers, if they are not fresh.
-    pub fn of(asked: &Asked) -> Option<Self> {
+    pub fn of(asked: &PacAnswers) -> Option<Self> {
         let why = asked.trouble.as_deref().unwrap_or_default();
         let kept_since = asked.kept_since();
         let (sentence, until) = match &asked.standing {
-            Standing::Fresh | Standing::NotOffered => return None,
-            Standing::Direct => (
+            ScriptState::Fresh | ScriptState::NotOffered => return None,
+            ScriptState::Direct => (
                 format!(
                     "{why}; so the engine goes direct, as macOS does (`baleen config set pac_unreachable keep` has it use the script's last answers)"
                 ),
                 None,
             ),
-            Standing::Kept { until, .. } => {
+            ScriptState::Kept { until, .. } => {
                 let answers = format!("its answers from {}", ago(kept_since?));
                 let sentence = match until {
                     Some(until) => format!(
@@ -125,7 +127,10 @@ fn listed(hosts: &[String]) -> String {
 }
 
 /// What the answers say that `engine` can't be told, and where browsers read them in another way.
-pub fn notes<'a>(answers: impl IntoIterator<Item = &'a Answer>, engine: &Engine) -> Notes {
+pub fn notes<'a>(
+    answers: impl IntoIterator<Item = &'a PacAnswer>,
+    engine: &ClientDialect,
+) -> Notes {
     let mut remarks = Grouped::default();
     let mut explanations = Vec::new();
     for answer in answers {
@@ -160,7 +165,7 @@ pub fn notes<'a>(answers: impl IntoIterator<Item = &'a Answer>, engine: &Engine)
         if !rest.is_empty() {
             let what = match choice {
                 Choice::Direct => "a direct connection".to_owned(),
-                Choice::Proxy(url) => url.place(),
+                Choice::Proxy(url) => url.authority(),
             };
             let note = format!(
                 "if {what} fails, the PAC script goes on to {}; the engine can't do that",
@@ -191,7 +196,7 @@ fn shown(routes: &[Route]) -> String {
 
 /// What a script comes to.
 pub(super) struct ByScript {
-    pub(super) chosen: Chosen,
+    pub(super) chosen: EffectiveProxies,
     pub(super) explanations: Vec<String>,
     pub(super) away: Option<Away>,
 }
@@ -200,9 +205,9 @@ pub(super) struct ByScript {
 /// offer one and does not.
 pub(super) fn by_script(
     source: &PacSource,
-    engine: &Engine,
-    wishes: &Wishes,
-    world: &World<'_>,
+    engine: &ClientDialect,
+    wishes: &Overrides,
+    world: &Resolvers<'_>,
     remarks: &mut Vec<String>,
 ) -> Result<Option<ByScript>> {
     let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
@@ -223,11 +228,11 @@ pub(super) fn by_script(
         Some(away) => remarks.push(away.sentence.clone()),
         None => remarks.extend(asked.trouble.clone()),
     }
-    if asked.standing == Standing::NotOffered {
+    if asked.standing == ScriptState::NotOffered {
         return Ok(None);
     }
 
-    let known: Vec<&Answer> = hosts.iter().filter_map(|host| asked.of(host)).collect();
+    let known: Vec<&PacAnswer> = hosts.iter().filter_map(|host| asked.of(host)).collect();
     if known.is_empty() {
         return Err(Error::new(
             Kind::Failure,
@@ -237,14 +242,14 @@ pub(super) fn by_script(
                 listed(&hosts)
             ),
         )
-        .advise(
+        .with_hint(
             "connect to the network or VPN that the script is in; nothing was decided without it",
         ));
     }
     let notes = notes(known.iter().copied(), engine);
     remarks.extend(notes.remarks);
 
-    let usable: Vec<(&Answer, Option<Choice>)> = known
+    let usable: Vec<(&PacAnswer, Option<Choice>)> = known
         .iter()
         .map(|answer| (*answer, choice(answer, engine)))
         .collect();
@@ -263,11 +268,13 @@ pub(super) fn by_script(
                 let entry = for_go(address.unwrap_or(host), engine.rules);
                 entries.push(match entry.fate {
                     // An address has nothing below it.
-                    Fate::Kept if entry.from.parse::<IpAddr>().is_err() => Entry {
-                        fate: Fate::Widened,
-                        reason: Some(BELOW),
-                        ..entry
-                    },
+                    EntryOutcome::Kept if entry.from.parse::<IpAddr>().is_err() => {
+                        TranslatedEntry {
+                            fate: EntryOutcome::Widened,
+                            reason: Some(BELOW),
+                            ..entry
+                        }
+                    }
                     _ => entry,
                 });
             }
@@ -275,8 +282,8 @@ pub(super) fn by_script(
                 if other != *url {
                     let after = format!(
                         " through {}, but an engine has one proxy for all: it uses {}",
-                        other.place(),
-                        url.place()
+                        other.authority(),
+                        url.authority()
                     );
                     others.add("the script sends ", host, after);
                 }
@@ -285,20 +292,20 @@ pub(super) fn by_script(
                 let before = format!("the script says \"{}\" for ", answer.text);
                 let after = format!(
                     ", which no engine of this version knows; it uses {}",
-                    url.place()
+                    url.authority()
                 );
                 others.add(&before, host, after);
             }
             (None, None) => {
                 return Err(Error::new(
-                    Kind::Refused,
+                    Kind::Unsupported,
                     format!(
                         "the PAC script says \"{}\" for {host}, which this engine (built with {}) can't do",
                         answer.text,
                         engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
+                .with_hint("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
             }
         }
     }
@@ -310,7 +317,7 @@ pub(super) fn by_script(
         .collect();
     if !unknown.is_empty() {
         let way = match &winner {
-            Some(url) => format!("uses {}", url.place()),
+            Some(url) => format!("uses {}", url.authority()),
             None => "goes direct".to_owned(),
         };
         remarks.push(format!(
@@ -320,7 +327,7 @@ pub(super) fn by_script(
     }
     let http = for_http(&asked, &plain, engine, winner.as_ref(), remarks);
     Ok(Some(ByScript {
-        chosen: Chosen {
+        chosen: EffectiveProxies {
             http,
             https: winner,
             entries,
@@ -332,13 +339,13 @@ pub(super) fn by_script(
 
 /// The proxy for `http://`: the script's, where it names one for that, else the one for `https://`.
 fn for_http(
-    asked: &Asked,
+    asked: &PacAnswers,
     plain: &[String],
-    engine: &Engine,
+    engine: &ClientDialect,
     https: Option<&ProxyUrl>,
     remarks: &mut Vec<String>,
 ) -> Option<ProxyUrl> {
-    let choices: Vec<(&Answer, Choice)> = plain
+    let choices: Vec<(&PacAnswer, Choice)> = plain
         .iter()
         .filter_map(|url| asked.of(url))
         .filter_map(|answer| Some((answer, choice(answer, engine)?)))
@@ -348,7 +355,7 @@ fn for_http(
         if let Some(own) = own {
             remarks.push(format!(
                 "the script sends http:// through {} and https:// directly; the engine goes direct for both",
-                own.place()
+                own.authority()
             ));
         }
         return None;
@@ -367,13 +374,13 @@ fn for_http(
         let is_direct = secure.is_some_and(|answer| answer.routes.first() == Some(&Route::Direct));
         let engine = match is_direct {
             true => "reaches it directly".to_owned(),
-            false => format!("uses {}", uses.place()),
+            false => format!("uses {}", uses.authority()),
         };
         let way = match choice {
             Choice::Direct if is_direct => continue,
             Choice::Direct => "directly".to_owned(),
             Choice::Proxy(other) if !is_direct && *other == uses => continue,
-            Choice::Proxy(other) => format!("through {}", other.place()),
+            Choice::Proxy(other) => format!("through {}", other.authority()),
         };
         let after = format!(" {way}; the engine {engine}");
         others.add("the script reaches ", &answer.host, after);
@@ -404,14 +411,14 @@ enum Choice {
     Proxy(ProxyUrl),
 }
 
-fn choice(answer: &Answer, engine: &Engine) -> Option<Choice> {
+fn choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<Choice> {
     engines_choice(answer, engine).map(|(_, choice)| choice)
 }
 
 /// What an engine can do of what a script proposes for a host: its first proxy that the engine knows, and which of the routes that is.
 /// To go directly is what the script wants only where it says so first: behind a proxy it is for when
 /// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
-fn engines_choice(answer: &Answer, engine: &Engine) -> Option<(usize, Choice)> {
+fn engines_choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<(usize, Choice)> {
     // An entry that only some browsers understand is nothing to the others, as it is to Chromium.
     let is_nothing = |why: &String| why.ends_with(FIREFOX_ONLY);
     if answer.routes.first() == Some(&Route::Direct) && answer.ignored.iter().all(is_nothing) {
@@ -434,8 +441,8 @@ mod tests {
     use std::time::Duration;
 
     use super::super::pac::Routes;
-    use super::super::settings::Settings;
-    use super::super::translate::{Stated, Translation, What, translate};
+    use super::super::settings::SystemSettings;
+    use super::super::translate::{ProxyConfig, ProxySettings, Translation, translate};
     use super::*;
 
     const OLD: &str = "17.06.0";
@@ -444,9 +451,9 @@ mod tests {
     const OWN: &str = "registry.corp";
     const OWN_PLAIN: &str = "http://registry.corp/";
 
-    fn answer(host: &str, text: &str) -> Answer {
+    fn answer(host: &str, text: &str) -> PacAnswer {
         let Routes { routes, ignored } = Routes::parse(text).unwrap();
-        Answer {
+        PacAnswer {
             host: host.to_owned(),
             url: host.to_owned(),
             text: text.to_owned(),
@@ -457,11 +464,11 @@ mod tests {
 
     #[test]
     fn what_only_firefox_understands_counts_as_in_chromium() {
-        let engine = Engine::of(NEW, false);
+        let engine = ClientDialect::of(NEW, false);
         let way = |text| match choice(&answer(HUB, text), &engine) {
             None => "nothing".to_owned(),
             Some(Choice::Direct) => "direct".to_owned(),
-            Some(Choice::Proxy(url)) => url.place(),
+            Some(Choice::Proxy(url)) => url.authority(),
         };
         assert_eq!(way("HTTP p.corp:1"), "direct");
         assert_eq!(way("HTTP p.corp:1; DIRECT"), "direct");
@@ -476,7 +483,7 @@ mod tests {
     fn translated(
         usual: &str,
         others: &[(&str, Option<&str>)],
-        standing: Standing,
+        standing: ScriptState,
         version: &str,
     ) -> Result<Translation> {
         let pac = |source: &PacSource, hosts: &[String]| {
@@ -485,34 +492,34 @@ mod tests {
                 let other = others.iter().find(|(other, _)| other == host);
                 Some(answer(host, other.map_or(Some(usual), |(_, text)| *text)?))
             });
-            Ok(Asked {
+            Ok(PacAnswers {
                 answers: answers.collect(),
                 standing: standing.clone(),
-                trouble: (standing != Standing::Fresh).then(|| "no way there".to_owned()),
+                trouble: (standing != ScriptState::Fresh).then(|| "no way there".to_owned()),
             })
         };
-        let stated = Stated {
+        let stated = ProxyConfig {
             origin: "a test".into(),
-            what: What::Settings(Settings {
+            settings: ProxySettings::Settings(SystemSettings {
                 pac: Some(PacSource::Discover),
                 // With a script on, macOS looks at none of these.
                 exceptions: vec!["unused.corp".into()],
-                ..Settings::default()
+                ..SystemSettings::default()
             }),
         };
-        let wishes = Wishes {
+        let wishes = Overrides {
             // The same host in another spelling is asked about once.
             pac_hosts: vec![OWN.into(), "Auth.docker.io:443".into()],
-            ..Wishes::default()
+            ..Overrides::default()
         };
-        let world = World {
+        let world = Resolvers {
             addresses: &|_| Ok(Vec::new()),
             password: &|_| Ok(None),
             pac: &pac,
         };
         translate(
             &stated,
-            &Engine::of(version, version == OLD),
+            &ClientDialect::of(version, version == OLD),
             &wishes,
             &world,
         )
@@ -602,7 +609,7 @@ mod tests {
                 "the script sends http:// through h:2 and https:// directly; the engine goes direct for both",
             ),
         ] {
-            let found = translated(usual, others, Standing::Fresh, OLD).unwrap();
+            let found = translated(usual, others, ScriptState::Fresh, OLD).unwrap();
             let wanted = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
             let remarks = found.remarks.join("\n");
             assert_eq!(got(&found), wanted, "{usual} {others:?}: {remarks}");
@@ -621,8 +628,8 @@ mod tests {
             ("HTTPS q:1; DIRECT", &[]),
             ("DIRECT", &[(OWN, Some("SOCKS q:1"))]),
         ] {
-            let error = translated(usual, others, Standing::Fresh, OLD).unwrap_err();
-            assert_eq!(error.kind(), Kind::Refused);
+            let error = translated(usual, others, ScriptState::Fresh, OLD).unwrap_err();
+            assert_eq!(error.kind(), Kind::Unsupported);
             assert!(error.to_string().contains(":1"), "{error}");
         }
     }
@@ -689,7 +696,10 @@ mod tests {
             // Nothing here can be used, which is said elsewhere.
             ("HTTPS s:443; DIRECT", OLD, "", ""),
         ] {
-            let found = notes(&[answer("a", text)], &Engine::of(version, version == OLD));
+            let found = notes(
+                &[answer("a", text)],
+                &ClientDialect::of(version, version == OLD),
+            );
             for (found, expected) in [(found.remarks, remark), (found.explanations, explanation)] {
                 let said = found.join("\n");
                 assert!(said.contains(expected), "{text}: {said}");
@@ -701,7 +711,7 @@ mod tests {
             }
         }
         let many = ["a", "b", "c", "d"].map(|host| answer(host, "QUIC q:1; PROXY p:1; DIRECT"));
-        let found = notes(&many, &Engine::of(OLD, true));
+        let found = notes(&many, &ClientDialect::of(OLD, true));
         assert_eq!(
             (found.remarks.len(), found.explanations.len()),
             (1, 1),
@@ -717,7 +727,7 @@ mod tests {
     fn what_counts_while_the_script_is_away() {
         let now = SystemTime::now();
         let hours = |hours: u64| now - Duration::from_secs(3600 * hours);
-        let kept = |until| Standing::Kept {
+        let kept = |until| ScriptState::Kept {
             given: BTreeMap::from([("a".to_owned(), hours(2)), ("b".to_owned(), hours(72))]),
             until,
         };
@@ -767,7 +777,7 @@ mod tests {
             "{error}"
         );
 
-        let found = translated("DIRECT", &[], Standing::Direct, OLD).unwrap();
+        let found = translated("DIRECT", &[], ScriptState::Direct, OLD).unwrap();
         assert!(found.proxy.is_none());
         assert!(
             found.remarks[0].starts_with("no way there; so the engine goes direct"),
@@ -776,7 +786,7 @@ mod tests {
         assert_eq!(found.why_direct("x"), "the PAC script can't be reached");
         assert_eq!(found.away.unwrap().kept_since, None);
 
-        let found = translated("DIRECT", &[], Standing::Fresh, OLD).unwrap();
+        let found = translated("DIRECT", &[], ScriptState::Fresh, OLD).unwrap();
         assert_eq!(
             (found.away.is_none(), found.why_direct("x")),
             (true, "no proxy is set in x".to_owned())

@@ -21,7 +21,7 @@ use super::idn;
 
 /// Which rules an engine goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Rules {
+pub enum NoProxyRules {
     /// Those up to Go 1.10.
     #[serde(rename = "go1.10")]
     UpTo1_10,
@@ -30,7 +30,7 @@ pub enum Rules {
     From1_11,
 }
 
-impl Rules {
+impl NoProxyRules {
     /// In words, as in "reads no_proxy as Go 1.10 and earlier do".
     pub fn in_words(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Rules {
             match self {
                 _ if entry.is_empty() => false,
                 Self::UpTo1_10 => no_proxy == "*" || covers_as_text(&entry, &host, address),
-                Self::From1_11 => Entry::parse(&entry).covers(&host, address, port),
+                Self::From1_11 => NoProxyEntry::parse(&entry).covers(&host, address, port),
             }
         })
     }
@@ -83,7 +83,7 @@ fn covers_as_text(entry: &str, host: &str, address: Option<IpAddr>) -> bool {
 
 /// What an entry means from Go 1.11 on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Entry<'a> {
+pub(super) enum NoProxyEntry<'a> {
     /// Every host.
     All,
     /// The addresses that begin with the first bits of this one.
@@ -106,7 +106,7 @@ pub(super) enum Entry<'a> {
 /// A port in an entry, as it is written: Go compares it as text. An empty one is any port.
 pub(super) type Port<'a> = Option<&'a str>;
 
-impl<'a> Entry<'a> {
+impl<'a> NoProxyEntry<'a> {
     /// Reads one entry without spaces around it, as `init` in `httpproxy` does.
     pub(super) fn parse(entry: &'a str) -> Self {
         if entry == "*" {
@@ -162,17 +162,17 @@ impl<'a> Entry<'a> {
 }
 
 /// `net.ParseCIDR`.
-fn cidr(entry: &str) -> Option<Entry<'_>> {
+fn cidr(entry: &str) -> Option<NoProxyEntry<'_>> {
     let (base, bits) = entry.split_once('/')?;
     let base = base.parse::<IpAddr>().ok()?;
     let bits = Some(bits).filter(|bits| bits.bytes().all(|b| b.is_ascii_digit()))?;
     let bits = bits.parse::<u8>().ok()?;
     match base {
-        IpAddr::V4(_) => (bits <= 32).then_some(Entry::Network(base, bits)),
+        IpAddr::V4(_) => (bits <= 32).then_some(NoProxyEntry::Network(base, bits)),
         // An IPv4 address in this form is one to `IPNet.Contains`.
         IpAddr::V6(address) => match (address.to_ipv4_mapped(), bits) {
-            (Some(address), 96..=128) => Some(Entry::Network(address.into(), bits - 96)),
-            (_, 0..=128) => Some(Entry::Network(base, bits)),
+            (Some(address), 96..=128) => Some(NoProxyEntry::Network(address.into(), bits - 96)),
+            (_, 0..=128) => Some(NoProxyEntry::Network(base, bits)),
             _ => None,
         },
     }
@@ -251,7 +251,8 @@ mod tests {
             (".bücher.example", "a.xn--bcher-kva.example", false, true),
             ("BÜCHER.example:443", "bücher.example", false, true),
         ] {
-            for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
+            for (rules, expected) in [(NoProxyRules::UpTo1_10, old), (NoProxyRules::From1_11, new)]
+            {
                 let direct = rules.is_direct(entry, host, 443);
                 assert_eq!(direct, expected, "{entry} {host} {rules:?}");
             }
@@ -260,9 +261,9 @@ mod tests {
 
     #[test]
     fn loopback_is_always_direct() {
-        assert!(!Rules::UpTo1_10.is_direct("*,a", "x", 443));
-        assert!(Rules::From1_11.is_direct("a,*", "x", 443));
-        for rules in [Rules::UpTo1_10, Rules::From1_11] {
+        assert!(!NoProxyRules::UpTo1_10.is_direct("*,a", "x", 443));
+        assert!(NoProxyRules::From1_11.is_direct("a,*", "x", 443));
+        for rules in [NoProxyRules::UpTo1_10, NoProxyRules::From1_11] {
             for host in ["localhost", "127.0.0.1", "127.3.2.1", "[::1]"] {
                 assert!(rules.is_direct("", host, 443), "{host}");
             }

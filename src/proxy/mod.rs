@@ -14,9 +14,9 @@
 //! ```
 
 pub mod bypass;
+mod client_dialect;
 mod docker_fields;
 pub mod docker_hub;
-mod engine;
 mod engine_proxy;
 mod environment;
 mod from_pac;
@@ -32,12 +32,12 @@ pub mod source;
 pub mod translate;
 mod url;
 
+pub use client_dialect::ClientDialect;
 pub use docker_fields::{DockerFields, Field};
-pub use engine::Engine;
-pub use engine_proxy::{EngineProxy, Shown};
-pub use environment::{Variable, from_environment};
+pub use engine_proxy::{EngineProxy, RedactedProxy};
+pub use environment::{NamedValue, from_environment};
 pub use from_pac::{Away, Notes, ago, notes};
 pub use no_proxy::{InvalidNoProxy, NoProxy};
 pub use password::Password;
-pub use translate::{Stated, Translation, Urls, Wishes, World, translate};
+pub use translate::{Overrides, ProxyConfig, ProxyUrls, Resolvers, Translation, translate};
 pub use url::{InvalidUrl, ProxyUrl, Scheme, redact};

@@ -1,11 +1,11 @@
 //! Which way one URL takes: here, and in the engine.
 
-use super::go::Rules;
+use super::go::NoProxyRules;
 use super::idn;
-use super::pac::{Answer, Route};
-use super::settings::{Server, Settings};
-use super::translate::{Urls, What};
-use super::{Engine, EngineProxy, ProxyUrl, bypass};
+use super::pac::{PacAnswer, Route};
+use super::settings::{Server, SystemSettings};
+use super::translate::{ProxySettings, ProxyUrls};
+use super::{ClientDialect, EngineProxy, ProxyUrl, bypass};
 
 /// What is to be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Target {
 
 /// How it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
+pub enum Hop {
     /// Without a proxy.
     Direct,
     /// Through this one, as `HOST:PORT`, with `socks5://` before it where it is such.
@@ -97,26 +97,28 @@ impl Target {
 /// The way from this computer, by what its source says; `answer` is the PAC script's, if there is one.
 ///
 /// Variables mean what they mean to Go from 1.11 on, since most programs read them so.
-pub fn here(what: &What, answer: Option<&Answer>, target: &Target) -> Way {
+pub fn host_route(what: &ProxySettings, answer: Option<&PacAnswer>, target: &Target) -> Hop {
     match (what, answer) {
-        (What::Settings(_), Some(answer)) => answer.routes.first().map_or(Way::Direct, by_script),
-        (What::Settings(settings), None) => by_settings(settings, target),
-        (What::Urls(urls), _) => by_urls(urls, target),
+        (ProxySettings::Settings(_), Some(answer)) => {
+            answer.routes.first().map_or(Hop::Direct, by_script)
+        }
+        (ProxySettings::Settings(settings), None) => by_settings(settings, target),
+        (ProxySettings::Urls(urls), _) => by_urls(urls, target),
     }
 }
 
 /// The way from the engine.
-pub fn in_engine(proxy: Option<&EngineProxy>, engine: &Engine, target: &Target) -> Way {
+pub fn in_engine(proxy: Option<&EngineProxy>, engine: &ClientDialect, target: &Target) -> Hop {
     match proxy.and_then(|proxy| engines_choice(proxy, engine, target)) {
-        Some(url) => Way::Through(url.way()),
-        None => Way::Direct,
+        Some(url) => Hop::Through(url.display()),
+        None => Hop::Direct,
     }
 }
 
 /// Which of its proxies the engine goes through; nothing where it goes directly.
 pub fn engines_choice<'p>(
     proxy: &'p EngineProxy,
-    engine: &Engine,
+    engine: &ClientDialect,
     target: &Target,
 ) -> Option<&'p ProxyUrl> {
     let no_proxy = proxy.no_proxy().to_string();
@@ -127,7 +129,7 @@ pub fn engines_choice<'p>(
 /// The engine's proxy for a scheme, whatever its no-proxy list says.
 pub fn engines_own<'p>(
     proxy: &'p EngineProxy,
-    engine: &Engine,
+    engine: &ClientDialect,
     secure: bool,
 ) -> Option<&'p ProxyUrl> {
     match (secure, proxy.http(), proxy.https()) {
@@ -137,24 +139,24 @@ pub fn engines_own<'p>(
     }
 }
 
-fn by_script(route: &Route) -> Way {
+fn by_script(route: &Route) -> Hop {
     match route {
-        Route::Direct => Way::Direct,
-        Route::Http { host, port } => Way::Through(format!("{host}:{port}")),
-        Route::Https { host, port } => Way::Through(format!("https://{host}:{port}")),
-        Route::Socks4 { host, port } => Way::Through(format!("socks4://{host}:{port}")),
-        Route::Socks { host, port } => Way::Through(format!("socks5://{host}:{port}")),
+        Route::Direct => Hop::Direct,
+        Route::Http { host, port } => Hop::Through(format!("{host}:{port}")),
+        Route::Https { host, port } => Hop::Through(format!("https://{host}:{port}")),
+        Route::Socks4 { host, port } => Hop::Through(format!("socks4://{host}:{port}")),
+        Route::Socks { host, port } => Hop::Through(format!("socks5://{host}:{port}")),
     }
 }
 
-fn by_settings(settings: &Settings, target: &Target) -> Way {
-    let entries: Vec<bypass::Entry> = settings
+fn by_settings(settings: &SystemSettings, target: &Target) -> Hop {
+    let entries: Vec<bypass::BypassEntry> = settings
         .exceptions
         .iter()
-        .map(|entry| bypass::Entry::parse(entry))
+        .map(|entry| bypass::BypassEntry::parse(entry))
         .collect();
     if bypass::is_direct(&entries, settings.exclude_simple_hostnames, &target.host) {
-        return Way::Direct;
+        return Hop::Direct;
     }
     let place = |server: &Server| match server.host.contains(':') {
         true => format!("[{}]:{}", server.host, server.port),
@@ -166,23 +168,23 @@ fn by_settings(settings: &Settings, target: &Target) -> Way {
         &settings.http
     };
     match (own, &settings.socks) {
-        (Some(server), _) => Way::Through(place(server)),
-        (None, Some(socks)) => Way::Through(format!("socks5://{}", place(socks))),
-        (None, None) => Way::Direct,
+        (Some(server), _) => Hop::Through(place(server)),
+        (None, Some(socks)) => Hop::Through(format!("socks5://{}", place(socks))),
+        (None, None) => Hop::Direct,
     }
 }
 
-fn by_urls(urls: &Urls, target: &Target) -> Way {
+fn by_urls(urls: &ProxyUrls, target: &Target) -> Hop {
     let url = match target.secure {
         true => urls.https.as_ref().or(urls.http.as_ref()),
         false => urls.http.as_ref(),
     };
     let no_proxy = urls.no_proxy.join(",");
     match url {
-        Some(url) if !Rules::From1_11.is_direct(&no_proxy, &target.host, target.port) => {
-            Way::Through(url.way())
+        Some(url) if !NoProxyRules::From1_11.is_direct(&no_proxy, &target.host, target.port) => {
+            Hop::Through(url.display())
         }
-        _ => Way::Direct,
+        _ => Hop::Direct,
     }
 }
 

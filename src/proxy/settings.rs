@@ -17,7 +17,7 @@ const DEFAULT_SOCKS_PORT: u16 = 1080;
 
 /// What the settings say. All of it may be set at once: [`super::translate()`] knows what wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct SystemSettings {
     /// A script that decides for each URL; it goes before everything else.
     pub pac: Option<PacSource>,
     /// For `http://`.
@@ -47,7 +47,7 @@ pub struct Server {
     pub user: Option<String>,
 }
 
-impl Settings {
+impl SystemSettings {
     /// Reads the dictionary. What stands under `__SCOPED__`, which is for single interfaces, is not looked at.
     pub fn from_dictionary(value: &Value) -> Self {
         let mut settings = Self::default();
@@ -280,12 +280,12 @@ mod tests {
             ("FTPPassive", number(1)),
         ];
         let exceptions = || vec!["*.local".to_owned(), "169.254/16".to_owned()];
-        let none = Settings {
+        let none = SystemSettings {
             exceptions: exceptions(),
-            ..Settings::default()
+            ..SystemSettings::default()
         };
         let cases = vec![
-            ("nothing", vec![], Settings::default()),
+            ("nothing", vec![], SystemSettings::default()),
             ("none", defaults.to_vec(), none.clone()),
             (
                 "switched off, but still there",
@@ -306,17 +306,17 @@ mod tests {
             (
                 "HTTP only",
                 http.to_vec(),
-                Settings {
+                SystemSettings {
                     http: server("proxy.corp", 8080, None),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
                 "HTTPS only, with a user",
                 https.to_vec(),
-                Settings {
+                SystemSettings {
                     https: server("secure.corp", 8443, Some("me")),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
@@ -328,20 +328,20 @@ mod tests {
                     &[("ExcludeSimpleHostnames", number(1))],
                 ]
                 .concat(),
-                Settings {
+                SystemSettings {
                     http: server("proxy.corp", 8080, None),
                     https: server("secure.corp", 8443, Some("me")),
                     exceptions: exceptions(),
                     exclude_simple_hostnames: true,
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
                 "SOCKS without a port",
                 socks.to_vec(),
-                Settings {
+                SystemSettings {
                     socks: server("::1", 1080, None),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
@@ -351,9 +351,9 @@ mod tests {
                     ("HTTPProxy", text(" [fe80::1] ")),
                     ("HTTPUser", text("")),
                 ],
-                Settings {
+                SystemSettings {
                     http: server("fe80::1", 80, None),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
@@ -366,10 +366,10 @@ mod tests {
                     ],
                 ]
                 .concat(),
-                Settings {
+                SystemSettings {
                     pac: Some(PacSource::Url("http://corp/proxy.pac".into())),
                     http: server("proxy.corp", 8080, None),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
@@ -378,17 +378,17 @@ mod tests {
                     ("ProxyAutoConfigEnable", number(1)),
                     ("ProxyAutoConfigJavaScript", text("function x() {}")),
                 ],
-                Settings {
+                SystemSettings {
                     pac: Some(PacSource::Script("function x() {}".into())),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
                 "WPAD",
                 vec![("ProxyAutoDiscoveryEnable", number(1))],
-                Settings {
+                SystemSettings {
                     pac: Some(PacSource::Discover),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
@@ -397,22 +397,22 @@ mod tests {
                     ("ProxyAutoDiscoveryEnable", number(1)),
                     ("ProxyAutoConfigURLString", text("http://dhcp/wpad.dat")),
                 ],
-                Settings {
+                SystemSettings {
                     pac: Some(PacSource::Url("http://dhcp/wpad.dat".into())),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
                 "single interfaces are not looked at",
                 vec![("__SCOPED__", dictionary(&[("en0", dictionary(&http))]))],
-                Settings::default(),
+                SystemSettings::default(),
             ),
             (
                 "__SCOPED__ of a wrong type",
                 [&http[..], &[("__SCOPED__", number(3))]].concat(),
-                Settings {
+                SystemSettings {
                     http: server("proxy.corp", 8080, None),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
             (
@@ -423,15 +423,15 @@ mod tests {
                     ("HTTPPort", text("3128")),
                     ("HTTPSEnable", text("0")),
                 ],
-                Settings {
+                SystemSettings {
                     http: server("p", 3128, None),
-                    ..Settings::default()
+                    ..SystemSettings::default()
                 },
             ),
         ];
         for (name, lines, expected) in cases {
             assert_eq!(
-                Settings::from_dictionary(&dictionary(&lines)),
+                SystemSettings::from_dictionary(&dictionary(&lines)),
                 expected,
                 "{name}"
             );
@@ -451,7 +451,7 @@ mod tests {
             let mut lines: Vec<(&str, Value)> =
                 base.into_iter().filter(|(name, _)| *name != key).collect();
             lines.push((key, value));
-            Settings::from_dictionary(&dictionary(&lines))
+            SystemSettings::from_dictionary(&dictionary(&lines))
         };
         for (key, value, told) in [
             (
@@ -512,7 +512,7 @@ mod tests {
         assert_eq!(settings.exceptions, ["a", "b"]);
         assert_eq!(settings.trouble.len(), 1);
         assert_eq!(
-            Settings::from_dictionary(&list(&[])).trouble,
+            SystemSettings::from_dictionary(&list(&[])).trouble,
             ["the proxy settings are not a dictionary"]
         );
     }

@@ -9,24 +9,24 @@ use crate::error::{Error, Kind, Result};
 use crate::property_list;
 
 use super::environment::all_proxy;
-use super::settings::Settings;
-use super::translate::{Stated, Urls, What};
-use super::{ProxyUrl, Variable, from_environment, no_proxy};
+use super::settings::SystemSettings;
+use super::translate::{ProxyConfig, ProxySettings, ProxyUrls};
+use super::{NamedValue, ProxyUrl, from_environment, no_proxy};
 
 /// Which settings are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ProxySource {
     /// Those of the system; where it has none of its own (a Linux without a desktop), the environment.
     System,
     /// The variables of this process.
     Environment,
     /// What the user named: in words where, and what.
-    Named(String, Box<Urls>),
+    Named(String, Box<ProxyUrls>),
     /// A file with the dictionary that macOS gives, as a property list.
     Dictionary(PathBuf),
 }
 
-impl Source {
+impl ProxySource {
     /// What this source says now. `system` reads the system's settings, `get` a variable.
     ///
     /// # Errors
@@ -35,23 +35,25 @@ impl Source {
         &self,
         system: impl FnOnce() -> Result<Option<plist::Value>>,
         get: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Stated> {
+    ) -> Result<ProxyConfig> {
         match self {
             Self::System => match system()? {
-                Some(dictionary) => Ok(Stated {
+                Some(dictionary) => Ok(ProxyConfig {
                     origin: "the system's settings".to_owned(),
-                    what: What::Settings(Settings::from_dictionary(&dictionary)),
+                    settings: ProxySettings::Settings(SystemSettings::from_dictionary(&dictionary)),
                 }),
                 None => environment(get),
             },
             Self::Environment => environment(get),
-            Self::Named(origin, urls) => Ok(Stated {
+            Self::Named(origin, urls) => Ok(ProxyConfig {
                 origin: origin.clone(),
-                what: What::Urls((**urls).clone()),
+                settings: ProxySettings::Urls((**urls).clone()),
             }),
-            Self::Dictionary(path) => Ok(Stated {
+            Self::Dictionary(path) => Ok(ProxyConfig {
                 origin: format!("the file {}", path.display()),
-                what: What::Settings(Settings::from_dictionary(&read_dictionary(path)?)),
+                settings: ProxySettings::Settings(SystemSettings::from_dictionary(
+                    &read_dictionary(path)?,
+                )),
             }),
         }
     }
@@ -61,7 +63,7 @@ impl Source {
 ///
 /// # Errors
 /// When it can't be used.
-pub fn url((name, text): &Variable) -> Result<ProxyUrl> {
+pub fn url((name, text): &NamedValue) -> Result<ProxyUrl> {
     ProxyUrl::parse(text).map_err(|why| {
         Error::new(
             Kind::Usage,
@@ -74,7 +76,7 @@ pub fn url((name, text): &Variable) -> Result<ProxyUrl> {
 ///
 /// # Errors
 /// When it can't be used.
-pub fn list((name, text): &Variable) -> Result<Vec<String>> {
+pub fn list((name, text): &NamedValue) -> Result<Vec<String>> {
     no_proxy::split(text).map_err(|why| {
         Error::new(
             Kind::Usage,
@@ -83,8 +85,8 @@ pub fn list((name, text): &Variable) -> Result<Vec<String>> {
     })
 }
 
-fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<Stated> {
-    let in_words = |found: Option<Variable>| {
+fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
+    let in_words = |found: Option<NamedValue>| {
         found.map(|(name, text)| (format!("the environment variable {name}"), text))
     };
     let unreadable = RefCell::new(None);
@@ -99,7 +101,7 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<Stated> {
             Kind::Usage,
             format!("the environment variable {name} should be UTF-8, but has other bytes in it"),
         )
-        .advise("write each of them as an escape, such as %E4"));
+        .with_hint("write each of them as an escape, such as %E4"));
     }
     let [http, https, listed] = [http, https, listed].map(in_words);
     // Without a proxy the list means nothing, so it can't be wrong either.
@@ -110,9 +112,9 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<Stated> {
             "{name} is set, but Go, and so Docker, takes no notice of it; to use a proxy, set HTTPS_PROXY to an HTTP proxy"
         )
     };
-    Ok(Stated {
+    Ok(ProxyConfig {
         origin: "the environment".to_owned(),
-        what: What::Urls(Urls {
+        settings: ProxySettings::Urls(ProxyUrls {
             http: http.as_ref().map(url).transpose()?,
             https: https.as_ref().map(url).transpose()?,
             no_proxy: listed
@@ -149,6 +151,6 @@ fn read_dictionary(path: &Path) -> Result<plist::Value> {
             Kind::Usage,
             format!("{} is not a property list: {why}", path.display()),
         )
-        .advise("expected the dictionary that SCDynamicStoreCopyProxies gives, in XML or binary")
+        .with_hint("expected the dictionary that SCDynamicStoreCopyProxies gives, in XML or binary")
     })
 }

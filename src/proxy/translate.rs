@@ -1,9 +1,9 @@
 //! From what the settings of this computer say to what one engine understands: pure, but for the
-//! questions it puts to the [`World`].
+//! questions it puts to the [`Resolvers`].
 //!
 //! Two things are kept to. What can't be said to the engine is told, entry by entry and with the
 //! reason. And the engine never reaches directly what this computer reaches through a proxy, unless
-//! that is told as [`Fate::Widened`]; the other way round it may.
+//! that is told as [`EntryOutcome::Widened`]; the other way round it may.
 
 use std::io;
 use std::net::IpAddr;
@@ -15,45 +15,45 @@ use crate::net::lookup::is_loopback;
 
 use super::bypass::{self, Inert};
 use super::from_pac::{Away, by_script};
-use super::go::{self, Rules};
+use super::go::{self, NoProxyRules};
 use super::no_host::{NoHost, is_port};
-use super::pac::{Asked, PacSource, Unreachable};
-use super::settings::{Server, Settings};
+use super::pac::{PacAnswers, PacSource, Unreachable};
+use super::settings::{Server, SystemSettings};
 use super::url::Scheme;
-use super::{Engine, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
+use super::{ClientDialect, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
 
 /// What a source says of proxies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stated {
+pub struct ProxyConfig {
     /// Who says it, as in "the system's settings".
     pub origin: String,
     /// What it says.
-    pub what: What,
+    pub settings: ProxySettings,
 }
 
 /// In whose terms a source speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ProxySettings {
     /// Those of macOS.
-    Settings(Settings),
+    Settings(SystemSettings),
     /// Those of environment variables: URLs, and a list as Go reads it.
-    Urls(Urls),
+    Urls(ProxyUrls),
 }
 
-impl Stated {
+impl ProxyConfig {
     /// The proxies it names, as this computer reaches them; none where a script decides.
     pub fn proxies(&self) -> Vec<ProxyUrl> {
-        match &self.what {
-            What::Urls(urls) => [&urls.http, &urls.https]
+        match &self.settings {
+            ProxySettings::Urls(urls) => [&urls.http, &urls.https]
                 .into_iter()
                 .flatten()
                 .cloned()
                 .collect(),
-            What::Settings(Settings {
+            ProxySettings::Settings(SystemSettings {
                 pac: Some(PacSource::Url(_) | PacSource::Script(_)),
                 ..
             }) => Vec::new(),
-            What::Settings(settings) => [
+            ProxySettings::Settings(settings) => [
                 (Scheme::Http, &settings.http),
                 (Scheme::Http, &settings.https),
                 (Scheme::Socks5, &settings.socks),
@@ -70,7 +70,7 @@ impl Stated {
 
 /// Proxies as environment variables, options and the configuration name them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Urls {
+pub struct ProxyUrls {
     /// For `http://`, and for `https://` where no other is given.
     pub http: Option<ProxyUrl>,
     /// For `https://`.
@@ -83,7 +83,7 @@ pub struct Urls {
 
 /// What the user wants besides.
 #[derive(Debug, Clone, Default)]
-pub struct Wishes {
+pub struct Overrides {
     /// More hosts that the engine is to reach directly, as Go reads them.
     pub no_proxy: Vec<String>,
     /// Where in the VM this computer's loopback is reached, if the user knows better.
@@ -97,13 +97,13 @@ pub struct Wishes {
 }
 
 /// What has to be asked for on the way.
-pub struct World<'a> {
+pub struct Resolvers<'a> {
     /// The addresses of a host.
     pub addresses: &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>,
     /// The password for a proxy that has a user and no password.
     pub password: &'a dyn Fn(&ProxyUrl) -> Result<Option<Password>>,
     /// What a PAC script says of `https://HOST/`, or of a URL.
-    pub pac: &'a dyn Fn(&PacSource, &[String]) -> Result<Asked>,
+    pub pac: &'a dyn Fn(&PacSource, &[String]) -> Result<PacAnswers>,
 }
 
 /// What came of it.
@@ -112,9 +112,9 @@ pub struct Translation {
     /// What the engine is to get; nothing when it is to reach everything directly.
     pub proxy: Option<EngineProxy>,
     /// The proxy for `https://` as this computer itself reaches it.
-    pub here: Option<ProxyUrl>,
+    pub host_proxy: Option<ProxyUrl>,
     /// What became of each entry of the bypass list; nothing without a proxy.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TranslatedEntry>,
     /// What does not go as the settings have it, a sentence each.
     pub remarks: Vec<String>,
     /// What does, though in another form than the settings have it, a sentence each.
@@ -135,13 +135,13 @@ impl Translation {
 
 /// What became of an entry of the bypass list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct TranslatedEntry {
     /// The entry as the settings have it.
     pub from: String,
     /// The entry as the engine gets it.
     pub to: Option<String>,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: EntryOutcome,
     /// Why, unless it means the same to both.
     pub reason: Option<&'static str>,
 }
@@ -149,7 +149,7 @@ pub struct Entry {
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fate {
+pub enum EntryOutcome {
     /// It means the same to the engine.
     Kept,
     /// It covers more hosts there than here.
@@ -160,7 +160,7 @@ pub enum Fate {
     Refused,
 }
 
-impl Fate {
+impl EntryOutcome {
     /// In words.
     pub fn word(self) -> &'static str {
         match self {
@@ -178,15 +178,15 @@ impl Fate {
 /// When this computer uses a proxy that the engine can't be told of at all, so that neither a proxy
 /// nor going without one is right.
 pub fn translate(
-    stated: &Stated,
-    engine: &Engine,
-    wishes: &Wishes,
-    world: &World<'_>,
+    stated: &ProxyConfig,
+    engine: &ClientDialect,
+    wishes: &Overrides,
+    world: &Resolvers<'_>,
 ) -> Result<Translation> {
     let (mut remarks, mut explanations) = (Vec::new(), Vec::new());
     let mut away = None;
-    let chosen = match &stated.what {
-        What::Settings(settings) => {
+    let chosen = match &stated.settings {
+        ProxySettings::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
             let by_script = match &settings.pac {
                 Some(source) => by_script(source, engine, wishes, world, &mut remarks)?,
@@ -201,9 +201,9 @@ pub fn translate(
                 None => by_settings(settings, engine, &mut remarks)?,
             }
         }
-        What::Urls(urls) => {
+        ProxySettings::Urls(urls) => {
             remarks.extend(urls.remarks.iter().cloned());
-            Chosen {
+            EffectiveProxies {
                 http: urls.http.clone(),
                 // Anyone who names one proxy means both.
                 https: urls.https.clone().or_else(|| urls.http.clone()),
@@ -215,7 +215,7 @@ pub fn translate(
             }
         }
     };
-    let Chosen {
+    let EffectiveProxies {
         http,
         https,
         mut entries,
@@ -224,7 +224,7 @@ pub fn translate(
     if http.is_none() && https.is_none() {
         return Ok(Translation {
             proxy: None,
-            here: None,
+            host_proxy: None,
             // There is no proxy to bypass, so nothing becomes of the list.
             entries: Vec::new(),
             remarks,
@@ -260,7 +260,7 @@ pub fn translate(
     let no_proxy = NoProxy::new(entries.iter().filter_map(|entry| entry.to.clone()));
     Ok(Translation {
         proxy: EngineProxy::new(http, https, no_proxy),
-        here,
+        host_proxy: here,
         entries,
         remarks,
         explanations,
@@ -269,14 +269,18 @@ pub fn translate(
 }
 
 /// Proxies as this computer reaches them, and what becomes of the hosts it reaches directly.
-pub(super) struct Chosen {
+pub(super) struct EffectiveProxies {
     pub(super) http: Option<ProxyUrl>,
     pub(super) https: Option<ProxyUrl>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<TranslatedEntry>,
 }
 
 /// Without a script: the proxy for the scheme, else SOCKS, else none.
-fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) -> Result<Chosen> {
+fn by_settings(
+    settings: &SystemSettings,
+    engine: &ClientDialect,
+    remarks: &mut Vec<String>,
+) -> Result<EffectiveProxies> {
     let url = |server: &Option<Server>, scheme| {
         server
             .as_ref()
@@ -299,14 +303,14 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
         match (&http, &https) {
             (None, None) => {
                 return Err(Error::new(
-                    Kind::Refused,
+                    Kind::Unsupported,
                     format!(
                         "this computer reaches the network through the SOCKS proxy {}, and this engine (built with {}) knows HTTP proxies only",
-                        socks.place(),
+                        socks.authority(),
                         engine.in_words()
                     ),
                 )
-                .advise("name an HTTP proxy (in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`), or run one on this computer that forwards to it, such as privoxy"));
+                .with_hint("name an HTTP proxy (in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`), or run one on this computer that forwards to it, such as privoxy"));
             }
             (Some(_), Some(_)) => {}
             (found, _) => {
@@ -318,8 +322,8 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
                 if let Some(other) = other {
                     remarks.push(format!(
                         "this computer uses the SOCKS proxy {} for {scheme}, which this engine doesn't know; there it uses {} for both",
-                        socks.place(),
-                        other.place()
+                        socks.authority(),
+                        other.authority()
                     ));
                 }
                 http = http.or_else(|| https.clone());
@@ -334,7 +338,7 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
             remarks.push(format!(
                 "this computer reaches https directly, but this engine (built with {}) uses the HTTP proxy {} for it as well",
                 engine.in_words(),
-                proxy.place()
+                proxy.authority()
             ));
             https = http.clone();
         } else {
@@ -353,24 +357,26 @@ fn by_settings(settings: &Settings, engine: &Engine, remarks: &mut Vec<String>) 
                 settings.trouble.join("; ")
             ),
         )
-        .advise("correct it in System Settings > Network > Details > Proxies, or switch it off"));
+        .with_hint(
+            "correct it in System Settings > Network > Details > Proxies, or switch it off",
+        ));
     }
 
-    let mut entries: Vec<Entry> = settings
+    let mut entries: Vec<TranslatedEntry> = settings
         .exceptions
         .iter()
         .filter(|entry| !entry.trim().is_empty())
         .map(|entry| for_engine(entry, engine.rules))
         .collect();
     if settings.exclude_simple_hostnames {
-        entries.push(Entry {
+        entries.push(TranslatedEntry {
             from: "names without a dot".to_owned(),
             to: None,
-            fate: Fate::LeftOut,
+            fate: EntryOutcome::LeftOut,
             reason: Some("no engine can be told that; add the hosts by name"),
         });
     }
-    Ok(Chosen {
+    Ok(EffectiveProxies {
         http,
         https,
         entries,
@@ -385,18 +391,22 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
             super::redact(host)
         ),
     )
-    .advise("correct it in System Settings > Network > Details > Proxies")
+    .with_hint("correct it in System Settings > Network > Details > Proxies")
 }
 
 /// The same proxy with the password that is kept for it.
-fn add_password(url: ProxyUrl, world: &World<'_>, remarks: &mut Vec<String>) -> Result<ProxyUrl> {
+fn add_password(
+    url: ProxyUrl,
+    world: &Resolvers<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<ProxyUrl> {
     let Some(user) = url.encoded_user().filter(|_| !url.has_password()) else {
         return Ok(url);
     };
     Ok(match (world.password)(&url)? {
         Some(password) => url.with_password(password),
         None => {
-            let account = format!("{user}@{}", url.place());
+            let account = format!("{user}@{}", url.authority());
             remarks.push(format!(
                 "no password is kept for {account}: if the proxy asks for one, run `baleen credentials set '{account}'`"
             ));
@@ -414,7 +424,7 @@ pub fn unresolved(host: &str) -> String {
 fn reachable(
     url: ProxyUrl,
     address: Option<&str>,
-    world: &World<'_>,
+    world: &Resolvers<'_>,
     remarks: &mut Vec<String>,
     explanations: &mut Vec<String>,
 ) -> Result<ProxyUrl> {
@@ -434,13 +444,13 @@ fn reachable(
     let Some(address) = address else {
         explanations.push(format!(
             "{} is this computer itself, which is right here: with this Docker it is Docker on the Mac, not the engine, that speaks to the proxy",
-            url.place()
+            url.authority()
         ));
         return Ok(url);
     };
     explanations.push(format!(
         "{} is this computer itself, which the engine reaches as {address}",
-        url.place()
+        url.authority()
     ));
     url.with_host(address).map_err(|why| {
         Error::new(
@@ -462,28 +472,28 @@ const END_OF_ADDRESS: &str = "Go before 1.24.1 takes it for the end of an addres
 const NAMELESS: &str = "it names no host";
 
 /// What becomes of an entry of macOS's list.
-fn for_engine(text: &str, rules: Rules) -> Entry {
-    use bypass::Entry as Mac;
-    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
-    let (to, fate, reason) = match bypass::Entry::parse(text) {
-        Mac::Host(name) => (Some(name), Fate::Widened, Some(BELOW)),
+fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
+    use bypass::BypassEntry as Mac;
+    let left_out = |reason| (None, EntryOutcome::LeftOut, Some(reason));
+    let (to, fate, reason) = match bypass::BypassEntry::parse(text) {
+        Mac::Host(name) => (Some(name), EntryOutcome::Widened, Some(BELOW)),
         Mac::Below(domain) => {
             let to = Some(format!(".{domain}"));
             match rules {
-                Rules::UpTo1_10 => (to, Fate::Widened, Some(APEX)),
-                Rules::From1_11 => (to, Fate::Kept, None),
+                NoProxyRules::UpTo1_10 => (to, EntryOutcome::Widened, Some(APEX)),
+                NoProxyRules::From1_11 => (to, EntryOutcome::Kept, None),
             }
         }
         Mac::Address(address) if address != address.to_canonical() => (
             Some(address_for(address, rules)),
-            Fate::Widened,
+            EntryOutcome::Widened,
             Some(MAPPED),
         ),
-        Mac::Address(address) => (Some(address_for(address, rules)), Fate::Kept, None),
-        Mac::Network(base, 32) => (Some(base.to_string()), Fate::Kept, None),
+        Mac::Address(address) => (Some(address_for(address, rules)), EntryOutcome::Kept, None),
+        Mac::Network(base, 32) => (Some(base.to_string()), EntryOutcome::Kept, None),
         Mac::Network(base, bits) | Mac::StarredNetwork(base, bits, _) => match rules {
-            Rules::UpTo1_10 => left_out(NETWORK),
-            Rules::From1_11 => (Some(format!("{base}/{bits}")), Fate::Kept, None),
+            NoProxyRules::UpTo1_10 => left_out(NETWORK),
+            NoProxyRules::From1_11 => (Some(format!("{base}/{bits}")), EntryOutcome::Kept, None),
         },
         Mac::Pattern(_) => left_out(WILDCARD),
         Mac::Inert(Inert::Star) => {
@@ -496,8 +506,8 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
         Mac::Inert(Inert::NoHost) => left_out(NoHost::of(text).unwrap_or(NoHost::Other).on_a_mac()),
         Mac::Unusable => (
             None,
-            Fate::Refused,
-            Some(match bypass::Entry::parse(text.trim()) {
+            EntryOutcome::Refused,
+            Some(match bypass::BypassEntry::parse(text.trim()) {
                 Mac::Unusable => {
                     "it has a comma, a space or a control character inside; give each host an entry of its own"
                 }
@@ -507,7 +517,7 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
             }),
         ),
     };
-    Entry {
+    TranslatedEntry {
         from: super::redact(&text.replace(char::is_control, "\u{fffd}")),
         to,
         fate,
@@ -516,17 +526,17 @@ fn for_engine(text: &str, rules: Rules) -> Entry {
 }
 
 /// The address as an entry. An IPv4 address in the form of an IPv6 one is the IPv4 address to all Go.
-fn address_for(address: IpAddr, rules: Rules) -> String {
+fn address_for(address: IpAddr, rules: NoProxyRules) -> String {
     match (address.to_canonical(), rules) {
-        (IpAddr::V6(address), Rules::UpTo1_10) => format!("[{address}]"),
+        (IpAddr::V6(address), NoProxyRules::UpTo1_10) => format!("[{address}]"),
         (address, _) => address.to_string(),
     }
 }
 
 /// What becomes of an entry that is meant for Go: it says what Go from 1.11 on makes of it.
-pub(super) fn for_go(text: &str, rules: Rules) -> Entry {
+pub(super) fn for_go(text: &str, rules: NoProxyRules) -> TranslatedEntry {
     let (to, fate, reason) = from_go(text, rules);
-    Entry {
+    TranslatedEntry {
         from: super::redact(text),
         to,
         fate,
@@ -534,31 +544,36 @@ pub(super) fn for_go(text: &str, rules: Rules) -> Entry {
     }
 }
 
-fn from_go(text: &str, rules: Rules) -> (Option<String>, Fate, Option<&'static str>) {
-    let left_out = |reason| (None, Fate::LeftOut, Some(reason));
-    let old = rules == Rules::UpTo1_10;
-    match go::Entry::parse(text) {
-        go::Entry::All => left_out(WILDCARD),
+fn from_go(
+    text: &str,
+    rules: NoProxyRules,
+) -> (Option<String>, EntryOutcome, Option<&'static str>) {
+    let left_out = |reason| (None, EntryOutcome::LeftOut, Some(reason));
+    let old = rules == NoProxyRules::UpTo1_10;
+    match go::NoProxyEntry::parse(text) {
+        go::NoProxyEntry::All => left_out(WILDCARD),
         // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
-        go::Entry::NoHost => left_out(NAMELESS),
-        go::Entry::Network(base, bits) => match (base, bits) {
+        go::NoProxyEntry::NoHost => left_out(NAMELESS),
+        go::NoProxyEntry::Network(base, bits) => match (base, bits) {
             (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => {
-                (Some(address_for(base, rules)), Fate::Kept, None)
+                (Some(address_for(base, rules)), EntryOutcome::Kept, None)
             }
             _ if old => left_out(NETWORK),
-            _ => (Some(text.to_owned()), Fate::Kept, None),
+            _ => (Some(text.to_owned()), EntryOutcome::Kept, None),
         },
-        go::Entry::Address(_, Some(port)) if !is_port(port) => left_out(NoHost::Port.in_go()),
-        go::Entry::Address(address, port) => match (address_for(address, rules), port) {
-            (address, None) => (Some(address), Fate::Kept, None),
+        go::NoProxyEntry::Address(_, Some(port)) if !is_port(port) => {
+            left_out(NoHost::Port.in_go())
+        }
+        go::NoProxyEntry::Address(address, port) => match (address_for(address, rules), port) {
+            (address, None) => (Some(address), EntryOutcome::Kept, None),
             (address, Some(port)) if old => (
                 Some(format!("{address}:{port}")),
-                Fate::Widened,
+                EntryOutcome::Widened,
                 Some(ANY_PORT),
             ),
-            _ => (Some(text.to_owned()), Fate::Kept, None),
+            _ => (Some(text.to_owned()), EntryOutcome::Kept, None),
         },
-        go::Entry::Name { name, itself, port } => {
+        go::NoProxyEntry::Name { name, itself, port } => {
             if name.contains('*') {
                 return left_out(WILDCARD);
             }
@@ -566,19 +581,19 @@ fn from_go(text: &str, rules: Rules) -> (Option<String>, Fate, Option<&'static s
             let colon = port.map_or(String::new(), |port| format!(":{port}"));
             let to = format!("{dot}{name}{colon}");
             match NoHost::of(&to) {
-                Some(NoHost::Numbers) => (Some(to), Fate::Widened, Some(END_OF_ADDRESS)),
+                Some(NoHost::Numbers) => (Some(to), EntryOutcome::Widened, Some(END_OF_ADDRESS)),
                 Some(NoHost::Brackets) if old => {
                     let address = to.trim_matches(['[', ']']).parse().ok();
                     let to = address.map(|address| address_for(address, rules));
-                    (to, Fate::Widened, Some(BRACKETS))
+                    (to, EntryOutcome::Widened, Some(BRACKETS))
                 }
                 Some(NoHost::ShortNetwork | NoHost::Netmask | NoHost::PrefixLength) if old => {
                     left_out(NETWORK)
                 }
                 Some(why) => left_out(why.in_go()),
-                None if old && port.is_some() => (Some(to), Fate::Widened, Some(ANY_PORT)),
-                None if old && !itself => (Some(to), Fate::Widened, Some(APEX)),
-                None => (Some(to), Fate::Kept, None),
+                None if old && port.is_some() => (Some(to), EntryOutcome::Widened, Some(ANY_PORT)),
+                None if old && !itself => (Some(to), EntryOutcome::Widened, Some(APEX)),
+                None => (Some(to), EntryOutcome::Kept, None),
             }
         }
     }
@@ -588,7 +603,7 @@ fn from_go(text: &str, rules: Rules) -> (Option<String>, Fate, Option<&'static s
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::pac::Standing;
+    use super::super::pac::ScriptState;
     use super::*;
 
     const OLD: &str = "17.06.0";
@@ -611,12 +626,12 @@ mod tests {
         }
     }
 
-    fn no_script(_: &PacSource, _: &[String]) -> Result<Asked> {
+    fn no_script(_: &PacSource, _: &[String]) -> Result<PacAnswers> {
         unreachable!("no script is set")
     }
 
-    fn world() -> World<'static> {
-        World {
+    fn world() -> Resolvers<'static> {
+        Resolvers {
             addresses: &addresses,
             password: &|_| Ok(None),
             pac: &no_script,
@@ -631,28 +646,32 @@ mod tests {
         })
     }
 
-    fn stated(settings: Settings) -> Stated {
-        Stated {
+    fn stated(settings: SystemSettings) -> ProxyConfig {
+        ProxyConfig {
             origin: "a test".into(),
-            what: What::Settings(settings),
+            settings: ProxySettings::Settings(settings),
         }
     }
 
-    fn urls(http: Option<&str>, https: Option<&str>, no_proxy: &[&str]) -> Stated {
-        Stated {
+    fn urls(http: Option<&str>, https: Option<&str>, no_proxy: &[&str]) -> ProxyConfig {
+        ProxyConfig {
             origin: "a test".into(),
-            what: What::Urls(Urls {
+            settings: ProxySettings::Urls(ProxyUrls {
                 http: http.map(|url| ProxyUrl::parse(url).unwrap()),
                 https: https.map(|url| ProxyUrl::parse(url).unwrap()),
                 no_proxy: no_proxy.iter().map(|&e| e.to_owned()).collect(),
-                ..Urls::default()
+                ..ProxyUrls::default()
             }),
         }
     }
 
     /// The engine's variables, and all remarks.
-    fn of(stated: &Stated, version: &str, wishes: &Wishes) -> Result<(Vec<String>, String)> {
-        let engine = Engine::of(version, version == OLD);
+    fn of(
+        stated: &ProxyConfig,
+        version: &str,
+        wishes: &Overrides,
+    ) -> Result<(Vec<String>, String)> {
+        let engine = ClientDialect::of(version, version == OLD);
         let translation = translate(stated, &engine, wishes, &world())?;
         let variables = translation.proxy.iter().flat_map(EngineProxy::variables);
         Ok((
@@ -667,12 +686,12 @@ mod tests {
 
     #[test]
     fn the_proxies_of_the_settings() {
-        let none = Settings::default;
-        let cases: Vec<(&str, Settings, &str, &[&str], &str)> = vec![
+        let none = SystemSettings::default;
+        let cases: Vec<(&str, SystemSettings, &str, &[&str], &str)> = vec![
             ("none", none(), OLD, &[], ""),
             (
                 "both",
-                Settings {
+                SystemSettings {
                     http: server("proxy", 80),
                     https: server("other", 8443),
                     ..none()
@@ -687,7 +706,7 @@ mod tests {
             ),
             (
                 "http only, where https falls back to it",
-                Settings {
+                SystemSettings {
                     http: server("proxy", 80),
                     ..none()
                 },
@@ -701,7 +720,7 @@ mod tests {
             ),
             (
                 "http only, where it does not",
-                Settings {
+                SystemSettings {
                     http: server("proxy", 80),
                     ..none()
                 },
@@ -711,7 +730,7 @@ mod tests {
             ),
             (
                 "https only",
-                Settings {
+                SystemSettings {
                     https: server("proxy", 80),
                     ..none()
                 },
@@ -724,7 +743,7 @@ mod tests {
             ),
             (
                 "SOCKS only, where it is known",
-                Settings {
+                SystemSettings {
                     socks: server("proxy", 1080),
                     ..none()
                 },
@@ -738,7 +757,7 @@ mod tests {
             ),
             (
                 "https and SOCKS, where that is unknown",
-                Settings {
+                SystemSettings {
                     https: server("proxy", 80),
                     socks: server("other", 1080),
                     ..none()
@@ -753,7 +772,7 @@ mod tests {
             ),
             (
                 "http, https and SOCKS",
-                Settings {
+                SystemSettings {
                     http: server("proxy", 80),
                     https: server("proxy", 80),
                     socks: server("other", 1080),
@@ -769,7 +788,7 @@ mod tests {
             ),
             (
                 "an IPv6 address",
-                Settings {
+                SystemSettings {
                     https: server("fe80::1", 3128),
                     ..none()
                 },
@@ -782,7 +801,8 @@ mod tests {
             ),
         ];
         for (name, settings, version, expected, remark) in cases {
-            let (variables, remarks) = of(&stated(settings), version, &Wishes::default()).unwrap();
+            let (variables, remarks) =
+                of(&stated(settings), version, &Overrides::default()).unwrap();
             assert_eq!(variables, expected, "{name}");
             assert!(remarks.contains(remark), "{name}: {remarks}");
             assert_eq!(remarks.is_empty(), remark.is_empty(), "{name}: {remarks}");
@@ -791,33 +811,33 @@ mod tests {
 
     #[test]
     fn what_can_be_said_to_no_engine_is_an_error() {
-        let socks = Settings {
+        let socks = SystemSettings {
             socks: server("proxy", 1080),
-            ..Settings::default()
+            ..SystemSettings::default()
         };
-        let error = of(&stated(socks), OLD, &Wishes::default()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Refused);
+        let error = of(&stated(socks), OLD, &Overrides::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Unsupported);
         assert!(
             error.to_string().contains("SOCKS proxy proxy:1080"),
             "{error}"
         );
         for host in ["http://proxy", "a b", "proxy:80", "pröxy!"] {
-            let settings = Settings {
+            let settings = SystemSettings {
                 https: server(host, 80),
-                ..Settings::default()
+                ..SystemSettings::default()
             };
-            let error = of(&stated(settings), OLD, &Wishes::default()).unwrap_err();
+            let error = of(&stated(settings), OLD, &Overrides::default()).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage, "{error}");
         }
     }
 
     #[test]
     fn a_proxy_on_this_computer_is_named_as_the_engine_reaches_it() {
-        let via = |address: &str| Wishes {
+        let via = |address: &str| Overrides {
             host_address: Some(address.into()),
-            ..Wishes::default()
+            ..Overrides::default()
         };
-        let default = Wishes::default;
+        let default = Overrides::default;
         for (url, version, wishes, expected, remark) in [
             (
                 "http://me:pw@127.0.0.1:3128",
@@ -905,20 +925,20 @@ mod tests {
 
     #[test]
     fn a_password_is_asked_for_where_there_is_a_user_without_one() {
-        let engine = Engine::of(OLD, true);
+        let engine = ClientDialect::of(OLD, true);
         let get = |url: &str, answer: &dyn Fn() -> Result<Option<Password>>| {
             let password = |asked: &ProxyUrl| {
-                assert_eq!(asked.way(), "proxy:1");
+                assert_eq!(asked.display(), "proxy:1");
                 answer()
             };
-            let world = World {
+            let world = Resolvers {
                 password: &password,
                 ..world()
             };
             translate(
                 &urls(None, Some(url), &[]),
                 &engine,
-                &Wishes::default(),
+                &Overrides::default(),
                 &world,
             )
         };
@@ -926,18 +946,18 @@ mod tests {
         let (_, url) = &found.proxy.unwrap().variables()[0];
         assert_eq!(**url, "http://me:a%40b@proxy:1");
         assert!(found.remarks.is_empty());
-        assert!(found.here.unwrap().has_password());
-        let world = World {
+        assert!(found.host_proxy.unwrap().has_password());
+        let world = Resolvers {
             password: &|_| panic!("it is of no use"),
             ..world()
         };
-        let wishes = Wishes {
+        let wishes = Overrides {
             no_passwords: true,
-            ..Wishes::default()
+            ..Overrides::default()
         };
         let unasked = translate(
             &urls(None, Some("http://me@proxy:1"), &[]),
-            &Engine::of(NEW, false),
+            &ClientDialect::of(NEW, false),
             &wishes,
             &world,
         )
@@ -964,7 +984,7 @@ mod tests {
     /// Entries of macOS's list, and what either kind of engine gets for them (`FACTS.md`, section 4).
     #[test]
     fn bypass_lists_of_macos() {
-        use Fate::{Kept, LeftOut, Refused, Widened};
+        use EntryOutcome::{Kept, LeftOut, Refused, Widened};
         for (entry, old, new) in [
             (
                 "corp.com",
@@ -1012,7 +1032,8 @@ mod tests {
             ("a b", (None, Refused), (None, Refused)),
             ("a\u{7}b", (None, Refused), (None, Refused)),
         ] {
-            for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
+            for (rules, expected) in [(NoProxyRules::UpTo1_10, old), (NoProxyRules::From1_11, new)]
+            {
                 let found = for_engine(entry, rules);
                 assert_eq!(
                     (found.to.as_deref(), found.fate),
@@ -1023,15 +1044,15 @@ mod tests {
                 assert!(!found.from.contains(char::is_control));
             }
         }
-        let settings = Settings {
+        let settings = SystemSettings {
             https: server("proxy", 1),
             exceptions: vec![" *.local".into(), String::new(), "*.local".into()],
             exclude_simple_hostnames: true,
-            ..Settings::default()
+            ..SystemSettings::default()
         };
-        let wishes = Wishes {
+        let wishes = Overrides {
             no_proxy: vec!["registry.corp".into()],
-            ..Wishes::default()
+            ..Overrides::default()
         };
         let (variables, _) = of(&stated(settings), OLD, &wishes).unwrap();
         assert_eq!(
@@ -1042,7 +1063,7 @@ mod tests {
 
     #[test]
     fn lists_that_are_meant_for_go() {
-        use Fate::{Kept, LeftOut, Widened};
+        use EntryOutcome::{Kept, LeftOut, Widened};
         for (entry, old, new) in [
             (
                 "corp.com",
@@ -1118,7 +1139,8 @@ mod tests {
             ("corp.com:65536", (None, LeftOut), (None, LeftOut)),
             ("[]:80", (None, LeftOut), (None, LeftOut)),
         ] {
-            for (rules, expected) in [(Rules::UpTo1_10, old), (Rules::From1_11, new)] {
+            for (rules, expected) in [(NoProxyRules::UpTo1_10, old), (NoProxyRules::From1_11, new)]
+            {
                 let found = for_go(entry, rules);
                 assert_eq!(
                     (found.to.as_deref(), found.fate),
@@ -1189,14 +1211,18 @@ mod tests {
                 "a * in such a place",
             ),
         ] {
-            let reason = |entry: Entry| {
-                assert_eq!((&entry.to, entry.fate), (&None, Fate::LeftOut), "{entry:?}");
+            let reason = |entry: TranslatedEntry| {
+                assert_eq!(
+                    (&entry.to, entry.fate),
+                    (&None, EntryOutcome::LeftOut),
+                    "{entry:?}"
+                );
                 entry.reason.unwrap()
             };
             for (found, expected) in [
-                (for_engine(entry, Rules::From1_11), on_a_mac),
-                (for_go(entry, Rules::UpTo1_10), in_old_go),
-                (for_go(entry, Rules::From1_11), in_go),
+                (for_engine(entry, NoProxyRules::From1_11), on_a_mac),
+                (for_go(entry, NoProxyRules::UpTo1_10), in_old_go),
+                (for_go(entry, NoProxyRules::From1_11), in_go),
             ] {
                 let found = reason(found);
                 assert!(found.contains(expected), "{entry}: {found}");
@@ -1210,13 +1236,13 @@ mod tests {
             (" corp.com", "before or behind it"),
             ("a, b", "of its own"),
         ] {
-            let found = for_engine(entry, Rules::From1_11).reason.unwrap();
+            let found = for_engine(entry, NoProxyRules::From1_11).reason.unwrap();
             assert!(found.contains(expected), "{entry}: {found}");
         }
-        let mapped = for_engine("::ffff:10.0.0.5", Rules::From1_11);
+        let mapped = for_engine("::ffff:10.0.0.5", NoProxyRules::From1_11);
         assert_eq!(
             (mapped.to.as_deref(), mapped.fate),
-            (Some("10.0.0.5"), Fate::Widened)
+            (Some("10.0.0.5"), EntryOutcome::Widened)
         );
     }
 
@@ -1232,13 +1258,13 @@ mod tests {
             ),
         ] {
             let (variables, remarks) =
-                of(&urls(http, https, &[]), OLD, &Wishes::default()).unwrap();
+                of(&urls(http, https, &[]), OLD, &Overrides::default()).unwrap();
             assert_eq!(variables[0], format!("HTTP_PROXY={}", expected.0));
             assert_eq!(variables[1], format!("HTTPS_PROXY={}", expected.1));
             assert_eq!(remarks, "");
         }
         assert!(
-            of(&urls(None, None, &["a"]), OLD, &Wishes::default())
+            of(&urls(None, None, &["a"]), OLD, &Overrides::default())
                 .unwrap()
                 .0
                 .is_empty()
@@ -1249,26 +1275,26 @@ mod tests {
     #[test]
     fn without_the_script_that_was_looked_for_the_settings_count() {
         let none = |_: &PacSource, _: &[String]| {
-            Ok(Asked {
+            Ok(PacAnswers {
                 answers: Vec::new(),
-                standing: Standing::NotOffered,
+                standing: ScriptState::NotOffered,
                 trouble: Some("this network offers no PAC script".to_owned()),
             })
         };
-        let settings = Settings {
+        let settings = SystemSettings {
             pac: Some(PacSource::Discover),
             https: server("proxy", 1),
             exceptions: vec!["a.corp".into()],
-            ..Settings::default()
+            ..SystemSettings::default()
         };
-        let world = World {
+        let world = Resolvers {
             pac: &none,
             ..world()
         };
-        let engine = Engine::of(OLD, true);
+        let engine = ClientDialect::of(OLD, true);
         let stated = stated(settings);
-        let found = translate(&stated, &engine, &Wishes::default(), &world).unwrap();
-        assert_eq!(found.here.unwrap().way(), "proxy:1");
+        let found = translate(&stated, &engine, &Overrides::default(), &world).unwrap();
+        assert_eq!(found.host_proxy.unwrap().display(), "proxy:1");
         assert_eq!(found.entries[0].from, "a.corp");
         assert_eq!(found.remarks, ["this network offers no PAC script"]);
         assert_eq!(stated.proxies().len(), 1);

@@ -205,7 +205,7 @@ impl ProxyUrl {
             }
             url.push('@');
         }
-        url.push_str(&self.place());
+        url.push_str(&self.authority());
         url
     }
 
@@ -219,7 +219,7 @@ impl ProxyUrl {
             }
             url.push('@');
         }
-        url.push_str(&self.place());
+        url.push_str(&self.authority());
         url
     }
 
@@ -269,10 +269,10 @@ impl ProxyUrl {
     }
 
     /// `HOST:PORT`, with the scheme before it unless that is the usual one.
-    pub fn way(&self) -> String {
+    pub fn display(&self) -> String {
         match self.scheme {
-            Scheme::Http => self.place(),
-            Scheme::Socks5 => format!("{}{}", self.scheme.prefix(), self.place()),
+            Scheme::Http => self.authority(),
+            Scheme::Socks5 => format!("{}{}", self.scheme.prefix(), self.authority()),
         }
     }
 
@@ -289,7 +289,7 @@ impl ProxyUrl {
     }
 
     /// `HOST:PORT`.
-    pub fn place(&self) -> String {
+    pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }

@@ -7,23 +7,23 @@
 //! Docker's own images come first. Where one can't be given back, everything else stays, so that Baleen is there to
 //! try again. What Baleen did not make is left, and named.
 
-mod carry_out;
-mod look;
-mod places;
+mod artifacts;
+mod execute;
 mod plan;
 #[cfg(target_os = "macos")]
 mod preferences_macos;
+mod scan;
 
 use std::io;
 use std::path::Path;
 
-use crate::app::place::{self, Place};
+use crate::app::install_location::{self, InstallLocation};
 use crate::error::Error;
 
-pub use carry_out::{Outcome, carry_out};
-pub use look::{Backup, Docker, Folder, Found, Image, Scope, look};
-pub use places::{Places, places};
-pub use plan::{Plan, Step, plan};
+pub use artifacts::{Artifacts, places};
+pub use execute::{ExecuteOutcome, carry_out};
+pub use plan::{UninstallPlan, UninstallStep, plan};
+pub use scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult, Scope, scan};
 
 /// Something that stays where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
         true => "ls -lde",
         false => "ls -ld",
     };
-    Error::new(error.kind(), error.to_string()).advise(format!(
+    Error::new(error.kind(), error.to_string()).with_hint(format!(
         "remove it by hand; `{shows}` shows whose it and its folder are, and who may do that"
     ))
 }
@@ -58,12 +58,12 @@ fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
 /// What is left to the user: the program itself, which is at `program`, of the user whose home is `home`; links in both
 /// resolved.
 pub fn last_step(program: &Path, home: &Path, macos: bool) -> String {
-    match (place::bundle(program), Place::of(program, home)) {
+    match (install_location::bundle(program), InstallLocation::of(program, home)) {
         // Its path is none that the user knows.
-        (Some(_), Place::Translocated) if macos => {
+        (Some(_), InstallLocation::Translocated) if macos => {
             "Move the Baleen.app that you opened to the Trash, or eject the disk image that it is on.".to_owned()
         }
-        (Some(app), Place::DiskImage) if macos => format!(
+        (Some(app), InstallLocation::DiskImage) if macos => format!(
             "Eject the disk {} that Baleen was opened from; if it is no disk image, move Baleen.app on it to the Trash.",
             app.parent().unwrap_or(app).display()
         ),

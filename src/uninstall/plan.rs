@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::instance::Instance;
+use crate::app::single_instance::Instance;
 use crate::credentials::STORE;
 use crate::error::{Error, Kind, Result};
-use crate::kept::{before_aside, is_unfinished};
 use crate::patch::Unpatched;
+use crate::storage::{is_temporary, quarantined_from};
 
-use super::look::{Backup, Docker, Folder, Found, Image};
-use super::{Failed, Left, Places};
+use super::scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult};
+use super::{Artifacts, Failed, Left};
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum UninstallStep {
     /// Another Baleen ends, which is this one.
     End(String),
     /// The Docker.app there, of this version, gets the image back that it had before, with this proxy in it.
@@ -32,7 +32,7 @@ pub enum Step {
     Folder(PathBuf),
 }
 
-impl Step {
+impl UninstallStep {
     /// What kind of step it is.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -141,9 +141,9 @@ const SAME: &str = "the same as the unchanged image beside it";
 
 /// All that is to be done, in its order.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct UninstallPlan {
     /// What is done.
-    pub steps: Vec<Step>,
+    pub steps: Vec<UninstallStep>,
     /// What stays.
     pub left: Vec<Left>,
     /// What could not even be looked at.
@@ -156,32 +156,35 @@ pub struct Plan {
 ///
 /// # Errors
 /// When a Docker.app can't have its own image back, and is not to be left as it is.
-pub fn plan(found: Found, places: &Places, leave_images: bool) -> Result<Plan> {
-    let mut plan = Plan {
+pub fn plan(found: ScanResult, places: &Artifacts, leave_images: bool) -> Result<UninstallPlan> {
+    let mut plan = UninstallPlan {
         remarks: found.remarks,
-        ..Plan::default()
+        ..UninstallPlan::default()
     };
-    plan.steps.extend(found.running.map(Step::End));
+    plan.steps.extend(found.running.map(UninstallStep::End));
     for docker in found.dockers {
         plan.add_docker(docker, leave_images)?;
     }
     if found.opens_at_login {
-        plan.steps.push(Step::LoginItem);
+        plan.steps.push(UninstallStep::LoginItem);
     }
     match found.passwords {
-        Ok(accounts) => plan.steps.extend(accounts.into_iter().map(Step::Password)),
+        Ok(accounts) => plan
+            .steps
+            .extend(accounts.into_iter().map(UninstallStep::Password)),
         // There is no store, so there is nothing in it.
-        Err(error) if error.kind() == Kind::Refused => {}
+        Err(error) if error.kind() == Kind::Unsupported => {}
         Err(error) => plan.failed.push(Failed {
             what: format!("delete what may be of Baleen's in {STORE}"),
             error,
         }),
     }
-    plan.steps.extend(found.files.into_iter().map(Step::File));
+    plan.steps
+        .extend(found.files.into_iter().map(UninstallStep::File));
     for folder in &found.folders {
         plan.add_folder(folder, places);
     }
-    plan.steps.sort_by_key(Step::rank);
+    plan.steps.sort_by_key(UninstallStep::rank);
     for target in found.linked {
         plan.leave(
             target.display(),
@@ -200,7 +203,7 @@ pub fn plan(found: Found, places: &Places, leave_images: bool) -> Result<Plan> {
     Ok(plan)
 }
 
-impl Plan {
+impl UninstallPlan {
     fn leave(&mut self, what: impl ToString, why: impl Into<String>) {
         self.left.push(Left {
             what: what.to_string(),
@@ -208,21 +211,23 @@ impl Plan {
         });
     }
 
-    fn add_docker(&mut self, docker: Docker, leave_image: bool) -> Result<()> {
+    fn add_docker(&mut self, docker: DockerScan, leave_image: bool) -> Result<()> {
         let version = docker.version.unwrap_or_default();
         let path = docker.path.clone();
         let shown = path.display().to_string();
         match docker.image {
-            Ok(Image::Stock) => {}
-            Ok(Image::Unfinished) => self.steps.push(Step::Clear(docker.path, version)),
-            Ok(Image::Patched(_, original)) if !leave_image => {
+            Ok(ImageState::Stock) => {}
+            Ok(ImageState::Unfinished) => {
+                self.steps.push(UninstallStep::Clear(docker.path, version))
+            }
+            Ok(ImageState::Patched(_, original)) if !leave_image => {
                 self.remarks.extend(original.way_out().map(|way_out| {
                     format!("Baleen leaves the proxy that was set by hand in the image of {shown}; {way_out}")
                 }));
                 self.steps
-                    .push(Step::Restore(docker.path, version, original));
+                    .push(UninstallStep::Restore(docker.path, version, original));
             }
-            Ok(Image::Patched(proxy, _)) => self.leave(
+            Ok(ImageState::Patched(proxy, _)) => self.leave(
                 &shown,
                 format!("its engine keeps the proxy {proxy}, until you reinstall Docker"),
             ),
@@ -230,8 +235,10 @@ impl Plan {
             Err(error) => return Err(stopped(error, true, &[])),
         }
         match docker.backup {
-            Some(Backup::Leftover(backup)) => self.steps.push(Step::Backup(path, backup)),
-            Some(Backup::Stray(backup)) => self.leave(
+            Some(BackupState::Leftover(backup)) => {
+                self.steps.push(UninstallStep::Backup(path, backup))
+            }
+            Some(BackupState::Stray(backup)) => self.leave(
                 backup.display(),
                 "an image that is not the original of the one beside it; Docker has no use for it",
             ),
@@ -241,18 +248,18 @@ impl Plan {
     }
 
     /// A folder goes with all that Baleen made in it, unless something else is in it as well.
-    fn add_folder(&mut self, folder: &Folder, places: &Places) {
+    fn add_folder(&mut self, folder: &FolderScan, places: &Artifacts) {
         let mut others = Vec::new();
         let (mut besides, mut finders) = (Vec::new(), None);
         for (name, is_folder) in &folder.entries {
             let path = folder.path.join(name);
-            let was = before_aside(&path);
+            let was = quarantined_from(&path);
             if *is_folder {
                 others.push(name);
             } else if name == FINDERS {
-                finders = Some(Step::File(path));
-            } else if is_unfinished(name) || was.is_some_and(|was| places.files.contains(&was)) {
-                besides.push(Step::File(path));
+                finders = Some(UninstallStep::File(path));
+            } else if is_temporary(name) || was.is_some_and(|was| places.files.contains(&was)) {
+                besides.push(UninstallStep::File(path));
             } else if !places.files.contains(&path) {
                 others.push(name);
             }
@@ -276,7 +283,7 @@ impl Plan {
             self.leave(folder.path.display(), "Baleen did not make this link");
         } else {
             self.steps.extend(finders);
-            self.steps.push(Step::Folder(folder.path.clone()));
+            self.steps.push(UninstallStep::Folder(folder.path.clone()));
         }
     }
 }
@@ -301,12 +308,12 @@ fn launch_agent(path: &Path) -> String {
 
 /// The failure on an image after which all else stays, after `before` was done; `is_of_choice` where the image can be left
 /// as it is.
-pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[Step]) -> Error {
-    let own = match error.advice() {
+pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[UninstallStep]) -> Error {
+    let own = match error.hint() {
         Some(advice) => format!("{advice}; then uninstall again"),
         None => "fix that, then run uninstall again".to_owned(),
     };
-    let done: Vec<String> = before.iter().map(Step::done).collect();
+    let done: Vec<String> = before.iter().map(UninstallStep::done).collect();
     let done = match done.is_empty() {
         true => "nothing was removed".to_owned(),
         false => format!("only this was done: {}", done.join(", ")),
@@ -317,23 +324,23 @@ pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[Step]) -> Erro
         }
         false => "",
     };
-    error.advise(format!("{own}{choice}; {done}"))
+    error.with_hint(format!("{own}{choice}; {done}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn places() -> Places {
-        Places {
+    fn places() -> Artifacts {
+        Artifacts {
             files: vec!["/s/state.json".into(), "/s/baleen.log".into()],
             folders: vec!["/s".into()],
             launch_agents: Vec::new(),
         }
     }
 
-    fn found() -> Found {
-        Found {
+    fn found() -> ScanResult {
+        ScanResult {
             running: None,
             dockers: Vec::new(),
             opens_at_login: false,
@@ -347,8 +354,8 @@ mod tests {
         }
     }
 
-    fn docker(image: Result<Image>) -> Docker {
-        Docker {
+    fn docker(image: Result<ImageState>) -> DockerScan {
+        DockerScan {
             path: "/Docker.app".into(),
             version: Some("1.12.0".to_owned()),
             image,
@@ -357,18 +364,18 @@ mod tests {
     }
 
     fn broken() -> Error {
-        Error::new(Kind::Refused, "no original").advise("install Docker again")
+        Error::new(Kind::Unsupported, "no original").with_hint("install Docker again")
     }
 
-    fn words(plan: &Plan) -> Vec<String> {
-        plan.steps.iter().map(Step::to_do).collect()
+    fn words(plan: &UninstallPlan) -> Vec<String> {
+        plan.steps.iter().map(UninstallStep::to_do).collect()
     }
 
     #[test]
     fn it_is_done_in_this_order() {
-        let found = Found {
+        let found = ScanResult {
             running: Some("the app".to_owned()),
-            dockers: vec![docker(Ok(Image::Patched(
+            dockers: vec![docker(Ok(ImageState::Patched(
                 "http://p:1".to_owned(),
                 Unpatched::Clean,
             )))],
@@ -396,7 +403,7 @@ mod tests {
             ]
         );
         assert!(plan.left.is_empty() && plan.failed.is_empty());
-        let done: Vec<String> = plan.steps.iter().map(Step::done).collect();
+        let done: Vec<String> = plan.steps.iter().map(UninstallStep::done).collect();
         assert_eq!(done[0], "ended the app");
         assert_eq!(
             done[6..],
@@ -406,30 +413,45 @@ mod tests {
 
     #[test]
     fn what_becomes_of_an_image() {
-        let patched = || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean));
+        let patched = || {
+            Ok(ImageState::Patched(
+                "http://p:1".to_owned(),
+                Unpatched::Clean,
+            ))
+        };
         type Case = (
-            fn() -> Result<Image>,
+            fn() -> Result<ImageState>,
             bool,
             &'static [&'static str],
             &'static [&'static str],
         );
         let cases: [Case; 6] = [
-            (|| Ok(Image::Stock), false, &[], &[]),
-            (|| Ok(Image::Stock), true, &[], &[]),
+            (|| Ok(ImageState::Stock), false, &[], &[]),
+            (|| Ok(ImageState::Stock), true, &[], &[]),
             (
-                || Ok(Image::Unfinished),
+                || Ok(ImageState::Unfinished),
                 false,
                 &["remove an unfinished image from Docker 1.12.0 at /Docker.app"],
                 &[],
             ),
             (
-                || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean)),
+                || {
+                    Ok(ImageState::Patched(
+                        "http://p:1".to_owned(),
+                        Unpatched::Clean,
+                    ))
+                },
                 false,
                 &["give Docker 1.12.0 at /Docker.app its own image back"],
                 &[],
             ),
             (
-                || Ok(Image::Patched("http://p:1".to_owned(), Unpatched::Clean)),
+                || {
+                    Ok(ImageState::Patched(
+                        "http://p:1".to_owned(),
+                        Unpatched::Clean,
+                    ))
+                },
                 true,
                 &[],
                 &["its engine keeps the proxy http://p:1, until you reinstall Docker"],
@@ -437,7 +459,7 @@ mod tests {
             (|| Err(broken()), true, &[], &["no original"]),
         ];
         for (image, leave, steps, left) in cases {
-            let found = Found {
+            let found = ScanResult {
                 dockers: vec![docker(image())],
                 ..found()
             };
@@ -447,17 +469,17 @@ mod tests {
             assert_eq!(why, left);
         }
         // One that can't be given back stops it all, also beside one that can.
-        let found = Found {
+        let found = ScanResult {
             dockers: vec![docker(patched()), docker(Err(broken()))],
             ..found()
         };
         let error = plan(found, &places(), false).unwrap_err();
         assert_eq!(
             (error.kind(), &*error.to_string()),
-            (Kind::Refused, "no original")
+            (Kind::Unsupported, "no original")
         );
         assert_eq!(
-            error.advice(),
+            error.hint(),
             Some(
                 "install Docker again; then uninstall again. `baleen uninstall --leave-images` would leave the image as it is and remove the rest; nothing was removed"
             )
@@ -466,13 +488,13 @@ mod tests {
 
     #[test]
     fn what_was_done_before_it_stopped_is_said() {
-        let before = [Step::Restore(
+        let before = [UninstallStep::Restore(
             "/a".into(),
             "1.12.0".to_owned(),
             Unpatched::Clean,
         )];
         let error = stopped(Error::new(Kind::Failure, "no"), true, &before);
-        let advice = error.advice().unwrap();
+        let advice = error.hint().unwrap();
         assert!(
             advice.starts_with("fix that, then run uninstall again. "),
             "{advice}"
@@ -485,10 +507,10 @@ mod tests {
         );
     }
 
-    fn folder(names: &[&str]) -> Folder {
+    fn folder(names: &[&str]) -> FolderScan {
         // A slash behind a name makes it a folder.
         let entry = |name: &&str| (name.trim_end_matches('/').into(), name.ends_with('/'));
-        Folder {
+        FolderScan {
             path: "/s".into(),
             is_link: false,
             entries: names.iter().map(entry).collect(),
@@ -536,7 +558,7 @@ mod tests {
         ];
         let planned = |folder| {
             let folders = vec![folder];
-            plan(Found { folders, ..found() }, &places(), false).unwrap()
+            plan(ScanResult { folders, ..found() }, &places(), false).unwrap()
         };
         for (names, steps, why) in cases {
             let plan = planned(folder(names));
@@ -544,7 +566,7 @@ mod tests {
             let left: Vec<&str> = plan.left.iter().map(|left| &*left.why).collect();
             assert_eq!(left.concat(), why, "{names:?}");
         }
-        let plan = planned(Folder {
+        let plan = planned(FolderScan {
             is_link: true,
             ..folder(&["state.json"])
         });
@@ -555,11 +577,11 @@ mod tests {
     #[test]
     fn a_keyring_that_is_not_there_has_nothing_and_one_that_says_nothing_is_told() {
         for (kind, failures) in [
-            (Kind::Refused, 0),
+            (Kind::Unsupported, 0),
             (Kind::NotPermitted, 1),
             (Kind::Failure, 1),
         ] {
-            let found = Found {
+            let found = ScanResult {
                 passwords: Err(Error::new(kind, "no")),
                 ..found()
             };
@@ -571,11 +593,11 @@ mod tests {
 
     #[test]
     fn what_is_the_users_own_is_left() {
-        let stray = Docker {
-            backup: Some(Backup::Stray("/x-backup".into())),
-            ..docker(Ok(Image::Stock))
+        let stray = DockerScan {
+            backup: Some(BackupState::Stray("/x-backup".into())),
+            ..docker(Ok(ImageState::Stock))
         };
-        let found = Found {
+        let found = ScanResult {
             dockers: vec![stray],
             named_config: Some("/work.toml".into()),
             linked: vec!["/dotfiles/baleen.toml".into()],
@@ -605,18 +627,21 @@ mod tests {
 
     #[test]
     fn a_second_one_of_an_unchanged_image_goes() {
-        let leftover = Docker {
-            backup: Some(Backup::Leftover("/x-backup".into())),
-            ..docker(Ok(Image::Stock))
+        let leftover = DockerScan {
+            backup: Some(BackupState::Leftover("/x-backup".into())),
+            ..docker(Ok(ImageState::Stock))
         };
-        let found = Found {
+        let found = ScanResult {
             dockers: vec![leftover],
             ..found()
         };
         let plan = plan(found, &places(), true).unwrap();
         assert_eq!(
             plan.steps,
-            [Step::Backup("/Docker.app".into(), "/x-backup".into())]
+            [UninstallStep::Backup(
+                "/Docker.app".into(),
+                "/x-backup".into()
+            )]
         );
         assert!(plan.left.is_empty());
     }
@@ -625,10 +650,10 @@ mod tests {
     fn another_baleen_at_work_on_an_image_stops_it() {
         let (path, version) = (PathBuf::from("/Docker.app"), String::new());
         let (restore, clear) = (
-            Step::Restore(path.clone(), version.clone(), Unpatched::Clean),
-            Step::Clear(path.clone(), version),
+            UninstallStep::Restore(path.clone(), version.clone(), Unpatched::Clean),
+            UninstallStep::Clear(path.clone(), version),
         );
-        let backup = Step::Backup(path.clone(), "/x-backup".into());
+        let backup = UninstallStep::Backup(path.clone(), "/x-backup".into());
         for (kind, step, expected) in [
             (Kind::Busy, &restore, true),
             (Kind::Failure, &restore, true),
@@ -636,14 +661,14 @@ mod tests {
             (Kind::Failure, &clear, false),
             (Kind::Busy, &backup, true),
             (Kind::NotPermitted, &backup, false),
-            (Kind::Busy, &Step::File(path.clone()), false),
+            (Kind::Busy, &UninstallStep::File(path.clone()), false),
         ] {
             let error = Error::new(kind, "no");
             assert_eq!(step.stops(&error), expected, "{kind:?} {step:?}");
         }
-        let error = stopped(Error::new(Kind::Busy, "no").advise("wait"), false, &[]);
+        let error = stopped(Error::new(Kind::Busy, "no").with_hint("wait"), false, &[]);
         assert_eq!(
-            error.advice(),
+            error.hint(),
             Some("wait; then uninstall again; nothing was removed")
         );
     }

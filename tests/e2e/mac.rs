@@ -21,7 +21,7 @@ use crate::lab::{Lab, Stock};
 use crate::servers::{HELLO, IMAGE, PROXY};
 
 /// How long a VM may take to come up, and an image to come; software emulation on a busy computer is slow.
-const PATIENCE: Duration = Duration::from_secs(240);
+const TIMEOUT: Duration = Duration::from_secs(240);
 /// How long a command in the VM may take.
 const ASIDE: Duration = Duration::from_secs(60);
 const DATA: &str = "home/Library/Containers/com.docker.docker/Data";
@@ -144,7 +144,7 @@ impl<'a> Mac<'a> {
         self.is_to_keep.set(true);
         let started = Instant::now();
         while self.docker_runs().is_none() {
-            assert!(started.elapsed() < PATIENCE, "Docker does not run");
+            assert!(started.elapsed() < TIMEOUT, "Docker does not run");
             sleep(Duration::from_millis(20));
         }
     }
@@ -164,7 +164,7 @@ impl<'a> Mac<'a> {
         cause();
         let started = Instant::now();
         while self.docker_runs().is_none_or(|now| Some(now) == before) {
-            assert!(started.elapsed() < PATIENCE, "Docker was not restarted");
+            assert!(started.elapsed() < TIMEOUT, "Docker was not restarted");
             self.reap();
             sleep(Duration::from_millis(20));
         }
@@ -199,7 +199,7 @@ impl<'a> Mac<'a> {
             );
             let console = self.console();
             assert!(
-                started.elapsed() < PATIENCE && !console.contains("vm: no engine\n"),
+                started.elapsed() < TIMEOUT && !console.contains("vm: no engine\n"),
                 "the Engine does not answer. The last lines of the console:\n{}",
                 last_lines(&self.console())
             );
@@ -378,7 +378,7 @@ impl<'a> Mac<'a> {
         let started = Instant::now();
         while !self.console().contains("vm: engine runs\n") {
             assert!(
-                started.elapsed() < PATIENCE,
+                started.elapsed() < TIMEOUT,
                 "the VM did not say what the Engine has:\n{}",
                 last_lines(&self.console())
             );

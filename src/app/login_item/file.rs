@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::kept::absolute;
+use crate::storage::absolute;
 
 use super::LoginItem;
 
@@ -16,7 +16,7 @@ use super::LoginItem;
 pub const LABEL: &str = "io.github.baleen-app.Baleen";
 
 /// Where the file is.
-pub fn place(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     if macos {
         return home.join(format!("Library/LaunchAgents/{LABEL}.plist"));
     }
@@ -108,7 +108,7 @@ mod tests {
     fn it_is_written_and_removed() {
         for macos in [true, false] {
             let dir = tempfile::tempdir().unwrap();
-            let place = place(|_| None, dir.path(), macos);
+            let place = default_path(|_| None, dir.path(), macos);
             assert_eq!(status(&place), LoginItem::Off);
             remove(&place).unwrap();
             for _ in 0..2 {
@@ -157,16 +157,16 @@ mod tests {
         let home = Path::new("/home/me");
         let none = |_: &str| None;
         assert_eq!(
-            place(none, home, true),
+            default_path(none, home, true),
             Path::new("/home/me/Library/LaunchAgents/io.github.baleen-app.Baleen.plist")
         );
         assert_eq!(
-            place(none, home, false),
+            default_path(none, home, false),
             Path::new("/home/me/.config/autostart/baleen.desktop")
         );
         let config = |name: &str| (name == "XDG_CONFIG_HOME").then(|| "/c".into());
         assert_eq!(
-            place(config, home, false),
+            default_path(config, home, false),
             Path::new("/c/autostart/baleen.desktop")
         );
     }

@@ -53,7 +53,7 @@ pub fn set(on: bool) -> Result<LoginItem> {
                 crate::error::Kind::Failure,
                 format!("macOS did not change whether Baleen opens at login: {why}"),
             )
-            .advise(match on {
+            .with_hint(match on {
                 true => "move Baleen to the Applications folder, open it from there, and try again",
                 false => "remove it in System Settings > General > Login Items",
             })
@@ -71,5 +71,5 @@ pub fn set(on: bool) -> Result<LoginItem> {
 
 fn place() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
-    file::place(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
+    file::default_path(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }

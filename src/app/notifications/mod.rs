@@ -16,7 +16,7 @@ pub use notifications_macos::Notifier;
 
 /// What a notification says. One with the same `id` takes the place of the older one on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct Notification {
     /// What tells it from others.
     pub id: String,
     /// The heading.

@@ -10,7 +10,7 @@ use std::thread;
 use zbus::blocking::{Connection, Proxy};
 use zbus::zvariant::Value;
 
-use super::Note;
+use super::Notification;
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
@@ -69,7 +69,7 @@ impl Notifier {
     }
 
     /// Shows a note.
-    pub fn show(&self, note: &Note) {
+    pub fn show(&self, note: &Notification) {
         let mut actions = vec!["default", ""];
         for button in &note.buttons {
             actions.extend([button.key.as_str(), button.label.as_str()]);

@@ -15,17 +15,17 @@ use rustix::termios::{OptionalActions, QueueSelector, Termios};
 use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr};
 
 use crate::error::{Error, Kind, Result};
-use crate::platform::{Holder, holders};
+use crate::platform::{OpenFile, open_by_others};
 
 /// How often it is looked whether something came, or the wait is to end.
-const GLANCE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// More than the name of a device has.
-const LONGEST_NAME: u64 = 1024;
+const MAX_PATH_LEN: u64 = 1024;
 /// How often it is looked again whether someone else has the line open: what another thread starts has all files of this
 /// program, this one among them, until it is the program that it is to become.
-const LOOKS_AGAIN: u32 = 20;
+const MAX_RETRIES: u32 = 20;
 /// How long after the last time.
-const MOMENT: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// An open line to a VM.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<'a> Line<'a> {
             .map_err(|error| match error.kind() {
                 // What a terminal says that someone has for himself: `man 4 tty`, TIOCEXCL.
                 io::ErrorKind::ResourceBusy => claimed(path, &others(&device)),
-                _ => Error::io("open", path, &error).advise(NO_CONSOLE),
+                _ => Error::io("open", path, &error).with_hint(NO_CONSOLE),
             })?;
         let before = tcgetattr(&file).map_err(|_| no_terminal(path))?;
         let mut line = Self {
@@ -86,12 +86,12 @@ impl<'a> Line<'a> {
             if there.is_empty() {
                 return Ok(());
             }
-            if looks == LOOKS_AGAIN {
+            if looks == MAX_RETRIES {
                 return Err(busy(&self.path, &there));
             }
             looks += 1;
             self.go_on()?;
-            thread::sleep(MOMENT);
+            thread::sleep(RETRY_DELAY);
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> Line<'a> {
                             self.path.display()
                         ),
                     )
-                    .advise(HANGS));
+                    .with_hint(HANGS));
                 }
             }
         }
@@ -163,7 +163,7 @@ impl<'a> Line<'a> {
                 self.path.display()
             ),
         )
-        .advise("if Docker does not start its VM again by itself, quit it and open it again")
+        .with_hint("if Docker does not start its VM again by itself, quit it and open it again")
     }
 
     /// Where it is.
@@ -186,7 +186,7 @@ impl Drop for Line<'_> {
 /// waited for, is for macOS: "The poll() system call currently does not support devices" (`man 2 poll`, BUGS).
 fn wait(until: Instant) -> bool {
     let left = until.saturating_duration_since(Instant::now());
-    thread::sleep(left.min(GLANCE));
+    thread::sleep(left.min(POLL_INTERVAL));
     !left.is_zero()
 }
 
@@ -204,24 +204,24 @@ fn is_passing(error: &io::Error) -> bool {
 
 fn no_terminal(path: &Path) -> Error {
     Error::new(
-        Kind::Refused,
+        Kind::Unsupported,
         format!(
             "{} should lead to the terminal of Docker's VM, but is no terminal",
             path.display()
         ),
     )
-    .advise(NO_CONSOLE)
+    .with_hint(NO_CONSOLE)
 }
 
 /// The terminal device that `path` leads to. Hyperkit of 2016 and 2017 made a link to it (`uart_set_backend` in its
 /// `uart_emul.c`), a later one a file with its name.
 fn device_of(path: &Path) -> Result<PathBuf> {
-    let failed = |error: io::Error| Error::io("open", path, &error).advise(NO_CONSOLE);
+    let failed = |error: io::Error| Error::io("open", path, &error).with_hint(NO_CONSOLE);
     let mut device = path.canonicalize().map_err(failed)?;
     if device.is_file() {
         let mut name = Vec::new();
         File::open(&device)
-            .and_then(|file| file.take(LONGEST_NAME).read_to_end(&mut name))
+            .and_then(|file| file.take(MAX_PATH_LEN).read_to_end(&mut name))
             .map_err(failed)?;
         device = PathBuf::from(OsStr::from_bytes(name.trim_ascii()));
     }
@@ -237,18 +237,18 @@ fn device_of(path: &Path) -> Result<PathBuf> {
 
 /// Who else has the device open; the hypervisor is at the VM's end of it, and may have opened this end as well, for a
 /// terminal that no one has open is at its end (`ttyread` in hyperkit's `uart_emul.c`).
-fn others(device: &Path) -> Vec<Holder> {
-    let is_hypervisor = |holder: &Holder| {
+fn others(device: &Path) -> Vec<OpenFile> {
+    let is_hypervisor = |holder: &OpenFile| {
         let name = &*holder.name;
         name.starts_with("com.docker.") || name == "hyperkit" || name == "xhyve"
     };
-    let mut there = holders(device);
+    let mut there = open_by_others(device);
     there.retain(|holder| !is_hypervisor(holder));
     there
 }
 
 /// The error when someone has the terminal for himself.
-fn claimed(path: &Path, others: &[Holder]) -> Error {
+fn claimed(path: &Path, others: &[OpenFile]) -> Error {
     if !others.is_empty() {
         return busy(path, others);
     }
@@ -260,13 +260,13 @@ fn claimed(path: &Path, others: &[Holder]) -> Error {
             path.display()
         ),
     )
-    .advise("if it is still open somewhere, close it there and try again, or restart Docker instead")
+    .with_hint("if it is still open somewhere, close it there and try again, or restart Docker instead")
 }
 
-fn busy(path: &Path, others: &[Holder]) -> Error {
+fn busy(path: &Path, others: &[OpenFile]) -> Error {
     let named: Vec<String> = others
         .iter()
-        .map(|Holder { pid, name }| match &**name {
+        .map(|OpenFile { pid, name }| match &**name {
             "" => format!("process {pid}"),
             name => format!("{name} (process {pid})"),
         })
@@ -279,7 +279,7 @@ fn busy(path: &Path, others: &[Holder]) -> Error {
             path.display()
         ),
     )
-    .advise(
+    .with_hint(
         "end that program (screen: Ctrl-A, then K, then y) and try again, or restart Docker instead",
     )
 }

@@ -31,36 +31,36 @@ use crate::error::{Error, Kind, Result};
 use line::{HANGS, Line};
 
 /// How long it may take until there is a shell.
-const TO_A_SHELL: Duration = Duration::from_secs(30);
+const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long what was typed may stay without any effect; a hypervisor may take a second to notice that someone is there.
-const FIRST_WORD: Duration = Duration::from_millis(2500);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(2500);
 /// For how long a line that others write to is listened to.
-const LISTEN: Duration = Duration::from_secs(3);
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(3);
 /// For how long nothing has to come for something to be over.
-const PAUSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long `login` takes to say that it was wrong.
-const LOGIN_FAILS: Duration = Duration::from_secs(5);
+const LOGIN_FAILURE_DELAY: Duration = Duration::from_secs(5);
 /// How long a shell may take to be there.
-const SHELL_STARTS: Duration = Duration::from_secs(5);
+const SHELL_START_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long an answer is asked for again, which something may have been written into; after twice as long the next
 /// time, until it is this long.
-const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
+const REPEAT_INTERVALS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 /// How long the shell in the VM lives from the last [`Console::stay`] on: longer than any work takes, and not for ever, should
 /// this program be killed.
-const LIFE: Duration = Duration::from_secs(300);
+const SHELL_LIFETIME: Duration = Duration::from_secs(300);
 /// How long a small command may take, in a VM that is busy.
-const SMALL: Duration = Duration::from_secs(30);
+const SHORT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of an answer comes at a time: the more, the more often something else is written into it.
-const PIECE: usize = 160;
+const PART_LEN: usize = 160;
 /// Longer than any answer with what it stands in.
-const LONGEST_FRAME: usize = 1024;
+const MAX_FRAME_LEN: usize = 1024;
 /// How much is kept of what is no answer.
-const MUCH: usize = 64 * 1024;
+const MAX_OUTPUT_LEN: usize = 64 * 1024;
 /// How much is sent in a line.
-const CHUNK: usize = 120;
+const CHUNK_LEN: usize = 120;
 /// After how many lines the VM is asked what it has got.
-const LINES: usize = 16;
+const MAX_LINES: usize = 16;
 /// How often something is sent again that did not arrive as it was.
 const ATTEMPTS: u32 = 3;
 
@@ -72,7 +72,7 @@ const CLOSE_QUOTE: &[u8] = b"'\r";
 const LEAVE: &[u8] = b"\x15\rrm -f $t;kill $BALEEN_W;stty echo;exit\n";
 /// How long is waited for the next login then. It is no courtesy: on macOS what the other end has not read when the last one
 /// closes a terminal is thrown away (`ttylclose` in xnu's tty.c).
-const PARTING: Duration = Duration::from_secs(2);
+const LOGOUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A conversation with a shell in the VM.
 #[derive(Debug)]
@@ -123,8 +123,11 @@ impl<'a> Console<'a> {
         let length: usize = length.parse().map_err(|_| self.nonsense())?;
         let mut encoded = String::with_capacity(length);
         while encoded.len() < length {
-            let (from, to) = (encoded.len() + 1, encoded.len() + PIECE);
-            let piece = self.ask(&format!("a=$(printf %s \"$b\"|cut -c{from}-{to})"), SMALL)?;
+            let (from, to) = (encoded.len() + 1, encoded.len() + PART_LEN);
+            let piece = self.ask(
+                &format!("a=$(printf %s \"$b\"|cut -c{from}-{to})"),
+                SHORT_TIMEOUT,
+            )?;
             if piece.is_empty() || encoded.len() + piece.len() > length {
                 return Err(self.nonsense());
             }
@@ -150,7 +153,7 @@ impl<'a> Console<'a> {
     /// [`Kind::Busy`] when someone has; what was done until then stays.
     pub fn stay(&mut self) -> Result<()> {
         self.line.is_alone()?;
-        self.ask("w;a=0", SMALL).map(drop)
+        self.ask("w;a=0", SHORT_TIMEOUT).map(drop)
     }
 
     /// Puts `bytes` into the place of the file at `path` in the VM, by one rename, with the mode and owner of the file that
@@ -164,13 +167,13 @@ impl<'a> Console<'a> {
         let text = Zeroizing::new(BASE64_STANDARD.encode(bytes));
         let salt = Salt::random()?;
         let expected = salt.digest(bytes);
-        let copied = self.ask(&format!("t={new};cp -p {path} $t;a=$?"), SMALL)?;
+        let copied = self.ask(&format!("t={new};cp -p {path} $t;a=$?"), SHORT_TIMEOUT)?;
         if copied != "0" {
             return Err(Error::new(
                 Kind::Failure,
                 format!("could not write {new} in the VM: cp ended with {copied}"),
             )
-            .advise(
+            .with_hint(
                 "the shell there may belong to a user who may not do that; restart Docker instead",
             ));
         }
@@ -178,9 +181,12 @@ impl<'a> Console<'a> {
             if !self.send_text(&text)? {
                 continue;
             }
-            self.ask(&format!("printf %s \"$f\"|base64 -d >{new};a=$?;f="), SMALL)?;
+            self.ask(
+                &format!("printf %s \"$f\"|base64 -d >{new};a=$?;f="),
+                SHORT_TIMEOUT,
+            )?;
             if self.digest(&salt, &format!("cat {new}"))? == expected {
-                return match &*self.ask(&format!("mv -f {new} {path};a=$?;t="), SMALL)? {
+                return match &*self.ask(&format!("mv -f {new} {path};a=$?;t="), SHORT_TIMEOUT)? {
                     "0" => Ok(()),
                     code => Err(Error::new(
                         Kind::Failure,
@@ -188,18 +194,18 @@ impl<'a> Console<'a> {
                             "could not put the new {path} into its place in the VM: mv ended with {code}"
                         ),
                     )
-                    .advise("restart Docker instead")),
+                    .with_hint("restart Docker instead")),
                 };
             }
         }
-        self.ask(&format!("f=;rm -f {new};a=$?;t="), SMALL)?;
+        self.ask(&format!("f=;rm -f {new};a=$?;t="), SHORT_TIMEOUT)?;
         Err(Error::new(
             Kind::Failure,
             format!(
                 "what was sent to the VM for {path} did not arrive as it was, {ATTEMPTS} times; the file is as it was"
             ),
         )
-        .advise(HANGS))
+        .with_hint(HANGS))
     }
 
     /// The digest of what `command` prints in the VM, as the VM computes it.
@@ -210,7 +216,10 @@ impl<'a> Console<'a> {
         let Salt(salt) = salt;
         // The shell's own printf: the salt stands in no list of processes.
         let salted = format!("{{ printf %s {salt};{command};}} </dev/null 2>/dev/null");
-        self.ask(&format!("a=$({salted}|sha256sum|cut -c1-64)"), SMALL)
+        self.ask(
+            &format!("a=$({salted}|sha256sum|cut -c1-64)"),
+            SHORT_TIMEOUT,
+        )
     }
 
     /// Logs out, also when it is to end, and waits until someone else can log in; no longer than a moment.
@@ -218,18 +227,18 @@ impl<'a> Console<'a> {
         if std::mem::replace(&mut self.is_inside, false) {
             self.line.disregard_cancel();
             self.received.clear();
-            let until = Instant::now() + PARTING;
+            let until = Instant::now() + LOGOUT_TIMEOUT;
             // A VM that has gone needs none of it.
             let mut goes_on = self.line.send(LEAVE, until).is_ok();
             while goes_on && !self.asks_for_name() {
-                goes_on = self.listen(until, PARTING).unwrap_or(false);
+                goes_on = self.listen(until, LOGOUT_TIMEOUT).unwrap_or(false);
             }
         }
     }
 
     /// Gets from whatever is there to a shell that reads lines.
     fn find_shell(&mut self) -> Result<()> {
-        let until = Instant::now() + TO_A_SHELL;
+        let until = Instant::now() + SHELL_TIMEOUT;
         let mut was_silent = true;
         let mut was_refused = false;
         let mut attempts = 0;
@@ -251,13 +260,13 @@ impl<'a> Console<'a> {
                     if was_refused {
                         self.is_inside = false;
                         return Err(Error::new(
-                            Kind::Refused,
+                            Kind::Unsupported,
                             format!(
                                 "the user root should have no password in Docker's VM, but {} asks for one",
                                 self.line.path().display()
                             ),
                         )
-                        .advise("it is not a VM that Baleen knows; restart Docker instead"));
+                        .with_hint("it is not a VM that Baleen knows; restart Docker instead"));
                     }
                     // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
                     was_refused = true;
@@ -278,10 +287,10 @@ impl<'a> Console<'a> {
             format!(
                 "{found} at the console of Docker's VM, {}, within {} seconds",
                 self.line.path().display(),
-                TO_A_SHELL.as_secs()
+                SHELL_TIMEOUT.as_secs()
             ),
         )
-        .advise(format!(
+        .with_hint(format!(
             "{HANGS}; a program that was left running there can be ended by hand: screen '{}', then Ctrl-C",
             self.line.path().display()
         )))
@@ -290,8 +299,8 @@ impl<'a> Console<'a> {
     /// Gives a wrong password, which is as good as any way out of a login, and waits for the next one.
     fn give_up_login(&mut self) -> Result<()> {
         self.type_and_listen(b"\r")?;
-        let wrong = Instant::now() + LOGIN_FAILS;
-        while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILS)? {}
+        let wrong = Instant::now() + LOGIN_FAILURE_DELAY;
+        while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILURE_DELAY)? {}
         Ok(())
     }
 
@@ -308,9 +317,9 @@ impl<'a> Console<'a> {
     fn type_and_listen(&mut self, keys: &[u8]) -> Result<()> {
         let start = Instant::now();
         self.received.clear();
-        self.line.send(keys, start + LISTEN)?;
-        if self.listen(start + FIRST_WORD, FIRST_WORD)? {
-            while !self.asks_for_name() && self.listen(start + LISTEN, PAUSE)? {}
+        self.line.send(keys, start + LISTEN_TIMEOUT)?;
+        if self.listen(start + FIRST_BYTE_TIMEOUT, FIRST_BYTE_TIMEOUT)? {
+            while !self.asks_for_name() && self.listen(start + LISTEN_TIMEOUT, POLL_INTERVAL)? {}
         }
         Ok(())
     }
@@ -327,7 +336,7 @@ impl<'a> Console<'a> {
         self.number = 0;
         self.received.clear();
         let Self { marker, .. } = self;
-        let life = LIFE.as_secs();
+        let life = SHELL_LIFETIME.as_secs();
         // In one line, which an interactive shell may show: so the marker does not stand in it as it comes back, and no
         // secret. `stty` takes the echo, or there is no such shell; the loop takes the prompt and the history. BALEEN_W is
         // anyone who ends the shell of someone who was killed: a new one takes over from it. What is sent in parts is put
@@ -338,7 +347,7 @@ impl<'a> Console<'a> {
             " m={marker};exec sh -c 'stty -echo||exit;unset a b f q l t;w(){{ kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;}};w;{};p(){{ f=$f$1;}};q=0;a=;r;while read -r l;do eval \"$l\";done;' $m 2>/dev/null\r",
             frames::ANSWER,
         );
-        let until = Instant::now() + SHELL_STARTS;
+        let until = Instant::now() + SHELL_START_TIMEOUT;
         self.is_inside = true;
         self.line.send(line.as_bytes(), until)?;
         Ok(self.wait_for_answer(until)?.is_some())
@@ -351,7 +360,7 @@ impl<'a> Console<'a> {
         let until = Instant::now() + patience;
         let line = format!("q={};{command};r\n", self.number);
         self.line.send(line.as_bytes(), until)?;
-        let (mut pause, longest) = ASK_AGAIN;
+        let (mut pause, longest) = REPEAT_INTERVALS;
         loop {
             let again = Instant::now() + pause;
             pause = longest.min(2 * pause);
@@ -369,7 +378,7 @@ impl<'a> Console<'a> {
                         patience.as_secs()
                     ),
                 )
-                .advise(HANGS));
+                .with_hint(HANGS));
             }
             self.line.send(b"r\n", until)?;
         }
@@ -381,8 +390,8 @@ impl<'a> Console<'a> {
                 return Ok(Some(found.to_owned()));
             }
             // Of a flood the end is enough, in which an answer may have begun.
-            if self.received.len() > MUCH {
-                self.received.drain(..self.received.len() - LONGEST_FRAME);
+            if self.received.len() > MAX_OUTPUT_LEN {
+                self.received.drain(..self.received.len() - MAX_FRAME_LEN);
             }
             if !self.line.receive(&mut self.received, until)? {
                 return Ok(None);
@@ -392,17 +401,17 @@ impl<'a> Console<'a> {
 
     /// Sends `text`, which is of plain letters, into the variable `f`; whether all of it arrived.
     fn send_text(&mut self, text: &str) -> Result<bool> {
-        self.ask("f=;a=0", SMALL)?;
+        self.ask("f=;a=0", SHORT_TIMEOUT)?;
         let mut sent = 0;
-        for lines in text.as_bytes().chunks(CHUNK * LINES) {
-            for chunk in lines.chunks(CHUNK) {
-                let until = Instant::now() + SMALL;
+        for lines in text.as_bytes().chunks(CHUNK_LEN * MAX_LINES) {
+            for chunk in lines.chunks(CHUNK_LEN) {
+                let until = Instant::now() + SHORT_TIMEOUT;
                 self.line.send(b"p ", until)?;
                 self.line.send(chunk, until)?;
                 self.line.send(b"\n", until)?;
             }
             sent += lines.len();
-            if self.ask("a=${#f}", SMALL)? != sent.to_string() {
+            if self.ask("a=${#f}", SHORT_TIMEOUT)? != sent.to_string() {
                 return Ok(false);
             }
         }
@@ -417,7 +426,7 @@ impl<'a> Console<'a> {
                 self.line.path().display()
             ),
         )
-        .advise("sh, base64, cut, tr and sha256sum are needed there; restart Docker instead")
+        .with_hint("sh, base64, cut, tr and sha256sum are needed there; restart Docker instead")
     }
 }
 

@@ -9,25 +9,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::docker::{KnownProcess, Vm};
-use crate::kept::KeptFile;
 use crate::patch::digest::Sha;
+use crate::storage::JsonFile;
 
 const SCHEMA: u32 = 1;
 
 /// The file with the edits.
 #[derive(Debug, Clone)]
 pub struct LiveEdits {
-    file: KeptFile,
+    file: JsonFile,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
     /// By the path of the bundle.
-    edits: BTreeMap<String, Kept>,
+    edits: BTreeMap<String, StoredEdit>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
+struct StoredEdit {
     vm: KnownProcess,
     block: Option<Sha>,
     at: u64,
@@ -60,7 +60,7 @@ impl LiveEdits {
     /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
+            file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
@@ -84,7 +84,7 @@ impl LiveEdits {
             return Ok(());
         };
         let at = edit.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let kept = Kept {
+        let kept = StoredEdit {
             vm,
             block: edit.block,
             at: at.as_secs(),

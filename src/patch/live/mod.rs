@@ -11,9 +11,9 @@
 //! variables come without it, beside a salted digest by which they are compared.
 
 mod edits;
+mod live_lock;
 mod plan;
-mod seen;
-mod under_way;
+mod script_state;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -28,23 +28,23 @@ use crate::proxy::redact;
 
 use super::image::{Image, Patched};
 use super::plan::image_of;
-use super::script::{self, LONGEST_SCRIPT, SCRIPT, Script};
+use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 
 pub use edits::{LiveEdit, LiveEdits};
+pub use live_lock::LiveLock;
 use plan::{Plan, plan};
-use seen::{MASKED, Seen};
-pub use under_way::UnderWay;
+use script_state::{MASKED, ScriptState};
 
 /// How long the Engine may take to stop and to start: its script waits for it, and so do its containers.
-const ENGINE_RESTARTS: Duration = Duration::from_secs(150);
+const ENGINE_RESTART_TIMEOUT: Duration = Duration::from_secs(150);
 /// How long it may take to be there after that.
-const ENGINE_IS_THERE: Duration = Duration::from_secs(30);
+const ENGINE_START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many of the last lines of what the script said are told where it failed.
-const TOLD: usize = 3;
+const MAX_REPORTED_LINES: usize = 3;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Followed {
+pub struct LiveOutcome {
     /// Whether the Engine was restarted; it is not where it has what it should have.
     pub restarted: bool,
     /// Digest of the block in the script; none where that is Docker's own.
@@ -55,7 +55,7 @@ pub struct Followed {
 
 /// Where things are in the VM.
 #[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
+pub struct GuestPaths<'a> {
     /// The script that starts the Engine.
     pub script: &'a str,
     /// The file with the number of the Engine's process.
@@ -64,7 +64,7 @@ pub struct Places<'a> {
     pub programs: &'a [&'a str],
 }
 
-impl Places<'static> {
+impl GuestPaths<'static> {
     /// In Moby's VM.
     pub const MOBY: Self = Self {
         script: "/etc/init.d/docker",
@@ -80,38 +80,38 @@ impl Places<'static> {
 ///
 /// # Errors
 /// When the console can't be used, or the script in the VM is not one that is known. What was done is told.
-pub fn follow(
+pub fn apply_live(
     bundle: &Bundle,
     vm: &Vm,
     adopt: bool,
     state: &Path,
     cancel: &AtomicBool,
-) -> Result<Followed> {
-    follow_in(bundle, vm, Places::MOBY, adopt, state, cancel)
+) -> Result<LiveOutcome> {
+    follow_in(bundle, vm, GuestPaths::MOBY, adopt, state, cancel)
 }
 
 /// The same, of a VM that has its things at these places.
 ///
 /// # Errors
-/// See [`follow`].
+/// See [`apply_live`].
 pub fn follow_in(
     bundle: &Bundle,
     vm: &Vm,
-    places: Places<'_>,
+    places: GuestPaths<'_>,
     adopt: bool,
     state: &Path,
     cancel: &AtomicBool,
-) -> Result<Followed> {
+) -> Result<LiveOutcome> {
     let block = block_of(bundle)?;
     let console = vm.console.as_deref().ok_or_else(|| {
         Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!(
                 "the VM of Docker {} has no console that Baleen knows, so it can't be brought up to date while it runs",
                 bundle.version
             ),
         )
-        .advise("restart Docker instead")
+        .with_hint("restart Docker instead")
     })?;
     let mut console = Console::open(console, cancel)?;
     let note = |is_open| {
@@ -144,13 +144,13 @@ fn is_known(bundle: &Bundle, vm: &Vm, block: Option<Sha>, state: &Path) -> bool 
 }
 
 /// The block in the image's script.
-fn block_of(bundle: &Bundle) -> Result<Option<script::Text>> {
+fn block_of(bundle: &Bundle) -> Result<Option<script::SecretBytes>> {
     let image = Image::open(image_of(bundle)?)?;
     let script = match image.patched()? {
         Patched::No => return Ok(None),
         Patched::Appended { script, .. } => script,
         Patched::Rebuilt { .. } => {
-            let found = find::find(image.section(), SCRIPT.as_bytes(), LONGEST_SCRIPT);
+            let found = find::find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN);
             let (_, found) = found.map_err(|error| image.damaged(error))?;
             found
                 .and_then(|found| found.body)
@@ -161,36 +161,36 @@ fn block_of(bundle: &Bundle) -> Result<Option<script::Text>> {
     match Script::parse(&script)?.block() {
         Some(block) => Ok(Some(block.to_vec().into())),
         None => Err(Error::new(
-            Kind::Refused,
+            Kind::Unsupported,
             format!("/{SCRIPT} in the image should have the proxy in it, but has not"),
         )
-        .advise("another tool changed it; apply again, or install Docker again")),
+        .with_hint("another tool changed it; apply again, or install Docker again")),
     }
 }
 
 /// The same at an open console.
 ///
 /// # Errors
-/// See [`follow`].
+/// See [`apply_live`].
 pub fn follow_at(
     console: &mut Console<'_>,
-    places: Places<'_>,
+    places: GuestPaths<'_>,
     block: Option<&[u8]>,
     adopt: bool,
-) -> Result<Followed> {
+) -> Result<LiveOutcome> {
     follow_noting(console, places, block, adopt, &mut || {})
 }
 
 /// The same; `begin` is called before anything is changed.
 fn follow_noting(
     console: &mut Console<'_>,
-    places: Places<'_>,
+    places: GuestPaths<'_>,
     block: Option<&[u8]>,
     adopt: bool,
     begin: &mut dyn FnMut(),
-) -> Result<Followed> {
-    let seen = Seen::look(console, places)?;
-    let done = |restarted, seen: &Seen| Followed {
+) -> Result<LiveOutcome> {
+    let seen = ScriptState::read(console, places)?;
+    let done = |restarted, seen: &ScriptState| LiveOutcome {
         restarted,
         block: block.map(Sha::of),
         environment: seen.environment(),
@@ -206,9 +206,9 @@ fn follow_noting(
         console.put(places.script, &script)?;
     }
     let said = restart(console, places)?;
-    let until = Instant::now() + ENGINE_IS_THERE;
+    let until = Instant::now() + ENGINE_START_TIMEOUT;
     loop {
-        let now = Seen::look(console, places)?;
+        let now = ScriptState::read(console, places)?;
         if now.has_engine() && plan(&now, block, adopt)? == Plan::Nothing {
             return Ok(done(true, &now));
         }
@@ -219,7 +219,7 @@ fn follow_noting(
 }
 
 /// Stops the Engine and starts it again; the last lines of what its script said.
-fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
+fn restart(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<String> {
     let script = places.script;
     // Into a file, since what is started may keep the other end of a pipe open.
     let said = "/tmp/.baleen-said";
@@ -227,12 +227,12 @@ fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
     let answer = console
         .run(
             &format!(
-                "{{ {script} stop;{script} start;}} >{said} 2>&1;tail -n {TOLD} {said}|{MASKED};rm -f {said}"
+                "{{ {script} stop;{script} start;}} >{said} 2>&1;tail -n {MAX_REPORTED_LINES} {said}|{MASKED};rm -f {said}"
             ),
-            ENGINE_RESTARTS,
+            ENGINE_RESTART_TIMEOUT,
         )
         .map_err(|error| {
-            error.amid("its Engine was being stopped and started again, with the script up to date")
+            error.context("its Engine was being stopped and started again, with the script up to date")
         })?;
     let said = String::from_utf8_lossy(&answer.text);
     let lines = said.lines().map(redact);
@@ -240,7 +240,7 @@ fn restart(console: &mut Console<'_>, places: Places<'_>) -> Result<String> {
 }
 
 /// The error when the Engine has not what it should have after its restart.
-fn not_as_wanted(now: &Seen, said: &str) -> Error {
+fn not_as_wanted(now: &ScriptState, said: &str) -> Error {
     let found = match now.has_engine() {
         false => format!("it is not running (its script said: {said})"),
         true => match &*now.environment() {
@@ -254,5 +254,5 @@ fn not_as_wanted(now: &Seen, said: &str) -> Error {
             "the script in the running VM was brought up to date and the Engine restarted, but it has not what the image says: {found}"
         ),
     )
-    .advise("restart Docker, so that its VM starts from the image")
+    .with_hint("restart Docker, so that its VM starts from the image")
 }

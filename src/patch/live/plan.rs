@@ -2,11 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Kind, Remedy, Result};
-use crate::patch::script::{Script, Text};
+use crate::error::{Error, Fix, Kind, Result};
+use crate::patch::script::{Script, SecretBytes};
 use crate::patch::shell;
 
-use super::seen::{MASK, Seen, Variable};
+use super::script_state::{MASK, ScriptState, Variable};
 
 /// What has to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub(super) enum Plan {
     /// The script is as it should be, and the Engine was started by another.
     Restart,
     /// The script becomes this one, and the Engine is started by it.
-    Edit(Text),
+    Edit(SecretBytes),
 }
 
 /// Makes the plan that gives the VM's script `block`, or none, and the Engine what that says.
 ///
 /// # Errors
-/// [`Kind::Refused`] when the script is not one that is known, or someone else's proxy is in it.
-pub(super) fn plan(seen: &Seen, block: Option<&[u8]>, adopt: bool) -> Result<Plan> {
+/// [`Kind::Unsupported`] when the script is not one that is known, or someone else's proxy is in it.
+pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Result<Plan> {
     // Between the marks may be a password, which has not been read.
     let present = with_block(&seen.stock, &seen.marks);
     let script = Script::parse(&present).map_err(in_the_vm)?;
@@ -40,7 +40,7 @@ pub(super) fn plan(seen: &Seen, block: Option<&[u8]>, adopt: bool) -> Result<Pla
         // What has to be written has to be known to the last byte.
         if seen.salt.digest(script.stock()) != seen.stock_digest {
             return Err(in_the_vm(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!(
                     "it seems to have a password in it that Baleen did not write, where it shows {MASK}, and what it reads on the console is logged"
                 ),
@@ -77,7 +77,7 @@ pub(super) fn plan(seen: &Seen, block: Option<&[u8]>, adopt: bool) -> Result<Pla
 }
 
 /// The script with its block after the first line, where the image has it.
-fn with_block(stock: &[u8], block: &[u8]) -> Text {
+fn with_block(stock: &[u8], block: &[u8]) -> SecretBytes {
     let first = stock
         .iter()
         .position(|&byte| byte == b'\n')
@@ -97,12 +97,12 @@ fn exported(block: &[u8]) -> Vec<Zeroizing<String>> {
 
 /// The same refusal, of the script in the VM.
 fn in_the_vm(error: Error) -> Error {
-    let advice = match error.remedy() {
-        Some(Remedy::Adopt) => {
+    let advice = match error.fix() {
+        Some(Fix::Adopt) => {
             "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead"
         }
         _ => "restart Docker instead, so that its VM starts from the image",
     };
     let what = "the script in the running VM was left as it is";
-    error.amid(what).advise(advice)
+    error.context(what).with_hint(advice)
 }

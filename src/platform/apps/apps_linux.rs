@@ -105,7 +105,7 @@ pub fn ask_to_quit(app: &RunningApp) -> bool {
 pub fn open(bundle: &Path) -> Result<()> {
     let executable = executable(bundle);
     let failed =
-        |error: &io::Error| Error::io("run", &executable, error).advise("open Docker by hand");
+        |error: &io::Error| Error::io("run", &executable, error).with_hint("open Docker by hand");
     let mut child = Command::new(&executable)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -124,18 +124,18 @@ pub fn open(bundle: &Path) -> Result<()> {
 /// A look-out for apps that come and go.
 pub enum Watch {}
 
-/// There is none on Linux, where no one tells that a process was started; that one has ended is told to [`Attention`].
+/// There is none on Linux, where no one tells that a process was started; that one has ended is told to [`ExitWatcher`].
 pub fn watch(_id: &str, _on_change: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
     None
 }
 
 /// Attention to the end of apps.
-pub struct Attention {
+pub struct ExitWatcher {
     on_end: Arc<dyn Fn() + Send + Sync>,
     attended: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-impl Attention {
+impl ExitWatcher {
     /// Calls `on_end`, on another thread, when an app that was attended to has ended.
     pub fn new(on_end: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl Attention {
     }
 
     /// Sees to it that the end of this app will be noticed.
-    pub fn attend(&self, app: &RunningApp) {
+    pub fn watch(&self, app: &RunningApp) {
         let pid = app.pid;
         let descriptor = pid.try_into().ok().and_then(Pid::from_raw).and_then(|pid| {
             // `man 2 pidfd_open`: it can be polled, and is ready to be read when the process ends.
@@ -206,9 +206,9 @@ mod tests {
         assert!(since + tick >= before && since <= SystemTime::now() + tick);
 
         let (sender, ended) = mpsc::channel();
-        let attention = Attention::new(move || sender.send(()).unwrap());
-        attention.attend(&app);
-        attention.attend(&app);
+        let attention = ExitWatcher::new(move || sender.send(()).unwrap());
+        attention.watch(&app);
+        attention.watch(&app);
         assert!(ask_to_quit(&app));
         ended.recv().unwrap();
         while !running(dir.path(), "").is_empty() {}

@@ -21,7 +21,7 @@ use super::RunningApp;
 use observer::Observer;
 
 /// How long the system may take to open an app: it reads through a new one first, to verify it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The instances of the app with the bundle identifier `id` that run, whichever bundle they are from.
 ///
@@ -93,7 +93,7 @@ pub fn open(bundle: &Path) -> Result<()> {
     };
     opened.map_err(|why| {
         let message = format!("could not open {}: {why}", bundle.display());
-        Error::new(Kind::Failure, message).advise("open it in the Finder")
+        Error::new(Kind::Failure, message).with_hint("open it in the Finder")
     })
 }
 
@@ -125,11 +125,11 @@ fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
             &configuration,
             Some(&done),
         );
-        match receiver.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(TIMEOUT) {
             Ok(None) => Ok(()),
             Ok(Some(why)) => Err(why.trim_end_matches('.').to_owned()),
             Err(_) => {
-                let seconds = PATIENCE.as_secs();
+                let seconds = TIMEOUT.as_secs();
                 Err(format!(
                     "macOS did not say within {seconds} seconds that it is open"
                 ))

@@ -8,7 +8,7 @@ mod apps_linux;
 mod apps_macos;
 
 #[cfg(not(target_os = "macos"))]
-pub use apps_linux::{Attention, Watch, ask_to_quit, is_from, open, running, watch};
+pub use apps_linux::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, watch};
 #[cfg(target_os = "macos")]
 pub use apps_macos::{Attention, Watch, ask_to_quit, is_from, open, running, watch};
 

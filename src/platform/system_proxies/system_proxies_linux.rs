@@ -16,7 +16,7 @@ use crate::platform::has_session_bus;
 use super::gnome::{self, SCHEMA};
 
 /// How long `gsettings` may take, which is done in an instant unless its session hangs.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is watched: `gsettings monitor` takes one schema, without those below it.
 const WATCHED: [&str; 4] = ["", ".http", ".https", ".socks"];
@@ -24,7 +24,7 @@ const WATCHED: [&str; 4] = ["", ".http", ".https", ".socks"];
 fn failed(why: impl std::fmt::Display) -> Error {
     let message = format!("could not read the desktop's proxy settings: {why}");
     Error::new(Kind::Failure, message)
-        .advise("see what `gsettings list-recursively org.gnome.system.proxy` says")
+        .with_hint("see what `gsettings list-recursively org.gnome.system.proxy` says")
 }
 
 /// The proxies of the desktop's settings; nothing where none is set there. (`mode 'none'` is also what
@@ -71,11 +71,11 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
         // No one waits any more if this fails.
         let _ = sender.send(read.map(|_| text));
     });
-    let Ok(said) = receiver.recv_timeout(PATIENCE) else {
+    let Ok(said) = receiver.recv_timeout(TIMEOUT) else {
         // It may have ended by itself in the meantime.
         let _ = child.kill();
         let _ = child.wait();
-        let seconds = PATIENCE.as_secs();
+        let seconds = TIMEOUT.as_secs();
         let why = format!("gsettings did not answer within {seconds} seconds");
         return Err(failed(why));
     };

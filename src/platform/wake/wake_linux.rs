@@ -9,7 +9,7 @@ use rustix::time::{
 };
 
 /// A timer of this length that ends during sleep rings on waking up.
-const LENGTH: Duration = Duration::from_secs(15 * 60);
+const CHECK_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// A look-out for the end of sleep; it goes on until the program ends.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub fn watch(on_wake: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
     // `man 2 timerfd_create`: CLOCK_BOOTTIME counts the time that the system is suspended.
     let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC).ok()?;
     let length = Timespec {
-        tv_sec: LENGTH.as_secs().try_into().ok()?,
+        tv_sec: CHECK_INTERVAL.as_secs().try_into().ok()?,
         tv_nsec: 0,
     };
     let every = Itimerspec {

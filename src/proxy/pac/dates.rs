@@ -18,7 +18,7 @@ use boa_engine::{
 use tz::TimeZone;
 
 use super::date_text;
-use super::helpers::World;
+use super::helpers::HelperContext;
 
 /// Local time and UTC, by the rules of a place.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 }
 
 fn zone(context: &Context) -> Zone {
-    let world = context.get_data::<Rc<World>>();
+    let world = context.get_data::<Rc<HelperContext>>();
     world.map_or_else(|| TimeZone::utc().into(), |world| world.zone.clone())
 }
 

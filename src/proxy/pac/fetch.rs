@@ -18,11 +18,11 @@ use crate::error::{Error, Kind, Result, plain};
 use crate::net::{lookup, tls};
 
 /// How long it may take in all, redirects and look-ups included.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Redirects that are followed.
-const REDIRECTS: u32 = 5;
+const MAX_REDIRECTS: u32 = 5;
 /// What a script may have, in bytes. Those in use have some hundred lines.
-pub(super) const LARGEST: u64 = 1 << 20;
+pub(super) const MAX_SCRIPT_LEN: u64 = 1 << 20;
 
 /// A script.
 #[derive(Debug, Clone)]
@@ -62,14 +62,15 @@ pub fn fetch(url: &str) -> Result<Script> {
         _ if url.starts_with('/') => read(Path::new(url))?,
         _ => return Err(failed("expected http://, https://, file:// or a path")),
     };
-    if bytes.len() as u64 > LARGEST {
-        return Err(failed(&format!("it has more than {LARGEST} bytes")));
+    if bytes.len() as u64 > MAX_SCRIPT_LEN {
+        return Err(failed(&format!("it has more than {MAX_SCRIPT_LEN} bytes")));
     }
     let text = decode(&bytes, charset.as_deref());
     // Some networks answer every question with the page on which to log in.
     if is_page(&text) {
-        return Err(failed("expected a script, found a web page")
-            .advise("open that address in a browser: the network may want you to log in first"));
+        return Err(failed("expected a script, found a web page").with_hint(
+            "open that address in a browser: the network may want you to log in first",
+        ));
     }
     Ok(Script { name, text })
 }
@@ -89,7 +90,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     fs::File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_SCRIPT_LEN + 1).read_to_end(&mut bytes))
         .map_err(|error| Error::io("read", path, &error))?;
     Ok(bytes)
 }
@@ -169,8 +170,8 @@ fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String>
         .is_some_and(|start| start.eq_ignore_ascii_case("https:"));
     let mut config = Config::builder()
         .proxy(None)
-        .timeout_global(Some(PATIENCE))
-        .max_redirects(REDIRECTS)
+        .timeout_global(Some(TIMEOUT))
+        .max_redirects(MAX_REDIRECTS)
         .http_status_as_error(false)
         .user_agent(concat!("baleen/", env!("CARGO_PKG_VERSION")));
     let no_tls = match tls::provider() {
@@ -187,7 +188,7 @@ fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String>
         }
         Err(why) => Some(why.to_string()),
     };
-    let guide = Guide { secure, no_tls };
+    let guide = RedirectPolicy { secure, no_tls };
     let agent = Agent::with_parts(config.build(), DefaultConnector::default(), guide);
     let mut response = agent.get(url).call().map_err(|error| in_words(&error))?;
     if response.status() != StatusCode::OK {
@@ -211,19 +212,21 @@ fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String>
 /// At most one byte more than a script may have.
 fn body(body: &mut Body) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    body.as_reader().take(LARGEST + 1).read_to_end(&mut bytes)?;
+    body.as_reader()
+        .take(MAX_SCRIPT_LEN + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// What happened, without the URL, which the caller names.
 fn in_words(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Timeout(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
+        ureq::Error::Timeout(_) => format!("no answer within {} seconds", TIMEOUT.as_secs()),
         ureq::Error::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
             Some(why) => no_trust(why),
             None => plain(error),
         },
-        ureq::Error::TooManyRedirects => format!("more than {REDIRECTS} redirects"),
+        ureq::Error::TooManyRedirects => format!("more than {MAX_REDIRECTS} redirects"),
         ureq::Error::Rustls(why) => no_trust(why),
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => "that is no URL to go to".to_owned(),
         other => other.to_string(),
@@ -237,14 +240,14 @@ fn no_trust(why: &rustls::Error) -> String {
 /// Finds the address of each host on the way, the first and those of redirects, and lets no one
 /// lead it where it must not go.
 #[derive(Debug)]
-struct Guide {
+struct RedirectPolicy {
     /// Whether it began with TLS, which no redirect may take away.
     secure: bool,
     /// Why there is no TLS available.
     no_tls: Option<String>,
 }
 
-impl Resolver for Guide {
+impl Resolver for RedirectPolicy {
     fn resolve(
         &self,
         uri: &Uri,
@@ -266,7 +269,7 @@ impl Resolver for Guide {
         let host = uri.host().unwrap_or_default();
         let port = port(uri, default)
             .map_err(|port| refused(&format!("its port '{port}' is no number from 1 to 65535")))?;
-        let patience = (*timeout.after).min(lookup::PATIENCE);
+        let patience = (*timeout.after).min(lookup::TIMEOUT);
         let found = lookup::lookup(host, patience)
             .map_err(|error| refused(&format!("could not look {host} up: {}", plain(&error))))?;
         let mut addresses = self.empty();
@@ -395,7 +398,7 @@ mod tests {
         assert_eq!(at(&path).unwrap().text, "var a;");
         fs::write(&path, "\n<!DOCTYPE html>").unwrap();
         assert!(at(&path).unwrap_err().to_string().contains("web page"));
-        fs::write(&path, vec![b' '; LARGEST as usize + 1]).unwrap();
+        fs::write(&path, vec![b' '; MAX_SCRIPT_LEN as usize + 1]).unwrap();
         let error = at(&path).unwrap_err().to_string();
         assert!(error.contains("more than 1048576 bytes"), "{error}");
         for path in [dir.path(), Path::new("/dev/zero"), &dir.path().join("no")] {

@@ -1,5 +1,5 @@
 //! The functions that a script may call and that are no JavaScript in Chromium either; the others are in
-//! `library.js`. Those that ask about the world ask a [`World`], which tests make up.
+//! `library.js`. Those that ask about the world ask a [`HelperContext`], which tests make up.
 //!
 //! What they do is described in MDN's "Proxy Auto-Configuration (PAC) file", and for those whose names
 //! end in `Ex` in Microsoft's "IPv6 extensions to Navigator auto-config file format". Where these leave
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::dates::Zone;
 
 /// What a script can learn of the world outside.
-pub(super) struct World {
+pub(super) struct HelperContext {
     /// The time, in milliseconds since 1970.
     pub(super) now: u64,
     /// The rules of local time.
@@ -22,13 +22,13 @@ pub(super) struct World {
     /// The addresses of this computer, as other hosts see them.
     pub(super) own: fn() -> Vec<IpAddr>,
     /// The addresses of others.
-    pub(super) names: RefCell<Names>,
+    pub(super) names: RefCell<DnsCache>,
     /// Where another browser would have told the script something else, in sentences without a full stop.
     pub(super) remarks: RefCell<BTreeSet<String>>,
 }
 
 /// Looks names up, each once, within a time for all of them together.
-pub(super) struct Names {
+pub(super) struct DnsCache {
     look_up: fn(&str, Duration) -> io::Result<Vec<IpAddr>>,
     left: Duration,
     known: BTreeMap<String, Vec<IpAddr>>,
@@ -36,7 +36,7 @@ pub(super) struct Names {
     pub(super) unanswered: Option<String>,
 }
 
-impl Names {
+impl DnsCache {
     pub(super) fn new(
         look_up: fn(&str, Duration) -> io::Result<Vec<IpAddr>>,
         left: Duration,
@@ -91,7 +91,7 @@ pub(super) enum Reply {
 }
 
 /// A function: it gets each argument that is a string; all others are as good as none.
-pub(super) type Helper = fn(&World, &[Option<String>]) -> Reply;
+pub(super) type Helper = fn(&HelperContext, &[Option<String>]) -> Reply;
 
 /// All of them, with the number of arguments that their `length` says.
 pub(super) const HELPERS: [(&str, usize, Helper); 8] = [
@@ -129,7 +129,7 @@ fn arg(args: &[Option<String>], index: usize) -> Option<&str> {
     args.get(index).and_then(Option::as_deref)
 }
 
-fn addresses(world: &World, host: &str) -> Vec<IpAddr> {
+fn addresses(world: &HelperContext, host: &str) -> Vec<IpAddr> {
     world.names.borrow_mut().addresses(host)
 }
 
@@ -141,7 +141,7 @@ fn ipv4(address: &IpAddr) -> Option<Ipv4Addr> {
 }
 
 /// The first address of a host of the kind that the functions of Netscape's time can speak of.
-fn dns_resolve(world: &World, args: &[Option<String>]) -> Reply {
+fn dns_resolve(world: &HelperContext, args: &[Option<String>]) -> Reply {
     let Some(host) = arg(args, 0) else {
         return Reply::Null;
     };
@@ -241,17 +241,17 @@ mod tests {
         Ok(addresses.split(' ').map(|a| a.parse().unwrap()).collect())
     }
 
-    fn world() -> World {
-        World {
+    fn world() -> HelperContext {
+        HelperContext {
             now: 0,
             zone: tz::TimeZone::utc().into(),
             own: || vec!["2001:db8::9".parse().unwrap(), "10.0.0.9".parse().unwrap()],
-            names: RefCell::new(Names::new(look_up, Duration::from_secs(1))),
+            names: RefCell::new(DnsCache::new(look_up, Duration::from_secs(1))),
             remarks: RefCell::default(),
         }
     }
 
-    fn call(world: &World, name: &str, args: &[Option<&str>]) -> Reply {
+    fn call(world: &HelperContext, name: &str, args: &[Option<&str>]) -> Reply {
         let helper = HELPERS.iter().find(|helper| helper.0 == name).unwrap().2;
         let args: Vec<Option<String>> = args.iter().map(|a| a.map(str::to_owned)).collect();
         helper(world, &args)
@@ -361,7 +361,7 @@ mod tests {
         for host in ["slow.corp", "slow.corp", "no.corp"] {
             assert_eq!(call(&world, "dnsResolve", &[Some(host)]), Reply::Null);
         }
-        let unanswered = |world: &World| world.names.borrow().unanswered.clone();
+        let unanswered = |world: &HelperContext| world.names.borrow().unanswered.clone();
         assert_eq!(unanswered(&world).as_deref(), Some("slow.corp"));
         // When all the time is used up no one is asked any more.
         let late = self::world();

@@ -6,7 +6,7 @@
 //!
 //! A script comes from a server, and with WPAD from the network's administrator, so it is taken for
 //! hostile: it is at most 1 MiB, runs in a process of its own that is killed after five seconds or
-//! when it fills 256 MB ([`evaluate_apart`]), and can do nothing there but calculate and look names up.
+//! when it fills 256 MB ([`evaluate_in_worker`]), and can do nothing there but calculate and look names up.
 //! A script that is there and fails is never replaced by a guess: either its last answers are given, and
 //! said to be that, or there is an error. For one that can't be reached the user decides ([`Unreachable`]).
 //!
@@ -15,17 +15,17 @@
 //! only the name `wpad` is asked for, not DHCP.
 
 mod address;
-mod apart;
+mod answer_cache;
 mod date_text;
 mod dates;
 mod fetch;
 mod helpers;
 mod lacks;
-mod memory;
-mod pattern;
 mod regexp;
 mod route;
 mod script;
+mod shexp;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -41,11 +41,11 @@ use crate::net::lookup;
 use crate::proxy::redact;
 
 pub use address::of_host;
-pub use apart::{COMMAND, Evaluated, evaluate_apart, work};
+pub use answer_cache::AnswerCache;
 pub use fetch::{Script, fetch};
-pub use memory::Memory;
 pub(super) use route::FIREFOX_ONLY;
 pub use route::{Route, Routes};
+pub use worker::{COMMAND, Evaluated, evaluate_in_worker, work};
 
 /// The host that WPAD asks for, in the search domains of the system, and the URL there.
 const WPAD_HOST: &str = "wpad";
@@ -75,7 +75,7 @@ impl fmt::Debug for PacSource {
 
 /// What a script says of one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct PacAnswer {
     /// The host.
     pub host: String,
     /// The URL that the script was asked for.
@@ -96,7 +96,7 @@ pub struct Answer {
 /// once, since a change of the proxy restarts the engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Unreachable {
-    /// Its last answers count for [`PATIENCE`], then every host is reached directly.
+    /// Its last answers count for [`TIMEOUT`], then every host is reached directly.
     #[default]
     Direct,
     /// Its last answers count until it is back.
@@ -109,22 +109,22 @@ impl Unreachable {
 }
 
 /// How long a script may be unreachable before that counts. A VPN takes a minute to come up, and a server to restart.
-pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
+pub const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Answers, and how good they are.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct PacAnswers {
     /// In the order of the hosts, without those of which nothing is known.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<PacAnswer>,
     /// Where they come from.
-    pub standing: Standing,
+    pub standing: ScriptState,
     /// What the user should know of how they came about, in a sentence without a full stop.
     pub trouble: Option<String>,
 }
 
 /// Where answers come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum ScriptState {
     /// From the script, just now.
     Fresh,
     /// From the script, some time ago; now it can't be reached, or fails.
@@ -134,15 +134,15 @@ pub enum Standing {
         /// How long they count, if not until the script is back.
         until: Option<SystemTime>,
     },
-    /// The script could not be reached for [`PATIENCE`], so every host is reached directly.
+    /// The script could not be reached for [`TIMEOUT`], so every host is reached directly.
     Direct,
     /// The network was asked for a script and has none, or none that can be reached, so there are no answers.
     NotOffered,
 }
 
-impl Asked {
+impl PacAnswers {
     /// The answer for `host`, as it was asked about.
-    pub fn of(&self, host: &str) -> Option<&Answer> {
+    pub fn of(&self, host: &str) -> Option<&PacAnswer> {
         self.answers.iter().find(|answer| answer.host == host)
     }
 
@@ -151,9 +151,9 @@ impl Asked {
         let answers = self.answers.iter();
         let answers = answers.filter(|answer| hosts.contains(&answer.host));
         let standing = match &self.standing {
-            Standing::Kept { given, until } => {
+            ScriptState::Kept { given, until } => {
                 let given = given.iter().filter(|(host, _)| hosts.contains(host));
-                Standing::Kept {
+                ScriptState::Kept {
                     given: given.map(|(host, at)| (host.clone(), *at)).collect(),
                     until: *until,
                 }
@@ -170,16 +170,16 @@ impl Asked {
     /// When `host` was answered for, where that is not just now.
     pub fn given(&self, host: &str) -> Option<SystemTime> {
         match &self.standing {
-            Standing::Kept { given, .. } => given.get(host).copied(),
-            Standing::Fresh | Standing::Direct | Standing::NotOffered => None,
+            ScriptState::Kept { given, .. } => given.get(host).copied(),
+            ScriptState::Fresh | ScriptState::Direct | ScriptState::NotOffered => None,
         }
     }
 
     /// When the oldest of the answers was given, where they are not fresh.
     pub fn kept_since(&self) -> Option<SystemTime> {
         match &self.standing {
-            Standing::Kept { given, .. } => given.values().min().copied(),
-            Standing::Fresh | Standing::Direct | Standing::NotOffered => None,
+            ScriptState::Kept { given, .. } => given.values().min().copied(),
+            ScriptState::Fresh | ScriptState::Direct | ScriptState::NotOffered => None,
         }
     }
 }
@@ -194,9 +194,9 @@ impl Asked {
 pub fn ask(
     source: &PacSource,
     hosts: &[String],
-    memory: &Memory,
+    memory: &AnswerCache,
     unreachable: Unreachable,
-) -> Result<Asked> {
+) -> Result<PacAnswers> {
     let program = env::current_exe().map_err(|error| {
         Error::new(
             Kind::Failure,
@@ -214,16 +214,16 @@ pub fn ask_through(
     program: &Path,
     source: &PacSource,
     hosts: &[String],
-    memory: &Memory,
+    memory: &AnswerCache,
     unreachable: Unreachable,
-) -> Result<Asked> {
+) -> Result<PacAnswers> {
     let (url, script) = match source {
         PacSource::Url(url) => (Some(&**url), fetch(url)),
         PacSource::Discover => match no_wpad() {
             Some(why) => {
-                return Ok(Asked {
+                return Ok(PacAnswers {
                     answers: Vec::new(),
-                    standing: Standing::NotOffered,
+                    standing: ScriptState::NotOffered,
                     trouble: Some(why),
                 });
             }
@@ -237,7 +237,7 @@ pub fn ask_through(
     };
     let urls: Vec<String> = hosts.iter().map(|host| address::question(host)).collect();
     let is_reached = script.is_ok();
-    let error = match script.and_then(|script| evaluate_apart(program, &script, &urls)) {
+    let error = match script.and_then(|script| evaluate_in_worker(program, &script, &urls)) {
         Ok(evaluated) => return Ok(fresh(evaluated, hosts, url, memory)),
         Err(error) => error,
     };
@@ -250,7 +250,7 @@ pub fn ask_through(
         Unreachable::Direct if !is_reached => {
             // A folder that can't be written remembers no answers either.
             let since = memory.unreachable(url, now).unwrap_or(now);
-            Some(since + PATIENCE)
+            Some(since + TIMEOUT)
         }
         Unreachable::Direct | Unreachable::Keep => {
             // What is lost so is the age at which they go.
@@ -261,9 +261,9 @@ pub fn ask_through(
     if until.is_some_and(|until| until <= now) {
         return Ok(match source {
             // As where the network offers none: what else is set counts.
-            PacSource::Discover => Asked {
+            PacSource::Discover => PacAnswers {
                 answers: Vec::new(),
-                standing: Standing::NotOffered,
+                standing: ScriptState::NotOffered,
                 trouble: Some(error.to_string()),
             },
             _ => direct(hosts, &error),
@@ -278,19 +278,19 @@ pub fn ask_through(
     if answers.is_empty() {
         return Err(unknown(error, until));
     }
-    Ok(Asked {
+    Ok(PacAnswers {
         answers,
-        standing: Standing::Kept { given, until },
+        standing: ScriptState::Kept { given, until },
         trouble: Some(error.to_string()),
     })
 }
 
 /// The error where nothing is known; `until` is when it becomes direct.
 fn unknown(error: Error, until: Option<SystemTime>) -> Error {
-    if error.advice().is_some() {
+    if error.hint().is_some() {
         return error;
     }
-    error.advise(match until {
+    error.with_hint(match until {
         Some(_) => {
             "connect to the network or VPN that the script is in; if it stays unreachable for 5 minutes, the engine goes direct, as macOS does (docs/pac.md). Nothing was decided without it"
         }
@@ -301,22 +301,27 @@ fn unknown(error: Error, until: Option<SystemTime>) -> Error {
 }
 
 /// What counts when a script can't be reached for long.
-fn direct(hosts: &[String], error: &Error) -> Asked {
-    let answers = hosts.iter().map(|host| Answer {
+fn direct(hosts: &[String], error: &Error) -> PacAnswers {
+    let answers = hosts.iter().map(|host| PacAnswer {
         host: host.clone(),
         url: address::question(host),
         text: "DIRECT".to_owned(),
         routes: vec![Route::Direct],
         ignored: Vec::new(),
     });
-    Asked {
+    PacAnswers {
         answers: answers.collect(),
-        standing: Standing::Direct,
+        standing: ScriptState::Direct,
         trouble: Some(error.to_string()),
     }
 }
 
-fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Memory) -> Asked {
+fn fresh(
+    evaluated: Evaluated,
+    hosts: &[String],
+    url: Option<&str>,
+    memory: &AnswerCache,
+) -> PacAnswers {
     let mut answers = evaluated.answers;
     for (answer, host) in answers.iter_mut().zip(hosts) {
         answer.host.clone_from(host);
@@ -334,16 +339,16 @@ fn fresh(evaluated: Evaluated, hosts: &[String], url: Option<&str>, memory: &Mem
             plain(&error)
         ));
     }
-    Asked {
+    PacAnswers {
         answers,
-        standing: Standing::Fresh,
+        standing: ScriptState::Fresh,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     }
 }
 
 /// Why the network offers no script, if that is so. Where the resolver does not answer, it may.
 fn no_wpad() -> Option<String> {
-    let error = lookup::lookup(WPAD_HOST, lookup::PATIENCE).err()?;
+    let error = lookup::lookup(WPAD_HOST, lookup::TIMEOUT).err()?;
     (error.kind() == io::ErrorKind::NotFound).then(|| {
         format!(
             "this network offers no PAC script (no host {WPAD_HOST}: {})",

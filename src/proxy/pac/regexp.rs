@@ -17,7 +17,7 @@ use boa_engine::{
 };
 
 use super::dates::{define, function};
-use super::pattern;
+use super::shexp;
 
 /// The last match of all regular expressions.
 #[derive(Default)]
@@ -171,13 +171,13 @@ fn sh_exp_match(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> Js
     let pattern = pattern.to_string(context)?;
     let text = arguments.get_or_undefined(0).to_string(context)?;
     let units = pattern.to_vec();
-    let (source, replaced) = pattern::regular(&units);
+    let (source, replaced) = shexp::regular(&units);
     if let Some((before, at)) = replaced {
         let before = JsString::from(&*before);
         remember(before, at..at + 1, Vec::new(), context);
     }
-    if pattern::is_plain(&units) {
-        let matches = pattern::matches(&text.to_vec(), &units);
+    if shexp::is_plain(&units) {
+        let matches = shexp::matches(&text.to_vec(), &units);
         if matches {
             let whole = 0..text.len();
             remember(text, whole, Vec::new(), context);

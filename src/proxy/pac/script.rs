@@ -12,17 +12,17 @@ use boa_engine::{
 };
 
 use super::dates::{self, Zone};
-use super::helpers::{HELPERS, Helper, Reply, World};
+use super::helpers::{HELPERS, Helper, HelperContext, Reply};
 use super::regexp;
 
 /// No answer is longer, in bytes.
-const LONGEST_ANSWER: usize = 4096;
+const MAX_ANSWER_LEN: usize = 4096;
 /// Rounds of one loop. The time ends what this does not, as loops within loops.
-const ROUNDS: u64 = 10_000_000;
+const MAX_LOOP_ITERATIONS: u64 = 10_000_000;
 /// Calls within calls.
-const CALLS: usize = 400;
+const MAX_RECURSION: usize = 400;
 /// What a buffer may hold, in bytes.
-const BUFFER: u64 = 1 << 20;
+const MAX_BUFFER_LEN: u64 = 1 << 20;
 /// The name by which the engine speaks of the script.
 const NAME: &str = "proxy.pac";
 
@@ -40,7 +40,7 @@ impl HostHooks for Host {
     }
 
     fn max_buffer_size(&self, _: &mut Context) -> u64 {
-        BUFFER
+        MAX_BUFFER_LEN
     }
 }
 
@@ -51,7 +51,7 @@ impl HostHooks for Host {
 pub(super) fn run(
     script: &str,
     questions: &[(String, String)],
-    world: &Rc<World>,
+    world: &Rc<HelperContext>,
 ) -> Result<Vec<String>, String> {
     let mut context = context(world).map_err(|error| format!("the engine failed: {error}"))?;
     let source = Source::from_bytes(script).with_path(Path::new(NAME));
@@ -71,14 +71,14 @@ pub(super) fn run(
     Ok(answers)
 }
 
-fn context(world: &Rc<World>) -> JsResult<Context> {
+fn context(world: &Rc<HelperContext>) -> JsResult<Context> {
     let mut context = ContextBuilder::new()
         .clock(Rc::new(FixedClock::from_millis(world.now)))
         .host_hooks(Rc::new(Host(world.zone.clone())))
         .build()?;
     let mut limits = RuntimeLimits::default();
-    limits.set_loop_iteration_limit(ROUNDS);
-    limits.set_recursion_limit(CALLS);
+    limits.set_loop_iteration_limit(MAX_LOOP_ITERATIONS);
+    limits.set_recursion_limit(MAX_RECURSION);
     context.set_runtime_limits(limits);
     context.insert_data(Rc::clone(world));
     for (name, length, helper) in HELPERS {
@@ -100,7 +100,7 @@ fn call(helper: Helper, arguments: &[JsValue], context: &mut Context) -> JsResul
         .map(|argument| Some(argument.as_string()?.to_std_string_lossy()))
         .collect();
     // It was put there with the function.
-    let Some(world) = context.get_data::<Rc<World>>() else {
+    let Some(world) = context.get_data::<Rc<HelperContext>>() else {
         return Ok(JsValue::null());
     };
     Ok(match helper(world, &texts) {
@@ -153,9 +153,9 @@ fn text(answer: &JsValue) -> Result<String, String> {
             answer.type_of()
         ));
     };
-    if text.len() > LONGEST_ANSWER {
+    if text.len() > MAX_ANSWER_LEN {
         return Err(format!(
-            "it returned {} characters; no answer has more than {LONGEST_ANSWER}",
+            "it returned {} characters; no answer has more than {MAX_ANSWER_LEN}",
             text.len()
         ));
     }

@@ -12,7 +12,7 @@ use zbus::message::{Header, Message};
 use zbus::zvariant::DynamicType;
 
 /// How long anything is waited for. It is only ever used up by a test that fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn sender(header: &Header<'_>) -> String {
     header.sender().map(ToString::to_string).unwrap_or_default()
@@ -20,7 +20,7 @@ pub(super) fn sender(header: &Header<'_>) -> String {
 
 #[track_caller]
 pub(super) fn builder(address: &str) -> Builder<'_> {
-    good(Builder::address(address), address).method_timeout(PATIENCE)
+    good(Builder::address(address), address).method_timeout(TIMEOUT)
 }
 
 #[track_caller]
@@ -81,7 +81,7 @@ pub(super) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
         let found = look();
-        if found.is_some() || started.elapsed() > PATIENCE {
+        if found.is_some() || started.elapsed() > TIMEOUT {
             return found;
         }
         sleep(Duration::from_millis(20));

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::kept::is_unfinished;
+use crate::storage::is_temporary;
 
-use super::look::Fingerprint;
-use super::mind::Event;
+use super::controller::Event;
+use super::observe::Fingerprint;
 
 /// A look-out on files, until it is dropped.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl FileWatch {
 fn concerns(path: &Path, places: &[PathBuf]) -> bool {
     places.iter().any(|place| {
         path.strip_prefix(place)
-            .is_ok_and(|inside| !inside.iter().any(is_unfinished))
+            .is_ok_and(|inside| !inside.iter().any(is_temporary))
     })
 }
 

@@ -8,11 +8,11 @@ use std::path::Path;
 /// Held from before the image is changed until the VM has followed, or has not. It is the system's lock on a file, so
 /// anyone who was killed holds nothing.
 #[derive(Debug)]
-pub struct UnderWay {
+pub struct LiveLock {
     _lock: File,
 }
 
-impl UnderWay {
+impl LiveLock {
     /// The name of the file with the lock.
     pub const FILE: &str = "live.lock";
 
@@ -48,13 +48,13 @@ mod tests {
     fn it_is_seen_as_long_as_somebody_gives_it() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
-        assert!(!UnderWay::is_seen(&state));
-        let one = UnderWay::begin(&state).unwrap();
-        let other = UnderWay::begin(&state).unwrap();
-        assert!(UnderWay::is_seen(&state));
+        assert!(!LiveLock::is_seen(&state));
+        let one = LiveLock::begin(&state).unwrap();
+        let other = LiveLock::begin(&state).unwrap();
+        assert!(LiveLock::is_seen(&state));
         drop(one);
-        assert!(UnderWay::is_seen(&state));
+        assert!(LiveLock::is_seen(&state));
         drop(other);
-        assert!(!UnderWay::is_seen(&state));
+        assert!(!LiveLock::is_seen(&state));
     }
 }

@@ -18,7 +18,7 @@ use super::{files, plan};
 ///
 /// # Errors
 /// Those of a patch.
-pub fn rehearse(image: &Path) -> Result<()> {
+pub fn preflight(image: &Path) -> Result<()> {
     let image = Image::open(image)?;
     plan::check_unlocked(&image)?;
     let lock = Lock::acquire(image.path())?;

@@ -5,19 +5,19 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::app::instance;
 use crate::app::login_item::{self, LoginItem};
+use crate::app::single_instance;
 use crate::config::Config;
 use crate::credentials::Store;
+use crate::desired;
 use crate::docker::{Bundle, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{Intent, Intents};
-use crate::patch::restore::{self, From, leftover};
-use crate::patch::status::{Expected, Question, State, status};
+use crate::patch::restore::{self, OriginalLocation, leftover};
+use crate::patch::status::{Expected, State, StatusQuery, status};
 use crate::patch::{Unpatched, backup_of, plan::image_of, unfinished};
-use crate::wanted;
 
-use super::{Places, of_own};
+use super::{Artifacts, of_own};
 
 /// Where to look.
 #[derive(Debug, Clone)]
@@ -29,16 +29,16 @@ pub struct Scope {
     /// Where the program keeps what it has to remember.
     pub state: PathBuf,
     /// All that it may have made.
-    pub places: Places,
+    pub places: Artifacts,
 }
 
 /// What there is.
 #[derive(Debug)]
-pub struct Found {
+pub struct ScanResult {
     /// Another Baleen that acts by itself, as in "the Baleen app (process 7)".
     pub running: Option<String>,
     /// Each Docker.app that Baleen knows and could have patched.
-    pub dockers: Vec<Docker>,
+    pub dockers: Vec<DockerScan>,
     /// Whether Baleen opens at login.
     pub opens_at_login: bool,
     /// Whose passwords are stored.
@@ -46,7 +46,7 @@ pub struct Found {
     /// Which of the files are there.
     pub files: Vec<PathBuf>,
     /// Which of the folders are there.
-    pub folders: Vec<Folder>,
+    pub folders: Vec<FolderScan>,
     /// The config file in use, if it is there and not in the usual place.
     pub named_config: Option<PathBuf>,
     /// Where those of the files lead that are symbolic links.
@@ -59,20 +59,20 @@ pub struct Found {
 
 /// A Docker.app.
 #[derive(Debug)]
-pub struct Docker {
+pub struct DockerScan {
     /// Where it is.
     pub path: PathBuf,
     /// Its version, as far as that could be read.
     pub version: Option<String>,
     /// Its image; an error where that can't be told, or the original can't be had.
-    pub image: Result<Image>,
+    pub image: Result<ImageState>,
     /// A file called like the backup that the image has no use for.
-    pub backup: Option<Backup>,
+    pub backup: Option<BackupState>,
 }
 
 /// A file called like the backup that the image beside it has no use for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Backup {
+pub enum BackupState {
     /// It is that very image, left there by a Baleen that was killed.
     Leftover(PathBuf),
     /// It is something else.
@@ -81,7 +81,7 @@ pub enum Backup {
 
 /// What is to be said of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Image {
+pub enum ImageState {
     /// Baleen did not patch it.
     Stock,
     /// Baleen did not patch it, but was killed while about to.
@@ -92,7 +92,7 @@ pub enum Image {
 
 /// A folder of Baleen's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
+pub struct FolderScan {
     /// Where it is.
     pub path: PathBuf,
     /// Whether there is a symbolic link instead, which Baleen never makes.
@@ -105,7 +105,7 @@ pub struct Folder {
 ///
 /// # Errors
 /// When a folder of Baleen's own can't be read.
-pub fn look(scope: &Scope) -> Result<Found> {
+pub fn scan(scope: &Scope) -> Result<ScanResult> {
     let mut remarks = Vec::new();
     // Being rid of a broken config file is no small reason to uninstall.
     let config = Config::load(&scope.config).unwrap_or_else(|error| {
@@ -114,7 +114,7 @@ pub fn look(scope: &Scope) -> Result<Found> {
         ));
         Config::default()
     });
-    let chosen = wanted::chosen_bundle(scope.docker_app.as_deref(), &config);
+    let chosen = desired::chosen_bundle(scope.docker_app.as_deref(), &config);
     let intents = Intents::in_folder(&scope.state);
     let known = intents.bundles();
     remarks.extend(
@@ -159,8 +159,8 @@ pub fn look(scope: &Scope) -> Result<Found> {
     };
     let files = there(&scope.places.files);
     let links = files.iter().filter(|path| path.is_symlink());
-    Ok(Found {
-        running: instance::running(&scope.state),
+    Ok(ScanResult {
+        running: single_instance::running(&scope.state),
         dockers: real.iter().filter_map(|path| docker(path)).collect(),
         opens_at_login: login_item::status() != LoginItem::Off,
         passwords: Store::open().and_then(|store| store.accounts()),
@@ -174,12 +174,12 @@ pub fn look(scope: &Scope) -> Result<Found> {
 }
 
 /// The Docker.app at `path`; nothing where none is that Baleen could have patched.
-fn docker(path: &Path) -> Option<Docker> {
+fn docker(path: &Path) -> Option<DockerScan> {
     let bundle = match Bundle::read(path) {
         Ok(bundle) => bundle,
-        Err(error) if error.kind() == Kind::Refused => return None,
+        Err(error) if error.kind() == Kind::Unsupported => return None,
         Err(error) => {
-            return Some(Docker {
+            return Some(DockerScan {
                 path: path.to_owned(),
                 version: None,
                 image: Err(error),
@@ -190,27 +190,33 @@ fn docker(path: &Path) -> Option<Docker> {
     let image_path = image_of(&bundle).ok()?;
     let backup = backup_of(image_path);
     let planned = match restore::plan(&bundle) {
-        Ok(restore::Plan::Nothing) => is_whole(&bundle).map(|()| restore::Plan::Nothing),
+        Ok(restore::RestorePlan::Nothing) => {
+            is_whole(&bundle).map(|()| restore::RestorePlan::Nothing)
+        }
         planned => planned,
     };
     let backup = match &planned {
         _ if !backup.is_file() => None,
-        Ok(restore::Plan::Restore(found)) if matches!(found.from, From::Backup(..)) => None,
+        Ok(restore::RestorePlan::Restore(found))
+            if matches!(found.from, OriginalLocation::Backup(..)) =>
+        {
+            None
+        }
         // It may be of use yet.
         Err(_) => None,
         // One that can't be read is better left.
         Ok(_) => Some(match leftover(&bundle) {
-            Ok(Some(leftover)) => Backup::Leftover(leftover),
-            Ok(None) | Err(_) => Backup::Stray(backup),
+            Ok(Some(leftover)) => BackupState::Leftover(leftover),
+            Ok(None) | Err(_) => BackupState::Stray(backup),
         }),
     };
-    Some(Docker {
+    Some(DockerScan {
         image: planned.map(|planned| match planned {
-            restore::Plan::Restore(found) => {
-                Image::Patched(found.manifest.proxy.summary(), found.original)
+            restore::RestorePlan::Restore(found) => {
+                ImageState::Patched(found.manifest.proxy.summary(), found.original)
             }
-            restore::Plan::Nothing if unfinished(image_path).is_empty() => Image::Stock,
-            restore::Plan::Nothing => Image::Unfinished,
+            restore::RestorePlan::Nothing if unfinished(image_path).is_empty() => ImageState::Stock,
+            restore::RestorePlan::Nothing => ImageState::Unfinished,
         }),
         backup,
         path: bundle.path,
@@ -220,7 +226,7 @@ fn docker(path: &Path) -> Option<Docker> {
 
 /// Fails where the image is cut off: a patch may have been in what is missing, or Docker is being updated.
 fn is_whole(bundle: &Bundle) -> Result<()> {
-    let question = Question {
+    let question = StatusQuery {
         expected: Expected::Unknown,
         wanted: None,
         verify: true,
@@ -230,7 +236,7 @@ fn is_whole(bundle: &Bundle) -> Result<()> {
         State::Updating => {
             let error = Error::new(Kind::Busy, found.sentence);
             Err(match found.advice {
-                Some(advice) => error.advise(advice),
+                Some(advice) => error.with_hint(advice),
                 None => error,
             })
         }
@@ -239,7 +245,7 @@ fn is_whole(bundle: &Bundle) -> Result<()> {
 }
 
 /// What is in the folder at `path`; nothing where there is none.
-fn folder(path: &Path) -> Result<Option<Folder>> {
+fn folder(path: &Path) -> Result<Option<FolderScan>> {
     if !path.is_dir() {
         return Ok(None);
     }
@@ -251,7 +257,7 @@ fn folder(path: &Path) -> Result<Option<Folder>> {
         entries.push((entry.file_name(), is_folder));
     }
     entries.sort();
-    Ok(Some(Folder {
+    Ok(Some(FolderScan {
         path: path.to_owned(),
         is_link: path.is_symlink(),
         entries,

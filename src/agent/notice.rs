@@ -6,18 +6,18 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::Remedy;
+use crate::error::Fix;
 use crate::patch::Unpatched;
 use crate::patch::status::State;
-use crate::proxy::Shown;
+use crate::proxy::RedactedProxy;
 
+use super::agent_state::{Reported, ReportedPatch};
 use super::by_hand::{self, clause};
-use super::decide::{Setting, Way, Words};
-use super::memory::{Told, ToldPatch};
+use super::reconcile::{Diagnostic, RestartScope, Setting};
 
 /// Something for the user to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum Notice {
     /// Baleen is here, and what it is for.
     Welcome {
         /// What the settings come to.
@@ -25,7 +25,7 @@ pub enum News {
         /// It is switched on already.
         is_on: bool,
         /// The proxy that is in place, where that was named by hand.
-        named: Option<Shown>,
+        named: Option<RedactedProxy>,
         /// What Baleen can do for the Docker that is there.
         support: DockerSupport,
     },
@@ -47,14 +47,14 @@ pub enum News {
         /// The proxy.
         proxy: String,
         /// What becomes of the running Docker.
-        docker: DockerNow,
+        docker: RestartNeed,
     },
     /// Another proxy is in place, or one where there was none, or none where there was one.
     Changed {
         /// What was in place.
-        from: Option<Shown>,
+        from: Option<RedactedProxy>,
         /// What is.
-        to: Option<Shown>,
+        to: Option<RedactedProxy>,
         /// Why there is none now, where that is not the user's own wish.
         no_proxy_by: Option<WhyNone>,
         /// What the settings come to, where a proxy was named by hand instead.
@@ -62,12 +62,12 @@ pub enum News {
         /// The proxy that someone else set in the image that is there, where there is none of Baleen's.
         by_hand: Unpatched,
         /// What becomes of the running Docker.
-        docker: DockerNow,
+        docker: RestartNeed,
     },
     /// The settings changed, and Docker keeps a proxy that was named by hand.
     SettingsChanged {
         /// The proxy that was named by hand.
-        in_place: Shown,
+        in_place: RedactedProxy,
         /// What the settings come to.
         settings: Setting,
     },
@@ -76,14 +76,14 @@ pub enum News {
         /// The state.
         state: State,
         /// What it is, and what would help.
-        words: Words,
+        words: Diagnostic,
     },
     /// Docker was to be restarted, and was not.
-    NotRestarted(Words),
+    NotRestarted(Diagnostic),
     /// The running VM was to be brought up to date over its console, and was not.
-    NotFollowed {
+    NotAppliedLive {
         /// Why, and what would help.
-        words: Words,
+        words: Diagnostic,
         /// Docker is being restarted instead.
         is_restarted: bool,
     },
@@ -102,7 +102,7 @@ pub enum DockerSupport {
     /// Nothing: there is no Docker.app.
     Missing,
     /// Nothing, for another reason.
-    Unusable(Words),
+    Unusable(Diagnostic),
 }
 
 impl DockerSupport {
@@ -119,7 +119,7 @@ impl DockerSupport {
 
 /// What becomes of the running Docker after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DockerNow {
+pub enum RestartNeed {
     /// It gets what is in place already, or does not run.
     IsRight,
     /// The user is asked for a restart.
@@ -128,19 +128,19 @@ pub enum DockerNow {
         can_follow: bool,
     },
     /// It is being restarted, or its Engine is.
-    Restarts(Way),
+    Restarts(RestartScope),
     /// It is left to run as it is.
     Waits,
 }
 
-impl DockerNow {
+impl RestartNeed {
     /// Its name for programs.
     fn word(self) -> &'static str {
         match self {
             Self::IsRight => "is-right",
             Self::Asks { .. } => "asks",
-            Self::Restarts(Way::Docker) => "restarts",
-            Self::Restarts(Way::Engine) => "engine-restarts",
+            Self::Restarts(RestartScope::Docker) => "restarts",
+            Self::Restarts(RestartScope::Engine) => "engine-restarts",
             Self::Waits => "waits",
         }
     }
@@ -154,8 +154,8 @@ impl DockerNow {
             (Self::Asks { can_follow: true }, false) => {
                 " Restart the Engine or Docker to stop using it."
             }
-            (Self::Restarts(Way::Docker), _) => " Docker is being restarted now.",
-            (Self::Restarts(Way::Engine), _) => " The Engine is being restarted now.",
+            (Self::Restarts(RestartScope::Docker), _) => " Docker is being restarted now.",
+            (Self::Restarts(RestartScope::Engine), _) => " The Engine is being restarted now.",
             (Self::Waits, true) => " Docker will use it the next time it starts.",
             (Self::Waits, false) => " Docker stops using it the next time it starts.",
         }
@@ -165,7 +165,7 @@ impl DockerNow {
 /// What the user can do about a piece of news with one click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Offer {
+pub enum NoticeAction {
     /// Bring the running VM up to date, for which its Engine is restarted.
     RestartEngine,
     /// Restart Docker.
@@ -190,7 +190,7 @@ pub enum Offer {
     OpenDockerSettings,
 }
 
-impl Offer {
+impl NoticeAction {
     /// All of them.
     pub const ALL: [Self; 11] = [
         Self::RestartEngine,
@@ -243,16 +243,16 @@ impl Offer {
 
 /// A piece of news in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct NoticeText {
     /// What it is about.
     pub title: String,
     /// What there is to say, in full sentences.
     pub body: String,
     /// What can be done.
-    pub offers: Vec<Offer>,
+    pub offers: Vec<NoticeAction>,
 }
 
-impl News {
+impl Notice {
     /// What kind it is, for programs; of each kind one is on the screen at a time.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -263,12 +263,12 @@ impl News {
             Self::SettingsChanged { .. } => "settings-changed",
             Self::Trouble { .. } => "trouble",
             Self::NotRestarted(_) => "not-restarted",
-            Self::NotFollowed { .. } => "not-followed",
+            Self::NotAppliedLive { .. } => "not-followed",
         }
     }
 
     /// In words.
-    pub fn message(&self) -> Message {
+    pub fn text(&self) -> NoticeText {
         match self {
             Self::Welcome {
                 setting,
@@ -289,7 +289,7 @@ impl News {
             Self::CannotUse { proxy, support } => {
                 let (body, offers) = without_patch(support, proxy.as_deref()).unwrap_or_default();
                 let title = cannot_use(support).to_owned();
-                Message {
+                NoticeText {
                     title,
                     body,
                     offers,
@@ -306,7 +306,7 @@ impl News {
                     true => (" removed the proxy", " again"),
                     false => ("", ""),
                 };
-                Message {
+                NoticeText {
                     title: "Docker was updated".to_owned(),
                     body: format!(
                         "Docker {}{did}. The proxy ({proxy}) is in place{again}.{}",
@@ -316,7 +316,7 @@ impl News {
                         },
                         docker.sentence(true)
                     ),
-                    offers: docker.offers(),
+                    offers: docker.actions(),
                 }
             }
             Self::Changed {
@@ -339,28 +339,28 @@ impl News {
                 };
                 changed(from.as_ref(), to.as_ref(), why, by_hand, *docker)
             }
-            Self::SettingsChanged { in_place, settings } => Message {
+            Self::SettingsChanged { in_place, settings } => NoticeText {
                 title: "The proxy settings changed".to_owned(),
                 body: format!(
                     "Docker keeps {}, which was named by hand. {}",
                     short(in_place),
                     full(&clause(in_place, settings).unwrap_or_default()),
                 ),
-                offers: vec![Offer::FollowSettings, Offer::Later],
+                offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
             },
             Self::Trouble { state, words } => trouble(*state, words),
-            Self::NotRestarted(words) => Message {
+            Self::NotRestarted(words) => NoticeText {
                 title: "Docker was not restarted".to_owned(),
                 body: sentences(words),
-                offers: vec![Offer::RestartNow, Offer::Later],
+                offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
             },
-            Self::NotFollowed {
+            Self::NotAppliedLive {
                 words,
                 is_restarted,
             } => {
                 let title = "The Docker Engine was not restarted".to_owned();
                 match is_restarted {
-                    true => Message {
+                    true => NoticeText {
                         title,
                         body: format!(
                             "{} Docker is being restarted instead.",
@@ -368,10 +368,10 @@ impl News {
                         ),
                         offers: Vec::new(),
                     },
-                    false => Message {
+                    false => NoticeText {
                         title,
                         body: sentences(&at_a_button(words)),
-                        offers: vec![Offer::RestartNow, Offer::Later],
+                        offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
                     },
                 }
             }
@@ -395,17 +395,17 @@ impl News {
             Self::Trouble { state, words } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
                 State::Updating => "A Docker update seems to be stuck".to_owned(),
-                _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS.to_owned(),
+                _ if words.fix == Some(Fix::DockerSettings) => OWN_SETTINGS.to_owned(),
                 _ => cut(&words.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
-            Self::NotFollowed { .. } => "The Docker Engine was not restarted".to_owned(),
+            Self::NotAppliedLive { .. } => "The Docker Engine was not restarted".to_owned(),
         }
     }
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let message = self.message();
+        let message = self.text();
         let mut object = json!({
             "kind": self.kind(),
             "title": message.title,
@@ -435,43 +435,47 @@ impl News {
             Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
                 object["support"] = json!(support.word());
             }
-            Self::NotRestarted(_) | Self::NotFollowed { .. } => {}
+            Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
         }
         object
     }
 }
 
-impl DockerNow {
-    fn offers(self) -> Vec<Offer> {
+impl RestartNeed {
+    fn actions(self) -> Vec<NoticeAction> {
         match self {
             Self::Asks { can_follow: true } => {
-                vec![Offer::RestartEngine, Offer::RestartNow, Offer::Later]
+                vec![
+                    NoticeAction::RestartEngine,
+                    NoticeAction::RestartNow,
+                    NoticeAction::Later,
+                ]
             }
-            Self::Asks { can_follow: false } => vec![Offer::RestartNow, Offer::Later],
+            Self::Asks { can_follow: false } => vec![NoticeAction::RestartNow, NoticeAction::Later],
             Self::IsRight | Self::Restarts(_) | Self::Waits => Vec::new(),
         }
     }
 }
 
 /// That a proxy was named by hand, and what the settings say.
-fn named_by_hand(in_place: &Shown, settings: &Setting) -> String {
+fn named_by_hand(in_place: &RedactedProxy, settings: &Setting) -> String {
     match clause(in_place, settings) {
         Some(clause) => format!("It was named by hand. {}", full(&clause)),
         None => "It was named by hand.".to_owned(),
     }
 }
 
-fn welcome(setting: &Setting, is_on: bool, named: Option<&Shown>) -> Message {
+fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> NoticeText {
     let title = "Baleen is in the menu bar".to_owned();
     if let Some(named) = named {
-        return Message {
+        return NoticeText {
             title,
             body: format!(
                 "It keeps Docker behind {}, also after each of Docker's updates. {}",
                 short(named),
                 named_by_hand(named, setting)
             ),
-            offers: vec![Offer::FollowSettings, Offer::Later],
+            offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
         };
     }
     let here = match setting {
@@ -490,10 +494,10 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&Shown>) -> Message {
         true => ("Docker follows it, also after each of its updates.", vec![]),
         false => (
             "Choose Use Proxy in Baleen's menu to have Docker use it too, also after each update of Docker.",
-            vec![Offer::UseProxy],
+            vec![NoticeAction::UseProxy],
         ),
     };
-    Message {
+    NoticeText {
         title,
         body: format!(
             "Baleen makes Docker use your Mac's proxy and keeps it that way when Docker updates. {here} {what}"
@@ -502,8 +506,8 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&Shown>) -> Message {
     }
 }
 
-fn welcome_without_patch((body, offers): (String, Vec<Offer>)) -> Message {
-    Message {
+fn welcome_without_patch((body, offers): (String, Vec<NoticeAction>)) -> NoticeText {
+    NoticeText {
         title: "Baleen is in the menu bar".to_owned(),
         body,
         offers,
@@ -522,7 +526,10 @@ fn cannot_use(support: &DockerSupport) -> &'static str {
 const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
 
 /// What to say, and to offer, where the proxy can't be switched on; nothing where it can.
-fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String, Vec<Offer>)> {
+fn without_patch(
+    support: &DockerSupport,
+    proxy: Option<&str>,
+) -> Option<(String, Vec<NoticeAction>)> {
     Some(match (support, proxy) {
         (DockerSupport::Patched, _) => return None,
         (DockerSupport::OwnSettings { sentence }, Some(proxy)) => (
@@ -530,14 +537,17 @@ fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String
                 "{} To use {proxy}, copy the values and enter them there.",
                 full(sentence)
             ),
-            vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
+            vec![
+                NoticeAction::CopyProxySettings,
+                NoticeAction::OpenDockerSettings,
+            ],
         ),
         (DockerSupport::OwnSettings { sentence }, None) => (
             format!(
                 "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
                 full(sentence)
             ),
-            vec![Offer::OpenDockerSettings],
+            vec![NoticeAction::OpenDockerSettings],
         ),
         (DockerSupport::Missing, proxy) => {
             let proxy = proxy.map(|proxy| format!(" ({proxy})"));
@@ -546,7 +556,7 @@ fn without_patch(support: &DockerSupport, proxy: Option<&str>) -> Option<(String
                     "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
                     proxy.unwrap_or_default()
                 ),
-                vec![Offer::OpenSettingsFile],
+                vec![NoticeAction::OpenSettingsFile],
             )
         }
         (DockerSupport::Unusable(words), _) => {
@@ -567,12 +577,12 @@ pub enum WhyNone {
 }
 
 fn changed(
-    from: Option<&Shown>,
-    to: Option<&Shown>,
+    from: Option<&RedactedProxy>,
+    to: Option<&RedactedProxy>,
     why: Option<String>,
     by_hand: &Unpatched,
-    docker: DockerNow,
-) -> Message {
+    docker: RestartNeed,
+) -> NoticeText {
     let (title, body) = match (from, to) {
         (Some(from), Some(to)) if from.summary() != to.summary() => (
             "Docker's proxy has changed",
@@ -613,70 +623,76 @@ fn changed(
         (Some(why), None) => format!("{why} {body}"),
         (None, _) => body,
     };
-    Message {
+    NoticeText {
         title: title.to_owned(),
         body: format!("{body}{}", docker.sentence(to.is_some())),
-        offers: docker.offers(),
+        offers: docker.actions(),
     }
 }
 
 /// The same, without what would have to be typed: of the running VM only a terminal takes anything over, and a restart of
 /// Docker, which is one click away, does as well.
-fn at_a_button(words: &Words) -> Words {
-    match words.remedy {
-        Some(Remedy::Adopt) => words.clone().advise("restart Docker instead"),
+fn at_a_button(words: &Diagnostic) -> Diagnostic {
+    match words.fix {
+        Some(Fix::Adopt) => words.clone().with_hint("restart Docker instead"),
         _ => words.clone(),
     }
 }
 
 /// What there is to say of a failure to someone with an icon, and what would help at one click.
-pub(crate) fn way_out(words: &Words) -> (String, Option<Offer>) {
-    match words.remedy {
-        Some(Remedy::AllowAppManagement) => (
+pub(crate) fn way_out(words: &Diagnostic) -> (String, Option<NoticeAction>) {
+    match words.fix {
+        Some(Fix::AllowAppManagement) => (
             format!(
                 "{} Allow Baleen in System Settings > Privacy & Security > App Management.",
                 full(&words.sentence)
             ),
-            Some(Offer::OpenPrivacySettings),
+            Some(NoticeAction::OpenPrivacySettings),
         ),
-        Some(Remedy::Adopt) => (full(&words.sentence), Some(Offer::Adopt)),
-        Some(Remedy::CorrectSettings) => (full(&words.sentence), Some(Offer::OpenSettingsFile)),
-        Some(Remedy::DockerSettings) => (full(&words.sentence), Some(Offer::OpenDockerSettings)),
+        Some(Fix::Adopt) => (full(&words.sentence), Some(NoticeAction::Adopt)),
+        Some(Fix::CorrectSettings) => (full(&words.sentence), Some(NoticeAction::OpenSettingsFile)),
+        Some(Fix::DockerSettings) => (
+            full(&words.sentence),
+            Some(NoticeAction::OpenDockerSettings),
+        ),
         None => (sentences(words), None),
     }
 }
 
-fn trouble(state: State, words: &Words) -> Message {
+fn trouble(state: State, words: &Diagnostic) -> NoticeText {
     let title = match state {
-        _ if words.remedy == Some(Remedy::CorrectSettings) => "Baleen's settings can't be used",
-        _ if words.remedy == Some(Remedy::DockerSettings) => OWN_SETTINGS,
+        _ if words.fix == Some(Fix::CorrectSettings) => "Baleen's settings can't be used",
+        _ if words.fix == Some(Fix::DockerSettings) => OWN_SETTINGS,
         State::NotPermitted => "Baleen needs permission to change Docker",
         State::Foreign => "Docker has a proxy set by someone else",
         State::Updating => "A Docker update seems to be stuck",
         State::Unsupported => "Baleen can't change this Docker",
         _ => "The proxy could not be put in place",
     };
-    if words.remedy == Some(Remedy::DockerSettings) {
+    if words.fix == Some(Fix::DockerSettings) {
         let body = format!(
             "{} Copy the values and enter them there.",
             full(&words.sentence)
         );
-        return Message {
+        return NoticeText {
             title: title.to_owned(),
             body,
-            offers: vec![Offer::CopyProxySettings, Offer::OpenDockerSettings],
+            offers: vec![
+                NoticeAction::CopyProxySettings,
+                NoticeAction::OpenDockerSettings,
+            ],
         };
     }
     let (body, offer) = way_out(words);
-    Message {
+    NoticeText {
         title: title.to_owned(),
         body,
-        offers: vec![offer.unwrap_or(Offer::TryAgain)],
+        offers: vec![offer.unwrap_or(NoticeAction::TryAgain)],
     }
 }
 
 /// A proxy without what every one has.
-pub fn short(shown: &Shown) -> String {
+pub fn short(shown: &RedactedProxy) -> String {
     shown.summary().replace("http://", "")
 }
 
@@ -698,9 +714,9 @@ pub fn full(sentence: &str) -> String {
 }
 
 /// The sentence, and what to do now.
-pub fn sentences(words: &Words) -> String {
+pub fn sentences(words: &Diagnostic) -> String {
     let advice = words
-        .advice
+        .hint
         .as_deref()
         .map(|advice| format!(" {}", full(advice)));
     format!("{}{}", full(&words.sentence), advice.unwrap_or_default())
@@ -716,18 +732,18 @@ fn cut(text: &str) -> String {
 }
 
 /// What there is to tell when everything is at rest.
-pub fn news(
-    before: &Told,
-    now: &Told,
+pub fn notice(
+    before: &Reported,
+    now: &Reported,
     setting: &Setting,
     is_wanted: bool,
-    docker: DockerNow,
-) -> Option<News> {
-    let shown = |patch: &Option<ToldPatch>| patch.as_ref().map(|patch| patch.proxy.clone());
+    docker: RestartNeed,
+) -> Option<Notice> {
+    let shown = |patch: &Option<ReportedPatch>| patch.as_ref().map(|patch| patch.proxy.clone());
     match (&before.patch, &now.patch) {
         // An update may bring the very image that was there.
         (Some(was), Some(is)) if was.original != is.original || before.version != now.version => {
-            Some(News::Updated {
+            Some(Notice::Updated {
                 from: before.version.clone(),
                 to: now.version.clone(),
                 is_other_image: was.original != is.original,
@@ -736,7 +752,7 @@ pub fn news(
             })
         }
         (was, is) if was.as_ref().map(|p| p.block) == is.as_ref().map(|p| p.block) => None,
-        (was, is) => Some(News::Changed {
+        (was, is) => Some(Notice::Changed {
             from: shown(was),
             to: shown(is),
             no_proxy_by: match setting {
@@ -756,12 +772,12 @@ mod tests {
     use super::*;
     use crate::patch::digest::{OriginalSha, Sha};
 
-    fn told(version: &str, proxy: &str, original: &str) -> Told {
-        Told {
+    fn told(version: &str, proxy: &str, original: &str) -> Reported {
+        Reported {
             version: version.to_owned(),
-            patch: Some(ToldPatch {
+            patch: Some(ReportedPatch {
                 block: Sha::of(proxy.as_bytes()),
-                proxy: Shown {
+                proxy: RedactedProxy {
                     http: Some(format!("http://{proxy}:8080")),
                     https: Some(format!("http://{proxy}:8080")),
                     no_proxy: "localhost".to_owned(),
@@ -774,10 +790,10 @@ mod tests {
     #[test]
     fn an_update_is_told_also_when_it_brings_the_same_image() {
         let before = told("1.12.0", "a.corp", "image");
-        let update = |now: &Told| {
+        let update = |now: &Reported| {
             let setting = Setting::Unknown;
-            match news(&before, now, &setting, true, DockerNow::IsRight) {
-                Some(News::Updated { is_other_image, .. }) => Some(is_other_image),
+            match notice(&before, now, &setting, true, RestartNeed::IsRight) {
+                Some(Notice::Updated { is_other_image, .. }) => Some(is_other_image),
                 Some(other) => panic!("{other:?}"),
                 None => None,
             }

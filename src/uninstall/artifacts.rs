@@ -3,21 +3,21 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::agent::memory::MemoryFile;
-use crate::app::instance::Instance;
+use crate::agent::agent_state::AgentStateFile;
 use crate::app::login_item::file::LABEL;
+use crate::app::single_instance::Instance;
 use crate::app::{self, login_item};
 use crate::patch::intent::Intents;
-use crate::patch::live::{LiveEdits, UnderWay};
+use crate::patch::live::{LiveEdits, LiveLock};
 use crate::proxy::pac;
-use crate::{config, kept, logs};
+use crate::{config, logs, storage};
 
 /// What the system keeps for the app by itself, by the bundle's identifier, at home on macOS.
 pub(super) const PREFERENCES: &str = "Library/Preferences/io.github.baleen-app.Baleen.plist";
 
 /// Each file and folder that it may make, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct Artifacts {
     /// The files.
     pub files: Vec<PathBuf>,
     /// The folders that no one else has any business in.
@@ -28,11 +28,11 @@ pub struct Places {
 
 /// The places below `home`, as far as the variables that `get` reads name no other ones. A config file that
 /// `BALEEN_CONFIG` names is not among them: that is its user's own, and the one in the usual place is meant.
-pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> Places {
+pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> Artifacts {
     let usual = |name: &str| get(name).filter(|_| name != "BALEEN_CONFIG");
-    let config = config::place(usual, home, macos);
-    let state = kept::folder(&get, home, macos);
-    let log = logs::place(&get, home, macos);
+    let config = config::default_path(usual, home, macos);
+    let state = storage::folder(&get, home, macos);
+    let log = logs::default_path(&get, home, macos);
     let mut folders = Vec::new();
     for folder in [config.parent(), Some(&*state), log.parent()] {
         let folder = folder.unwrap_or(Path::new("/")).to_owned();
@@ -40,14 +40,14 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
             folders.push(folder);
         }
     }
-    let mut files = vec![login_item::file::place(&get, home, macos), config];
+    let mut files = vec![login_item::file::default_path(&get, home, macos), config];
     files.extend(
         [
             Intents::FILE,
-            MemoryFile::FILE,
-            pac::Memory::FILE,
+            AgentStateFile::FILE,
+            pac::AnswerCache::FILE,
             LiveEdits::FILE,
-            UnderWay::FILE,
+            LiveLock::FILE,
             Instance::SOCKET,
             Instance::LOCK,
         ]
@@ -67,7 +67,7 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
         launch_agents.push(all.join(format!("{LABEL}.plist")));
         launch_agents.push(all.join(watch));
     }
-    Places {
+    Artifacts {
         files,
         folders,
         launch_agents,

@@ -13,7 +13,7 @@ use std::path::{Component, Path};
 
 /// Where that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum InstallLocation {
     /// In a folder for apps.
     Installed,
     /// Where macOS opens what was downloaded and not moved.
@@ -26,9 +26,9 @@ pub enum Place {
     NoBundle,
 }
 
-impl Place {
+impl InstallLocation {
     /// The place of this program.
-    pub fn here() -> Self {
+    pub fn current() -> Self {
         let whole = |path: std::path::PathBuf| path.canonicalize().unwrap_or(path);
         let program = env::current_exe().map(whole).unwrap_or_default();
         let home = env::home_dir().map(whole).unwrap_or_default();
@@ -56,7 +56,7 @@ impl Place {
     }
 
     /// Whether the app is gone from there when it was quit, or a disk ejected.
-    pub fn is_passing(self) -> bool {
+    pub fn is_temporary(self) -> bool {
         matches!(self, Self::Translocated | Self::DiskImage)
     }
 }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_path_tells_the_place() {
-        use Place::{DiskImage, Elsewhere, Installed, NoBundle, Translocated};
+        use InstallLocation::{DiskImage, Elsewhere, Installed, NoBundle, Translocated};
         let translocated = "/private/var/folders/zy/x0/T/AppTranslocation/613DF902-6BE1-4C37/d";
         for (folder, expected) in [
             ("/Applications", Installed),
@@ -108,10 +108,10 @@ mod tests {
             ("/", Elsewhere),
         ] {
             let program = Path::new(folder).join("Baleen.app/Contents/MacOS/baleen");
-            let found = Place::of(&program, Path::new("/Users/me"));
+            let found = InstallLocation::of(&program, Path::new("/Users/me"));
             assert_eq!(found, expected, "{folder}");
             let is_passing = [Translocated, DiskImage].contains(&expected);
-            assert_eq!(found.is_passing(), is_passing, "{folder}");
+            assert_eq!(found.is_temporary(), is_passing, "{folder}");
         }
         for program in [
             "/Users/me/.cargo/bin/baleen",
@@ -125,12 +125,12 @@ mod tests {
             "baleen",
             "",
         ] {
-            let found = Place::of(Path::new(program), Path::new("/Users/me"));
+            let found = InstallLocation::of(Path::new(program), Path::new("/Users/me"));
             assert_eq!(found, NoBundle, "{program}");
         }
         // Anyone who has no home has no folder for apps in it.
         let program = Path::new("/x/Baleen.app/Contents/MacOS/baleen");
-        assert_eq!(Place::of(program, Path::new("")), Elsewhere);
+        assert_eq!(InstallLocation::of(program, Path::new("")), Elsewhere);
     }
     #[test]
     fn a_link_into_an_app_is_followed_and_once_only() {

@@ -6,22 +6,22 @@ use rustls::CertificateError;
 
 use crate::net::HostPort;
 use crate::net::http::Head;
-use crate::net::tls::{Certificate, NoTls};
+use crate::net::tls::{Certificate, TlsError};
 use crate::proxy::docker_hub;
 
 use super::Outcome;
-use super::foreign::Censor;
 use super::hosts::is_closed;
+use super::untrusted_text::Redactor;
 
 /// How a step came out, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Diagnosis {
     pub(super) outcome: Outcome,
     pub(super) found: String,
     pub(super) remedy: Option<String>,
 }
 
-impl Verdict {
+impl Diagnosis {
     pub(super) fn good(found: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Good,
@@ -40,7 +40,7 @@ impl Verdict {
 }
 
 /// Status, reason and title, as "403 Forbidden, \"Access denied\"".
-pub(super) fn said(head: &Head, page: Option<&str>, censor: &Censor) -> String {
+pub(super) fn said(head: &Head, page: Option<&str>, censor: &Redactor) -> String {
     let mut said = head.status.to_string();
     let reason = censor.clean(&head.reason);
     if !reason.is_empty() {
@@ -58,39 +58,41 @@ pub(super) fn said(head: &Head, page: Option<&str>, censor: &Censor) -> String {
 /// There is no TLS. `behind` says through what it was tried.
 pub(super) fn no_tls(
     behind: &str,
-    error: &NoTls,
-    censor: &Censor,
+    error: &TlsError,
+    censor: &Redactor,
     plain: impl Fn(&io::Error) -> String,
-) -> Verdict {
+) -> Diagnosis {
     let again = "try again; if it stays so, tell the administrator of the proxy or the registry";
     match error {
-        NoTls::Tls(rustls::Error::InvalidMessage(_)) => Verdict::bad(
+        TlsError::Tls(rustls::Error::InvalidMessage(_)) => Diagnosis::bad(
             format!("{behind}the server doesn't speak TLS"),
             "check the registry's port; in a network with a login page, log in there with a browser first",
         ),
-        NoTls::Tls(rustls::Error::AlertReceived(alert)) => Verdict::bad(
+        TlsError::Tls(rustls::Error::AlertReceived(alert)) => Diagnosis::bad(
             format!("{behind}the other side refused TLS with the alert {alert:?}"),
             again,
         ),
-        NoTls::Tls(rustls::Error::PeerIncompatible(why)) => Verdict::bad(
+        TlsError::Tls(rustls::Error::PeerIncompatible(why)) => Diagnosis::bad(
             format!(
                 "{behind}the other side knows only TLS older than 1.2, or none that Docker would use ({why:?})"
             ),
             again,
         ),
         // Traffic Server and V2Ray open the tunnel before they have reached the host.
-        NoTls::Io(error) if is_closed(error) && !behind.is_empty() => Verdict::bad(
+        TlsError::Io(error) if is_closed(error) && !behind.is_empty() => Diagnosis::bad(
             format!(
                 "{behind}it was closed as soon as TLS began: the host is blocked or not reachable"
             ),
             "check the registry's name; if that is right, ask the proxy's administrator to allow the registry",
         ),
-        NoTls::Io(error) if is_closed(error) => Verdict::bad(
+        TlsError::Io(error) if is_closed(error) => Diagnosis::bad(
             "the connection was closed as soon as TLS began",
             "firewalls do this with hosts that they block: in a network that needs a proxy, set it (in System Settings or with --https-proxy) and try again; else ask the network's administrator",
         ),
-        NoTls::Io(error) => Verdict::bad(format!("{behind}TLS failed: {}", plain(error)), again),
-        error => Verdict::bad(
+        TlsError::Io(error) => {
+            Diagnosis::bad(format!("{behind}TLS failed: {}", plain(error)), again)
+        }
+        error => Diagnosis::bad(
             format!("{behind}TLS failed: {}", censor.clean(&error.to_string())),
             again,
         ),
@@ -106,14 +108,14 @@ pub(super) struct Chain<'a> {
     pub(super) public: Result<(), CertificateError>,
     /// By this computer.
     pub(super) computer: Result<(), CertificateError>,
-    pub(super) censor: &'a Censor,
+    pub(super) censor: &'a Redactor,
 }
 
 impl Chain<'_> {
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Diagnosis {
         use CertificateError as E;
         let (Some(own), Some(top)) = (self.certificates.first(), self.certificates.last()) else {
-            return Verdict::bad(
+            return Diagnosis::bad(
                 "the server sent no certificate that can be read",
                 "tell the administrator of the proxy or the registry",
             );
@@ -122,7 +124,7 @@ impl Chain<'_> {
         // Of two complaints, that of the list which knows the authority says more.
         let complaint = match (&self.public, &self.computer) {
             (Ok(()), _) => {
-                return Verdict::good(format!(
+                return Diagnosis::good(format!(
                     "the certificate is good, and public: issued by {issuer}"
                 ));
             }
@@ -133,14 +135,14 @@ impl Chain<'_> {
         let subject = self.censor.clean(&own.subject);
         match complaint {
             E::UnknownIssuer => self.private(top),
-            E::Expired | E::ExpiredContext { .. } => Verdict::bad(
+            E::Expired | E::ExpiredContext { .. } => Diagnosis::bad(
                 format!(
                     "the certificate of {subject}, issued by {issuer}, ran out: it held until {}",
                     own.not_after
                 ),
                 "check this computer's date first; if that is right, the administrator of the server (or of the proxy, if it inspects TLS) has to renew the certificate",
             ),
-            E::NotValidYet | E::NotValidYetContext { .. } => Verdict::bad(
+            E::NotValidYet | E::NotValidYetContext { .. } => Diagnosis::bad(
                 format!(
                     "the certificate of {subject}, issued by {issuer}, is not valid until {}",
                     own.not_before
@@ -154,14 +156,14 @@ impl Chain<'_> {
                     }
                     _ => subject,
                 };
-                Verdict::bad(
+                Diagnosis::bad(
                     format!(
                         "the certificate is not for {host}, but for {presented} (issued by {issuer}): something else answers in its place"
                     ),
                     "check the registry's name; in a network with a login page, log in there with a browser first",
                 )
             }
-            other => Verdict::bad(
+            other => Diagnosis::bad(
                 format!(
                     "the certificate of {subject}, issued by {issuer}, is not accepted: {}",
                     self.censor.clean(&other.to_string())
@@ -172,7 +174,7 @@ impl Chain<'_> {
     }
 
     /// The authority is none of the public ones: that of a proxy that looks into TLS, or of the registry's owner.
-    fn private(&self, top: &Certificate) -> Verdict {
+    fn private(&self, top: &Certificate) -> Diagnosis {
         let registry = self.registry;
         // For it alone the engine does not look into `certs.d` (`lookupV2Endpoints` in `registry/service_v2.go` of moby/moby).
         let is_hub = registry.host == docker_hub::REGISTRY;
@@ -216,7 +218,7 @@ impl Chain<'_> {
             ""
         };
         if trusted {
-            return Verdict {
+            return Diagnosis {
                 outcome: Outcome::Warning,
                 found,
                 remedy: Some(format!(
@@ -224,7 +226,7 @@ impl Chain<'_> {
                 )),
             };
         }
-        Verdict::bad(
+        Diagnosis::bad(
             found,
             format!(
                 "get the authority's certificate from the administrator of the proxy or the registry, not from the network; then add it to the Keychain and restart Docker, which takes it into its VM:\n    \
@@ -235,18 +237,18 @@ impl Chain<'_> {
 }
 
 /// What answered `GET /v2/`.
-pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Censor) -> Verdict {
+pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Redactor) -> Diagnosis {
     let said = said(head, page, censor);
     let version = head
         .values("docker-distribution-api-version")
         .any(|value| value.contains("registry/2"));
     let asks = head.values("www-authenticate").next().is_some();
     match head.status {
-        200 if version => Verdict::good("it is a registry, open to all (200)"),
+        200 if version => Diagnosis::good("it is a registry, open to all (200)"),
         401 if version => {
-            Verdict::good("it is a registry, and asks who pulls (401), as it should")
+            Diagnosis::good("it is a registry, and asks who pulls (401), as it should")
         }
-        401 if asks => Verdict {
+        401 if asks => Diagnosis {
             outcome: Outcome::Warning,
             found: format!(
                 "it asks who pulls ({said}), but does not say that it is a registry: the field Docker-Distribution-Api-Version is missing"
@@ -255,7 +257,7 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Censor) -> V
         },
         300..=399 => {
             let place = head.values("location").next().unwrap_or_default();
-            Verdict::bad(
+            Diagnosis::bad(
                 format!(
                     "a registry should answer 200 or 401, but this sends us to {} ({said})",
                     censor.clean(place)
@@ -263,19 +265,19 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Censor) -> V
                 "this is how the login page of a network behaves: open a browser, log in, and try again",
             )
         }
-        200 => Verdict::bad(
+        200 => Diagnosis::bad(
             format!("what answers is no registry, but a page ({said}; Docker-Distribution-Api-Version is missing)"),
             "this is how the login page of a network behaves: open a browser, log in, and try again; else check the registry's name",
         ),
-        403 => Verdict::bad(
+        403 => Diagnosis::bad(
             format!("it is forbidden ({said})"),
             "the proxy may block this registry by its content: ask its administrator; else check the registry's name",
         ),
-        500..=599 => Verdict::bad(
+        500..=599 => Diagnosis::bad(
             format!("it fails ({said})"),
             "try again later; if it stays so, tell the registry's administrator",
         ),
-        _ => Verdict::bad(
+        _ => Diagnosis::bad(
             format!("a registry should answer 200 or 401, but this says {said}"),
             "check the registry's name",
         ),

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::desired::{ProxyQuery, engine_of};
 use crate::docker::Bundle;
 use crate::error::Result;
-use crate::proxy::{DockerFields, Stated, Translation};
-use crate::wanted::{Request, engine_of};
+use crate::proxy::{DockerFields, ProxyConfig, Translation};
 
 use super::note_translation;
 use super::output::{BOLD, Output, describe, styled};
@@ -21,7 +21,7 @@ const REFUSED: u8 = 4;
 pub(super) fn print(
     bundle: &Bundle,
     pane: &str,
-    request: &Request,
+    request: &ProxyQuery,
     out: &mut Output,
 ) -> Result<u8> {
     out.line(format!(
@@ -72,7 +72,7 @@ fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -
 fn object(
     bundle: &Bundle,
     pane: &str,
-    stated: &Stated,
+    stated: &ProxyConfig,
     translation: &Translation,
     fields: Option<&DockerFields>,
 ) -> Value {

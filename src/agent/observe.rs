@@ -7,18 +7,18 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::desired::{self, bundle_path};
 use crate::docker::{Bundle, Family, Vm, bundle};
 use crate::error::{Error, Kind};
 use crate::patch::Unpatched;
 use crate::patch::image::{Image, Patched};
 use crate::patch::intent::Intents;
-use crate::patch::live::{LiveEdits, UnderWay};
+use crate::patch::live::{LiveEdits, LiveLock};
 use crate::patch::plan;
 use crate::patch::status::State;
-use crate::wanted::{self, bundle_path};
 
-use super::decide::{Patch, Running, Sight, Stand, Words};
-use super::mind::Look;
+use super::controller::Snapshot;
+use super::reconcile::{BundleState, Diagnostic, Installed, Patch, Running};
 
 /// Which files stand in a bundle: equal only if none of those that count was replaced or written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ impl Fingerprint {
 
 /// Who looks.
 #[derive(Debug, Clone)]
-pub struct Looker {
+pub struct Observer {
     /// Docker.app, where it was named on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file.
@@ -71,45 +71,45 @@ pub struct Looker {
     pub last: Config,
 }
 
-impl Looker {
+impl Observer {
     /// Where Docker.app may be.
     pub fn places(&self) -> Vec<PathBuf> {
-        match wanted::chosen_bundle(self.docker_app.as_deref(), &self.last) {
+        match desired::chosen_bundle(self.docker_app.as_deref(), &self.last) {
             Some(chosen) => vec![chosen],
             None => bundle::default_places(std::env::home_dir().as_deref()),
         }
     }
 
     /// Looks.
-    pub fn look(&mut self) -> Look {
+    pub fn observe(&mut self) -> Snapshot {
         let config = Config::load(&self.config);
         if let Ok(config) = &config {
             self.last.clone_from(config);
         }
-        let config = config.map_err(|error| Words::from(&error));
+        let config = config.map_err(|error| Diagnostic::from(&error));
         let intents = Intents::in_folder(&self.state);
         // Before the rest, so that a change in between is noticed.
         let print = Fingerprint::of(&self.places());
         let (path, sight) = match bundle_path(self.docker_app.as_deref(), &self.last) {
-            Err(error) => (None, Sight::Missing(Words::from(&error))),
+            Err(error) => (None, BundleState::Missing(Diagnostic::from(&error))),
             Ok(path) => {
                 let path = path.canonicalize().unwrap_or(path);
-                let sight = see(&path, &intents);
+                let sight = bundle_state(&path, &intents);
                 (Some(path), sight)
             }
         };
         // Before the edits: anyone who ends in between has written his by then.
-        let is_followed = UnderWay::is_seen(&self.state);
+        let is_followed = LiveLock::is_seen(&self.state);
         let running = path.as_deref().and_then(|path| self.running(path));
-        Look {
+        Snapshot {
             config,
             wanted: path.as_deref().and_then(|path| intents.get(path)),
             named: path.as_deref().and_then(|path| intents.named(path)),
             path,
-            sight,
-            print,
+            bundle_state: sight,
+            fingerprint: print,
             running,
-            is_followed,
+            is_live_locked: is_followed,
         }
     }
 
@@ -125,10 +125,13 @@ impl Looker {
     }
 }
 
-fn see(path: &Path, intents: &Intents) -> Sight {
+fn bundle_state(path: &Path, intents: &Intents) -> BundleState {
     // An update makes the folders first.
     if path.is_dir() && !path.join("Contents").exists() {
-        return Sight::Unfinished(Words::new(format!("{} has no Contents", path.display())));
+        return BundleState::Incomplete(Diagnostic::new(format!(
+            "{} has no Contents",
+            path.display()
+        )));
     }
     let bundle = match Bundle::read(path) {
         Ok(bundle) => bundle,
@@ -137,18 +140,20 @@ fn see(path: &Path, intents: &Intents) -> Sight {
     if let Family::Unknown(found) = &bundle.family
         && Family::may_become_whole(found)
     {
-        return Sight::Unfinished(Words::new(bundle.family.refusal().unwrap_or_default()));
+        return BundleState::Incomplete(Diagnostic::new(
+            bundle.family.refusal().unwrap_or_default(),
+        ));
     }
     match stand(&bundle, intents) {
-        Ok(stand) => Sight::Open(stand),
+        Ok(stand) => BundleState::Ready(stand),
         Err(error) => closed(&error, Some(bundle)),
     }
 }
 
-fn stand(bundle: &Bundle, intents: &Intents) -> Result<Stand, Error> {
+fn stand(bundle: &Bundle, intents: &Intents) -> Result<Installed, Error> {
     let image = Image::open(plan::image_of(bundle)?)?;
     let patched = image.patched()?;
-    Ok(Stand {
+    Ok(Installed {
         bundle: bundle.clone(),
         image: image.path().to_owned(),
         patch: patched.manifest().map(|manifest| Patch {
@@ -164,13 +169,15 @@ fn stand(bundle: &Bundle, intents: &Intents) -> Result<Stand, Error> {
     })
 }
 
-fn closed(error: &Error, bundle: Option<Bundle>) -> Sight {
-    let words = Words::from(error);
+fn closed(error: &Error, bundle: Option<Bundle>) -> BundleState {
+    let words = Diagnostic::from(error);
     match error.kind() {
         // What was there an instant ago is gone: it is being replaced.
-        Kind::Busy | Kind::Failure => Sight::Unfinished(words),
-        Kind::NotPermitted => Sight::Closed(State::NotPermitted, words, bundle),
-        Kind::Refused | Kind::Usage => Sight::Closed(State::Unsupported, words, bundle),
+        Kind::Busy | Kind::Failure => BundleState::Incomplete(words),
+        Kind::NotPermitted => BundleState::Unsupported(State::NotPermitted, words, bundle),
+        Kind::Unsupported | Kind::Usage => {
+            BundleState::Unsupported(State::Unsupported, words, bundle)
+        }
     }
 }
 
@@ -199,7 +206,7 @@ mod tests {
             match prints.len() {
                 1 => assert!(!path.exists()),
                 _ => assert!(
-                    matches!(see(&path, &intents), Sight::Unfinished(_)),
+                    matches!(bundle_state(&path, &intents), BundleState::Incomplete(_)),
                     "before {name}"
                 ),
             }
@@ -210,7 +217,10 @@ mod tests {
             }
             prints.push(Fingerprint::of(std::slice::from_ref(&path)));
         }
-        assert!(matches!(see(&path, &intents), Sight::Open(_)));
+        assert!(matches!(
+            bundle_state(&path, &intents),
+            BundleState::Ready(_)
+        ));
         for (one, two) in prints.iter().zip(&prints[1..]) {
             assert_ne!(one, two);
         }

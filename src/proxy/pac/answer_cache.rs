@@ -4,8 +4,8 @@
 //! the address and the host are spelled ([`address`]). A lost or damaged file means that nothing is
 //! known, which costs an error where an old answer would have done.
 //!
-//! The file stays small: [`SCRIPTS`] scripts, those asked last, none of which was left alone for [`UNUSED`]; of each at most
-//! [`ANSWERS`] answers, the newest, and none that is older than the newest by [`UNUSED`]. The answers of a script in use have no age
+//! The file stays small: [`MAX_SCRIPTS`] scripts, those asked last, none of which was left alone for [`MAX_UNUSED_SECONDS`]; of each at most
+//! [`MAX_ANSWERS`] answers, the newest, and none that is older than the newest by [`MAX_UNUSED_SECONDS`]. The answers of a script in use have no age
 //! at which they go, however long it can't be reached: what to do then is for the user to say.
 
 use std::collections::BTreeMap;
@@ -17,74 +17,74 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::kept::KeptFile;
+use crate::storage::JsonFile;
 
-use super::{Answer, address};
+use super::{PacAnswer, address};
 
 /// The file with the last answers.
 #[derive(Debug, Clone)]
-pub struct Memory {
-    file: KeptFile,
+pub struct AnswerCache {
+    file: JsonFile,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
     /// By the SHA-256 of the script's address in one spelling, since its query may be secret.
-    scripts: BTreeMap<String, OfScript>,
+    scripts: BTreeMap<String, CachedScript>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct OfScript {
+struct CachedScript {
     /// When it was asked last, in seconds since 1970, whether it was reached or not; to the day if not.
     asked: u64,
     /// Since when it can't be reached, if so, as far as that was noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unreachable_since: Option<u64>,
     /// By host, in one spelling.
-    answers: BTreeMap<String, Kept>,
+    answers: BTreeMap<String, CachedAnswer>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Kept {
+struct CachedAnswer {
     /// Seconds since 1970.
     at: u64,
-    answer: Answer,
+    answer: PacAnswer,
 }
 
 const SCHEMA: u32 = 2;
 
 /// Scripts that are remembered: a laptop goes between some places.
-const SCRIPTS: usize = 8;
+const MAX_SCRIPTS: usize = 8;
 /// Answers of one script that are remembered, and how many of them one question may bring.
-const ANSWERS: usize = 256;
+const MAX_ANSWERS: usize = 256;
 const AT_ONCE: usize = 64;
 /// What was not asked for so long is not asked again, in seconds.
-const UNUSED: u64 = 90 * DAY;
+const MAX_UNUSED_SECONDS: u64 = 90 * DAY;
 const DAY: u64 = 24 * 60 * 60;
 
-impl Memory {
+impl AnswerCache {
     /// The name of the file.
     pub const FILE: &str = "pac.json";
 
     /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
+            file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
     /// What the script at `url` answered last for each of `hosts`, in their order, and when.
-    pub fn get(&self, url: &str, hosts: &[String]) -> Vec<Option<(Answer, SystemTime)>> {
+    pub fn get(&self, url: &str, hosts: &[String]) -> Vec<Option<(PacAnswer, SystemTime)>> {
         let stored: Stored = self.file.read_or_older(older);
         let places = [key(url), key_before(url)];
-        let known: Vec<&OfScript> = places
+        let known: Vec<&CachedScript> = places
             .iter()
             .filter_map(|place| stored.scripts.get(place))
             .collect();
         let of = |host: &String| {
             let name = address::of_host(host);
             let kept = known.iter().find_map(|known| known.answers.get(&name))?;
-            let answer = Answer {
+            let answer = PacAnswer {
                 host: host.clone(),
                 ..kept.answer.clone()
             };
@@ -97,7 +97,7 @@ impl Memory {
     ///
     /// # Errors
     /// When the file can't be written; it is then as it was.
-    pub fn set(&self, url: &str, answers: &[Answer], now: SystemTime) -> io::Result<()> {
+    pub fn set(&self, url: &str, answers: &[PacAnswer], now: SystemTime) -> io::Result<()> {
         let at = seconds(now);
         self.file.update_or_older(older, |stored: &mut Stored| {
             let of_url = of_script(stored, url);
@@ -106,7 +106,7 @@ impl Memory {
             for answer in answers.iter().take(AT_ONCE) {
                 let name = address::of_host(&answer.host);
                 let answer = answer.clone();
-                of_url.answers.insert(name, Kept { at, answer });
+                of_url.answers.insert(name, CachedAnswer { at, answer });
             }
             prune(stored, at);
             true
@@ -142,7 +142,7 @@ impl Memory {
         &self,
         url: &str,
         now: u64,
-        change: impl FnOnce(&mut OfScript) -> bool,
+        change: impl FnOnce(&mut CachedScript) -> bool,
     ) -> io::Result<()> {
         self.file.update_or_older(older, |stored: &mut Stored| {
             let known = of_script(stored, url);
@@ -158,7 +158,7 @@ impl Memory {
 }
 
 /// What is known of the script at `url`, under its one spelling from now on.
-fn of_script<'a>(stored: &'a mut Stored, url: &str) -> &'a mut OfScript {
+fn of_script<'a>(stored: &'a mut Stored, url: &str) -> &'a mut CachedScript {
     let (now, before) = (key(url), key_before(url));
     if now != before
         && let Some(old) = stored.scripts.remove(&before)
@@ -172,14 +172,16 @@ fn of_script<'a>(stored: &'a mut Stored, url: &str) -> &'a mut OfScript {
 }
 
 fn prune(stored: &mut Stored, now: u64) {
-    let is_used = |known: &OfScript| now.saturating_sub(known.asked) < UNUSED;
+    let is_used = |known: &CachedScript| now.saturating_sub(known.asked) < MAX_UNUSED_SECONDS;
     stored.scripts.retain(|_, known| is_used(known));
-    newest(&mut stored.scripts, SCRIPTS, |known| known.asked);
+    newest(&mut stored.scripts, MAX_SCRIPTS, |known| known.asked);
     for known in stored.scripts.values_mut() {
         let last = known.answers.values().map(|kept| kept.at).max();
         let last = last.unwrap_or_default();
-        known.answers.retain(|_, kept| last - kept.at < UNUSED);
-        newest(&mut known.answers, ANSWERS, |kept| kept.at);
+        known
+            .answers
+            .retain(|_, kept| last - kept.at < MAX_UNUSED_SECONDS);
+        newest(&mut known.answers, MAX_ANSWERS, |kept| kept.at);
     }
 }
 
@@ -199,13 +201,13 @@ fn newest<T>(all: &mut BTreeMap<String, T>, most: usize, time: impl Fn(&T) -> u6
 fn older(schema: u32, content: Value) -> Option<Stored> {
     #[derive(Deserialize)]
     struct First {
-        answers: BTreeMap<String, BTreeMap<String, Kept>>,
+        answers: BTreeMap<String, BTreeMap<String, CachedAnswer>>,
     }
     let First { answers } = serde_json::from_value(content)
         .ok()
         .filter(|_| schema == 1)?;
     let scripts = answers.into_iter().map(|(script, answers)| {
-        let known = OfScript {
+        let known = CachedScript {
             asked: answers.values().map(|kept| kept.at).max().unwrap_or(0),
             unreachable_since: None,
             answers: answers
@@ -244,8 +246,8 @@ mod tests {
     use super::super::Route;
     use super::*;
 
-    fn answer(host: &str) -> Answer {
-        Answer {
+    fn answer(host: &str) -> PacAnswer {
+        PacAnswer {
             host: host.to_owned(),
             url: address::question(host),
             text: "DIRECT".to_owned(),
@@ -267,7 +269,7 @@ mod tests {
     #[test]
     fn answers_are_kept_by_script_and_host() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = Memory::in_folder(&dir.path().join("new"));
+        let memory = AnswerCache::in_folder(&dir.path().join("new"));
         assert_eq!(memory.get(URL, &hosts(&["a"])), [None]);
 
         memory.set(URL, &[answer("a")], at(100)).unwrap();
@@ -300,7 +302,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_not_fatal() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = Memory::in_folder(dir.path());
+        let memory = AnswerCache::in_folder(dir.path());
         let now = SystemTime::now();
         for damage in ["", "{", "{\"schema\":3,\"scripts\":{}}", "\0"] {
             fs::write(dir.path().join("pac.json"), damage).unwrap();
@@ -314,7 +316,7 @@ mod tests {
     #[test]
     fn the_form_before_this_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = Memory::in_folder(dir.path());
+        let memory = AnswerCache::in_folder(dir.path());
         let url = "HTTP://H/proxy.pac";
         let old = serde_json::json!({ "schema": 1, "answers": { key_before(url): {
             "a": { "at": 100, "answer": answer("a") },
@@ -341,7 +343,7 @@ mod tests {
     #[test]
     fn since_when_a_script_can_not_be_reached() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = Memory::in_folder(dir.path());
+        let memory = AnswerCache::in_folder(dir.path());
         for (now, since) in [(100, 100), (200, 100), (100_000, 100), (50, 50), (60, 50)] {
             assert_eq!(
                 memory.unreachable(URL, at(now)).unwrap(),
@@ -361,7 +363,7 @@ mod tests {
     #[test]
     fn what_is_not_used_goes() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = Memory::in_folder(dir.path());
+        let memory = AnswerCache::in_folder(dir.path());
         let known = |url: &str, host: &str| memory.get(url, &hosts(&[host]))[0].is_some();
         let other = |number: u64| format!("http://h{number}/proxy.pac");
 
@@ -378,7 +380,7 @@ mod tests {
 
         // Of one script, the newest answers, and of one question the first.
         for question in 0..10 {
-            let hosts: Vec<Answer> = (0..100)
+            let hosts: Vec<PacAnswer> = (0..100)
                 .map(|number| answer(&format!("h{number}.q{question}")))
                 .collect();
             memory.set(URL, &hosts, at(100 + question)).unwrap();

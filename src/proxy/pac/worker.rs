@@ -3,7 +3,7 @@
 //! A loop inside a regular expression or a growing string is out of reach of the engine's own limits,
 //! and with WPAD the script is of the network's administrator. So this program is started once more, with
 //! the hidden command `pac-worker`: script and questions go in as JSON, answers come out as JSON, and
-//! after [`TIME`] the process is killed. What the script can reach there is a look-up of names, and
+//! after [`TIMEOUT`] the process is killed. What the script can reach there is a look-up of names, and
 //! that is within a time as well.
 
 use std::cell::RefCell;
@@ -27,37 +27,37 @@ use crate::platform::time_zone;
 use crate::proxy::redact;
 
 use super::fetch::Script;
-use super::helpers::{Names, World, own_addresses};
+use super::helpers::{DnsCache, HelperContext, own_addresses};
 use super::route::Routes;
-use super::{Answer, lacks, script};
+use super::{PacAnswer, lacks, script};
 
 /// How long a script may take for all questions together.
-const TIME: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of that may go into look-ups.
-const LOOKING_UP: Duration = Duration::from_secs(3);
+const MAX_LOOKUP_TIME: Duration = Duration::from_secs(3);
 /// The memory that the process may fill, in bytes. A usual script makes it about 15 MB.
-const MEMORY: u64 = 256 << 20;
+const MAX_MEMORY: u64 = 256 << 20;
 /// The stack for the script: the engine's own functions call each other as deep as the script's do.
-const STACK: usize = 64 << 20;
+const STACK_LEN: usize = 64 << 20;
 /// More than any number of answers takes, in bytes.
-const OUTPUT: u64 = 4 << 20;
+const MAX_OUTPUT_LEN: u64 = 4 << 20;
 /// The exit code of a process that filled its memory.
 const OUT_OF_MEMORY: i32 = 70;
 /// Longest sentence about a script that is passed on, in characters: it may hold what the script threw.
-const SENTENCE: usize = 300;
+const MAX_MESSAGE_LEN: usize = 300;
 
 /// The hidden command that [`work`] is for.
 pub const COMMAND: &str = "pac-worker";
 
 #[derive(Serialize, Deserialize)]
-struct Job {
+struct Request {
     script: String,
     /// URLs and their hosts.
     questions: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
-enum Outcome {
+enum Response {
     Answered {
         texts: Vec<String>,
         unanswered: Option<String>,
@@ -70,7 +70,7 @@ enum Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Evaluated {
     /// One answer for each URL, in their order.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<PacAnswer>,
     /// The first name that the script wanted to have looked up and that no one answered for in time.
     pub unanswered: Option<String>,
     /// Where browsers would differ, in sentences without a full stop.
@@ -82,7 +82,7 @@ pub struct Evaluated {
 /// # Errors
 /// When the script fails, takes too long or too much memory, or answers something that is no answer;
 /// the first of these stands for all URLs.
-pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Result<Evaluated> {
+pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> Result<Evaluated> {
     let failed = |why: &str| {
         Error::new(
             Kind::Failure,
@@ -93,23 +93,23 @@ pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Resul
             ),
         )
     };
-    let questions: Option<Vec<_>> = urls.iter().map(|url| question(url)).collect();
-    let job = Job {
+    let questions: Option<Vec<_>> = urls.iter().map(|url| script_arguments(url)).collect();
+    let job = Request {
         script: script.text.clone(),
         questions: questions.ok_or_else(|| failed("it was to be asked for what is no URL"))?,
     };
     let outcome = run_worker(program, &job).map_err(|why| failed(&why))?;
     let (texts, unanswered, remarks) = match outcome {
-        Outcome::Answered {
+        Response::Answered {
             texts,
             unanswered,
             remarks,
         } if texts.len() == urls.len() => (texts, unanswered, remarks),
-        Outcome::Answered { texts, .. } => {
+        Response::Answered { texts, .. } => {
             let (found, expected) = (texts.len(), urls.len());
             return Err(failed(&format!("{found} answers to {expected} questions")));
         }
-        Outcome::Failed(why) => return Err(failed(&why)),
+        Response::Failed(why) => return Err(failed(&why)),
     };
     let mut answers = Vec::new();
     for ((url, host), text) in job.questions.into_iter().zip(texts) {
@@ -118,7 +118,7 @@ pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Resul
         let shown = shown.join(";");
         let Routes { routes, ignored } = Routes::parse(text.trim())
             .map_err(|why| failed(&format!("asked for {url}, it answered '{shown}': {why}")))?;
-        answers.push(Answer {
+        answers.push(PacAnswer {
             host,
             url,
             text: shown,
@@ -137,7 +137,7 @@ pub fn evaluate_apart(program: &Path, script: &Script, urls: &[String]) -> Resul
 
 /// The URL as a script gets to see it, and its host. What is secret in a URL stays with the browser:
 /// user and fragment always, with TLS path and query, too.
-fn question(url: &str) -> Option<(String, String)> {
+fn script_arguments(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let (place, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -158,7 +158,7 @@ fn question(url: &str) -> Option<(String, String)> {
 
 /// `text` on one line, without what a terminal would act on, and not too long.
 fn tidy(text: &str) -> String {
-    let mut short: String = text.chars().take(SENTENCE).collect();
+    let mut short: String = text.chars().take(MAX_MESSAGE_LEN).collect();
     if short.len() < text.len() {
         short.push_str("...");
     }
@@ -176,8 +176,8 @@ impl Drop for Worker {
     }
 }
 
-fn run_worker(program: &Path, job: &Job) -> std::result::Result<Outcome, String> {
-    let until = Instant::now() + TIME;
+fn run_worker(program: &Path, job: &Request) -> std::result::Result<Response, String> {
+    let until = Instant::now() + TIMEOUT;
     let input = serde_json::to_vec(job).map_err(|error| error.to_string())?;
     let could_not = |error: io::Error| {
         format!(
@@ -197,18 +197,18 @@ fn run_worker(program: &Path, job: &Job) -> std::result::Result<Outcome, String>
         .name("pac-answers".to_owned())
         .spawn(move || {
             let mut output = Vec::new();
-            let read = stdout.take(OUTPUT + 1).read_to_end(&mut output);
+            let read = stdout.take(MAX_OUTPUT_LEN + 1).read_to_end(&mut output);
             // No one listens any more if this fails.
             let _ = sender.send(read.map(|_| output));
         })
         .map_err(could_not)?;
 
-    let too_long = || format!("it did not end within {} seconds", TIME.as_secs());
+    let too_long = || format!("it did not end within {} seconds", TIMEOUT.as_secs());
     let left = until.saturating_duration_since(Instant::now());
     let output = receiver.recv_timeout(left).map_err(|_| too_long())?;
     let output = output.map_err(|error| format!("its answers broke off: {}", plain(&error)))?;
-    if output.len() as u64 > OUTPUT {
-        return Err(format!("it answered more than {OUTPUT} bytes"));
+    if output.len() as u64 > MAX_OUTPUT_LEN {
+        return Err(format!("it answered more than {MAX_OUTPUT_LEN} bytes"));
     }
     let status = loop {
         if let Some(status) = worker.0.try_wait().map_err(could_not)? {
@@ -219,7 +219,7 @@ fn run_worker(program: &Path, job: &Job) -> std::result::Result<Outcome, String>
         }
         thread::sleep(Duration::from_millis(5));
     };
-    judge(status, &output)
+    response(status, &output)
 }
 
 fn start(program: &Path) -> io::Result<Child> {
@@ -249,9 +249,12 @@ fn write_in_background(mut stdin: ChildStdin, input: Vec<u8>) -> io::Result<()> 
 }
 
 /// What it means that the process ended like this and said that.
-fn judge(status: ExitStatus, output: &[u8]) -> std::result::Result<Outcome, String> {
+fn response(status: ExitStatus, output: &[u8]) -> std::result::Result<Response, String> {
     if status.code() == Some(OUT_OF_MEMORY) {
-        return Err(format!("it needs more than {} MB of memory", MEMORY >> 20));
+        return Err(format!(
+            "it needs more than {} MB of memory",
+            MAX_MEMORY >> 20
+        ));
     }
     if !status.success() {
         let how = match status.signal() {
@@ -272,7 +275,7 @@ fn judge(status: ExitStatus, output: &[u8]) -> std::result::Result<Outcome, Stri
 /// When `input` is no job, or the system has no thread to give. What a script does wrong is said in
 /// the answer.
 pub fn work(input: &[u8]) -> Result<Vec<u8>> {
-    let job: Job = serde_json::from_slice(input).map_err(|error| {
+    let job: Request = serde_json::from_slice(input).map_err(|error| {
         Error::new(
             Kind::Usage,
             format!("{COMMAND} is what Baleen calls itself with, and understood nothing: {error}"),
@@ -291,44 +294,44 @@ pub fn work(input: &[u8]) -> Result<Vec<u8>> {
         .map_err(no_thread)?;
     let runner = thread::Builder::new()
         .name("pac".to_owned())
-        .stack_size(STACK)
+        .stack_size(STACK_LEN)
         .spawn(move || run(&job))
         .map_err(no_thread)?;
     let outcome = runner
         .join()
-        .unwrap_or_else(|_| Outcome::Failed("the engine failed".to_owned()));
+        .unwrap_or_else(|_| Response::Failed("the engine failed".to_owned()));
     serde_json::to_vec(&outcome)
         .map_err(|error| Error::new(Kind::Failure, format!("could not write JSON: {error}")))
 }
 
-fn run(job: &Job) -> Outcome {
+fn run(job: &Request) -> Response {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_millis();
-    let world = Rc::new(World {
+    let world = Rc::new(HelperContext {
         now: u64::try_from(now).unwrap_or_default(),
         zone: time_zone::local().into(),
         own: own_addresses,
-        names: RefCell::new(Names::new(lookup, LOOKING_UP)),
+        names: RefCell::new(DnsCache::new(lookup, MAX_LOOKUP_TIME)),
         remarks: RefCell::default(),
     });
     match script::run(&job.script, &job.questions, &world) {
-        Ok(texts) => Outcome::Answered {
+        Ok(texts) => Response::Answered {
             texts,
             unanswered: world.names.borrow_mut().unanswered.take(),
             remarks: world.remarks.take(),
         },
-        Err(why) => Outcome::Failed(tidy(&why)),
+        Err(why) => Response::Failed(tidy(&why)),
     }
 }
 
 /// What the system itself can hold back: time of the processor, should the parent be gone, dumps of
 /// what was in memory, and on Linux the address space (macOS takes that limit and heeds it not).
 fn limit() {
-    let seconds = TIME.as_secs() + 1;
+    let seconds = TIMEOUT.as_secs() + 1;
     for (resource, value) in [
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_CPU, seconds),
-        (Resource::RLIMIT_AS, 8 * MEMORY),
+        (Resource::RLIMIT_AS, 8 * MAX_MEMORY),
     ] {
         // A limit that is lower already can't be raised, and need not.
         let _ = setrlimit(resource, value, value);
@@ -348,7 +351,7 @@ fn watch_memory() {
     let Some(start) = most() else {
         return;
     };
-    while most().is_some_and(|now| now <= start + MEMORY) {
+    while most().is_some_and(|now| now <= start + MAX_MEMORY) {
         thread::sleep(Duration::from_millis(5));
     }
     process::exit(OUT_OF_MEMORY);
@@ -374,17 +377,17 @@ mod tests {
                 "fe80::1",
             ),
         ] {
-            let found = question(url).unwrap();
+            let found = script_arguments(url).unwrap();
             assert_eq!(found, (seen.to_owned(), host.to_owned()), "{url}");
         }
         for url in ["", "a.corp", "https://", "https:///x", "https://[::1"] {
-            assert_eq!(question(url), None, "{url}");
+            assert_eq!(script_arguments(url), None, "{url}");
         }
     }
 
     #[test]
     fn what_a_script_says_is_made_harmless() {
         assert_eq!(tidy("a\u{1b}[1m\nb"), "a [1m b");
-        assert_eq!(tidy(&"x".repeat(1000)).len(), SENTENCE + 3);
+        assert_eq!(tidy(&"x".repeat(1000)).len(), MAX_MESSAGE_LEN + 3);
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Goes on as the program at `path`, with the same arguments: the same process, from the start (`man 2 execve`). It
 /// returns only where that can't be, and then all is as before.
-pub(crate) fn go_on_as(path: &Path) {
+pub(crate) fn reexec(path: &Path) {
     let mut arguments = env::args_os();
     let mut command = Command::new(path);
     if let Some(name) = arguments.next() {

@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process;
 
-use super::Holder;
+use super::OpenFile;
 
 /// The other processes that have the device at `path` open. Of those of other users nothing is seen.
-pub(crate) fn holders(path: &Path) -> Vec<Holder> {
+pub(crate) fn open_by_others(path: &Path) -> Vec<OpenFile> {
     let Ok(device) = path.metadata().map(|found| found.rdev()) else {
         return Vec::new();
     };
@@ -23,7 +23,7 @@ pub(crate) fn holders(path: &Path) -> Vec<Holder> {
     processes
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            (pid != process::id() && has_it(&entry.path())).then(|| Holder {
+            (pid != process::id() && has_it(&entry.path())).then(|| OpenFile {
                 pid,
                 name: fs::read_to_string(entry.path().join("comm"))
                     .unwrap_or_default()

@@ -10,35 +10,35 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::docker::KnownProcess;
-use crate::kept::KeptFile;
 use crate::patch::digest::{OriginalSha, Sha};
-use crate::proxy::Shown;
+use crate::proxy::RedactedProxy;
+use crate::storage::JsonFile;
 
-use super::decide::{Running, Stand};
+use super::reconcile::{Installed, Running};
 
 const SCHEMA: u32 = 1;
 /// How many past events are kept.
-const KEPT: usize = 5;
+const MAX_HISTORY: usize = 5;
 
 /// The file with it.
 #[derive(Debug, Clone)]
-pub struct MemoryFile {
-    file: KeptFile,
+pub struct AgentStateFile {
+    file: JsonFile,
 }
 
-impl MemoryFile {
+impl AgentStateFile {
     /// The name of the file.
     pub const FILE: &str = "agent.json";
 
     /// In the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            file: KeptFile::new(folder.join(Self::FILE), SCHEMA),
+            file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
     /// What is in it.
-    pub fn read(&self) -> Memory {
+    pub fn read(&self) -> AgentState {
         self.file.read()
     }
 
@@ -46,8 +46,8 @@ impl MemoryFile {
     ///
     /// # Errors
     /// When it can't be written; it is then as it was.
-    pub fn write(&self, memory: &Memory) -> io::Result<()> {
-        self.file.update(|kept: &mut Memory| {
+    pub fn write(&self, memory: &AgentState) -> io::Result<()> {
+        self.file.update(|kept: &mut AgentState| {
             let changes = kept != memory;
             kept.clone_from(memory);
             changes
@@ -57,7 +57,7 @@ impl MemoryFile {
 
 /// What is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct AgentState {
     /// The user was told what Baleen is.
     #[serde(default)]
     pub welcomed: bool,
@@ -66,15 +66,15 @@ pub struct Memory {
     pub trouble: Option<String>,
     /// What happened last, the newest first.
     #[serde(default)]
-    pub past: Vec<Past>,
+    pub past: Vec<HistoryEntry>,
     /// By the path of the bundle.
     #[serde(default)]
-    bundles: BTreeMap<String, Known>,
+    bundles: BTreeMap<String, BundleRecord>,
 }
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Past {
+pub struct HistoryEntry {
     /// When, in seconds since 1970.
     pub at: u64,
     /// What, in a few words.
@@ -83,13 +83,13 @@ pub struct Past {
 
 /// What is known of a bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct BundleRecord {
     /// What the user was last told about it, or saw of it.
-    pub told: Option<Told>,
+    pub told: Option<Reported>,
     /// The Docker that runs from it.
-    pub running: Option<KnownRunning>,
+    pub running: Option<EngineRecord>,
     /// The proxy that was named for it, where one was.
-    pub named: Option<Shown>,
+    pub named: Option<RedactedProxy>,
     /// What the settings came to beside that when the user was last told: the digest of a proxy's block, or no proxy.
     #[serde(default, with = "settings")]
     pub settings: Option<Option<Sha>>,
@@ -119,30 +119,30 @@ mod settings {
 
 /// What the user was last told about a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Reported {
     /// Docker's version.
     pub version: String,
     /// The patch.
-    pub patch: Option<ToldPatch>,
+    pub patch: Option<ReportedPatch>,
 }
 
 /// What the user was last told about a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToldPatch {
+pub struct ReportedPatch {
     /// Digest of its block.
     pub block: Sha,
     /// The proxy.
-    pub proxy: Shown,
+    pub proxy: RedactedProxy,
     /// The image without it.
     pub original: OriginalSha,
 }
 
-impl Told {
+impl Reported {
     /// What there is to be told of `stand`.
-    pub fn of(stand: &Stand) -> Self {
+    pub fn of(stand: &Installed) -> Self {
         Self {
             version: stand.bundle.version.clone(),
-            patch: stand.patch.as_ref().map(|patch| ToldPatch {
+            patch: stand.patch.as_ref().map(|patch| ReportedPatch {
                 block: patch.block,
                 proxy: patch.proxy.clone(),
                 original: patch.original,
@@ -153,36 +153,36 @@ impl Told {
 
 /// A running Docker, and what its engine gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownRunning {
+pub struct EngineRecord {
     #[serde(flatten)]
     process: KnownProcess,
     block: Option<Sha>,
 }
 
-impl Memory {
+impl AgentState {
     /// What is known of the bundle at `path`.
-    pub fn known(&self, path: &Path) -> Option<&Known> {
+    pub fn known(&self, path: &Path) -> Option<&BundleRecord> {
         self.bundles.get(&*path.to_string_lossy())
     }
 
     /// The same, to be changed.
-    pub fn known_mut(&mut self, path: &Path) -> &mut Known {
+    pub fn known_mut(&mut self, path: &Path) -> &mut BundleRecord {
         let key = path.to_string_lossy().into_owned();
         self.bundles.entry(key).or_default()
     }
 
     /// Notes that something happened.
-    pub fn note(&mut self, at: SystemTime, what: impl Into<String>) {
-        let past = Past {
+    pub fn log(&mut self, at: SystemTime, what: impl Into<String>) {
+        let past = HistoryEntry {
             at: at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             what: what.into(),
         };
         self.past.insert(0, past);
-        self.past.truncate(KEPT);
+        self.past.truncate(MAX_HISTORY);
     }
 }
 
-impl KnownRunning {
+impl EngineRecord {
     /// Of a Docker that started from an image with `block`; nothing where the system does not say when it did.
     pub fn new(running: &Running, block: Option<Sha>) -> Option<Self> {
         let process = KnownProcess::new(running.pid, running.since)?;
@@ -206,14 +206,14 @@ mod tests {
     #[test]
     fn it_is_read_as_it_was_written_and_damage_means_that_nothing_is_known() {
         let dir = tempfile::tempdir().unwrap();
-        let file = MemoryFile::in_folder(dir.path());
-        assert_eq!(file.read(), Memory::default());
-        let mut memory = Memory {
+        let file = AgentStateFile::in_folder(dir.path());
+        assert_eq!(file.read(), AgentState::default());
+        let mut memory = AgentState {
             welcomed: true,
-            ..Memory::default()
+            ..AgentState::default()
         };
         for number in 0..7 {
-            memory.note(
+            memory.log(
                 UNIX_EPOCH + Duration::from_secs(number),
                 format!("{number}"),
             );
@@ -223,7 +223,7 @@ mod tests {
             since: Some(UNIX_EPOCH + Duration::from_secs(100)),
             ..Running::default()
         };
-        memory.known_mut(Path::new("/a")).running = KnownRunning::new(&running, None);
+        memory.known_mut(Path::new("/a")).running = EngineRecord::new(&running, None);
         memory.known_mut(Path::new("/a")).settings = Some(None);
         memory.known_mut(Path::new("/b")).settings = Some(Some(Sha::of(b"x")));
         file.write(&memory).unwrap();
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(told, ["6", "5", "4", "3", "2"]);
         for damage in ["", "{", "{\"schema\":9}", "[]"] {
             fs::write(dir.path().join("agent.json"), damage).unwrap();
-            assert_eq!(file.read(), Memory::default(), "{damage}");
+            assert_eq!(file.read(), AgentState::default(), "{damage}");
         }
     }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::agent::decide::Words;
-use crate::agent::news::{News, Offer, full, sentences, way_out};
-use crate::error::{Error, Remedy};
+use crate::agent::notice::{Notice, NoticeAction, full, sentences, way_out};
+use crate::agent::reconcile::Diagnostic;
+use crate::error::{Error, Fix};
 
-use super::notifications::{Button, Note};
-use super::place::Place;
+use super::install_location::InstallLocation;
+use super::notifications::{Button, Notification};
 
 /// The note with the result of a check.
 pub(super) const CHECKED: &str = "checked";
@@ -18,12 +18,12 @@ pub(super) const CHECKED: &str = "checked";
 pub(super) const OPEN_REPORT: &str = "open-report";
 
 /// The note for a piece of news; the next one of its kind takes its place.
-pub(super) fn of_news(news: &News) -> Note {
-    let message = news.message();
-    Note {
+pub(super) fn of_notice(news: &Notice) -> Notification {
+    let message = news.text();
+    Notification {
         // What is to be done now makes what was to be done before out of date.
         id: match news {
-            News::Updated { .. } | News::Changed { .. } => "change".to_owned(),
+            Notice::Updated { .. } | Notice::Changed { .. } => "change".to_owned(),
             other => other.kind().to_owned(),
         },
         title: message.title,
@@ -32,7 +32,7 @@ pub(super) fn of_news(news: &News) -> Note {
     }
 }
 
-fn button(offer: Offer) -> Button {
+fn button(offer: NoticeAction) -> Button {
     Button {
         key: offer.key().to_owned(),
         label: offer.label().to_owned(),
@@ -40,12 +40,14 @@ fn button(offer: Offer) -> Button {
 }
 
 /// The offer with this key.
-pub(super) fn offer_of(key: &str) -> Option<Offer> {
-    Offer::ALL.into_iter().find(|offer| offer.key() == key)
+pub(super) fn action_of(key: &str) -> Option<NoticeAction> {
+    NoticeAction::ALL
+        .into_iter()
+        .find(|offer| offer.key() == key)
 }
 
-fn plain(id: &str, title: &str, body: String) -> Note {
-    Note {
+fn plain(id: &str, title: &str, body: String) -> Notification {
+    Notification {
         id: id.to_owned(),
         title: title.to_owned(),
         body,
@@ -54,7 +56,7 @@ fn plain(id: &str, title: &str, body: String) -> Note {
 }
 
 /// That Baleen is already running.
-pub(super) fn here(headline: &str, sentence: &str) -> Note {
+pub(super) fn simple(headline: &str, sentence: &str) -> Notification {
     plain(
         "here",
         "Baleen is already running",
@@ -63,23 +65,23 @@ pub(super) fn here(headline: &str, sentence: &str) -> Note {
 }
 
 /// That something the user asked for was not done.
-pub(super) fn failed(title: &str, error: &Error) -> Note {
-    plain("failed", title, sentences(&Words::from(error)))
+pub(super) fn failed(title: &str, error: &Error) -> Notification {
+    plain("failed", title, sentences(&Diagnostic::from(error)))
 }
 
 /// That Baleen should be opened from somewhere else, where it should.
-pub(super) fn misplaced(place: Place) -> Option<Note> {
+pub(super) fn misplaced(place: InstallLocation) -> Option<Notification> {
     let body = match place {
-        Place::Translocated => {
+        InstallLocation::Translocated => {
             "macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder in the Finder (if it is there already, out and in again), and open it from there."
         }
-        Place::DiskImage => {
+        InstallLocation::DiskImage => {
             "It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
         }
-        Place::Elsewhere => {
+        InstallLocation::Elsewhere => {
             "Start at Login stops working if Baleen is moved or deleted later. Quit Baleen, drag it into the Applications folder, and open it from there."
         }
-        Place::Installed | Place::NoBundle => return None,
+        InstallLocation::Installed | InstallLocation::NoBundle => return None,
     };
     Some(plain(
         "place",
@@ -89,7 +91,7 @@ pub(super) fn misplaced(place: Place) -> Option<Note> {
 }
 
 /// What Baleen is.
-pub(super) fn about() -> Note {
+pub(super) fn about() -> Notification {
     plain(
         "about",
         concat!("Baleen ", env!("CARGO_PKG_VERSION")),
@@ -99,7 +101,7 @@ pub(super) fn about() -> Note {
 
 /// What became of the values for Docker's own proxy settings, which are for `pane`: copied, or written into the file
 /// `written`, where there is no clipboard.
-pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Note {
+pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Notification {
     let (title, first) = match written {
         None => (
             "Copied".to_owned(),
@@ -115,7 +117,7 @@ pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> 
 }
 
 /// That there is nothing to copy.
-pub(super) fn nothing_to_copy() -> Note {
+pub(super) fn nothing_to_copy() -> Notification {
     plain(
         "copied",
         "Nothing was copied",
@@ -175,7 +177,7 @@ impl CheckResult {
 }
 
 /// What came of checking the connection, on a note.
-pub(super) fn checked(result: &CheckResult) -> Note {
+pub(super) fn checked(result: &CheckResult) -> Notification {
     let (title, body, has_report) = match result {
         CheckResult::Good { missed: 0 } => (
             "Connection OK",
@@ -224,13 +226,13 @@ pub(super) enum Uninstalled {
         list: String,
     },
     /// It was not begun, or stopped by an image that could not be given back.
-    Failed(Words),
+    Failed(Diagnostic),
 }
 
 impl Uninstalled {
     /// From what `baleen uninstall --json` printed.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
-        let failed = |why: &str| Self::Failed(Words::new(why));
+        let failed = |why: &str| Self::Failed(Diagnostic::new(why));
         let printed = match printed {
             Ok(printed) => printed,
             Err(error) => return failed(&error.to_string()),
@@ -240,10 +242,10 @@ impl Uninstalled {
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(error) = object.get("error") {
-            return Self::Failed(Words {
+            return Self::Failed(Diagnostic {
                 sentence: text(&error["message"]),
-                advice: error["advice"].as_str().map(str::to_owned),
-                remedy: error["remedy"].as_str().and_then(Remedy::named),
+                hint: error["advice"].as_str().map(str::to_owned),
+                fix: error["remedy"].as_str().and_then(Fix::named),
             });
         }
         let lines = |key: &str, line: &dyn Fn(&Value) -> String| -> Vec<String> {
@@ -292,7 +294,7 @@ impl Uninstalled {
 }
 
 /// That Baleen is gone, or almost.
-pub(super) fn uninstalled(is_all: bool, next: &str) -> Note {
+pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
     let title = match is_all {
         true => "Baleen is uninstalled",
         false => "Not all of Baleen could be removed",
@@ -305,7 +307,7 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Note {
 }
 
 /// That Baleen is not gone, and why. Who has the app may not have the command: it is that of the app, at `program`.
-pub(super) fn not_uninstalled(why: &Words, program: &Path) -> Note {
+pub(super) fn not_uninstalled(why: &Diagnostic, program: &Path) -> Notification {
     let (body, offer) = way_out(why);
     let body = body.replace("`baleen ", &format!("`\"{}\" ", program.display()));
     let mut note = plain("failed", "Baleen was not uninstalled", body);
@@ -344,19 +346,22 @@ mod tests {
         for (printed, expected) in [
             (
                 Ok(r#"{"error":{"kind":"refused","message":"no","advice":"try"}}"#),
-                failed(Words::new("no").advise("try")),
+                failed(Diagnostic::new("no").with_hint("try")),
             ),
             (
                 Ok(r#"{"error":{"message":"no","advice":"try","remedy":"allow-app-management"}}"#),
-                failed(Words {
-                    remedy: Some(Remedy::AllowAppManagement),
-                    ..Words::new("no").advise("try")
+                failed(Diagnostic {
+                    fix: Some(Fix::AllowAppManagement),
+                    ..Diagnostic::new("no").with_hint("try")
                 }),
             ),
-            (Ok(""), failed(Words::new("it ended before it was done"))),
+            (
+                Ok(""),
+                failed(Diagnostic::new("it ended before it was done")),
+            ),
             (
                 Err(io::Error::other("no program")),
-                failed(Words::new("no program")),
+                failed(Diagnostic::new("no program")),
             ),
         ] {
             assert_eq!(Uninstalled::of(printed.map(Into::into)), expected);
@@ -387,17 +392,23 @@ mod tests {
     #[test]
     fn an_uninstall_that_failed_shows_a_way_out_that_the_app_has() {
         let program = Path::new("/A B/Baleen.app/Contents/MacOS/baleen");
-        let words = Words::new("no").advise("`baleen uninstall --leave-images` leaves it");
+        let words = Diagnostic::new("no").with_hint("`baleen uninstall --leave-images` leaves it");
         let note = not_uninstalled(&words, program);
         assert_eq!(
             note.body,
             "No. `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` leaves it."
         );
         assert!(note.buttons.is_empty());
-        let remedy = Some(Remedy::AllowAppManagement);
-        let note = not_uninstalled(&Words { remedy, ..words }, program);
+        let remedy = Some(Fix::AllowAppManagement);
+        let note = not_uninstalled(
+            &Diagnostic {
+                fix: remedy,
+                ..words
+            },
+            program,
+        );
         assert!(note.body.ends_with("App Management."), "{}", note.body);
         let keys: Vec<&str> = note.buttons.iter().map(|button| &*button.key).collect();
-        assert_eq!(keys, [Offer::OpenPrivacySettings.key()]);
+        assert_eq!(keys, [NoticeAction::OpenPrivacySettings.key()]);
     }
 }

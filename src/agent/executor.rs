@@ -17,14 +17,14 @@ use crate::patch::live::LiveEdits;
 use crate::platform::apps::{self, RunningApp};
 use crate::platform::{system_proxies, wake};
 
-use super::decide::Words;
-use super::look::{Fingerprint, Looker};
-use super::memory::MemoryFile;
-use super::mind::{Click, Done, Event, Failed, Job, Mind};
-use super::news::News;
+use super::agent_state::AgentStateFile;
+use super::controller::{ChangeError, ChangeOutcome, Click, Controller, Effect, Event};
+use super::effects::Effects;
+use super::notice::Notice;
+use super::observe::{Fingerprint, Observer};
+use super::reconcile::Diagnostic;
 use super::view::View;
-use super::watch::{FileWatch, Files};
-use super::work::Worker;
+use super::watcher::{FileWatch, Files};
 
 /// What the agent works on.
 #[derive(Debug, Clone)]
@@ -41,11 +41,11 @@ pub struct Options {
 
 /// What the agent has to say.
 #[derive(Debug, Clone)]
-pub enum Report {
+pub enum AgentOutput {
     /// How things are now.
     View(Box<View>),
     /// Something for the user to know.
-    News(Box<News>),
+    Notice(Box<Notice>),
 }
 
 enum Message {
@@ -55,36 +55,36 @@ enum Message {
 }
 
 /// How long the agent may take to end what it started.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A hold on the agent. When it is dropped the agent goes on; [`Agent::stop`] ends it.
 #[derive(Clone)]
 pub struct Agent {
     sender: Sender<Message>,
     writing: Arc<Mutex<()>>,
-    under_way: Arc<UnderWay>,
+    under_way: Arc<InFlight>,
     /// Has what can be stopped at any step come to its end.
     cancel: Arc<AtomicBool>,
 }
 
 /// How much is under way: the agent's own thread, and those that do its jobs.
 #[derive(Default)]
-struct UnderWay {
+struct InFlight {
     number: Mutex<usize>,
     changed: Condvar,
 }
 
 /// One that is under way, until this is dropped.
-struct Begun(Arc<UnderWay>);
+struct InFlightGuard(Arc<InFlight>);
 
-impl UnderWay {
-    fn begin(self: &Arc<Self>) -> Begun {
+impl InFlight {
+    fn begin(self: &Arc<Self>) -> InFlightGuard {
         *self.number.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Begun(self.clone())
+        InFlightGuard(self.clone())
     }
 
     /// Waits until nothing is, but no longer than `patience`; whether that came about.
-    fn rest(&self, patience: Duration) -> bool {
+    fn wait_idle(&self, patience: Duration) -> bool {
         let number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .changed
@@ -94,7 +94,7 @@ impl UnderWay {
     }
 }
 
-impl Drop for Begun {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         *self.0.number.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         self.0.changed.notify_all();
@@ -106,7 +106,10 @@ impl Agent {
     ///
     /// # Errors
     /// When the system has no thread for it.
-    pub fn start(options: Options, report: impl FnMut(Report) + Send + 'static) -> Result<Self> {
+    pub fn start(
+        options: Options,
+        report: impl FnMut(AgentOutput) + Send + 'static,
+    ) -> Result<Self> {
         let (sender, receiver) = mpsc::channel();
         let agent = Self {
             sender,
@@ -114,7 +117,7 @@ impl Agent {
             under_way: Arc::default(),
             cancel: Arc::default(),
         };
-        let hands = Hands::new(agent.clone(), options);
+        let hands = Executor::new(agent.clone(), options);
         let begun = agent.under_way.begin();
         thread::Builder::new()
             .name("agent".to_owned())
@@ -128,53 +131,53 @@ impl Agent {
 
     /// Has the agent do what the user clicked.
     pub fn click(&self, click: Click) {
-        self.tell(Event::Click(click));
+        self.send(Event::Click(click));
     }
 
     /// Has the agent take notice.
-    pub fn tell(&self, event: Event) {
+    pub fn send(&self, event: Event) {
         // No one listens any more when the program ends.
         let _ = self.sender.send(Message::Event(event));
     }
 
     /// Ends the agent. A change of an image that is under way is finished first, one of the running VM stops at its next
     /// step, and none is begun as long as the returned value is held: that is the time to end the program. What else is under
-    /// way ends with that; if it is not to end yet, see [`Agent::rest`].
+    /// way ends with that; if it is not to end yet, see [`Agent::wait_idle`].
     pub fn stop(&self) -> MutexGuard<'_, ()> {
         self.cancel.store(true, Ordering::Relaxed);
         let (ended, all_ended) = mpsc::channel();
         if self.sender.send(Message::Stop(ended)).is_ok() {
             // It has no more to do than to come to the end of what it does, and writes no image itself.
-            let _ = all_ended.recv_timeout(PATIENCE);
+            let _ = all_ended.recv_timeout(TIMEOUT);
         }
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a stopped agent does nothing any more, not even ask for the settings; no longer than `patience`. Whether
     /// that came about.
-    pub fn rest(&self, patience: Duration) -> bool {
-        self.under_way.rest(patience)
+    pub fn wait_idle(&self, patience: Duration) -> bool {
+        self.under_way.wait_idle(patience)
     }
 }
 
 fn no_thread(error: &io::Error) -> Error {
     Error::new(Kind::Failure, format!("could not start a thread: {error}"))
-        .advise("too many programs may be running; end some, and start Baleen again")
+        .with_hint("too many programs may be running; end some, and start Baleen again")
 }
 
 /// What carries out the mind's jobs.
-struct Hands {
+struct Executor {
     agent: Agent,
-    looker: Looker,
-    worker: Worker,
-    memory: MemoryFile,
+    looker: Observer,
+    worker: Effects,
+    memory: AgentStateFile,
     files: Option<(Files, Option<FileWatch>)>,
     /// Looks to the end of the Docker that runs.
-    attention: apps::Attention,
+    attention: apps::ExitWatcher,
     has_icon: bool,
 }
 
-impl Hands {
+impl Executor {
     fn new(agent: Agent, options: Options) -> Self {
         let Options {
             docker_app,
@@ -190,14 +193,14 @@ impl Hands {
         }
         let listener = agent.clone();
         Self {
-            attention: apps::Attention::new(move || listener.tell(Event::Docker)),
+            attention: apps::ExitWatcher::new(move || listener.send(Event::Docker)),
             agent,
-            memory: MemoryFile::in_folder(&state),
-            worker: Worker {
+            memory: AgentStateFile::in_folder(&state),
+            worker: Effects {
                 config: config.clone(),
                 state: state.clone(),
             },
-            looker: Looker {
+            looker: Observer {
                 docker_app,
                 last: Config::load(&config).unwrap_or_default(),
                 config,
@@ -208,31 +211,31 @@ impl Hands {
         }
     }
 
-    fn run(mut self, receiver: &Receiver<Message>, mut report: impl FnMut(Report)) {
+    fn run(mut self, receiver: &Receiver<Message>, mut report: impl FnMut(AgentOutput)) {
         // Everything is watched before it is read for the first time, so that nothing falls between.
         self.watch_files();
         let agent = self.agent.clone();
-        let settings = system_proxies::watch(move || agent.tell(Event::Settings));
+        let settings = system_proxies::watch(move || agent.send(Event::Settings));
         if let Err(error) = &settings {
             tracing::warn!("{error}; changes are noticed late");
         }
         let agent = self.agent.clone();
-        let _wake = wake::watch(move || agent.tell(Event::Woke));
+        let _wake = wake::watch(move || agent.send(Event::Woke));
 
-        let mut mind = Mind::new(self.memory.read(), Instant::now(), SystemTime::now);
+        let mut mind = Controller::new(self.memory.read(), Instant::now(), SystemTime::now);
         if !self.has_icon {
             mind = mind.without_icon();
         }
         let mut shown: Option<View> = None;
         loop {
-            self.work(&mut mind, &mut report);
+            self.poll(&mut mind, &mut report);
             let view = mind.view(Instant::now());
             if shown.as_ref() != Some(&view) {
                 if shown.as_ref().map(|shown| &shown.words) != Some(&view.words) {
                     tracing::info!("{}: {}", view.state.word(), view.words.sentence);
                 }
                 shown = Some(view.clone());
-                report(Report::View(Box::new(view)));
+                report(AgentOutput::View(Box::new(view)));
             }
             let now = Instant::now();
             let wait = mind.deadline(now).saturating_duration_since(now);
@@ -240,8 +243,8 @@ impl Hands {
             loop {
                 match next {
                     Ok(Message::Event(event)) => {
-                        let jobs = mind.hear(event, Instant::now());
-                        self.carry_out(jobs, &mut mind, &mut report);
+                        let jobs = mind.handle(event, Instant::now());
+                        self.execute(jobs, &mut mind, &mut report);
                     }
                     Ok(Message::Stop(ended)) => {
                         drop(settings);
@@ -258,105 +261,111 @@ impl Hands {
     }
 
     /// Has the mind say what is to be done until there is nothing left that can be done at once.
-    fn work(&mut self, mind: &mut Mind, report: &mut impl FnMut(Report)) {
+    fn poll(&mut self, mind: &mut Controller, report: &mut impl FnMut(AgentOutput)) {
         loop {
-            let jobs = mind.next(Instant::now());
+            let jobs = mind.poll(Instant::now());
             if jobs.is_empty() {
                 return;
             }
-            self.carry_out(jobs, mind, report);
+            self.execute(jobs, mind, report);
         }
     }
 
-    fn carry_out(&mut self, jobs: Vec<Job>, mind: &mut Mind, report: &mut impl FnMut(Report)) {
+    fn execute(
+        &mut self,
+        jobs: Vec<Effect>,
+        mind: &mut Controller,
+        report: &mut impl FnMut(AgentOutput),
+    ) {
         for job in jobs {
             if let Some(event) = self.begin(job, report) {
-                let jobs = mind.hear(event, Instant::now());
-                self.carry_out(jobs, mind, report);
+                let jobs = mind.handle(event, Instant::now());
+                self.execute(jobs, mind, report);
             }
         }
     }
 
     /// Carries out what is done in a moment, and starts what takes longer; what there is to say at once is returned.
-    fn begin(&mut self, job: Job, report: &mut impl FnMut(Report)) -> Option<Event> {
+    fn begin(&mut self, job: Effect, report: &mut impl FnMut(AgentOutput)) -> Option<Event> {
         let worker = self.worker.clone();
         match job {
-            Job::Look => {
-                let look = self.looker.look();
+            Effect::Observe => {
+                let look = self.looker.observe();
                 self.watch_files();
                 if let Some(running) = &look.running {
-                    self.attention.attend(&RunningApp {
+                    self.attention.watch(&RunningApp {
                         pid: running.pid,
                         since: running.since,
                     });
                 }
-                return Some(Event::Looked(Box::new(look)));
+                return Some(Event::Observed(Box::new(look)));
             }
-            Job::Resolve { engine, named } => self.apart("settings", move || {
+            Effect::Resolve { engine, named } => self.spawn("settings", move || {
                 Event::Resolved(engine, Box::new(worker.resolve(&engine, named.as_ref())))
             }),
-            Job::Apply {
+            Effect::Apply {
                 path,
                 setting,
                 named,
                 adopt,
             } => self.change(move || worker.apply(&path, &setting, named.as_ref(), adopt)),
-            Job::Restore { path } => self.change(move || worker.restore(&path)),
-            Job::Restart { path } => {
+            Effect::Restore { path } => self.change(move || worker.restore(&path)),
+            Effect::Restart { path } => {
                 tracing::info!("restarting Docker");
-                self.apart("restart", move || {
+                self.spawn("restart", move || {
                     let result = docker::restart::restart(&path);
                     Event::Restarted(result.map_err(|error| failed(&error).words))
                 });
             }
-            Job::Follow { path, adopt } => {
+            Effect::ApplyLive { path, adopt } => {
                 tracing::info!("bringing the running VM up to date");
                 let agent = self.agent.clone();
-                self.apart("engine", move || {
+                self.spawn("engine", move || {
                     let _writing = agent.writing.lock();
-                    let result = worker.follow(&path, adopt, &agent.cancel);
-                    Event::Followed(result.map_err(|error| failed(&error).words))
+                    let result = worker.apply_live(&path, adopt, &agent.cancel);
+                    Event::AppliedLive(result.map_err(|error| failed(&error).words))
                 });
             }
-            Job::Want { path, intent } => {
+            Effect::SetIntent { path, intent } => {
                 tracing::info!("wanted in {}: {intent:?}", path.display());
                 if let Err(error) = Intents::in_folder(&self.worker.state).set(&path, intent) {
-                    let words = Words::new(format!("what you want could not be noted: {error}"));
+                    let words =
+                        Diagnostic::new(format!("what you want could not be noted: {error}"));
                     return Some(Event::Refused(words));
                 }
             }
-            Job::Configure(click) => {
+            Effect::Configure(click) => {
                 tracing::info!("decided: {click:?}");
                 if let Err(error) = worker.configure(click) {
                     return Some(Event::Refused(failed(&error).words));
                 }
             }
-            Job::Remember(memory) => {
+            Effect::Remember(memory) => {
                 if let Err(error) = self.memory.write(&memory) {
                     tracing::warn!("could not save what was reported: {error}");
                 }
             }
-            Job::Tell(news) => {
-                let message = news.message();
+            Effect::Notify(news) => {
+                let message = news.text();
                 tracing::info!("told: {}. {}", message.title, message.body);
-                report(Report::News(Box::new(news)));
+                report(AgentOutput::Notice(Box::new(news)));
             }
         }
         None
     }
 
     /// Does a job that changes the image, which the end of the program waits for.
-    fn change(&self, change: impl FnOnce() -> Result<Done> + Send + 'static) {
+    fn change(&self, change: impl FnOnce() -> Result<ChangeOutcome> + Send + 'static) {
         let (agent, places) = (self.agent.clone(), self.looker.places());
-        self.apart("image", move || {
+        self.spawn("image", move || {
             let _writing = agent.writing.lock();
             let result = change().map_err(|error| failed(&error));
-            Event::Worked(result, Fingerprint::of(&places))
+            Event::Changed(result, Fingerprint::of(&places))
         });
     }
 
     /// Does a job on a thread of its own. Without one it is done here, and all else waits for it.
-    fn apart(&self, name: &str, job: impl FnOnce() -> Event + Send + 'static) {
+    fn spawn(&self, name: &str, job: impl FnOnce() -> Event + Send + 'static) {
         let agent = self.agent.clone();
         let job = Arc::new(Mutex::new(Some((job, self.agent.under_way.begin()))));
         let run = {
@@ -364,7 +373,7 @@ impl Hands {
             move || {
                 let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some((job, _begun)) = job {
-                    agent.tell(job());
+                    agent.send(job());
                 }
             }
         };
@@ -395,20 +404,20 @@ impl Hands {
             return;
         }
         let agent = self.agent.clone();
-        let watch = FileWatch::new(&files, move |event| agent.tell(event));
+        let watch = FileWatch::new(&files, move |event| agent.send(event));
         self.files = Some((files, watch));
     }
 }
 
-fn failed(error: &Error) -> Failed {
+fn failed(error: &Error) -> ChangeError {
     // What will pass is tried again and again.
     match error.kind() {
         Kind::Busy => tracing::debug!("{error}"),
         _ => tracing::warn!("{error}"),
     }
-    Failed {
+    ChangeError {
         kind: error.kind(),
-        words: Words::from(error),
+        words: Diagnostic::from(error),
     }
 }
 
@@ -418,18 +427,18 @@ mod tests {
 
     #[test]
     fn what_is_under_way_is_waited_for_but_not_for_ever() {
-        let under_way = Arc::new(UnderWay::default());
-        assert!(under_way.rest(Duration::ZERO));
+        let under_way = Arc::new(InFlight::default());
+        assert!(under_way.wait_idle(Duration::ZERO));
         let (first, second) = (under_way.begin(), under_way.begin());
         drop(first);
-        assert!(!under_way.rest(Duration::from_millis(10)));
+        assert!(!under_way.wait_idle(Duration::from_millis(10)));
         let (sender, receiver) = mpsc::channel();
         let job = thread::spawn(move || {
             receiver.recv().unwrap();
             drop(second);
         });
         sender.send(()).unwrap();
-        assert!(under_way.rest(PATIENCE * 60));
+        assert!(under_way.wait_idle(TIMEOUT * 60));
         job.join().unwrap();
     }
 }

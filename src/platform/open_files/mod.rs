@@ -1,18 +1,18 @@
 //! Who else has a file open.
 
 #[cfg(not(target_os = "macos"))]
-mod holders_linux;
+mod open_files_linux;
 #[cfg(target_os = "macos")]
-mod holders_macos;
+mod open_files_macos;
 
 #[cfg(not(target_os = "macos"))]
-pub(crate) use holders_linux::holders;
+pub(crate) use open_files_linux::open_by_others;
 #[cfg(target_os = "macos")]
-pub(crate) use holders_macos::holders;
+pub(crate) use open_files_macos::open_by_others;
 
 /// A process that has it open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
+pub(crate) struct OpenFile {
     pub(crate) pid: u32,
     /// The name of its program; empty where the system does not say.
     pub(crate) name: String,

@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{process, ptr};
 
-use super::Holder;
+use super::OpenFile;
 
 /// `PROC_ALL_PIDS` of `sys/proc_info.h`.
 const ALL: u32 = 1;
 /// The longest name is 2 * `MAXCOMLEN`, which is 16.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_LEN: usize = 64;
 
 #[allow(unsafe_code, reason = "declarations of functions of the system")]
 // SAFETY: as `libproc.h` declares them.
@@ -31,7 +31,7 @@ unsafe extern "C" {
 }
 
 /// The other processes that have the device at `path` open. Of those of other users nothing is seen.
-pub(crate) fn holders(path: &Path) -> Vec<Holder> {
+pub(crate) fn open_by_others(path: &Path) -> Vec<OpenFile> {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
         return Vec::new();
     };
@@ -52,7 +52,7 @@ pub(crate) fn holders(path: &Path) -> Vec<Holder> {
     pids.into_iter()
         .filter_map(|pid| u32::try_from(pid).ok())
         .filter(|&pid| pid != 0 && pid != process::id())
-        .map(|pid| Holder {
+        .map(|pid| OpenFile {
             pid,
             name: name(pid),
         })
@@ -60,12 +60,12 @@ pub(crate) fn holders(path: &Path) -> Vec<Holder> {
 }
 
 fn name(pid: u32) -> String {
-    let mut bytes = [0_u8; LONGEST_NAME];
+    let mut bytes = [0_u8; MAX_NAME_LEN];
     let pid = c_int::try_from(pid).unwrap_or(0);
     #[allow(unsafe_code, reason = "a call of the system")]
     // SAFETY: the buffer has this size.
-    let length = unsafe { proc_name(pid, bytes.as_mut_ptr().cast(), LONGEST_NAME as u32) };
-    let name = &bytes[..usize::try_from(length).unwrap_or(0).min(LONGEST_NAME)];
+    let length = unsafe { proc_name(pid, bytes.as_mut_ptr().cast(), MAX_NAME_LEN as u32) };
+    let name = &bytes[..usize::try_from(length).unwrap_or(0).min(MAX_NAME_LEN)];
     String::from_utf8_lossy(name).into_owned()
 }
 
@@ -79,14 +79,14 @@ mod tests {
     #[test]
     fn who_has_a_file_open_is_found_and_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(holders(file.path()), []);
+        assert_eq!(open_by_others(file.path()), []);
         let mut sleep = Command::new("/bin/sleep")
             .arg("60")
             .stdin(Stdio::from(File::open(file.path()).unwrap()))
             .spawn()
             .unwrap();
-        let found = holders(file.path());
-        let holder = Holder {
+        let found = open_by_others(file.path());
+        let holder = OpenFile {
             pid: sleep.id(),
             name: "sleep".to_owned(),
         };

@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Kind, Result};
 
 /// How long the first may take to listen.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often is looked whether it is so.
-const PAUSE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What another one says to the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum Message {
     /// That it was started, and ends.
     Hello,
     /// That the first has to end.
     Goodbye,
 }
 
-impl Word {
+impl Message {
     const ALL: [Self; 2] = [Self::Hello, Self::Goodbye];
 
     fn bytes(self) -> &'static [u8] {
@@ -81,7 +81,7 @@ impl Instance {
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
         }
-        sign(&mut lock, what).map_err(|error| failed(&error))?;
+        write_holder(&mut lock, what).map_err(|error| failed(&error))?;
         Ok(Claim::First(Self {
             _lock: lock,
             socket: socket(state),
@@ -89,7 +89,7 @@ impl Instance {
     }
 
     /// Calls `on_word`, on a thread of its own, whenever another one says something.
-    pub fn listen(&self, on_word: impl Fn(Word) + Send + 'static) {
+    pub fn listen(&self, on_word: impl Fn(Message) + Send + 'static) {
         // What is there was left by one that was killed.
         let _ = fs::remove_file(&self.socket);
         let listener = match UnixListener::bind(&self.socket) {
@@ -108,10 +108,10 @@ impl Instance {
                 for stream in listener.incoming() {
                     // An error would come again at once.
                     let Ok(stream) = stream else {
-                        thread::sleep(PATIENCE);
+                        thread::sleep(TIMEOUT);
                         continue;
                     };
-                    if let Some(word) = heard(stream) {
+                    if let Some(word) = recv(stream) {
                         on_word(word);
                     }
                 }
@@ -130,11 +130,11 @@ impl Drop for Instance {
 }
 
 /// Says something to the one that runs; whether that listens.
-pub fn say(state: &Path, word: Word) -> bool {
-    until(Instant::now() + PATIENCE, || try_say(state, word))
+pub fn send(state: &Path, word: Message) -> bool {
+    wait_until(Instant::now() + TIMEOUT, || try_send(state, word))
 }
 
-fn try_say(state: &Path, word: Word) -> bool {
+fn try_send(state: &Path, word: Message) -> bool {
     UnixStream::connect(socket(state))
         .and_then(|mut stream| stream.write_all(word.bytes()))
         .is_ok()
@@ -164,11 +164,11 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
     };
     let deadline = Instant::now() + patience;
     let (mut has_heard, mut failed) = (false, None);
-    let is_alone = until(deadline, || match lock.try_lock() {
+    let is_alone = wait_until(deadline, || match lock.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => {
             // It may not listen yet.
-            has_heard = has_heard || try_say(state, Word::Goodbye);
+            has_heard = has_heard || try_send(state, Message::Goodbye);
             false
         }
         Err(TryLockError::Error(error)) => {
@@ -180,7 +180,7 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
         Some(error) => Err(Error::io("lock", &path, &error)),
         None if is_alone => {
             // Who finds it held may not be told by whom.
-            let _ = sign(&mut lock, what);
+            let _ = write_holder(&mut lock, what);
             Ok(Some(lock))
         }
         None => Err(Error::new(
@@ -191,12 +191,12 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
                 patience.as_secs()
             ),
         )
-        .advise("quit it from its menu, or `baleen watch` with Ctrl-C, and try again; nothing was removed")),
+        .with_hint("quit it from its menu, or `baleen watch` with Ctrl-C, and try again; nothing was removed")),
     }
 }
 
 /// Waits until it is so; not beyond `deadline`.
-fn until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
+fn wait_until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
     loop {
         if is_so() {
             return true;
@@ -204,12 +204,12 @@ fn until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
         if Instant::now() >= deadline {
             return false;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
 /// Writes into the file with the lock who has it.
-fn sign(lock: &mut File, what: &str) -> io::Result<()> {
+fn write_holder(lock: &mut File, what: &str) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{what} (process {})", std::process::id())
@@ -228,11 +228,11 @@ fn socket(state: &Path) -> PathBuf {
 }
 
 /// What was said. Someone who says something else is none of us.
-fn heard(stream: UnixStream) -> Option<Word> {
+fn recv(stream: UnixStream) -> Option<Message> {
     let mut said = Vec::new();
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     stream.take(16).read_to_end(&mut said).ok()?;
-    Word::ALL.into_iter().find(|word| word.bytes() == said)
+    Message::ALL.into_iter().find(|word| word.bytes() == said)
 }
 
 #[cfg(test)]
@@ -255,8 +255,8 @@ mod tests {
         };
         assert_eq!(who, format!("the app (process {})", std::process::id()));
         assert_eq!(running(&state), Some(who));
-        for word in Word::ALL {
-            assert!(say(&state, word));
+        for word in Message::ALL {
+            assert!(send(&state, word));
             assert_eq!(heard.recv().unwrap(), word);
             // Someone who connects and says something else is none of us.
             for stranger in [&b"howdy"[..], b"hello you", b"hell", b""] {
@@ -284,10 +284,10 @@ mod tests {
         let (sender, heard) = mpsc::channel();
         first.listen(move |word| sender.send(word).unwrap());
         let ending = thread::spawn(move || {
-            assert_eq!(heard.recv().unwrap(), Word::Goodbye);
+            assert_eq!(heard.recv().unwrap(), Message::Goodbye);
             drop(first);
         });
-        let alone = end(dir.path(), "the end", PATIENCE * 12).unwrap();
+        let alone = end(dir.path(), "the end", TIMEOUT * 12).unwrap();
         ending.join().unwrap();
         assert!(alone.is_some());
         let Claim::Taken(who) = Instance::claim(dir.path(), "another").unwrap() else {
@@ -298,7 +298,7 @@ mod tests {
 
         // One that does not listen is waited for, and named.
         let deaf = claim();
-        let error = end(dir.path(), "the end", PAUSE).unwrap_err();
+        let error = end(dir.path(), "the end", POLL_INTERVAL).unwrap_err();
         assert_eq!(error.kind(), Kind::Busy);
         assert!(error.to_string().contains("the app (process "), "{error}");
         drop(deaf);
@@ -309,7 +309,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("new");
         assert_eq!(running(&state), None);
-        assert!(end(&state, "the end", PATIENCE).unwrap().is_none());
+        assert!(end(&state, "the end", TIMEOUT).unwrap().is_none());
         assert!(!state.exists());
     }
 }

@@ -15,16 +15,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Files and folders that are not finished have names that begin so, no matter who makes them.
-pub(crate) const UNFINISHED: &str = ".baleen-";
+pub(crate) const TEMP_PREFIX: &str = ".baleen-";
 
 /// Whether this is such a name. What is called so belongs to a Baleen at work, or to one that was killed.
-pub(crate) fn is_unfinished(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMP_PREFIX.as_bytes())
 }
 
 /// One such file.
 #[derive(Debug, Clone)]
-pub(crate) struct KeptFile {
+pub(crate) struct JsonFile {
     path: PathBuf,
     schema: u32,
 }
@@ -46,7 +46,7 @@ enum OnDisk<T> {
     Nothing,
 }
 
-impl KeptFile {
+impl JsonFile {
     /// The file at `path`, whose form has this number.
     pub(crate) fn new(path: PathBuf, schema: u32) -> Self {
         Self { path, schema }
@@ -87,7 +87,7 @@ impl KeptFile {
     }
 
     /// Where a file is kept whose form has another number.
-    fn aside(&self, schema: u32) -> PathBuf {
+    fn quarantine_path(&self, schema: u32) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(format!(".schema-{schema}"));
         name.into()
@@ -134,12 +134,12 @@ impl KeptFile {
         let bytes = serde_json::to_vec_pretty(&Versioned { schema, content })?;
         // Such a file is the owner's alone from the start.
         let mut file = tempfile::Builder::new()
-            .prefix(UNFINISHED)
+            .prefix(TEMP_PREFIX)
             .tempfile_in(folder)?;
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         if let Some(schema) = other {
-            let aside = self.aside(schema);
+            let aside = self.quarantine_path(schema);
             match fs::remove_file(&aside) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -154,7 +154,7 @@ impl KeptFile {
 }
 
 /// The file that the one at `path` was, before a version that could not read it put it aside.
-pub(crate) fn before_aside(path: &Path) -> Option<PathBuf> {
+pub(crate) fn quarantined_from(path: &Path) -> Option<PathBuf> {
     let (name, schema) = path.file_name()?.to_str()?.rsplit_once(".schema-")?;
     schema.parse::<u32>().ok()?;
     Some(path.with_file_name(name))
@@ -164,7 +164,7 @@ pub(crate) fn before_aside(path: &Path) -> Option<PathBuf> {
 /// (`own_folder`).
 pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     absolute(&get, "BALEEN_STATE_DIR")
-        .unwrap_or_else(|| own_folder(&get, home, macos, ("XDG_STATE_HOME", ".local/state")))
+        .unwrap_or_else(|| app_folder(&get, home, macos, ("XDG_STATE_HOME", ".local/state")))
 }
 
 /// The program's own folder; on macOS there is one for everything, elsewhere one below what the
@@ -172,7 +172,7 @@ pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
 ///
 /// macOS: `~/Library/Application Support/Baleen` (Apple, "File System Programming Guide").
 /// Elsewhere: XDG Base Directory Specification, which ignores a relative path in its variables.
-pub(crate) fn own_folder(
+pub(crate) fn app_folder(
     get: impl Fn(&str) -> Option<OsString>,
     home: &Path,
     macos: bool,
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_between_writers() {
         let dir = tempfile::tempdir().unwrap();
-        let file = KeptFile::new(dir.path().join("new/x.json"), 1);
+        let file = JsonFile::new(dir.path().join("new/x.json"), 1);
         std::thread::scope(|scope| {
             for number in 0..8 {
                 let key = format!("writer {number}");
@@ -219,7 +219,7 @@ mod tests {
         });
         assert_eq!(file.read::<BTreeMap<String, u32>>().len(), 8);
         assert!(
-            KeptFile::new(dir.path().join("new/x.json"), 2)
+            JsonFile::new(dir.path().join("new/x.json"), 2)
                 .read::<BTreeMap<String, u32>>()
                 .is_empty()
         );
@@ -231,8 +231,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.json");
         let (older, newer) = (
-            KeptFile::new(path.clone(), 2),
-            KeptFile::new(path.clone(), 3),
+            JsonFile::new(path.clone(), 2),
+            JsonFile::new(path.clone(), 3),
         );
         let names = || {
             let mut names: Vec<_> = fs::read_dir(dir.path())
@@ -242,12 +242,12 @@ mod tests {
             names.sort();
             names
         };
-        let set = |file: &KeptFile, value: u32| {
+        let set = |file: &JsonFile, value: u32| {
             file.update(|all: &mut BTreeMap<String, u32>| {
                 all.insert("a".to_owned(), value).is_none()
             })
         };
-        let read = |file: &KeptFile| file.read::<BTreeMap<String, u32>>().get("a").copied();
+        let read = |file: &JsonFile| file.read::<BTreeMap<String, u32>>().get("a").copied();
         set(&newer, 33).unwrap();
         let kept = fs::read(&path).unwrap();
 

@@ -7,15 +7,15 @@
 
 use serde::Serialize;
 
-use super::go::Rules;
+use super::go::NoProxyRules;
 
 /// An engine, as far as proxies matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Engine {
+pub struct ClientDialect {
     /// The Go it was built with, as in `1.8`; from Docker 4.0 on it may be a later one.
     pub go: Option<&'static str>,
     /// How it reads `NO_PROXY`.
-    pub rules: Rules,
+    pub rules: NoProxyRules,
     /// Whether it uses `HTTP_PROXY` for `https://` where there is no `HTTPS_PROXY` (until Go 1.15).
     pub https_falls_back: bool,
     /// Whether a proxy may be `socks5://` (from Go 1.9 on; earlier ones take that for a host's name).
@@ -42,7 +42,7 @@ const BUILT_WITH: [((u32, u32), &str); 10] = [
 /// VPNKit, the network of Docker's VM from the spring of 2016 on, has the Mac at this address.
 const VPNKIT_HOST: &str = "192.168.65.1";
 
-impl Engine {
+impl ClientDialect {
     /// The engine of the Docker.app of this version, as in `17.06.0-ce-mac18`. `patched` says that
     /// it gets its proxy from the image, as all do until 17.10.
     pub fn of(version: &str, patched: bool) -> Self {
@@ -52,9 +52,9 @@ impl Engine {
         Self {
             go,
             rules: if minor <= 10 {
-                Rules::UpTo1_10
+                NoProxyRules::UpTo1_10
             } else {
-                Rules::From1_11
+                NoProxyRules::From1_11
             },
             https_falls_back: minor <= 15,
             knows_socks: minor >= 9,
@@ -99,30 +99,30 @@ mod tests {
     #[test]
     fn versions_tell_the_rules() {
         for (version, go, rules) in [
-            ("1.11.1-beta12", Some("1.5"), Rules::UpTo1_10),
-            ("1.10.3", Some("1.5"), Rules::UpTo1_10),
-            ("1.12.0-beta21", Some("1.6"), Rules::UpTo1_10),
-            ("1.13.0", Some("1.7"), Rules::UpTo1_10),
-            ("17.03.1-ce-mac12", Some("1.7"), Rules::UpTo1_10),
-            ("17.06.0-ce-mac18", Some("1.8"), Rules::UpTo1_10),
-            ("17.09.1-ce-mac42", Some("1.8"), Rules::UpTo1_10),
-            ("18.03.1-ce-mac65", Some("1.9"), Rules::UpTo1_10),
-            ("17.12.0-ce-mac55", Some("1.9"), Rules::UpTo1_10),
-            ("18.09.2", Some("1.10"), Rules::UpTo1_10),
-            ("2.0.0.0-mac82", Some("1.10"), Rules::UpTo1_10),
-            ("3.1.0", Some("1.13"), Rules::From1_11),
-            ("5.0", None, Rules::UpTo1_10),
-            ("2.2.0.3", Some("1.12"), Rules::From1_11),
-            ("4.37.2", Some("1.16"), Rules::From1_11),
-            ("1.9", None, Rules::UpTo1_10),
-            ("unknown", None, Rules::UpTo1_10),
+            ("1.11.1-beta12", Some("1.5"), NoProxyRules::UpTo1_10),
+            ("1.10.3", Some("1.5"), NoProxyRules::UpTo1_10),
+            ("1.12.0-beta21", Some("1.6"), NoProxyRules::UpTo1_10),
+            ("1.13.0", Some("1.7"), NoProxyRules::UpTo1_10),
+            ("17.03.1-ce-mac12", Some("1.7"), NoProxyRules::UpTo1_10),
+            ("17.06.0-ce-mac18", Some("1.8"), NoProxyRules::UpTo1_10),
+            ("17.09.1-ce-mac42", Some("1.8"), NoProxyRules::UpTo1_10),
+            ("18.03.1-ce-mac65", Some("1.9"), NoProxyRules::UpTo1_10),
+            ("17.12.0-ce-mac55", Some("1.9"), NoProxyRules::UpTo1_10),
+            ("18.09.2", Some("1.10"), NoProxyRules::UpTo1_10),
+            ("2.0.0.0-mac82", Some("1.10"), NoProxyRules::UpTo1_10),
+            ("3.1.0", Some("1.13"), NoProxyRules::From1_11),
+            ("5.0", None, NoProxyRules::UpTo1_10),
+            ("2.2.0.3", Some("1.12"), NoProxyRules::From1_11),
+            ("4.37.2", Some("1.16"), NoProxyRules::From1_11),
+            ("1.9", None, NoProxyRules::UpTo1_10),
+            ("unknown", None, NoProxyRules::UpTo1_10),
         ] {
-            let engine = Engine::of(version, true);
+            let engine = ClientDialect::of(version, true);
             assert_eq!((engine.go, engine.rules), (go, rules), "{version}");
             assert_eq!(engine.host_address, Some("192.168.65.1"));
         }
-        let unknown = Engine::of("unknown", false);
-        assert_eq!(unknown.rules, Rules::From1_11);
+        let unknown = ClientDialect::of("unknown", false);
+        assert_eq!(unknown.rules, NoProxyRules::From1_11);
         assert_eq!(unknown.host_address, None);
         for (version, falls_back, socks) in [
             ("17.09.1", true, false),
@@ -130,7 +130,7 @@ mod tests {
             ("3.0.0", true, true),
             ("4.0.0", false, true),
         ] {
-            let engine = Engine::of(version, false);
+            let engine = ClientDialect::of(version, false);
             assert_eq!(
                 (engine.https_falls_back, engine.knows_socks),
                 (falls_back, socks),

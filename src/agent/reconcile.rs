@@ -6,73 +6,73 @@
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use crate::config::Restart;
+use crate::config::RestartPolicy;
 use crate::docker::{Bundle, Family};
-use crate::error::{Error, Kind, Remedy};
+use crate::error::{Error, Fix, Kind};
 use crate::patch::Unpatched;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::intent::Intent;
 use crate::patch::live::LiveEdit;
 use crate::patch::status::State;
-use crate::proxy::Shown;
+use crate::proxy::RedactedProxy;
 
 use super::by_hand;
 
 /// Something for the user: a sentence without a full stop, and what would help.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
+pub struct Diagnostic {
     /// The sentence.
     pub sentence: String,
     /// What to do now.
-    pub advice: Option<String>,
+    pub hint: Option<String>,
     /// What would help, where a face can do it.
-    pub remedy: Option<Remedy>,
+    pub fix: Option<Fix>,
 }
 
-impl Words {
+impl Diagnostic {
     /// A sentence alone.
     pub fn new(sentence: impl Into<String>) -> Self {
         Self {
             sentence: sentence.into(),
-            advice: None,
-            remedy: None,
+            hint: None,
+            fix: None,
         }
     }
 
     /// The same, with what to do now.
     #[must_use]
-    pub fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+    pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
+        self.hint = Some(advice.into());
         self
     }
 }
 
-impl From<&Error> for Words {
+impl From<&Error> for Diagnostic {
     fn from(error: &Error) -> Self {
         Self {
             sentence: error.to_string(),
-            advice: error.advice().map(str::to_owned),
-            remedy: error.remedy(),
+            hint: error.hint().map(str::to_owned),
+            fix: error.fix(),
         }
     }
 }
 
 /// What is to be seen of Docker.app.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
+pub enum BundleState {
     /// There is none.
-    Missing(Words),
+    Missing(Diagnostic),
     /// It is not whole.
-    Unfinished(Words),
+    Incomplete(Diagnostic),
     /// It is nothing that Baleen patches, or may read.
-    Closed(State, Words, Option<Bundle>),
+    Unsupported(State, Diagnostic, Option<Bundle>),
     /// It has an image.
-    Open(Stand),
+    Ready(Installed),
 }
 
 /// A bundle with an image, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stand {
+pub struct Installed {
     /// The bundle.
     pub bundle: Bundle,
     /// The image.
@@ -91,7 +91,7 @@ pub struct Patch {
     /// Digest of the block in the script.
     pub block: Sha,
     /// The proxy, as it may be shown.
-    pub proxy: Shown,
+    pub proxy: RedactedProxy,
     /// The image without it.
     pub original: OriginalSha,
 }
@@ -106,7 +106,7 @@ pub enum Setting {
     /// They can't be read now, which may pass, or can't be said to this engine, which does not.
     Failed {
         /// Why.
-        words: Words,
+        words: Diagnostic,
         /// Whether it may pass by itself.
         may_pass: bool,
     },
@@ -120,7 +120,7 @@ pub enum Setting {
         /// Digest of the block that says it.
         block: Sha,
         /// The proxy, as it may be shown.
-        shown: Shown,
+        shown: RedactedProxy,
         /// Who says so.
         origin: String,
         /// The answers of a PAC script that can't be asked now, if it is by these.
@@ -139,15 +139,15 @@ pub struct KeptAnswers {
     pub until: Option<SystemTime>,
 }
 
-impl Stand {
+impl Installed {
     /// Digest of the block that is in the image; none where it is Docker's own.
     pub fn block(&self) -> Option<Sha> {
         self.patch.as_ref().map(|patch| patch.block)
     }
 
     /// Which image it is.
-    pub fn which(&self) -> Which {
-        Which {
+    pub fn revision(&self) -> Revision {
+        Revision {
             block: self.block(),
             since: self.image_since,
         }
@@ -156,7 +156,7 @@ impl Stand {
 
 /// An image, to tell it from the one before and the one after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Which {
+pub struct Revision {
     /// Digest of the block in it; none where it is Docker's own.
     pub block: Option<Sha>,
     /// When it came to its place.
@@ -180,7 +180,7 @@ pub struct Running {
 
 /// What the Engine in the running VM has, beside what the image says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineNow {
+pub enum EngineSync {
     /// The same, since the VM started.
     UpToDate,
     /// The same, since the VM was made to follow the image.
@@ -192,7 +192,7 @@ pub enum EngineNow {
     OutOfDate,
 }
 
-impl EngineNow {
+impl EngineSync {
     /// In a word.
     pub fn word(self) -> &'static str {
         match self {
@@ -205,12 +205,12 @@ impl EngineNow {
 
 impl Running {
     /// What its engine has, beside what the image of `stand` says.
-    pub fn engine(&self, stand: &Stand) -> EngineNow {
+    pub fn engine(&self, stand: &Installed) -> EngineSync {
         let block = stand.block();
         if let Some(edit) = &self.edit {
             return match edit.gives(block) {
-                true => EngineNow::Followed { at: edit.at },
-                false => EngineNow::OutOfDate,
+                true => EngineSync::Followed { at: edit.at },
+                false => EngineSync::OutOfDate,
             };
         }
         let is_older = self.since.is_none_or(|since| since < stand.image_since);
@@ -220,20 +220,20 @@ impl Running {
             None => block.is_some() && self.since.is_some(),
         };
         match is_older && is_other {
-            true => EngineNow::OutOfDate,
-            false => EngineNow::UpToDate,
+            true => EngineSync::OutOfDate,
+            false => EngineSync::UpToDate,
         }
     }
 
     /// Whether its engine can be brought up to date without Docker being restarted.
-    pub fn can_follow(&self, stand: &Stand) -> bool {
+    pub fn can_apply_live(&self, stand: &Installed) -> bool {
         self.has_console && matches!(stand.bundle.family, Family::Moby { .. })
     }
 }
 
 /// How a running engine is brought up to date. Its containers stop either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum RestartScope {
     /// The VM follows the image over its console, and only the Engine in it is restarted.
     Engine,
     /// Docker is restarted, and with it the VM.
@@ -242,31 +242,31 @@ pub enum Way {
 
 /// The ways that were tried, and for which image, and did not bring the running engine up to date.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tried {
+pub struct Attempts {
     /// The Engine was restarted, or was to be.
-    pub engine: Option<Which>,
+    pub engine: Option<Revision>,
     /// Docker was restarted, or was to be.
-    pub docker: Option<Which>,
+    pub docker: Option<Revision>,
 }
 
 /// An attempt that was refused, and is not to be made again before its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Backoff {
     /// What kind of failure it was.
     pub kind: Kind,
     /// Why.
-    pub words: Words,
+    pub words: Diagnostic,
     /// When to try again.
     pub until: Instant,
 }
 
 /// Everything the decision rests on.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation<'a> {
+pub struct Inputs<'a> {
     /// What the user was heard to want in this bundle.
     pub wanted: Option<Intent>,
     /// What is to be seen of Docker.app.
-    pub sight: &'a Sight,
+    pub bundle_state: &'a BundleState,
     /// Its files were seen to change, and have not been at rest since.
     pub is_moving: bool,
     /// When they will have been at rest for long enough to be touched.
@@ -276,17 +276,17 @@ pub struct Situation<'a> {
     /// What the settings come to, where a proxy was named by hand instead.
     pub beside: Option<&'a Setting>,
     /// What came of the last attempt, if nothing has changed since.
-    pub refusal: Option<&'a Refusal>,
+    pub backoff: Option<&'a Backoff>,
     /// The running Docker.
     pub running: Option<&'a Running>,
     /// When it may be restarted.
-    pub restart: Restart,
+    pub restart: RestartPolicy,
     /// The user said that it may be this time, and in which way.
-    pub consent: Option<Way>,
+    pub consent: Option<RestartScope>,
     /// Someone on the command line is having the running VM follow.
-    pub is_followed: bool,
+    pub is_live_locked: bool,
     /// What was tried already.
-    pub tried: &'a Tried,
+    pub attempts: &'a Attempts,
     /// The running VM did not follow just now, and it is not to be seen yet whether that is because Docker is about to end.
     pub may_be_ending: bool,
     /// The time.
@@ -295,7 +295,7 @@ pub struct Situation<'a> {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum Action {
     /// Nothing.
     Nothing,
     /// Put the proxy of the settings into the image.
@@ -303,7 +303,7 @@ pub enum Act {
     /// Give Docker the image back that it had before Baleen.
     Restore,
     /// Bring the running engine up to date.
-    Restart(Way),
+    Restart(RestartScope),
 }
 
 /// What is so, and what is to be done about it.
@@ -312,85 +312,92 @@ pub struct Decision {
     /// The state in one word.
     pub state: State,
     /// The state in a sentence.
-    pub words: Words,
+    pub words: Diagnostic,
     /// What to do now.
-    pub act: Act,
+    pub action: Action,
     /// What to do as soon as the files are at rest, or the time for another attempt has come.
-    pub later: Act,
+    pub pending: Action,
 }
 
 /// Decides.
-pub fn decide(s: &Situation<'_>) -> Decision {
-    let at_rest = |state, words: Words| Decision {
+pub fn reconcile(s: &Inputs<'_>) -> Decision {
+    let at_rest = |state, words: Diagnostic| Decision {
         state,
         words,
-        act: Act::Nothing,
-        later: Act::Nothing,
+        action: Action::Nothing,
+        pending: Action::Nothing,
     };
-    let stand = match s.sight {
-        Sight::Missing(words) => return at_rest(State::NoDocker, words.clone()),
-        Sight::Unfinished(words) => return at_rest(State::Updating, words.clone()),
-        Sight::Closed(state, words, _) => return at_rest(*state, words.clone()),
-        Sight::Open(stand) => stand,
+    let stand = match s.bundle_state {
+        BundleState::Missing(words) => return at_rest(State::NoDocker, words.clone()),
+        BundleState::Incomplete(words) => return at_rest(State::Updating, words.clone()),
+        BundleState::Unsupported(state, words, _) => return at_rest(*state, words.clone()),
+        BundleState::Ready(stand) => stand,
     };
-    let (state, words, due) = judge(stand, s.wanted, s.setting, s.beside);
+    let (state, words, due) = judge_state(stand, s.wanted, s.setting, s.beside);
     if s.is_moving {
         return Decision {
             state: State::Updating,
-            words: Words::new("Docker is being updated: its files still change"),
-            act: Act::Nothing,
-            later: due,
+            words: Diagnostic::new("Docker is being updated: its files still change"),
+            action: Action::Nothing,
+            pending: due,
         };
     }
-    if due == Act::Nothing {
+    if due == Action::Nothing {
         return restart(s, stand, state, words);
     }
-    let (state, words) = match s.refusal {
+    let (state, words) = match s.backoff {
         Some(refusal) => refused(refusal, state),
         None => (state, words),
     };
-    let is_time = s.now >= s.settled_at && s.refusal.is_none_or(|r| s.now >= r.until);
+    let is_time = s.now >= s.settled_at && s.backoff.is_none_or(|r| s.now >= r.until);
     Decision {
         state,
         words,
-        act: if is_time { due } else { Act::Nothing },
-        later: due,
+        action: if is_time { due } else { Action::Nothing },
+        pending: due,
     }
 }
 
 /// The state of a bundle that is at rest, and what would bring it to what is wanted.
-fn judge(
-    stand: &Stand,
+fn judge_state(
+    stand: &Installed,
     wanted: Option<Intent>,
     setting: &Setting,
     beside: Option<&Setting>,
-) -> (State, Words, Act) {
+) -> (State, Diagnostic, Action) {
     let version = &stand.bundle.version;
-    let in_place = |patch: &Patch| Words::new(format!("the engine gets {}", patch.proxy.summary()));
+    let in_place =
+        |patch: &Patch| Diagnostic::new(format!("the engine gets {}", patch.proxy.summary()));
     if let Some(line) = stand.unpatched.by_hand() {
         let is_due = matches!(wanted, Some(Intent::Settings | Intent::Named))
             && matches!(setting, Setting::Proxy { .. });
         return (
             State::Foreign,
-            Words::new(format!(
+            Diagnostic::new(format!(
                 "the image carries a proxy that was not put there by Baleen ({line})"
             )),
-            if is_due { Act::Apply } else { Act::Nothing },
+            if is_due {
+                Action::Apply
+            } else {
+                Action::Nothing
+            },
         );
     }
     match (wanted, &stand.patch) {
-        (None | Some(Intent::Off), None) => {
-            (State::Off, Words::new(without_patch(stand)), Act::Nothing)
-        }
+        (None | Some(Intent::Off), None) => (
+            State::Off,
+            Diagnostic::new(without_patch(stand)),
+            Action::Nothing,
+        ),
         (Some(Intent::Off), Some(patch)) => (
             State::Stale,
-            Words::new(format!(
+            Diagnostic::new(format!(
                 "the engine gets {}, but no proxy is wanted any more",
                 patch.proxy.summary()
             )),
-            Act::Restore,
+            Action::Restore,
         ),
-        (None, Some(patch)) => (State::Current, in_place(patch), Act::Nothing),
+        (None, Some(patch)) => (State::Current, in_place(patch), Action::Nothing),
         (Some(Intent::Named), Some(patch)) => {
             let settings = beside.and_then(|settings| by_hand::clause(&patch.proxy, settings));
             let settings = settings.map(|clause| format!("{AFTER}{clause}"));
@@ -399,7 +406,7 @@ fn judge(
                 patch.proxy.summary(),
                 settings.unwrap_or_default()
             );
-            (State::Current, Words::new(words), Act::Nothing)
+            (State::Current, Diagnostic::new(words), Action::Nothing)
         }
         (Some(Intent::Settings | Intent::Named), None) => {
             let wiped = match stand.unpatched {
@@ -411,71 +418,73 @@ fn judge(
             match setting {
                 Setting::Direct { origin } => (
                     State::Direct,
-                    Words::new(format!(
+                    Diagnostic::new(format!(
                         "no proxy is set in {origin}, and the engine has none either"
                     )),
-                    Act::Nothing,
+                    Action::Nothing,
                 ),
                 Setting::ScriptAway => (
                     State::Direct,
-                    Words::new("the PAC script can't be reached, so the engine goes direct"),
-                    Act::Nothing,
+                    Diagnostic::new("the PAC script can't be reached, so the engine goes direct"),
+                    Action::Nothing,
                 ),
-                Setting::Proxy { .. } => (State::Wiped, Words::new(wiped), Act::Apply),
-                Setting::Unknown => (State::Wiped, Words::new(wiped), Act::Nothing),
+                Setting::Proxy { .. } => (State::Wiped, Diagnostic::new(wiped), Action::Apply),
+                Setting::Unknown => (State::Wiped, Diagnostic::new(wiped), Action::Nothing),
                 Setting::Offline => (
                     State::Wiped,
-                    Words::new(format!(
+                    Diagnostic::new(format!(
                         "{wiped}; the network is down, so which one it should have is not known now"
                     )),
-                    Act::Nothing,
+                    Action::Nothing,
                 ),
                 Setting::Failed { words, .. } => (
                     State::Wiped,
-                    Words {
+                    Diagnostic {
                         sentence: format!("{wiped}: {}", words.sentence),
                         ..words.clone()
                     },
-                    Act::Nothing,
+                    Action::Nothing,
                 ),
             }
         }
         (Some(Intent::Settings), Some(patch)) => match setting {
             Setting::Proxy { block, .. } if *block == patch.block => {
-                (State::Current, in_place(patch), Act::Nothing)
+                (State::Current, in_place(patch), Action::Nothing)
             }
             Setting::Proxy { shown, .. } => {
                 let difference = patch.proxy.difference(shown);
                 (
                     State::Stale,
-                    Words::new(format!(
+                    Diagnostic::new(format!(
                         "the engine gets {}, but {difference}",
                         patch.proxy.summary()
                     )),
-                    Act::Apply,
+                    Action::Apply,
                 )
             }
             Setting::Direct { origin } => (
                 State::Stale,
-                Words::new(format!(
+                Diagnostic::new(format!(
                     "the engine gets {}, but no proxy is set in {origin}",
                     patch.proxy.summary()
                 )),
-                Act::Restore,
+                Action::Restore,
             ),
             Setting::ScriptAway => (
                 State::Stale,
-                Words::new(format!(
+                Diagnostic::new(format!(
                     "the engine gets {}, but the PAC script can't be reached, so it should go direct",
                     patch.proxy.summary()
                 )),
-                Act::Restore,
+                Action::Restore,
             ),
             // What is in place is the best that is known.
-            Setting::Unknown | Setting::Offline => (State::Current, in_place(patch), Act::Nothing),
+            Setting::Unknown | Setting::Offline => {
+                (State::Current, in_place(patch), Action::Nothing)
+            }
             Setting::Failed { words, .. } => (
                 State::Current,
-                Words {
+                Diagnostic {
                     sentence: format!(
                         "the engine gets {}{AFTER}whether that is right can't be told: {}",
                         patch.proxy.summary(),
@@ -483,7 +492,7 @@ fn judge(
                     ),
                     ..words.clone()
                 },
-                Act::Nothing,
+                Action::Nothing,
             ),
         },
     }
@@ -493,7 +502,7 @@ fn judge(
 const AFTER: &str = "; ";
 
 /// What there is to say of an image that Baleen did not patch, or not any more.
-fn without_patch(stand: &Stand) -> String {
+fn without_patch(stand: &Installed) -> String {
     match &stand.unpatched {
         Unpatched::Clean => "Docker has its own image".to_owned(),
         Unpatched::Unchecked => "Docker's image is not patched by Baleen".to_owned(),
@@ -504,35 +513,35 @@ fn without_patch(stand: &Stand) -> String {
 }
 
 /// What an attempt that was refused says of the state.
-fn refused(refusal: &Refusal, state: State) -> (State, Words) {
+fn refused(refusal: &Backoff, state: State) -> (State, Diagnostic) {
     let state = match refusal.kind {
         Kind::Busy => State::Updating,
         Kind::NotPermitted => State::NotPermitted,
-        Kind::Refused if refusal.words.remedy == Some(Remedy::Adopt) => State::Foreign,
-        Kind::Refused => State::Unsupported,
+        Kind::Unsupported if refusal.words.fix == Some(Fix::Adopt) => State::Foreign,
+        Kind::Unsupported => State::Unsupported,
         Kind::Failure | Kind::Usage => state,
     };
     (state, refusal.words.clone())
 }
 
 /// The image is as it should be: is the running engine?
-fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Decision {
+fn restart(s: &Inputs<'_>, stand: &Installed, state: State, words: Diagnostic) -> Decision {
     let is_final = matches!(
         state,
         State::Current | State::Direct | State::Off | State::Foreign
     );
     let old = s
         .running
-        .filter(|running| running.engine(stand) == EngineNow::OutOfDate);
+        .filter(|running| running.engine(stand) == EngineSync::OutOfDate);
     let Some(old) = old.filter(|_| is_final) else {
         return Decision {
             state,
             words,
-            act: Act::Nothing,
-            later: Act::Nothing,
+            action: Action::Nothing,
+            pending: Action::Nothing,
         };
     };
-    if s.is_followed {
+    if s.is_live_locked {
         // What the engine gets is only being given to it.
         let image = match state {
             State::Current => words
@@ -542,17 +551,17 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
         };
         return Decision {
             state,
-            words: Words {
+            words: Diagnostic {
                 sentence: format!(
                     "{image}; `baleen` in a terminal is bringing the running VM up to date"
                 ),
                 ..words
             },
-            act: Act::Nothing,
-            later: Act::Nothing,
+            action: Action::Nothing,
+            pending: Action::Nothing,
         };
     }
-    let way = way(s, old, stand);
+    let way = restart_scope(s, old, stand);
     let sentence = match state {
         State::Current => {
             let (proxy, rest) = match words.sentence.split_once(AFTER) {
@@ -565,7 +574,7 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
         _ if old.edit.is_some_and(|edit| edit.is_open) => format!(
             "{}, but a change of the running VM was not finished: restart {}",
             without_patch(stand),
-            match old.can_follow(stand) {
+            match old.can_apply_live(stand) {
                 true => "the Engine or Docker",
                 false => "Docker",
             }
@@ -582,22 +591,24 @@ fn restart(s: &Situation<'_>, stand: &Stand, state: State, words: Words) -> Deci
     };
     Decision {
         state: State::RestartNeeded,
-        words: Words { sentence, ..words },
-        act: way.map_or(Act::Nothing, Act::Restart),
-        later: Act::Nothing,
+        words: Diagnostic { sentence, ..words },
+        action: way.map_or(Action::Nothing, Action::Restart),
+        pending: Action::Nothing,
     }
 }
 
 /// The way in which the running engine may be brought up to date now: the one that the user chose, or the quickest that
 /// was not tried in vain.
-fn way(s: &Situation<'_>, old: &Running, stand: &Stand) -> Option<Way> {
-    let can_follow = old.can_follow(stand);
+fn restart_scope(s: &Inputs<'_>, old: &Running, stand: &Installed) -> Option<RestartScope> {
+    let can_follow = old.can_apply_live(stand);
     match s.consent {
-        Some(Way::Engine) => can_follow.then_some(Way::Engine),
-        Some(Way::Docker) => Some(Way::Docker),
-        None if s.restart != Restart::Always || s.may_be_ending => None,
-        None if can_follow && s.tried.engine != Some(stand.which()) => Some(Way::Engine),
-        None => (s.tried.docker != Some(stand.which())).then_some(Way::Docker),
+        Some(RestartScope::Engine) => can_follow.then_some(RestartScope::Engine),
+        Some(RestartScope::Docker) => Some(RestartScope::Docker),
+        None if s.restart != RestartPolicy::Always || s.may_be_ending => None,
+        None if can_follow && s.attempts.engine != Some(stand.revision()) => {
+            Some(RestartScope::Engine)
+        }
+        None => (s.attempts.docker != Some(stand.revision())).then_some(RestartScope::Docker),
     }
 }
 
@@ -608,16 +619,16 @@ mod tests {
     use super::*;
     use crate::docker::Family;
 
-    fn shown(name: &str) -> Shown {
-        Shown {
+    fn shown(name: &str) -> RedactedProxy {
+        RedactedProxy {
             http: None,
             https: Some(format!("http://{name}:1")),
             no_proxy: String::new(),
         }
     }
 
-    fn stand(patch: Option<&str>) -> Sight {
-        Sight::Open(Stand {
+    fn stand(patch: Option<&str>) -> BundleState {
+        BundleState::Ready(Installed {
             bundle: Bundle {
                 path: "/d".into(),
                 version: "1.12.0".to_owned(),
@@ -654,35 +665,35 @@ mod tests {
 
     fn broken() -> Setting {
         Setting::Failed {
-            words: Words::new("the script can't be had"),
+            words: Diagnostic::new("the script can't be had"),
             may_pass: true,
         }
     }
 
-    const NOTHING_TRIED: Tried = Tried {
+    const NOTHING_TRIED: Attempts = Attempts {
         engine: None,
         docker: None,
     };
 
     fn situation<'a>(
         wanted: Option<Intent>,
-        sight: &'a Sight,
+        sight: &'a BundleState,
         setting: &'a Setting,
         now: Instant,
-    ) -> Situation<'a> {
-        Situation {
+    ) -> Inputs<'a> {
+        Inputs {
             wanted,
-            sight,
+            bundle_state: sight,
             is_moving: false,
             settled_at: now,
             setting,
             beside: None,
-            refusal: None,
+            backoff: None,
             running: None,
-            restart: Restart::Ask,
+            restart: RestartPolicy::Ask,
             consent: None,
-            is_followed: false,
-            tried: &NOTHING_TRIED,
+            is_live_locked: false,
+            attempts: &NOTHING_TRIED,
             may_be_ending: false,
             now,
         }
@@ -690,7 +701,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_what_is_there_and_what_the_settings_say() {
-        use Act::{Apply, Nothing, Restore};
+        use Action::{Apply, Nothing, Restore};
         use Intent::{Named, Off, Settings};
         use State::{Current, Direct, Stale, Wiped};
         let now = Instant::now();
@@ -740,61 +751,61 @@ mod tests {
             let sight = stand(patch);
             let case = format!("{wanted:?} {patch:?} {setting:?}");
             let at_rest = situation(wanted, &sight, &setting, now);
-            let decision = decide(&at_rest);
+            let decision = reconcile(&at_rest);
             assert_eq!(
-                (decision.state, decision.act, decision.later),
+                (decision.state, decision.action, decision.pending),
                 (state, act, act),
                 "{case}"
             );
 
             // Nothing is touched before its time, or while it changes; what is due then is known.
-            let early = Situation {
+            let early = Inputs {
                 settled_at: now + Duration::from_millis(1),
                 ..at_rest
             };
-            let decision = decide(&early);
+            let decision = reconcile(&early);
             assert_eq!(
-                (decision.state, decision.act, decision.later),
+                (decision.state, decision.action, decision.pending),
                 (state, Nothing, act),
                 "{case}"
             );
-            let moving = Situation {
+            let moving = Inputs {
                 is_moving: true,
                 ..early
             };
-            let decision = decide(&moving);
+            let decision = reconcile(&moving);
             assert_eq!(
-                (decision.state, decision.act),
+                (decision.state, decision.action),
                 (State::Updating, Nothing),
                 "{case}"
             );
 
             // What was refused waits.
-            let refusal = Refusal {
+            let refusal = Backoff {
                 kind: Kind::NotPermitted,
-                words: Words::new("no"),
+                words: Diagnostic::new("no"),
                 until: now + Duration::from_secs(1),
             };
-            let refused = Situation {
-                refusal: Some(&refusal),
+            let refused = Inputs {
+                backoff: Some(&refusal),
                 ..at_rest
             };
-            let decision = decide(&refused);
+            let decision = reconcile(&refused);
             let expected = if act == Nothing {
                 state
             } else {
                 State::NotPermitted
             };
             assert_eq!(
-                (decision.state, decision.act),
+                (decision.state, decision.action),
                 (expected, Nothing),
                 "{case}"
             );
-            let later = Situation {
+            let later = Inputs {
                 now: refusal.until,
                 ..refused
             };
-            assert_eq!(decide(&later).act, act, "{case}");
+            assert_eq!(reconcile(&later).action, act, "{case}");
         }
     }
 
@@ -811,8 +822,8 @@ mod tests {
     }
 
     /// The image of [`stand`], with another block or from another time.
-    fn which(name: &str, since: u64) -> Which {
-        Which {
+    fn which(name: &str, since: u64) -> Revision {
+        Revision {
             block: block(name),
             since: at(since),
         }
@@ -840,7 +851,7 @@ mod tests {
 
     #[test]
     fn what_the_running_engine_has_beside_what_the_image_says() {
-        use EngineNow::{Followed, OutOfDate, UpToDate};
+        use EngineSync::{Followed, OutOfDate, UpToDate};
         let (a, b, stock) = (Some(block("a")), Some(block("b")), Some(None));
         for (patch, since, seen, expected) in [
             // Started after the image came to its place.
@@ -859,7 +870,7 @@ mod tests {
             (Some("a"), None, b, OutOfDate),
         ] {
             let sight = stand(patch);
-            let Sight::Open(stand) = &sight else {
+            let BundleState::Ready(stand) = &sight else {
                 unreachable!()
             };
             let case = format!("{patch:?} {since:?} {seen:?}");
@@ -884,8 +895,8 @@ mod tests {
 
     #[test]
     fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_works() {
-        use Restart::{Always, Ask, Never};
-        use Way::{Docker, Engine};
+        use RestartPolicy::{Always, Ask, Never};
+        use RestartScope::{Docker, Engine};
         let now = Instant::now();
         let (sight, setting) = (stand(Some("a")), proxy("a"));
         let old = running(BEFORE, Some(None));
@@ -913,16 +924,16 @@ mod tests {
                 })
             {
                 let expected = match (consent, restart, has_console, engine_tried, docker_tried) {
-                    (Some(Docker), ..) => Act::Restart(Docker),
-                    (Some(Engine), _, true, ..) => Act::Restart(Engine),
-                    (Some(Engine), _, false, ..) => Act::Nothing,
-                    (None, Ask | Never, ..) => Act::Nothing,
-                    (None, Always, true, false, _) => Act::Restart(Engine),
-                    (None, Always, _, _, false) => Act::Restart(Docker),
-                    (None, Always, _, _, true) => Act::Nothing,
+                    (Some(Docker), ..) => Action::Restart(Docker),
+                    (Some(Engine), _, true, ..) => Action::Restart(Engine),
+                    (Some(Engine), _, false, ..) => Action::Nothing,
+                    (None, Ask | Never, ..) => Action::Nothing,
+                    (None, Always, true, false, _) => Action::Restart(Engine),
+                    (None, Always, _, _, false) => Action::Restart(Docker),
+                    (None, Always, _, _, true) => Action::Nothing,
                 };
                 let this = which("a", 100);
-                let tried = Tried {
+                let tried = Attempts {
                     engine: engine_tried.then_some(this),
                     docker: docker_tried.then_some(this),
                 };
@@ -931,41 +942,41 @@ mod tests {
                         has_console,
                         ..running.clone()
                     };
-                    let situation = Situation {
+                    let situation = Inputs {
                         running: Some(&running),
                         restart,
                         consent,
-                        is_followed,
-                        tried: &tried,
+                        is_live_locked: is_followed,
+                        attempts: &tried,
                         ..situation(Some(Intent::Settings), &sight, &setting, now)
                     };
                     let (state, act) = match *is_old && !is_followed {
                         true => (State::RestartNeeded, expected),
-                        false => (State::Current, Act::Nothing),
+                        false => (State::Current, Action::Nothing),
                     };
-                    let decision = decide(&situation);
+                    let decision = reconcile(&situation);
                     assert_eq!(
-                        (decision.state, decision.act, decision.later),
-                        (state, act, Act::Nothing),
+                        (decision.state, decision.action, decision.pending),
+                        (state, act, Action::Nothing),
                         "{situation:?}"
                     );
                     let is_told = decision.words.sentence.contains("in a terminal");
                     assert_eq!(is_told, *is_old && is_followed);
                     seen.push(act);
-                    let without = Situation {
+                    let without = Inputs {
                         running: None,
                         ..situation
                     };
-                    assert_eq!(decide(&without).act, Act::Nothing, "nothing runs");
-                    let may_be_ending = Situation {
+                    assert_eq!(reconcile(&without).action, Action::Nothing, "nothing runs");
+                    let may_be_ending = Inputs {
                         may_be_ending: true,
                         ..situation
                     };
                     let agreed = match consent {
                         Some(_) => act,
-                        None => Act::Nothing,
+                        None => Action::Nothing,
                     };
-                    assert_eq!(decide(&may_be_ending).act, agreed, "it may be ending");
+                    assert_eq!(reconcile(&may_be_ending).action, agreed, "it may be ending");
                 }
             }
         }
@@ -982,22 +993,30 @@ mod tests {
         };
         let (this, other, newer) = (which("a", 100), which("b", 100), which("a", 101));
         for (engine, docker, expected) in [
-            (Some(this), None, Act::Restart(Way::Docker)),
-            (Some(other), None, Act::Restart(Way::Engine)),
-            (Some(newer), None, Act::Restart(Way::Engine)),
-            (None, Some(this), Act::Restart(Way::Engine)),
-            (Some(this), Some(this), Act::Nothing),
-            (Some(this), Some(other), Act::Restart(Way::Docker)),
-            (Some(this), Some(newer), Act::Restart(Way::Docker)),
+            (Some(this), None, Action::Restart(RestartScope::Docker)),
+            (Some(other), None, Action::Restart(RestartScope::Engine)),
+            (Some(newer), None, Action::Restart(RestartScope::Engine)),
+            (None, Some(this), Action::Restart(RestartScope::Engine)),
+            (Some(this), Some(this), Action::Nothing),
+            (
+                Some(this),
+                Some(other),
+                Action::Restart(RestartScope::Docker),
+            ),
+            (
+                Some(this),
+                Some(newer),
+                Action::Restart(RestartScope::Docker),
+            ),
         ] {
-            let tried = Tried { engine, docker };
-            let situation = Situation {
+            let tried = Attempts { engine, docker };
+            let situation = Inputs {
                 running: Some(&running),
-                restart: Restart::Always,
-                tried: &tried,
+                restart: RestartPolicy::Always,
+                attempts: &tried,
                 ..situation(Some(Intent::Settings), &sight, &setting, now)
             };
-            assert_eq!(decide(&situation).act, expected, "{tried:?}");
+            assert_eq!(reconcile(&situation).action, expected, "{tried:?}");
         }
     }
 
@@ -1076,27 +1095,27 @@ mod tests {
             ),
         ] {
             let sight = stand(patch);
-            let situation = Situation {
+            let situation = Inputs {
                 running: Some(running),
-                is_followed,
+                is_live_locked: is_followed,
                 ..situation(wanted, &sight, &setting, now)
             };
-            assert_eq!(decide(&situation).words.sentence, expected);
+            assert_eq!(reconcile(&situation).words.sentence, expected);
         }
     }
 
     #[test]
     fn only_a_vm_of_the_moby_family_can_follow() {
-        let Sight::Open(mut stand) = stand(None) else {
+        let BundleState::Ready(mut stand) = stand(None) else {
             unreachable!()
         };
         let running = Running {
             has_console: true,
             ..running(BEFORE, None)
         };
-        assert!(running.can_follow(&stand));
+        assert!(running.can_apply_live(&stand));
         stand.bundle.family = Family::Unknown(vec!["vpnkit".to_owned()]);
-        assert!(!running.can_follow(&stand));
+        assert!(!running.can_apply_live(&stand));
     }
 
     #[test]
@@ -1105,24 +1124,24 @@ mod tests {
         for (kind, remedy, expected) in [
             (Kind::Busy, None, State::Updating),
             (Kind::NotPermitted, None, State::NotPermitted),
-            (Kind::Refused, None, State::Unsupported),
-            (Kind::Refused, Some(Remedy::Adopt), State::Foreign),
+            (Kind::Unsupported, None, State::Unsupported),
+            (Kind::Unsupported, Some(Fix::Adopt), State::Foreign),
             (Kind::Failure, None, State::Wiped),
         ] {
-            let refusal = Refusal {
+            let refusal = Backoff {
                 kind,
-                words: Words {
-                    remedy,
-                    ..Words::new("why")
+                words: Diagnostic {
+                    fix: remedy,
+                    ..Diagnostic::new("why")
                 },
                 until: now + Duration::from_secs(1),
             };
-            let situation = Situation {
-                refusal: Some(&refusal),
+            let situation = Inputs {
+                backoff: Some(&refusal),
                 ..situation(Some(Intent::Settings), &sight, &setting, now)
             };
-            assert_eq!(decide(&situation).state, expected);
-            assert_eq!(decide(&situation).words.sentence, "why");
+            assert_eq!(reconcile(&situation).state, expected);
+            assert_eq!(reconcile(&situation).words.sentence, "why");
         }
     }
 }

@@ -6,32 +6,32 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, Key};
+use crate::desired::{ProxyQuery, REDACTED, engine_of, source_of};
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
 use crate::patch::digest::Sha;
 use crate::patch::intent::Intents;
 use crate::patch::live;
-use crate::patch::plan::{self, Wanted};
-use crate::patch::{self, Outcome, script};
+use crate::patch::plan::{self, Desired};
+use crate::patch::{self, ApplyOutcome, script};
 use crate::platform::network;
-use crate::proxy::{Engine, Shown, Translation};
-use crate::wanted::{REDACTED, Request, engine_of, source_of};
+use crate::proxy::{ClientDialect, RedactedProxy, Translation};
 
-use super::decide::{KeptAnswers, Setting, Words};
-use super::mind::{Click, Done, Resolved};
+use super::controller::{ChangeOutcome, Click, Resolved};
+use super::reconcile::{Diagnostic, KeptAnswers, Setting};
 
 /// What the jobs need to know.
 #[derive(Debug, Clone)]
-pub struct Worker {
+pub struct Effects {
     /// The config file.
     pub config: PathBuf,
     /// Where the program keeps what it has to remember.
     pub state: PathBuf,
 }
 
-impl Worker {
+impl Effects {
     /// What the settings come to for `engine`; where a proxy was `named` instead, also what that does.
-    pub fn resolve(&self, engine: &Engine, named: Option<&Shown>) -> Resolved {
+    pub fn resolve(&self, engine: &ClientDialect, named: Option<&RedactedProxy>) -> Resolved {
         let settings = self.resolve_one(engine, None);
         match named {
             None => settings.into(),
@@ -42,13 +42,17 @@ impl Worker {
         }
     }
 
-    fn resolve_one(&self, engine: &Engine, named: Option<&Shown>) -> Setting {
+    fn resolve_one(&self, engine: &ClientDialect, named: Option<&RedactedProxy>) -> Setting {
         Setting::of(&self.translate(engine, named))
     }
 
-    fn translate(&self, engine: &Engine, named: Option<&Shown>) -> Result<(String, Translation)> {
+    fn translate(
+        &self,
+        engine: &ClientDialect,
+        named: Option<&RedactedProxy>,
+    ) -> Result<(String, Translation)> {
         let config = Config::load(&self.config)?;
-        let mut request = Request::new(&config, self.state.clone());
+        let mut request = ProxyQuery::new(&config, self.state.clone());
         if let Some(named) = named {
             request = request.named(source_of(named)?);
         }
@@ -62,10 +66,10 @@ impl Worker {
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
         if named.is_some_and(had_password) && !has_password && !is_for_window {
             return Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 "the proxy that was named on the command line had a password, which is not kept",
             )
-            .advise(
+            .with_hint(
                 "store it with `baleen credentials set USER@HOST:PORT`, or name the proxy again",
             ));
         }
@@ -80,9 +84,9 @@ impl Worker {
         &self,
         path: &Path,
         expected: &Setting,
-        named: Option<&Shown>,
+        named: Option<&RedactedProxy>,
         adopt: bool,
-    ) -> Result<Done> {
+    ) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
         let (origin, translation) = self.translate(&engine_of(&bundle), named)?;
         let resolved = Ok((origin, translation));
@@ -97,14 +101,14 @@ impl Worker {
                 "the proxy settings changed while Baleen was about to write them into the image",
             ));
         };
-        let wanted = Wanted {
+        let wanted = Desired {
             proxy,
             method: Config::load(&self.config)?.method,
             adopt,
         };
-        Ok(match patch::put_in(&bundle, wanted, &|_| {})? {
-            Outcome::InPlace(_) => Done::Nothing,
-            Outcome::Applied(applied) => {
+        Ok(match patch::apply_proxy(&bundle, wanted, &|_| {})? {
+            ApplyOutcome::InPlace(_) => ChangeOutcome::Nothing,
+            ApplyOutcome::Applied(applied) => {
                 for warning in &applied.warnings {
                     tracing::warn!("{warning}");
                 }
@@ -115,7 +119,7 @@ impl Worker {
                     applied.manifest.method,
                     applied.manifest.original.sha256
                 );
-                Done::Changed
+                ChangeOutcome::Changed
             }
         })
     }
@@ -124,10 +128,10 @@ impl Worker {
     ///
     /// # Errors
     /// Whatever forbids or stops it; the image is then as it was.
-    pub fn restore(&self, path: &Path) -> Result<Done> {
+    pub fn restore(&self, path: &Path) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
-        Ok(match patch::take_out(&bundle)? {
-            None => Done::Nothing,
+        Ok(match patch::restore_original(&bundle)? {
+            None => ChangeOutcome::Nothing,
             Some(restored) => {
                 if let Some(warning) = &restored.warning {
                     tracing::warn!("{warning}");
@@ -143,7 +147,7 @@ impl Worker {
                 if let Err(error) = noted.note_original(path, image, restored.original) {
                     tracing::warn!("{error}");
                 }
-                Done::Changed
+                ChangeOutcome::Changed
             }
         })
     }
@@ -152,14 +156,19 @@ impl Worker {
     ///
     /// # Errors
     /// Whatever forbids or stops it, of which a console in use is tried again first.
-    pub fn follow(&self, path: &Path, adopt: bool, cancel: &AtomicBool) -> Result<Done> {
+    pub fn apply_live(
+        &self,
+        path: &Path,
+        adopt: bool,
+        cancel: &AtomicBool,
+    ) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
         let Some(vm) = Vm::of(path) else {
             // Its next start is what counts.
-            return Ok(Done::NoneRan);
+            return Ok(ChangeOutcome::NoneRan);
         };
-        let followed = patiently(MOMENT, cancel, || {
-            live::follow(&bundle, &vm, adopt, &self.state, cancel)
+        let followed = retrying(RETRY_DELAY, cancel, || {
+            live::apply_live(&bundle, &vm, adopt, &self.state, cancel)
         })?;
         tracing::info!(
             "the running VM of Docker {} is up to date, its Engine {}restarted; it has {}",
@@ -171,8 +180,8 @@ impl Worker {
             }
         );
         Ok(match followed.restarted {
-            true => Done::Changed,
-            false => Done::Nothing,
+            true => ChangeOutcome::Changed,
+            false => ChangeOutcome::Nothing,
         })
     }
 
@@ -197,12 +206,12 @@ impl Worker {
 /// How often a console is tried that is in use.
 const ATTEMPTS: u32 = 3;
 /// How long is waited in between.
-const MOMENT: Duration = Duration::from_secs(2);
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 /// How often a wait looks whether it is to end.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Makes another attempt after a `moment` when something is in use, which may pass.
-fn patiently<T>(
+fn retrying<T>(
     moment: Duration,
     cancel: &AtomicBool,
     mut attempt: impl FnMut() -> Result<T>,
@@ -216,7 +225,7 @@ fn patiently<T>(
         tracing::debug!("{error}");
         let until = Instant::now() + moment;
         while Instant::now() < until && !is_cancelled() {
-            thread::sleep(GLANCE.min(moment));
+            thread::sleep(POLL_INTERVAL.min(moment));
         }
         // Another attempt takes its second as well, for which the end of the program would wait.
         if is_cancelled() {
@@ -249,13 +258,13 @@ impl Setting {
             },
             Err(error) => Self::Failed {
                 may_pass: error.kind() == Kind::Failure,
-                words: Words::from(error),
+                words: Diagnostic::from(error),
             },
         }
     }
 }
 
-fn had_password(shown: &Shown) -> bool {
+fn had_password(shown: &RedactedProxy) -> bool {
     [&shown.http, &shown.https]
         .into_iter()
         .flatten()
@@ -279,7 +288,7 @@ mod tests {
         ] {
             let mut made = 0;
             let go = AtomicBool::new(false);
-            let done = patiently(Duration::from_millis(1), &go, || {
+            let done = retrying(Duration::from_millis(1), &go, || {
                 made += 1;
                 outcomes[made - 1].map_or(Ok(()), |kind| Err(Error::new(kind, "no")))
             });
@@ -296,7 +305,7 @@ mod tests {
             made += 1;
             Err::<(), _>(Error::new(Kind::Busy, "no"))
         };
-        assert!(patiently(Duration::from_secs(600), &cancel, in_use).is_err());
+        assert!(retrying(Duration::from_secs(600), &cancel, in_use).is_err());
         assert!(started.elapsed() < Duration::from_secs(300));
         assert_eq!(made, 1, "attempts after it was to end");
     }

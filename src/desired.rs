@@ -13,39 +13,42 @@ use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
 use crate::platform::{self, network};
-use crate::proxy::pac::{self, Asked, Memory, PacSource, Unreachable};
-use crate::proxy::settings::Settings;
-use crate::proxy::source::Source;
-use crate::proxy::translate::What;
-use crate::proxy::{Engine, ProxyUrl, Shown, Stated, Translation, Urls, Wishes, World, translate};
+use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
+use crate::proxy::settings::SystemSettings;
+use crate::proxy::source::ProxySource;
+use crate::proxy::translate::ProxySettings;
+use crate::proxy::{
+    ClientDialect, Overrides, ProxyConfig, ProxyUrl, ProxyUrls, RedactedProxy, Resolvers,
+    Translation, translate,
+};
 
 /// Whose settings are asked, and what the user wants besides.
 #[derive(Debug, Clone)]
-pub struct Request {
-    source: Source,
-    wishes: Wishes,
+pub struct ProxyQuery {
+    source: ProxySource,
+    overrides: Overrides,
     intent: Intent,
     state: PathBuf,
 }
 
-impl Request {
+impl ProxyQuery {
     /// What the configuration asks for; in `state` is what the program has to remember.
     pub fn new(config: &Config, state: PathBuf) -> Self {
         let source = match config.source {
-            config::Source::Auto | config::Source::System => Source::System,
-            config::Source::Environment => Source::Environment,
-            config::Source::Manual => Source::Named(
+            config::SourceSetting::Auto | config::SourceSetting::System => ProxySource::System,
+            config::SourceSetting::Environment => ProxySource::Environment,
+            config::SourceSetting::Manual => ProxySource::Named(
                 "the config file".to_owned(),
-                Box::new(Urls {
+                Box::new(ProxyUrls {
                     http: config.http_proxy.clone(),
                     https: config.https_proxy.clone(),
-                    ..Urls::default()
+                    ..ProxyUrls::default()
                 }),
             ),
         };
         Self {
             source,
-            wishes: Wishes {
+            overrides: Overrides {
                 no_proxy: config.no_proxy.clone(),
                 host_address: config.host_address.clone(),
                 pac_hosts: config.pac_hosts.clone(),
@@ -59,7 +62,7 @@ impl Request {
 
     /// The same, but with a source that was named for this one time.
     #[must_use]
-    pub fn named(self, source: Source) -> Self {
+    pub fn named(self, source: ProxySource) -> Self {
         Self { source, ..self }.for_once()
     }
 
@@ -76,7 +79,7 @@ impl Request {
     /// is no obstacle then.
     #[must_use]
     pub fn without_passwords(mut self) -> Self {
-        self.wishes.no_passwords = true;
+        self.overrides.no_passwords = true;
         self
     }
 
@@ -111,7 +114,7 @@ impl Request {
     ///
     /// # Errors
     /// When it can't be read, or says what can't be used.
-    pub fn read(&self) -> Result<Stated> {
+    pub fn read(&self) -> Result<ProxyConfig> {
         self.source
             .read(platform::system_proxies::read, |name| env::var_os(name))
     }
@@ -120,7 +123,7 @@ impl Request {
     ///
     /// # Errors
     /// See [`translate()`].
-    pub fn translate(&self, stated: &Stated, engine: &Engine) -> Result<Translation> {
+    pub fn translate(&self, stated: &ProxyConfig, engine: &ClientDialect) -> Result<Translation> {
         let (translation, _) = self.translate_and_ask(stated, engine, &[])?;
         Ok(translation)
     }
@@ -131,15 +134,15 @@ impl Request {
     /// As for [`Self::translate`].
     pub fn translate_and_ask(
         &self,
-        stated: &Stated,
-        engine: &Engine,
+        stated: &ProxyConfig,
+        engine: &ClientDialect,
         hosts: &[String],
-    ) -> Result<(Translation, Option<Asked>)> {
+    ) -> Result<(Translation, Option<PacAnswers>)> {
         let also = RefCell::new(None);
-        let world = World {
-            addresses: &|host| lookup(host, lookup::PATIENCE),
+        let world = Resolvers {
+            addresses: &|host| lookup(host, lookup::TIMEOUT),
             password: &|proxy| match Account::of(proxy) {
-                Some(account) => credentials::kept_for(&account),
+                Some(account) => credentials::password_for(&account),
                 None => Ok(None),
             },
             pac: &|source, own| {
@@ -148,7 +151,7 @@ impl Request {
                 Ok(asked.about(own))
             },
         };
-        let translation = translate(stated, engine, &self.wishes, &world)?;
+        let translation = translate(stated, engine, &self.overrides, &world)?;
         Ok((translation, also.into_inner()))
     }
 
@@ -156,22 +159,27 @@ impl Request {
     ///
     /// # Errors
     /// When it can't be had or run, and never could.
-    pub fn ask_script(&self, stated: &Stated, hosts: &[String]) -> Result<Option<Asked>> {
-        match &stated.what {
-            What::Settings(Settings {
+    pub fn ask_script(&self, stated: &ProxyConfig, hosts: &[String]) -> Result<Option<PacAnswers>> {
+        match &stated.settings {
+            ProxySettings::Settings(SystemSettings {
                 pac: Some(source), ..
             }) => self.ask(source, hosts).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn ask(&self, source: &PacSource, hosts: &[String]) -> Result<Asked> {
+    fn ask(&self, source: &PacSource, hosts: &[String]) -> Result<PacAnswers> {
         // Without a network nothing is learned about the script.
         let unreachable = match network::is_up() {
-            true => self.wishes.pac_unreachable,
+            true => self.overrides.pac_unreachable,
             false => Unreachable::Keep,
         };
-        pac::ask(source, hosts, &Memory::in_folder(&self.state), unreachable)
+        pac::ask(
+            source,
+            hosts,
+            &AnswerCache::in_folder(&self.state),
+            unreachable,
+        )
     }
 
     /// Both at once, for the engine of `bundle`: who says it, and what it comes to.
@@ -212,12 +220,12 @@ pub const REDACTED: &str = ":***@";
 ///
 /// # Errors
 /// When it can't be used.
-pub fn source_of(named: &Shown) -> Result<Source> {
+pub fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
     let url = |shown: &Option<String>| {
         let parse = |url: &String| {
             ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
                 Error::new(
-                    Kind::Refused,
+                    Kind::Unsupported,
                     format!(
                         "the proxy {url}, which was named on the command line, can't be used: {why}"
                     ),
@@ -226,9 +234,9 @@ pub fn source_of(named: &Shown) -> Result<Source> {
         };
         shown.as_ref().map(parse).transpose()
     };
-    Ok(Source::Named(
+    Ok(ProxySource::Named(
         "the command line".to_owned(),
-        Box::new(Urls {
+        Box::new(ProxyUrls {
             http: url(&named.http)?,
             https: url(&named.https)?,
             no_proxy: named
@@ -237,13 +245,13 @@ pub fn source_of(named: &Shown) -> Result<Source> {
                 .filter(|entry| !entry.is_empty())
                 .map(str::to_owned)
                 .collect(),
-            ..Urls::default()
+            ..ProxyUrls::default()
         }),
     ))
 }
 
 /// The engine in a bundle.
-pub fn engine_of(bundle: &Bundle) -> Engine {
+pub fn engine_of(bundle: &Bundle) -> ClientDialect {
     let patched = matches!(bundle.family, Family::Moby { .. });
-    Engine::of(&bundle.version, patched)
+    ClientDialect::of(&bundle.version, patched)
 }

@@ -4,25 +4,28 @@ use zeroize::Zeroizing;
 
 use crate::proxy::ProxyUrl;
 
-use super::words::basic;
+use super::net_error::basic;
 
 /// What is shown of a foreign text, in characters.
-const LONGEST: usize = 160;
+const MAX_LEN: usize = 160;
 
 /// Shorter passwords are not searched for: they would be found everywhere, and protect nothing.
-const SHORTEST: usize = 3;
+const MIN_SECRET_LEN: usize = 3;
 
 /// Makes foreign text fit to be shown.
-pub(super) struct Censor {
+pub(super) struct Redactor {
     secrets: Vec<Zeroizing<String>>,
 }
 
-impl Censor {
+impl Redactor {
     /// Cuts out the passwords of `proxies`, plain or encoded.
     pub(super) fn of<'p>(proxies: impl IntoIterator<Item = &'p ProxyUrl>) -> Self {
         let mut secrets = Vec::new();
         for proxy in proxies {
-            let Some(password) = proxy.password().filter(|p| p.expose().len() >= SHORTEST) else {
+            let Some(password) = proxy
+                .password()
+                .filter(|p| p.expose().len() >= MIN_SECRET_LEN)
+            else {
                 continue;
             };
             let plain = String::from_utf8_lossy(password.expose());
@@ -51,10 +54,10 @@ impl Censor {
             .collect();
         let words: Vec<&str> = printable.split_whitespace().collect();
         let line = words.join(" ");
-        if line.chars().count() <= LONGEST {
+        if line.chars().count() <= MAX_LEN {
             return line;
         }
-        let mut cut: String = line.chars().take(LONGEST).collect();
+        let mut cut: String = line.chars().take(MAX_LEN).collect();
         cut.push('…');
         cut
     }
@@ -72,19 +75,19 @@ mod tests {
     #[test]
     fn what_comes_back_shows_no_password() {
         let proxy = ProxyUrl::parse("http://me:s3 cret@p:1").unwrap();
-        let censor = Censor::of([&proxy]);
+        let censor = Redactor::of([&proxy]);
         for echoed in ["s3 cret", "s3%20cret", "bWU6czMgY3JldA=="] {
             assert_eq!(censor.clean(&format!("a {echoed} b")), "a *** b");
         }
-        let long = format!("{}s3 cret", "x".repeat(LONGEST - 3));
+        let long = format!("{}s3 cret", "x".repeat(MAX_LEN - 3));
         assert!(!censor.clean(&long).contains("s3"));
     }
 
     #[test]
     fn a_terminal_is_not_told_what_to_do() {
-        let clean = |text| Censor::of([]).clean(text);
+        let clean = |text| Redactor::of([]).clean(text);
         assert_eq!(clean("\x1b[31mred\x07\r\n  there"), "[31mred there");
         assert_eq!(clean("a\u{202e}b"), "ab");
-        assert_eq!(clean(&"é".repeat(500)).chars().count(), LONGEST + 1);
+        assert_eq!(clean(&"é".repeat(500)).chars().count(), MAX_LEN + 1);
     }
 }

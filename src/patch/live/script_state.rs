@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::docker::console::{Console, Salt};
 use crate::error::{Error, Kind, Result};
 
-use super::Places;
+use super::GuestPaths;
 
 /// How long a look at something may take in a VM that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What stands for something that may be a password.
 pub(super) const MASK: &str = "***";
@@ -21,7 +21,7 @@ const STOCK: &str = r"LC_ALL=C sed '/^[[:space:]]*# >>> baleen/,/^[[:space:]]*# 
 
 /// What was seen.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct ScriptState {
     pub(super) salt: Salt,
     /// The script without Baleen's block, and without passwords.
     pub(super) stock: Vec<u8>,
@@ -44,23 +44,23 @@ pub(super) struct Variable {
     pub(super) shown: String,
 }
 
-impl Seen {
+impl ScriptState {
     /// Looks at a VM.
-    pub(super) fn look(console: &mut Console<'_>, places: Places<'_>) -> Result<Self> {
+    pub(super) fn read(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<Self> {
         let script = places.script;
         let salt = Salt::random()?;
-        let stock = console.run(&format!("{STOCK} {script}|{MASKED}"), PATIENCE)?;
-        let there = console.run(&format!("test -f {script} -a ! -h {script}"), PATIENCE)?;
+        let stock = console.run(&format!("{STOCK} {script}|{MASKED}"), TIMEOUT)?;
+        let there = console.run(&format!("test -f {script} -a ! -h {script}"), TIMEOUT)?;
         if there.code != 0 {
             return Err(Error::new(
-                Kind::Refused,
+                Kind::Unsupported,
                 format!("the running VM should have {script} as a file, but has not"),
             )
-            .advise("it is not a VM that Baleen knows; restart Docker instead"));
+            .with_hint("it is not a VM that Baleen knows; restart Docker instead"));
         }
         let marks = console.run(
             &format!("grep -E '^[[:space:]]*# (>>>|<<<) baleen' {script}|{MASKED}"),
-            PATIENCE,
+            TIMEOUT,
         )?;
         let stock_digest = console.digest(&salt, &format!("{STOCK} {script}"))?;
         let digest = console.digest(&salt, &format!("cat {script}"))?;
@@ -90,7 +90,7 @@ impl Seen {
 /// The variables of the Engine that make a proxy, from `/proc`; nothing where none runs.
 fn variables(
     console: &mut Console<'_>,
-    places: Places<'_>,
+    places: GuestPaths<'_>,
     salt: &Salt,
 ) -> Result<Option<Vec<Variable>>> {
     // Its own file says which process it is: in a container may run another one of its name. But the number of one that
@@ -108,7 +108,7 @@ fn variables(
     let lines = "tr '\\0' '\\n' <$e|grep -iE '^(https?|no|all)_proxy='|LC_ALL=C sort";
     let shown = console.run(
         &format!("{engine};test -r $e&&{{ {lines}|{MASKED};:;}}"),
-        PATIENCE,
+        TIMEOUT,
     )?;
     if shown.code != 0 {
         return Ok(None);
