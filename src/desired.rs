@@ -91,18 +91,18 @@ impl ProxyQuery {
     /// Whether what is in place is to be compared with this, given what the user was heard to want: a
     /// proxy that was named for a bundle is right as long as no one names another, and where no one was
     /// heard, someone may have named the one that is there.
-    pub fn is_compared(&self, wanted: Option<Intent>) -> bool {
-        wanted == Some(Intent::Settings) || self.intent == Intent::Named
+    pub fn is_compared(&self, intent: Option<Intent>) -> bool {
+        intent == Some(Intent::Settings) || self.intent == Intent::Named
     }
 
     /// What should be in place.
     pub fn expected<'t>(
         &self,
-        wanted: Option<Intent>,
+        intent: Option<Intent>,
         translation: Option<&'t Translation>,
     ) -> Expected<'t> {
         match translation {
-            Some(translation) if self.is_compared(wanted) => match &translation.proxy {
+            Some(translation) if self.is_compared(intent) => match &translation.proxy {
                 Some(proxy) => Expected::Proxy(proxy),
                 None => Expected::Direct,
             },
@@ -123,8 +123,12 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// See [`translate()`].
-    pub fn translate(&self, stated: &ProxyConfig, engine: &ClientDialect) -> Result<Translation> {
-        let (translation, _) = self.translate_and_ask(stated, engine, &[])?;
+    pub fn translate(
+        &self,
+        proxy_config: &ProxyConfig,
+        engine: &ClientDialect,
+    ) -> Result<Translation> {
+        let (translation, _) = self.translate_and_ask(proxy_config, engine, &[])?;
         Ok(translation)
     }
 
@@ -134,12 +138,12 @@ impl ProxyQuery {
     /// As for [`Self::translate`].
     pub fn translate_and_ask(
         &self,
-        stated: &ProxyConfig,
+        proxy_config: &ProxyConfig,
         engine: &ClientDialect,
         hosts: &[String],
     ) -> Result<(Translation, Option<PacAnswers>)> {
         let also = RefCell::new(None);
-        let world = Resolvers {
+        let resolvers = Resolvers {
             addresses: &|host| lookup(host, lookup::TIMEOUT),
             password: &|proxy| match Account::of(proxy) {
                 Some(account) => credentials::password_for(&account),
@@ -151,7 +155,7 @@ impl ProxyQuery {
                 Ok(asked.about(own))
             },
         };
-        let translation = translate(stated, engine, &self.overrides, &world)?;
+        let translation = translate(proxy_config, engine, &self.overrides, &resolvers)?;
         Ok((translation, also.into_inner()))
     }
 
@@ -159,8 +163,12 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// When it can't be had or run, and never could.
-    pub fn ask_script(&self, stated: &ProxyConfig, hosts: &[String]) -> Result<Option<PacAnswers>> {
-        match &stated.settings {
+    pub fn ask_script(
+        &self,
+        proxy_config: &ProxyConfig,
+        hosts: &[String],
+    ) -> Result<Option<PacAnswers>> {
+        match &proxy_config.settings {
             ProxySettings::Settings(SystemSettings {
                 pac: Some(source), ..
             }) => self.ask(source, hosts).map(Some),
@@ -187,9 +195,9 @@ impl ProxyQuery {
     /// # Errors
     /// As for each.
     pub fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
-        let stated = self.read()?;
-        let translation = self.translate(&stated, &engine_of(bundle))?;
-        Ok((stated.origin, translation))
+        let proxy_config = self.read()?;
+        let translation = self.translate(&proxy_config, &engine_of(bundle))?;
+        Ok((proxy_config.origin, translation))
     }
 }
 

@@ -111,7 +111,7 @@ struct World {
     image_since: u64,
     proxy: Option<u8>,
     is_online: bool,
-    wanted: Option<Intent>,
+    intent: Option<Intent>,
     restart: RestartPolicy,
     may_write: bool,
     docker: Option<Docker>,
@@ -133,10 +133,10 @@ struct World {
     follows: u32,
     /// Whether what someone else wrote was to be taken over, into the image or the running VM, the last time.
     adopts: bool,
-    jobs: u32,
+    effects: u32,
     updates: u32,
     /// What was told; nothing where there was a reason to tell the same again.
-    news: Vec<Option<Notice>>,
+    notice: Vec<Option<Notice>>,
 }
 
 /// The Docker that runs.
@@ -212,7 +212,7 @@ impl World {
 
     fn look(&self) -> Snapshot {
         let path = PathBuf::from("/Applications/Docker.app");
-        let sight = match &self.app {
+        let bundle_state = match &self.app {
             None => BundleState::Missing(Diagnostic::new("found no Docker.app")),
             Some(app) if !app.is_whole => {
                 BundleState::Incomplete(Diagnostic::new("it is not whole"))
@@ -241,10 +241,10 @@ impl World {
                 restart: self.restart,
                 ..Config::default()
             }),
-            wanted: self.wanted.filter(|_| self.app.is_some()),
+            intent: self.intent.filter(|_| self.app.is_some()),
             named: None,
             path: self.app.is_some().then_some(path),
-            bundle_state: sight,
+            bundle_state: bundle_state,
             fingerprint: Fingerprint(self.print),
             running: self.docker.map(|docker| Running {
                 pid: docker.pid,
@@ -258,29 +258,29 @@ impl World {
     }
 
     /// Tells the mind, unless that gets lost.
-    fn tell(&mut self, mind: &mut Controller, event: Event) {
+    fn tell(&mut self, controller: &mut Controller, event: Event) {
         if self.loses_events && self.random(3) == 0 {
             return;
         }
-        let jobs = mind.handle(event, self.instant());
-        self.take(mind, jobs);
+        let effects = controller.handle(event, self.instant());
+        self.take(controller, effects);
     }
 
-    fn changed(&mut self, mind: &mut Controller) {
+    fn changed(&mut self, controller: &mut Controller) {
         self.print += 1;
         self.foreign_change = self.now;
-        self.tell(mind, Event::Files(Fingerprint(self.print)));
+        self.tell(controller, Event::Files(Fingerprint(self.print)));
     }
 
-    fn take(&mut self, mind: &mut Controller, jobs: Vec<Effect>) {
-        for job in jobs {
-            self.jobs += 1;
+    fn take(&mut self, controller: &mut Controller, effects: Vec<Effect>) {
+        for job in effects {
+            self.effects += 1;
             let pause = 1 + self.random(900);
             match job {
                 Effect::Observe => {
                     let look = Box::new(self.look());
-                    let jobs = mind.handle(Event::Observed(look), self.instant());
-                    self.take(mind, jobs);
+                    let effects = controller.handle(Event::Observed(look), self.instant());
+                    self.take(controller, effects);
                 }
                 Effect::Resolve { engine, named } => {
                     self.later(pause * 3, Pending::Resolve(engine, named));
@@ -313,11 +313,11 @@ impl World {
                     assert!(self.docker.is_some() || self.loses_events, "nothing runs");
                     self.later(pause * 5, Pending::Follow);
                 }
-                Effect::SetIntent { intent, .. } => self.wanted = Some(intent),
+                Effect::SetIntent { intent, .. } => self.intent = Some(intent),
                 Effect::Configure(Click::WhenRestart(restart)) => self.restart = restart,
                 Effect::Configure(_) => {}
                 Effect::Remember(memory) => self.memory = *memory,
-                Effect::Notify(news) => self.news.push(Some(news)),
+                Effect::Notify(notice) => self.notice.push(Some(notice)),
             }
         }
     }
@@ -348,9 +348,9 @@ impl World {
     }
 
     /// A click agrees to a restart only where one is needed.
-    fn agree(&mut self, mind: &Controller, click: Click) {
+    fn agree(&mut self, controller: &Controller, click: Click) {
         if let Click::Restart(way) = click {
-            let is_needed = mind.view(self.instant()).state == State::RestartNeeded;
+            let is_needed = controller.view(self.instant()).state == State::RestartNeeded;
             self.consent = is_needed.then(|| (way, self.basis()));
         }
     }
@@ -391,7 +391,7 @@ impl World {
     }
 
     /// As `baleen apply` and `restore`: the image first, what is wanted then.
-    fn command_line(&mut self, mind: &mut Controller, puts_in: bool) {
+    fn command_line(&mut self, controller: &mut Controller, puts_in: bool) {
         let proxy = self.proxy.filter(|_| puts_in);
         let Some(app) = self.app.as_mut().filter(|app| app.is_whole) else {
             return;
@@ -399,13 +399,13 @@ impl World {
         if app.block != proxy {
             app.block = proxy;
             self.image_since = self.now;
-            self.changed(mind);
+            self.changed(controller);
         }
-        self.wanted = Some(match puts_in {
+        self.intent = Some(match puts_in {
             true => Intent::Settings,
             false => Intent::Off,
         });
-        self.tell(mind, Event::Decisions);
+        self.tell(controller, Event::Decisions);
     }
 
     fn later(&mut self, pause: u64, what: Pending) {
@@ -414,7 +414,7 @@ impl World {
     }
 
     /// What is under way comes to its end.
-    fn end(&mut self, mind: &mut Controller, what: Pending) {
+    fn end(&mut self, controller: &mut Controller, what: Pending) {
         let event = match what {
             Pending::Resolve(engine, named) => {
                 let proxy = |proxy, origin: &str| Setting::Proxy {
@@ -472,9 +472,9 @@ impl World {
                 let works = !fails && self.console == Some(true);
                 self.follow(works);
                 self.at_work -= 1;
-                self.news.push(None);
+                self.notice.push(None);
                 // As a lost event has it; that of a file that was written.
-                self.tell(mind, Event::Decisions);
+                self.tell(controller, Event::Decisions);
                 return;
             }
             Pending::Step {
@@ -488,7 +488,7 @@ impl World {
                     block: None,
                 });
                 self.image_since = self.now;
-                self.changed(mind);
+                self.changed(controller);
                 if left > 0 {
                     self.later(
                         pause,
@@ -503,15 +503,15 @@ impl World {
             }
         };
         // An end is never lost: it comes over a channel of the program's own.
-        let jobs = mind.handle(event, self.instant());
-        self.take(mind, jobs);
+        let effects = controller.handle(event, self.instant());
+        self.take(controller, effects);
     }
 
     fn write(&mut self, print: u64, block: Option<u8>) -> Event {
         let failed = |kind| {
             Err(ChangeError {
                 kind,
-                words: Diagnostic::new(format!("{kind:?}")),
+                diagnostic: Diagnostic::new(format!("{kind:?}")),
             })
         };
         let is_same = print == self.print;
@@ -534,7 +534,7 @@ impl World {
         Event::Changed(result, Fingerprint(self.print))
     }
 
-    fn happen(&mut self, mind: &mut Controller, what: &Happening) {
+    fn happen(&mut self, controller: &mut Controller, what: &Happening) {
         // Whether it is told again is then a new question.
         let is_new_reason = matches!(
             what,
@@ -546,7 +546,7 @@ impl World {
                 | Happening::Stalled { .. }
         );
         if is_new_reason {
-            self.news.push(None);
+            self.notice.push(None);
         }
         match what {
             Happening::Update {
@@ -558,7 +558,7 @@ impl World {
                 self.pending
                     .retain(|(_, p)| !matches!(p, Pending::Step { .. }));
                 self.app = None;
-                self.changed(mind);
+                self.changed(controller);
                 let pause = u64::from(*pause);
                 self.later(
                     pause,
@@ -578,7 +578,7 @@ impl World {
                     is_whole: false,
                     block: None,
                 });
-                self.changed(mind);
+                self.changed(controller);
                 self.later(
                     200_000,
                     Pending::Step {
@@ -592,15 +592,15 @@ impl World {
                 self.pending
                     .retain(|(_, p)| !matches!(p, Pending::Step { .. }));
                 self.app = None;
-                self.changed(mind);
+                self.changed(controller);
             }
             Happening::Proxy(proxy) => {
                 self.proxy = *proxy;
-                self.tell(mind, Event::Settings);
+                self.tell(controller, Event::Settings);
             }
             Happening::Network(is_online) => {
                 self.is_online = *is_online;
-                self.tell(mind, Event::Settings);
+                self.tell(controller, Event::Settings);
             }
             Happening::Click(what) => {
                 let click = match what {
@@ -612,10 +612,10 @@ impl World {
                     6 => Click::WhenRestart(RestartPolicy::Always),
                     _ => Click::WhenRestart(RestartPolicy::Ask),
                 };
-                self.click(mind, click);
+                self.click(controller, click);
             }
             Happening::CommandLine(puts_in) => {
-                self.command_line(mind, *puts_in);
+                self.command_line(controller, *puts_in);
             }
             Happening::Live {
                 puts_in,
@@ -623,7 +623,7 @@ impl World {
                 fails,
             } => {
                 self.at_work += 1;
-                self.command_line(mind, *puts_in);
+                self.command_line(controller, *puts_in);
                 self.later(u64::from(*takes), Pending::Live { fails: *fails });
             }
             Happening::Console(console) => self.console = *console,
@@ -646,11 +646,11 @@ impl World {
                     (_, false) => self.docker = None,
                     _ => {}
                 }
-                self.tell(mind, Event::Docker);
+                self.tell(controller, Event::Docker);
             }
             Happening::Permission(may_write) => self.may_write = *may_write,
-            Happening::Woke => self.tell(mind, Event::Woke),
-            Happening::Noise => self.tell(mind, Event::Files(Fingerprint(self.print))),
+            Happening::Woke => self.tell(controller, Event::Woke),
+            Happening::Noise => self.tell(controller, Event::Files(Fingerprint(self.print))),
             Happening::Killed => {
                 let goes_on = |pending: &Pending| {
                     matches!(
@@ -660,29 +660,29 @@ impl World {
                 };
                 self.pending.retain(|(_, p)| goes_on(p));
                 self.consent = None;
-                *mind = self.mind();
+                *controller = self.controller();
             }
         }
     }
 
-    fn mind(&self) -> Controller {
+    fn controller(&self) -> Controller {
         Controller::new(self.memory.clone(), self.instant(), || UNIX_EPOCH)
     }
 
     /// Lets the time go by.
-    fn run(&mut self, mind: &mut Controller, until: u64) {
+    fn run(&mut self, controller: &mut Controller, until: u64) {
         loop {
             let mut rounds = 0;
             loop {
-                let jobs = mind.poll(self.instant());
-                if jobs.is_empty() {
+                let effects = controller.poll(self.instant());
+                if effects.is_empty() {
                     break;
                 }
                 rounds += 1;
-                assert!(rounds < 50, "no end of jobs at one instant: {jobs:?}");
-                self.take(mind, jobs);
+                assert!(rounds < 50, "no end of jobs at one instant: {effects:?}");
+                self.take(controller, effects);
             }
-            let deadline = mind
+            let deadline = controller
                 .deadline(self.instant())
                 .saturating_duration_since(self.start);
             let deadline = (deadline.as_nanos().div_ceil(1_000_000) as u64).max(self.now + 1);
@@ -696,13 +696,13 @@ impl World {
             if pending <= next
                 && let Some((_, what)) = self.pending.pop_front()
             {
-                self.end(mind, what);
+                self.end(controller, what);
             }
         }
     }
 }
 
-fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>) -> World {
+fn world(dice: u64, loses_events: bool, app: Option<App>, intent: Option<Intent>) -> World {
     World {
         start: Instant::now(),
         now: 0,
@@ -712,7 +712,7 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         image_since: 0,
         proxy: Some(0),
         is_online: true,
-        wanted,
+        intent,
         restart: RestartPolicy::Ask,
         may_write: true,
         docker: None,
@@ -728,9 +728,9 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, wanted: Option<Intent>
         restarts: 0,
         follows: 0,
         adopts: false,
-        jobs: 0,
+        effects: 0,
         updates: 0,
-        news: Vec::new(),
+        notice: Vec::new(),
     }
 }
 
@@ -745,7 +745,7 @@ fn app() -> impl Strategy<Value = Option<App>> {
     proptest::option::weighted(0.9, app)
 }
 
-fn wanted() -> impl Strategy<Value = Option<Intent>> {
+fn intent() -> impl Strategy<Value = Option<Intent>> {
     prop_oneof![
         Just(None),
         Just(Some(Intent::Off)),
@@ -762,41 +762,41 @@ proptest! {
         dice in any::<u64>(),
         loses_events in any::<bool>(),
         app in app(),
-        wanted in wanted(),
+        intent in intent(),
         vm_starts_after in prop_oneof![Just(0), 1..9000u64],
         story in proptest::collection::vec((0..8000u64, happening()), 0..25),
     ) {
-        let mut world = world(dice, loses_events, app, wanted);
+        let mut world = world(dice, loses_events, app, intent);
         world.vm_starts_after = vm_starts_after;
-        let mut mind = world.mind();
+        let mut controller = world.controller();
         for (pause, what) in &story {
             let until = world.now + pause;
-            world.run(&mut mind, until);
-            world.happen(&mut mind, what);
+            world.run(&mut controller, until);
+            world.happen(&mut controller, what);
         }
         // Longer than the slow timer, so that what was missed is seen.
         let slowly = RESYNC_INTERVAL.as_millis() as u64;
         let until = world.now + 3 * slowly;
-        world.run(&mut mind, until);
+        world.run(&mut controller, until);
         // And at rest it stays so.
-        let (jobs, before) = (world.jobs, world.app.clone());
+        let (effects, before) = (world.effects, world.app.clone());
         let until = world.now + 10 * slowly;
-        world.run(&mut mind, until);
-        prop_assert!(world.jobs - jobs <= 10 * 15, "{} jobs in ten rounds of the timer", world.jobs - jobs);
+        world.run(&mut controller, until);
+        prop_assert!(world.effects - effects <= 10 * 15, "{} jobs in ten rounds of the timer", world.effects - effects);
         prop_assert_eq!(&world.app, &before);
 
         // What is forbidden is tried again now and then: that is let come to its end.
-        while mind.view(world.instant()).busy.is_some() {
+        while controller.view(world.instant()).busy.is_some() {
             let until = world.now + 1000;
-            world.run(&mut mind, until);
+            world.run(&mut controller, until);
         }
-        let view = mind.view(world.instant());
+        let view = controller.view(world.instant());
         let state = view.state;
         match &world.app {
             None => prop_assert_eq!(state, State::NoDocker),
             Some(app) if !app.is_whole => prop_assert_eq!(state, State::Updating),
             Some(app) => {
-                let due = match (world.wanted, world.proxy) {
+                let due = match (world.intent, world.proxy) {
                     (None, _) => app.block,
                     (Some(Intent::Off), _) => None,
                     (_, _) if !world.is_online => app.block,
@@ -806,7 +806,7 @@ proptest! {
                     prop_assert_eq!(state, State::NotPermitted);
                 } else {
                     prop_assert_eq!(app.block, due, "state {:?}", state);
-                    let image = match (world.wanted, app.block) {
+                    let image = match (world.intent, app.block) {
                         (_, Some(_)) => State::Current,
                         (None | Some(Intent::Off), None) => State::Off,
                         (_, None) if !world.is_online => State::Wiped,
@@ -836,10 +836,10 @@ proptest! {
         }
 
         // The same is not told twice in a row.
-        for pair in world.news.windows(2) {
+        for pair in world.notice.windows(2) {
             prop_assert!(pair[0].is_none() || pair[0] != pair[1], "{:?}", pair);
         }
-        let told = || world.news.iter().flatten();
+        let told = || world.notice.iter().flatten();
         let welcomes = told().filter(|n| matches!(n, Notice::Welcome { .. })).count();
         prop_assert!(welcomes <= 1);
         let updated = told().filter(|n| matches!(n, Notice::Updated { .. })).count();
@@ -858,38 +858,38 @@ fn with_own_image(restart: RestartPolicy, console: Option<bool>) -> (World, Cont
     world.restart = restart;
     world.console = console;
     world.start_docker();
-    let mut mind = world.mind();
-    world.run(&mut mind, 10_000);
-    (world, mind)
+    let mut controller = world.controller();
+    world.run(&mut controller, 10_000);
+    (world, controller)
 }
 
 /// Docker runs with its own image, and then the proxy is put into it.
 fn out_of_date(restart: RestartPolicy, console: Option<bool>) -> (World, Controller) {
-    let (mut world, mut mind) = with_own_image(restart, console);
-    world.wanted = Some(Intent::Settings);
-    world.tell(&mut mind, Event::Decisions);
-    world.run(&mut mind, 10_000 + DEBOUNCE.as_millis() as u64);
-    (world, mind)
+    let (mut world, mut controller) = with_own_image(restart, console);
+    world.intent = Some(Intent::Settings);
+    world.tell(&mut controller, Event::Decisions);
+    world.run(&mut controller, 10_000 + DEBOUNCE.as_millis() as u64);
+    (world, controller)
 }
 
 impl World {
     /// Lets everything under way come to its end, and says how things are then.
-    fn settled(&mut self, mind: &mut Controller) -> (State, Option<EngineSync>) {
-        self.run(mind, self.now + 60_000);
-        let view = mind.view(self.instant());
+    fn settled(&mut self, controller: &mut Controller) -> (State, Option<EngineSync>) {
+        self.run(controller, self.now + 60_000);
+        let view = controller.view(self.instant());
         assert_eq!(view.busy, None);
         (view.state, view.engine)
     }
 
-    fn click(&mut self, mind: &mut Controller, click: Click) {
-        self.agree(mind, click);
-        let jobs = mind.handle(Event::Click(click), self.instant());
-        self.take(mind, jobs);
+    fn click(&mut self, controller: &mut Controller, click: Click) {
+        self.agree(controller, click);
+        let effects = controller.handle(Event::Click(click), self.instant());
+        self.take(controller, effects);
     }
 
     /// What was told last.
     fn last_news(&self) -> Option<&Notice> {
-        self.news.iter().flatten().last()
+        self.notice.iter().flatten().last()
     }
 }
 
@@ -903,8 +903,8 @@ const UP_TO_DATE: (State, Option<EngineSync>) = (State::Current, Some(EngineSync
 #[test]
 fn what_was_agreed_to_is_done_and_nothing_else() {
     for (console, asks_for_either) in [(None, false), (Some(false), true), (Some(true), true)] {
-        let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, console);
-        assert_eq!(world.settled(&mut mind), NEEDED);
+        let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, console);
+        assert_eq!(world.settled(&mut controller), NEEDED);
         assert_eq!((world.follows, world.restarts), (0, 0));
         let asks = RestartNeed::Asks {
             can_follow: asks_for_either,
@@ -913,14 +913,14 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
             world.last_news(),
             Some(Notice::Changed { docker, .. }) if *docker == asks
         );
-        assert!(is_asked, "{:?}", world.news);
+        assert!(is_asked, "{:?}", world.notice);
 
-        world.click(&mut mind, Click::Restart(RestartScope::Engine));
+        world.click(&mut controller, Click::Restart(RestartScope::Engine));
         let expected = match console {
             Some(true) => FOLLOWED,
             _ => NEEDED,
         };
-        assert_eq!(world.settled(&mut mind), expected, "{console:?}");
+        assert_eq!(world.settled(&mut controller), expected, "{console:?}");
         let follows = u32::from(console.is_some());
         assert_eq!((world.follows, world.restarts), (follows, 0), "{console:?}");
         let is_told = matches!(
@@ -930,14 +930,14 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
                 ..
             })
         );
-        assert_eq!(is_told, console != Some(true), "{:?}", world.news);
+        assert_eq!(is_told, console != Some(true), "{:?}", world.notice);
 
-        world.click(&mut mind, Click::Restart(RestartScope::Docker));
+        world.click(&mut controller, Click::Restart(RestartScope::Docker));
         let (expected, restarts) = match console {
             Some(true) => (FOLLOWED, 0),
             _ => (UP_TO_DATE, 1),
         };
-        assert_eq!(world.settled(&mut mind), expected, "{console:?}");
+        assert_eq!(world.settled(&mut controller), expected, "{console:?}");
         assert_eq!((world.follows, world.restarts), (follows, restarts));
     }
 }
@@ -945,20 +945,20 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
 #[test]
 fn a_needless_click_is_no_consent_to_a_restart_later_on() {
     for way in [RestartScope::Engine, RestartScope::Docker] {
-        let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
-        assert_eq!(world.settled(&mut mind), NEEDED);
-        world.click(&mut mind, Click::Restart(RestartScope::Engine));
-        assert_eq!(world.settled(&mut mind), FOLLOWED);
-        world.click(&mut mind, Click::Restart(way));
-        assert_eq!(world.settled(&mut mind), FOLLOWED);
-        world.set_proxy(&mut mind, Some(1));
+        let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
+        assert_eq!(world.settled(&mut controller), NEEDED);
+        world.click(&mut controller, Click::Restart(RestartScope::Engine));
+        assert_eq!(world.settled(&mut controller), FOLLOWED);
+        world.click(&mut controller, Click::Restart(way));
+        assert_eq!(world.settled(&mut controller), FOLLOWED);
+        world.set_proxy(&mut controller, Some(1));
         let until = world.now + 10_000;
-        while mind.view(world.instant()).busy != Some(Busy::Applying) {
+        while controller.view(world.instant()).busy != Some(Busy::Applying) {
             assert!(world.now < until);
-            world.run(&mut mind, world.now + 1);
+            world.run(&mut controller, world.now + 1);
         }
-        world.click(&mut mind, Click::Restart(way));
-        assert_eq!(world.settled(&mut mind), NEEDED);
+        world.click(&mut controller, Click::Restart(way));
+        assert_eq!(world.settled(&mut controller), NEEDED);
         assert_eq!((world.follows, world.restarts), (1, 0));
     }
 }
@@ -970,8 +970,8 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
         (Some(false), UP_TO_DATE, 1, 1),
         (None, UP_TO_DATE, 0, 1),
     ] {
-        let (mut world, mut mind) = out_of_date(RestartPolicy::Always, console);
-        assert_eq!(world.settled(&mut mind), settled, "{console:?}");
+        let (mut world, mut controller) = out_of_date(RestartPolicy::Always, console);
+        assert_eq!(world.settled(&mut controller), settled, "{console:?}");
         assert_eq!((world.follows, world.restarts), (follows, restarts));
         let is_told = matches!(
             world.last_news(),
@@ -980,12 +980,12 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
                 ..
             })
         );
-        assert_eq!(is_told, console == Some(false), "{:?}", world.news);
+        assert_eq!(is_told, console == Some(false), "{:?}", world.notice);
 
         // The next proxy is another matter, for which everything is tried again.
         world.proxy = Some(1);
-        world.tell(&mut mind, Event::Settings);
-        assert_eq!(world.settled(&mut mind), settled, "{console:?}");
+        world.tell(&mut controller, Event::Settings);
+        assert_eq!(world.settled(&mut controller), settled, "{console:?}");
         let expected = (2 * follows, 2 * restarts);
         assert_eq!((world.follows, world.restarts), expected, "{console:?}");
     }
@@ -993,23 +993,23 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
 
 impl World {
     /// The settings name another proxy.
-    fn set_proxy(&mut self, mind: &mut Controller, proxy: Option<u8>) {
+    fn set_proxy(&mut self, controller: &mut Controller, proxy: Option<u8>) {
         self.proxy = proxy;
-        self.tell(mind, Event::Settings);
+        self.tell(controller, Event::Settings);
     }
 
     /// The same, and what someone else wrote is to be taken over with it.
-    fn take_over(&mut self, mind: &mut Controller, proxy: u8) {
-        self.set_proxy(mind, Some(proxy));
-        self.click(mind, Click::Adopt);
-        assert_eq!(self.settled(mind), NEEDED);
+    fn take_over(&mut self, controller: &mut Controller, proxy: u8) {
+        self.set_proxy(controller, Some(proxy));
+        self.click(controller, Click::Adopt);
+        assert_eq!(self.settled(controller), NEEDED);
         assert!(self.adopts, "in the image");
     }
 
     /// Whether the running VM, which is brought up to date now, has what someone else wrote taken over.
-    fn follows_with_it(&mut self, mind: &mut Controller) -> bool {
-        self.click(mind, Click::Restart(RestartScope::Engine));
-        assert_eq!(self.settled(mind), FOLLOWED);
+    fn follows_with_it(&mut self, controller: &mut Controller) -> bool {
+        self.click(controller, Click::Restart(RestartScope::Engine));
+        assert_eq!(self.settled(controller), FOLLOWED);
         self.adopts
     }
 }
@@ -1017,14 +1017,14 @@ impl World {
 /// The running VM started from the image, so it has the same lines in its script.
 #[test]
 fn what_was_taken_over_in_the_image_is_taken_over_in_the_running_vm() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    assert!(!world.follows_with_it(&mut mind));
-    world.take_over(&mut mind, 1);
-    assert!(world.follows_with_it(&mut mind));
-    world.set_proxy(&mut mind, Some(2));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    assert!(world.follows_with_it(&mut mind));
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    assert!(!world.follows_with_it(&mut controller));
+    world.take_over(&mut controller, 1);
+    assert!(world.follows_with_it(&mut controller));
+    world.set_proxy(&mut controller, Some(2));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    assert!(world.follows_with_it(&mut controller));
 }
 
 #[test]
@@ -1035,45 +1035,45 @@ fn what_was_taken_over_is_taken_over_in_no_other_image_and_no_other_vm() {
         pause: 100,
     };
     for what in [update, Happening::VmStarts] {
-        let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
-        world.take_over(&mut mind, 1);
-        world.happen(&mut mind, &what);
-        world.happen(&mut mind, &Happening::Woke);
-        world.settled(&mut mind);
-        world.set_proxy(&mut mind, Some(2));
-        assert_eq!(world.settled(&mut mind), NEEDED, "{what:?}");
-        assert!(!world.follows_with_it(&mut mind), "{what:?}");
+        let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
+        world.take_over(&mut controller, 1);
+        world.happen(&mut controller, &what);
+        world.happen(&mut controller, &Happening::Woke);
+        world.settled(&mut controller);
+        world.set_proxy(&mut controller, Some(2));
+        assert_eq!(world.settled(&mut controller), NEEDED, "{what:?}");
+        assert!(!world.follows_with_it(&mut controller), "{what:?}");
     }
 }
 
 #[test]
 fn to_take_over_what_is_not_there_is_agreed_to_for_nothing_later() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Adopt);
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    world.set_proxy(&mut mind, Some(1));
-    assert_eq!(world.settled(&mut mind), NEEDED);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    world.click(&mut controller, Click::Adopt);
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    world.set_proxy(&mut controller, Some(1));
+    assert_eq!(world.settled(&mut controller), NEEDED);
     assert!(!world.adopts, "in the image");
-    assert!(!world.follows_with_it(&mut mind));
+    assert!(!world.follows_with_it(&mut controller));
 }
 
 #[test]
 fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(false));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(RestartScope::Engine));
-    world.run(&mut mind, world.now + 1);
-    let busy = mind.view(world.instant()).busy;
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(false));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    world.click(&mut controller, Click::Restart(RestartScope::Engine));
+    world.run(&mut controller, world.now + 1);
+    let busy = controller.view(world.instant()).busy;
     assert_eq!(busy, Some(Busy::RestartingEngine));
     world.docker = None;
     world.pending.clear();
     let error = Diagnostic::new("the VM ended in the middle of the work");
-    let jobs = mind.handle(Event::AppliedLive(Err(error)), world.instant());
-    world.take(&mut mind, jobs);
-    assert_eq!(world.settled(&mut mind), (State::Current, None));
-    let is_told = |news: &Notice| matches!(news, Notice::NotAppliedLive { .. });
-    assert!(!world.news.iter().flatten().any(is_told));
+    let effects = controller.handle(Event::AppliedLive(Err(error)), world.instant());
+    world.take(&mut controller, effects);
+    assert_eq!(world.settled(&mut controller), (State::Current, None));
+    let is_told = |notice: &Notice| matches!(notice, Notice::NotAppliedLive { .. });
+    assert!(!world.notice.iter().flatten().any(is_told));
     assert_eq!((world.follows, world.restarts), (1, 0));
 }
 
@@ -1081,62 +1081,62 @@ fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
 #[test]
 fn a_docker_that_its_user_quits_is_not_opened_again() {
     for restart in [RestartPolicy::Ask, RestartPolicy::Always] {
-        let (mut world, mut mind) = out_of_date(restart, Some(false));
+        let (mut world, mut controller) = out_of_date(restart, Some(false));
         if restart == RestartPolicy::Ask {
-            assert_eq!(world.settled(&mut mind), NEEDED);
-            world.click(&mut mind, Click::Restart(RestartScope::Engine));
+            assert_eq!(world.settled(&mut controller), NEEDED);
+            world.click(&mut controller, Click::Restart(RestartScope::Engine));
         }
         while world.follows == 0 {
             assert!(world.now < 100_000);
-            world.run(&mut mind, world.now + 1);
+            world.run(&mut controller, world.now + 1);
         }
         world.pending.clear();
         let error = Diagnostic::new("the VM ended in the middle of the work");
-        let jobs = mind.handle(Event::AppliedLive(Err(error)), world.instant());
-        world.take(&mut mind, jobs);
+        let effects = controller.handle(Event::AppliedLive(Err(error)), world.instant());
+        world.take(&mut controller, effects);
         for event in [Event::Docker, Event::Decisions] {
-            world.run(&mut mind, world.now + 1500);
-            world.tell(&mut mind, event);
+            world.run(&mut controller, world.now + 1500);
+            world.tell(&mut controller, event);
         }
-        world.run(&mut mind, world.now + 1500);
+        world.run(&mut controller, world.now + 1500);
         world.docker = None;
-        assert_eq!(world.settled(&mut mind), (State::Current, None));
-        let is_told = |news: &Notice| matches!(news, Notice::NotAppliedLive { .. });
-        assert!(!world.news.iter().flatten().any(is_told), "{restart:?}");
+        assert_eq!(world.settled(&mut controller), (State::Current, None));
+        let is_told = |notice: &Notice| matches!(notice, Notice::NotAppliedLive { .. });
+        assert!(!world.notice.iter().flatten().any(is_told), "{restart:?}");
         assert_eq!((world.follows, world.restarts), (1, 0), "{restart:?}");
     }
 }
 
 #[test]
 fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(false));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(RestartScope::Engine));
-    world.run(&mut mind, world.now + 1);
-    while mind.view(world.instant()).busy.is_some() {
-        world.run(&mut mind, world.now + 10);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(false));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    world.click(&mut controller, Click::Restart(RestartScope::Engine));
+    world.run(&mut controller, world.now + 1);
+    while controller.view(world.instant()).busy.is_some() {
+        world.run(&mut controller, world.now + 10);
     }
     // Whenever it is looked next, the files are not at rest.
     for _ in 0..10 {
-        world.changed(&mut mind);
-        world.run(&mut mind, world.now + 1000);
-        assert_eq!(mind.view(world.instant()).state, State::Updating);
+        world.changed(&mut controller);
+        world.run(&mut controller, world.now + 1000);
+        assert_eq!(controller.view(world.instant()).state, State::Updating);
     }
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    let is_told = |news: &&Notice| matches!(news, Notice::NotAppliedLive { .. });
-    assert_eq!(world.news.iter().flatten().filter(is_told).count(), 1);
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    let is_told = |notice: &&Notice| matches!(notice, Notice::NotAppliedLive { .. });
+    assert_eq!(world.notice.iter().flatten().filter(is_told).count(), 1);
 }
 
 #[test]
 fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(RestartScope::Engine));
-    world.run(&mut mind, world.now + 1);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    world.click(&mut controller, Click::Restart(RestartScope::Engine));
+    world.run(&mut controller, world.now + 1);
     assert_eq!(world.follows, 1);
     world.docker = None;
-    assert_eq!(world.settled(&mut mind), (State::Current, None));
-    let past = mind.view(world.instant()).past;
+    assert_eq!(world.settled(&mut controller), (State::Current, None));
+    let past = controller.view(world.instant()).past;
     assert!(
         !past.iter().any(|past| past.what.contains("up to date")),
         "{past:?}"
@@ -1146,14 +1146,14 @@ fn a_docker_that_ended_before_its_engine_was_asked_is_not_said_to_be_up_to_date(
 /// As after the clock was set back: each Docker seems to be older than the image.
 #[test]
 fn an_image_from_the_future_has_docker_restarted_once() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, None);
-    assert_eq!(world.settled(&mut mind), NEEDED);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, None);
+    assert_eq!(world.settled(&mut controller), NEEDED);
     world.image_since = 100_000_000;
-    world.click(&mut mind, Click::WhenRestart(RestartPolicy::Always));
+    world.click(&mut controller, Click::WhenRestart(RestartPolicy::Always));
     for _ in 0..3 {
-        assert_eq!(world.settled(&mut mind), NEEDED);
-        world.happen(&mut mind, &Happening::Woke);
-        world.changed(&mut mind);
+        assert_eq!(world.settled(&mut controller), NEEDED);
+        world.happen(&mut controller, &Happening::Woke);
+        world.changed(&mut controller);
     }
     assert_eq!(world.restarts, 1);
 }
@@ -1170,12 +1170,12 @@ fn what_the_engine_has_is_known_although_its_vm_started_after_the_first_look() {
         let mut world = world(1, false, Some(app), Some(Intent::Settings));
         world.console = Some(true);
         world.vm_starts_after = vm_starts_after;
-        let mut mind = world.mind();
-        world.run(&mut mind, 20_000);
-        world.happen(&mut mind, &Happening::Docker(true));
-        world.run(&mut mind, world.now + vm_starts_after + 1);
-        world.set_proxy(&mut mind, None);
-        let (state, engine) = world.settled(&mut mind);
+        let mut controller = world.controller();
+        world.run(&mut controller, 20_000);
+        world.happen(&mut controller, &Happening::Docker(true));
+        world.run(&mut controller, world.now + vm_starts_after + 1);
+        world.set_proxy(&mut controller, None);
+        let (state, engine) = world.settled(&mut controller);
         assert_eq!((state, engine), NEEDED, "{vm_starts_after}");
         assert!(world.app.is_some_and(|app| app.block.is_none()));
     }
@@ -1183,47 +1183,47 @@ fn what_the_engine_has_is_known_although_its_vm_started_after_the_first_look() {
 
 #[test]
 fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
     world.vm_starts_after = 8_000;
-    world.happen(&mut mind, &Happening::Docker(false));
-    world.settled(&mut mind);
-    world.happen(&mut mind, &Happening::Docker(true));
+    world.happen(&mut controller, &Happening::Docker(false));
+    world.settled(&mut controller);
+    world.happen(&mut controller, &Happening::Docker(true));
     let started = world.now;
     for (seconds, can_follow) in [(7, false), (13, true)] {
-        world.run(&mut mind, started + seconds * 1000);
-        let view = mind.view(world.instant());
+        world.run(&mut controller, started + seconds * 1000);
+        let view = controller.view(world.instant());
         assert_eq!(view.can_follow, can_follow, "after {seconds} s");
     }
 
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, None);
-    world.run(&mut mind, 120_000);
-    let jobs = world.jobs;
-    world.run(&mut mind, 120_000 + 10 * 60_000);
-    assert_eq!(world.jobs, jobs);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, None);
+    world.run(&mut controller, 120_000);
+    let effects = world.effects;
+    world.run(&mut controller, 120_000 + 10 * 60_000);
+    assert_eq!(world.effects, effects);
 }
 
 /// What failed once by a click of the user's own is no reason to restart Docker instead when that is decided later on.
 #[test]
 fn always_begins_with_the_engine_although_a_click_on_it_failed() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(false));
-    assert_eq!(world.settled(&mut mind), NEEDED);
-    world.click(&mut mind, Click::Restart(RestartScope::Engine));
-    assert_eq!(world.settled(&mut mind), NEEDED);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(false));
+    assert_eq!(world.settled(&mut controller), NEEDED);
+    world.click(&mut controller, Click::Restart(RestartScope::Engine));
+    assert_eq!(world.settled(&mut controller), NEEDED);
     assert_eq!((world.follows, world.restarts), (1, 0));
     world.console = Some(true);
-    world.click(&mut mind, Click::WhenRestart(RestartPolicy::Always));
-    assert_eq!(world.settled(&mut mind), FOLLOWED);
+    world.click(&mut controller, Click::WhenRestart(RestartPolicy::Always));
+    assert_eq!(world.settled(&mut controller), FOLLOWED);
     assert_eq!((world.follows, world.restarts), (2, 0));
 }
 
 #[test]
 fn a_vm_that_is_started_anew_has_what_the_image_has() {
-    let (mut world, mut mind) = out_of_date(RestartPolicy::Ask, Some(true));
-    world.click(&mut mind, Click::Restart(RestartScope::Engine));
-    assert_eq!(world.settled(&mut mind), FOLLOWED);
-    world.happen(&mut mind, &Happening::VmStarts);
-    world.happen(&mut mind, &Happening::Woke);
-    assert_eq!(world.settled(&mut mind), UP_TO_DATE);
+    let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
+    world.click(&mut controller, Click::Restart(RestartScope::Engine));
+    assert_eq!(world.settled(&mut controller), FOLLOWED);
+    world.happen(&mut controller, &Happening::VmStarts);
+    world.happen(&mut controller, &Happening::Woke);
+    assert_eq!(world.settled(&mut controller), UP_TO_DATE);
     assert_eq!((world.follows, world.restarts), (1, 0));
 }
 
@@ -1236,21 +1236,21 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
         RestartPolicy::Never,
     ] {
         for fails in [false, true] {
-            let (mut world, mut mind) = with_own_image(restart, Some(true));
-            let told = world.news.len();
+            let (mut world, mut controller) = with_own_image(restart, Some(true));
+            let told = world.notice.len();
             let live = Happening::Live {
                 puts_in: true,
                 takes: 20_000,
                 fails,
             };
-            world.happen(&mut mind, &live);
-            world.run(&mut mind, 29_000);
-            let view = mind.view(world.instant());
+            world.happen(&mut controller, &live);
+            world.run(&mut controller, 29_000);
+            let view = controller.view(world.instant());
             assert_eq!(view.state, State::Current, "{restart:?}");
-            assert_eq!(world.news[told..].iter().flatten().count(), 0);
+            assert_eq!(world.notice[told..].iter().flatten().count(), 0);
             assert_eq!((world.follows, world.restarts), (0, 0));
 
-            let settled = world.settled(&mut mind);
+            let settled = world.settled(&mut controller);
             let docker = match world.last_news() {
                 Some(Notice::Changed { docker, .. }) => *docker,
                 other => panic!("{other:?}"),
@@ -1277,13 +1277,13 @@ fn named_before_the_first_start(settings: Option<u8>) -> (World, Controller) {
     };
     let mut world = world(1, false, Some(app), Some(Intent::Named));
     world.proxy = settings;
-    let mut mind = world.mind();
-    world.run(&mut mind, 30_000);
-    (world, mind)
+    let mut controller = world.controller();
+    world.run(&mut controller, 30_000);
+    (world, controller)
 }
 
 fn told(world: &World) -> Vec<&Notice> {
-    world.news.iter().flatten().collect()
+    world.notice.iter().flatten().collect()
 }
 
 #[test]
@@ -1293,13 +1293,13 @@ fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
         (Some(0), "http://proxy0:80 is set in the system's settings"),
         (Some(2), "the same is set in the system's settings"),
     ] {
-        let (world, mind) = named_before_the_first_start(settings);
-        let view = mind.view(world.instant());
+        let (world, controller) = named_before_the_first_start(settings);
+        let view = controller.view(world.instant());
         assert_eq!(view.state, State::Current);
         assert_eq!(proxy_of(&view.setting), Some(2), "{:?}", view.setting);
         assert_eq!(proxy_of(view.settings()), settings);
         assert_eq!(
-            view.words.sentence,
+            view.diagnostic.sentence,
             format!("the engine gets http://proxy2:80, which was named by hand; {says}")
         );
         let told = told(&world);
@@ -1314,7 +1314,7 @@ fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
 
 #[test]
 fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
-    let (mut world, mut mind) = named_before_the_first_start(None);
+    let (mut world, mut controller) = named_before_the_first_start(None);
     let before = told(&world).len();
     for (settings, online, more) in [
         (Some(0), true, 1),
@@ -1327,21 +1327,24 @@ fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
     ] {
         let count = told(&world).len();
         world.is_online = online;
-        world.set_proxy(&mut mind, settings);
-        world.run(&mut mind, world.now + 60_000);
+        world.set_proxy(&mut controller, settings);
+        world.run(&mut controller, world.now + 60_000);
         let told = &told(&world)[count..];
         assert_eq!(told.len(), more, "{settings:?}: {told:?}");
-        for news in told {
-            assert!(matches!(news, Notice::SettingsChanged { .. }), "{news:?}");
-            let said = news.text().body;
+        for notice in told {
+            assert!(
+                matches!(notice, Notice::SettingsChanged { .. }),
+                "{notice:?}"
+            );
+            let said = notice.text().body;
             assert!(said.starts_with("Docker keeps proxy2:80"), "{said}");
         }
         assert!(world.app.as_ref().is_some_and(|app| app.block == Some(2)));
     }
     assert_eq!(told(&world).len(), before + 3);
     // After a restart of Baleen it is not told again.
-    world.happen(&mut mind, &Happening::Killed);
-    world.run(&mut mind, world.now + 60_000);
+    world.happen(&mut controller, &Happening::Killed);
+    world.run(&mut controller, world.now + 60_000);
     assert_eq!(told(&world).len(), before + 3);
 }
 
@@ -1351,21 +1354,21 @@ fn one_click_goes_back_to_following_the_settings() {
         Click::FollowSettings,
         Click::Source(baleen::config::SourceSetting::System),
     ] {
-        let (mut world, mut mind) = named_before_the_first_start(Some(0));
-        world.click(&mut mind, click);
-        world.run(&mut mind, world.now + 30_000);
-        assert_eq!(world.wanted, Some(Intent::Settings), "{click:?}");
+        let (mut world, mut controller) = named_before_the_first_start(Some(0));
+        world.click(&mut controller, click);
+        world.run(&mut controller, world.now + 30_000);
+        assert_eq!(world.intent, Some(Intent::Settings), "{click:?}");
         assert!(world.app.as_ref().is_some_and(|app| app.block == Some(0)));
-        let view = mind.view(world.instant());
+        let view = controller.view(world.instant());
         assert_eq!((view.state, view.is_named()), (State::Current, false));
-        assert_eq!(view.words.sentence, "the engine gets http://proxy0:80");
+        assert_eq!(view.diagnostic.sentence, "the engine gets http://proxy0:80");
 
         // On a note that is out of date it switches nothing on.
-        world.click(&mut mind, Click::UseProxy(false));
-        world.run(&mut mind, world.now + 30_000);
-        world.click(&mut mind, Click::FollowSettings);
-        world.run(&mut mind, world.now + 30_000);
-        assert_eq!(world.wanted, Some(Intent::Off));
+        world.click(&mut controller, Click::UseProxy(false));
+        world.run(&mut controller, world.now + 30_000);
+        world.click(&mut controller, Click::FollowSettings);
+        world.run(&mut controller, world.now + 30_000);
+        assert_eq!(world.intent, Some(Intent::Off));
     }
 }
 
@@ -1376,8 +1379,8 @@ fn the_name_in_the_image_counts_and_not_the_one_that_was_seen_before() {
     world.app.as_mut().unwrap().block = Some(1);
     world.image_since = world.now;
     world.print += 1;
-    let mut mind = world.mind();
-    world.run(&mut mind, world.now + 5_000);
-    let view = mind.view(world.instant());
+    let mut controller = world.controller();
+    world.run(&mut controller, world.now + 5_000);
+    let view = controller.view(world.instant());
     assert_eq!(proxy_of(&view.setting), Some(1), "{:?}", view.setting);
 }

@@ -485,13 +485,13 @@ fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it
     let item = desk.start();
     let first = desk.notes.wait_for("the first note", |_| true);
     assert_eq!(first.summary, "Baleen is in the menu bar");
-    for words in [
+    for diagnostic in [
         named,
         "It was named by hand.",
         PROXY,
         "is set in the system's settings",
     ] {
-        assert!(first.body.contains(words), "{}", first.body);
+        assert!(first.body.contains(diagnostic), "{}", first.body);
     }
     let in_use = format!("Proxy: {named}, named by hand");
     let tooltip = format!("The engine gets {url}, which was named by hand; ");
@@ -870,7 +870,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
     let told = |note: &Notification| note.body.contains(":8080 instead of");
     for (host, succeeds) in [("third.example", true), ("fourth.example", false)] {
         let before = desk.notes.count(told);
-        let under_way = LiveLock::begin(&state).unwrap();
+        let in_flight = LiveLock::begin(&state).unwrap();
         desk.set_proxy(Some(host));
         let tooltip = format!("The image has http://{host}:8080; `baleen` in a terminal is");
         desk.wait_for_state(&item, "On: Docker uses the proxy", &tooltip);
@@ -880,7 +880,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         if succeeds {
             keep();
         }
-        drop(under_way);
+        drop(in_flight);
         let note = desk.notes.wait_for("what came of it", |note| {
             note.body.contains(&format!("{host}:8080 instead of"))
         });

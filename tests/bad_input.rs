@@ -795,14 +795,15 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
                     let url = ProxyUrl::parse(OTHER_PROXY).unwrap();
                     let proxy =
                         EngineProxy::new(Some(url.clone()), Some(url), NoProxy::default()).unwrap();
-                    let wanted = Desired {
+                    let desired = Desired {
                         proxy: &proxy,
                         method: method.parse().ok(),
                         adopt: false,
                     };
                     let bundle = Bundle::read(&app.app()).unwrap();
                     let lock = Lock::acquire(plan::image_of(&bundle).unwrap()).unwrap();
-                    let Plan::Change(change) = plan::plan(&bundle, wanted, &|_| {}).unwrap() else {
+                    let Plan::Change(change) = plan::plan(&bundle, desired, &|_| {}).unwrap()
+                    else {
                         panic!("{why}: nothing to do");
                     };
                     swap(&app);

@@ -232,7 +232,7 @@ fn a_public_certificate_is_good() {
         };
         let question = Options {
             bundle: Err(&nobody),
-            wanted: None,
+            intent: None,
             expected: baleen::patch::status::Expected::Unknown,
             settings: Settings {
                 origin: "the environment",

@@ -34,7 +34,7 @@ fn view(state: State) -> View {
     );
     View {
         state,
-        words: Diagnostic::new(format!("a sentence about {}", state.word())),
+        diagnostic: Diagnostic::new(format!("a sentence about {}", state.word())),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
         family: None,
         path: None,
@@ -44,7 +44,7 @@ fn view(state: State) -> View {
                 origin: "the system's settings".to_owned(),
             },
             State::Wiped => Setting::Failed {
-                words: Diagnostic::new("x"),
+                diagnostic: Diagnostic::new("x"),
                 may_pass: true,
             },
             State::NoDocker => Setting::Unknown,
@@ -58,7 +58,7 @@ fn view(state: State) -> View {
         },
         beside: None,
         by_hand: None,
-        wanted: match state {
+        intent: match state {
             State::Off | State::NoDocker => None,
             _ => Some(Intent::Settings),
         },
@@ -81,7 +81,7 @@ fn view(state: State) -> View {
 const BESIDES: MenuContext = MenuContext {
     login_item: LoginItem::Off,
     is_checking: false,
-    place: InstallLocation::NoBundle,
+    location: InstallLocation::NoBundle,
     is_uninstalling: false,
 };
 
@@ -194,13 +194,13 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
         ],
         ..view(State::RestartNeeded)
     };
-    let besides = MenuContext {
+    let context = MenuContext {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
-        place: InstallLocation::Installed,
+        location: InstallLocation::Installed,
         is_uninstalling: false,
     };
-    insta::assert_snapshot!(drawn(&menu(&view, besides, &time)));
+    insta::assert_snapshot!(drawn(&menu(&view, context, &time)));
 }
 
 /// Where Docker has its own settings, the menu has what they need in the place of a switch that could do nothing.
@@ -233,20 +233,20 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
 /// Where Baleen can't stay, the menu says so, and it can't be opened at login; what was set before can be undone.
 #[test]
 fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() {
-    let all = |place, login_item| {
-        let besides = MenuContext {
+    let all = |location, login_item| {
+        let context = MenuContext {
             login_item,
-            place,
+            location,
             ..BESIDES
         };
-        drawn(&menu(&view(State::Current), besides, &time))
+        drawn(&menu(&view(State::Current), context, &time))
     };
     let plain = all(InstallLocation::NoBundle, LoginItem::Off);
     assert!(plain.contains("[ ] Start at Login\n"), "{plain}");
-    for place in [InstallLocation::Installed, InstallLocation::Elsewhere] {
-        assert_eq!(all(place, LoginItem::Off), plain);
+    for location in [InstallLocation::Installed, InstallLocation::Elsewhere] {
+        assert_eq!(all(location, LoginItem::Off), plain);
     }
-    for (place, line) in [
+    for (location, line) in [
         (
             InstallLocation::Translocated,
             "\"Move Baleen to the Applications folder\"\n----\n",
@@ -256,7 +256,7 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
             "\"Baleen: opened from a disk that may be ejected; move it to Applications\"\n----\n",
         ),
     ] {
-        let off = all(place, LoginItem::Off);
+        let off = all(location, LoginItem::Off);
         assert!(off.contains(line), "{off}");
         assert!(
             off.contains(
@@ -264,7 +264,7 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
             ),
             "{off}"
         );
-        let on = all(place, LoginItem::On);
+        let on = all(location, LoginItem::On);
         assert!(on.contains("[x] Start at Login\n"), "{on}");
         let difference = |from: &str| from.lines().count() - plain.lines().count();
         assert_eq!((difference(&off), difference(&on)), (1, 1));
@@ -277,7 +277,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
     let named = |source, beside| View {
         source,
         beside,
-        wanted: Some(Intent::Named),
+        intent: Some(Intent::Named),
         ..view(State::Current)
     };
     let direct = Setting::Direct {
@@ -348,22 +348,22 @@ fn while_something_is_done_it_can_not_be_done_again() {
         };
         assert_eq!(headline(&view), busy.label());
         let menu = menu(&view, BESIDES, &time);
-        for wanted in [
+        for label in [
             "Check and Repair Now",
             "Restart Docker Engine (Fast)",
             "Restart Docker",
         ] {
-            let is_off = |item: &Item| matches!(item, Item::Button { text, enabled: false, .. } if text == wanted);
-            assert!(menu.items.iter().any(is_off), "{wanted}");
+            let is_off = |item: &Item| matches!(item, Item::Button { text, enabled: false, .. } if text == label);
+            assert!(menu.items.iter().any(is_off), "{label}");
         }
         assert!(!can_uninstall(&view, BESIDES));
     }
     let all = |is_checking| {
-        let besides = MenuContext {
+        let context = MenuContext {
             is_checking,
             ..BESIDES
         };
-        drawn(&menu(&view(State::Current), besides, &time))
+        drawn(&menu(&view(State::Current), context, &time))
     };
     assert!(all(false).contains("Uninstall Now\n"), "{}", all(false));
     let checking = all(true);
@@ -458,7 +458,7 @@ fn how_the_running_vm_stands_is_in_the_menu() {
 
 #[test]
 fn what_is_told_in_words() {
-    let words = |sentence: &str, advice: Option<&str>, remedy| Diagnostic {
+    let diagnostic = |sentence: &str, advice: Option<&str>, remedy| Diagnostic {
         sentence: sentence.to_owned(),
         hint: advice.map(str::to_owned),
         fix: remedy,
@@ -488,7 +488,7 @@ fn what_is_told_in_words() {
         named: named.map(shown),
         support,
     };
-    let trouble = |state, words| Notice::Trouble { state, words };
+    let trouble = |state, diagnostic| Notice::Trouble { state, diagnostic };
     let cannot_use = |proxy: Option<&str>, support| Notice::CannotUse {
         proxy: proxy.map(str::to_owned),
         support,
@@ -496,9 +496,9 @@ fn what_is_told_in_words() {
     let own = DockerSupport::OwnSettings {
         sentence: Family::BootImage.own_settings("Docker 4.84.0").unwrap(),
     };
-    let unusable = DockerSupport::Unusable(words("it mixes the files of two VMs", None, None));
+    let unusable = DockerSupport::Unusable(diagnostic("it mixes the files of two VMs", None, None));
     let not_followed = |is_restarted| Notice::NotAppliedLive {
-        words: words(
+        diagnostic: diagnostic(
             "the console is in use by screen (process 7)",
             Some("leave it there, or restart Docker instead"),
             None,
@@ -508,13 +508,13 @@ fn what_is_told_in_words() {
     let asks = RestartNeed::Asks { can_follow: false };
     let asks_for_either = RestartNeed::Asks { can_follow: true };
     let mut all = String::new();
-    for news in [
+    for notice in [
         welcome(is_set("proxy.corp"), false, None, patched()),
         welcome(none_is_set(), true, None, patched()),
         welcome(Setting::Offline, false, None, patched()),
         welcome(
             Setting::Failed {
-                words: Diagnostic::new("the proxy's name has a space in it"),
+                diagnostic: Diagnostic::new("the proxy's name has a space in it"),
                 may_pass: false,
             },
             false,
@@ -561,7 +561,7 @@ fn what_is_told_in_words() {
         cannot_use(None, unusable),
         trouble(
             State::Unsupported,
-            words(
+            diagnostic(
                 "Docker 4.84.0 has its own proxy settings (Settings > Resources > Proxies), which Baleen doesn't change yet",
                 Some("in Docker, open it"),
                 Some(Fix::DockerSettings),
@@ -613,7 +613,7 @@ fn what_is_told_in_words() {
         changed(Some("a.corp"), None, asks_for_either),
         trouble(
             State::NotPermitted,
-            words(
+            diagnostic(
                 "could not write /Applications/Docker.app/x: Operation not permitted",
                 None,
                 Some(Fix::AllowAppManagement),
@@ -621,7 +621,7 @@ fn what_is_told_in_words() {
         ),
         trouble(
             State::Foreign,
-            words(
+            diagnostic(
                 "/etc/init.d/docker already sets a proxy, and not by Baleen: export x=y",
                 None,
                 Some(Fix::Adopt),
@@ -629,17 +629,17 @@ fn what_is_told_in_words() {
         ),
         trouble(
             State::Wiped,
-            words("the disk is full", Some("make room"), None),
+            diagnostic("the disk is full", Some("make room"), None),
         ),
         trouble(
             State::Current,
-            words(
+            diagnostic(
                 "config.toml:3:1: no such key",
                 None,
                 Some(Fix::CorrectSettings),
             ),
         ),
-        Notice::NotRestarted(words(
+        Notice::NotRestarted(diagnostic(
             "Docker still runs",
             Some("quit it from its own menu"),
             None,
@@ -647,7 +647,7 @@ fn what_is_told_in_words() {
         not_followed(false),
         not_followed(true),
         Notice::NotAppliedLive {
-            words: words(
+            diagnostic: diagnostic(
                 "the script in the running VM was left as it is: it sets a proxy: export x=y",
                 Some(
                     "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead",
@@ -657,16 +657,16 @@ fn what_is_told_in_words() {
             is_restarted: false,
         },
     ] {
-        let message = news.text();
+        let message = notice.text();
         let offers: Vec<&str> = message.offers.iter().map(|offer| offer.label()).collect();
         all += &format!(
             "== {} | {}\n{}\n{}\n{offers:?}\n",
-            news.kind(),
-            news.headline(),
+            notice.kind(),
+            notice.headline(),
             message.title,
             message.body
         );
-        assert!(news.json()["body"].is_string());
+        assert!(notice.json()["body"].is_string());
     }
     insta::assert_snapshot!(all);
 }

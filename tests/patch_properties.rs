@@ -56,18 +56,18 @@ fn app(bytes: &[u8]) -> App {
 }
 
 fn apply(app: &Path, proxy: &EngineProxy, method: Method) -> baleen::error::Result<ApplyOutcome> {
-    let wanted = Desired {
+    let desired = Desired {
         proxy,
         method: Some(method),
         adopt: false,
     };
-    patch::apply_proxy(&Bundle::read(app).unwrap(), wanted, &|_| {})
+    patch::apply_proxy(&Bundle::read(app).unwrap(), desired, &|_| {})
 }
 
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
     let question = StatusQuery {
         expected: Expected::Proxy(proxy),
-        wanted: Some(Intent::Named),
+        intent: Some(Intent::Named),
         verify,
     };
     let status = status::status(app, question, &|_| {});

@@ -53,16 +53,16 @@ fn settings(case: &Case) -> SystemSettings {
 }
 
 fn translated(case: &Case, engine: &ClientDialect) -> Translation {
-    let stated = ProxyConfig {
+    let proxy_config = ProxyConfig {
         origin: "a test".into(),
         settings: ProxySettings::Settings(settings(case)),
     };
-    let world = Resolvers {
+    let resolvers = Resolvers {
         addresses: &|host| lookup(host, TIMEOUT),
         password: &|_| Ok(None),
         pac: &|_, _| unreachable!("no script is set"),
     };
-    translate(&stated, engine, &Overrides::default(), &world).unwrap()
+    translate(&proxy_config, engine, &Overrides::default(), &resolvers).unwrap()
 }
 
 fn environment(proxy: &EngineProxy) -> Env {
@@ -311,16 +311,17 @@ fn check_entries(version: &str) {
                 no_proxy: no_proxy::split(entry).unwrap(),
                 ..ProxyUrls::default()
             });
-            let stated = ProxyConfig {
+            let proxy_config = ProxyConfig {
                 origin: "a test".into(),
                 settings: what.clone(),
             };
-            let world = Resolvers {
+            let resolvers = Resolvers {
                 addresses: &|host| lookup(host, TIMEOUT),
                 password: &|_| Ok(None),
                 pac: &|_, _| unreachable!("no script is set"),
             };
-            let translation = translate(&stated, &engine, &Overrides::default(), &world).unwrap();
+            let translation =
+                translate(&proxy_config, &engine, &Overrides::default(), &resolvers).unwrap();
             (what, translation)
         })
         .collect();
@@ -331,7 +332,7 @@ fn check_entries(version: &str) {
             .chain([("NO_PROXY", entry.to_owned())])
             .collect()
     };
-    let stated: Vec<(Env, Vec<String>)> = ENTRIES
+    let proxy_config: Vec<(Env, Vec<String>)> = ENTRIES
         .iter()
         .map(|entry| (proxied(entry), urls.clone()))
         .collect();
@@ -344,7 +345,9 @@ fn check_entries(version: &str) {
             )
         })
         .collect();
-    let (Some(stated), Some(written)) = (direct(NEW, &stated), direct(version, &written)) else {
+    let (Some(proxy_config), Some(written)) =
+        (direct(NEW, &proxy_config), direct(version, &written))
+    else {
         return;
     };
     let mut kept = 0;
@@ -354,7 +357,7 @@ fn check_entries(version: &str) {
         for (number, url) in urls.iter().enumerate() {
             let told = format!("{entry} for {url}: {:?}", translation.entries);
             let target = Target::parse(url).unwrap_or_else(|| panic!("{told}"));
-            let (here, in_engine) = (stated[at][number], written[at][number]);
+            let (here, in_engine) = (proxy_config[at][number], written[at][number]);
             // Go up to 1.7 knows no IDNA, and an engine asks for ASCII names only: an image's name has no others.
             if version == OLD && !url.is_ascii() {
                 continue;
@@ -398,7 +401,7 @@ fn variables_mean_to_engines_built_with_go_1_11_what_they_mean_here_or_it_is_tol
 /// A list that is kept as the engine has it, and read again, stays what it is.
 #[test]
 fn what_an_engine_was_given_is_what_it_is_given_again() {
-    let world = Resolvers {
+    let resolvers = Resolvers {
         addresses: &|host| lookup(host, TIMEOUT),
         password: &|_| Ok(None),
         pac: &|_, _| unreachable!("no script is set"),
@@ -406,7 +409,7 @@ fn what_an_engine_was_given_is_what_it_is_given_again() {
     for version in [OLD, NEW] {
         let engine = ClientDialect::of(version, version == OLD);
         let again = |no_proxy: Vec<String>| {
-            let stated = ProxyConfig {
+            let proxy_config = ProxyConfig {
                 origin: "a test".into(),
                 settings: ProxySettings::Urls(ProxyUrls {
                     https: Some(ProxyUrl::parse(PROXY).unwrap()),
@@ -414,7 +417,8 @@ fn what_an_engine_was_given_is_what_it_is_given_again() {
                     ..ProxyUrls::default()
                 }),
             };
-            let translation = translate(&stated, &engine, &Overrides::default(), &world).unwrap();
+            let translation =
+                translate(&proxy_config, &engine, &Overrides::default(), &resolvers).unwrap();
             translation.proxy.unwrap().no_proxy().to_string()
         };
         let once = again(ENTRIES.map(str::to_owned).to_vec());

@@ -456,13 +456,13 @@ fn a_live_edit_in_a_terminal_leaves_everything() {
 #[test]
 fn a_docker_that_is_not_there_is_told_of_where_the_proxy_was_wanted() {
     let app = App::new();
-    for (wanted, name) in [("apply", "patched"), ("restore", "unpatched")] {
+    for (intent, name) in [("apply", "patched"), ("restore", "unpatched")] {
         let path = app.dir.path().join(name).join("Docker.app");
         fs::create_dir(path.parent().unwrap()).unwrap();
         baleen::demo::build(&path, "1.12.0", "1").unwrap();
-        let mut command = app.command(&[wanted, "--docker-app"]);
+        let mut command = app.command(&[intent, "--docker-app"]);
         command.arg(&path);
-        if wanted == "apply" {
+        if intent == "apply" {
             command.args(["--http-proxy", PROXY]);
         }
         ok(&mut command);

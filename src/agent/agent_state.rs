@@ -139,10 +139,10 @@ pub struct ReportedPatch {
 
 impl Reported {
     /// What there is to be told of `stand`.
-    pub fn of(stand: &Installed) -> Self {
+    pub fn of(installed: &Installed) -> Self {
         Self {
-            version: stand.bundle.version.clone(),
-            patch: stand.patch.as_ref().map(|patch| ReportedPatch {
+            version: installed.bundle.version.clone(),
+            patch: installed.patch.as_ref().map(|patch| ReportedPatch {
                 block: patch.block,
                 proxy: patch.proxy.clone(),
                 original: patch.original,

@@ -12,7 +12,9 @@ pub fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
     Some(match settings {
         Setting::Unknown => return None,
         Setting::Offline => "the settings are unknown while the network is down".to_owned(),
-        Setting::Failed { words, .. } => format!("the settings can't be used: {}", words.sentence),
+        Setting::Failed { diagnostic, .. } => {
+            format!("the settings can't be used: {}", diagnostic.sentence)
+        }
         Setting::ScriptAway => "the PAC script of the settings can't be reached".to_owned(),
         Setting::Direct { origin } => format!("no proxy is set in {origin}"),
         Setting::Proxy { shown, origin, .. } => {
@@ -51,7 +53,7 @@ pub fn json(settings: &Setting) -> Value {
     let (origin, proxy, error) = match settings {
         Setting::Unknown => return Value::Null,
         Setting::Offline => (None, None, Some("the network is down")),
-        Setting::Failed { words, .. } => (None, None, Some(&*words.sentence)),
+        Setting::Failed { diagnostic, .. } => (None, None, Some(&*diagnostic.sentence)),
         Setting::ScriptAway => (None, None, Some("the PAC script can't be reached")),
         Setting::Direct { origin } => (Some(origin), None, None),
         Setting::Proxy { shown, origin, .. } => (Some(origin), Some(shown), None),
@@ -86,7 +88,7 @@ mod tests {
     fn what_the_settings_say_beside_what_docker_uses() {
         let in_use = shown("a", "localhost");
         let broken = Setting::Failed {
-            words: Diagnostic::new("the script can't be fetched"),
+            diagnostic: Diagnostic::new("the script can't be fetched"),
             may_pass: true,
         };
         let direct = Setting::Direct {

@@ -125,7 +125,7 @@ pub struct Snapshot {
     /// Where Docker.app is.
     pub path: Option<PathBuf>,
     /// What the user was heard to want there.
-    pub wanted: Option<Intent>,
+    pub intent: Option<Intent>,
     /// The proxy that was named by hand for it, where that was noted.
     pub named: Option<RedactedProxy>,
     /// What is to be seen of it.
@@ -155,7 +155,7 @@ pub struct ChangeError {
     /// What kind of failure it was.
     pub kind: Kind,
     /// Why.
-    pub words: Diagnostic,
+    pub diagnostic: Diagnostic,
 }
 
 /// Something to be done for the mind.
@@ -224,7 +224,7 @@ pub struct Controller {
     config: Config,
     config_trouble: Option<Diagnostic>,
     path: Option<PathBuf>,
-    wanted: Option<Intent>,
+    intent: Option<Intent>,
     bundle_state: BundleState,
     fingerprint: Option<Fingerprint>,
     running: Option<Running>,
@@ -275,10 +275,10 @@ struct Adopted {
 
 impl Adopted {
     /// Whether it still holds with this VM and this image.
-    fn holds(&mut self, running: Option<&Running>, sight: &BundleState) -> bool {
+    fn holds(&mut self, running: Option<&Running>, bundle_state: &BundleState) -> bool {
         let is_this_vm = running.is_some_and(|running| self.vm.is(running.pid, running.since));
-        let original = match sight {
-            BundleState::Ready(stand) => stand.patch.as_ref().map(|patch| patch.original),
+        let original = match bundle_state {
+            BundleState::Ready(installed) => installed.patch.as_ref().map(|patch| patch.original),
             _ => None,
         };
         is_this_vm && original.is_some_and(|now| *self.original.get_or_insert(now) == now)
@@ -295,7 +295,7 @@ impl Controller {
             config: Config::default(),
             config_trouble: None,
             path: None,
-            wanted: None,
+            intent: None,
             bundle_state: BundleState::Missing(Diagnostic::new("nothing was looked at yet")),
             fingerprint: None,
             running: None,
@@ -355,7 +355,7 @@ impl Controller {
                 self.observe_at = Some(now);
                 match result {
                     Ok(()) => self.log("Docker was restarted"),
-                    Err(words) => return vec![self.notify(Notice::NotRestarted(words))],
+                    Err(diagnostic) => return vec![self.notify(Notice::NotRestarted(diagnostic))],
                 }
             }
             Event::AppliedLive(result) => {
@@ -369,13 +369,13 @@ impl Controller {
                     }
                     Ok(ChangeOutcome::NoneRan) => {}
                     // What is to be said of it depends on what is seen then.
-                    Err(words) => {
-                        self.live_failure = Some(words);
+                    Err(diagnostic) => {
+                        self.live_failure = Some(diagnostic);
                         self.quit_grace_until = Some(now + QUIT_GRACE);
                     }
                 }
             }
-            Event::Refused(words) => self.log(super::notice::full(&words.sentence)),
+            Event::Refused(diagnostic) => self.log(super::notice::full(&diagnostic.sentence)),
         }
         Vec::new()
     }
@@ -436,7 +436,7 @@ impl Controller {
             Click::Adopt => {
                 self.adopt = true;
                 self.resync(now);
-                match (self.path.clone(), self.wanted) {
+                match (self.path.clone(), self.intent) {
                     // Lines are taken over by the proxy that is put in their place.
                     (Some(path), None | Some(Intent::Off)) => vec![Effect::SetIntent {
                         path,
@@ -458,7 +458,7 @@ impl Controller {
                     self.observe_at = Some(now);
                     return vec![
                         self.notify(Notice::NotAppliedLive {
-                            words: Diagnostic::new("the VM has no console now")
+                            diagnostic: Diagnostic::new("the VM has no console now")
                                 .with_hint("restart Docker instead"),
                             is_restarted: false,
                         }),
@@ -473,12 +473,12 @@ impl Controller {
                     self.attempts = Attempts::default();
                 }
                 self.observe_at = Some(now);
-                let mut jobs = vec![Effect::Configure(click)];
+                let mut effects = vec![Effect::Configure(click)];
                 if matches!(click, Click::Source(_)) {
                     // Who says where the proxy comes from wants it from there.
-                    jobs.extend(self.follow_settings(now));
+                    effects.extend(self.follow_settings(now));
                 }
-                jobs
+                effects
             }
         }
     }
@@ -486,7 +486,7 @@ impl Controller {
     /// The job that has the settings count again, where a proxy that was named by hand does.
     fn follow_settings(&mut self, now: Instant) -> Option<Effect> {
         let path = self.path.clone()?;
-        if self.wanted != Some(Intent::Named) {
+        if self.intent != Some(Intent::Named) {
             return None;
         }
         self.state.trouble = None;
@@ -509,7 +509,7 @@ impl Controller {
                     self.config = config;
                 }
             }
-            Err(words) => self.config_trouble = Some(words),
+            Err(diagnostic) => self.config_trouble = Some(diagnostic),
         }
         if self.path != look.path {
             self.path = look.path;
@@ -523,8 +523,8 @@ impl Controller {
             self.live_failure = None;
             self.quit_grace_until = None;
         }
-        if self.wanted != look.wanted {
-            self.wanted = look.wanted;
+        if self.intent != look.intent {
+            self.intent = look.intent;
             self.backoff = None;
         }
         // What was not announced counts as seen now for the first time.
@@ -544,8 +544,8 @@ impl Controller {
         self.observed_at = Some(now);
         self.bundle_state = look.bundle_state;
         self.running = look.running.map(|running| self.identify(running));
-        let (running, sight) = (self.running.as_ref(), &self.bundle_state);
-        self.adopted.take_if(|a| !a.holds(running, sight));
+        let (running, bundle_state) = (self.running.as_ref(), &self.bundle_state);
+        self.adopted.take_if(|a| !a.holds(running, bundle_state));
         self.is_live_locked = look.is_live_locked;
         if self.is_live_locked {
             // No one tells when that ends.
@@ -568,11 +568,13 @@ impl Controller {
     /// Learns which proxy was named by hand: from the note about that, or, where an older Baleen made none, from the image.
     /// The settings are resolved for it, so it is learned before that.
     fn learn_name(&mut self, noted: Option<RedactedProxy>) {
-        let (Some(path), Some(Intent::Named)) = (&self.path, self.wanted) else {
+        let (Some(path), Some(Intent::Named)) = (&self.path, self.intent) else {
             return;
         };
         let in_image = match &self.bundle_state {
-            BundleState::Ready(stand) => stand.patch.as_ref().map(|patch| patch.proxy.clone()),
+            BundleState::Ready(installed) => {
+                installed.patch.as_ref().map(|patch| patch.proxy.clone())
+            }
             _ => None,
         };
         if let Some(name) = in_image.or(noted) {
@@ -598,7 +600,7 @@ impl Controller {
         self.first_seen = Some((running.pid, since));
         let is_moby = self
             .installed()
-            .is_some_and(|stand| matches!(stand.bundle.family, Family::Moby { .. }));
+            .is_some_and(|installed| matches!(installed.bundle.family, Family::Moby { .. }));
         is_moby && !running.has_console && now < since + CONSOLE_TIMEOUT
     }
 
@@ -618,21 +620,22 @@ impl Controller {
         known
             .named
             .clone()
-            .filter(|_| self.wanted == Some(Intent::Named))
+            .filter(|_| self.intent == Some(Intent::Named))
     }
 
     /// Which image the running Docker started from: the present one, if it is older than Docker, and
     /// else the one that was there when Docker was seen before.
     fn identify(&mut self, mut running: Running) -> Running {
-        let (Some(path), BundleState::Ready(stand)) = (self.path.as_deref(), &self.bundle_state)
+        let (Some(path), BundleState::Ready(installed)) =
+            (self.path.as_deref(), &self.bundle_state)
         else {
             return running;
         };
-        let present = stand.block();
+        let present = installed.block();
         let known = self.state.known_mut(path);
         if running
             .since
-            .is_some_and(|since| since >= stand.image_since)
+            .is_some_and(|since| since >= installed.image_since)
         {
             running.block = Some(present);
             let kept = known.running.as_ref().and_then(|k| k.block_of(&running));
@@ -654,7 +657,7 @@ impl Controller {
         if is_due_again || !is_asked_for {
             return;
         }
-        let Resolved { setting, beside } = match self.wanted {
+        let Resolved { setting, beside } = match self.intent {
             Some(Intent::Named) if self.named().is_none() => Resolved {
                 setting: unknown_by_name(),
                 beside: Some(resolved.setting),
@@ -701,7 +704,7 @@ impl Controller {
                 (done != ChangeOutcome::Changed || self.changes >= MAX_CHANGES_IN_A_ROW).then(
                     || ChangeError {
                         kind: Kind::Failure,
-                        words: Diagnostic::new(
+                        diagnostic: Diagnostic::new(
                             "the boot image was changed, but is still not as it should be",
                         ),
                     },
@@ -709,7 +712,7 @@ impl Controller {
             }
             Err(failed) => Some(failed),
         };
-        self.backoff = failed.map(|ChangeError { kind, words }| {
+        self.backoff = failed.map(|ChangeError { kind, diagnostic }| {
             let pause = match kind {
                 Kind::Busy if !self.is_stuck(now) => {
                     self.files_moving.get_or_insert((now, now));
@@ -722,7 +725,7 @@ impl Controller {
             };
             Backoff {
                 kind,
-                words,
+                diagnostic,
                 until: now + pause,
             }
         });
@@ -746,20 +749,20 @@ impl Controller {
             self.quit_grace_until.take_if(|at| *at <= now);
             return vec![Effect::Observe];
         }
-        let mut jobs = Vec::new();
+        let mut effects = Vec::new();
         if !self.is_resolving && self.resolve_at.is_some_and(|at| at <= now) {
             self.resolve_at = None;
             self.settings_moving = None;
             let (engine, named) = self.desired_for();
             self.is_resolving = true;
-            jobs.push(Effect::Resolve { engine, named });
+            effects.push(Effect::Resolve { engine, named });
         }
         let decision = self.reconcile(now);
         // Which image the running VM started from is known only if it was seen before that is changed.
         let is_stale = self.observed_at.is_none_or(|at| now > at + MAX_AGE);
         if is_stale && matches!(decision.action, Action::Apply | Action::Restore) {
-            jobs.push(Effect::Observe);
-            return jobs;
+            effects.push(Effect::Observe);
+            return effects;
         }
         let path = self.path.clone().unwrap_or_default();
         if self.is_engine_right() {
@@ -767,7 +770,7 @@ impl Controller {
         }
         // It is for now, and for nothing that comes later.
         self.consent = None;
-        jobs.extend(self.notify_not_applied_live(&decision));
+        effects.extend(self.notify_not_applied_live(&decision));
         if decision.pending == Action::Nothing {
             self.changes = 0;
             if self.observe_at.is_none() && self.resolve_at.is_none() && !self.is_resolving {
@@ -779,7 +782,7 @@ impl Controller {
             Action::Nothing => {}
             Action::Apply => {
                 self.busy = Some(Busy::Applying);
-                jobs.push(Effect::Apply {
+                effects.push(Effect::Apply {
                     path,
                     setting: self.setting.clone(),
                     named: self.named(),
@@ -788,10 +791,10 @@ impl Controller {
             }
             Action::Restore => {
                 self.busy = Some(Busy::Restoring);
-                jobs.push(Effect::Restore { path });
+                effects.push(Effect::Restore { path });
             }
             Action::Restart(way) => {
-                jobs.extend(self.report(&decision, now));
+                effects.extend(self.report(&decision, now));
                 let (busy, job) = match way {
                     RestartScope::Engine => {
                         self.attempts.engine = self.revision();
@@ -805,14 +808,14 @@ impl Controller {
                 };
                 self.quit_grace_until = None;
                 self.busy = Some(busy);
-                jobs.push(job);
-                return jobs;
+                effects.push(job);
+                return effects;
             }
         }
         if self.busy.is_none() {
-            jobs.extend(self.report(&decision, now));
+            effects.extend(self.report(&decision, now));
         }
-        jobs
+        effects
     }
 
     /// That the running VM did not follow, as soon as it is to be seen what that comes to.
@@ -829,15 +832,15 @@ impl Controller {
         if !is_over && decision.state != State::RestartNeeded {
             return None;
         }
-        let news = Notice::NotAppliedLive {
-            words: self.live_failure.take()?,
+        let notice = Notice::NotAppliedLive {
+            diagnostic: self.live_failure.take()?,
             is_restarted,
         };
         if is_over {
-            self.log(news.headline());
+            self.log(notice.headline());
             return None;
         }
-        Some(self.notify(news))
+        Some(self.notify(notice))
     }
 
     /// When to be asked again, if nothing happens before.
@@ -865,7 +868,7 @@ impl Controller {
 
     fn inputs(&self, now: Instant) -> Inputs<'_> {
         Inputs {
-            wanted: self.wanted,
+            intent: self.intent,
             bundle_state: &self.bundle_state,
             is_moving: self.files_moving.is_some() && now < self.settled_at,
             settled_at: self.settled_at,
@@ -885,12 +888,12 @@ impl Controller {
     fn reconcile(&self, now: Instant) -> Decision {
         let mut decision = reconcile(&self.inputs(now));
         if decision.state == State::Updating && self.is_stuck(now) {
-            decision.words = Diagnostic {
+            decision.diagnostic = Diagnostic {
                 sentence: format!(
                     "Docker.app is not whole, and nothing has changed in it for a while: {}",
-                    decision.words.sentence
+                    decision.diagnostic.sentence
                 ),
-                ..decision.words
+                ..decision.diagnostic
             }
             .with_hint("if no update is under way, install Docker again");
         }
@@ -926,22 +929,22 @@ impl Controller {
             && is_known
             && !self.is_live_locked
             && self.quit_grace_until.is_none();
-        if let (Some(path), BundleState::Ready(stand), true) =
+        if let (Some(path), BundleState::Ready(installed), true) =
             (&self.path, &self.bundle_state, is_settled)
         {
-            let (path, stand) = (path.clone(), stand.clone());
-            told.extend(self.difference(&path, &stand, decision));
+            let (path, installed) = (path.clone(), installed.clone());
+            told.extend(self.difference(&path, &installed, decision));
             let is_told = !told.is_empty();
             told.extend(self.settings_changed(&path).filter(|_| !is_told));
         }
         match self.problem(decision, now) {
-            Some(words) => {
-                let key = format!("{}: {}", decision.state.word(), words.sentence);
+            Some(diagnostic) => {
+                let key = format!("{}: {}", decision.state.word(), diagnostic.sentence);
                 if self.state.trouble.as_ref() != Some(&key) {
                     self.state.trouble = Some(key);
                     told.push(Notice::Trouble {
                         state: decision.state,
-                        words,
+                        diagnostic,
                     });
                 }
             }
@@ -954,32 +957,32 @@ impl Controller {
             if told.is_empty() {
                 self.log(format!(
                     "Checked: {}",
-                    super::notice::full(&decision.words.sentence)
+                    super::notice::full(&decision.diagnostic.sentence)
                 ));
             }
         }
-        for news in &told {
-            self.log(news.headline());
+        for notice in &told {
+            self.log(notice.headline());
         }
         // Kept before it is told: what is lost by a kill in between is not told, rather than told twice.
-        let mut jobs = Vec::new();
+        let mut effects = Vec::new();
         if self.state != self.stored {
             self.stored = self.state.clone();
-            jobs.push(Effect::Remember(Box::new(self.state.clone())));
+            effects.push(Effect::Remember(Box::new(self.state.clone())));
         }
-        jobs.extend(told.into_iter().map(Effect::Notify));
-        jobs
+        effects.extend(told.into_iter().map(Effect::Notify));
+        effects
     }
 
     /// What is so now, beside what the user was told last.
     fn difference(
         &mut self,
         path: &Path,
-        stand: &Installed,
+        installed: &Installed,
         decision: &Decision,
     ) -> Option<Notice> {
-        let now = Reported::of(stand);
-        let named = self.wanted == Some(Intent::Named);
+        let now = Reported::of(installed);
+        let named = self.intent == Some(Intent::Named);
         let docker = self.restart_need(decision);
         let known = self.state.known_mut(path);
         // One that was named, but wiped, is still to be put back.
@@ -988,23 +991,23 @@ impl Controller {
             known.settings = None;
         }
         let before = known.told.replace(now.clone())?;
-        let is_wanted = self.wanted == Some(Intent::Settings);
+        let is_wanted = self.intent == Some(Intent::Settings);
         let beside = self.beside.as_ref();
-        let mut news = notice(&before, &now, &self.setting, is_wanted, docker)?;
+        let mut notice = notice(&before, &now, &self.setting, is_wanted, docker)?;
         if let Notice::Changed {
             settings, by_hand, ..
-        } = &mut news
+        } = &mut notice
         {
             *settings = beside.cloned();
-            *by_hand = stand.unpatched.clone();
+            *by_hand = installed.unpatched.clone();
         }
-        Some(news)
+        Some(notice)
     }
 
     /// The proxy that was named by hand, where it is in the image.
     fn named_in_place(&self) -> Option<RedactedProxy> {
         let patch = self.installed()?.patch.as_ref()?;
-        (self.wanted == Some(Intent::Named)).then(|| patch.proxy.clone())
+        (self.intent == Some(Intent::Named)).then(|| patch.proxy.clone())
     }
 
     /// That the settings changed while a proxy that was named by hand is in place, so that nothing follows from it.
@@ -1039,7 +1042,7 @@ impl Controller {
 
     fn installed(&self) -> Option<&Installed> {
         match &self.bundle_state {
-            BundleState::Ready(stand) => Some(stand),
+            BundleState::Ready(installed) => Some(installed),
             _ => None,
         }
     }
@@ -1057,8 +1060,8 @@ impl Controller {
 
     /// What the running engine has, where there is an image to compare it with.
     fn engine(&self) -> Option<EngineSync> {
-        let (running, stand) = self.running.as_ref().zip(self.installed())?;
-        Some(running.engine(stand))
+        let (running, installed) = self.running.as_ref().zip(self.installed())?;
+        Some(running.engine(installed))
     }
 
     /// Whether the running engine can be brought up to date without Docker being restarted.
@@ -1066,15 +1069,15 @@ impl Controller {
         self.running
             .as_ref()
             .zip(self.installed())
-            .is_some_and(|(running, stand)| running.can_apply_live(stand))
+            .is_some_and(|(running, installed)| running.can_apply_live(installed))
     }
 
     /// What the user has to do something about.
     fn problem(&self, decision: &Decision, now: Instant) -> Option<Diagnostic> {
-        if let Some(words) = &self.config_trouble {
-            return Some(words.clone());
+        if let Some(diagnostic) = &self.config_trouble {
+            return Some(diagnostic.clone());
         }
-        if matches!(self.wanted, None | Some(Intent::Off)) && self.backoff.is_none() {
+        if matches!(self.intent, None | Some(Intent::Off)) && self.backoff.is_none() {
             return None;
         }
         let is_trouble = match decision.state {
@@ -1090,16 +1093,16 @@ impl Controller {
                         may_pass: false,
                         ..
                     }
-                ) && self.wanted == Some(Intent::Settings)
+                ) && self.intent == Some(Intent::Settings)
             }
             State::Off | State::Direct | State::NoDocker => false,
         };
-        is_trouble.then(|| decision.words.clone())
+        is_trouble.then(|| decision.diagnostic.clone())
     }
 
-    fn notify(&mut self, news: Notice) -> Effect {
-        self.log(news.headline());
-        Effect::Notify(news)
+    fn notify(&mut self, notice: Notice) -> Effect {
+        self.log(notice.headline());
+        Effect::Notify(notice)
     }
 
     fn log(&mut self, what: impl Into<String>) {
@@ -1109,7 +1112,7 @@ impl Controller {
     /// Docker.app as it was read, as far as it could be.
     fn bundle(&self) -> Option<&Bundle> {
         match &self.bundle_state {
-            BundleState::Ready(stand) => Some(&stand.bundle),
+            BundleState::Ready(installed) => Some(&installed.bundle),
             BundleState::Unsupported(_, _, bundle) => bundle.as_ref(),
             BundleState::Missing(_) | BundleState::Incomplete(_) => None,
         }
@@ -1133,9 +1136,10 @@ impl Controller {
             (BundleState::Ready(_), _) => DockerSupport::Patched,
             (BundleState::Missing(_), _) => DockerSupport::Missing,
             (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
-            (BundleState::Incomplete(words) | BundleState::Unsupported(_, words, _), None) => {
-                DockerSupport::Unusable(words.clone())
-            }
+            (
+                BundleState::Incomplete(diagnostic) | BundleState::Unsupported(_, diagnostic, _),
+                None,
+            ) => DockerSupport::Unusable(diagnostic.clone()),
         }
     }
 
@@ -1150,9 +1154,9 @@ impl Controller {
 
     /// Whether the proxy is switched on. Where no one said, it is if one is there.
     fn is_on(&self) -> bool {
-        match (self.wanted, &self.bundle_state) {
+        match (self.intent, &self.bundle_state) {
             (Some(intent), _) => intent != Intent::Off,
-            (None, BundleState::Ready(stand)) => stand.patch.is_some(),
+            (None, BundleState::Ready(installed)) => installed.patch.is_some(),
             (None, _) => false,
         }
     }
@@ -1160,28 +1164,30 @@ impl Controller {
     /// How things are, for all who show it.
     pub fn view(&self, now: Instant) -> View {
         let decision = self.reconcile(now);
-        let words = match &self.config_trouble {
-            Some(words) => words.clone(),
-            None => decision.words,
+        let diagnostic = match &self.config_trouble {
+            Some(diagnostic) => diagnostic.clone(),
+            None => decision.diagnostic,
         };
         let bundle = self.bundle();
         View {
             state: decision.state,
-            words,
+            diagnostic,
             docker: bundle.map(|bundle| bundle.version.clone()),
             family: bundle.map(|bundle| bundle.family.clone()),
             path: self.path.clone(),
             in_image: match &self.bundle_state {
-                BundleState::Ready(stand) => stand.patch.as_ref().map(|patch| patch.proxy.clone()),
+                BundleState::Ready(installed) => {
+                    installed.patch.as_ref().map(|patch| patch.proxy.clone())
+                }
                 _ => None,
             },
             setting: self.setting.clone(),
             beside: self.beside.clone(),
             by_hand: match &self.bundle_state {
-                BundleState::Ready(stand) => stand.unpatched.by_hand().map(str::to_owned),
+                BundleState::Ready(installed) => installed.unpatched.by_hand().map(str::to_owned),
                 _ => None,
             },
-            wanted: self.wanted,
+            intent: self.intent,
             is_on: self.is_on(),
             can_switch: matches!(self.bundle_state, BundleState::Ready(_)),
             is_running: self.running.is_some(),
@@ -1199,7 +1205,7 @@ impl Controller {
 /// A proxy that was named on the command line before Baleen could see which it was.
 fn unknown_by_name() -> Setting {
     Setting::Failed {
-        words: Diagnostic::new(
+        diagnostic: Diagnostic::new(
             "its proxy was named on the command line, and which one that was is not known",
         )
         .with_hint("name it again, or switch Use Proxy off and on to have that of the settings"),
@@ -1242,7 +1248,7 @@ mod tests {
             })
         };
         let failed = |may_pass| Setting::Failed {
-            words: Diagnostic::new("x"),
+            diagnostic: Diagnostic::new("x"),
             may_pass,
         };
         for (setting, is_asked_again) in [
@@ -1253,13 +1259,13 @@ mod tests {
             (proxy(kept(Some(SystemTime::UNIX_EPOCH))), true),
             (Setting::ScriptAway, false),
         ] {
-            let mut mind = Controller::new(AgentState::default(), now, SystemTime::now);
+            let mut controller = Controller::new(AgentState::default(), now, SystemTime::now);
             let engine = ClientDialect::of("", true);
-            mind.set_for = Some((engine, None));
-            mind.resolved(engine, setting.clone().into(), now);
+            controller.set_for = Some((engine, None));
+            controller.resolved(engine, setting.clone().into(), now);
             let again = is_asked_again.then(|| now + RETRY_DELAY);
-            assert_eq!(mind.resolve_at, again, "{setting:?}");
-            assert_eq!(mind.setting, setting);
+            assert_eq!(controller.resolve_at, again, "{setting:?}");
+            assert_eq!(controller.setting, setting);
         }
     }
 }

@@ -101,12 +101,12 @@ impl Effects {
                 "the proxy settings changed while Baleen was about to write them into the image",
             ));
         };
-        let wanted = Desired {
+        let desired = Desired {
             proxy,
             method: Config::load(&self.config)?.method,
             adopt,
         };
-        Ok(match patch::apply_proxy(&bundle, wanted, &|_| {})? {
+        Ok(match patch::apply_proxy(&bundle, desired, &|_| {})? {
             ApplyOutcome::InPlace(_) => ChangeOutcome::Nothing,
             ApplyOutcome::Applied(applied) => {
                 for warning in &applied.warnings {
@@ -258,7 +258,7 @@ impl Setting {
             },
             Err(error) => Self::Failed {
                 may_pass: error.kind() == Kind::Failure,
-                words: Diagnostic::from(error),
+                diagnostic: Diagnostic::from(error),
             },
         }
     }

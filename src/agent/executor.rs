@@ -62,7 +62,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Agent {
     sender: Sender<Message>,
     writing: Arc<Mutex<()>>,
-    under_way: Arc<InFlight>,
+    in_flight: Arc<InFlight>,
     /// Has what can be stopped at any step come to its end.
     cancel: Arc<AtomicBool>,
 }
@@ -114,15 +114,15 @@ impl Agent {
         let agent = Self {
             sender,
             writing: Arc::default(),
-            under_way: Arc::default(),
+            in_flight: Arc::default(),
             cancel: Arc::default(),
         };
-        let hands = Executor::new(agent.clone(), options);
-        let begun = agent.under_way.begin();
+        let executor = Executor::new(agent.clone(), options);
+        let begun = agent.in_flight.begin();
         thread::Builder::new()
             .name("agent".to_owned())
             .spawn(move || {
-                hands.run(&receiver, report);
+                executor.run(&receiver, report);
                 drop(begun);
             })
             .map_err(|error| no_thread(&error))?;
@@ -156,7 +156,7 @@ impl Agent {
     /// Waits until a stopped agent does nothing any more, not even ask for the settings; no longer than `patience`. Whether
     /// that came about.
     pub fn wait_idle(&self, patience: Duration) -> bool {
-        self.under_way.wait_idle(patience)
+        self.in_flight.wait_idle(patience)
     }
 }
 
@@ -168,7 +168,7 @@ fn no_thread(error: &io::Error) -> Error {
 /// What carries out the mind's jobs.
 struct Executor {
     agent: Agent,
-    looker: Observer,
+    observer: Observer,
     worker: Effects,
     memory: AgentStateFile,
     files: Option<(Files, Option<FileWatch>)>,
@@ -200,7 +200,7 @@ impl Executor {
                 config: config.clone(),
                 state: state.clone(),
             },
-            looker: Observer {
+            observer: Observer {
                 docker_app,
                 last: Config::load(&config).unwrap_or_default(),
                 config,
@@ -222,29 +222,29 @@ impl Executor {
         let agent = self.agent.clone();
         let _wake = wake::watch(move || agent.send(Event::Woke));
 
-        let mut mind = Controller::new(self.memory.read(), Instant::now(), SystemTime::now);
+        let mut controller = Controller::new(self.memory.read(), Instant::now(), SystemTime::now);
         if !self.has_icon {
-            mind = mind.without_icon();
+            controller = controller.without_icon();
         }
         let mut shown: Option<View> = None;
         loop {
-            self.poll(&mut mind, &mut report);
-            let view = mind.view(Instant::now());
+            self.poll(&mut controller, &mut report);
+            let view = controller.view(Instant::now());
             if shown.as_ref() != Some(&view) {
-                if shown.as_ref().map(|shown| &shown.words) != Some(&view.words) {
-                    tracing::info!("{}: {}", view.state.word(), view.words.sentence);
+                if shown.as_ref().map(|shown| &shown.diagnostic) != Some(&view.diagnostic) {
+                    tracing::info!("{}: {}", view.state.word(), view.diagnostic.sentence);
                 }
                 shown = Some(view.clone());
                 report(AgentOutput::View(Box::new(view)));
             }
             let now = Instant::now();
-            let wait = mind.deadline(now).saturating_duration_since(now);
+            let wait = controller.deadline(now).saturating_duration_since(now);
             let mut next = receiver.recv_timeout(wait);
             loop {
                 match next {
                     Ok(Message::Event(event)) => {
-                        let jobs = mind.handle(event, Instant::now());
-                        self.execute(jobs, &mut mind, &mut report);
+                        let effects = controller.handle(event, Instant::now());
+                        self.execute(effects, &mut controller, &mut report);
                     }
                     Ok(Message::Stop(ended)) => {
                         drop(settings);
@@ -261,26 +261,26 @@ impl Executor {
     }
 
     /// Has the mind say what is to be done until there is nothing left that can be done at once.
-    fn poll(&mut self, mind: &mut Controller, report: &mut impl FnMut(AgentOutput)) {
+    fn poll(&mut self, controller: &mut Controller, report: &mut impl FnMut(AgentOutput)) {
         loop {
-            let jobs = mind.poll(Instant::now());
-            if jobs.is_empty() {
+            let effects = controller.poll(Instant::now());
+            if effects.is_empty() {
                 return;
             }
-            self.execute(jobs, mind, report);
+            self.execute(effects, controller, report);
         }
     }
 
     fn execute(
         &mut self,
-        jobs: Vec<Effect>,
-        mind: &mut Controller,
+        effects: Vec<Effect>,
+        controller: &mut Controller,
         report: &mut impl FnMut(AgentOutput),
     ) {
-        for job in jobs {
+        for job in effects {
             if let Some(event) = self.begin(job, report) {
-                let jobs = mind.handle(event, Instant::now());
-                self.execute(jobs, mind, report);
+                let effects = controller.handle(event, Instant::now());
+                self.execute(effects, controller, report);
             }
         }
     }
@@ -290,7 +290,7 @@ impl Executor {
         let worker = self.worker.clone();
         match job {
             Effect::Observe => {
-                let look = self.looker.observe();
+                let look = self.observer.observe();
                 self.watch_files();
                 if let Some(running) = &look.running {
                     self.attention.watch(&RunningApp {
@@ -314,7 +314,7 @@ impl Executor {
                 tracing::info!("restarting Docker");
                 self.spawn("restart", move || {
                     let result = docker::restart::restart(&path);
-                    Event::Restarted(result.map_err(|error| failed(&error).words))
+                    Event::Restarted(result.map_err(|error| failed(&error).diagnostic))
                 });
             }
             Effect::ApplyLive { path, adopt } => {
@@ -323,21 +323,21 @@ impl Executor {
                 self.spawn("engine", move || {
                     let _writing = agent.writing.lock();
                     let result = worker.apply_live(&path, adopt, &agent.cancel);
-                    Event::AppliedLive(result.map_err(|error| failed(&error).words))
+                    Event::AppliedLive(result.map_err(|error| failed(&error).diagnostic))
                 });
             }
             Effect::SetIntent { path, intent } => {
                 tracing::info!("wanted in {}: {intent:?}", path.display());
                 if let Err(error) = Intents::in_folder(&self.worker.state).set(&path, intent) {
-                    let words =
+                    let diagnostic =
                         Diagnostic::new(format!("what you want could not be noted: {error}"));
-                    return Some(Event::Refused(words));
+                    return Some(Event::Refused(diagnostic));
                 }
             }
             Effect::Configure(click) => {
                 tracing::info!("decided: {click:?}");
                 if let Err(error) = worker.configure(click) {
-                    return Some(Event::Refused(failed(&error).words));
+                    return Some(Event::Refused(failed(&error).diagnostic));
                 }
             }
             Effect::Remember(memory) => {
@@ -345,10 +345,10 @@ impl Executor {
                     tracing::warn!("could not save what was reported: {error}");
                 }
             }
-            Effect::Notify(news) => {
-                let message = news.text();
+            Effect::Notify(notice) => {
+                let message = notice.text();
                 tracing::info!("told: {}. {}", message.title, message.body);
-                report(AgentOutput::Notice(Box::new(news)));
+                report(AgentOutput::Notice(Box::new(notice)));
             }
         }
         None
@@ -356,7 +356,7 @@ impl Executor {
 
     /// Does a job that changes the image, which the end of the program waits for.
     fn change(&self, change: impl FnOnce() -> Result<ChangeOutcome> + Send + 'static) {
-        let (agent, places) = (self.agent.clone(), self.looker.places());
+        let (agent, places) = (self.agent.clone(), self.observer.places());
         self.spawn("image", move || {
             let _writing = agent.writing.lock();
             let result = change().map_err(|error| failed(&error));
@@ -367,7 +367,7 @@ impl Executor {
     /// Does a job on a thread of its own. Without one it is done here, and all else waits for it.
     fn spawn(&self, name: &str, job: impl FnOnce() -> Event + Send + 'static) {
         let agent = self.agent.clone();
-        let job = Arc::new(Mutex::new(Some((job, self.agent.under_way.begin()))));
+        let job = Arc::new(Mutex::new(Some((job, self.agent.in_flight.begin()))));
         let run = {
             let job = job.clone();
             move || {
@@ -389,11 +389,11 @@ impl Executor {
     /// Sees to it that the files that count are watched, which the config file may have changed.
     fn watch_files(&mut self) {
         let files = Files {
-            places: self.looker.places(),
+            places: self.observer.places(),
             decisions: vec![
-                self.looker.config.clone(),
-                self.looker.state.join(Intents::FILE),
-                self.looker.state.join(LiveEdits::FILE),
+                self.observer.config.clone(),
+                self.observer.state.join(Intents::FILE),
+                self.observer.state.join(LiveEdits::FILE),
             ],
         };
         if self
@@ -417,7 +417,7 @@ fn failed(error: &Error) -> ChangeError {
     }
     ChangeError {
         kind: error.kind(),
-        words: Diagnostic::from(error),
+        diagnostic: Diagnostic::from(error),
     }
 }
 
@@ -427,18 +427,18 @@ mod tests {
 
     #[test]
     fn what_is_under_way_is_waited_for_but_not_for_ever() {
-        let under_way = Arc::new(InFlight::default());
-        assert!(under_way.wait_idle(Duration::ZERO));
-        let (first, second) = (under_way.begin(), under_way.begin());
+        let in_flight = Arc::new(InFlight::default());
+        assert!(in_flight.wait_idle(Duration::ZERO));
+        let (first, second) = (in_flight.begin(), in_flight.begin());
         drop(first);
-        assert!(!under_way.wait_idle(Duration::from_millis(10)));
+        assert!(!in_flight.wait_idle(Duration::from_millis(10)));
         let (sender, receiver) = mpsc::channel();
         let job = thread::spawn(move || {
             receiver.recv().unwrap();
             drop(second);
         });
         sender.send(()).unwrap();
-        assert!(under_way.wait_idle(TIMEOUT * 60));
+        assert!(in_flight.wait_idle(TIMEOUT * 60));
         job.join().unwrap();
     }
 }

@@ -76,14 +76,14 @@ pub enum Notice {
         /// The state.
         state: State,
         /// What it is, and what would help.
-        words: Diagnostic,
+        diagnostic: Diagnostic,
     },
     /// Docker was to be restarted, and was not.
     NotRestarted(Diagnostic),
     /// The running VM was to be brought up to date over its console, and was not.
     NotAppliedLive {
         /// Why, and what would help.
-        words: Diagnostic,
+        diagnostic: Diagnostic,
         /// Docker is being restarted instead.
         is_restarted: bool,
     },
@@ -348,14 +348,14 @@ impl Notice {
                 ),
                 offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
             },
-            Self::Trouble { state, words } => trouble(*state, words),
-            Self::NotRestarted(words) => NoticeText {
+            Self::Trouble { state, diagnostic } => trouble(*state, diagnostic),
+            Self::NotRestarted(diagnostic) => NoticeText {
                 title: "Docker was not restarted".to_owned(),
-                body: sentences(words),
+                body: sentences(diagnostic),
                 offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
             },
             Self::NotAppliedLive {
-                words,
+                diagnostic,
                 is_restarted,
             } => {
                 let title = "The Docker Engine was not restarted".to_owned();
@@ -364,13 +364,13 @@ impl Notice {
                         title,
                         body: format!(
                             "{} Docker is being restarted instead.",
-                            full(&words.sentence)
+                            full(&diagnostic.sentence)
                         ),
                         offers: Vec::new(),
                     },
                     false => NoticeText {
                         title,
-                        body: sentences(&at_a_button(words)),
+                        body: sentences(&at_a_button(diagnostic)),
                         offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
                     },
                 }
@@ -392,11 +392,11 @@ impl Notice {
             Self::SettingsChanged { in_place, .. } => {
                 format!("The settings changed; Docker keeps {}", short(in_place))
             }
-            Self::Trouble { state, words } => match state {
+            Self::Trouble { state, diagnostic } => match state {
                 State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
                 State::Updating => "A Docker update seems to be stuck".to_owned(),
-                _ if words.fix == Some(Fix::DockerSettings) => OWN_SETTINGS.to_owned(),
-                _ => cut(&words.sentence),
+                _ if diagnostic.fix == Some(Fix::DockerSettings) => OWN_SETTINGS.to_owned(),
+                _ => cut(&diagnostic.sentence),
             },
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
             Self::NotAppliedLive { .. } => "The Docker Engine was not restarted".to_owned(),
@@ -486,8 +486,8 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> Not
         Setting::Offline | Setting::Unknown => {
             "Which one that is can't be told while the network is down.".to_owned()
         }
-        Setting::Failed { words, .. } => {
-            format!("Its settings can't be used now: {}.", words.sentence)
+        Setting::Failed { diagnostic, .. } => {
+            format!("Its settings can't be used now: {}.", diagnostic.sentence)
         }
     };
     let (what, offers) = match is_on {
@@ -559,8 +559,8 @@ fn without_patch(
                 vec![NoticeAction::OpenSettingsFile],
             )
         }
-        (DockerSupport::Unusable(words), _) => {
-            let (why, offer) = way_out(words);
+        (DockerSupport::Unusable(diagnostic), _) => {
+            let (why, offer) = hint_and_action(diagnostic);
             let body = format!("Baleen can't change this Docker. {why}");
             (body, offer.into_iter().collect())
         }
@@ -632,47 +632,50 @@ fn changed(
 
 /// The same, without what would have to be typed: of the running VM only a terminal takes anything over, and a restart of
 /// Docker, which is one click away, does as well.
-fn at_a_button(words: &Diagnostic) -> Diagnostic {
-    match words.fix {
-        Some(Fix::Adopt) => words.clone().with_hint("restart Docker instead"),
-        _ => words.clone(),
+fn at_a_button(diagnostic: &Diagnostic) -> Diagnostic {
+    match diagnostic.fix {
+        Some(Fix::Adopt) => diagnostic.clone().with_hint("restart Docker instead"),
+        _ => diagnostic.clone(),
     }
 }
 
 /// What there is to say of a failure to someone with an icon, and what would help at one click.
-pub(crate) fn way_out(words: &Diagnostic) -> (String, Option<NoticeAction>) {
-    match words.fix {
+pub(crate) fn hint_and_action(diagnostic: &Diagnostic) -> (String, Option<NoticeAction>) {
+    match diagnostic.fix {
         Some(Fix::AllowAppManagement) => (
             format!(
                 "{} Allow Baleen in System Settings > Privacy & Security > App Management.",
-                full(&words.sentence)
+                full(&diagnostic.sentence)
             ),
             Some(NoticeAction::OpenPrivacySettings),
         ),
-        Some(Fix::Adopt) => (full(&words.sentence), Some(NoticeAction::Adopt)),
-        Some(Fix::CorrectSettings) => (full(&words.sentence), Some(NoticeAction::OpenSettingsFile)),
+        Some(Fix::Adopt) => (full(&diagnostic.sentence), Some(NoticeAction::Adopt)),
+        Some(Fix::CorrectSettings) => (
+            full(&diagnostic.sentence),
+            Some(NoticeAction::OpenSettingsFile),
+        ),
         Some(Fix::DockerSettings) => (
-            full(&words.sentence),
+            full(&diagnostic.sentence),
             Some(NoticeAction::OpenDockerSettings),
         ),
-        None => (sentences(words), None),
+        None => (sentences(diagnostic), None),
     }
 }
 
-fn trouble(state: State, words: &Diagnostic) -> NoticeText {
+fn trouble(state: State, diagnostic: &Diagnostic) -> NoticeText {
     let title = match state {
-        _ if words.fix == Some(Fix::CorrectSettings) => "Baleen's settings can't be used",
-        _ if words.fix == Some(Fix::DockerSettings) => OWN_SETTINGS,
+        _ if diagnostic.fix == Some(Fix::CorrectSettings) => "Baleen's settings can't be used",
+        _ if diagnostic.fix == Some(Fix::DockerSettings) => OWN_SETTINGS,
         State::NotPermitted => "Baleen needs permission to change Docker",
         State::Foreign => "Docker has a proxy set by someone else",
         State::Updating => "A Docker update seems to be stuck",
         State::Unsupported => "Baleen can't change this Docker",
         _ => "The proxy could not be put in place",
     };
-    if words.fix == Some(Fix::DockerSettings) {
+    if diagnostic.fix == Some(Fix::DockerSettings) {
         let body = format!(
             "{} Copy the values and enter them there.",
-            full(&words.sentence)
+            full(&diagnostic.sentence)
         );
         return NoticeText {
             title: title.to_owned(),
@@ -683,7 +686,7 @@ fn trouble(state: State, words: &Diagnostic) -> NoticeText {
             ],
         };
     }
-    let (body, offer) = way_out(words);
+    let (body, offer) = hint_and_action(diagnostic);
     NoticeText {
         title: title.to_owned(),
         body,
@@ -714,12 +717,16 @@ pub fn full(sentence: &str) -> String {
 }
 
 /// The sentence, and what to do now.
-pub fn sentences(words: &Diagnostic) -> String {
-    let advice = words
+pub fn sentences(diagnostic: &Diagnostic) -> String {
+    let advice = diagnostic
         .hint
         .as_deref()
         .map(|advice| format!(" {}", full(advice)));
-    format!("{}{}", full(&words.sentence), advice.unwrap_or_default())
+    format!(
+        "{}{}",
+        full(&diagnostic.sentence),
+        advice.unwrap_or_default()
+    )
 }
 
 fn cut(text: &str) -> String {

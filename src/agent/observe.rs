@@ -90,12 +90,12 @@ impl Observer {
         let intents = Intents::in_folder(&self.state);
         // Before the rest, so that a change in between is noticed.
         let print = Fingerprint::of(&self.places());
-        let (path, sight) = match bundle_path(self.docker_app.as_deref(), &self.last) {
+        let (path, bundle_state) = match bundle_path(self.docker_app.as_deref(), &self.last) {
             Err(error) => (None, BundleState::Missing(Diagnostic::from(&error))),
             Ok(path) => {
                 let path = path.canonicalize().unwrap_or(path);
-                let sight = bundle_state(&path, &intents);
-                (Some(path), sight)
+                let bundle_state = bundle_state(&path, &intents);
+                (Some(path), bundle_state)
             }
         };
         // Before the edits: anyone who ends in between has written his by then.
@@ -103,10 +103,10 @@ impl Observer {
         let running = path.as_deref().and_then(|path| self.running(path));
         Snapshot {
             config,
-            wanted: path.as_deref().and_then(|path| intents.get(path)),
+            intent: path.as_deref().and_then(|path| intents.get(path)),
             named: path.as_deref().and_then(|path| intents.named(path)),
             path,
-            bundle_state: sight,
+            bundle_state: bundle_state,
             fingerprint: print,
             running,
             is_live_locked: is_followed,
@@ -144,13 +144,13 @@ fn bundle_state(path: &Path, intents: &Intents) -> BundleState {
             bundle.family.refusal().unwrap_or_default(),
         ));
     }
-    match stand(&bundle, intents) {
-        Ok(stand) => BundleState::Ready(stand),
+    match installed(&bundle, intents) {
+        Ok(installed) => BundleState::Ready(installed),
         Err(error) => closed(&error, Some(bundle)),
     }
 }
 
-fn stand(bundle: &Bundle, intents: &Intents) -> Result<Installed, Error> {
+fn installed(bundle: &Bundle, intents: &Intents) -> Result<Installed, Error> {
     let image = Image::open(plan::image_of(bundle)?)?;
     let patched = image.patched()?;
     Ok(Installed {
@@ -170,13 +170,13 @@ fn stand(bundle: &Bundle, intents: &Intents) -> Result<Installed, Error> {
 }
 
 fn closed(error: &Error, bundle: Option<Bundle>) -> BundleState {
-    let words = Diagnostic::from(error);
+    let diagnostic = Diagnostic::from(error);
     match error.kind() {
         // What was there an instant ago is gone: it is being replaced.
-        Kind::Busy | Kind::Failure => BundleState::Incomplete(words),
-        Kind::NotPermitted => BundleState::Unsupported(State::NotPermitted, words, bundle),
+        Kind::Busy | Kind::Failure => BundleState::Incomplete(diagnostic),
+        Kind::NotPermitted => BundleState::Unsupported(State::NotPermitted, diagnostic, bundle),
         Kind::Unsupported | Kind::Usage => {
-            BundleState::Unsupported(State::Unsupported, words, bundle)
+            BundleState::Unsupported(State::Unsupported, diagnostic, bundle)
         }
     }
 }

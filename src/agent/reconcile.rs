@@ -106,7 +106,7 @@ pub enum Setting {
     /// They can't be read now, which may pass, or can't be said to this engine, which does not.
     Failed {
         /// Why.
-        words: Diagnostic,
+        diagnostic: Diagnostic,
         /// Whether it may pass by itself.
         may_pass: bool,
     },
@@ -205,15 +205,15 @@ impl EngineSync {
 
 impl Running {
     /// What its engine has, beside what the image of `stand` says.
-    pub fn engine(&self, stand: &Installed) -> EngineSync {
-        let block = stand.block();
+    pub fn engine(&self, installed: &Installed) -> EngineSync {
+        let block = installed.block();
         if let Some(edit) = &self.edit {
             return match edit.gives(block) {
                 true => EngineSync::Followed { at: edit.at },
                 false => EngineSync::OutOfDate,
             };
         }
-        let is_older = self.since.is_none_or(|since| since < stand.image_since);
+        let is_older = self.since.is_none_or(|since| since < installed.image_since);
         let is_other = match self.block {
             Some(seen) => seen != block,
             // Of a stock image no one can tell whether the one before was any different.
@@ -226,8 +226,8 @@ impl Running {
     }
 
     /// Whether its engine can be brought up to date without Docker being restarted.
-    pub fn can_apply_live(&self, stand: &Installed) -> bool {
-        self.has_console && matches!(stand.bundle.family, Family::Moby { .. })
+    pub fn can_apply_live(&self, installed: &Installed) -> bool {
+        self.has_console && matches!(installed.bundle.family, Family::Moby { .. })
     }
 }
 
@@ -255,7 +255,7 @@ pub struct Backoff {
     /// What kind of failure it was.
     pub kind: Kind,
     /// Why.
-    pub words: Diagnostic,
+    pub diagnostic: Diagnostic,
     /// When to try again.
     pub until: Instant,
 }
@@ -264,7 +264,7 @@ pub struct Backoff {
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     /// What the user was heard to want in this bundle.
-    pub wanted: Option<Intent>,
+    pub intent: Option<Intent>,
     /// What is to be seen of Docker.app.
     pub bundle_state: &'a BundleState,
     /// Its files were seen to change, and have not been at rest since.
@@ -312,7 +312,7 @@ pub struct Decision {
     /// The state in one word.
     pub state: State,
     /// The state in a sentence.
-    pub words: Diagnostic,
+    pub diagnostic: Diagnostic,
     /// What to do now.
     pub action: Action,
     /// What to do as soon as the files are at rest, or the time for another attempt has come.
@@ -321,38 +321,40 @@ pub struct Decision {
 
 /// Decides.
 pub fn reconcile(s: &Inputs<'_>) -> Decision {
-    let at_rest = |state, words: Diagnostic| Decision {
+    let at_rest = |state, diagnostic: Diagnostic| Decision {
         state,
-        words,
+        diagnostic,
         action: Action::Nothing,
         pending: Action::Nothing,
     };
-    let stand = match s.bundle_state {
-        BundleState::Missing(words) => return at_rest(State::NoDocker, words.clone()),
-        BundleState::Incomplete(words) => return at_rest(State::Updating, words.clone()),
-        BundleState::Unsupported(state, words, _) => return at_rest(*state, words.clone()),
-        BundleState::Ready(stand) => stand,
+    let installed = match s.bundle_state {
+        BundleState::Missing(diagnostic) => return at_rest(State::NoDocker, diagnostic.clone()),
+        BundleState::Incomplete(diagnostic) => return at_rest(State::Updating, diagnostic.clone()),
+        BundleState::Unsupported(state, diagnostic, _) => {
+            return at_rest(*state, diagnostic.clone());
+        }
+        BundleState::Ready(installed) => installed,
     };
-    let (state, words, due) = judge_state(stand, s.wanted, s.setting, s.beside);
+    let (state, diagnostic, due) = judge_state(installed, s.intent, s.setting, s.beside);
     if s.is_moving {
         return Decision {
             state: State::Updating,
-            words: Diagnostic::new("Docker is being updated: its files still change"),
+            diagnostic: Diagnostic::new("Docker is being updated: its files still change"),
             action: Action::Nothing,
             pending: due,
         };
     }
     if due == Action::Nothing {
-        return restart(s, stand, state, words);
+        return restart(s, installed, state, diagnostic);
     }
-    let (state, words) = match s.backoff {
+    let (state, diagnostic) = match s.backoff {
         Some(refusal) => refused(refusal, state),
-        None => (state, words),
+        None => (state, diagnostic),
     };
     let is_time = s.now >= s.settled_at && s.backoff.is_none_or(|r| s.now >= r.until);
     Decision {
         state,
-        words,
+        diagnostic,
         action: if is_time { due } else { Action::Nothing },
         pending: due,
     }
@@ -360,16 +362,16 @@ pub fn reconcile(s: &Inputs<'_>) -> Decision {
 
 /// The state of a bundle that is at rest, and what would bring it to what is wanted.
 fn judge_state(
-    stand: &Installed,
-    wanted: Option<Intent>,
+    installed: &Installed,
+    intent: Option<Intent>,
     setting: &Setting,
     beside: Option<&Setting>,
 ) -> (State, Diagnostic, Action) {
-    let version = &stand.bundle.version;
+    let version = &installed.bundle.version;
     let in_place =
         |patch: &Patch| Diagnostic::new(format!("the engine gets {}", patch.proxy.summary()));
-    if let Some(line) = stand.unpatched.by_hand() {
-        let is_due = matches!(wanted, Some(Intent::Settings | Intent::Named))
+    if let Some(line) = installed.unpatched.by_hand() {
+        let is_due = matches!(intent, Some(Intent::Settings | Intent::Named))
             && matches!(setting, Setting::Proxy { .. });
         return (
             State::Foreign,
@@ -383,10 +385,10 @@ fn judge_state(
             },
         );
     }
-    match (wanted, &stand.patch) {
+    match (intent, &installed.patch) {
         (None | Some(Intent::Off), None) => (
             State::Off,
-            Diagnostic::new(without_patch(stand)),
+            Diagnostic::new(without_patch(installed)),
             Action::Nothing,
         ),
         (Some(Intent::Off), Some(patch)) => (
@@ -401,15 +403,15 @@ fn judge_state(
         (Some(Intent::Named), Some(patch)) => {
             let settings = beside.and_then(|settings| by_hand::clause(&patch.proxy, settings));
             let settings = settings.map(|clause| format!("{AFTER}{clause}"));
-            let words = format!(
+            let diagnostic = format!(
                 "the engine gets {}, which was named by hand{}",
                 patch.proxy.summary(),
                 settings.unwrap_or_default()
             );
-            (State::Current, Diagnostic::new(words), Action::Nothing)
+            (State::Current, Diagnostic::new(diagnostic), Action::Nothing)
         }
         (Some(Intent::Settings | Intent::Named), None) => {
-            let wiped = match stand.unpatched {
+            let wiped = match installed.unpatched {
                 Unpatched::Clean => {
                     format!("Docker {version} has its own image, without the proxy")
                 }
@@ -437,11 +439,11 @@ fn judge_state(
                     )),
                     Action::Nothing,
                 ),
-                Setting::Failed { words, .. } => (
+                Setting::Failed { diagnostic, .. } => (
                     State::Wiped,
                     Diagnostic {
-                        sentence: format!("{wiped}: {}", words.sentence),
-                        ..words.clone()
+                        sentence: format!("{wiped}: {}", diagnostic.sentence),
+                        ..diagnostic.clone()
                     },
                     Action::Nothing,
                 ),
@@ -482,15 +484,15 @@ fn judge_state(
             Setting::Unknown | Setting::Offline => {
                 (State::Current, in_place(patch), Action::Nothing)
             }
-            Setting::Failed { words, .. } => (
+            Setting::Failed { diagnostic, .. } => (
                 State::Current,
                 Diagnostic {
                     sentence: format!(
                         "the engine gets {}{AFTER}whether that is right can't be told: {}",
                         patch.proxy.summary(),
-                        words.sentence
+                        diagnostic.sentence
                     ),
-                    ..words.clone()
+                    ..diagnostic.clone()
                 },
                 Action::Nothing,
             ),
@@ -502,8 +504,8 @@ fn judge_state(
 const AFTER: &str = "; ";
 
 /// What there is to say of an image that Baleen did not patch, or not any more.
-fn without_patch(stand: &Installed) -> String {
-    match &stand.unpatched {
+fn without_patch(installed: &Installed) -> String {
+    match &installed.unpatched {
         Unpatched::Clean => "Docker has its own image".to_owned(),
         Unpatched::Unchecked => "Docker's image is not patched by Baleen".to_owned(),
         Unpatched::ByHand { line, .. } => {
@@ -517,26 +519,31 @@ fn refused(refusal: &Backoff, state: State) -> (State, Diagnostic) {
     let state = match refusal.kind {
         Kind::Busy => State::Updating,
         Kind::NotPermitted => State::NotPermitted,
-        Kind::Unsupported if refusal.words.fix == Some(Fix::Adopt) => State::Foreign,
+        Kind::Unsupported if refusal.diagnostic.fix == Some(Fix::Adopt) => State::Foreign,
         Kind::Unsupported => State::Unsupported,
         Kind::Failure | Kind::Usage => state,
     };
-    (state, refusal.words.clone())
+    (state, refusal.diagnostic.clone())
 }
 
 /// The image is as it should be: is the running engine?
-fn restart(s: &Inputs<'_>, stand: &Installed, state: State, words: Diagnostic) -> Decision {
+fn restart(
+    s: &Inputs<'_>,
+    installed: &Installed,
+    state: State,
+    diagnostic: Diagnostic,
+) -> Decision {
     let is_final = matches!(
         state,
         State::Current | State::Direct | State::Off | State::Foreign
     );
     let old = s
         .running
-        .filter(|running| running.engine(stand) == EngineSync::OutOfDate);
+        .filter(|running| running.engine(installed) == EngineSync::OutOfDate);
     let Some(old) = old.filter(|_| is_final) else {
         return Decision {
             state,
-            words,
+            diagnostic,
             action: Action::Nothing,
             pending: Action::Nothing,
         };
@@ -544,44 +551,44 @@ fn restart(s: &Inputs<'_>, stand: &Installed, state: State, words: Diagnostic) -
     if s.is_live_locked {
         // What the engine gets is only being given to it.
         let image = match state {
-            State::Current => words
+            State::Current => diagnostic
                 .sentence
                 .replacen("the engine gets", "the image has", 1),
-            _ => without_patch(stand),
+            _ => without_patch(installed),
         };
         return Decision {
             state,
-            words: Diagnostic {
+            diagnostic: Diagnostic {
                 sentence: format!(
                     "{image}; `baleen` in a terminal is bringing the running VM up to date"
                 ),
-                ..words
+                ..diagnostic
             },
             action: Action::Nothing,
             pending: Action::Nothing,
         };
     }
-    let way = restart_scope(s, old, stand);
+    let way = restart_scope(s, old, installed);
     let sentence = match state {
         State::Current => {
-            let (proxy, rest) = match words.sentence.split_once(AFTER) {
+            let (proxy, rest) = match diagnostic.sentence.split_once(AFTER) {
                 Some((proxy, rest)) => (proxy, format!("{AFTER}{rest}")),
-                None => (&*words.sentence, String::new()),
+                None => (&*diagnostic.sentence, String::new()),
             };
             format!("{proxy}, from Docker's next start on{rest}")
         }
         // What the engine has then, no one knows.
         _ if old.edit.is_some_and(|edit| edit.is_open) => format!(
             "{}, but a change of the running VM was not finished: restart {}",
-            without_patch(stand),
-            match old.can_apply_live(stand) {
+            without_patch(installed),
+            match old.can_apply_live(installed) {
                 true => "the Engine or Docker",
                 false => "Docker",
             }
         ),
         _ => {
-            let image = without_patch(stand);
-            let still = match stand.unpatched {
+            let image = without_patch(installed);
+            let still = match installed.unpatched {
                 Unpatched::Clean => "still runs with the proxy",
                 Unpatched::Unchecked => "Docker still runs with the proxy",
                 Unpatched::ByHand { .. } => "Docker still runs with another one",
@@ -591,7 +598,10 @@ fn restart(s: &Inputs<'_>, stand: &Installed, state: State, words: Diagnostic) -
     };
     Decision {
         state: State::RestartNeeded,
-        words: Diagnostic { sentence, ..words },
+        diagnostic: Diagnostic {
+            sentence,
+            ..diagnostic
+        },
         action: way.map_or(Action::Nothing, Action::Restart),
         pending: Action::Nothing,
     }
@@ -599,16 +609,16 @@ fn restart(s: &Inputs<'_>, stand: &Installed, state: State, words: Diagnostic) -
 
 /// The way in which the running engine may be brought up to date now: the one that the user chose, or the quickest that
 /// was not tried in vain.
-fn restart_scope(s: &Inputs<'_>, old: &Running, stand: &Installed) -> Option<RestartScope> {
-    let can_follow = old.can_apply_live(stand);
+fn restart_scope(s: &Inputs<'_>, old: &Running, installed: &Installed) -> Option<RestartScope> {
+    let can_follow = old.can_apply_live(installed);
     match s.consent {
         Some(RestartScope::Engine) => can_follow.then_some(RestartScope::Engine),
         Some(RestartScope::Docker) => Some(RestartScope::Docker),
         None if s.restart != RestartPolicy::Always || s.may_be_ending => None,
-        None if can_follow && s.attempts.engine != Some(stand.revision()) => {
+        None if can_follow && s.attempts.engine != Some(installed.revision()) => {
             Some(RestartScope::Engine)
         }
-        None => (s.attempts.docker != Some(stand.revision())).then_some(RestartScope::Docker),
+        None => (s.attempts.docker != Some(installed.revision())).then_some(RestartScope::Docker),
     }
 }
 
@@ -627,7 +637,7 @@ mod tests {
         }
     }
 
-    fn stand(patch: Option<&str>) -> BundleState {
+    fn installed(patch: Option<&str>) -> BundleState {
         BundleState::Ready(Installed {
             bundle: Bundle {
                 path: "/d".into(),
@@ -665,7 +675,7 @@ mod tests {
 
     fn broken() -> Setting {
         Setting::Failed {
-            words: Diagnostic::new("the script can't be had"),
+            diagnostic: Diagnostic::new("the script can't be had"),
             may_pass: true,
         }
     }
@@ -676,14 +686,14 @@ mod tests {
     };
 
     fn situation<'a>(
-        wanted: Option<Intent>,
-        sight: &'a BundleState,
+        intent: Option<Intent>,
+        bundle_state: &'a BundleState,
         setting: &'a Setting,
         now: Instant,
     ) -> Inputs<'a> {
         Inputs {
-            wanted,
-            bundle_state: sight,
+            intent,
+            bundle_state: bundle_state,
             is_moving: false,
             settled_at: now,
             setting,
@@ -705,7 +715,7 @@ mod tests {
         use Intent::{Named, Off, Settings};
         use State::{Current, Direct, Stale, Wiped};
         let now = Instant::now();
-        for (wanted, patch, setting, state, act) in [
+        for (intent, patch, setting, state, act) in [
             (None, None, proxy("a"), State::Off, Nothing),
             (None, Some("a"), proxy("b"), Current, Nothing),
             (Some(Off), None, proxy("a"), State::Off, Nothing),
@@ -748,9 +758,9 @@ mod tests {
             (Some(Named), Some("a"), direct(), Current, Nothing),
             (Some(Named), None, proxy("a"), Wiped, Apply),
         ] {
-            let sight = stand(patch);
-            let case = format!("{wanted:?} {patch:?} {setting:?}");
-            let at_rest = situation(wanted, &sight, &setting, now);
+            let bundle_state = installed(patch);
+            let case = format!("{intent:?} {patch:?} {setting:?}");
+            let at_rest = situation(intent, &bundle_state, &setting, now);
             let decision = reconcile(&at_rest);
             assert_eq!(
                 (decision.state, decision.action, decision.pending),
@@ -783,7 +793,7 @@ mod tests {
             // What was refused waits.
             let refusal = Backoff {
                 kind: Kind::NotPermitted,
-                words: Diagnostic::new("no"),
+                diagnostic: Diagnostic::new("no"),
                 until: now + Duration::from_secs(1),
             };
             let refused = Inputs {
@@ -869,13 +879,13 @@ mod tests {
             (Some("a"), None, None, UpToDate),
             (Some("a"), None, b, OutOfDate),
         ] {
-            let sight = stand(patch);
-            let BundleState::Ready(stand) = &sight else {
+            let bundle_state = installed(patch);
+            let BundleState::Ready(installed) = &bundle_state else {
                 unreachable!()
             };
             let case = format!("{patch:?} {since:?} {seen:?}");
             let started = running(since, seen);
-            assert_eq!(started.engine(stand), expected, "{case}");
+            assert_eq!(started.engine(installed), expected, "{case}");
 
             // What was edited since is what counts, whatever it started from.
             let image = patch.and_then(block);
@@ -886,9 +896,9 @@ mod tests {
                 };
                 let case = format!("{case}, edited: {edit:?}");
                 let whole = edited(&started, edit, false);
-                assert_eq!(whole.engine(stand), expected, "{case}");
+                assert_eq!(whole.engine(installed), expected, "{case}");
                 let open = edited(&started, edit, true);
-                assert_eq!(open.engine(stand), OutOfDate, "{case}, not to its end");
+                assert_eq!(open.engine(installed), OutOfDate, "{case}, not to its end");
             }
         }
     }
@@ -898,7 +908,7 @@ mod tests {
         use RestartPolicy::{Always, Ask, Never};
         use RestartScope::{Docker, Engine};
         let now = Instant::now();
-        let (sight, setting) = (stand(Some("a")), proxy("a"));
+        let (bundle_state, setting) = (installed(Some("a")), proxy("a"));
         let old = running(BEFORE, Some(None));
         let states = [
             (old.clone(), true),
@@ -948,7 +958,7 @@ mod tests {
                         consent,
                         is_live_locked: is_followed,
                         attempts: &tried,
-                        ..situation(Some(Intent::Settings), &sight, &setting, now)
+                        ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
                     };
                     let (state, act) = match *is_old && !is_followed {
                         true => (State::RestartNeeded, expected),
@@ -960,7 +970,7 @@ mod tests {
                         (state, act, Action::Nothing),
                         "{situation:?}"
                     );
-                    let is_told = decision.words.sentence.contains("in a terminal");
+                    let is_told = decision.diagnostic.sentence.contains("in a terminal");
                     assert_eq!(is_told, *is_old && is_followed);
                     seen.push(act);
                     let without = Inputs {
@@ -986,7 +996,7 @@ mod tests {
     #[test]
     fn a_way_that_was_tried_for_another_image_is_tried_again() {
         let (now, setting) = (Instant::now(), proxy("a"));
-        let sight = stand(Some("a"));
+        let bundle_state = installed(Some("a"));
         let running = Running {
             has_console: true,
             ..running(BEFORE, Some(None))
@@ -1014,7 +1024,7 @@ mod tests {
                 running: Some(&running),
                 restart: RestartPolicy::Always,
                 attempts: &tried,
-                ..situation(Some(Intent::Settings), &sight, &setting, now)
+                ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
             };
             assert_eq!(reconcile(&situation).action, expected, "{tried:?}");
         }
@@ -1033,7 +1043,7 @@ mod tests {
         };
         let open = edited(&old, block("b"), true);
         let (settings, off) = (Some(Intent::Settings), Some(Intent::Off));
-        for (wanted, patch, setting, running, is_followed, expected) in [
+        for (intent, patch, setting, running, is_followed, expected) in [
             (
                 settings,
                 Some("a"),
@@ -1094,33 +1104,33 @@ mod tests {
                 format!("{unfinished} the Engine or Docker"),
             ),
         ] {
-            let sight = stand(patch);
+            let bundle_state = installed(patch);
             let situation = Inputs {
                 running: Some(running),
                 is_live_locked: is_followed,
-                ..situation(wanted, &sight, &setting, now)
+                ..situation(intent, &bundle_state, &setting, now)
             };
-            assert_eq!(reconcile(&situation).words.sentence, expected);
+            assert_eq!(reconcile(&situation).diagnostic.sentence, expected);
         }
     }
 
     #[test]
     fn only_a_vm_of_the_moby_family_can_follow() {
-        let BundleState::Ready(mut stand) = stand(None) else {
+        let BundleState::Ready(mut installed) = installed(None) else {
             unreachable!()
         };
         let running = Running {
             has_console: true,
             ..running(BEFORE, None)
         };
-        assert!(running.can_apply_live(&stand));
-        stand.bundle.family = Family::Unknown(vec!["vpnkit".to_owned()]);
-        assert!(!running.can_apply_live(&stand));
+        assert!(running.can_apply_live(&installed));
+        installed.bundle.family = Family::Unknown(vec!["vpnkit".to_owned()]);
+        assert!(!running.can_apply_live(&installed));
     }
 
     #[test]
     fn what_a_refusal_makes_of_the_state() {
-        let (sight, setting, now) = (stand(None), proxy("a"), Instant::now());
+        let (bundle_state, setting, now) = (installed(None), proxy("a"), Instant::now());
         for (kind, remedy, expected) in [
             (Kind::Busy, None, State::Updating),
             (Kind::NotPermitted, None, State::NotPermitted),
@@ -1130,7 +1140,7 @@ mod tests {
         ] {
             let refusal = Backoff {
                 kind,
-                words: Diagnostic {
+                diagnostic: Diagnostic {
                     fix: remedy,
                     ..Diagnostic::new("why")
                 },
@@ -1138,10 +1148,10 @@ mod tests {
             };
             let situation = Inputs {
                 backoff: Some(&refusal),
-                ..situation(Some(Intent::Settings), &sight, &setting, now)
+                ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
             };
             assert_eq!(reconcile(&situation).state, expected);
-            assert_eq!(reconcile(&situation).words.sentence, "why");
+            assert_eq!(reconcile(&situation).diagnostic.sentence, "why");
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct View {
     /// The state in one word.
     pub state: State,
     /// The state in a sentence, and what to do.
-    pub words: Diagnostic,
+    pub diagnostic: Diagnostic,
     /// Docker's version, as far as it is known.
     pub docker: Option<String>,
     /// How its VM is stored, which decides whether Docker has its own proxy settings.
@@ -37,7 +37,7 @@ pub struct View {
     /// The line that sets a proxy by hand in an image that Baleen did not patch.
     pub by_hand: Option<String>,
     /// What the user was heard to want.
-    pub wanted: Option<Intent>,
+    pub intent: Option<Intent>,
     /// Whether the proxy is switched on.
     pub is_on: bool,
     /// Whether it can be switched.
@@ -111,7 +111,7 @@ impl View {
 
     /// Whether a proxy that was named by hand counts, and not the settings.
     pub fn is_named(&self) -> bool {
-        self.wanted == Some(Intent::Named)
+        self.intent == Some(Intent::Named)
     }
 
     /// What the settings come to.
@@ -127,8 +127,8 @@ impl View {
     pub fn json(&self) -> Value {
         json!({
             "state": self.state,
-            "sentence": self.words.sentence,
-            "advice": self.words.hint,
+            "sentence": self.diagnostic.sentence,
+            "advice": self.diagnostic.hint,
             "docker": self.docker.as_ref().map(|version| json!({
                 "version": version,
                 "family": self.family.as_ref().map(Family::id),
@@ -139,7 +139,7 @@ impl View {
                 "console": self.can_follow,
             })),
             "proxy": self.in_image,
-            "source": self.wanted.and_then(Intent::source),
+            "source": self.intent.and_then(Intent::source),
             "settings": by_hand::json(self.settings()),
             "use_proxy": self.is_on,
             "busy": self.busy.map(|busy| match busy {

@@ -149,7 +149,7 @@ pub struct MenuContext {
     /// The connection is being checked.
     pub is_checking: bool,
     /// Where Baleen was opened from.
-    pub place: InstallLocation,
+    pub location: InstallLocation,
     /// Baleen is being uninstalled.
     pub is_uninstalling: bool,
 }
@@ -181,7 +181,7 @@ pub fn headline(view: &View) -> String {
 
 /// What is to be read when the pointer is on the icon.
 pub fn tooltip(view: &View) -> String {
-    crate::agent::notice::full(&view.words.sentence)
+    crate::agent::notice::full(&view.diagnostic.sentence)
 }
 
 fn proxy_line(setting: &Setting) -> String {
@@ -241,8 +241,8 @@ fn follow_label(source: SourceSetting) -> &'static str {
 }
 
 /// The menu; `time` writes seconds since 1970 as a time of day.
-pub fn menu(view: &View, besides: MenuContext, time: &dyn Fn(u64) -> String) -> Menu {
-    if besides.is_uninstalling {
+pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> Menu {
+    if context.is_uninstalling {
         // Whatever else could be chosen would make again what is being removed.
         return Menu {
             items: vec![Item::Label("Uninstalling Baleen…".to_owned())],
@@ -267,7 +267,7 @@ pub fn menu(view: &View, besides: MenuContext, time: &dyn Fn(u64) -> String) -> 
         let line = format!("Running VM: brought up to date at {}", time(at));
         items.push(Item::Label(line));
     }
-    items.extend(place_line(besides.place).map(|line| Item::Label(line.to_owned())));
+    items.extend(place_line(context.location).map(|line| Item::Label(line.to_owned())));
     items.push(Item::Separator);
     if view.proxy_pane().is_some() {
         items.push(copy_proxy_settings(view));
@@ -322,17 +322,17 @@ pub fn menu(view: &View, besides: MenuContext, time: &dyn Fn(u64) -> String) -> 
         Item::Separator,
         button(
             Command::CheckConnection,
-            match besides.is_checking {
+            match context.is_checking {
                 true => "Checking the Connection…",
                 false => "Check Connection",
             },
-            !besides.is_checking,
+            !context.is_checking,
         ),
         button(Command::OpenSettings, "Open Settings File", true),
         button(Command::OpenLog, "Open Log", true),
-        start_at_login(besides),
+        start_at_login(context),
         Item::Separator,
-        uninstall(view, can_uninstall(view, besides)),
+        uninstall(view, can_uninstall(view, context)),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
@@ -369,8 +369,8 @@ fn copy_proxy_settings(view: &View) -> Item {
 }
 
 /// What there is to say of the place from which Baleen was opened.
-fn place_line(place: InstallLocation) -> Option<&'static str> {
-    match place {
+fn place_line(location: InstallLocation) -> Option<&'static str> {
+    match location {
         InstallLocation::Translocated => Some("Move Baleen to the Applications folder"),
         InstallLocation::DiskImage => {
             Some("Baleen: opened from a disk that may be ejected; move it to Applications")
@@ -380,18 +380,18 @@ fn place_line(place: InstallLocation) -> Option<&'static str> {
 }
 
 /// Where the app can't stay, it can't be opened at the next login; what was set before can be undone.
-fn start_at_login(besides: MenuContext) -> Item {
-    let can_be_set = !besides.place.is_temporary();
+fn start_at_login(context: MenuContext) -> Item {
+    let can_be_set = !context.location.is_temporary();
     Item::Check {
-        command: Command::StartAtLogin(besides.login_item == LoginItem::Off),
-        text: match besides.login_item {
+        command: Command::StartAtLogin(context.login_item == LoginItem::Off),
+        text: match context.login_item {
             LoginItem::NeedsApproval => "Start at Login (allow it in System Settings)",
             LoginItem::Off if !can_be_set => "Start at Login (move Baleen to Applications first)",
             LoginItem::Off | LoginItem::On => "Start at Login",
         }
         .to_owned(),
-        enabled: can_be_set || besides.login_item != LoginItem::Off,
-        checked: besides.login_item != LoginItem::Off,
+        enabled: can_be_set || context.login_item != LoginItem::Off,
+        checked: context.login_item != LoginItem::Off,
     }
 }
 
@@ -439,8 +439,8 @@ fn when_restart(chosen: RestartPolicy) -> Item {
 }
 
 /// Whether Baleen can be uninstalled now: what is under way might make again what is removed.
-pub fn can_uninstall(view: &View, besides: MenuContext) -> bool {
-    view.busy.is_none() && !besides.is_checking
+pub fn can_uninstall(view: &View, context: MenuContext) -> bool {
+    view.busy.is_none() && !context.is_checking
 }
 
 /// What it does stands there to be read before it can be chosen: that is all the asking there is.

@@ -148,13 +148,13 @@ struct App {
     options: Options,
     log: PathBuf,
     /// What the app is about; not there while Baleen is being uninstalled.
-    at_work: Option<RunningAgent>,
+    running_agent: Option<RunningAgent>,
     sender: Sender<AppEvent>,
     notifier: Option<Notifier>,
     tray: Option<Tray>,
     view: Option<View>,
     menu: Menu,
-    besides: MenuContext,
+    context: MenuContext,
     clock: Clock,
 }
 
@@ -193,30 +193,30 @@ impl App {
         quit_on_signals(move || quit.send(AppEvent::Quit))?;
         let (pressed, refused) = (sender.clone(), sender.clone());
         let notifier = Notifier::new(
-            move |note, button| pressed.send(AppEvent::Pressed(note, button)),
+            move |notification, button| pressed.send(AppEvent::Pressed(notification, button)),
             move |why| refused.send(AppEvent::NoNotes(why)),
         );
-        let at_work = RunningAgent::start(options.clone(), instance, &sender)?;
-        let place = InstallLocation::current();
+        let running_agent = RunningAgent::start(options.clone(), instance, &sender)?;
+        let location = InstallLocation::current();
         let app = Self {
             options,
             log: logs::path(),
-            at_work: Some(at_work),
+            running_agent: Some(running_agent),
             sender,
             notifier,
             tray: None,
             view: None,
             menu: Menu::default(),
-            besides: MenuContext {
+            context: MenuContext {
                 login_item: login_item::status(),
                 is_checking: false,
-                place,
+                location,
                 is_uninstalling: false,
             },
             clock: Clock::local(),
         };
-        if place.is_temporary() {
-            tracing::warn!("Baleen was opened where it can't stay: {place:?}");
+        if location.is_temporary() {
+            tracing::warn!("Baleen was opened where it can't stay: {location:?}");
             app.note_place();
         }
         Ok(app)
@@ -227,10 +227,10 @@ impl App {
             AppEvent::Agent(AgentOutput::View(view)) => {
                 self.view = Some(*view);
                 // It may have been changed elsewhere.
-                self.besides.login_item = login_item::status();
+                self.context.login_item = login_item::status();
                 self.show_or_exit();
             }
-            AppEvent::Agent(AgentOutput::Notice(news)) => self.notify(&news),
+            AppEvent::Agent(AgentOutput::Notice(notice)) => self.notify(&notice),
             AppEvent::Chosen(id) => {
                 let command = self.menu.command(&id);
                 tracing::debug!("chosen: {id}");
@@ -243,13 +243,13 @@ impl App {
                 self.show_or_exit();
             }
             // What a button of an older note does would make again what is being removed.
-            AppEvent::Pressed(..) if self.at_work.is_none() => {}
-            AppEvent::Pressed(note, button) => self.pressed(&note, &button),
+            AppEvent::Pressed(..) if self.running_agent.is_none() => {}
+            AppEvent::Pressed(notification, button) => self.pressed(&notification, &button),
             AppEvent::NoNotes(why) => {
                 tracing::warn!("a notification could not be shown: {why}");
             }
             AppEvent::Checked(result) => {
-                self.besides.is_checking = false;
+                self.context.is_checking = false;
                 self.show_notification(&notification_text::checked(&result));
                 self.show_or_exit();
             }
@@ -275,7 +275,7 @@ impl App {
             return Ok(());
         };
         let tooltip = tooltip(view);
-        self.menu = menu(view, self.besides, &|seconds| self.clock.show(seconds));
+        self.menu = menu(view, self.context, &|seconds| self.clock.show(seconds));
         match &mut self.tray {
             Some(tray) => tray.show(view.state, &tooltip, self.menu.clone()),
             None => {
@@ -299,38 +299,38 @@ impl App {
     fn quit(&mut self) -> Flow {
         tracing::info!("quitting");
         self.tray = None;
-        if let Some(at_work) = &self.at_work {
-            at_work.stop();
+        if let Some(running_agent) = &self.running_agent {
+            running_agent.stop();
         }
         Flow::Quit
     }
 
     fn click(&self, click: Click) {
-        if let Some(at_work) = &self.at_work {
-            at_work.agent.click(click);
+        if let Some(running_agent) = &self.running_agent {
+            running_agent.agent.click(click);
         }
     }
 
-    fn notify(&self, news: &Notice) {
-        self.show_notification(&notification_text::of_notice(news));
+    fn notify(&self, notice: &Notice) {
+        self.show_notification(&notification_text::of_notice(notice));
         // It works there, so it is said once: with what is said once in any case.
-        if matches!(news, Notice::Welcome { .. })
-            && self.besides.place == InstallLocation::Elsewhere
+        if matches!(notice, Notice::Welcome { .. })
+            && self.context.location == InstallLocation::Elsewhere
         {
             self.note_place();
         }
     }
 
     fn note_place(&self) {
-        if let Some(note) = notification_text::misplaced(self.besides.place) {
-            self.show_notification(&note);
+        if let Some(notification) = notification_text::misplaced(self.context.location) {
+            self.show_notification(&notification);
         }
     }
 
-    fn show_notification(&self, note: &Notification) {
+    fn show_notification(&self, notification: &Notification) {
         match &self.notifier {
-            Some(notifier) => notifier.show(note),
-            None => tracing::info!("{}: {}", note.title, note.body),
+            Some(notifier) => notifier.show(notification),
+            None => tracing::info!("{}: {}", notification.title, notification.body),
         }
     }
 
@@ -344,7 +344,7 @@ impl App {
             Command::OpenLog => self.open_text(&self.log.clone()),
             Command::StartAtLogin(on) => match login_item::set(on) {
                 Ok(now) => {
-                    self.besides.login_item = now;
+                    self.context.login_item = now;
                     #[cfg(target_os = "macos")]
                     if now == login_item::LoginItem::NeedsApproval {
                         login_item::login_item_macos::open_settings();
@@ -352,7 +352,7 @@ impl App {
                 }
                 Err(error) => {
                     tracing::warn!("{error}");
-                    self.besides.login_item = login_item::status();
+                    self.context.login_item = login_item::status();
                     self.show_notification(&notification_text::failed(
                         "Start at Login was not changed",
                         &error,
@@ -362,7 +362,7 @@ impl App {
             // It may have begun since the menu was drawn.
             Command::Uninstall => {
                 if let Some(view) = &self.view
-                    && can_uninstall(view, self.besides)
+                    && can_uninstall(view, self.context)
                 {
                     self.uninstall();
                 }
@@ -373,9 +373,9 @@ impl App {
         Flow::Continue
     }
 
-    fn pressed(&mut self, note: &str, button: &str) {
-        tracing::debug!("pressed: {button} on {note}");
-        if note == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
+    fn pressed(&mut self, notification: &str, button: &str) {
+        tracing::debug!("pressed: {button} on {notification}");
+        if notification == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
             return self.open_text(&self.report());
         }
         match action_of(button) {
@@ -480,7 +480,7 @@ impl App {
 
     /// Has the doctor look, in a process of its own: it loads much that the app has no use for otherwise.
     fn check_connection(&mut self) {
-        self.besides.is_checking = true;
+        self.context.is_checking = true;
         let report = self.report();
         let mut doctor = self.command(&["doctor", "--json"]);
         doctor.arg("--report").arg(&report);
@@ -518,10 +518,10 @@ impl App {
     /// Has all that Baleen made removed, in a process of its own: that one is the only Baleen that acts then.
     fn uninstall(&mut self) {
         tracing::info!("uninstalling");
-        self.besides.is_uninstalling = true;
-        let agent = self.at_work.take().map(|at_work| {
-            at_work.stop();
-            at_work.agent.clone()
+        self.context.is_uninstalling = true;
+        let agent = self.running_agent.take().map(|running_agent| {
+            running_agent.stop();
+            running_agent.agent.clone()
         });
         let mut uninstall = self.command(&["uninstall", "--yes", "--json"]);
         let sender = self.sender.clone();
@@ -572,16 +572,16 @@ impl App {
 
     /// Takes up its work again.
     fn continue_uninstall(&mut self) {
-        self.besides.is_uninstalling = false;
-        let at_work = match Instance::claim(&self.options.state, APP) {
+        self.context.is_uninstalling = false;
+        let running_agent = match Instance::claim(&self.options.state, APP) {
             Ok(Claim::First(first)) => {
                 RunningAgent::start(self.options.clone(), first, &self.sender)
             }
             Ok(Claim::Taken(who)) => Err(taken(&who)),
             Err(error) => Err(error),
         };
-        match at_work {
-            Ok(at_work) => self.at_work = Some(at_work),
+        match running_agent {
+            Ok(running_agent) => self.running_agent = Some(running_agent),
             Err(error) => {
                 self.show_notification(&notification_text::failed("Baleen has ended", &error));
                 self.quit_soon();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::agent::notice::{Notice, NoticeAction, full, sentences, way_out};
+use crate::agent::notice::{Notice, NoticeAction, full, hint_and_action, sentences};
 use crate::agent::reconcile::Diagnostic;
 use crate::error::{Error, Fix};
 
@@ -18,11 +18,11 @@ pub(super) const CHECKED: &str = "checked";
 pub(super) const OPEN_REPORT: &str = "open-report";
 
 /// The note for a piece of news; the next one of its kind takes its place.
-pub(super) fn of_notice(news: &Notice) -> Notification {
-    let message = news.text();
+pub(super) fn of_notice(notice: &Notice) -> Notification {
+    let message = notice.text();
     Notification {
         // What is to be done now makes what was to be done before out of date.
-        id: match news {
+        id: match notice {
             Notice::Updated { .. } | Notice::Changed { .. } => "change".to_owned(),
             other => other.kind().to_owned(),
         },
@@ -70,8 +70,8 @@ pub(super) fn failed(title: &str, error: &Error) -> Notification {
 }
 
 /// That Baleen should be opened from somewhere else, where it should.
-pub(super) fn misplaced(place: InstallLocation) -> Option<Notification> {
-    let body = match place {
+pub(super) fn misplaced(location: InstallLocation) -> Option<Notification> {
+    let body = match location {
         InstallLocation::Translocated => {
             "macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder in the Finder (if it is there already, out and in again), and open it from there."
         }
@@ -203,14 +203,14 @@ pub(super) fn checked(result: &CheckResult) -> Notification {
         }
         CheckResult::Failed(why) => ("The connection could not be checked", full(why), false),
     };
-    let mut note = plain(CHECKED, title, body);
+    let mut notification = plain(CHECKED, title, body);
     if has_report {
-        note.buttons.push(Button {
+        notification.buttons.push(Button {
             key: OPEN_REPORT.to_owned(),
             label: "Open report".to_owned(),
         });
     }
-    note
+    notification
 }
 
 /// What came of uninstalling Baleen.
@@ -308,11 +308,11 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
 
 /// That Baleen is not gone, and why. Who has the app may not have the command: it is that of the app, at `program`.
 pub(super) fn not_uninstalled(why: &Diagnostic, program: &Path) -> Notification {
-    let (body, offer) = way_out(why);
+    let (body, offer) = hint_and_action(why);
     let body = body.replace("`baleen ", &format!("`\"{}\" ", program.display()));
-    let mut note = plain("failed", "Baleen was not uninstalled", body);
-    note.buttons.extend(offer.map(button));
-    note
+    let mut notification = plain("failed", "Baleen was not uninstalled", body);
+    notification.buttons.extend(offer.map(button));
+    notification
 }
 
 #[cfg(test)]
@@ -342,7 +342,7 @@ mod tests {
             "{list}"
         );
 
-        let failed = |words| Uninstalled::Failed(words);
+        let failed = |diagnostic| Uninstalled::Failed(diagnostic);
         for (printed, expected) in [
             (
                 Ok(r#"{"error":{"kind":"refused","message":"no","advice":"try"}}"#),
@@ -384,31 +384,40 @@ mod tests {
                 "Docker can't reach the registry",
             ),
         ] {
-            let note = checked(&CheckResult::of(Ok(printed.into())));
-            assert_eq!(note.title, expected, "{printed}");
+            let notification = checked(&CheckResult::of(Ok(printed.into())));
+            assert_eq!(notification.title, expected, "{printed}");
         }
     }
 
     #[test]
     fn an_uninstall_that_failed_shows_a_way_out_that_the_app_has() {
         let program = Path::new("/A B/Baleen.app/Contents/MacOS/baleen");
-        let words = Diagnostic::new("no").with_hint("`baleen uninstall --leave-images` leaves it");
-        let note = not_uninstalled(&words, program);
+        let diagnostic =
+            Diagnostic::new("no").with_hint("`baleen uninstall --leave-images` leaves it");
+        let notification = not_uninstalled(&diagnostic, program);
         assert_eq!(
-            note.body,
+            notification.body,
             "No. `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` leaves it."
         );
-        assert!(note.buttons.is_empty());
+        assert!(notification.buttons.is_empty());
         let remedy = Some(Fix::AllowAppManagement);
-        let note = not_uninstalled(
+        let notification = not_uninstalled(
             &Diagnostic {
                 fix: remedy,
-                ..words
+                ..diagnostic
             },
             program,
         );
-        assert!(note.body.ends_with("App Management."), "{}", note.body);
-        let keys: Vec<&str> = note.buttons.iter().map(|button| &*button.key).collect();
+        assert!(
+            notification.body.ends_with("App Management."),
+            "{}",
+            notification.body
+        );
+        let keys: Vec<&str> = notification
+            .buttons
+            .iter()
+            .map(|button| &*button.key)
+            .collect();
         assert_eq!(keys, [NoticeAction::OpenPrivacySettings.key()]);
     }
 }

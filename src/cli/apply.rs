@@ -33,24 +33,24 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
         return docker_desktop::print(&bundle, pane, &request, out);
     }
     plan::image_of(&bundle)?;
-    let stated = request.read()?;
-    let translation = request.translate(&stated, &engine_of(&bundle))?;
+    let proxy_config = request.read()?;
+    let translation = request.translate(&proxy_config, &engine_of(&bundle))?;
     let Some(proxy) = &translation.proxy else {
-        return direct(&bundle, &stated, &translation, args, out);
+        return direct(&bundle, &proxy_config, &translation, args, out);
     };
-    let wanted = Desired {
+    let desired = Desired {
         proxy,
         method: args.method.or(config.method),
         adopt: args.adopt,
     };
     if args.dry_run {
-        let plan = plan::plan(&bundle, wanted, &|progress| out.progress(progress))?;
+        let plan = plan::plan(&bundle, desired, &|progress| out.progress(progress))?;
         return dry_run(&bundle, &plan, &translation, &args.live, out);
     }
     let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
     };
-    let outcome = patch::apply_proxy(&bundle, wanted, &|progress| out.progress(progress))?;
+    let outcome = patch::apply_proxy(&bundle, desired, &|progress| out.progress(progress))?;
     let manifest = match &outcome {
         ApplyOutcome::InPlace(manifest) => manifest,
         ApplyOutcome::Applied(applied) => &applied.manifest,
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
         request.intent(),
         before.as_ref(),
         &manifest.proxy,
-        &stated.origin,
+        &proxy_config.origin,
     );
     report(&bundle, &outcome, &translation, says, args, &agreed, out)?;
     Ok(0)
@@ -117,7 +117,7 @@ fn not_noted(error: &io::Error) -> String {
 /// This computer uses no proxy now, so neither should the engine.
 fn direct(
     bundle: &Bundle,
-    stated: &ProxyConfig,
+    proxy_config: &ProxyConfig,
     translation: &Translation,
     args: &Apply,
     out: &mut Output,
@@ -148,7 +148,7 @@ fn direct(
         }
         restored
     };
-    let no_proxy = translation.why_direct(&stated.origin);
+    let no_proxy = translation.why_direct(&proxy_config.origin);
     let has = restored.as_ref().map_or(NextStart::NoProxy, has);
     match &restored {
         None => match by_hand(&patch::read_unpatched(bundle)) {

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
             .clone()
             .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
         translation,
-        wanted: Intent::Off,
+        intent: Intent::Off,
         steps: Vec::new(),
         number: 0,
         out,
@@ -96,7 +96,7 @@ fn translation() -> Result<Translation> {
             user: None,
         })
     };
-    let stated = ProxyConfig {
+    let proxy_config = ProxyConfig {
         origin: "System Settings".to_owned(),
         settings: ProxySettings::Settings(SystemSettings {
             http: server(),
@@ -116,7 +116,7 @@ fn translation() -> Result<Translation> {
         },
     };
     translate(
-        &stated,
+        &proxy_config,
         &ClientDialect::of(BEFORE.0, true),
         &Overrides::default(),
         &world,
@@ -127,7 +127,7 @@ struct Story<'a> {
     app: PathBuf,
     translation: Translation,
     proxy: EngineProxy,
-    wanted: Intent,
+    intent: Intent,
     steps: Vec<Value>,
     number: usize,
     out: &'a mut Output,
@@ -160,7 +160,7 @@ impl Story<'_> {
 
         self.step("baleen apply")?;
         let before = script(&image)?;
-        self.wanted = Intent::Settings;
+        self.intent = Intent::Settings;
         self.apply()?;
         let patched = self.digest(&image, "patched image")?;
         self.show_state(State::Current)?;
@@ -206,7 +206,7 @@ impl Story<'_> {
 
         self.step("baleen restore")?;
         let bundle = Bundle::read(&self.app)?;
-        self.wanted = Intent::Off;
+        self.intent = Intent::Off;
         let taken_out = patch::restore_original(&bundle)?;
         let restored = self.digest(&image, "restored image")?;
         self.check(
@@ -270,12 +270,12 @@ impl Story<'_> {
     fn apply(&mut self) -> Result<()> {
         let bundle = Bundle::read(&self.app)?;
         let proxy = self.proxy.clone();
-        let wanted = Desired {
+        let desired = Desired {
             proxy: &proxy,
             method: None,
             adopt: false,
         };
-        let said = match patch::apply_proxy(&bundle, wanted, &|_| {})? {
+        let said = match patch::apply_proxy(&bundle, desired, &|_| {})? {
             ApplyOutcome::Applied(applied) => {
                 format!("applied, by {}", applied.manifest.method)
             }
@@ -288,7 +288,7 @@ impl Story<'_> {
         let proxy = self.proxy.clone();
         let question = StatusQuery {
             expected: Expected::Proxy(&proxy),
-            wanted: Some(self.wanted),
+            intent: Some(self.intent),
             verify: true,
         };
         let status = status::status(&self.app, question, &|_| {});

@@ -33,8 +33,8 @@ pub(super) fn print(
         "This Docker has its own proxy settings ({pane}), which Baleen doesn't change yet."
     ))?;
     let request = request.clone().without_passwords();
-    let stated = request.read()?;
-    let translation = request.translate(&stated, &engine_of(bundle))?;
+    let proxy_config = request.read()?;
+    let translation = request.translate(&proxy_config, &engine_of(bundle))?;
     let fields = translation
         .proxy
         .as_ref()
@@ -42,12 +42,18 @@ pub(super) fn print(
     match &fields {
         None => out.line(format!(
             "No proxy is set in {}, so there is nothing to enter there.",
-            stated.origin
+            proxy_config.origin
         ))?,
         Some(fields) => lines(bundle, pane, fields, out)?,
     }
     note_translation(&translation, out)?;
-    out.object(object(bundle, pane, &stated, &translation, fields.as_ref()))?;
+    out.object(object(
+        bundle,
+        pane,
+        &proxy_config,
+        &translation,
+        fields.as_ref(),
+    ))?;
     Ok(REFUSED)
 }
 
@@ -72,7 +78,7 @@ fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -
 fn object(
     bundle: &Bundle,
     pane: &str,
-    stated: &ProxyConfig,
+    proxy_config: &ProxyConfig,
     translation: &Translation,
     fields: Option<&DockerFields>,
 ) -> Value {
@@ -80,7 +86,7 @@ fn object(
         "docker": docker_json(bundle),
         "changed": false,
         "would_change": false,
-        "origin": stated.origin,
+        "origin": proxy_config.origin,
         "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
         "enter": { "pane": pane, "fields": fields },
         "error": bundle.refusal().as_ref().map(describe),

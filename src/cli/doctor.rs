@@ -36,7 +36,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let bundle = bundle_path(global, &config).map(|path| path.canonicalize().unwrap_or(path));
-    let wanted = bundle.as_ref().ok().and_then(|path| intents().get(path));
+    let intent = bundle.as_ref().ok().and_then(|path| intents().get(path));
     let read = bundle
         .as_ref()
         .ok()
@@ -46,10 +46,10 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         .map_or_else(|| ClientDialect::of("", true), engine_of);
     // A setting that can't be used is what the doctor is for.
     let mut proxy_users = Vec::new();
-    let stated = request.read();
-    let translated = stated.as_ref().map(|stated| {
-        proxy_users = stated.proxies().iter().flat_map(users).collect();
-        request.translate(stated, &engine)
+    let proxy_config = request.read();
+    let translated = proxy_config.as_ref().map(|proxy_config| {
+        proxy_users = proxy_config.proxies().iter().flat_map(users).collect();
+        request.translate(proxy_config, &engine)
     });
     let translation = match &translated {
         Ok(translated) => translated.as_ref(),
@@ -61,19 +61,19 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         let urls = [proxy.http(), proxy.https()].into_iter().flatten();
         proxy_users.extend(urls.flat_map(users));
     }
-    let here = HostContext::new(&config, args, &request, stated.as_ref().ok());
+    let here = HostContext::new(&config, args, &request, proxy_config.as_ref().ok());
     let trust = Trust {
         public: tls::public_roots(),
         computer: tls::native_roots(),
     };
     let question = Options {
-        wanted,
+        intent,
         bundle: bundle.as_deref(),
-        expected: request.expected(wanted, translation.ok()),
+        expected: request.expected(intent, translation.ok()),
         settings: Settings {
-            origin: stated
+            origin: proxy_config
                 .as_ref()
-                .map_or("the settings", |stated| &stated.origin),
+                .map_or("the settings", |proxy_config| &proxy_config.origin),
             translation,
             named: request.intent() == Intent::Named,
             by_option: names_proxy(args),
@@ -129,7 +129,7 @@ fn names_proxy(args: &Args) -> bool {
 /// This computer's own way to hosts, by the settings that its other programs have as well.
 struct HostContext {
     request: ProxyQuery,
-    stated: Option<ProxyConfig>,
+    proxy_config: Option<ProxyConfig>,
 }
 
 impl HostContext {
@@ -139,12 +139,12 @@ impl HostContext {
         config: &Config,
         args: &Args,
         request: &ProxyQuery,
-        stated: Option<&ProxyConfig>,
+        proxy_config: Option<&ProxyConfig>,
     ) -> Self {
         if !names_proxy(args) && config.source != SourceSetting::Manual {
             return Self {
                 request: request.clone(),
-                stated: stated.cloned(),
+                proxy_config: proxy_config.cloned(),
             };
         }
         let config = Config {
@@ -152,20 +152,26 @@ impl HostContext {
             ..config.clone()
         };
         let request = ProxyQuery::new(&config, state_folder());
-        let stated = request.read().ok();
-        Self { request, stated }
+        let proxy_config = request.read().ok();
+        Self {
+            request,
+            proxy_config,
+        }
     }
 
     fn is_by_script(&self) -> bool {
-        let what = self.stated.as_ref().map(|stated| &stated.settings);
+        let what = self
+            .proxy_config
+            .as_ref()
+            .map(|proxy_config| &proxy_config.settings);
         matches!(what, Some(ProxySettings::Settings(settings)) if settings.pac.is_some())
     }
 
     /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that someone never
     /// set one does not mean that this computer gets out without.
     fn way_to(&self, host: &HostPort) -> Option<Hop> {
-        let stated = self.stated.as_ref()?;
-        if stated.proxies().is_empty() && !self.is_by_script() {
+        let proxy_config = self.proxy_config.as_ref()?;
+        if proxy_config.proxies().is_empty() && !self.is_by_script() {
             return None;
         }
         let target = Target {
@@ -173,9 +179,12 @@ impl HostContext {
             host: host.host.clone(),
             port: host.port,
         };
-        let asked = self.request.ask_script(stated, &[target.url()]).ok()?;
+        let asked = self
+            .request
+            .ask_script(proxy_config, &[target.url()])
+            .ok()?;
         let answer = asked.as_ref().and_then(|asked| asked.answers.first());
-        Some(route::host_route(&stated.settings, answer, &target))
+        Some(route::host_route(&proxy_config.settings, answer, &target))
     }
 }
 

@@ -43,8 +43,8 @@ fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
         // No one waits any more if this fails.
         let _ = sender.send(());
     })?;
-    let mut stated = request.read()?;
-    show(request, &stated, meant, out)?;
+    let mut proxy_config = request.read()?;
+    show(request, &proxy_config, meant, out)?;
     if watch.is_none() {
         out.note("this computer has no desktop settings that could change".to_owned())?;
         return Ok(0);
@@ -52,17 +52,22 @@ fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
     while changes.recv().is_ok() && !out.is_closed() {
         while changes.recv_timeout(DEBOUNCE).is_ok() {}
         let now = request.read()?;
-        if now != stated {
-            stated = now;
+        if now != proxy_config {
+            proxy_config = now;
             out.line("")?;
-            show(request, &stated, meant, out)?;
+            show(request, &proxy_config, meant, out)?;
         }
     }
     Ok(0)
 }
 
-fn show(request: &ProxyQuery, stated: &ProxyConfig, meant: &Query, out: &mut Output) -> Result<()> {
-    let translation = request.translate(stated, &meant.engine)?;
+fn show(
+    request: &ProxyQuery,
+    proxy_config: &ProxyConfig,
+    meant: &Query,
+    out: &mut Output,
+) -> Result<()> {
+    let translation = request.translate(proxy_config, &meant.engine)?;
     if let Some(named) = &meant.named {
         out.line(format!(
             "Docker uses {}, which was named by hand (`baleen apply --follow-settings` follows the settings).",
@@ -70,8 +75,11 @@ fn show(request: &ProxyQuery, stated: &ProxyConfig, meant: &Query, out: &mut Out
         ))?;
         out.line("")?;
     }
-    out.line(styled(BOLD, format!("This computer ({})", stated.origin)))?;
-    for (name, value) in said(&stated.settings) {
+    out.line(styled(
+        BOLD,
+        format!("This computer ({})", proxy_config.origin),
+    ))?;
+    for (name, value) in said(&proxy_config.settings) {
         out.line(format!("  {name:9} {value}"))?;
     }
     out.line("")?;
@@ -104,8 +112,8 @@ fn show(request: &ProxyQuery, stated: &ProxyConfig, meant: &Query, out: &mut Out
         out.note(elsewhere)?;
     }
     out.object(json!({
-        "origin": stated.origin,
-        "here": said_json(&stated.settings),
+        "origin": proxy_config.origin,
+        "here": said_json(&proxy_config.settings),
         "engine": meant.json(),
         "proxy": shown,
         "entries": translation.entries,
@@ -168,7 +176,7 @@ fn named(bundle: &Bundle) -> Option<RedactedProxy> {
     }
     let question = StatusQuery {
         expected: Expected::Unknown,
-        wanted: Some(Intent::Named),
+        intent: Some(Intent::Named),
         verify: false,
     };
     status::status(&bundle.path, question, &|_| {}).proxy
@@ -366,9 +374,9 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             Ok((text, target))
         })
         .collect::<Result<_>>()?;
-    let stated = request.read()?;
+    let proxy_config = request.read()?;
     let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
-    let (translation, asked) = request.translate_and_ask(&stated, &meant.engine, &urls)?;
+    let (translation, asked) = request.translate_and_ask(&proxy_config, &meant.engine, &urls)?;
     let asked = asked.filter(|asked| asked.standing != ScriptState::NotOffered);
     let translation = match &meant.named {
         Some(named) => {
@@ -379,7 +387,16 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     };
     let rows: Vec<Row<'_>> = targets
         .iter()
-        .map(|(name, target)| Row::new(name, target, &stated, asked.as_ref(), &translation, &meant))
+        .map(|(name, target)| {
+            Row::new(
+                name,
+                target,
+                &proxy_config,
+                asked.as_ref(),
+                &translation,
+                &meant,
+            )
+        })
         .collect();
 
     let width = |text: &dyn Fn(&Row<'_>) -> usize| rows.iter().map(text).max().unwrap_or(0).max(4);
@@ -462,7 +479,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         })
         .collect();
     out.object(json!({
-        "origin": stated.origin,
+        "origin": proxy_config.origin,
         "engine": meant.json(),
         "hosts": hosts,
         "pac": pac_json(&translation),
@@ -485,7 +502,7 @@ impl<'a> Row<'a> {
     fn new(
         name: &'a str,
         target: &Target,
-        stated: &ProxyConfig,
+        proxy_config: &ProxyConfig,
         asked: Option<&PacAnswers>,
         translation: &Translation,
         meant: &Query,
@@ -495,7 +512,7 @@ impl<'a> Row<'a> {
         let is_known = asked.is_none() || answer.is_some();
         Self {
             name,
-            here: is_known.then(|| route::host_route(&stated.settings, answer, target)),
+            here: is_known.then(|| route::host_route(&proxy_config.settings, answer, target)),
             given: asked.and_then(|asked| asked.given(&url)),
             engine: route::in_engine(translation.proxy.as_ref(), &meant.engine, target),
         }

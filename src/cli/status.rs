@@ -25,11 +25,11 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         Ok(path) => {
             let path = path.canonicalize().unwrap_or(path);
             let intents = intents();
-            let wanted = intents.get(&path);
-            source = wanted.and_then(Intent::source);
+            let intent = intents.get(&path);
+            source = intent.and_then(Intent::source);
             let question = |expected| StatusQuery {
                 expected,
-                wanted,
+                intent,
                 verify: args.verify,
             };
             // A look at the image tells whether the settings matter; to have them may take a while.
@@ -38,8 +38,8 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 ..question(Expected::Unknown)
             };
             let seen = status::status(&path, cheap, &|_| {});
-            let matters = (request.is_compared(wanted) || wanted == Some(Intent::Named))
-                && (seen.proxy.is_some() || wanted == Some(Intent::Settings));
+            let matters = (request.is_compared(intent) || intent == Some(Intent::Named))
+                && (seen.proxy.is_some() || intent == Some(Intent::Settings));
             let resolved = match &seen.docker {
                 Some(bundle) if matters && seen.image.is_some() => Some(request.resolve(bundle)),
                 _ => None,
@@ -55,13 +55,13 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
             }
             let translation = match resolved {
                 Some(Ok((_, translation))) => Some(translation),
-                Some(Err(error)) if request.is_compared(wanted) => {
+                Some(Err(error)) if request.is_compared(intent) => {
                     unknown = Some(error);
                     None
                 }
                 Some(Err(_)) | None => None,
             };
-            let expected = request.expected(wanted, translation.as_ref());
+            let expected = request.expected(intent, translation.as_ref());
             let found = if translation.is_none() && !args.verify {
                 seen
             } else {

@@ -10,7 +10,7 @@ use crate::docker::restart;
 use crate::error::{Error, Kind, Result};
 use crate::patch::Unpatched;
 use crate::uninstall::{ExecuteOutcome, Failed, Left, Scope, UninstallPlan, UninstallStep};
-use crate::uninstall::{carry_out, last_step, places, plan, scan};
+use crate::uninstall::{execute, last_step, places, plan, scan};
 
 use super::args::{Global, Uninstall};
 use super::next_start::NextStart;
@@ -50,7 +50,7 @@ pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result
             return Ok(0);
         }
     }
-    let outcome = carry_out(&planned, &scope, args.leave_images)?;
+    let outcome = execute(&planned, &scope, args.leave_images)?;
     show_outcome(&outcome, out)
 }
 

@@ -53,7 +53,7 @@ pub(super) fn examine(question: &Options<'_>, tell: &mut dyn FnMut(Step)) -> Opt
     tell(writable(image));
     let mut asked = status::StatusQuery {
         expected: question.expected,
-        wanted: question.wanted,
+        intent: question.intent,
         verify: false,
     };
     let mut found = status(&bundle.path, asked, &|_| {});

@@ -51,7 +51,7 @@ pub struct Options<'a> {
     /// Docker.app, or why there is none.
     pub bundle: Result<&'a Path, &'a Error>,
     /// What the user was heard to want in this bundle.
-    pub wanted: Option<Intent>,
+    pub intent: Option<Intent>,
     /// What the engine is to be given.
     pub expected: Expected<'a>,
     /// What this computer's settings, or the options, say.
@@ -234,7 +234,7 @@ pub fn examine(question: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report
 impl Options<'_> {
     /// Whether Docker's proxy was named by hand, so that the settings say nothing of it.
     fn is_by_hand(&self) -> bool {
-        self.wanted == Some(Intent::Named)
+        self.intent == Some(Intent::Named)
     }
 
     /// What keeps the passwords of the proxies out of what others send.

@@ -67,11 +67,11 @@ pub enum ApplyOutcome {
 /// Whatever forbids or stops the change; the image is then as it was.
 pub fn apply_proxy(
     bundle: &Bundle,
-    wanted: plan::Desired<'_>,
+    desired: plan::Desired<'_>,
     report: OnProgress<'_>,
 ) -> Result<ApplyOutcome> {
     let lock = Lock::acquire(plan::image_of(bundle)?)?;
-    match plan::plan(bundle, wanted, report)? {
+    match plan::plan(bundle, desired, report)? {
         plan::Plan::Nothing(manifest) => Ok(ApplyOutcome::InPlace(manifest)),
         plan::Plan::Change(change) => {
             apply::apply(&change, &lock, report).map(ApplyOutcome::Applied)

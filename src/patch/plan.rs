@@ -177,15 +177,15 @@ pub fn image_of(bundle: &Bundle) -> Result<&Path> {
 ///
 /// # Errors
 /// Whatever forbids a change: see [`Kind`].
-pub fn plan(bundle: &Bundle, wanted: Desired<'_>, report: OnProgress<'_>) -> Result<Plan> {
+pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = UnchangedGuard::of(bundle, &image)?;
     check_unlocked(&image)?;
     let patched = image.patched()?;
-    let block = script::block(wanted.proxy);
+    let block = script::block(desired.proxy);
     let present = patched.manifest().map(|manifest| manifest.method);
-    let method = wanted.method.or(present).unwrap_or(Method::Append);
-    let mode = mode(&image, &patched, wanted.proxy)?;
+    let method = desired.method.or(present).unwrap_or(Method::Append);
+    let mode = mode(&image, &patched, desired.proxy)?;
     if let Some(manifest) = patched.manifest()
         && manifest.method == method
         && image.mode() == mode
@@ -220,10 +220,10 @@ pub fn plan(bundle: &Bundle, wanted: Desired<'_>, report: OnProgress<'_>) -> Res
 
     let (entry, stock, manifest_after) = contents.usable(&source.path)?;
     let script = Script::parse(&stock)?;
-    if patched == Patched::No && script.block().is_some() && !wanted.adopt {
+    if patched == Patched::No && script.block().is_some() && !desired.adopt {
         return Err(unmarked(&image));
     }
-    let new_script = script.with_block(&block, wanted.adopt)?;
+    let new_script = script.with_block(&block, desired.adopt)?;
     if method == Method::Append {
         check_end(&layout)?;
     }
@@ -246,7 +246,7 @@ pub fn plan(bundle: &Bundle, wanted: Desired<'_>, report: OnProgress<'_>) -> Res
         old_script,
         new_script,
         backup: BackupPlan::plan(&image, &original)?,
-        manifest: Manifest::new(method, original, wanted.proxy, &block),
+        manifest: Manifest::new(method, original, desired.proxy, &block),
         mode,
     })))
 }

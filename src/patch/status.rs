@@ -135,7 +135,7 @@ pub struct StatusQuery<'a> {
     /// What should be in place.
     pub expected: Expected<'a>,
     /// What the user was heard to want in this bundle.
-    pub wanted: Option<Intent>,
+    pub intent: Option<Intent>,
     /// Read every byte and compute every digest, instead of looking at both ends of the image.
     pub verify: bool,
 }
@@ -237,8 +237,8 @@ fn read_state(
                 return Ok(foreign_verdict(line, &status.unpatched));
             }
         }
-        let wanted = question.wanted.filter(|&intent| intent != Intent::Off);
-        return Ok(if let Some(intent) = wanted {
+        let intent = question.intent.filter(|&intent| intent != Intent::Off);
+        return Ok(if let Some(intent) = intent {
             if let Expected::Direct = question.expected {
                 return Ok((
                     State::Direct,

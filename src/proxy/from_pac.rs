@@ -206,12 +206,12 @@ pub(super) struct ByScript {
 pub(super) fn by_script(
     source: &PacSource,
     engine: &ClientDialect,
-    wishes: &Overrides,
-    world: &Resolvers<'_>,
+    overrides: &Overrides,
+    resolvers: &Resolvers<'_>,
     remarks: &mut Vec<String>,
 ) -> Result<Option<ByScript>> {
     let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
-    for host in &wishes.pac_hosts {
+    for host in &overrides.pac_hosts {
         if !hosts.iter().any(|there| of_host(there) == of_host(host)) {
             hosts.push(host.clone());
         }
@@ -222,7 +222,7 @@ pub(super) fn by_script(
         .iter()
         .map(|host| format!("http://{host}/"))
         .collect();
-    let asked = (world.pac)(source, &[&hosts[..], &plain[..]].concat())?;
+    let asked = (resolvers.pac)(source, &[&hosts[..], &plain[..]].concat())?;
     let away = Away::of(&asked);
     match &away {
         Some(away) => remarks.push(away.sentence.clone()),
@@ -498,7 +498,7 @@ mod tests {
                 trouble: (standing != ScriptState::Fresh).then(|| "no way there".to_owned()),
             })
         };
-        let stated = ProxyConfig {
+        let proxy_config = ProxyConfig {
             origin: "a test".into(),
             settings: ProxySettings::Settings(SystemSettings {
                 pac: Some(PacSource::Discover),
@@ -507,21 +507,21 @@ mod tests {
                 ..SystemSettings::default()
             }),
         };
-        let wishes = Overrides {
+        let overrides = Overrides {
             // The same host in another spelling is asked about once.
             pac_hosts: vec![OWN.into(), "Auth.docker.io:443".into()],
             ..Overrides::default()
         };
-        let world = Resolvers {
+        let resolvers = Resolvers {
             addresses: &|_| Ok(Vec::new()),
             password: &|_| Ok(None),
             pac: &pac,
         };
         translate(
-            &stated,
+            &proxy_config,
             &ClientDialect::of(version, version == OLD),
-            &wishes,
-            &world,
+            &overrides,
+            &resolvers,
         )
     }
 
@@ -610,9 +610,9 @@ mod tests {
             ),
         ] {
             let found = translated(usual, others, ScriptState::Fresh, OLD).unwrap();
-            let wanted = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+            let proxies = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
             let remarks = found.remarks.join("\n");
-            assert_eq!(got(&found), wanted, "{usual} {others:?}: {remarks}");
+            assert_eq!(got(&found), proxies, "{usual} {others:?}: {remarks}");
             assert!(remarks.contains(remark), "{usual} {others:?}: {remarks}");
             let expected = usize::from(!remark.is_empty());
             assert_eq!(

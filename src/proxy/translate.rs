@@ -178,18 +178,18 @@ impl EntryOutcome {
 /// When this computer uses a proxy that the engine can't be told of at all, so that neither a proxy
 /// nor going without one is right.
 pub fn translate(
-    stated: &ProxyConfig,
+    proxy_config: &ProxyConfig,
     engine: &ClientDialect,
-    wishes: &Overrides,
-    world: &Resolvers<'_>,
+    overrides: &Overrides,
+    resolvers: &Resolvers<'_>,
 ) -> Result<Translation> {
     let (mut remarks, mut explanations) = (Vec::new(), Vec::new());
     let mut away = None;
-    let chosen = match &stated.settings {
+    let chosen = match &proxy_config.settings {
         ProxySettings::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
             let by_script = match &settings.pac {
-                Some(source) => by_script(source, engine, wishes, world, &mut remarks)?,
+                Some(source) => by_script(source, engine, overrides, resolvers, &mut remarks)?,
                 None => None,
             };
             match by_script {
@@ -220,7 +220,7 @@ pub fn translate(
         https,
         mut entries,
     } = chosen;
-    entries.extend(wishes.no_proxy.iter().map(|e| for_go(e, engine.rules)));
+    entries.extend(overrides.no_proxy.iter().map(|e| for_go(e, engine.rules)));
     if http.is_none() && https.is_none() {
         return Ok(Translation {
             proxy: None,
@@ -234,7 +234,9 @@ pub fn translate(
     }
 
     let mut with_password = |url: Option<ProxyUrl>| match url {
-        Some(url) if !wishes.no_passwords => add_password(url, world, &mut remarks).map(Some),
+        Some(url) if !overrides.no_passwords => {
+            add_password(url, resolvers, &mut remarks).map(Some)
+        }
         url => Ok(url),
     };
     let same = http == https;
@@ -249,9 +251,9 @@ pub fn translate(
     // Docker's own proxy runs on the Mac: for it `127.0.0.1` is the Mac, whatever the address is from inside a VM.
     let address = engine
         .host_address
-        .map(|of_vm| wishes.host_address.as_deref().unwrap_or(of_vm));
+        .map(|of_vm| overrides.host_address.as_deref().unwrap_or(of_vm));
     let mut from_vm = |url: Option<ProxyUrl>| {
-        url.map(|url| reachable(url, address, world, &mut remarks, &mut explanations))
+        url.map(|url| reachable(url, address, resolvers, &mut remarks, &mut explanations))
             .transpose()
     };
     let http = from_vm(http)?;
@@ -397,13 +399,13 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
 /// The same proxy with the password that is kept for it.
 fn add_password(
     url: ProxyUrl,
-    world: &Resolvers<'_>,
+    resolvers: &Resolvers<'_>,
     remarks: &mut Vec<String>,
 ) -> Result<ProxyUrl> {
     let Some(user) = url.encoded_user().filter(|_| !url.has_password()) else {
         return Ok(url);
     };
-    Ok(match (world.password)(&url)? {
+    Ok(match (resolvers.password)(&url)? {
         Some(password) => url.with_password(password),
         None => {
             let account = format!("{user}@{}", url.authority());
@@ -424,11 +426,11 @@ pub fn unresolved(host: &str) -> String {
 fn reachable(
     url: ProxyUrl,
     address: Option<&str>,
-    world: &Resolvers<'_>,
+    resolvers: &Resolvers<'_>,
     remarks: &mut Vec<String>,
     explanations: &mut Vec<String>,
 ) -> Result<ProxyUrl> {
-    let found = match (world.addresses)(url.host()) {
+    let found = match (resolvers.addresses)(url.host()) {
         Ok(found) => found,
         Err(error) => {
             remarks.push(format!(
@@ -630,7 +632,7 @@ mod tests {
         unreachable!("no script is set")
     }
 
-    fn world() -> Resolvers<'static> {
+    fn resolvers() -> Resolvers<'static> {
         Resolvers {
             addresses: &addresses,
             password: &|_| Ok(None),
@@ -646,7 +648,7 @@ mod tests {
         })
     }
 
-    fn stated(settings: SystemSettings) -> ProxyConfig {
+    fn proxy_config(settings: SystemSettings) -> ProxyConfig {
         ProxyConfig {
             origin: "a test".into(),
             settings: ProxySettings::Settings(settings),
@@ -667,12 +669,12 @@ mod tests {
 
     /// The engine's variables, and all remarks.
     fn of(
-        stated: &ProxyConfig,
+        proxy_config: &ProxyConfig,
         version: &str,
-        wishes: &Overrides,
+        overrides: &Overrides,
     ) -> Result<(Vec<String>, String)> {
         let engine = ClientDialect::of(version, version == OLD);
-        let translation = translate(stated, &engine, wishes, &world())?;
+        let translation = translate(proxy_config, &engine, overrides, &resolvers())?;
         let variables = translation.proxy.iter().flat_map(EngineProxy::variables);
         Ok((
             variables
@@ -802,7 +804,7 @@ mod tests {
         ];
         for (name, settings, version, expected, remark) in cases {
             let (variables, remarks) =
-                of(&stated(settings), version, &Overrides::default()).unwrap();
+                of(&proxy_config(settings), version, &Overrides::default()).unwrap();
             assert_eq!(variables, expected, "{name}");
             assert!(remarks.contains(remark), "{name}: {remarks}");
             assert_eq!(remarks.is_empty(), remark.is_empty(), "{name}: {remarks}");
@@ -815,7 +817,7 @@ mod tests {
             socks: server("proxy", 1080),
             ..SystemSettings::default()
         };
-        let error = of(&stated(socks), OLD, &Overrides::default()).unwrap_err();
+        let error = of(&proxy_config(socks), OLD, &Overrides::default()).unwrap_err();
         assert_eq!(error.kind(), Kind::Unsupported);
         assert!(
             error.to_string().contains("SOCKS proxy proxy:1080"),
@@ -826,7 +828,7 @@ mod tests {
                 https: server(host, 80),
                 ..SystemSettings::default()
             };
-            let error = of(&stated(settings), OLD, &Overrides::default()).unwrap_err();
+            let error = of(&proxy_config(settings), OLD, &Overrides::default()).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage, "{error}");
         }
     }
@@ -838,7 +840,7 @@ mod tests {
             ..Overrides::default()
         };
         let default = Overrides::default;
-        for (url, version, wishes, expected, remark) in [
+        for (url, version, overrides, expected, remark) in [
             (
                 "http://me:pw@127.0.0.1:3128",
                 OLD,
@@ -913,7 +915,7 @@ mod tests {
             ),
         ] {
             let (variables, remarks) =
-                of(&urls(None, Some(url), &["localhost"]), version, &wishes).unwrap();
+                of(&urls(None, Some(url), &["localhost"]), version, &overrides).unwrap();
             assert_eq!(variables[0], format!("HTTPS_PROXY={expected}"), "{url}");
             assert_eq!(variables[1], "NO_PROXY=localhost,127.0.0.1", "{url}");
             assert!(remarks.contains(remark), "{url}: {remarks}");
@@ -931,15 +933,15 @@ mod tests {
                 assert_eq!(asked.display(), "proxy:1");
                 answer()
             };
-            let world = Resolvers {
+            let resolvers = Resolvers {
                 password: &password,
-                ..world()
+                ..resolvers()
             };
             translate(
                 &urls(None, Some(url), &[]),
                 &engine,
                 &Overrides::default(),
-                &world,
+                &resolvers,
             )
         };
         let found = get("http://me@proxy:1", &|| Ok(Password::new(*b"a@b"))).unwrap();
@@ -947,19 +949,19 @@ mod tests {
         assert_eq!(**url, "http://me:a%40b@proxy:1");
         assert!(found.remarks.is_empty());
         assert!(found.host_proxy.unwrap().has_password());
-        let world = Resolvers {
+        let resolvers = Resolvers {
             password: &|_| panic!("it is of no use"),
-            ..world()
+            ..resolvers()
         };
-        let wishes = Overrides {
+        let overrides = Overrides {
             no_passwords: true,
             ..Overrides::default()
         };
         let unasked = translate(
             &urls(None, Some("http://me@proxy:1"), &[]),
             &ClientDialect::of(NEW, false),
-            &wishes,
-            &world,
+            &overrides,
+            &resolvers,
         )
         .unwrap();
         assert!(unasked.remarks.is_empty(), "{:?}", unasked.remarks);
@@ -1050,11 +1052,11 @@ mod tests {
             exclude_simple_hostnames: true,
             ..SystemSettings::default()
         };
-        let wishes = Overrides {
+        let overrides = Overrides {
             no_proxy: vec!["registry.corp".into()],
             ..Overrides::default()
         };
-        let (variables, _) = of(&stated(settings), OLD, &wishes).unwrap();
+        let (variables, _) = of(&proxy_config(settings), OLD, &overrides).unwrap();
         assert_eq!(
             variables[1],
             "NO_PROXY=localhost,127.0.0.1,.local,registry.corp"
@@ -1287,16 +1289,16 @@ mod tests {
             exceptions: vec!["a.corp".into()],
             ..SystemSettings::default()
         };
-        let world = Resolvers {
+        let resolvers = Resolvers {
             pac: &none,
-            ..world()
+            ..resolvers()
         };
         let engine = ClientDialect::of(OLD, true);
-        let stated = stated(settings);
-        let found = translate(&stated, &engine, &Overrides::default(), &world).unwrap();
+        let proxy_config = proxy_config(settings);
+        let found = translate(&proxy_config, &engine, &Overrides::default(), &resolvers).unwrap();
         assert_eq!(found.host_proxy.unwrap().display(), "proxy:1");
         assert_eq!(found.entries[0].from, "a.corp");
         assert_eq!(found.remarks, ["this network offers no PAC script"]);
-        assert_eq!(stated.proxies().len(), 1);
+        assert_eq!(proxy_config.proxies().len(), 1);
     }
 }

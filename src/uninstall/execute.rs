@@ -61,7 +61,7 @@ impl ExecuteOutcome {
 /// # Errors
 /// When another Baleen does not end or is at work on an image, or an image can't be given back: then nothing else is
 /// removed.
-pub fn carry_out(
+pub fn execute(
     planned: &UninstallPlan,
     scope: &Scope,
     leave_images: bool,

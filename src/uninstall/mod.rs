@@ -1,7 +1,7 @@
 //! Being rid of Baleen: all that it made is found, listed, and taken away.
 //!
 //! ```text
-//! places: what it may make --> look: what is there --> plan: what to do, as data --> carry_out --> Outcome
+//! places: what it may make --> look: what is there --> plan: what to do, as data --> execute --> Outcome
 //! ```
 //!
 //! Docker's own images come first. Where one can't be given back, everything else stays, so that Baleen is there to
@@ -21,7 +21,7 @@ use crate::app::install_location::{self, InstallLocation};
 use crate::error::Error;
 
 pub use artifacts::{Artifacts, places};
-pub use execute::{ExecuteOutcome, carry_out};
+pub use execute::{ExecuteOutcome, execute};
 pub use plan::{UninstallPlan, UninstallStep, plan};
 pub use scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult, Scope, scan};
 

@@ -228,7 +228,7 @@ fn docker(path: &Path) -> Option<DockerScan> {
 fn is_whole(bundle: &Bundle) -> Result<()> {
     let question = StatusQuery {
         expected: Expected::Unknown,
-        wanted: None,
+        intent: None,
         verify: true,
     };
     let found = status(&bundle.path, question, &|_| {});

@@ -215,10 +215,10 @@ impl App {
     /// Runs it and wants it refused with `code` and one `error:` line that holds all of `words`,
     /// with every file left as it was.
     #[track_caller]
-    pub(crate) fn refused(&self, arguments: &[&str], code: i32, words: &[&str]) -> Run {
+    pub(crate) fn refused(&self, arguments: &[&str], code: i32, diagnostic: &[&str]) -> Run {
         let before = self.snapshot();
         let run = self.run(arguments);
-        run.is_refusal(code, words);
+        run.is_refusal(code, diagnostic);
         before.is_still(&self.snapshot());
         run
     }
@@ -240,7 +240,7 @@ impl Run {
     }
 
     #[track_caller]
-    pub(crate) fn is_refusal(&self, code: i32, words: &[&str]) {
+    pub(crate) fn is_refusal(&self, code: i32, diagnostic: &[&str]) {
         assert_eq!((self.code, &*self.out), (code, ""), "{self}");
         let errors: Vec<&str> = self
             .err
@@ -249,7 +249,7 @@ impl Run {
             .collect();
         assert_eq!(errors.len(), 1, "{self}");
         assert!(errors[0].starts_with("error: "), "{self}");
-        for word in words {
+        for word in diagnostic {
             assert!(errors[0].contains(word), "no {word:?} in: {self}");
         }
         // Beside the error there is nothing but one word of advice.

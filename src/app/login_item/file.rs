@@ -26,8 +26,8 @@ pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: 
 }
 
 /// Whether there is one.
-pub fn status(place: &Path) -> LoginItem {
-    match place.is_file() {
+pub fn status(location: &Path) -> LoginItem {
+    match location.is_file() {
         true => LoginItem::On,
         false => LoginItem::Off,
     }
@@ -37,19 +37,20 @@ pub fn status(place: &Path) -> LoginItem {
 ///
 /// # Errors
 /// When it can't be written.
-pub fn put(place: &Path, program: &Path, macos: bool) -> Result<()> {
-    let failed = |error: &io::Error| Error::io("write", place, error);
+pub fn put(location: &Path, program: &Path, macos: bool) -> Result<()> {
+    let failed = |error: &io::Error| Error::io("write", location, error);
     let content = if macos {
         launch_agent(program).map_err(|error| failed(&io::Error::other(error)))?
     } else {
         desktop_entry(program).into_bytes()
     };
-    let folder = place.parent().unwrap_or(Path::new("."));
+    let folder = location.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     // Whole, or as it was.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
     io::Write::write_all(&mut file, &content).map_err(|error| failed(&error))?;
-    file.persist(place).map_err(|error| failed(&error.error))?;
+    file.persist(location)
+        .map_err(|error| failed(&error.error))?;
     Ok(())
 }
 
@@ -57,10 +58,10 @@ pub fn put(place: &Path, program: &Path, macos: bool) -> Result<()> {
 ///
 /// # Errors
 /// When it can't be removed.
-pub fn remove(place: &Path) -> Result<()> {
-    match fs::remove_file(place) {
+pub fn remove(location: &Path) -> Result<()> {
+    match fs::remove_file(location) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", place, &error))
+            Err(Error::io("remove", location, &error))
         }
         _ => Ok(()),
     }
@@ -108,16 +109,16 @@ mod tests {
     fn it_is_written_and_removed() {
         for macos in [true, false] {
             let dir = tempfile::tempdir().unwrap();
-            let place = default_path(|_| None, dir.path(), macos);
-            assert_eq!(status(&place), LoginItem::Off);
-            remove(&place).unwrap();
+            let location = default_path(|_| None, dir.path(), macos);
+            assert_eq!(status(&location), LoginItem::Off);
+            remove(&location).unwrap();
             for _ in 0..2 {
-                put(&place, Path::new("/Applications/B & C/baleen"), macos).unwrap();
-                assert_eq!(status(&place), LoginItem::On);
+                put(&location, Path::new("/Applications/B & C/baleen"), macos).unwrap();
+                assert_eq!(status(&location), LoginItem::On);
             }
-            let text = fs::read_to_string(&place).unwrap();
+            let text = fs::read_to_string(&location).unwrap();
             if macos {
-                let read = plist::Value::from_file(&place).unwrap();
+                let read = plist::Value::from_file(&location).unwrap();
                 let read = read.as_dictionary().unwrap();
                 let arguments = read["ProgramArguments"].as_array().unwrap();
                 assert_eq!(arguments[0].as_string(), Some("/Applications/B & C/baleen"));
@@ -128,8 +129,8 @@ mod tests {
                     "{text}"
                 );
             }
-            remove(&place).unwrap();
-            assert_eq!(status(&place), LoginItem::Off);
+            remove(&location).unwrap();
+            assert_eq!(status(&location), LoginItem::Off);
         }
     }
 

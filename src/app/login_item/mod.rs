@@ -29,7 +29,7 @@ pub fn status() -> LoginItem {
     if login_item_macos::has_service() {
         return login_item_macos::status();
     }
-    file::status(&place())
+    file::status(&location())
 }
 
 /// Whether there may be a login item that this program does not see: that of the app, which is another program.
@@ -59,17 +59,17 @@ pub fn set(on: bool) -> Result<LoginItem> {
             })
         });
     }
-    let place = place();
+    let location = location();
     if on {
         let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));
-        file::put(&place, &program, cfg!(target_os = "macos"))?;
+        file::put(&location, &program, cfg!(target_os = "macos"))?;
     } else {
-        file::remove(&place)?;
+        file::remove(&location)?;
     }
-    Ok(file::status(&place))
+    Ok(file::status(&location))
 }
 
-fn place() -> PathBuf {
+fn location() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     file::default_path(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }

@@ -69,21 +69,21 @@ impl Notifier {
     }
 
     /// Shows a note.
-    pub fn show(&self, note: &Notification) {
+    pub fn show(&self, notification: &Notification) {
         let mut actions = vec!["default", ""];
-        for button in &note.buttons {
+        for button in &notification.buttons {
             actions.extend([button.key.as_str(), button.label.as_str()]);
         }
         let hints = HashMap::from([("desktop-entry", Value::from("baleen"))]);
         // Held until the number is known, so that a press in the meantime waits for it.
         let mut shown = locked(&self.shown);
-        let replaced = shown.get(&note.id).copied().unwrap_or(0);
-        let body = escaped(&note.body);
+        let replaced = shown.get(&notification.id).copied().unwrap_or(0);
+        let body = escaped(&notification.body);
         let arguments = (
             "Baleen",
             replaced,
             "",
-            &note.title,
+            &notification.title,
             body,
             actions,
             hints,
@@ -91,7 +91,7 @@ impl Notifier {
         );
         match self.proxy.call::<_, _, u32>("Notify", &arguments) {
             Ok(number) => {
-                shown.insert(note.id.clone(), number);
+                shown.insert(notification.id.clone(), number);
             }
             Err(error) => {
                 drop(shown);

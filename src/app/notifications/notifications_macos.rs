@@ -4,7 +4,7 @@ use objc2::available;
 
 use crate::platform::is_in_bundle;
 
-use super::Note;
+use super::Notification;
 use super::{ns_user_notifications_macos as before_10_14, user_notifications_macos as since_10_14};
 
 /// What shows notes.
@@ -36,10 +36,10 @@ impl Notifier {
     }
 
     /// Shows a note.
-    pub fn show(&self, note: &Note) {
+    pub fn show(&self, notification: &Notification) {
         match self {
-            Self::Since(notifier) => notifier.show(note),
-            Self::Before(notifier) => notifier.show(note),
+            Self::Since(notifier) => notifier.show(notification),
+            Self::Before(notifier) => notifier.show(notification),
         }
     }
 }
@@ -56,7 +56,7 @@ mod tests {
         // What would be called in one.
         if let Some(notifier) = notifier {
             let text = || "x".to_owned();
-            notifier.show(&Note {
+            notifier.show(&Notification {
                 id: text(),
                 title: text(),
                 body: text(),

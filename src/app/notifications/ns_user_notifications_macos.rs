@@ -9,7 +9,7 @@ use objc2_foundation::{
     NSUserNotificationActivationType, NSUserNotificationCenter, NSUserNotificationDefaultSoundName,
 };
 
-use super::{Button, Note};
+use super::{Button, Notification};
 use delegate::Delegate;
 
 /// Where a notification keeps the id of its note. Its own identifier it is not: of two notifications with
@@ -40,22 +40,22 @@ impl Notifier {
     }
 
     /// Shows a note, and takes away the one of the same id.
-    pub(super) fn show(&self, note: &Note) {
+    pub(super) fn show(&self, notification: &Notification) {
         autoreleasepool(|_| {
             let center = center();
             for older in center.deliveredNotifications() {
-                if kept(&older, NOTE).as_ref() == Some(&note.id) {
+                if kept(&older, NOTE).as_ref() == Some(&notification.id) {
                     center.removeDeliveredNotification(&older);
                 }
             }
             let shown = NSUserNotification::new();
-            keep(&shown, note);
-            shown.setTitle(Some(&NSString::from_str(&note.title)));
-            shown.setInformativeText(Some(&NSString::from_str(&note.body)));
+            keep(&shown, notification);
+            shown.setTitle(Some(&NSString::from_str(&notification.title)));
+            shown.setInformativeText(Some(&NSString::from_str(&notification.body)));
             #[allow(unsafe_code, reason = "a constant of the system")]
             // SAFETY: Foundation sets it before any code runs, and nothing changes it.
             shown.setSoundName(Some(unsafe { NSUserNotificationDefaultSoundName }));
-            put_buttons(&shown, &note.buttons);
+            put_buttons(&shown, &notification.buttons);
             // <https://developer.apple.com/documentation/foundation/nsusernotificationcenter/deliver(_:)>
             center.deliverNotification(&shown);
         });
@@ -97,10 +97,13 @@ fn put_buttons(shown: &NSUserNotification, buttons: &[Button]) {
 
 /// Writes down what has to be known again when it is pressed
 /// (<https://developer.apple.com/documentation/foundation/nsusernotification/userinfo>).
-fn keep(shown: &NSUserNotification, note: &Note) {
-    let first = note.buttons.first().map_or("", |button| &button.key);
+fn keep(shown: &NSUserNotification, notification: &Notification) {
+    let first = notification
+        .buttons
+        .first()
+        .map_or("", |button| &button.key);
     let names = [NOTE, FIRST].map(NSString::from_str);
-    let values = [&*note.id, first].map(NSString::from_str);
+    let values = [&*notification.id, first].map(NSString::from_str);
     let names = names.each_ref().map(|name| &**name);
     let values: [&AnyObject; 2] = values.each_ref().map(|value| &****value);
     #[allow(unsafe_code, reason = "a dictionary of anything could be handed over")]
@@ -184,8 +187,8 @@ mod delegate {
                 _center: &NSUserNotificationCenter,
                 notification: &NSUserNotification,
             ) {
-                if let Some((note, key)) = super::pressed(notification) {
-                    (self.ivars())(note, key);
+                if let Some((notification, key)) = super::pressed(notification) {
+                    (self.ivars())(notification, key);
                 }
             }
         }
@@ -212,18 +215,18 @@ mod tests {
             key: key.to_owned(),
             label: "label".to_owned(),
         };
-        let mut note = Note {
+        let mut notification = Notification {
             id: "change".to_owned(),
             title: String::new(),
             body: String::new(),
             buttons: vec![button("one"), button("two")],
         };
         let shown = NSUserNotification::new();
-        keep(&shown, &note);
+        keep(&shown, &notification);
         assert_eq!(kept(&shown, NOTE).as_deref(), Some("change"));
         assert_eq!(kept(&shown, FIRST).as_deref(), Some("one"));
-        note.buttons.clear();
-        keep(&shown, &note);
+        notification.buttons.clear();
+        keep(&shown, &notification);
         assert_eq!(kept(&shown, FIRST).as_deref(), Some(""));
     }
 

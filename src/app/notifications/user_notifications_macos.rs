@@ -13,7 +13,7 @@ use objc2_user_notifications::{
     UNNotificationRequest, UNNotificationSound, UNUserNotificationCenter,
 };
 
-use super::{Button, Note};
+use super::{Button, Notification};
 use delegate::Delegate;
 
 type OnRefused = Arc<dyn Fn(String) + Send + Sync>;
@@ -43,14 +43,14 @@ impl Notifier {
     }
 
     /// Shows a note. The first time, the system asks the user for permission, and the note waits for it.
-    pub(super) fn show(&self, note: &Note) {
+    pub(super) fn show(&self, notification: &Notification) {
         autoreleasepool(|_| {
             // Before the question: once that is answered, the center knows the buttons.
-            let category = self.category(&note.buttons);
-            let (note, refused) = (note.clone(), Arc::clone(&self.on_refused));
+            let category = self.category(&notification.buttons);
+            let (notification, refused) = (notification.clone(), Arc::clone(&self.on_refused));
             let asked = RcBlock::new(move |granted: Bool, error: *mut NSError| {
                 if granted.as_bool() {
-                    deliver(&note, &category, &refused);
+                    deliver(&notification, &category, &refused);
                 } else {
                     let off = "notifications are off for Baleen in System Settings";
                     refused(reason(error).unwrap_or_else(|| off.to_owned()));
@@ -116,14 +116,14 @@ fn with_buttons(id: &str, buttons: &[Button]) -> Retained<UNNotificationCategory
 
 /// Hands a note to the center, which shows it at once and in place of one with the same identifier:
 /// <https://developer.apple.com/documentation/usernotifications/unnotificationrequest/init(identifier:content:trigger:)>
-fn deliver(note: &Note, category: &str, on_refused: &OnRefused) {
+fn deliver(notification: &Notification, category: &str, on_refused: &OnRefused) {
     let content = UNMutableNotificationContent::new();
-    content.setTitle(&NSString::from_str(&note.title));
-    content.setBody(&NSString::from_str(&note.body));
+    content.setTitle(&NSString::from_str(&notification.title));
+    content.setBody(&NSString::from_str(&notification.body));
     content.setCategoryIdentifier(&NSString::from_str(category));
     content.setSound(Some(&UNNotificationSound::defaultSound()));
     let request = UNNotificationRequest::requestWithIdentifier_content_trigger(
-        &NSString::from_str(&note.id),
+        &NSString::from_str(&notification.id),
         &content,
         None,
     );
@@ -194,8 +194,8 @@ mod delegate {
                 response: &UNNotificationResponse,
                 done: &DynBlock<dyn Fn()>,
             ) {
-                if let Some((note, key)) = pressed(response) {
-                    (self.ivars())(note, key);
+                if let Some((notification, key)) = pressed(response) {
+                    (self.ivars())(notification, key);
                 }
                 done.call(());
             }
@@ -233,11 +233,11 @@ mod delegate {
                 UNNotificationDismissActionIdentifier,
             )
         };
-        let note = response.notification().request().identifier().to_string();
+        let notification = response.notification().request().identifier().to_string();
         match &*response.actionIdentifier() {
             key if key == dismissal => None,
-            key if key == body => Some((note, "default".to_owned())),
-            key => Some((note, key.to_string())),
+            key if key == body => Some((notification, "default".to_owned())),
+            key => Some((notification, key.to_string())),
         }
     }
 }

@@ -138,17 +138,17 @@ fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
     })
 }
 
-/// Attention to the end of apps, which on macOS is [`watch`]'s.
-pub struct Attention;
+/// ExitWatcher to the end of apps, which on macOS is [`watch`]'s.
+pub struct ExitWatcher;
 
-impl Attention {
+impl ExitWatcher {
     /// There is nothing to it here.
     pub fn new(_on_end: impl Fn() + Send + Sync + 'static) -> Self {
         Self
     }
 
     /// There is nothing to do here.
-    pub fn attend(&self, _app: &RunningApp) {}
+    pub fn watch(&self, _app: &RunningApp) {}
 }
 
 /// What is observed: `NSWorkspace.runningApplications`.

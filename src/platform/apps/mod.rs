@@ -10,7 +10,7 @@ mod apps_macos;
 #[cfg(not(target_os = "macos"))]
 pub use apps_linux::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, watch};
 #[cfg(target_os = "macos")]
-pub use apps_macos::{Attention, Watch, ask_to_quit, is_from, open, running, watch};
+pub use apps_macos::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, watch};
 
 /// An app that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

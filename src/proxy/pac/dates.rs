@@ -122,8 +122,8 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 }
 
 fn zone(context: &Context) -> Zone {
-    let world = context.get_data::<Rc<HelperContext>>();
-    world.map_or_else(|| TimeZone::utc().into(), |world| world.zone.clone())
+    let context = context.get_data::<Rc<HelperContext>>();
+    context.map_or_else(|| TimeZone::utc().into(), |context| context.zone.clone())
 }
 
 /// ECMAScript's `TimeClip`: what no date can hold is none.

@@ -97,8 +97,8 @@ pub(super) type Helper = fn(&HelperContext, &[Option<String>]) -> Reply;
 pub(super) const HELPERS: [(&str, usize, Helper); 8] = [
     ("alert", 1, |_, _| Reply::Undefined),
     ("dnsResolve", 1, dns_resolve),
-    ("dnsResolveEx", 1, |world, args| match arg(args, 0) {
-        Some(host) => Reply::Text(list(&addresses(world, host))),
+    ("dnsResolveEx", 1, |context, args| match arg(args, 0) {
+        Some(host) => Reply::Text(list(&addresses(context, host))),
         None => Reply::Undefined,
     }),
     ("isInNetEx", 2, |_, args| {
@@ -111,13 +111,13 @@ pub(super) const HELPERS: [(&str, usize, Helper); 8] = [
         Some(host) => Reply::Is(!host.contains('.') && host.parse::<IpAddr>().is_err()),
         None => Reply::Throw("isPlainHostName takes a string"),
     }),
-    ("myIpAddress", 0, |world, _| {
-        let own = (world.own)();
+    ("myIpAddress", 0, |context, _| {
+        let own = (context.own)();
         let first = own.iter().find(|ip| ip.is_ipv4()).or(own.first());
         Reply::Text(first.map_or_else(|| "127.0.0.1".to_owned(), IpAddr::to_string))
     }),
-    ("myIpAddressEx", 0, |world, _| {
-        Reply::Text(list(&(world.own)()))
+    ("myIpAddressEx", 0, |context, _| {
+        Reply::Text(list(&(context.own)()))
     }),
     ("sortIpAddressList", 1, |_, args| match arg(args, 0) {
         Some(list) => sorted(list).map_or(Reply::Is(false), Reply::Text),
@@ -129,8 +129,8 @@ fn arg(args: &[Option<String>], index: usize) -> Option<&str> {
     args.get(index).and_then(Option::as_deref)
 }
 
-fn addresses(world: &HelperContext, host: &str) -> Vec<IpAddr> {
-    world.names.borrow_mut().addresses(host)
+fn addresses(context: &HelperContext, host: &str) -> Vec<IpAddr> {
+    context.names.borrow_mut().addresses(host)
 }
 
 fn ipv4(address: &IpAddr) -> Option<Ipv4Addr> {
@@ -141,16 +141,16 @@ fn ipv4(address: &IpAddr) -> Option<Ipv4Addr> {
 }
 
 /// The first address of a host of the kind that the functions of Netscape's time can speak of.
-fn dns_resolve(world: &HelperContext, args: &[Option<String>]) -> Reply {
+fn dns_resolve(context: &HelperContext, args: &[Option<String>]) -> Reply {
     let Some(host) = arg(args, 0) else {
         return Reply::Null;
     };
-    let found = addresses(world, host);
+    let found = addresses(context, host);
     if let Some(address) = found.iter().find_map(ipv4) {
         return Reply::Text(address.to_string());
     }
     if let Some(other) = found.first() {
-        world.remarks.borrow_mut().insert(format!(
+        context.remarks.borrow_mut().insert(format!(
             "the script asked dnsResolve, isInNet or isResolvable about {host}, which has IPv6 addresses only: \
              Chromium and Baleen say that there is no such host, Firefox says {other}"
         ));
@@ -241,7 +241,7 @@ mod tests {
         Ok(addresses.split(' ').map(|a| a.parse().unwrap()).collect())
     }
 
-    fn world() -> HelperContext {
+    fn context() -> HelperContext {
         HelperContext {
             now: 0,
             zone: tz::TimeZone::utc().into(),
@@ -251,15 +251,15 @@ mod tests {
         }
     }
 
-    fn call(world: &HelperContext, name: &str, args: &[Option<&str>]) -> Reply {
+    fn call(context: &HelperContext, name: &str, args: &[Option<&str>]) -> Reply {
         let helper = HELPERS.iter().find(|helper| helper.0 == name).unwrap().2;
         let args: Vec<Option<String>> = args.iter().map(|a| a.map(str::to_owned)).collect();
-        helper(world, &args)
+        helper(context, &args)
     }
 
     #[test]
     fn what_is_so_and_what_is_not() {
-        let world = world();
+        let context = context();
         for (name, args, expected) in [
             ("isPlainHostName", &["www"][..], true),
             ("isPlainHostName", &["www.corp"], false),
@@ -284,7 +284,7 @@ mod tests {
         ] {
             let given: Vec<Option<&str>> = args.iter().map(|a| Some(*a)).collect();
             assert_eq!(
-                call(&world, name, &given),
+                call(&context, name, &given),
                 Reply::Is(expected),
                 "{name} {args:?}"
             );
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn texts() {
-        let world = world();
+        let context = context();
         let text = |text: &str| Reply::Text(text.to_owned());
         for (name, args, expected) in [
             ("dnsResolve", &["ten.corp"][..], text("10.1.2.3")),
@@ -313,11 +313,14 @@ mod tests {
             ("alert", &["hello"], Reply::Undefined),
         ] {
             let given: Vec<Option<&str>> = args.iter().map(|a| Some(*a)).collect();
-            assert_eq!(call(&world, name, &given), expected, "{name} {args:?}");
+            assert_eq!(call(&context, name, &given), expected, "{name} {args:?}");
         }
-        assert!(world.remarks.borrow().is_empty());
-        assert_eq!(call(&world, "dnsResolve", &[Some("six.corp")]), Reply::Null);
-        let remarks = world.remarks.borrow();
+        assert!(context.remarks.borrow().is_empty());
+        assert_eq!(
+            call(&context, "dnsResolve", &[Some("six.corp")]),
+            Reply::Null
+        );
+        let remarks = context.remarks.borrow();
         assert!(
             remarks
                 .first()
@@ -328,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_is_no_string_is_nothing() {
-        let world = world();
+        let context = context();
         for (name, expected) in [
             ("dnsResolve", Reply::Null),
             ("dnsResolveEx", Reply::Undefined),
@@ -339,32 +342,32 @@ mod tests {
                 Reply::Throw("isPlainHostName takes a string"),
             ),
         ] {
-            assert_eq!(call(&world, name, &[]), expected, "{name}");
-            assert_eq!(call(&world, name, &[None]), expected, "{name}");
+            assert_eq!(call(&context, name, &[]), expected, "{name}");
+            assert_eq!(call(&context, name, &[None]), expected, "{name}");
         }
     }
 
     #[test]
     fn a_computer_has_an_address() {
         let text = |text: &str| Reply::Text(text.to_owned());
-        let mut world = world();
-        world.own = || vec!["2001:db8::9".parse().unwrap()];
-        assert_eq!(call(&world, "myIpAddress", &[]), text("2001:db8::9"));
-        world.own = Vec::new;
-        assert_eq!(call(&world, "myIpAddress", &[]), text("127.0.0.1"));
-        assert_eq!(call(&world, "myIpAddressEx", &[]), text(""));
+        let mut context = context();
+        context.own = || vec!["2001:db8::9".parse().unwrap()];
+        assert_eq!(call(&context, "myIpAddress", &[]), text("2001:db8::9"));
+        context.own = Vec::new;
+        assert_eq!(call(&context, "myIpAddress", &[]), text("127.0.0.1"));
+        assert_eq!(call(&context, "myIpAddressEx", &[]), text(""));
     }
 
     #[test]
     fn names_without_an_answer_are_told() {
-        let world = world();
+        let context = context();
         for host in ["slow.corp", "slow.corp", "no.corp"] {
-            assert_eq!(call(&world, "dnsResolve", &[Some(host)]), Reply::Null);
+            assert_eq!(call(&context, "dnsResolve", &[Some(host)]), Reply::Null);
         }
-        let unanswered = |world: &HelperContext| world.names.borrow().unanswered.clone();
-        assert_eq!(unanswered(&world).as_deref(), Some("slow.corp"));
+        let unanswered = |context: &HelperContext| context.names.borrow().unanswered.clone();
+        assert_eq!(unanswered(&context).as_deref(), Some("slow.corp"));
         // When all the time is used up no one is asked any more.
-        let late = self::world();
+        let late = self::context();
         late.names.borrow_mut().left = Duration::ZERO;
         assert_eq!(call(&late, "dnsResolve", &[Some("ten.corp")]), Reply::Null);
         assert_eq!(unanswered(&late).as_deref(), Some("ten.corp"));

@@ -51,9 +51,10 @@ impl HostHooks for Host {
 pub(super) fn run(
     script: &str,
     questions: &[(String, String)],
-    world: &Rc<HelperContext>,
+    helpers: &Rc<HelperContext>,
 ) -> Result<Vec<String>, String> {
-    let mut context = context(world).map_err(|error| format!("the engine failed: {error}"))?;
+    let mut context =
+        new_context(helpers).map_err(|error| format!("the engine failed: {error}"))?;
     let source = Source::from_bytes(script).with_path(Path::new(NAME));
     if let Err(error) = context.eval(source) {
         return Err(in_words(&error, &mut context));
@@ -71,16 +72,16 @@ pub(super) fn run(
     Ok(answers)
 }
 
-fn context(world: &Rc<HelperContext>) -> JsResult<Context> {
+fn new_context(helpers: &Rc<HelperContext>) -> JsResult<Context> {
     let mut context = ContextBuilder::new()
-        .clock(Rc::new(FixedClock::from_millis(world.now)))
-        .host_hooks(Rc::new(Host(world.zone.clone())))
+        .clock(Rc::new(FixedClock::from_millis(helpers.now)))
+        .host_hooks(Rc::new(Host(helpers.zone.clone())))
         .build()?;
     let mut limits = RuntimeLimits::default();
     limits.set_loop_iteration_limit(MAX_LOOP_ITERATIONS);
     limits.set_recursion_limit(MAX_RECURSION);
     context.set_runtime_limits(limits);
-    context.insert_data(Rc::clone(world));
+    context.insert_data(Rc::clone(helpers));
     for (name, length, helper) in HELPERS {
         let body = NativeFunction::from_copy_closure(move |_, arguments, context| {
             call(helper, arguments, context)
@@ -100,10 +101,10 @@ fn call(helper: Helper, arguments: &[JsValue], context: &mut Context) -> JsResul
         .map(|argument| Some(argument.as_string()?.to_std_string_lossy()))
         .collect();
     // It was put there with the function.
-    let Some(world) = context.get_data::<Rc<HelperContext>>() else {
+    let Some(context) = context.get_data::<Rc<HelperContext>>() else {
         return Ok(JsValue::null());
     };
-    Ok(match helper(world, &texts) {
+    Ok(match helper(context, &texts) {
         Reply::Undefined => JsValue::undefined(),
         Reply::Null => JsValue::null(),
         Reply::Is(value) => value.into(),

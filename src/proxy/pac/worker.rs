@@ -307,18 +307,18 @@ pub fn work(input: &[u8]) -> Result<Vec<u8>> {
 fn run(job: &Request) -> Response {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_millis();
-    let world = Rc::new(HelperContext {
+    let context = Rc::new(HelperContext {
         now: u64::try_from(now).unwrap_or_default(),
         zone: time_zone::local().into(),
         own: own_addresses,
         names: RefCell::new(DnsCache::new(lookup, MAX_LOOKUP_TIME)),
         remarks: RefCell::default(),
     });
-    match script::run(&job.script, &job.questions, &world) {
+    match script::run(&job.script, &job.questions, &context) {
         Ok(texts) => Response::Answered {
             texts,
-            unanswered: world.names.borrow_mut().unanswered.take(),
-            remarks: world.remarks.take(),
+            unanswered: context.names.borrow_mut().unanswered.take(),
+            remarks: context.remarks.take(),
         },
         Err(why) => Response::Failed(tidy(&why)),
     }
