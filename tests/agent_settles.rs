@@ -244,7 +244,7 @@ impl World {
             intent: self.intent.filter(|_| self.app.is_some()),
             named: None,
             path: self.app.is_some().then_some(path),
-            bundle_state: bundle_state,
+            bundle_state,
             fingerprint: Fingerprint(self.print),
             running: self.docker.map(|docker| Running {
                 pid: docker.pid,

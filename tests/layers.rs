@@ -14,11 +14,11 @@ const LAYERS: &[&[&str]] = &[
     &["uninstall"],
     &["app"],
     &["agent", "doctor"],
-    &["wanted"],
+    &["desired"],
     &["config", "credentials"],
     &["demo", "logs", "patch"],
     &["docker", "initrd", "proxy"],
-    &["kept", "net", "platform"],
+    &["storage", "net", "platform"],
     &["property_list"],
     &["error"],
 ];
@@ -32,14 +32,14 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("demo", 4),
     ("docker", 9),
     ("doctor", 19),
-    ("kept", 1),
+    ("storage", 1),
     ("logs", 1),
     ("net", 1),
     ("patch", 15),
     ("platform", 3),
     ("proxy", 8),
     ("uninstall", 9),
-    ("wanted", 1),
+    ("desired", 1),
 ];
 
 /// A Rust file without its comments and its unit tests.

@@ -106,7 +106,7 @@ impl Observer {
             intent: path.as_deref().and_then(|path| intents.get(path)),
             named: path.as_deref().and_then(|path| intents.named(path)),
             path,
-            bundle_state: bundle_state,
+            bundle_state,
             fingerprint: print,
             running,
             is_live_locked: is_followed,

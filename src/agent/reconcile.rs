@@ -693,7 +693,7 @@ mod tests {
     ) -> Inputs<'a> {
         Inputs {
             intent,
-            bundle_state: bundle_state,
+            bundle_state,
             is_moving: false,
             settled_at: now,
             setting,

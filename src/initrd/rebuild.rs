@@ -1,13 +1,13 @@
-//! *rebuild*: the member that holds a file is written again with only that file's body changed and
-//! one file added; everything else keeps its bytes, headers included, and its order.
+//! *rebuild*: rewrites the member that holds a file. Only that file's body changes, and one file is
+//! added. Everything else keeps its bytes, including headers, and its order.
 //!
-//! Deflating is the slow part, so it is spread over all cores: the member's bytes are cut into
-//! chunks that are deflated on their own, each with the 32 KiB before it as its dictionary, and
-//! joined again into one gzip member (as `pigz` does).
+//! Deflating is the slow part, so all cores share it. The member's bytes are cut into chunks. Each
+//! chunk is deflated separately, with the 32 KiB before it as its dictionary. The results are joined
+//! into one gzip member (as `pigz` does).
 //!
-//! The file that is added stands in a chunk of its own without a dictionary, and the gzip header of
-//! the image's first member gets a label with the offset of that chunk as its file name: so the
-//! file can be read again without unpacking what comes before it ([`find_added`]).
+//! The added file gets its own chunk without a dictionary. The gzip header of the image's first
+//! member gets a label as its file name, and the label holds the offset of that chunk. So
+//! [`find_added`] can read the file without unpacking the bytes before it.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -28,42 +28,42 @@ use super::source::{Buffered, ByteSource, FileRange, ProgressReader};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
 use super::{Error, same_path};
 
-/// Bytes that are deflated together. Larger chunks compress no better and cost memory.
+/// Length of the chunks that are deflated separately. Larger chunks compress no better and cost memory.
 const CHUNK_LEN: usize = 512 * 1024;
-/// The reach of deflate's back references.
+/// Maximum distance of deflate's back references.
 const WINDOW_LEN: usize = 32 * 1024;
-/// An empty last block of deflate.
+/// An empty final deflate block.
 const END_OF_DEFLATE: [u8; 2] = [0x03, 0x00];
-/// Digits of the offset in a label.
+/// Number of hexadecimal digits of the offset in a label.
 const OFFSET_DIGITS: usize = 16;
-/// What is read to find a label: leading zeros and a gzip header.
+/// Number of bytes read to find a label. They hold leading zeros and a gzip header.
 const HEAD_LEN: u64 = 4096;
 
-/// What to change.
+/// The changes that a rebuild makes.
 #[derive(Debug)]
 pub struct Edit<'a> {
     /// The number of the entry that gets a new body.
     pub entry: u64,
     /// The new body.
     pub body: &'a [u8],
-    /// A whole entry, as [`super::append::entry`] makes it.
+    /// The entry to add: a whole one, as [`super::append::entry`] makes it.
     pub added: &'a [u8],
-    /// The number of an entry: the added one is to stand at the end of the archive that holds this
-    /// one, before the trailer. So it comes behind all that the image says about its name by then.
+    /// The number of the entry whose archive gets the added entry, at its end and before its
+    /// trailer. So the added entry comes after every entry for its name up to that point.
     pub after: u64,
-    /// Put into the first gzip header, with the offset of the added entry.
+    /// The label that the first gzip header gets, together with the offset of the added entry.
     pub label: &'a str,
 }
 
 impl Edit<'_> {
-    /// Whether an entry of `member` is changed, or one is added to it.
+    /// Returns whether the edit changes an entry of `member` or adds one to it.
     fn concerns(&self, member: &Member) -> bool {
         member.holds(self.entry) || member.holds(self.after)
     }
 }
 
-/// Writes the image `original` (of which `layout` is the layout), changed as `edit` says, to `out`.
-/// `progress` is told the number of bytes of the original that are done.
+/// Writes the image `original`, with the changes of `edit`, to `out`. `layout` is the layout of
+/// `original`. `progress` receives the number of bytes of the original that are done.
 ///
 /// # Errors
 /// When reading or writing fails.
@@ -99,7 +99,7 @@ pub fn rebuild(
             copy(original, range.clone(), name.as_deref(), out)?;
         }
         progress(range.end);
-        // What follows keeps its place modulo 4, which is all that the kernel asks for.
+        // The next member keeps its offset modulo 4. The kernel asks for nothing else.
         let end = out.stream_position()?;
         let padding = member.padding + (member.end().wrapping_sub(end) % 4);
         io::copy(&mut io::repeat(0).take(padding), out)?;
@@ -117,7 +117,7 @@ fn label(label: &str, offset: u64) -> Vec<u8> {
     format!("{label}@{offset:0OFFSET_DIGITS$x}").into_bytes()
 }
 
-/// Copies a member as it is, but for the file name in its gzip header where one is given.
+/// Copies a member unchanged. If `name` is given, it replaces the file name in the gzip header.
 fn copy(
     original: &File,
     range: Range<u64>,
@@ -139,7 +139,7 @@ fn read_gzip_header(image: &File, range: &Range<u64>) -> Result<GzipHeader, Erro
     gzip::read_header(&mut Buffered::new(section, range.start), 0)
 }
 
-/// Writes an edited member and returns where its added entry stands in the image, if it has one.
+/// Writes an edited member. Returns the offset in the image of its added entry, if it has one.
 fn write_anew(
     original: &File,
     member: &Member,
@@ -179,10 +179,10 @@ fn write_anew(
     }
 }
 
-/// Where the bytes of the edited member go.
+/// The destination of the edited member's bytes.
 trait Sink {
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error>;
-    /// The added entry, which has to be found again.
+    /// Takes the bytes of the added entry and remembers its offset.
     fn added(&mut self, bytes: &[u8]) -> Result<(), Error>;
 }
 
@@ -204,15 +204,15 @@ impl Sink for Plain<'_> {
     }
 }
 
-/// Passes a member's parts on, with the new body in the place of the old one and the added entry
-/// before the trailer that follows its place.
+/// Passes a member's parts on to the sink. Replaces the old body with the new one, and inserts the
+/// added entry before the trailer of its archive.
 struct Editor<'a> {
     edit: &'a Edit<'a>,
     sink: &'a mut dyn Sink,
     inside: bool,
-    /// The added entry comes with the next end of an archive.
+    /// Set when the added entry goes to the end of the current archive.
     to_add: bool,
-    /// Bytes passed on, modulo four.
+    /// Number of bytes passed on, modulo four.
     phase: usize,
 }
 
@@ -227,7 +227,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Reads only the one member, numbered as in the whole image.
+    /// Reads only `member`. Its entries keep their numbers in the whole image.
     fn read(
         &mut self,
         original: &File,
@@ -293,7 +293,7 @@ impl<'a> Editor<'a> {
         self.sink.bytes(bytes)
     }
 
-    /// Zeros up to the next multiple of four: where a member starts, the count does.
+    /// Adds zeros up to the next multiple of four, counted from the member's start.
     fn align(&mut self) -> Result<(), Error> {
         let zeros = header::padding(self.phase as u64);
         self.pass(&[0; 3][..zeros])
@@ -307,7 +307,7 @@ impl<'a> Editor<'a> {
         Ok(())
     }
 
-    /// A member without a trailer ends with the added entry, where zeros at its end allow that.
+    /// Adds the entry, after aligning zeros, to the end of a member without a trailer.
     fn finish(mut self) -> Result<(), Error> {
         if self.to_add {
             self.align()?;
@@ -316,15 +316,15 @@ impl<'a> Editor<'a> {
     }
 }
 
-/// A piece of the member on its way to a worker.
+/// A chunk of the member for a worker to deflate.
 struct ChunkJob {
     dictionary: Vec<u8>,
     bytes: Vec<u8>,
     done: SyncSender<Result<Vec<u8>, Error>>,
 }
 
-/// Writes what `read` puts into its sink as one deflate stream, with the gzip trailer, to `out`,
-/// which stands at `start`. Returns where the added entry's chunk starts.
+/// Deflates the bytes that `read` puts into its sink. Writes them to `out` as one deflate stream with
+/// the gzip trailer. `start` is the current offset of `out`. Returns the offset of the added entry's chunk.
 fn deflate<F>(out: &mut File, start: u64, read: F) -> Result<u64, Error>
 where
     F: FnOnce(&mut dyn Sink) -> Result<(), Error>,
@@ -355,9 +355,9 @@ where
     })
 }
 
-/// Deflates chunks until the other side hangs up.
+/// Deflates chunks until the sender of the queue is dropped.
 fn work(queue: &Mutex<Receiver<ChunkJob>>) {
-    // Level 6 of zlib-rs is its best before the time per byte doubles.
+    // Level 6 is the best level of zlib-rs before the time per byte doubles.
     let mut compress = Compress::new(Level::new(6), false);
     loop {
         let job = match queue.lock() {
@@ -365,7 +365,7 @@ fn work(queue: &Mutex<Receiver<ChunkJob>>) {
             Err(_) => return,
         };
         let Ok(job) = job else { return };
-        // The writer may have given up on an error of its own; then no one waits for this.
+        // The writer may have stopped with an error. Then no receiver waits for the result.
         let _ = job.done.send(deflate_chunk(&mut compress, &job));
     }
 }
@@ -382,7 +382,7 @@ fn deflate_chunk(compress: &mut Compress, job: &ChunkJob) -> Result<Vec<u8>, Err
         compress
             .compress_vec(&job.bytes[taken..], &mut packed, FlushCompress::Sync)
             .map_err(failed)?;
-        // A flush is complete only when it left room unused.
+        // A flush is complete only if it leaves some of the capacity unused.
         if compress.total_in() as usize == job.bytes.len() && packed.len() < packed.capacity() {
             return Ok(packed);
         }
@@ -478,22 +478,23 @@ impl Sink for Chunks<'_> {
     }
 }
 
-/// What the start of an image says about a rebuild.
+/// The result of reading an image's start for the label of a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// No label: not rebuilt.
+    /// The image has no label, so it was not rebuilt.
     Unlabelled,
-    /// Labelled: the body of the added entry.
+    /// The image has a label. Holds the body of the added entry.
     Added(Vec<u8>),
-    /// The image does not start with a gzip header, so a label has no place there: only reading
-    /// the whole image tells.
+    /// The image does not start with a gzip header, which a label needs. Only reading the whole
+    /// image shows whether it was rebuilt.
     Unknown,
 }
 
-/// Looks for the entry called `name` that a rebuild labelled `label` added, without unpacking what stands before it.
+/// Looks for the entry `name` that a rebuild with the label `label` added, without unpacking the
+/// bytes before it.
 ///
 /// # Errors
-/// When the image can't be read. A label that leads nowhere is an [`Error::Refused`].
+/// When the image can't be read. [`Error::Refused`] if the label's offset does not hold the entry.
 pub fn find_added(image: &File, length: u64, label: &str, name: &[u8]) -> Result<Start, Error> {
     let mut head = Vec::new();
     FileRange::new(image, 0, length.min(HEAD_LEN)).read_to_end(&mut head)?;
@@ -528,7 +529,8 @@ fn offset(name: &[u8], label: &str) -> Option<u64> {
         .then(|| u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok())?
 }
 
-/// What a section unpacks to, as far as it fits into `chunk`; a section that starts with a cpio header is left as it is.
+/// Unpacks the start of a section, as much as fits into `chunk`. Copies a section that starts with a
+/// cpio header unchanged.
 fn inflate_start<'a>(section: &mut FileRange<'_>, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
     let mut packed = Vec::new();
     section
@@ -540,13 +542,13 @@ fn inflate_start<'a>(section: &mut FileRange<'_>, chunk: &'a mut [u8]) -> Result
         return Ok(&chunk[..packed.len()]);
     }
     let mut inflate = Decompress::new(false);
-    // The stream goes on with chunks that need a dictionary: an error there comes after what is wanted.
+    // The chunks after the added entry need a dictionary. An error there comes after the wanted bytes.
     let _ = inflate.decompress(&packed, chunk, FlushDecompress::None);
     let made = inflate.total_out() as usize;
     Ok(&chunk[..made])
 }
 
-/// The body of the entry that `bytes` start with, if it is called `name`.
+/// Returns the body of the entry at the start of `bytes`, if its name is `name`.
 fn entry_body(bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     let header = Header::parse(bytes.first_chunk::<HEADER_LEN>()?, 0, 0).ok()?;
     let with_end = bytes.get(HEADER_LEN..HEADER_LEN + header.name_size as usize)?;
@@ -555,8 +557,9 @@ fn entry_body(bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     same_path(with_end.strip_suffix(&[0])?, name).then(|| body.to_vec())
 }
 
-/// The digest of all that two images should have in common: every unpacked byte but the entries
-/// that are left out, and where the members begin. [`compare`] uses it; a rebuild is proved by it.
+/// The digest of everything that the original and the rebuilt image must have in common: the
+/// beginnings of the members, and every unpacked byte except the changed and the added entry.
+/// [`compare`] uses it to verify a rebuild.
 struct Common<'a> {
     digest: Sha256,
     edit: &'a Edit<'a>,
@@ -564,21 +567,22 @@ struct Common<'a> {
     changed_raw: Vec<u8>,
     changed_body: Vec<u8>,
     added: Added,
-    /// Whether the entry was seen in whose archive the added one stands.
+    /// True if the current archive has the entry [`Edit::after`].
     seen_after: bool,
-    /// Unpacked bytes of this member that count for alignment.
+    /// Number of this member's unpacked bytes that count for alignment.
     length: u64,
 }
 
-/// The added entry, of which is known only where it ends that it is the last of its archive.
+/// The state of the search for the added entry. Only the end of the archive shows that an entry was
+/// its last one.
 enum Added {
-    /// This is the image without it.
+    /// This image is the original, which does not have the added entry.
     Absent,
-    /// It did not come yet.
+    /// The added entry has not come yet.
     Awaited,
-    /// An entry that may be it, as it stands in the archive.
+    /// The raw bytes of an entry that may be the added one.
     Candidate(Vec<u8>),
-    /// It was it.
+    /// The raw bytes of the added entry.
     Found(Vec<u8>),
 }
 
@@ -609,7 +613,7 @@ impl<'a> Common<'a> {
         }
     }
 
-    /// What may have been the added entry is another one.
+    /// Rejects the candidate: it is not the added entry, so its bytes count as common.
     fn discard(&mut self) {
         if let Added::Candidate(raw) = &self.added {
             self.digest.update(raw);
@@ -617,7 +621,7 @@ impl<'a> Common<'a> {
         }
     }
 
-    /// The archive ends that the added entry is to be the last of.
+    /// Handles the end of an archive: if it is the one with the added entry, the candidate is that entry.
     fn archive_ends(&mut self) {
         if std::mem::take(&mut self.seen_after)
             && let Added::Candidate(raw) = &mut self.added
@@ -665,7 +669,7 @@ impl Visitor for Common<'_> {
 
     fn end(&mut self, _: &Member) -> Result<(), Error> {
         if self.seen_after && matches!(self.added, Added::Absent) && !self.in_changed {
-            // Zeros at the member's end are made a multiple of four where an entry comes behind them.
+            // The rebuilt member has these zeros before its added entry.
             let zeros = header::padding(self.length);
             self.digest.update(&[0; 3][..zeros]);
         }
@@ -674,10 +678,11 @@ impl Visitor for Common<'_> {
     }
 }
 
-/// Reads both images in full, reporting how far the second is, and says whether `rebuilt` is `original` changed as `edit` says, and in nothing else.
+/// Reads both images in full and checks that `rebuilt` is `original` with the changes of `edit` and no
+/// others. `progress` receives the position in `rebuilt`.
 ///
 /// # Errors
-/// [`Error::Refused`] names the first difference; other errors are those of [`walk`].
+/// [`Error::Refused`] names the first difference. Other errors are those of [`walk`].
 pub fn compare(
     original: FileRange<'_>,
     rebuilt: FileRange<'_>,

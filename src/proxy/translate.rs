@@ -1,9 +1,9 @@
-//! From what the settings of this computer say to what one engine understands: pure, but for the
-//! questions it puts to the [`Resolvers`].
+//! Translates this computer's proxy settings into the form that one engine understands. The
+//! translation is pure, except for the calls to the [`Resolvers`].
 //!
-//! Two things are kept to. What can't be said to the engine is told, entry by entry and with the
-//! reason. And the engine never reaches directly what this computer reaches through a proxy, unless
-//! that is told as [`EntryOutcome::Widened`]; the other way round it may.
+//! It keeps two promises. It reports each entry that the engine can't express, with the reason. And
+//! the engine never reaches directly what this computer reaches through a proxy, unless the entry is
+//! reported as [`EntryOutcome::Widened`]. The reverse may happen.
 
 use std::io;
 use std::net::IpAddr;
@@ -22,26 +22,26 @@ use super::settings::{Server, SystemSettings};
 use super::url::Scheme;
 use super::{ClientDialect, EngineProxy, InvalidUrl, NoProxy, Password, ProxyUrl};
 
-/// What a source says of proxies.
+/// The proxy configuration that a source gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyConfig {
-    /// Who says it, as in "the system's settings".
+    /// The name of the source, as in "the system's settings".
     pub origin: String,
-    /// What it says.
+    /// The settings it gives.
     pub settings: ProxySettings,
 }
 
-/// In whose terms a source speaks.
+/// A source's settings, in the source's own format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxySettings {
-    /// Those of macOS.
+    /// The format of macOS.
     Settings(SystemSettings),
-    /// Those of environment variables: URLs, and a list as Go reads it.
+    /// The format of environment variables: URLs, and a bypass list as Go reads it.
     Urls(ProxyUrls),
 }
 
 impl ProxyConfig {
-    /// The proxies it names, as this computer reaches them; none where a script decides.
+    /// Returns the configured proxies, as this computer reaches them; none if a PAC script decides.
     pub fn proxies(&self) -> Vec<ProxyUrl> {
         match &self.settings {
             ProxySettings::Urls(urls) => [&urls.http, &urls.https]
@@ -68,63 +68,64 @@ impl ProxyConfig {
     }
 }
 
-/// Proxies as environment variables, options and the configuration name them.
+/// Proxy URLs from environment variables, options or the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyUrls {
-    /// For `http://`, and for `https://` where no other is given.
+    /// The proxy for `http://`, and for `https://` if no other is given.
     pub http: Option<ProxyUrl>,
-    /// For `https://`.
+    /// The proxy for `https://`.
     pub https: Option<ProxyUrl>,
     /// Hosts to reach directly.
     pub no_proxy: Vec<String>,
-    /// What the user may expect to count, but does not, a sentence each.
+    /// Settings that the user may expect to apply but that don't, a sentence each.
     pub remarks: Vec<String>,
 }
 
-/// What the user wants besides.
+/// The user's additions to the source's settings.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// More hosts that the engine is to reach directly, as Go reads them.
+    /// More hosts that the engine reaches directly, as Go reads them.
     pub no_proxy: Vec<String>,
-    /// Where in the VM this computer's loopback is reached, if the user knows better.
+    /// The address at which the VM reaches this computer's loopback, if the user overrides the default.
     pub host_address: Option<String>,
-    /// Passwords are of no use, so none is asked for: the values are for the fields of Docker's own window.
+    /// Set when passwords are of no use, so that none is looked up: the values are for the fields of
+    /// Docker's own window.
     pub no_passwords: bool,
-    /// Registries that a PAC script is asked about besides Docker's own.
+    /// Registries that a PAC script is asked about, in addition to Docker's own.
     pub pac_hosts: Vec<String>,
-    /// What is to be done when a PAC script can't be reached.
+    /// The policy for a PAC script that can't be reached.
     pub pac_unreachable: Unreachable,
 }
 
-/// What has to be asked for on the way.
+/// The lookups that a translation needs.
 pub struct Resolvers<'a> {
-    /// The addresses of a host.
+    /// Looks up the addresses of a host.
     pub addresses: &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>,
-    /// The password for a proxy that has a user and no password.
+    /// Looks up the password for a proxy that has a user and no password.
     pub password: &'a dyn Fn(&ProxyUrl) -> Result<Option<Password>>,
-    /// What a PAC script says of `https://HOST/`, or of a URL.
+    /// Asks a PAC script about `https://HOST/` for each host, or about each URL.
     pub pac: &'a dyn Fn(&PacSource, &[String]) -> Result<PacAnswers>,
 }
 
-/// What came of it.
+/// The result of a translation.
 #[derive(Debug, Clone)]
 pub struct Translation {
-    /// What the engine is to get; nothing when it is to reach everything directly.
+    /// The engine's proxy settings; none if the engine should reach everything directly.
     pub proxy: Option<EngineProxy>,
-    /// The proxy for `https://` as this computer itself reaches it.
+    /// The proxy for `https://`, as this computer reaches it.
     pub host_proxy: Option<ProxyUrl>,
-    /// What became of each entry of the bypass list; nothing without a proxy.
+    /// The outcome for each entry of the bypass list; empty if there is no proxy.
     pub entries: Vec<TranslatedEntry>,
-    /// What does not go as the settings have it, a sentence each.
+    /// Settings that the engine can't follow, a sentence each.
     pub remarks: Vec<String>,
-    /// What does, though in another form than the settings have it, a sentence each.
+    /// Settings that the engine follows in another form, a sentence each.
     pub explanations: Vec<String>,
-    /// The PAC script that can't be asked now, if so; its sentence is one of the remarks.
+    /// Set when the PAC script can't be asked now; its sentence is one of the remarks.
     pub away: Option<Away>,
 }
 
 impl Translation {
-    /// Why the engine gets no proxy, given that `origin` says what it does.
+    /// Returns the reason why the engine gets no proxy, where `origin` names the source.
     pub fn why_direct(&self, origin: &str) -> String {
         match &self.away {
             Some(_) => "the PAC script can't be reached".to_owned(),
@@ -133,35 +134,35 @@ impl Translation {
     }
 }
 
-/// What became of an entry of the bypass list.
+/// An entry of the bypass list, with its translation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TranslatedEntry {
-    /// The entry as the settings have it.
+    /// The entry in the settings.
     pub from: String,
-    /// The entry as the engine gets it.
+    /// The entry that the engine gets, if any.
     pub to: Option<String>,
-    /// What became of it.
+    /// The outcome.
     pub fate: EntryOutcome,
-    /// Why, unless it means the same to both.
+    /// The reason, unless the entry means the same to both.
     pub reason: Option<&'static str>,
 }
 
-/// What became of an entry.
+/// The outcome for an entry of the bypass list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryOutcome {
-    /// It means the same to the engine.
+    /// The entry means the same to the engine.
     Kept,
-    /// It covers more hosts there than here.
+    /// The entry covers more hosts on the engine than on this computer.
     Widened,
-    /// The engine can't be told, or need not be: these hosts are reached through the proxy.
+    /// The engine can't express the entry or doesn't need it: it reaches these hosts through the proxy.
     LeftOut,
-    /// It can't stand in such a list.
+    /// The entry isn't valid in a bypass list.
     Refused,
 }
 
 impl EntryOutcome {
-    /// In words.
+    /// Returns the outcome in words.
     pub fn word(self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -172,11 +173,11 @@ impl EntryOutcome {
     }
 }
 
-/// Translates what a source says for `engine`.
+/// Translates a source's proxy configuration for `engine`.
 ///
 /// # Errors
-/// When this computer uses a proxy that the engine can't be told of at all, so that neither a proxy
-/// nor going without one is right.
+/// When this computer uses a proxy that the engine can't use at all, so that neither a proxy nor
+/// direct access is right. Also when a proxy's settings are invalid, or a lookup fails.
 pub fn translate(
     proxy_config: &ProxyConfig,
     engine: &ClientDialect,
@@ -205,7 +206,7 @@ pub fn translate(
             remarks.extend(urls.remarks.iter().cloned());
             EffectiveProxies {
                 http: urls.http.clone(),
-                // Anyone who names one proxy means both.
+                // A user who names one proxy means both.
                 https: urls.https.clone().or_else(|| urls.http.clone()),
                 entries: urls
                     .no_proxy
@@ -225,7 +226,7 @@ pub fn translate(
         return Ok(Translation {
             proxy: None,
             host_proxy: None,
-            // There is no proxy to bypass, so nothing becomes of the list.
+            // Without a proxy, the bypass list has no effect.
             entries: Vec::new(),
             remarks,
             explanations,
@@ -248,7 +249,7 @@ pub fn translate(
     };
     let here = https.clone();
 
-    // Docker's own proxy runs on the Mac: for it `127.0.0.1` is the Mac, whatever the address is from inside a VM.
+    // Docker's own proxy runs on the Mac, so its `127.0.0.1` is the Mac, whatever address the VM uses.
     let address = engine
         .host_address
         .map(|of_vm| overrides.host_address.as_deref().unwrap_or(of_vm));
@@ -270,14 +271,14 @@ pub fn translate(
     })
 }
 
-/// Proxies as this computer reaches them, and what becomes of the hosts it reaches directly.
+/// The proxies as this computer reaches them, and the outcomes for the hosts it reaches directly.
 pub(super) struct EffectiveProxies {
     pub(super) http: Option<ProxyUrl>,
     pub(super) https: Option<ProxyUrl>,
     pub(super) entries: Vec<TranslatedEntry>,
 }
 
-/// Without a script: the proxy for the scheme, else SOCKS, else none.
+/// Chooses the proxies without a PAC script: the proxy for the scheme, else SOCKS, else none.
 fn by_settings(
     settings: &SystemSettings,
     engine: &ClientDialect,
@@ -396,7 +397,7 @@ fn unusable(host: &str, why: &InvalidUrl) -> Error {
     .with_hint("correct it in System Settings > Network > Details > Proxies")
 }
 
-/// The same proxy with the password that is kept for it.
+/// Returns the proxy with its stored password.
 fn add_password(
     url: ProxyUrl,
     resolvers: &Resolvers<'_>,
@@ -417,12 +418,13 @@ fn add_password(
     })
 }
 
-/// What the remark about a name begins with that can't be resolved, for those who tell of it in their own words.
+/// Returns the beginning of the remark about a host name that can't be resolved. Callers that
+/// report this in their own words recognize the remark by it.
 pub fn unresolved(host: &str) -> String {
     format!("can't resolve {host}")
 }
 
-/// The same proxy as the engine reaches it: in the VM, this computer's loopback is the VM itself.
+/// Returns the proxy as the engine reaches it: in the VM, a loopback address is the VM itself.
 fn reachable(
     url: ProxyUrl,
     address: Option<&str>,
@@ -473,7 +475,7 @@ const BRACKETS: &str = "Go from 1.11 on takes no notice of it; this engine does"
 const END_OF_ADDRESS: &str = "Go before 1.24.1 takes it for the end of an address: all addresses that end so are reached directly";
 const NAMELESS: &str = "it names no host";
 
-/// What becomes of an entry of macOS's list.
+/// Translates an entry of macOS's bypass list.
 fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
     use bypass::BypassEntry as Mac;
     let left_out = |reason| (None, EntryOutcome::LeftOut, Some(reason));
@@ -527,7 +529,7 @@ fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
     }
 }
 
-/// The address as an entry. An IPv4 address in the form of an IPv6 one is the IPv4 address to all Go.
+/// Returns the address as an entry. Every Go version reads an IPv4-mapped IPv6 address as IPv4.
 fn address_for(address: IpAddr, rules: NoProxyRules) -> String {
     match (address.to_canonical(), rules) {
         (IpAddr::V6(address), NoProxyRules::UpTo1_10) => format!("[{address}]"),
@@ -535,7 +537,7 @@ fn address_for(address: IpAddr, rules: NoProxyRules) -> String {
     }
 }
 
-/// What becomes of an entry that is meant for Go: it says what Go from 1.11 on makes of it.
+/// Translates an entry that is written for Go. It means what Go from 1.11 on reads in it.
 pub(super) fn for_go(text: &str, rules: NoProxyRules) -> TranslatedEntry {
     let (to, fate, reason) = from_go(text, rules);
     TranslatedEntry {
@@ -611,7 +613,7 @@ mod tests {
     const OLD: &str = "17.06.0";
     const NEW: &str = "2.2.0";
 
-    /// Host names and their addresses; what is missing does not resolve.
+    /// Resolves the known host names and address literals, and fails for all others.
     fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
         let known = BTreeMap::from([
             ("localhost", vec!["::1", "127.0.0.1"]),
@@ -667,7 +669,7 @@ mod tests {
         }
     }
 
-    /// The engine's variables, and all remarks.
+    /// Returns the engine's variables, and all remarks.
     fn of(
         proxy_config: &ProxyConfig,
         version: &str,
@@ -983,7 +985,7 @@ mod tests {
         }
     }
 
-    /// Entries of macOS's list, and what either kind of engine gets for them (`FACTS.md`, section 4).
+    /// Entries of macOS's list, and their translation for either kind of engine (`FACTS.md`, section 4).
     #[test]
     fn bypass_lists_of_macos() {
         use EntryOutcome::{Kept, LeftOut, Refused, Widened};
@@ -1153,7 +1155,7 @@ mod tests {
         }
     }
 
-    /// What each entry is said to be, if it is left out: by what it is, not by a character in it.
+    /// The reason for leaving out an entry names the kind of the entry, not a character in it.
     #[test]
     fn what_is_left_out_is_called_what_it_is() {
         for (entry, on_a_mac, in_old_go, in_go) in [
@@ -1248,7 +1250,7 @@ mod tests {
         );
     }
 
-    /// One proxy for both is what anyone who names only one means.
+    /// A user who names only one proxy means it for both schemes.
     #[test]
     fn variables_and_options() {
         for (http, https, expected) in [
@@ -1273,7 +1275,8 @@ mod tests {
         );
     }
 
-    /// Many a Mac is set to ask a network that offers nothing; then the rest of its settings counts.
+    /// Many Macs are set to discover a PAC script on networks that offer none; then the other settings
+    /// apply.
     #[test]
     fn without_the_script_that_was_looked_for_the_settings_count() {
         let none = |_: &PacSource, _: &[String]| {
