@@ -1003,7 +1003,7 @@ impl World {
         self.set_proxy(controller, Some(proxy));
         self.click(controller, Click::Adopt);
         assert_eq!(self.settled(controller), NEEDED);
-        assert!(self.adopts, "in the image");
+        assert!(self.adopts, "in the boot image");
     }
 
     /// Whether the running VM, which is brought up to date now, has what someone else wrote taken over.
@@ -1054,7 +1054,7 @@ fn to_take_over_what_is_not_there_is_agreed_to_for_nothing_later() {
     assert_eq!(world.settled(&mut controller), NEEDED);
     world.set_proxy(&mut controller, Some(1));
     assert_eq!(world.settled(&mut controller), NEEDED);
-    assert!(!world.adopts, "in the image");
+    assert!(!world.adopts, "in the boot image");
     assert!(!world.follows_with_it(&mut controller));
 }
 

@@ -462,7 +462,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(report.contains("baleen doctor"), "{report}");
 
     item.click(&["Use Proxy"]);
-    desk.wait_for_state(&item, "Off", "Docker has its own image");
+    desk.wait_for_state(&item, "Off", "Docker has its own boot image");
     assert_eq!(desk.image(), stock);
     assert_eq!(item.icon(), off);
     item.click(&["Quit Baleen"]);
@@ -549,7 +549,7 @@ fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
     desk.wait_for_state(
         &item,
         &format!("Proxy: set by hand ({line})"),
-        "The image carries",
+        "The boot image carries",
     );
     assert_eq!(desk.image(), by_hand);
     let note = desk.notes.wait_for("whose proxy is back", |note| {
@@ -872,7 +872,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         let before = desk.notes.count(told);
         let in_flight = LiveLock::begin(&state).unwrap();
         desk.set_proxy(Some(host));
-        let tooltip = format!("The image has http://{host}:8080; `baleen` in a terminal is");
+        let tooltip = format!("The boot image has http://{host}:8080; `baleen` in a terminal is");
         desk.wait_for_state(&item, "On: Docker uses the proxy", &tooltip);
         sleep(Duration::from_secs(3));
         assert_eq!(desk.notes.count(told), before);
@@ -1001,7 +1001,7 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     desk.set_proxy(None);
     desk.wait_for_state(&item, "On: no proxy set on this Mac", "No proxy is set");
     desk.notes.wait_for("it is gone", |note| {
-        note.summary == "Docker has its own image again"
+        note.summary == "Docker has its own boot image again"
     });
     assert!(!desk.script().contains("baleen"));
     desk.set_proxy(Some("proxy.corp.example"));
@@ -1184,7 +1184,10 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
             "{list}"
         );
     }
-    assert!(list.contains("its own image back, byte for byte"), "{list}");
+    assert!(
+        list.contains("its own boot image back, byte for byte"),
+        "{list}"
+    );
     let ended = desk.running.take().unwrap().wait().unwrap();
     assert_eq!(ended.code(), Some(0));
     assert!(item.is_gone());
@@ -1295,7 +1298,7 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
     assert!(!menu.has(&["Use Proxy"]), "{menu}");
     assert!(
-        !menu.to_string().contains("gets its own image back"),
+        !menu.to_string().contains("gets its own boot image back"),
         "{menu}"
     );
 

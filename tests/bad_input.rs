@@ -94,7 +94,7 @@ fn an_empty_image() {
         &app,
         4,
         &[
-            "initrd.img is not a whole image",
+            "initrd.img is not a whole boot image",
             "it is empty",
             "gzip or cpio header",
         ],
@@ -128,7 +128,7 @@ fn a_truncated_image() {
             let run = app.refused(
                 arguments,
                 4,
-                &["initrd.img is not a whole image", "cut off"],
+                &["initrd.img is not a whole boot image", "cut off"],
             );
             assert!(
                 run.err.contains("if Docker is being updated, try again"),

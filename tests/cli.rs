@@ -261,7 +261,7 @@ fn apply_and_restore_say_what_they_did_and_do_it() {
         said.contains("Done.") && said.contains(&sha(&original)),
         "{said}"
     );
-    assert!(said.contains("its original image again"), "{said}");
+    assert!(said.contains("its original boot image again"), "{said}");
     let next = "Docker isn't running; it will no longer use the proxy the next time it starts.";
     assert!(
         said.contains(next) && !said.contains("Restart Docker"),
@@ -809,15 +809,15 @@ fn exports_made_by_hand_are_taken_over_only_on_request() {
 
         // What came back is not Docker's own image, and nothing says that it is.
         assert!(
-            said.contains("the image that it had before Baleen"),
+            said.contains("the boot image that it had before Baleen"),
             "{said}"
         );
         assert!(
-            !said.contains("own image") && !said.contains("original image"),
+            !said.contains("own boot image") && !said.contains("original boot image"),
             "{said}"
         );
         for words in [
-            "a proxy is set by hand in this image",
+            "a proxy is set by hand in this boot image",
             "export http_proxy=http://hand.corp:1",
             "installing Docker again takes it out",
             "Docker isn't running; it will use that one the next time it starts.",

@@ -203,7 +203,7 @@ fn apply_puts_the_stored_password_into_the_image() {
     assert!(run.out.starts_with("stale: "), "{run}");
     let run = with(&["apply"], "");
     assert!(
-        ok(&run).contains("the image holds the proxy's password"),
+        ok(&run).contains("the boot image holds the proxy's password"),
         "{run}"
     );
     assert!(

@@ -769,7 +769,7 @@ fn the_running_engine_is_compared_with_the_image() {
     ask("old.sock").is(
         "engine",
         "warning",
-        &["http://old.corp:3128", "not in the image"],
+        &["http://old.corp:3128", "not in the boot image"],
     );
     lab.app.ok(&[
         "apply",
@@ -782,7 +782,7 @@ fn the_running_engine_is_compared_with_the_image() {
         "engine",
         "good",
         &[
-            "uses what the image holds",
+            "uses what the boot image holds",
             "http://jane:***@proxy.corp:8080",
         ],
     );
@@ -791,7 +791,7 @@ fn the_running_engine_is_compared_with_the_image() {
         "bad",
         &[
             "http://old.corp:3128",
-            "the image has http://jane:***@proxy.corp:8080",
+            "the boot image has http://jane:***@proxy.corp:8080",
             "restart Docker",
         ],
     );
@@ -817,7 +817,11 @@ fn the_running_engine_is_compared_with_the_image() {
     );
     let steps = Steps::of(&mut command);
     steps.is("image", "good", &["direct"]);
-    steps.is("engine", "warning", &["not in the image", "restart Docker"]);
+    steps.is(
+        "engine",
+        "warning",
+        &["not in the boot image", "restart Docker"],
+    );
 
     // One that takes the call and says nothing.
     let _hung = std::os::unix::net::UnixListener::bind(lab.path("hung.sock")).unwrap();

@@ -111,7 +111,7 @@ fn a_docker_without_a_console_has_its_image_done_and_is_told() {
     let run = app.run(&APPLY);
     assert_eq!(run.code, 4, "{run}");
     for words in [
-        "the image is done",
+        "the boot image is done",
         "has no console",
         "restart Docker instead",
     ] {

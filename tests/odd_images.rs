@@ -199,7 +199,7 @@ fn what_the_kernel_takes_for_junk_is_not_called_unfinished() {
             "although the gzip member around it is whole",
         ),
     ] {
-        is_refused(&image, &["is not an image that Baleen can take", words]);
+        is_refused(&image, &["is not a boot image that Baleen can take", words]);
     }
     // A file that does end too early is one that may still be written.
     let app = app_with(&stock[..stock.len() - 20]);

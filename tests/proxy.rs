@@ -264,11 +264,15 @@ fn apply_follows_the_settings_and_status_compares_with_them() {
         "{run}"
     );
     let run = home(&["apply", "--dry-run"]);
-    assert!(run.out.contains("gives Docker its own image back"), "{run}");
+    assert!(
+        run.out.contains("gives Docker its own boot image back"),
+        "{run}"
+    );
     assert_ne!(app.bytes(), stock);
     let run = home(&["apply"]);
     assert!(
-        run.out.contains("Done. Docker has its own image again"),
+        run.out
+            .contains("Done. Docker has its own boot image again"),
         "{run}"
     );
     assert_eq!(app.bytes(), stock);
@@ -390,7 +394,7 @@ fn a_script_decides_and_is_remembered() {
     let run = with(&["apply", "--dry-run"]);
     assert!(
         run.out
-            .contains("own image back, since the PAC script can't be reached"),
+            .contains("own boot image back, since the PAC script can't be reached"),
         "{run}"
     );
     fs::write(&config, "pac_unreachable = \"keep\"\n").unwrap();

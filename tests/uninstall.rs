@@ -111,7 +111,10 @@ fn nothing_is_left_of_all_that_it_does() {
 
     let said = ok(&mut command(&app, &["uninstall", "--yes"]));
     assert!(said.contains("ended baleen watch (process "), "{said}");
-    assert!(said.contains("its own image back, byte for byte"), "{said}");
+    assert!(
+        said.contains("its own boot image back, byte for byte"),
+        "{said}"
+    );
     let next = "Docker isn't running; it will no longer use the proxy the next time it starts.";
     assert!(said.contains(next), "{said}");
     assert!(!said.contains("Restart Docker"), "{said}");
@@ -231,7 +234,7 @@ fn an_image_that_can_not_be_given_back_leaves_everything() {
                 let bytes = app.bytes();
                 app.replace_image(&bytes[..bytes.len() - 100]);
             },
-            "is not a whole image",
+            "is not a whole boot image",
         ),
         (
             "append",

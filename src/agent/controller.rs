@@ -1,9 +1,8 @@
-//! The agent's mind: events in, jobs out, and the time is an argument. It reads and writes nothing
-//! itself, so that tests can run through a year of events in a second, in any order and with any of
-//! them lost.
+//! The agent's controller: it takes events and the time, and returns effects. It does no I/O itself, so
+//! tests can run a year of events in a second, in any order, with any event lost.
 //!
-//! Every event says no more than "look again". What is to be done is told by [`reconcile`] from what
-//! was seen last, and only once the files of Docker.app have been at rest for [`DEBOUNCE`].
+//! Every event means only "observe again". [`reconcile`] derives the action from the last observation,
+//! once the files of Docker.app have been at rest for [`DEBOUNCE`].
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -25,86 +24,89 @@ use super::reconcile::{
 };
 use super::view::{Busy, View};
 
-/// For how long the files of Docker.app have to be at rest before they are touched. An update copies
-/// one file after another, with pauses well below this.
+/// Time that the files of Docker.app must be at rest before Baleen changes them. An update copies one
+/// file after another, with pauses well below this.
 pub const DEBOUNCE: Duration = Duration::from_secs(2);
-/// A bundle that is not whole, and of which nothing has changed for this long, is stuck.
+/// Time without a change after which an incomplete bundle counts as stuck.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// No update takes as long as this.
+/// Maximum duration of an update.
 pub const MAX_UPDATE_TIME: Duration = Duration::from_secs(15 * 60);
-/// One click in System Settings makes several changes, and a network that comes up makes many.
+/// Debounce time for the settings: one click in System Settings makes several changes, and a network
+/// that comes up makes many.
 pub const SETTINGS_DEBOUNCE: Duration = Duration::from_millis(500);
-/// A setting that never comes to rest is looked at anyway.
+/// Maximum delay by [`SETTINGS_DEBOUNCE`], for settings that keep changing.
 pub const MAX_SETTINGS_DEBOUNCE: Duration = Duration::from_secs(5);
-/// How often everything is looked at in any case.
+/// Interval between full checks, which need no event.
 pub const RESYNC_INTERVAL: Duration = Duration::from_secs(15 * 60);
-/// When something that failed is tried again, if nothing changes before.
+/// Delay before a failed attempt is repeated, if nothing changes before.
 const RETRY_DELAY: Duration = Duration::from_secs(60);
-/// A Docker that quits ends its VM first, and is to be seen for this long after that. It is not opened again.
+/// Grace period after a failed live update. A Docker that quits ends its VM first and stays visible for
+/// up to this long. It must not be opened again.
 const QUIT_GRACE: Duration = Duration::from_secs(5);
-/// For this long after Docker was first seen its VM's console may still have to come.
+/// Timeout for the VM's console to appear after Docker was first seen.
 const CONSOLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often it is looked for.
+/// Interval between polls for the console.
 const CONSOLE_POLL_INTERVAL: Duration = Duration::from_secs(3);
-/// What was seen this long ago is looked at again before the image is changed.
+/// Maximum age of the observation on which a change of the boot image is based.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// How many changes may follow each other at once. Two may: the settings can change during the first.
+/// Maximum number of consecutive changes. A second one can be needed: the settings can change during
+/// the first.
 const MAX_CHANGES_IN_A_ROW: u32 = 4;
 
-/// Something happened.
+/// An input of the controller.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Something changed in or around Docker.app; this is what stands there now.
+    /// Something changed in or around Docker.app; carries its new fingerprint.
     Files(Fingerprint),
-    /// The settings of this computer, or its network, may have changed.
+    /// The system's proxy settings or the network may have changed.
     Settings,
-    /// The config file, or what the user wants, may have changed.
+    /// The config file or the user's intent may have changed.
     Decisions,
-    /// Docker was started or has ended.
+    /// Docker was started or has quit.
     Docker,
     /// The computer woke up.
     Woke,
-    /// The user clicked.
+    /// The user clicked a menu item or a button.
     Click(Click),
-    /// What was seen.
+    /// The result of [`Effect::Observe`].
     Observed(Box<Snapshot>),
-    /// What the settings come to.
+    /// The result of [`Effect::Resolve`].
     Resolved(ClientDialect, Box<Resolved>),
-    /// A job that changes the image has ended, and this is what stands there now.
+    /// A job that changes the boot image has ended; carries the bundle's new fingerprint.
     Changed(Result<ChangeOutcome, ChangeError>, Fingerprint),
-    /// Docker was restarted, or not.
+    /// The result of [`Effect::Restart`].
     Restarted(Result<(), Diagnostic>),
-    /// The running VM was made to follow the image, or not.
+    /// The result of [`Effect::ApplyLive`].
     AppliedLive(Result<ChangeOutcome, Diagnostic>),
-    /// A click could not be obeyed.
+    /// A click could not be carried out.
     Refused(Diagnostic),
 }
 
-/// What the user can ask for.
+/// A request of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Click {
-    /// The proxy on or off.
+    /// Switch the proxy on or off.
     UseProxy(bool),
-    /// Look at everything again and put it right.
+    /// Check everything again and repair it.
     Reapply,
-    /// Take over the proxy that someone else wrote into the script.
+    /// Adopt the proxy that someone else wrote into the script.
     Adopt,
-    /// Have the proxy of the settings from now on, not the one that was named by hand.
+    /// Use the proxy of the settings from now on, not the one named by hand.
     FollowSettings,
-    /// Bring the running engine up to date in this way, if it needs to be.
+    /// Bring the running engine up to date in this way, if it is out of date.
     Restart(RestartScope),
-    /// Where the proxy comes from.
+    /// Set the source of the proxy.
     Source(SourceSetting),
-    /// What is to be done when Docker needs a restart.
+    /// Set the policy for restarts of Docker.
     WhenRestart(RestartPolicy),
 }
 
-/// What the settings come to for an engine.
+/// The proxy settings, resolved for an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// What should be in place: the proxy that was named by hand, else that of the settings.
+    /// The desired proxy: the one named by hand, otherwise that of the settings.
     pub setting: Setting,
-    /// What the settings come to, where a proxy was named by hand instead.
+    /// The resolved settings, if a proxy named by hand takes precedence over them.
     pub beside: Option<Setting>,
 }
 
@@ -117,109 +119,109 @@ impl From<Setting> for Resolved {
     }
 }
 
-/// What was seen at one look.
+/// The result of one observation.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// What the config file says.
+    /// The contents of the config file.
     pub config: Result<Config, Diagnostic>,
-    /// Where Docker.app is.
+    /// The path of Docker.app.
     pub path: Option<PathBuf>,
-    /// What the user was heard to want there.
+    /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
-    /// The proxy that was named by hand for it, where that was noted.
+    /// The proxy named by hand for this bundle, if it was recorded.
     pub named: Option<RedactedProxy>,
-    /// What is to be seen of it.
+    /// The observed state of the bundle.
     pub bundle_state: BundleState,
-    /// Which files stand there.
+    /// The fingerprint of the bundle's files.
     pub fingerprint: Fingerprint,
-    /// The Docker that runs from it.
+    /// The Docker that runs from this bundle.
     pub running: Option<Running>,
-    /// Someone on the command line is having the running VM follow.
+    /// True while a `baleen` command in a terminal updates the running VM.
     pub is_live_locked: bool,
 }
 
-/// A change that was made.
+/// The outcome of a change that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeOutcome {
-    /// The image was changed, or the running engine.
+    /// The boot image or the running engine was changed.
     Changed,
-    /// It was as it should be.
+    /// No change was needed.
     Nothing,
-    /// There was no running engine that could have been changed.
+    /// No engine was running.
     NoneRan,
 }
 
-/// A change that was not made.
+/// The error of a failed change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeError {
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub kind: Kind,
-    /// Why.
+    /// The reason.
     pub diagnostic: Diagnostic,
 }
 
-/// Something to be done for the mind.
+/// A job that the controller requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Look, at once.
+    /// Observe at once.
     Observe,
-    /// Find out what the settings come to.
+    /// Resolve the settings.
     Resolve {
-        /// For this engine.
+        /// The engine to resolve them for.
         engine: ClientDialect,
-        /// Which proxy was named for this bundle, where that is the one that is wanted.
+        /// The proxy named by hand for this bundle, if the user wants that one.
         named: Option<RedactedProxy>,
     },
-    /// Put the proxy of the settings into the image.
+    /// Write the proxy of the settings into the boot image.
     Apply {
-        /// Of this bundle.
+        /// The bundle with the image.
         path: PathBuf,
-        /// What the settings come to, as far as is known.
+        /// The resolved settings, as far as they are known.
         setting: Setting,
         /// As for [`Effect::Resolve`].
         named: Option<RedactedProxy>,
-        /// Take over what someone else wrote.
+        /// Adopt what someone else wrote.
         adopt: bool,
     },
-    /// Give Docker the image back that it had before Baleen.
+    /// Restore the boot image that Docker had before Baleen.
     Restore {
-        /// This Docker.
+        /// The bundle.
         path: PathBuf,
     },
     /// Quit Docker and open it again.
     Restart {
-        /// This Docker.
+        /// The bundle.
         path: PathBuf,
     },
-    /// Have the running VM follow the image.
+    /// Update the running VM to match the boot image.
     ApplyLive {
-        /// Of this Docker.
+        /// The bundle.
         path: PathBuf,
-        /// Take over what someone else wrote.
+        /// Adopt what someone else wrote.
         adopt: bool,
     },
-    /// Note what the user wants.
+    /// Record the user's intent.
     SetIntent {
-        /// In this bundle.
+        /// The bundle that it applies to.
         path: PathBuf,
-        /// What that is.
+        /// The intent.
         intent: Intent,
     },
-    /// Write a decision of the user's into the config file.
+    /// Write the user's choice into the config file.
     Configure(Click),
-    /// Keep this across runs.
+    /// Save the state across runs.
     Remember(Box<AgentState>),
-    /// Tell the user.
+    /// Notify the user.
     Notify(Notice),
 }
 
-/// The mind.
+/// The agent's state machine: [`Self::handle`] takes events, [`Self::poll`] returns effects.
 #[derive(Debug)]
 pub struct Controller {
-    /// The user sees an icon, and is told what it is.
+    /// Set if the user sees an icon, which a welcome notice explains.
     has_icon: bool,
     state: AgentState,
-    /// What of it is kept already.
+    /// The state that was last saved.
     stored: AgentState,
     config: Config,
     config_trouble: Option<Diagnostic>,
@@ -230,22 +232,22 @@ pub struct Controller {
     running: Option<Running>,
     is_live_locked: bool,
     setting: Setting,
-    /// What the settings come to, where a proxy was named by hand instead.
+    /// The resolved settings, if a proxy named by hand takes precedence over them.
     beside: Option<Setting>,
-    /// For which engine, and which proxy by name, that is.
+    /// The engine, and the proxy named by hand if any, that `setting` was resolved for.
     set_for: Option<(ClientDialect, Option<RedactedProxy>)>,
-    /// When the files will have been at rest for long enough.
+    /// Time at which the files will have been at rest for [`DEBOUNCE`].
     settled_at: Instant,
-    /// Since when they change, and when they last did.
+    /// Times of the first and the latest change, while the files change.
     files_moving: Option<(Instant, Instant)>,
-    /// Since when, and until when, the settings change.
+    /// Times of the first and the latest change of the settings, until they are resolved.
     settings_moving: Option<(Instant, Instant)>,
     observe_at: Option<Instant>,
     resolve_at: Option<Instant>,
     resync_at: Instant,
     is_resolving: bool,
     busy: Option<Busy>,
-    /// How many changes were made one after the other without coming to rest.
+    /// Number of consecutive changes after which more was still to do.
     changes: u32,
     backoff: Option<Backoff>,
     consent: Option<RestartScope>,
@@ -253,28 +255,29 @@ pub struct Controller {
     adopted: Option<Adopted>,
     attempts: Attempts,
     observed_at: Option<Instant>,
-    /// Which Docker runs, and when it was first seen.
+    /// The running Docker's process ID, and when it was first seen.
     first_seen: Option<(u32, Instant)>,
-    /// The running VM did not follow, and nothing is concluded from that before this.
+    /// End of the grace period after a failed live update ([`QUIT_GRACE`]).
     quit_grace_until: Option<Instant>,
-    /// Why the running VM was not brought up to date, until that is told.
+    /// The reason for a failed live update, until it is reported.
     live_failure: Option<Diagnostic>,
-    /// The user asked for a look, and is told what came of it.
+    /// Set when the user asked for a check, until its result is reported.
     asked: bool,
     wall: fn() -> SystemTime,
 }
 
-/// What someone else wrote into an image was taken over, so it may be in the VM that started from it as well.
+/// A record that Baleen adopted what someone else wrote into a boot image. The VM that started from this
+/// image may contain it too.
 #[derive(Debug)]
 struct Adopted {
-    /// That VM.
+    /// The VM.
     vm: KnownProcess,
-    /// That image without the proxy, once it was seen.
+    /// The image without the proxy, once it was observed.
     original: Option<OriginalSha>,
 }
 
 impl Adopted {
-    /// Whether it still holds with this VM and this image.
+    /// Returns whether the record still applies to this VM and this image.
     fn holds(&mut self, running: Option<&Running>, bundle_state: &BundleState) -> bool {
         let is_this_vm = running.is_some_and(|running| self.vm.is(running.pid, running.since));
         let original = match bundle_state {
@@ -286,7 +289,8 @@ impl Adopted {
 }
 
 impl Controller {
-    /// A mind that starts at `now` with this memory; `wall` is the clock on the wall, for the records.
+    /// Creates a controller that starts at `now` with this saved state. `wall` is the wall clock for the
+    /// history.
     pub fn new(state: AgentState, now: Instant, wall: fn() -> SystemTime) -> Self {
         Self {
             has_icon: true,
@@ -326,14 +330,14 @@ impl Controller {
         }
     }
 
-    /// The same, without an icon that the user would have to be told of.
+    /// Returns the controller for an agent without an icon, which needs no welcome notice.
     #[must_use]
     pub fn without_icon(mut self) -> Self {
         self.has_icon = false;
         self
     }
 
-    /// Takes notice of an event.
+    /// Handles an event.
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         match event {
             Event::Files(print) => self.files(print, now),
@@ -368,7 +372,7 @@ impl Controller {
                         self.log("The running Engine was up to date already")
                     }
                     Ok(ChangeOutcome::NoneRan) => {}
-                    // What is to be said of it depends on what is seen then.
+                    // The report depends on the next observation.
                     Err(diagnostic) => {
                         self.live_failure = Some(diagnostic);
                         self.quit_grace_until = Some(now + QUIT_GRACE);
@@ -381,17 +385,17 @@ impl Controller {
     }
 
     fn files(&mut self, print: Fingerprint, now: Instant) {
-        // What changes during a job of Baleen's own is told when that is done.
+        // Baleen's own jobs report their changes when they end.
         let is_news = self.fingerprint != Some(print) || self.files_moving.is_some();
         if self.busy.is_none() && is_news {
             self.files_changed(print, now);
         }
     }
 
-    /// The files changed just now, to these.
+    /// Records that the files have just changed to this fingerprint.
     fn files_changed(&mut self, print: Fingerprint, now: Instant) {
         if self.fingerprint.replace(print) != Some(print) {
-            // It was agreed to for what was there.
+            // The user agreed to adopt the previous contents only.
             self.adopt = false;
         }
         let first = self.files_moving.map_or(now, |(first, _)| first);
@@ -410,7 +414,7 @@ impl Controller {
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Effect> {
         match click {
-            // A notification stays on the screen when Docker.app becomes another one.
+            // The notification may be older than the current Docker.app.
             Click::UseProxy(true) if !self.can_be_asked_for() => {
                 vec![self.notify(Notice::CannotUse {
                     proxy: self.proxy_here(),
@@ -437,7 +441,7 @@ impl Controller {
                 self.adopt = true;
                 self.resync(now);
                 match (self.path.clone(), self.intent) {
-                    // Lines are taken over by the proxy that is put in their place.
+                    // Adopting lines means replacing them with Baleen's proxy.
                     (Some(path), None | Some(Intent::Off)) => vec![Effect::SetIntent {
                         path,
                         intent: Intent::Settings,
@@ -447,14 +451,14 @@ impl Controller {
             }
             Click::FollowSettings => self.follow_settings(now).into_iter().collect(),
             Click::Restart(way) => {
-                // Not taken for a consent to any other restart later on.
+                // The click must not count as consent to a different, later restart.
                 let is_needed = self.reconcile(now).state == State::RestartNeeded;
                 if is_needed
                     && self.busy.is_none()
                     && way == RestartScope::Engine
                     && !self.can_apply_live()
                 {
-                    // A notification stays when the console goes.
+                    // The notification may be older than the loss of the console.
                     self.observe_at = Some(now);
                     return vec![
                         self.notify(Notice::NotAppliedLive {
@@ -469,13 +473,13 @@ impl Controller {
             }
             Click::Source(_) | Click::WhenRestart(_) => {
                 if matches!(click, Click::WhenRestart(_)) {
-                    // What was tried by hand is no part of that.
+                    // Restarts that the user chose don't count as attempts of the new policy.
                     self.attempts = Attempts::default();
                 }
                 self.observe_at = Some(now);
                 let mut effects = vec![Effect::Configure(click)];
                 if matches!(click, Click::Source(_)) {
-                    // Who says where the proxy comes from wants it from there.
+                    // A user who chooses a source wants the proxy from there, not the one named by hand.
                     effects.extend(self.follow_settings(now));
                 }
                 effects
@@ -483,7 +487,7 @@ impl Controller {
         }
     }
 
-    /// The job that has the settings count again, where a proxy that was named by hand does.
+    /// Returns the job that switches from a proxy named by hand back to the settings.
     fn follow_settings(&mut self, now: Instant) -> Option<Effect> {
         let path = self.path.clone()?;
         if self.intent != Some(Intent::Named) {
@@ -502,7 +506,7 @@ impl Controller {
             Ok(config) => {
                 self.config_trouble = None;
                 if config != self.config {
-                    // Where the proxy comes from may be another place.
+                    // The source of the proxy may be another one now.
                     if without_restart(&config) != without_restart(&self.config) {
                         self.set_for = None;
                     }
@@ -527,7 +531,7 @@ impl Controller {
             self.intent = look.intent;
             self.backoff = None;
         }
-        // What was not announced counts as seen now for the first time.
+        // A change without an event counts as a change at this moment.
         if self.fingerprint != Some(look.fingerprint) {
             self.files_changed(look.fingerprint, now);
         }
@@ -548,11 +552,11 @@ impl Controller {
         self.adopted.take_if(|a| !a.holds(running, bundle_state));
         self.is_live_locked = look.is_live_locked;
         if self.is_live_locked {
-            // No one tells when that ends.
+            // No event announces the end of that command.
             self.observe_by(now + DEBOUNCE);
         }
         if self.waits_for_console(now) {
-            // Nor when the console comes, from which on it is known since when the VM runs.
+            // No event announces the console. Once it exists, the VM's start time is known.
             self.observe_by(now + CONSOLE_POLL_INTERVAL);
         }
         self.learn_name(look.named);
@@ -565,8 +569,8 @@ impl Controller {
         }
     }
 
-    /// Learns which proxy was named by hand: from the note about that, or, where an older Baleen made none, from the image.
-    /// The settings are resolved for it, so it is learned before that.
+    /// Learns which proxy was named by hand: from the record, or from the image if an older Baleen made no
+    /// record. This comes before the settings are resolved, which needs the proxy.
     fn learn_name(&mut self, noted: Option<RedactedProxy>) {
         let (Some(path), Some(Intent::Named)) = (&self.path, self.intent) else {
             return;
@@ -582,12 +586,12 @@ impl Controller {
         }
     }
 
-    /// Sees to it that there is a look at this time, if not before.
+    /// Schedules an observation for this time at the latest.
     fn observe_by(&mut self, at: Instant) {
         self.observe_at = Some(self.observe_at.map_or(at, |before| before.min(at)));
     }
 
-    /// Whether the VM that runs may get a console yet.
+    /// Returns whether the running VM may still get a console.
     fn waits_for_console(&mut self, now: Instant) -> bool {
         let Some(running) = &self.running else {
             self.first_seen = None;
@@ -604,9 +608,9 @@ impl Controller {
         is_moby && !running.has_console && now < since + CONSOLE_TIMEOUT
     }
 
-    /// For which engine the settings are to be read, and which proxy by name is wanted instead.
+    /// Returns the engine to resolve the settings for, and the proxy named by hand if the user wants that one.
     fn desired_for(&self) -> (ClientDialect, Option<RedactedProxy>) {
-        // Where there is no Docker, there is no VM either in which this computer would have another address.
+        // Without Docker there is no VM, in which this computer would have a different address.
         let has_vm = !matches!(self.bundle_state, BundleState::Missing(_));
         let engine = self
             .bundle()
@@ -614,7 +618,7 @@ impl Controller {
         (engine, self.named())
     }
 
-    /// The proxy that was named for this bundle, where that is the one that is wanted.
+    /// The proxy named by hand for this bundle, if the user wants that one.
     fn named(&self) -> Option<RedactedProxy> {
         let known = self.state.known(self.path.as_deref()?)?;
         known
@@ -623,8 +627,8 @@ impl Controller {
             .filter(|_| self.intent == Some(Intent::Named))
     }
 
-    /// Which image the running Docker started from: the present one, if it is older than Docker, and
-    /// else the one that was there when Docker was seen before.
+    /// Fills in which image the running Docker started from: the current one if it is older than this
+    /// Docker process, otherwise the one recorded when this process was observed before.
     fn identify(&mut self, mut running: Running) -> Running {
         let (Some(path), BundleState::Ready(installed)) =
             (self.path.as_deref(), &self.bundle_state)
@@ -650,7 +654,7 @@ impl Controller {
 
     fn resolved(&mut self, engine: ClientDialect, resolved: Resolved, now: Instant) {
         self.is_resolving = false;
-        // One that was asked for again in the meantime is out of date.
+        // The result is out of date if another resolution is due, or if it is for another engine.
         let is_asked_for = self.set_for.as_ref().is_some_and(|(e, _)| *e == engine);
         let is_due_again =
             self.settings_moving.is_some() || self.resolve_at.is_some_and(|at| at <= now);
@@ -667,7 +671,7 @@ impl Controller {
         if setting != self.setting {
             self.backoff = None;
         }
-        // Old answers of a PAC script come to their end, or the script comes back; nothing tells of either.
+        // No event announces that kept answers of a PAC script expire, or that the script can be reached again.
         let may_pass = |setting: &Setting| match setting {
             Setting::Failed { may_pass, .. } => *may_pass,
             Setting::Proxy { script, .. } => script.is_some_and(|kept| kept.until.is_some()),
@@ -700,7 +704,7 @@ impl Controller {
             Ok(done) => {
                 self.fingerprint = Some(print);
                 self.files_moving = None;
-                // It is right now, and if the next look finds that it is not, another try does not help either.
+                // The image should be right now. If the next observation disagrees, another attempt won't help.
                 (done != ChangeOutcome::Changed || self.changes >= MAX_CHANGES_IN_A_ROW).then(
                     || ChangeError {
                         kind: Kind::Failure,
@@ -734,7 +738,7 @@ impl Controller {
         }
     }
 
-    /// What is to be done now. To be asked after every event, and at [`Self::deadline`].
+    /// Returns the jobs to do now. Call it after every event, and at [`Self::deadline`].
     pub fn poll(&mut self, now: Instant) -> Vec<Effect> {
         if now >= self.resync_at {
             self.resync(now);
@@ -758,7 +762,7 @@ impl Controller {
             effects.push(Effect::Resolve { engine, named });
         }
         let decision = self.reconcile(now);
-        // Which image the running VM started from is known only if it was seen before that is changed.
+        // Which image the running VM started from is known only if the VM is observed before the image changes.
         let is_stale = self.observed_at.is_none_or(|at| now > at + MAX_AGE);
         if is_stale && matches!(decision.action, Action::Apply | Action::Restore) {
             effects.push(Effect::Observe);
@@ -768,13 +772,13 @@ impl Controller {
         if self.is_engine_right() {
             self.attempts = Attempts::default();
         }
-        // It is for now, and for nothing that comes later.
+        // Consent applies to this decision only.
         self.consent = None;
         effects.extend(self.notify_not_applied_live(&decision));
         if decision.pending == Action::Nothing {
             self.changes = 0;
             if self.observe_at.is_none() && self.resolve_at.is_none() && !self.is_resolving {
-                // There was nothing to take over.
+                // There was nothing to adopt.
                 self.adopt = false;
             }
         }
@@ -818,17 +822,17 @@ impl Controller {
         effects
     }
 
-    /// That the running VM did not follow, as soon as it is to be seen what that comes to.
+    /// Returns a notice of a failed live update, once its consequences are known.
     fn notify_not_applied_live(&mut self, decision: &Decision) -> Option<Effect> {
         let is_restarted = decision.action == Action::Restart(RestartScope::Docker);
         if self.quit_grace_until.is_some() && !matches!(decision.action, Action::Restart(_)) {
             return None;
         }
-        // It does not matter any more if Docker has ended, or has another try.
+        // The failure no longer matters if Docker has quit, the engine is up to date, or another attempt starts.
         let is_over = self.running.is_none()
             || self.is_engine_right()
             || decision.action == Action::Restart(RestartScope::Engine);
-        // Else it is kept for when the files are at rest.
+        // Otherwise it is kept until the files are at rest.
         if !is_over && decision.state != State::RestartNeeded {
             return None;
         }
@@ -843,7 +847,7 @@ impl Controller {
         Some(self.notify(notice))
     }
 
-    /// When to be asked again, if nothing happens before.
+    /// Returns the time of the next [`Self::poll`], if no event comes before.
     pub fn deadline(&self, now: Instant) -> Instant {
         if self.busy.is_some() {
             return self.resync_at;
@@ -900,18 +904,18 @@ impl Controller {
         decision
     }
 
-    /// Whether an update that is under way seems to have come to a stop.
+    /// Returns whether an update in progress seems to be stuck.
     fn is_stuck(&self, now: Instant) -> bool {
         self.files_moving.is_some_and(|(first, last)| {
             now >= last + STALL_TIMEOUT || now >= first + MAX_UPDATE_TIME
         })
     }
 
-    /// What there is to tell, and to keep.
+    /// Returns the notices that are due, and before them the job that saves the state.
     fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Effect> {
         let mut told = Vec::new();
         let is_known = self.setting != Setting::Unknown;
-        // What can be offered is known once an update has ended.
+        // What Baleen can do for this Docker is known once an update has ended.
         let is_whole =
             !matches!(self.bundle_state, BundleState::Incomplete(_)) || self.is_stuck(now);
         let is_due = self.has_icon && !self.state.welcomed && is_known && is_whole;
@@ -948,7 +952,7 @@ impl Controller {
                     });
                 }
             }
-            // Trouble that comes and goes with the settings is the same trouble, until something was changed.
+            // A problem that comes and goes with the settings is the same problem until a change is reported.
             None if told.is_empty() => {}
             None => self.state.trouble = None,
         }
@@ -964,7 +968,7 @@ impl Controller {
         for notice in &told {
             self.log(notice.headline());
         }
-        // Kept before it is told: what is lost by a kill in between is not told, rather than told twice.
+        // The state is saved first: if Baleen is killed in between, a notice is lost rather than repeated.
         let mut effects = Vec::new();
         if self.state != self.stored {
             self.stored = self.state.clone();
@@ -974,7 +978,7 @@ impl Controller {
         effects
     }
 
-    /// What is so now, beside what the user was told last.
+    /// Returns a notice of what differs from the last report to the user.
     fn difference(
         &mut self,
         path: &Path,
@@ -985,7 +989,7 @@ impl Controller {
         let named = self.intent == Some(Intent::Named);
         let docker = self.restart_need(decision);
         let known = self.state.known_mut(path);
-        // One that was named, but wiped, is still to be put back.
+        // A proxy named by hand that an update wiped must still be put back.
         if !named {
             known.named = None;
             known.settings = None;
@@ -1004,20 +1008,20 @@ impl Controller {
         Some(notice)
     }
 
-    /// The proxy that was named by hand, where it is in the image.
+    /// The proxy named by hand, if it is in the image.
     fn named_in_place(&self) -> Option<RedactedProxy> {
         let patch = self.installed()?.patch.as_ref()?;
         (self.intent == Some(Intent::Named)).then(|| patch.proxy.clone())
     }
 
-    /// That the settings changed while a proxy that was named by hand is in place, so that nothing follows from it.
+    /// Returns a notice if the settings changed while a proxy named by hand is in place, so Docker keeps it.
     fn settings_changed(&mut self, path: &Path) -> Option<Notice> {
         let in_place = self.named_in_place()?;
         let settings = self.beside.clone()?;
         let now = match &settings {
             Setting::Direct { .. } => None,
             Setting::Proxy { block, .. } => Some(*block),
-            // They come back.
+            // The settings are only unavailable for now.
             Setting::Unknown | Setting::Offline | Setting::ScriptAway | Setting::Failed { .. } => {
                 return None;
             }
@@ -1026,7 +1030,7 @@ impl Controller {
         (before != now).then_some(Notice::SettingsChanged { in_place, settings })
     }
 
-    /// What becomes of the running Docker.
+    /// Returns what the running Docker needs.
     fn restart_need(&self, decision: &Decision) -> RestartNeed {
         match (decision.state, decision.action) {
             (State::RestartNeeded, Action::Restart(way)) => RestartNeed::Restarts(way),
@@ -1047,24 +1051,24 @@ impl Controller {
         }
     }
 
-    /// Which image there is, if there is one.
+    /// The revision of the boot image, if there is one.
     fn revision(&self) -> Option<Revision> {
         self.installed().map(Installed::revision)
     }
 
-    /// Whether an engine runs that is known to have what the image has.
+    /// Returns whether an engine runs and is known to match the image.
     fn is_engine_right(&self) -> bool {
         self.engine()
             .is_some_and(|engine| engine != EngineSync::OutOfDate)
     }
 
-    /// What the running engine has, where there is an image to compare it with.
+    /// The sync state of the running engine, if there is an image to compare it with.
     fn engine(&self) -> Option<EngineSync> {
         let (running, installed) = self.running.as_ref().zip(self.installed())?;
         Some(running.engine(installed))
     }
 
-    /// Whether the running engine can be brought up to date without Docker being restarted.
+    /// Returns whether the running engine can be brought up to date without a restart of Docker.
     fn can_apply_live(&self) -> bool {
         self.running
             .as_ref()
@@ -1072,7 +1076,7 @@ impl Controller {
             .is_some_and(|(running, installed)| running.can_apply_live(installed))
     }
 
-    /// What the user has to do something about.
+    /// Returns the problem that needs the user, if any.
     fn problem(&self, decision: &Decision, now: Instant) -> Option<Diagnostic> {
         if let Some(diagnostic) = &self.config_trouble {
             return Some(diagnostic.clone());
@@ -1109,7 +1113,7 @@ impl Controller {
         self.state.log((self.wall)(), what);
     }
 
-    /// Docker.app as it was read, as far as it could be.
+    /// Docker.app, as far as it could be read.
     fn bundle(&self) -> Option<&Bundle> {
         match &self.bundle_state {
             BundleState::Ready(installed) => Some(&installed.bundle),
@@ -1118,7 +1122,7 @@ impl Controller {
         }
     }
 
-    /// The proxy of the settings, as this Docker would have it.
+    /// The proxy of the settings, as seen from this Docker.
     fn proxy_here(&self) -> Option<String> {
         match &self.setting {
             Setting::Proxy { shown, .. } => Some(short(shown)),
@@ -1126,7 +1130,7 @@ impl Controller {
         }
     }
 
-    /// What can be done for the Docker that is there.
+    /// Returns what Baleen can do for the installed Docker.
     fn support(&self) -> DockerSupport {
         let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
         let own = self
@@ -1143,8 +1147,8 @@ impl Controller {
         }
     }
 
-    /// Whether the wish for a proxy can be noted. It can for a Docker that may not be changed now: an update ends, and a
-    /// permission is given.
+    /// Returns whether a request for the proxy can be recorded. It can also be recorded while Baleen may not
+    /// change Docker: updates end, and the user can grant the permission.
     fn can_be_asked_for(&self) -> bool {
         !matches!(
             self.bundle_state,
@@ -1152,7 +1156,7 @@ impl Controller {
         )
     }
 
-    /// Whether the proxy is switched on. Where no one said, it is if one is there.
+    /// Returns whether the proxy is switched on. Without a recorded intent, it is on if the image has one.
     fn is_on(&self) -> bool {
         match (self.intent, &self.bundle_state) {
             (Some(intent), _) => intent != Intent::Off,
@@ -1161,7 +1165,7 @@ impl Controller {
         }
     }
 
-    /// How things are, for all who show it.
+    /// Returns the current state for display.
     pub fn view(&self, now: Instant) -> View {
         let decision = self.reconcile(now);
         let diagnostic = match &self.config_trouble {
@@ -1202,7 +1206,7 @@ impl Controller {
     }
 }
 
-/// A proxy that was named on the command line before Baleen could see which it was.
+/// The setting for a proxy that was named on the command line before Baleen could see which it was.
 fn unknown_by_name() -> Setting {
     Setting::Failed {
         diagnostic: Diagnostic::new(
@@ -1213,7 +1217,7 @@ fn unknown_by_name() -> Setting {
     }
 }
 
-/// The decisions that bear on which proxy it is.
+/// Returns the config without the restart policy: the part that determines the proxy.
 fn without_restart(config: &Config) -> Config {
     Config {
         restart: RestartPolicy::default(),
@@ -1227,7 +1231,7 @@ mod tests {
     use crate::agent::reconcile::KeptAnswers;
     use crate::patch::digest::Sha;
 
-    /// Nothing tells when a PAC script is back, or when its old answers have come to their end.
+    /// No event announces that a PAC script can be reached again, or that its kept answers expire.
     #[test]
     fn what_may_pass_by_itself_is_asked_again_soon() {
         let now = Instant::now();

@@ -98,7 +98,7 @@ impl Effects {
         let Some(proxy) = proxy.filter(|_| is_expected) else {
             return Err(Error::new(
                 Kind::Busy,
-                "the proxy settings changed while Baleen was about to write them into the image",
+                "the proxy settings changed while Baleen was about to write them into the boot image",
             ));
         };
         let desired = Desired {
@@ -113,7 +113,7 @@ impl Effects {
                     tracing::warn!("{warning}");
                 }
                 tracing::info!(
-                    "the image of Docker {} gets {}, by {}; its original has the digest {}",
+                    "the boot image of Docker {} gets {}, by {}; its original has the digest {}",
                     bundle.version,
                     applied.manifest.proxy.summary(),
                     applied.manifest.method,

@@ -602,17 +602,17 @@ fn changed(
         ),
         (_, None) => match by_hand {
             Unpatched::Clean => (
-                "Docker has its own image again",
+                "Docker has its own boot image again",
                 "The proxy was taken out.".to_owned(),
             ),
             Unpatched::Unchecked => (
-                "Docker has the image of before again",
+                "Docker has the boot image of before again",
                 "The proxy was taken out.".to_owned(),
             ),
             Unpatched::ByHand { line, .. } => (
                 "Docker has a proxy set by hand again",
                 format!(
-                    "Baleen's proxy was taken out. Docker has the image that it had before, in which a proxy is set by hand ({line}). {}",
+                    "Baleen's proxy was taken out. Docker has the boot image that it had before, in which a proxy is set by hand ({line}). {}",
                     full(&by_hand.way_out().unwrap_or_default())
                 ),
             ),

@@ -376,7 +376,7 @@ fn judge_state(
         return (
             State::Foreign,
             Diagnostic::new(format!(
-                "the image carries a proxy that was not put there by Baleen ({line})"
+                "the boot image carries a proxy that was not put there by Baleen ({line})"
             )),
             if is_due {
                 Action::Apply
@@ -413,9 +413,9 @@ fn judge_state(
         (Some(Intent::Settings | Intent::Named), None) => {
             let wiped = match installed.unpatched {
                 Unpatched::Clean => {
-                    format!("Docker {version} has its own image, without the proxy")
+                    format!("Docker {version} has its own boot image, without the proxy")
                 }
-                _ => format!("Docker {version} has an image without Baleen's proxy"),
+                _ => format!("Docker {version} has a boot image without Baleen's proxy"),
             };
             match setting {
                 Setting::Direct { origin } => (
@@ -506,10 +506,10 @@ const AFTER: &str = "; ";
 /// What there is to say of an image that Baleen did not patch, or not any more.
 fn without_patch(installed: &Installed) -> String {
     match &installed.unpatched {
-        Unpatched::Clean => "Docker has its own image".to_owned(),
-        Unpatched::Unchecked => "Docker's image is not patched by Baleen".to_owned(),
+        Unpatched::Clean => "Docker has its own boot image".to_owned(),
+        Unpatched::Unchecked => "Docker's boot image is not patched by Baleen".to_owned(),
         Unpatched::ByHand { line, .. } => {
-            format!("Docker's image has a proxy set by hand ({line})")
+            format!("Docker's boot image has a proxy set by hand ({line})")
         }
     }
 }
@@ -551,9 +551,11 @@ fn restart(
     if s.is_live_locked {
         // What the engine gets is only being given to it.
         let image = match state {
-            State::Current => diagnostic
-                .sentence
-                .replacen("the engine gets", "the image has", 1),
+            State::Current => {
+                diagnostic
+                    .sentence
+                    .replacen("the engine gets", "the boot image has", 1)
+            }
             _ => without_patch(installed),
         };
         return Decision {
@@ -1034,8 +1036,7 @@ mod tests {
     fn nothing_is_said_of_the_running_engine_that_is_not_known() {
         let now = Instant::now();
         let in_a_terminal = "`baleen` in a terminal is bringing the running VM up to date";
-        let unfinished =
-            "Docker has its own image, but a change of the running VM was not finished: restart";
+        let unfinished = "Docker has its own boot image, but a change of the running VM was not finished: restart";
         let old = running(BEFORE, Some(block("b")));
         let with_console = |running: &Running| Running {
             has_console: true,
@@ -1050,7 +1051,7 @@ mod tests {
                 proxy("a"),
                 &old,
                 true,
-                format!("the image has http://a:1 for https; {in_a_terminal}"),
+                format!("the boot image has http://a:1 for https; {in_a_terminal}"),
             ),
             (
                 settings,
@@ -1059,7 +1060,7 @@ mod tests {
                 &old,
                 true,
                 format!(
-                    "the image has http://a:1 for https; whether that is right can't be told: the script can't be had; {in_a_terminal}"
+                    "the boot image has http://a:1 for https; whether that is right can't be told: the script can't be had; {in_a_terminal}"
                 ),
             ),
             (
@@ -1068,7 +1069,7 @@ mod tests {
                 direct(),
                 &old,
                 true,
-                format!("Docker has its own image; {in_a_terminal}"),
+                format!("Docker has its own boot image; {in_a_terminal}"),
             ),
             (
                 off,
@@ -1076,7 +1077,7 @@ mod tests {
                 proxy("a"),
                 &old,
                 true,
-                format!("Docker has its own image; {in_a_terminal}"),
+                format!("Docker has its own boot image; {in_a_terminal}"),
             ),
             (
                 settings,
@@ -1084,7 +1085,7 @@ mod tests {
                 direct(),
                 &old,
                 false,
-                "Docker has its own image, but still runs with the proxy until it is restarted"
+                "Docker has its own boot image, but still runs with the proxy until it is restarted"
                     .to_owned(),
             ),
             (

@@ -154,7 +154,7 @@ fn direct(
         None => match by_hand(&patch::read_unpatched(bundle)) {
             Some(note) => {
                 out.line(format!(
-                    "Nothing was changed: {no_proxy}, and the image is not patched by Baleen."
+                    "Nothing was changed: {no_proxy}, and the boot image is not patched by Baleen."
                 ))?;
                 out.note(note)?;
             }
@@ -168,7 +168,7 @@ fn direct(
         Some(restored) if is_dry_run => out.line(format!(
             "Apply gives Docker {}, since {no_proxy}; the engine has {}.",
             match &restored.original {
-                Unpatched::Clean => "its own image back".to_owned(),
+                Unpatched::Clean => "its own boot image back".to_owned(),
                 other => format!("back {}", other.in_words()),
             },
             restored.manifest.proxy.summary()
@@ -178,8 +178,8 @@ fn direct(
                 "{} Docker has {} again, since {no_proxy}.",
                 styled(GOOD, "Done."),
                 match &restored.original {
-                    Unpatched::Clean => "its own image",
-                    _ => "the image that it had before Baleen",
+                    Unpatched::Clean => "its own boot image",
+                    _ => "the boot image that it had before Baleen",
                 },
             ))?;
             note_restored(bundle, restored, out)?;
@@ -370,7 +370,7 @@ fn note_proxy(translation: &Translation, out: &mut Output) -> Result<()> {
         .as_ref()
         .is_some_and(EngineProxy::has_password)
     {
-        out.note("the image holds the proxy's password, since the engine has to read it; only its owner can read the file".to_owned())?;
+        out.note("the boot image holds the proxy's password, since the engine has to read it; only its owner can read the file".to_owned())?;
     }
     Ok(())
 }

@@ -24,12 +24,13 @@ pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
         let inside = path.join("Contents/Resources/moby/initrd.img");
         let error = Error::new(
             Kind::Usage,
-            format!("{} should be an image, but is a folder", path.display()),
+            format!("{} should be a boot image, but is a folder", path.display()),
         );
         return Err(if inside.is_file() {
             error.with_hint(format!("name the image in it: {}", inside.display()))
         } else {
-            error.with_hint("name an image, as in Docker.app/Contents/Resources/moby/initrd.img")
+            error
+                .with_hint("name a boot image, as in Docker.app/Contents/Resources/moby/initrd.img")
         });
     }
     let image = Image::open(&path)?;

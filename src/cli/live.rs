@@ -79,7 +79,7 @@ pub(super) fn apply_live(
         return Ok(json!({ "running": false }));
     };
     if !agreed.may_restart {
-        out.line("Docker started in the meantime and may be using the old image. Run the command again, or restart Docker.")?;
+        out.line("Docker started in the meantime and may be using the old boot image. Run the command again, or restart Docker.")?;
         return Ok(json!({ "running": true, "restarted": false, "environment": null }));
     }
     out.line("Bringing the running VM up to date…")?;
@@ -97,7 +97,7 @@ pub(super) fn apply_live(
         let advice = error.hint().unwrap_or("restart Docker instead");
         let advice = advice.to_owned();
         error
-            .context("the image is done, but the running VM is not")
+            .context("the boot image is done, but the running VM is not")
             .with_hint(advice)
     })?;
     let done = styled(GOOD, "Done.");

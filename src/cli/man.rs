@@ -27,7 +27,7 @@ const FILES: &str = "\
 ~/Library/Logs/Baleen
                     log; elsewhere with the state
 Docker.app/Contents/Resources/moby/initrd.img
-                    the image that is patched; initrd.img-backup beside it is the original";
+                    the boot image that is patched; initrd.img-backup beside it is the original";
 
 /// Writes a page for the program and one for each command into `folder`, which is made.
 pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {

@@ -212,7 +212,8 @@ impl Query {
             }
             (None, Some(refusal)) => refusal,
             (None, None) => {
-                "this Docker gets its proxy from its own settings, not from the image".to_owned()
+                "this Docker gets its proxy from its own settings, not from the boot image"
+                    .to_owned()
             }
         })
     }

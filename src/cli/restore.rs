@@ -30,8 +30,8 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
                 styled(GOOD, "Done."),
                 bundle.version,
                 match restored.original {
-                    Unpatched::Clean => "its original image",
-                    _ => "the image that it had before Baleen",
+                    Unpatched::Clean => "its original boot image",
+                    _ => "the boot image that it had before Baleen",
                 },
                 original.bytes,
                 original.sha256
@@ -94,6 +94,6 @@ pub(super) fn note_restored(
 pub(super) fn by_hand(found: &Unpatched) -> Option<String> {
     let (line, way_out) = (found.by_hand()?, found.way_out()?);
     Some(format!(
-        "a proxy is set by hand in this image, which Baleen leaves as it is: {line}; {way_out}"
+        "a proxy is set by hand in this boot image, which Baleen leaves as it is: {line}; {way_out}"
     ))
 }

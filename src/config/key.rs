@@ -92,7 +92,7 @@ impl Key {
             Self::Restart => {
                 "whether Docker is restarted when its proxy has changed: ask, always or never"
             }
-            Self::Method => "how an image is patched: append or rebuild",
+            Self::Method => "how a boot image is patched: append or rebuild",
             Self::DockerApp => "the Docker.app to work on; ~ is your home folder",
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn examine(question: &Options<'_>, tell: &mut dyn FnMut(Step)) -> Opt
     let Family::Moby { image } = &bundle.family else {
         skip(
             &rest[1..],
-            "skipped (Baleen patches no image of this kind)",
+            "skipped (Baleen patches no boot image of this kind)",
             tell,
         );
         return None;
@@ -115,7 +115,7 @@ fn patched(status: &Status, question: &Options<'_>) -> Step {
     let (outcome, remedy) = match status.state {
         State::Off if matches!(set, Some(Some(_))) => (
             Outcome::Bad,
-            Some("`baleen apply` puts the proxy into the image".to_owned()),
+            Some("`baleen apply` puts the proxy into the boot image".to_owned()),
         ),
         State::Current if direct => (
             Outcome::Warning,

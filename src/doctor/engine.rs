@@ -142,20 +142,20 @@ fn compare(running: &Running, status: Option<&Status>, censor: &Redactor) -> Ste
     let (outcome, found, remedy) = match patched {
         Some(image) if agrees(&running.proxy, image) => (
             Outcome::Good,
-            format!("{name} uses what the image holds: {uses}"),
+            format!("{name} uses what the boot image holds: {uses}"),
             None,
         ),
         Some(image) => (
             Outcome::Bad,
             format!(
-                "{name} was started with something else than the image holds: it uses {uses}; the image has {}",
+                "{name} was started with something else than the boot image holds: it uses {uses}; the boot image has {}",
                 in_words(image, censor)
             ),
             Some(RESTART),
         ),
         None if is_stock && running.proxy.summary() != "none" => (
             Outcome::Warning,
-            format!("{name} uses {uses}, which is not in the image"),
+            format!("{name} uses {uses}, which is not in the boot image"),
             Some(
                 "it comes from Docker's own settings, or from a patch that was taken out after the engine's start; if you don't want it, restart Docker and look again",
             ),

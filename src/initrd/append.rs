@@ -1,8 +1,8 @@
-//! *append*: one small gzip member behind the image. The kernel unpacks it last, so its files win;
-//! what was there before stays a prefix, byte for byte, and is had back by cutting.
+//! *append*: adds one small gzip member after the image. The kernel unpacks it last, so its files win.
+//! The original image stays a prefix, byte for byte, so cutting the member off restores it.
 //!
-//! The member carries a label as the file name in its gzip header, so that it can be found from
-//! the image's end without unpacking anything before it.
+//! The member has a label as the file name in its gzip header. So it can be found from the image's
+//! end without unpacking anything before it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use super::source::FileRange;
 use super::walk::{Visitor, walk};
 use super::{Error, gzip};
 
-/// A file to be put into an image.
+/// A file to put into an image.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields have the names of a header's")]
 pub struct NewFile<'a> {
@@ -32,7 +32,7 @@ pub struct NewFile<'a> {
 pub struct OverlayFile {
     /// The fields of its header.
     pub header: Header,
-    /// Its name as it stands in the archive.
+    /// Its name, exactly as in the archive.
     pub name: Vec<u8>,
     /// Its bytes.
     pub body: Vec<u8>,
@@ -41,20 +41,20 @@ pub struct OverlayFile {
 /// A labelled member at the end of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
-    /// Where it starts, which is the length of the image without it.
+    /// Offset of its first byte, which is the length of the image without it.
     pub offset: u64,
     /// Its files.
     pub files: Vec<OverlayFile>,
 }
 
-/// Overlays are looked for in this many bytes at an image's end, and none is made that is longer,
-/// or whose entries are longer unpacked.
+/// Maximum length of an overlay, and of its unpacked entries. The search for one reads this many bytes
+/// at an image's end.
 pub const MAX_OVERLAY_LEN: usize = 512 * 1024;
 
-/// The bytes of one entry in `newc` form, padded: what [`super::rebuild`] inserts as well.
+/// Returns the bytes of one entry in `newc` format, padded. [`super::rebuild`] also inserts such entries.
 pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
     let size = u32::try_from(file.body.len()).map_err(io::Error::other)?;
-    // One name each, so no reader takes them for hard links, whatever their inode number.
+    // Each file has one link, so no reader takes files for hard links, whatever their inode number.
     let mut writer = cpio::NewcBuilder::new(file.name)
         .mode(file.mode)
         .uid(file.uid)
@@ -66,13 +66,15 @@ pub fn entry(file: &NewFile<'_>) -> io::Result<Vec<u8>> {
     writer.finish()
 }
 
-/// The gzip member that holds `files` in order, labelled `label`. The same input makes the same bytes.
+/// Returns the gzip member with the label `label` that holds `files` in order. The same input makes
+/// the same bytes.
 ///
-/// Behind an uncompressed member the kernel finds it only at a multiple of 4; elsewhere it may stand anywhere.
+/// After an uncompressed member, the kernel finds it only at a multiple of 4. Elsewhere it may be at
+/// any offset.
 ///
 /// # Errors
-/// When it comes out longer than [`MAX_OVERLAY_LEN`], or its entries are longer than that before,
-/// since it could not be found again.
+/// When the member or its unpacked entries are longer than [`MAX_OVERLAY_LEN`], since the search could
+/// not find it again.
 pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
     let mut gzip = GzBuilder::new()
         .filename(label)
@@ -94,11 +96,11 @@ pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
     Ok(member)
 }
 
-/// Looks for a member labelled `label` that is the last thing in the image of `length` bytes.
-/// It reads no more than [`MAX_OVERLAY_LEN`] bytes.
+/// Looks for a member with the label `label` at the end of the image, which has `length` bytes.
+/// Reads at most [`MAX_OVERLAY_LEN`] bytes.
 ///
 /// # Errors
-/// When the image can't be read. Bytes that only look like a label are no error.
+/// When the image can't be read. Bytes that only look like a label are not an error.
 pub fn find_overlay(image: &File, length: u64, label: &str) -> io::Result<Option<Overlay>> {
     let start = length.saturating_sub(MAX_OVERLAY_LEN as u64);
     let mut tail = Vec::new();
@@ -126,14 +128,14 @@ pub fn find_overlay(image: &File, length: u64, label: &str) -> io::Result<Option
     Ok(None)
 }
 
-/// The files of `member`, if it is one whole gzip member with nothing but zeros behind it.
+/// Returns the files of `member` if it is one whole gzip member with nothing but zeros after it.
 fn read_overlay(member: &[u8]) -> Option<Vec<OverlayFile>> {
     let mut files = Collector::default();
     let layout = walk(member, &mut files).ok()?;
     (layout.members.len() == 1 && layout.members[0].has_trailer).then_some(files.files)
 }
 
-/// Keeps the files of a member, but not of one that unpacks to more than an overlay may.
+/// Collects the files of a member. Refuses a member that unpacks to more than [`MAX_OVERLAY_LEN`].
 #[derive(Default)]
 struct Collector {
     files: Vec<OverlayFile>,

@@ -1,5 +1,5 @@
-//! The cpio archives inside one member, read as the kernel reads them: bytes are pushed in as they
-//! come, and each part is handed on at once, so that memory does not grow with the image.
+//! The reader of the cpio archives inside one member. It reads as the kernel does: the caller pushes
+//! bytes as they come, and each part is passed on at once. So memory does not grow with the image.
 //!
 //! The states are those of `write_buffer` in the kernel's `init/initramfs.c`.
 
@@ -12,40 +12,40 @@ const TRAILER: &[u8] = b"TRAILER!!!";
 /// An entry's header and name, before its body.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// Where the entry stands: its number in the image, counted from 0, trailers not included.
+    /// The number of the entry in the image, counted from 0. Trailers do not count.
     pub number: u64,
     /// The number of the member that holds it, counted from 0.
     pub member: usize,
     /// The fields of the header.
     pub header: Header,
-    /// The name, without its terminator; empty where it is too long for the kernel.
+    /// The name, without its terminator. Empty if it is too long for the kernel.
     pub name: &'a [u8],
-    /// Header, name and padding as they stand in the archive; an overlong name follows as filler.
+    /// Header, name and padding, exactly as in the archive. An overlong name follows as filler.
     pub raw: &'a [u8],
 }
 
-/// One part of a member's unpacked bytes; all parts together are all bytes, in order.
+/// One part of a member's unpacked bytes. All parts together are all the bytes, in order.
 #[derive(Debug)]
 pub enum Part<'a> {
-    /// An entry begins.
+    /// The start of an entry.
     Entry(Entry<'a>),
     /// The header and name that end an archive.
     Trailer(&'a [u8]),
-    /// Bytes of the body of the entry that began last.
+    /// Bytes of the current entry's body.
     Body(&'a [u8]),
-    /// Bytes that say nothing: alignment, zeros between archives, names too long for the kernel.
+    /// Bytes without content: alignment, zeros between archives, names too long for the kernel.
     Filler(&'a [u8]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Behind an entry or a trailer: only zeros, or the first byte of a header.
+    /// After an entry or a trailer: only zeros or the first byte of a header may follow.
     Between,
     /// Collecting a header.
     Header,
     /// Collecting a name and its padding.
     Name,
-    /// Passing over a name that the kernel does not take.
+    /// Skipping a name that is too long for the kernel.
     LongName,
     /// In a body.
     Body,
@@ -57,8 +57,8 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Archive {
     member: usize,
-    /// Unpacked bytes taken so far; for a raw member counted from the image's start, since the
-    /// kernel asks for alignment there.
+    /// Number of unpacked bytes taken so far. For a raw member it counts from the image's start,
+    /// where the kernel's alignment starts.
     at: u64,
     state: State,
     collected: Vec<u8>,
@@ -67,20 +67,20 @@ pub(crate) struct Archive {
     align: usize,
     sum: u32,
     in_trailer: bool,
-    /// Whether a trailer, rather than an entry, came last.
+    /// True if a trailer, rather than an entry, came last.
     ended: bool,
     number: u64,
 }
 
 impl Archive {
-    /// For a raw member at `offset`: it starts with a header, and the kernel counts its alignment
-    /// from the image's start.
+    /// Creates the reader of a raw member at `offset`. The member starts with a header, and the
+    /// kernel counts its alignment from the image's start.
     pub(crate) fn raw(member: usize, offset: u64, number: u64) -> Self {
         Self::new(member, offset, number, State::Header)
     }
 
-    /// For what a gzip member unpacks to. The first member of an image has to start with a header;
-    /// in later ones zeros may come first, since the kernel's state lives on from one to the next.
+    /// Creates the reader of a gzip member's unpacked bytes. The first member of an image must start
+    /// with a header. Later ones may start with zeros, since the kernel keeps its state between members.
     pub(crate) fn unpacked(member: usize, number: u64) -> Self {
         let state = if member == 0 {
             State::Header
@@ -106,13 +106,13 @@ impl Archive {
         }
     }
 
-    /// Number of the next entry.
+    /// Returns the number of the next entry.
     pub(crate) fn next_number(&self) -> u64 {
         self.number
     }
 
-    /// Takes `bytes`, and says how many it took: all of them, unless `single` is set and the archive
-    /// ended, with its trailer or, where it has none, before what is not another header.
+    /// Takes `bytes` and returns how many it took. It takes all of them, unless `single` is set and the
+    /// archive ends: with its trailer or, without one, before the first byte that starts no header.
     pub(crate) fn push<F>(
         &mut self,
         bytes: &[u8],
@@ -184,8 +184,8 @@ impl Archive {
         Ok(bytes.len() - rest.len())
     }
 
-    /// Judges the end of the bytes; says whether the archive had its trailer. `is_whole` says that no
-    /// more bytes can come, since those of a gzip member came to their end.
+    /// Checks the state at the end of the bytes. Returns whether the archive had its trailer. `is_whole`
+    /// is set if no more bytes can come, since a gzip member ended.
     pub(crate) fn finish(&self, is_whole: bool) -> Result<bool, Error> {
         let member = self.member;
         let name = self
@@ -256,7 +256,7 @@ impl Archive {
                 name: name::display(with_end),
             });
         }
-        // Some writers pad the name with more zeros; the kernel stops at the first.
+        // Some writers pad the name with more zeros. The kernel stops at the first one.
         let name = self.collected_name().to_vec();
         self.in_trailer = name == TRAILER;
         if self.in_trailer {
@@ -304,7 +304,7 @@ impl Archive {
     }
 
     fn end_entry(&mut self) {
-        // The kernel does not wait for a trailer: all it does is forget the hard links before it.
+        // The kernel does not need a trailer: a trailer only makes it forget the hard links so far.
         self.state = State::Between;
         self.ended = self.in_trailer;
         self.in_trailer = false;
@@ -312,13 +312,13 @@ impl Archive {
         self.collected.clear();
     }
 
-    /// The name as far as it has come, for an error's text.
+    /// Returns the part of the name read so far, for an error message.
     fn collected_name(&self) -> &[u8] {
         let name = self.collected.get(HEADER_LEN..).unwrap_or_default();
         name.split(|&b| b == 0).next().unwrap_or_default()
     }
 
-    /// Moves bytes to the collected ones until there are `whole`; says whether there are.
+    /// Collects bytes until there are `whole` of them. Returns whether there are.
     fn collect(&mut self, rest: &mut &[u8], whole: usize) -> bool {
         let n = (whole - self.collected.len()).min(rest.len());
         let part = self.advance(rest, n);

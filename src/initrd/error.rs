@@ -1,11 +1,12 @@
-//! What can be wrong with an image.
+//! The faults that an image can have.
 
 use std::io;
 
 use thiserror::Error as ThisError;
 
-/// Why an image could not be read. Members are counted from 0 here and from 1 in the texts, as
-/// `baleen inspect` shows them; `at` is a byte offset, in the image or, within a gzip member, in its unpacked bytes.
+/// The reason why an image could not be read. Member numbers count from 0 in the fields and from 1 in
+/// the messages, as `baleen inspect` shows them. `at` is a byte offset in the image or, within a gzip
+/// member, in its unpacked bytes.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the message of each says it")]
@@ -109,7 +110,7 @@ pub enum Error {
     Bootconfig {
         at: u64,
         bytes: u64,
-        /// Length and checksum are right.
+        /// True if its length and checksum are correct.
         is_sound: bool,
     },
 
@@ -128,7 +129,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the image simply ends too early, as one does that is still being written.
+    /// Returns whether the image just ends too early, as an image that is still being written does.
     pub fn is_truncation(&self) -> bool {
         matches!(
             self,

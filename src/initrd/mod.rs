@@ -1,13 +1,16 @@
-//! The image that a kernel unpacks as its first root file system: `initrd.img`.
+//! The boot image (`initrd.img`), which a kernel unpacks as its first root file system.
 //!
 //! The format is the kernel's ("initramfs buffer format"): any number of cpio archives, raw or
-//! compressed, one after the other with zeros between them, where later entries win. This module
-//! reads such an image in one pass with fixed memory ([`walk()`]), says what the kernel makes of each
-//! entry ([`Tree`]), finds what it ends up with under a name ([`find`]), and changes one file in it, in either of two ways: a member put
-//! behind the image ([`append`]) or the file's member written again ([`rebuild`]).
+//! compressed, one after the other with zeros between them. Later entries win. This module
 //!
-//! It is stricter than the kernel where the kernel would pass over a fault in silence: what it
-//! can't account for to the last byte is an [`Error`]. It knows nothing of Docker or of proxies.
+//! - reads an image in one pass with fixed memory ([`walk()`]),
+//! - tells the effect that each entry has in the kernel ([`Tree`]),
+//! - finds the file that a name leads to in the end ([`find`]),
+//! - changes one file in one of two ways: it appends a member to the image ([`append`]), or rewrites
+//!   the file's member ([`rebuild`]).
+//!
+//! It is stricter than the kernel, which silently skips some faults: any byte that this module can't
+//! account for is an [`Error`]. It has no knowledge of Docker or of proxies.
 //!
 //! ```
 //! use baleen::initrd::append::{NewFile, overlay};
@@ -50,9 +53,9 @@ pub(crate) use tree::until_nul;
 pub use tree::{Effect, FinalEntry, Reason, Tree};
 pub use walk::{Compression, Layout, Member, Visitor, walk};
 
-/// An image may not unpack to more than this: the VM holds all of it in memory, and a file that
-/// claims more is a mistake or an attack.
+/// Maximum unpacked length of an image. The VM holds all of it in memory, and a file that claims more
+/// is a mistake or an attack.
 pub const MAX_UNPACKED_LEN: u64 = 4 << 30;
 
-/// Docker's images have one to three members; the list of them has to have an end.
+/// Maximum number of members in an image. Docker's images have one to three; the list needs a limit.
 pub const MAX_MEMBERS: usize = 1024;

@@ -1,10 +1,10 @@
-//! The file system that the kernel builds out of an image's entries, without the files' bytes.
+//! The file system that the kernel builds from an image's entries, without the files' bytes.
 //!
-//! An entry's name alone does not say where its file ends up, or whether there is one at all: a
-//! folder in its path may not exist yet, or be a link, and a later entry may take the file away
-//! again. The kernel says nothing in all of these cases. So each entry is carried out here as
-//! `init/initramfs.c` does it (`do_name`, `do_symlink`, `maybe_link`, `clean_path`, from Linux 5.0 on),
-//! and paths are resolved as in `fs/namei.c`.
+//! An entry's name alone does not show where its file ends up, or whether the file exists at all. A
+//! folder in its path may not exist yet or may be a link, and a later entry may remove the file. The
+//! kernel reports none of this. So this module applies each entry as `init/initramfs.c` does
+//! (`do_name`, `do_symlink`, `maybe_link`, `clean_path`, from Linux 5.0 on), and resolves paths as
+//! `fs/namei.c` does.
 
 use std::collections::HashMap;
 
@@ -12,56 +12,56 @@ use super::Error;
 use super::archive::Part;
 use super::header::{FileType, Header};
 
-/// The longest name of a file within its folder.
+/// Maximum length of a file's name within its folder.
 const NAME_MAX: usize = 255;
-/// So many symbolic links are followed on the way to one file.
+/// Maximum number of symbolic links that the kernel follows on the way to one file.
 const MAX_LINKS: u32 = 40;
-/// So many bytes of names may be kept, with [`NODE_LEN`] for each file: enough for some 350,000 files,
-/// where Docker's images have some thousand. An image with more was made to exhaust the memory.
+/// Maximum number of bytes kept, counting names and [`NODE_LEN`] for each file. It is enough for some
+/// 350,000 files; Docker's images have some thousand. An image with more was made to exhaust the memory.
 const MAX_MEMORY: usize = 64 << 20;
-/// Bytes of memory for a file without its name.
+/// Number of bytes counted for a file without its name.
 const NODE_LEN: usize = 160;
 
 /// Index of a file in [`Tree::nodes`].
 type Id = usize;
 
-/// The root folder's index; it is its own parent.
+/// Index of the root folder, which is its own parent.
 const ROOT: Id = 0;
 
-/// What one entry came to.
+/// The effect of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The file that it names is there now, with its mode, and its bytes if it has any.
+    /// The entry's file exists now, with its mode, and its bytes if it has any.
     Made,
-    /// It has no file type, so the kernel removed what was there.
+    /// The entry has no file type, so the kernel removed the existing file.
     Removed,
-    /// The kernel made nothing of it.
+    /// The kernel dropped the entry.
     Dropped(Reason),
 }
 
-/// Why the kernel makes nothing of an entry.
+/// The reason why the kernel drops an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Its name, target or body is longer than the kernel takes, or it has a body and may not have one.
+    /// Its name, target or body is longer than the kernel accepts, or its type may not have a body.
     PassedOver,
-    /// A folder in its path does not exist when it comes.
+    /// A folder in its path does not exist at that point of the archive.
     NoFolder,
-    /// Something in its path is not a folder when it comes.
+    /// A part of its path is not a folder at that point of the archive.
     NotAFolder,
-    /// More symbolic links are in its path than the kernel follows.
+    /// Its path has more symbolic links than the kernel follows.
     TooManyLinks,
-    /// A part of its name is longer than a file's name may be.
+    /// A part of its name is longer than [`NAME_MAX`].
     LongName,
     /// A folder that is not empty is in its place.
     FolderInPlace,
-    /// Its name ends with a slash or dots, and it is not a folder.
+    /// Its name ends with a slash or dots, but it is not a folder.
     EndsLikeFolder,
-    /// It is another name of a file that is not there under its first name.
+    /// It is another name of a file that no longer exists under its first name.
     FirstNameGone,
 }
 
 impl Reason {
-    /// The rest of a sentence that says that the kernel drops an entry.
+    /// Returns the clause that gives the reason in a sentence about a dropped entry.
     pub fn because(self) -> &'static str {
         match self {
             Self::PassedOver => "it has a size that the kernel does not take",
@@ -80,16 +80,16 @@ impl Reason {
     }
 }
 
-/// What is at a path.
+/// The file at a path after all entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FinalEntry {
-    /// Which file it is: all names of one file have the same number.
+    /// The number of the file. All names of one file have the same number.
     pub file: usize,
-    /// What kind of file it is.
+    /// The type of the file.
     pub file_type: FileType,
-    /// The number of the entry that made it or last wrote to it; nothing where the kernel made it by itself.
+    /// The number of the entry that made the file or last wrote to it. `None` if the kernel made it itself.
     pub entry: Option<u64>,
-    /// How many names it has.
+    /// The number of its names.
     pub names: u32,
 }
 
@@ -110,10 +110,10 @@ struct Node {
     names: u32,
 }
 
-/// Device, inode and file type: names with the same of these, and more than one link, are one file.
+/// Device, inode and file type. Entries with the same key and more than one link are one file.
 type LinkKey = (u32, u32, u32, u32);
 
-/// A symbolic link whose target is still to come.
+/// A symbolic link whose target has not been read yet.
 #[derive(Debug)]
 struct Pending {
     number: u64,
@@ -122,12 +122,12 @@ struct Pending {
     target: Vec<u8>,
 }
 
-/// The files that there are after some entries.
+/// The files that exist after the entries read so far.
 #[derive(Debug)]
 pub struct Tree {
     nodes: Vec<Node>,
     pending: Option<Pending>,
-    /// The first name of each file that says it has more than one.
+    /// The first name of each file whose header says that it has more than one name.
     first_names: HashMap<LinkKey, Box<[u8]>>,
     kept: usize,
 }
@@ -138,21 +138,21 @@ impl Default for Tree {
     }
 }
 
-/// Where a path leads.
+/// The result of resolving a path.
 enum Lookup {
-    /// To a name in a folder, whether or not there is such a file.
+    /// A name in a folder. The file may not exist.
     Name {
         folder: Id,
         name: Vec<u8>,
-        /// A slash follows, so only a folder will do.
+        /// True if a slash follows the name, so that only a folder can match.
         slash: bool,
     },
-    /// To a folder by way of `/`, `.` or `..`.
+    /// A folder, reached through `/`, `.` or `..`.
     Folder(Id),
 }
 
 impl Tree {
-    /// The files that are there before the first entry (`usr/default_cpio_list` in the kernel's source).
+    /// Returns the files that exist before the first entry (`usr/default_cpio_list` in the kernel's source).
     pub fn new() -> Self {
         let mut tree = Self {
             nodes: vec![Node {
@@ -181,8 +181,8 @@ impl Tree {
         tree
     }
 
-    /// Takes the next part of an image. Returns what an entry came to once all of it is known: for a
-    /// symbolic link that is with the end of its target, for all others with the entry itself.
+    /// Applies the next part of an image. Returns the effect of an entry as soon as it is known: for a
+    /// symbolic link at the end of its target, for all others with the entry itself.
     ///
     /// # Errors
     /// [`Error::TooManyFiles`].
@@ -228,7 +228,7 @@ impl Tree {
         }
     }
 
-    /// Carries out the entry `number`. `target` is the body of a symbolic link.
+    /// Applies the entry `number`. `target` is the body of a symbolic link.
     ///
     /// # Errors
     /// [`Error::TooManyFiles`].
@@ -261,7 +261,7 @@ impl Tree {
             }
             FileType::Symlink => {
                 self.clean(name, None);
-                // An empty target is taken (before Linux 5.9 it is not), and leads to the folder around the link.
+                // The kernel accepts an empty target (not before Linux 5.9). It leads to the folder around the link.
                 let target = until_nul(target);
                 if target.len() >= super::PATH_MAX as usize {
                     Err(Reason::PassedOver)
@@ -292,7 +292,7 @@ impl Tree {
         self.first_names.clear();
     }
 
-    /// What is at `path`; a link there is not followed.
+    /// Returns the file at `path`. Does not follow a link there.
     pub fn at(&self, path: &[u8]) -> Option<FinalEntry> {
         let id = self.stat(path).ok()?;
         let node = &self.nodes[id];
@@ -319,7 +319,7 @@ impl Tree {
         }
     }
 
-    /// Follows `path` to its last part, which is followed as well where it is a link and `follow` is set.
+    /// Resolves `path`. If its last part is a link, it is followed only if `follow` is set.
     fn resolve(&self, path: &[u8], follow: bool) -> Result<Lookup, Reason> {
         if path.is_empty() {
             return Err(Reason::NoFolder);
@@ -385,7 +385,7 @@ impl Tree {
         }
     }
 
-    /// The file at `path`; a link there is followed only where a slash comes after it.
+    /// Returns the file at `path`. Follows a link there only if a slash comes after it.
     fn stat(&self, path: &[u8]) -> Result<Id, Reason> {
         let follow = path.ends_with(b"/");
         match self.resolve(path, follow)? {
@@ -404,7 +404,7 @@ impl Tree {
         }
     }
 
-    /// `clean_path`: what is at `path` goes unless it is of the type `keep`, or a folder with files in it.
+    /// `clean_path`: removes the file at `path`, unless it has the type `keep` or is a folder with files.
     fn clean(&mut self, path: &[u8], keep: Option<FileType>) {
         let Ok(found) = self.stat(path) else { return };
         let found_type = self.file_type(found);
@@ -419,7 +419,8 @@ impl Tree {
         else {
             return;
         };
-        // Behind a slash it may be where a link leads, and a link is no folder to be removed.
+        // If `path` ends with a slash, `found` may be the target of a link, and a link can't be removed
+        // as a folder.
         let Some(id) = self.child(folder, &name) else {
             return;
         };
@@ -438,7 +439,7 @@ impl Tree {
         if let Kind::Folder { children, .. } = &mut self.nodes[folder].kind
             && let Some(id) = children.remove(name)
         {
-            // The node itself stays, for nothing: its index may be anybody's.
+            // The node stays even if it has no name left, since its index may still be in use.
             self.nodes[id].names -= 1;
         }
     }
@@ -464,7 +465,8 @@ impl Tree {
         id
     }
 
-    /// A place where there is no file yet, as for all calls that make one.
+    /// Returns the folder and the name for a new file. Fails if the file exists, as all system calls do
+    /// that make one.
     fn free(&self, path: &[u8], is_folder: bool) -> Result<(Id, Vec<u8>), Reason> {
         match self.resolve(path, false)? {
             Lookup::Folder(_) => Err(Reason::EndsLikeFolder),
@@ -492,7 +494,7 @@ impl Tree {
         Ok(())
     }
 
-    /// A device, pipe or socket. One that is there keeps its numbers and gets the new owner and mode.
+    /// Makes a device, pipe or socket. An existing one keeps its numbers and gets the new owner and mode.
     fn make_special(
         &mut self,
         path: &[u8],
@@ -508,7 +510,7 @@ impl Tree {
         }
     }
 
-    /// A folder. One that is there gets the new owner and mode.
+    /// Makes a folder. An existing one gets the new owner and mode.
     fn make_folder(&mut self, path: &[u8], entry: Option<u64>) -> Result<(), Reason> {
         if let Ok(id) = self.stat(path)
             && self.file_type(id) == FileType::Directory
@@ -526,9 +528,9 @@ impl Tree {
         Ok(())
     }
 
-    /// `open` with `O_CREAT`: a file that is there is written to, under all of its names.
+    /// `open` with `O_CREAT`: writes to a file. An existing one changes under all of its names.
     fn write(&mut self, path: &[u8], entry: Option<u64>) -> Result<(), Reason> {
-        // A name that only a folder may have is refused before it is looked up.
+        // The kernel refuses a name that only a folder may have before it looks the name up.
         let Lookup::Name {
             folder,
             name,
@@ -550,7 +552,7 @@ impl Tree {
         Ok(())
     }
 
-    /// `maybe_link`: makes `name` another name of a file that was there before in this archive.
+    /// `maybe_link`: makes `name` another name of an earlier file of this archive.
     fn other_name(&mut self, header: &Header, name: &[u8], entry: Option<u64>) -> Linked {
         if header.nlink < 2 {
             return Linked::No;
@@ -566,7 +568,7 @@ impl Tree {
             self.kept += NODE_LEN + name.len();
             return Linked::No;
         };
-        // Where this is the first name once more, the file is lost with that.
+        // If `name` is the first name again, this removes the file.
         self.clean(name, None);
         let linked = match self.stat(&first) {
             Ok(id) if self.file_type(id) != FileType::Directory => {
@@ -583,13 +585,13 @@ impl Tree {
 }
 
 enum Linked {
-    /// It is the first or only name.
+    /// The name is the first or only one of its file.
     No,
     Yes,
     Failed(Reason),
 }
 
-/// The bytes of a C string.
+/// Returns the bytes of a C string, which end before the first zero byte.
 pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }

@@ -1,8 +1,9 @@
-//! Carrying out a plan: new bytes beside the image, read back and made durable, then one rename.
+//! Applies a plan: writes new bytes beside the image, reads them back, makes them durable, and then
+//! renames once.
 //!
-//! A kill at any instant leaves the old image or the new one. What may be left besides is a staging
-//! folder, which the next run removes, and a backup beside an image that was not changed yet, which
-//! is another name of that very image.
+//! A kill at any instant leaves the old image or the new one. It may also leave a staging folder,
+//! which the next run removes, or a backup beside an unchanged image, which is another name of that
+//! image.
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
@@ -20,26 +21,26 @@ use super::plan::{self, Change};
 use super::script::SCRIPT;
 use super::{OnProgress, Progress};
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Debug)]
 pub struct Applied {
-    /// What the image now says about itself.
+    /// The manifest of the new image.
     pub manifest: Manifest,
     /// Length of the new image, in bytes.
     pub bytes: u64,
-    /// Where a file that was called like the backup, but was another, went.
+    /// The new path of another file that had the backup's name.
     pub moved_aside: Option<PathBuf>,
-    /// What did not go as it should, though the image is the new one.
+    /// Problems that did not prevent the change: the new image is in place.
     pub warnings: Vec<String>,
 }
 
 /// Mode of a regular file's entry, without permissions.
 const REGULAR: u32 = 0o100_000;
 
-/// Carries out `change`, with the image's folder locked.
+/// Carries out `change` while the image's folder is locked.
 ///
 /// # Errors
-/// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
+/// When a file has changed since the plan was made, or a write fails. The image is then unchanged.
 pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<Applied> {
     let staging = lock.staging()?;
     let new = staging.path().join("initrd.img");
@@ -59,7 +60,7 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
             bytes
         }
     };
-    // Before anything beside the image is touched, and again at the last moment.
+    // Check before anything beside the image is touched, and again at the last moment.
     change.before.check()?;
     let backup = keep_backup(change, staging.path())?;
     change
@@ -67,19 +68,19 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
         .check()
         .and_then(|()| files::rename(&new, &change.image))
         .inspect_err(|_| {
-            // If the rename came about after all, the backup may hold the only original.
+            // If the rename succeeded after all, the backup may hold the only original.
             if new.exists() {
                 backup.undo();
             }
         })?;
-    // From here on the image is the new one, so what goes wrong is told and takes nothing back.
+    // The new image is in place now, so later problems are only reported and undo nothing.
     let mut warnings = Vec::new();
     if let Err(error) = lock.flush() {
         warnings.push(format!(
-            "{error}; until the system has written it by itself, a power cut may bring the old image back"
+            "{error}; until the system has written it by itself, a power cut may bring the old boot image back"
         ));
     }
-    // Someone who writes into the old file, instead of replacing it, would have been missed above.
+    // The checks above miss a program that writes into the old file instead of replacing it.
     let old = change.source.file.metadata().map(|old| Identity::of(&old));
     if old.ok() != Some(Identity::of(&change.source.metadata)) {
         warnings.push(format!(
@@ -95,7 +96,7 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
     })
 }
 
-/// The manifest as a file of the image, as old as the script beside it.
+/// The manifest as a file of the image, with the same modification time as the script.
 pub(super) fn manifest_file<'a>(manifest: &'a [u8], script: &Header) -> NewFile<'a> {
     NewFile {
         name: MANIFEST,
@@ -107,7 +108,7 @@ pub(super) fn manifest_file<'a>(manifest: &'a [u8], script: &Header) -> NewFile<
     }
 }
 
-/// A copy of the original with the overlay behind it, read back.
+/// Copies the original, appends the overlay, and reads it back.
 fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(File, u64)> {
     let header = &change.entry.header;
     let script = NewFile {
@@ -121,7 +122,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     let overlay = append::overlay(APPENDED, &[script, added.clone()]).map_err(|error| {
         Error::new(
             Kind::Unsupported,
-            format!("can't append to the image: {error}"),
+            format!("can't append to the boot image: {error}"),
         )
     })?;
     let length = change.manifest.original.bytes;
@@ -130,8 +131,8 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
         .and_then(|_| file.write_all(&overlay))
         .map_err(|error| Error::io("write", new, &error))?;
 
-    // The prefix is proved by its digest while the file is flushed; what is left to show is that the
-    // rest is the overlay, and that this holds the two files.
+    // The prefix is verified by its digest while the file is flushed. It remains to check that the
+    // rest is the overlay, and that the overlay holds the two files.
     let total = length + overlay.len() as u64;
     let found = append::find_overlay(&file, total, APPENDED)
         .map_err(|error| Error::io("read back", new, &error))?;
@@ -157,7 +158,8 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     Ok((file, total))
 }
 
-/// The original with the script's member written again, read back and compared entry by entry.
+/// Writes the original with the script's member rewritten, reads it back, and compares it entry by
+/// entry.
 fn rebuild_copy(
     change: &Change,
     added: &NewFile<'_>,
@@ -168,9 +170,9 @@ fn rebuild_copy(
         initrd::Error::Io(error) => Error::io("write", new, &error),
         error => Error::new(
             Kind::Failure,
-            format!("the rebuilt image is not what it should be: {error}"),
+            format!("the rebuilt boot image is not what it should be: {error}"),
         )
-        .with_hint("the image was left as it is; use --method append, and report this"),
+        .with_hint("the boot image was left as it is; use --method append, and report this"),
     };
     let entry = append::entry(added).map_err(|error| Error::io("write", new, &error))?;
     let edit = rebuild::Edit {
@@ -188,7 +190,7 @@ fn rebuild_copy(
         &change.source.path,
         original,
     )?;
-    // The copy brings the attributes along, which a new file would not have.
+    // A copy keeps the attributes; a new file would not have them.
     let mut file = copy_original(change, new)?;
     let progress = |step, total| move |done| report(Progress { step, done, total });
     file.set_len(0)
@@ -224,7 +226,7 @@ fn not_as_written(new: &Path) -> Error {
     Error::new(
         Kind::Failure,
         format!(
-            "{} does not read back as it was written; the image was left as it is",
+            "{} does not read back as it was written; the boot image was left as it is",
             new.display()
         ),
     )
@@ -235,7 +237,7 @@ fn copy_original(change: &Change, to: &Path) -> Result<File> {
     files::copy_prefix(&change.source.path, to, &change.manifest.original)
 }
 
-/// What was done to have a backup.
+/// The backup, with the steps that were taken to make it.
 struct Backup<'a> {
     path: PathBuf,
     made: bool,
@@ -244,8 +246,8 @@ struct Backup<'a> {
 }
 
 impl Backup<'_> {
-    /// Takes back what was done for a change that was then called off. Best effort: all of it does
-    /// no harm beside the image that was left as it is.
+    /// Undoes the steps after a canceled change. This is best effort: whatever remains beside the
+    /// unchanged image does no harm.
     fn undo(&self) {
         if self.made {
             let _ = fs::remove_file(&self.path);
@@ -283,8 +285,8 @@ impl Backup<'_> {
     }
 }
 
-/// Sees to it that the original is kept beside the image: as a second name of the very file where
-/// that can be, since that needs no room and no time, else as a copy.
+/// Ensures that the original is kept beside the image: as a second name of the same file if
+/// possible, which needs no space and no time, otherwise as a copy.
 fn keep_backup<'a>(change: &'a Change, staging: &Path) -> Result<Backup<'a>> {
     let mut backup = Backup {
         path: files::backup_of(&change.image),

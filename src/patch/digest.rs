@@ -1,4 +1,4 @@
-//! SHA-256 digests, with types that say of what.
+//! SHA-256 digests, with types that tell what was hashed.
 
 use std::fmt;
 use std::fs::File;
@@ -14,12 +14,12 @@ use crate::initrd::FileRange;
 pub struct Sha([u8; 32]);
 
 impl Sha {
-    /// The digest of `bytes`.
+    /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of the first `length` bytes of `file`.
+    /// Computes the digest of the first `length` bytes of `file`.
     ///
     /// # Errors
     /// When the file can't be read or is shorter.
@@ -76,8 +76,8 @@ impl<'de> Deserialize<'de> for Sha {
     }
 }
 
-/// The digest of an image as Docker shipped it, or as it was when Baleen first saw it: what
-/// `restore` has to bring back. A digest of any other bytes is a plain [`Sha`].
+/// The digest of an image as Docker shipped it, or as it was when Baleen first saw it. `restore`
+/// brings back exactly these bytes. A digest of any other bytes is a plain [`Sha`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OriginalSha(pub Sha);

@@ -1,4 +1,4 @@
-//! Files that must never be lost: identities, copies, and putting a new file in an old one's place.
+//! Files that must never be lost: identities, copies, and atomic replacement.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -15,10 +15,12 @@ use crate::storage::TEMP_PREFIX;
 use super::digest::Sha;
 use super::manifest::Original;
 
-/// The original is kept beside the image under its name with this behind it, as the recipe of 2016 has it.
+/// Suffix of the backup: the original is kept beside the image under its name plus this suffix, as
+/// in the recipe of 2016.
 pub const BACKUP_SUFFIX: &str = "-backup";
 
-/// Which file it is, and whether it was written to: equal only if neither changed.
+/// The identity and state of a file: two are equal only if it is the same file and nobody wrote to
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -28,7 +30,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of what is at `path`, links not followed; nothing when there is nothing.
+    /// Returns the identity of the file at `path` without following links, or `None` if nothing
+    /// exists there.
     pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
         match path.symlink_metadata() {
             Ok(metadata) => Ok(Some(Self::of(&metadata))),
@@ -46,30 +49,31 @@ impl Identity {
         }
     }
 
-    /// Whether both are names of one file.
+    /// Returns whether both are names of the same file.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 }
 
-/// The folder that holds `path`.
+/// Returns the folder that holds `path`.
 pub(super) fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// `path` with `suffix` behind its name.
+/// Returns `path` with `suffix` appended to its name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     path.with_file_name(name)
 }
 
-/// Where the original of the image at `image` is kept.
+/// Returns the path of the backup of the image at `image`.
 pub fn backup_of(image: &Path) -> PathBuf {
     beside(image, BACKUP_SUFFIX)
 }
 
-/// A new folder in `folder` that no one else may enter: what is staged may hold a password.
+/// Creates a new folder in `folder` that only its owner can enter: staged files may hold a
+/// password.
 pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(TEMP_PREFIX)
@@ -77,7 +81,8 @@ pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
         .tempdir_in(folder)
 }
 
-/// Opens a regular file, and refuses a link in its place: the path has to be the file that a rename replaces.
+/// Opens a regular file. Refuses a symbolic link: a rename would replace the link, not the file
+/// behind it.
 pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let at_path = path
         .symlink_metadata()
@@ -97,7 +102,7 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
                 path.display()
             ),
         )
-        .with_hint("install Docker again to have its own image there"));
+        .with_hint("install Docker again to have its own boot image there"));
     }
     let file = File::open(path).map_err(|error| Error::io("read", path, &error))?;
     let metadata = file
@@ -109,7 +114,7 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// The refusal when a file is not the one that was read before.
+/// The error for a file that has changed since it was read.
 pub(super) fn replaced(path: &Path) -> Error {
     Error::new(
         Kind::Busy,
@@ -121,12 +126,12 @@ pub(super) fn replaced(path: &Path) -> Error {
     .with_hint("if Docker is being updated, try again when that is done")
 }
 
-/// A copy of the first bytes of `from`, which should be the original, at `to`: with the attributes
-/// of `from`, and open for reading and writing. [`prove`] shows whether it is.
+/// Copies the first bytes of `from`, which should be the original, to `to`, with the attributes of
+/// `from`. The copy is open for reading and writing. [`prove`] checks that it is the original.
 pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
     let copying = |error: io::Error| Error::io("write", to, &error);
     platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
-        // It was there when the plan was made.
+        // The file existed when the plan was made.
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => replaced(from),
         _ => copying(error),
     })?;
@@ -141,7 +146,7 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
     Ok(file)
 }
 
-/// Reads `file` back and fails unless it begins with the original, of which `from` should have been a copy.
+/// Reads `file` back. Fails unless it begins with the original, which was copied from `from`.
 pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) -> Result<()> {
     match Sha::of_file(file, original.bytes) {
         Ok(sha) if sha == original.sha256.0 => Ok(()),
@@ -151,14 +156,15 @@ pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) 
     }
 }
 
-/// Opens a staged file for reading and writing, whatever permissions it was copied with.
+/// Opens a staged file for reading and writing, regardless of the permissions it was copied with.
 fn reopen(path: &Path) -> Result<File> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
         .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
         .map_err(|error| Error::io("open", path, &error))
 }
 
-/// [`finish`] and [`prove`] at once: the disk is busy with the one, a processor with the other.
+/// Runs [`finish`] and [`prove`] in parallel: one is limited by the disk, the other by the
+/// processor.
 pub(super) fn finish_proved(
     file: &File,
     path: &Path,
@@ -169,13 +175,13 @@ pub(super) fn finish_proved(
     thread::scope(|scope| {
         let proved = scope.spawn(|| prove(file, path, from, original));
         let finished = finish(file, path, like, mode);
-        // That it is the wrong file says more than that the wrong file could not be written.
+        // A wrong file is reported first: it explains more than an error about writing it.
         proved.join().unwrap_or_else(|_| Err(replaced(from)))?;
         finished
     })
 }
 
-/// Gives `file` the owner of `like`, and permissions `mode`, and makes it durable.
+/// Gives `file` the owner of `like` and the permissions `mode`, and makes it durable.
 pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Result<()> {
     let own = file
         .metadata()
@@ -183,19 +189,19 @@ pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Re
     if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
         fchown(file, Some(like.uid()), Some(like.gid()))
             .map_err(|error| {
-                // Who may not write in an app is told so before; this is a matter of owners alone.
-                Error::io("give the owner and group of the image to", path, &error)
-                    .with_hint("run Baleen as the user to whom the image belongs, and as a member of its group (ls -l shows both)")
+                // A missing permission to change apps was reported earlier; this error is about the owner only.
+                Error::io("give the owner and group of the boot image to", path, &error)
+                    .with_hint("run Baleen as the user to whom the boot image belongs, and as a member of its group (ls -l shows both)")
             })?;
     }
     file.set_permissions(Permissions::from_mode(mode))
         .map_err(|error| Error::io("set the permissions of", path, &error))?;
-    // `sync_all` is F_FULLFSYNC on macOS, so the drive's own cache is flushed as well.
+    // On macOS `sync_all` is F_FULLFSYNC, so the drive's own cache is flushed as well.
     file.sync_all()
         .map_err(|error| Error::io("flush", path, &error))
 }
 
-/// Renames `from` to `to`, whatever is there.
+/// Renames `from` to `to` and replaces an existing file there.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).map_err(|error| Error::io("put a new file in the place of", to, &error))
 }

@@ -1,4 +1,4 @@
-//! The image of a bundle as it is on disk, and what a quick look tells of it.
+//! The image of a bundle on disk, and detection of Baleen's patch in it.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -17,7 +17,7 @@ use super::script::{SCRIPT, SecretBytes};
 
 /// The file name in the gzip header of an appended member.
 pub(super) const APPENDED: &str = "baleen-overlay";
-/// What the file name in the first gzip header of a rebuilt image begins with.
+/// Prefix of the file name in the first gzip header of a rebuilt image.
 pub(super) const REBUILT: &str = "baleen-rebuilt";
 
 /// An open image.
@@ -28,27 +28,27 @@ pub struct Image {
     metadata: Metadata,
 }
 
-/// Whether and how Baleen patched an image.
+/// The kind of patch that Baleen made to an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Patched {
-    /// It did not: the image is Docker's own, or someone else changed it.
+    /// No patch: the image is Docker's own, or someone else changed it.
     No,
-    /// By a member behind the image.
+    /// Baleen appended a member to the image.
     Appended {
-        /// What it says about itself.
+        /// The manifest in the appended member.
         manifest: Manifest,
-        /// The script in it.
+        /// The script in the appended member.
         script: SecretBytes,
     },
-    /// By writing the script's member again.
+    /// Baleen rewrote the member that holds the script.
     Rebuilt {
-        /// What it says about itself.
+        /// The manifest of the image.
         manifest: Manifest,
     },
 }
 
 impl Patched {
-    /// The manifest, if there is one.
+    /// Returns the manifest, if the image is patched.
     pub fn manifest(&self) -> Option<&Manifest> {
         match self {
             Self::No => None,
@@ -61,7 +61,7 @@ impl Image {
     /// Opens the image at `path`.
     ///
     /// # Errors
-    /// When it is no regular file or can't be read.
+    /// When the path is not a regular file or can't be read.
     pub fn open(path: &Path) -> Result<Self> {
         let (file, metadata) = files::open_regular(path)?;
         Ok(Self {
@@ -71,7 +71,7 @@ impl Image {
         })
     }
 
-    /// Where it is.
+    /// The path of the image.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -81,12 +81,13 @@ impl Image {
         &self.file
     }
 
-    /// What the system said of it when it was opened.
+    /// The metadata of the file when it was opened.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// Since when it is there: a file gets a new time of change when it is renamed to its place.
+    /// Returns the time since which the image has been in place: renaming a file updates its change
+    /// time.
     pub fn since(&self) -> SystemTime {
         let (seconds, nanoseconds) = (self.metadata.ctime(), self.metadata.ctime_nsec());
         match (seconds.try_into(), nanoseconds.try_into()) {
@@ -95,12 +96,12 @@ impl Image {
         }
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn length(&self) -> u64 {
         self.metadata.len()
     }
 
-    /// Its permission bits.
+    /// Permission bits.
     pub fn mode(&self) -> u32 {
         self.metadata.mode() & 0o7777
     }
@@ -109,21 +110,21 @@ impl Image {
         Identity::of(&self.metadata)
     }
 
-    /// All of it, from the start.
+    /// The whole image, from the start.
     pub fn section(&self) -> FileRange<'_> {
         FileRange::new(&self.file, 0, self.length())
     }
 
-    /// Where its original is kept.
+    /// The path of the backup that keeps its original.
     pub fn backup_path(&self) -> PathBuf {
         files::backup_of(&self.path)
     }
 
-    /// What Baleen did to it, told from its last and first bytes alone: the time it takes does not
-    /// depend on the image, as long as that starts with a gzip member, as Docker's do.
+    /// Returns the kind of patch. Reads only the last and first bytes, so the time does not depend
+    /// on the image's size, provided that the image starts with a gzip member, as Docker's do.
     ///
     /// # Errors
-    /// When it can't be read, or what Baleen put there is damaged or too new.
+    /// When the image can't be read, or Baleen's patch is damaged or too new.
     pub fn patched(&self) -> Result<Patched> {
         let overlay = find_overlay(&self.file, self.length(), APPENDED)
             .map_err(|error| self.unreadable(&error))?;
@@ -143,14 +144,15 @@ impl Image {
                 }
             }
         };
-        // Of a member that Baleen appended, before another tool packed all of it together.
+        // The manifest comes from a member that Baleen appended before another tool repacked the
+        // whole image.
         if manifest.method != Method::Rebuild {
             return Ok(Patched::No);
         }
         Ok(Patched::Rebuilt { manifest })
     }
 
-    /// The refusal for an image that can't be taken as one.
+    /// The error for an image that Baleen can't use.
     pub(super) fn damaged(&self, error: initrd::Error) -> Error {
         damaged(&self.path, error)
     }
@@ -160,13 +162,13 @@ impl Image {
     }
 }
 
-/// The refusal for the file at `path`, which is not an image that can be taken as one.
+/// The error for the file at `path`, which is not an image that Baleen can use.
 pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
     match error {
         initrd::Error::Io(error) => Error::io("read", path, &error),
         error if error.is_truncation() => Error::new(
             Kind::Busy,
-            format!("{} is not a whole image: {error}", path.display()),
+            format!("{} is not a whole boot image: {error}", path.display()),
         )
         .with_hint(
             "if Docker is being updated, try again when that is done; else install Docker again",
@@ -174,21 +176,21 @@ pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
         error @ initrd::Error::Bootconfig { .. } => Error::new(
             Kind::Unsupported,
             format!(
-                "{} is not an image that Baleen can take: {error}",
+                "{} is not a boot image that Baleen can take: {error}",
                 path.display()
             ),
         )
         .with_hint(
-            "take it off (bootconfig -d), or install Docker again to have its own image back",
+            "take it off (bootconfig -d), or install Docker again to have its own boot image back",
         ),
         error => Error::new(
             Kind::Unsupported,
             format!(
-                "{} is not an image that Baleen can take: {error}",
+                "{} is not a boot image that Baleen can take: {error}",
                 path.display()
             ),
         )
-        .with_hint("it was left as it is; install Docker again to have its own image back"),
+        .with_hint("it was left as it is; install Docker again to have its own boot image back"),
     }
 }
 
@@ -200,7 +202,7 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
             .find(|file| same_path(&file.name, name.as_bytes()))
             .map(|file| file.body.clone())
     };
-    // First of all: a newer Baleen may append something else, which is no damage.
+    // Parse the manifest first: a newer Baleen may append other files, and that is not damage.
     let manifest = body(MANIFEST).map(|bytes| Manifest::parse(&bytes));
     let manifest = manifest.transpose()?;
     let (Some(script), Some(manifest), 2) = (body(SCRIPT), manifest, overlay.files.len()) else {
@@ -208,17 +210,17 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
             Kind::Unsupported,
             "the member that Baleen appended should hold a script and a manifest and nothing else, but does not",
         )
-        .with_hint("install Docker again to have its own image back"));
+        .with_hint("install Docker again to have its own boot image back"));
     };
     if manifest.original.bytes != overlay.offset || manifest.method != Method::Append {
         return Err(Error::new(
             Kind::Unsupported,
             format!(
-                "the image should have {} bytes before the patch, as its manifest says, but has {}",
+                "the boot image should have {} bytes before the patch, as its manifest says, but has {}",
                 manifest.original.bytes, overlay.offset
             ),
         )
-        .with_hint("another tool changed it; install Docker again to have its own image back"));
+        .with_hint("another tool changed it; install Docker again to have its own boot image back"));
     }
     Ok(Patched::Appended {
         manifest,

@@ -1,4 +1,5 @@
-//! The proxy that an image holds, password included: for who tries it as the engine would.
+//! The proxy that an image sets, including its password, for a test that connects as the engine
+//! would.
 
 use zeroize::Zeroizing;
 
@@ -12,11 +13,11 @@ use super::script::{SCRIPT, Script};
 use super::shell;
 use super::status::find_script;
 
-/// Returns the proxy that the image of `bundle` sets, no matter who put it there; nothing where it sets none. Of an image
-/// without a patch all of it is read.
+/// Returns the proxy that the image of `bundle` sets, even if someone else put it there, or `None`
+/// if it sets none. Reads the whole image unless Baleen appended a member to it.
 ///
 /// # Errors
-/// When the image can't be read, or what Baleen put there is damaged.
+/// When the image can't be read, or Baleen's patch is damaged.
 pub fn in_place(bundle: &Bundle) -> Result<Option<EngineProxy>> {
     let image = Image::open(image_of(bundle)?)?;
     let script = match image.patched()? {
@@ -32,13 +33,14 @@ pub fn in_place(bundle: &Bundle) -> Result<Option<EngineProxy>> {
             )
             .with_hint("`baleen apply` writes it again")
         }),
-        // What can't be read without running it is left out, as Docker's own lines are.
+        // Lines whose value is only known by running them are ignored, as Docker's own lines are.
         None if !script.foreign().is_empty() => Ok(read(script.stock())),
         None => Ok(None),
     }
 }
 
-/// What plain lines set; nothing where they name no proxy that can be read. Go reads the name in capitals first.
+/// Returns the proxy that plain lines set, or `None` if they set no readable one. The upper-case
+/// name comes first, as in Go.
 fn read(script: &[u8]) -> Option<EngineProxy> {
     let text = Zeroizing::new(String::from_utf8_lossy(script).into_owned());
     let named = |name: &str| {

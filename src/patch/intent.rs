@@ -1,9 +1,10 @@
-//! Whether the user wants the proxy in a bundle. It is the one thing that can't be read from the
-//! image: after an update of Docker the image is stock, whether or not it was patched before.
+//! The user's intent for each bundle: proxy or no proxy. It can't be read from the image: after an
+//! update of Docker the image is stock, whether or not it was patched before.
 //!
-//! It is kept per bundle in `state.json` in the program's own folder, with two more facts that an image does not show: which
-//! proxy was named by hand, and what was found in an original that was given back. A lost or damaged file means
-//! that nothing is known, which costs the word *wiped* and nothing else.
+//! The intent is kept per bundle in `state.json` in Baleen's state folder, with two more facts that
+//! an image does not show: the proxy that was named by hand, and the result of checking a restored
+//! original. If the file is lost or damaged, nothing is known. The only loss then is the state
+//! *wiped*.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +19,7 @@ use crate::storage::JsonFile;
 use super::image::Image;
 use super::original::{Checked, Unpatched};
 
-/// The file with what the user wants.
+/// The file with the user's intents.
 #[derive(Debug, Clone)]
 pub struct Intents {
     file: JsonFile,
@@ -26,12 +27,12 @@ pub struct Intents {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    /// By the path of the bundle.
+    /// The intent, by the path of the bundle.
     wanted: BTreeMap<String, Intent>,
     /// The proxy that was named by hand, by the path of the bundle.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     named: BTreeMap<String, RedactedProxy>,
-    /// What was found in an image that was given back, by the path of the bundle.
+    /// The result of checking a restored image, by the path of the bundle.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     originals: BTreeMap<String, Checked>,
 }
@@ -44,14 +45,15 @@ const SCHEMA: u32 = 2;
 pub enum Intent {
     /// No proxy.
     Off,
-    /// The proxy that the settings name, whichever that is at the time.
+    /// The current proxy of the settings, whatever it is at the time.
     Settings,
-    /// A proxy that was named on the command line, and no other.
+    /// One proxy that was named on the command line.
     Named,
 }
 
 impl Intent {
-    /// Whose proxy is wanted, for programs; nothing where none is.
+    /// Returns the source of the wanted proxy as a word for other programs, or `None` if no proxy
+    /// is wanted.
     pub fn source(self) -> Option<&'static str> {
         match self {
             Self::Off => None,
@@ -65,22 +67,22 @@ impl Intents {
     /// The name of the file.
     pub const FILE: &str = "state.json";
 
-    /// In the file of that name in `folder`.
+    /// Returns the intents in the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
-    /// What is wanted in `bundle`; nothing where no one ever said.
+    /// Returns the intent for `bundle`, or `None` if the user never stated one.
     pub fn get(&self, bundle: &Path) -> Option<Intent> {
         self.file.read::<Stored>().wanted.get(&key(bundle)).copied()
     }
 
-    /// Records what is wanted in `bundle`.
+    /// Records the intent for `bundle`.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written; it is then unchanged.
     pub fn set(&self, bundle: &Path, wanted: Intent) -> io::Result<()> {
         self.note(bundle, wanted, None)
     }
@@ -88,7 +90,7 @@ impl Intents {
     /// Records that this proxy, which was named by hand, is wanted in `bundle`.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written; it is then unchanged.
     pub fn set_named(&self, bundle: &Path, proxy: &RedactedProxy) -> io::Result<()> {
         self.note(bundle, Intent::Named, Some(proxy))
     }
@@ -104,17 +106,18 @@ impl Intents {
         })
     }
 
-    /// The proxy that was named by hand for `bundle`, if that is the one that is wanted.
+    /// Returns the proxy that was named by hand for `bundle`, if that is the current intent.
     pub fn named(&self, bundle: &Path) -> Option<RedactedProxy> {
         let mut stored = self.file.read::<Stored>();
         let is_named = stored.wanted.get(&key(bundle)) == Some(&Intent::Named);
         stored.named.remove(&key(bundle)).filter(|_| is_named)
     }
 
-    /// Records what was found in the image that `bundle` got back, which is at `image` now.
+    /// Records the result of checking the image that was restored in `bundle` and is at `image`
+    /// now.
     ///
     /// # Errors
-    /// When the image can't be opened or the file can't be written; the file is then as it was.
+    /// When the image can't be opened or the file can't be written; the file is then unchanged.
     pub fn note_original(&self, bundle: &Path, image: &Path, found: Unpatched) -> Result<()> {
         let checked = Checked::new(&Image::open(image)?, found);
         self.file
@@ -130,7 +133,7 @@ impl Intents {
             })
     }
 
-    /// What was found in `image` when `bundle` got it back.
+    /// Returns the recorded result for `image`, which was restored in `bundle`.
     pub fn original(&self, bundle: &Path, image: &Image) -> Unpatched {
         let stored = self.file.read::<Stored>();
         let found = stored.originals.get(&key(bundle));
@@ -138,16 +141,16 @@ impl Intents {
         found.cloned().unwrap_or_default()
     }
 
-    /// The bundles of which anybody ever said what is wanted in them.
+    /// Returns all bundles that have an intent.
     pub fn bundles(&self) -> Vec<PathBuf> {
         let wanted = self.file.read::<Stored>().wanted;
         wanted.into_keys().map(PathBuf::from).collect()
     }
 
-    /// Forgets what is wanted in `bundle`; makes no file where there is none.
+    /// Removes the intent for `bundle`. Doesn't create the file if it does not exist.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written; it is then unchanged.
     pub fn forget(&self, bundle: &Path) -> io::Result<()> {
         if !self.bundles().iter().any(|known| known == bundle) {
             return Ok(());

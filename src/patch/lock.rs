@@ -1,4 +1,4 @@
-//! One Baleen at a time on one image.
+//! The lock that lets only one Baleen at a time work on an image.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -11,8 +11,8 @@ use crate::storage::is_temporary;
 
 use super::files;
 
-/// The hold on the folder of an image. It is the system's lock on the folder itself, so no file is
-/// left behind and a Baleen that was killed holds nothing.
+/// The lock on the folder of an image. The system locks the folder itself, so no lock file is left
+/// behind, and a killed Baleen holds no lock.
 #[derive(Debug)]
 pub struct Lock {
     folder: PathBuf,
@@ -20,10 +20,10 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the folder of the image at `image`, and clears away what a killed run left there.
+    /// Locks the folder of the image at `image`, and removes files that a killed run left there.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when another Baleen has it.
+    /// [`Kind::Busy`] when another Baleen holds the lock.
     pub fn acquire(image: &Path) -> Result<Self> {
         let folder = files::folder(image).to_owned();
         let handle = File::open(&folder).map_err(|error| Error::io("open", &folder, &error))?;
@@ -39,12 +39,12 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &folder, &error)),
         }
         let lock = Self { folder, handle };
-        // What can't be cleared away is in no one's way: each run has a folder of its own.
+        // A leftover that can't be removed does no harm: each run has its own staging folder.
         let _ = lock.sweep();
         Ok(lock)
     }
 
-    /// A private folder beside the image for files that are not finished.
+    /// Creates a private folder beside the image for unfinished files.
     pub(super) fn staging(&self) -> Result<TempDir> {
         files::staging(&self.folder).map_err(|error| Error::io("write in", &self.folder, &error))
     }
@@ -56,7 +56,7 @@ impl Lock {
             .map_err(|error| Error::io("flush", &self.folder, &error))
     }
 
-    /// Whatever is staged belongs to a run that is dead, since this one has the lock.
+    /// Removes all staged files. They belong to a dead run, since this run holds the lock.
     fn sweep(&self) -> io::Result<()> {
         for staged in staged(&self.folder)? {
             let _ = fs::remove_dir_all(staged);
@@ -65,7 +65,7 @@ impl Lock {
     }
 }
 
-/// What was staged in `folder` and is still there.
+/// Returns the staging folders that exist in `folder`.
 fn staged(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -77,9 +77,9 @@ fn staged(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What is staged beside the image at `image`: by a Baleen at work there, or by one that was killed, which the next
-/// [`Lock`] clears away.
+/// Returns the staging folders beside the image at `image`. They belong to a Baleen that is working
+/// there, or to a killed one; the next [`Lock`] removes those.
 pub fn unfinished(image: &Path) -> Vec<PathBuf> {
-    // A folder that can't be read is told of by anyone who has to work in it.
+    // An unreadable folder is not reported here: every operation that works in it reports it.
     staged(files::folder(image)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a patched image says about itself, in `etc/baleen.json` inside it.
+//! The manifest of a patched image: `etc/baleen.json` inside the image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,19 +10,19 @@ use crate::proxy::{EngineProxy, RedactedProxy};
 
 use super::digest::{OriginalSha, Sha};
 
-/// The manifest's name in the image.
+/// The path of the manifest in the image.
 pub const MANIFEST: &str = "etc/baleen.json";
 
-/// The format this version writes, and the newest that it knows in full.
+/// The format that this version writes, and the newest that it knows completely.
 const FORMAT: u32 = 1;
 
-/// How an image is patched.
+/// The way in which an image is patched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// A member behind the image.
+    /// Append a member to the image.
     Append,
-    /// The script's member written again.
+    /// Rewrite the member that holds the script.
     Rebuild,
 }
 
@@ -47,40 +47,44 @@ impl FromStr for Method {
     }
 }
 
-/// The manifest. Fields of a later version that keep the format number are passed over.
+/// The manifest. Unknown fields, which a later version may add without a new format number, are
+/// ignored.
 ///
-/// A later version that raises the number can say which readers need not care: its `readable_from` is the oldest format
-/// whose readers find all they look for. What can be read so can also be restored, and patched again. Without that key,
-/// only readers of the same format or a later one do; format 1 has no older readers, and no such key.
+/// A later version that raises the format number can declare the manifest readable by older
+/// versions: `readable_from` is the oldest format whose readers find every field they need. An
+/// image with a readable manifest can also be restored, and patched again. Without that key, only
+/// readers of the same format or a later one can read the manifest. Format 1 has no older readers
+/// and no such key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this format.
+    /// Version of the manifest format.
     pub format: u32,
-    /// Version of Baleen that wrote it.
+    /// Version of Baleen that wrote the manifest.
     pub baleen: String,
-    /// How the image was patched.
+    /// The patch method.
     pub method: Method,
     /// The image without the patch.
     pub original: Original,
-    /// The proxy the engine gets, passwords left out.
+    /// The proxy that the engine gets, without passwords.
     pub proxy: RedactedProxy,
-    /// Digest of the block in the script, so that another password is seen as another proxy.
+    /// Digest of the block in the script. A changed password changes it, so it counts as another
+    /// proxy.
     pub block_sha256: Sha,
 }
 
-/// The image as it was.
+/// The image without the patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Original {
-    /// Its length.
+    /// Length in bytes.
     pub bytes: u64,
-    /// Its digest.
+    /// Digest of the image.
     pub sha256: OriginalSha,
-    /// Its permissions, to be given back.
+    /// Permissions of the image, which a restoration sets again.
     pub mode: u32,
 }
 
 impl Manifest {
-    /// The manifest for a patch with `block`.
+    /// Creates the manifest of a patch with `block`.
     pub fn new(method: Method, original: Original, proxy: &EngineProxy, block: &str) -> Self {
         Self {
             format: FORMAT,
@@ -92,17 +96,18 @@ impl Manifest {
         }
     }
 
-    /// The bytes for the image.
+    /// Returns the bytes to store in the image.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text.into_bytes()
     }
 
-    /// Reads what [`Self::to_bytes`] wrote, in this version, an older one, or a newer one that says that it can be read.
+    /// Reads a manifest that [`Self::to_bytes`] wrote in this version, an older one, or a newer one
+    /// that declares itself readable.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when a Baleen too new wrote it, or it is damaged.
+    /// [`Kind::Unsupported`] when the manifest is damaged or its format is too new.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -113,9 +118,9 @@ impl Manifest {
         let damaged = |error: serde_json::Error| {
             Error::new(
                 Kind::Unsupported,
-                format!("Baleen's manifest in the image ({MANIFEST}) is damaged: {error}"),
+                format!("Baleen's manifest in the boot image ({MANIFEST}) is damaged: {error}"),
             )
-            .with_hint("install Docker again to have its own image back")
+            .with_hint("install Docker again to have its own boot image back")
         };
         let found: Versioned = serde_json::from_slice(bytes).map_err(damaged)?;
         let is_readable = |oldest: u32| (1..=FORMAT).contains(&oldest);
@@ -127,7 +132,7 @@ impl Manifest {
             other => Err(Error::new(
                 Kind::Unsupported,
                 format!(
-                    "the image was patched by Baleen {} in format {other}, but this version reads format {FORMAT}",
+                    "the boot image was patched by Baleen {} in format {other}, but this version reads format {FORMAT}",
                     found.baleen
                 ),
             )
@@ -159,7 +164,8 @@ mod tests {
         assert!(!String::from_utf8(bytes).unwrap().contains("s3cret"));
     }
 
-    /// What is in images out there has to be read for ever, so its form is not left to how the fields are called today.
+    /// Existing images must stay readable, so this test pins the format independently of the field
+    /// names in the code.
     #[test]
     fn the_bytes_of_format_1_are_these() {
         let text = r#"{
@@ -200,7 +206,7 @@ mod tests {
             (r#""format": 2,"#, 2),
             (r#""format": 2, "readable_from": null,"#, 2),
             (r#""format": 3, "readable_from": 2,"#, 3),
-            // There is no such format, and never was.
+            // Format 0 never existed.
             (r#""format": 2, "readable_from": 0,"#, 2),
             (r#""format": 0,"#, 0),
             (r#""format": 0, "readable_from": 1,"#, 0),
@@ -212,7 +218,7 @@ mod tests {
             let advice = "use that version of Baleen or a newer one";
             assert_eq!(error.hint(), Some(advice), "{head}");
         }
-        // It says that all is in it that this version looks for, and then it is not.
+        // The manifest claims to have every field that this version needs, but lacks one.
         let head = r#""format": 2, "readable_from": 1,"#;
         for damage in [
             with(head).replace("original", "origin"),

@@ -1,13 +1,13 @@
-//! What to change in a Docker.app, and changing it: nothing here decides *when*.
+//! Plans and makes the changes to a Docker.app. This module does not decide *when* to make them.
 //!
 //! ```text
 //! image on disk --> image::Image --> plan::plan ------> Plan --> apply::apply --> Outcome
 //!                                    restore::plan ---> Plan --> restore::restore
 //! ```
 //!
-//! A plan is made by reading alone. Carrying it out writes a new file beside the image, reads it
-//! back, makes it durable and renames it into place, so that at every instant the image is the old
-//! one or the new one; `files` has the calls for that.
+//! Planning only reads. Applying a plan writes a new file beside the image, reads it back, makes it
+//! durable and renames it into place, so the image is the old one or the new one at every instant.
+//! `files` has the functions for that.
 
 pub mod apply;
 pub mod digest;
@@ -38,24 +38,24 @@ pub use manifest::{Manifest, Method, Original};
 pub use original::Unpatched;
 pub use preflight::preflight;
 
-/// How far a long step has come.
+/// The progress of a long step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done, as in "reading".
+    /// The name of the step, as in "reading".
     pub step: &'static str,
     /// Bytes done.
     pub done: u64,
-    /// Bytes in all.
+    /// Total bytes.
     pub total: u64,
 }
 
-/// Takes reports of progress; called often.
+/// Receives progress reports. It is called often.
 pub type OnProgress<'a> = &'a dyn Fn(Progress);
 
-/// What came of asking for a proxy.
+/// The result of [`apply_proxy`].
 #[derive(Debug)]
 pub enum ApplyOutcome {
-    /// It was in place already.
+    /// The proxy was in place already.
     InPlace(Manifest),
     /// The image was changed.
     Applied(apply::Applied),
@@ -64,7 +64,7 @@ pub enum ApplyOutcome {
 /// Puts the engine of `bundle` behind a proxy: lock, plan, apply.
 ///
 /// # Errors
-/// Whatever forbids or stops the change; the image is then as it was.
+/// Any reason that forbids or stops the change. The image is then unchanged.
 pub fn apply_proxy(
     bundle: &Bundle,
     desired: plan::Desired<'_>,
@@ -79,22 +79,22 @@ pub fn apply_proxy(
     }
 }
 
-/// What came of asking for the original.
+/// The result of [`restore_original`].
 #[derive(Debug)]
 pub struct RestoreOutcome {
-    /// What the patched image said about itself.
+    /// The manifest of the patched image.
     pub manifest: Manifest,
-    /// The proxy in the original.
+    /// The proxy that the original sets.
     pub original: Unpatched,
-    /// What did not go as it should, though the original is back.
+    /// A warning about a problem that did not prevent the restoration.
     pub warning: Option<String>,
 }
 
-/// Gives the engine of `bundle` the image back that it had before Baleen: lock, plan, restore. Returns nothing when there
-/// was no patch.
+/// Restores the image that `bundle` had before Baleen: lock, plan, restore. Returns `None` if the
+/// image was not patched.
 ///
 /// # Errors
-/// Whatever forbids or stops it; the image is then as it was.
+/// Any reason that forbids or stops the restoration. The image is then unchanged.
 pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
     let lock = Lock::acquire(plan::image_of(bundle)?)?;
     match restore::plan(bundle)? {
@@ -110,7 +110,7 @@ pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
     }
 }
 
-/// The proxy in the image of `bundle`, which Baleen did not patch; the whole image is read.
+/// Returns the proxy in the image of `bundle`, which Baleen did not patch. Reads the whole image.
 pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
     let image = plan::image_of(bundle).and_then(image::Image::open);
     image.map_or_else(
@@ -119,10 +119,11 @@ pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
     )
 }
 
-/// Removes the backup that a Baleen which was killed left beside an image that it had not changed yet: lock, look, remove.
+/// Removes the backup that a killed Baleen left beside an image before it changed the image: lock,
+/// check, remove.
 ///
 /// # Errors
-/// When it can't be looked at or removed.
+/// When the backup can't be checked or removed.
 pub fn remove_leftover(bundle: &Bundle) -> Result<()> {
     let _lock = Lock::acquire(plan::image_of(bundle)?)?;
     match restore::leftover(bundle)? {

@@ -1,5 +1,5 @@
-//! An image without Baleen's patch: Docker's own, or one in which a proxy was set by hand. Which of the two it is can
-//! only be told by reading its script, for which the whole image is unpacked.
+//! An image without Baleen's patch: Docker's own, or one in which someone set a proxy by hand. Only
+//! the script shows which of the two it is, and reading the script unpacks the whole image.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,32 +13,32 @@ use super::files::{self, BACKUP_SUFFIX};
 use super::image::{Image, Patched};
 use super::script::{MAX_SCRIPT_LEN, SCRIPT, Script};
 
-/// The proxy in an image without Baleen's patch, as far as it was looked for.
+/// The proxy in an image without Baleen's patch, if the script was checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unpatched {
-    /// The script was not read, or is not one that Baleen knows.
+    /// The script was not read, or Baleen does not know it.
     #[default]
     Unchecked,
-    /// The script sets no proxy by itself: the image is taken for Docker's own.
+    /// The script itself sets no proxy, so the image counts as Docker's own.
     Clean,
-    /// The script sets a proxy by itself.
+    /// The script itself sets a proxy.
     ByHand {
-        /// The first line that does, without passwords.
+        /// The first line that sets one, without passwords.
         line: String,
-        /// An image beside this one that sets none.
+        /// An image beside this one that sets no proxy.
         #[serde(default)]
         stock: Option<PathBuf>,
     },
 }
 
 impl Unpatched {
-    /// The result of reading the image in `section`, which is, or is to be, at `place`.
+    /// Reads the image in `section`, which is now at `place` or will be.
     pub(super) fn read(section: FileRange<'_>, place: &Path) -> Self {
         Self::read_alone(section).beside(place)
     }
 
-    /// The proxy that `script` of the image at `place` sets by itself.
+    /// Returns the proxy that `script` of the image at `place` sets by itself.
     pub(super) fn of(script: &Script, place: &Path) -> Self {
         Self::in_script(script).beside(place)
     }
@@ -78,7 +78,7 @@ impl Unpatched {
         }
     }
 
-    /// The line that sets a proxy by hand.
+    /// Returns the line that sets a proxy by hand.
     pub fn by_hand(&self) -> Option<&str> {
         match self {
             Self::ByHand { line, .. } => Some(line),
@@ -86,7 +86,7 @@ impl Unpatched {
         }
     }
 
-    /// What would have Docker start without the proxy that was set by hand.
+    /// Returns advice on how to start Docker without the proxy that was set by hand.
     pub fn way_out(&self) -> Option<String> {
         match self {
             Self::ByHand {
@@ -102,19 +102,21 @@ impl Unpatched {
         }
     }
 
-    /// The image as the object of a sentence, after it took the place of a patched one.
+    /// Returns a phrase for the image after it has replaced a patched one, as the object of a
+    /// sentence.
     pub fn in_words(&self) -> String {
         match self {
-            Self::Clean => "its own image".to_owned(),
-            Self::Unchecked => "the image that it had before Baleen".to_owned(),
+            Self::Clean => "its own boot image".to_owned(),
+            Self::Unchecked => "the boot image that it had before Baleen".to_owned(),
             Self::ByHand { line, .. } => format!(
-                "the image that it had before Baleen, in which a proxy is set by hand ({line})"
+                "the boot image that it had before Baleen, in which a proxy is set by hand ({line})"
             ),
         }
     }
 }
 
-/// What was found in one image, so that it does not have to be read again: as long as the file is the same.
+/// The result of checking one image. It is valid as long as the file is the same, so the image does
+/// not have to be read again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checked {
     bytes: u64,
@@ -134,14 +136,14 @@ impl Checked {
         }
     }
 
-    /// What was found, if it was in this very image.
+    /// Returns the result if it belongs to exactly this image file.
     pub(super) fn of(&self, image: &Image) -> Option<&Unpatched> {
         (*self == Self::new(image, self.found.clone())).then_some(&self.found)
     }
 }
 
-/// An image that sets no proxy, kept beside the image at `image`: `initrd.img-backup`, or one that was moved out of the way
-/// of that name.
+/// Returns an image that sets no proxy beside the image at `image`: `initrd.img-backup`, or an
+/// earlier file of that name that was moved aside.
 fn stock_beside(image: &Path) -> Option<PathBuf> {
     let name = format!("{}{BACKUP_SUFFIX}", image.file_name()?.to_str()?);
     let mut beside: Vec<PathBuf> = fs::read_dir(files::folder(image))

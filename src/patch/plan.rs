@@ -1,4 +1,4 @@
-//! What would have to change to put a bundle's engine behind a proxy. Made by reading alone.
+//! Plans the change that puts a bundle's engine behind a proxy. Planning only reads.
 
 use std::env;
 use std::fs::{File, Metadata};
@@ -24,27 +24,28 @@ use super::restore::original_at;
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 use super::{OnProgress, Progress};
 
-/// What the user asks for.
+/// The patch that the user asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Desired<'a> {
-    /// The proxy the engine is to use.
+    /// The proxy for the engine.
     pub proxy: &'a EngineProxy,
-    /// How to patch; without it as it is patched now, or by appending.
+    /// The patch method. `None` keeps the image's current method, or appends if the image is not
+    /// patched.
     pub method: Option<Method>,
-    /// Whether exports that someone else put into the script may be taken over.
+    /// True if Baleen may take over exports that someone else put into the script.
     pub adopt: bool,
 }
 
-/// What would have to change.
+/// The result of planning.
 #[derive(Debug)]
 pub enum Plan {
-    /// Nothing: this very proxy is in place already.
+    /// No change: the image already has this proxy.
     Nothing(Manifest),
-    /// The image.
+    /// A change of the image.
     Change(Box<Change>),
 }
 
-/// One change of an image, complete: carrying it out decides nothing any more.
+/// A complete change of one image: applying it needs no further decisions.
 #[derive(Debug)]
 pub struct Change {
     pub(super) image: PathBuf,
@@ -52,17 +53,17 @@ pub struct Change {
     pub(super) source: OriginalSource,
     pub(super) layout: Layout,
     pub(super) entry: Found,
-    /// The number of the entry in whose archive a rebuild puts the manifest: see [`rebuild::Edit`].
+    /// The number of the entry whose archive gets the manifest in a rebuild: see [`rebuild::Edit`].
     pub(super) manifest_after: u64,
     /// The script that is in the image now.
     pub old_script: script::SecretBytes,
-    /// The script that is to be in it.
+    /// The script that the change writes.
     pub new_script: script::SecretBytes,
-    /// What is to become of the file that is called like the backup.
+    /// How the original is backed up, and what happens to another file with the backup's name.
     pub backup: BackupPlan,
-    /// What the image is to say about itself.
+    /// The manifest that the image gets.
     pub manifest: Manifest,
-    /// The permissions the image is to have.
+    /// The permissions that the image gets.
     pub mode: u32,
 }
 
@@ -72,21 +73,21 @@ impl Change {
         self.manifest.method
     }
 
-    /// The image to be changed.
+    /// The image to change.
     pub fn image(&self) -> &Path {
         &self.image
     }
 }
 
-/// How the original is to be kept beside the image.
+/// How the original is kept beside the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupPlan {
-    /// It is there already.
+    /// The backup exists already.
     Keep,
-    /// As a second name of the image where that can be, else as a copy.
+    /// Make the backup: a second name (hard link) of the image if possible, otherwise a copy.
     Make,
-    /// The same, when another file of that name has been moved to this one: it may be the only copy
-    /// of something that someone wants to keep.
+    /// Make the backup, but first move another file of that name to this path: it may be the only
+    /// copy of something that the user wants to keep.
     MoveAsideAndMake(PathBuf),
 }
 
@@ -113,13 +114,13 @@ impl BackupPlan {
     }
 }
 
-/// The image without Baleen's patch: where its bytes are.
+/// The location of the original's bytes: the image without Baleen's patch.
 #[derive(Debug)]
 pub(super) struct OriginalSource {
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) metadata: Metadata,
-    /// The image as it is, to its end, is the original.
+    /// True if the whole image is the original.
     pub(super) is_whole_image: bool,
 }
 
@@ -145,7 +146,7 @@ impl UnchangedGuard {
         })
     }
 
-    /// Refuses when one of the files is not what it was.
+    /// Returns an error if one of the files has changed.
     pub(super) fn check(&self) -> Result<()> {
         for (path, was) in [
             (&self.info_plist, self.info),
@@ -160,10 +161,11 @@ impl UnchangedGuard {
     }
 }
 
-/// The image of a bundle of the family that is patched.
+/// Returns the path of the boot image of a bundle that Baleen can patch.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] for all other families, with the word on where Docker keeps its own setting.
+/// [`Kind::Unsupported`] for bundles of all other families. The error says where that Docker keeps
+/// its own proxy setting.
 pub fn image_of(bundle: &Bundle) -> Result<&Path> {
     match &bundle.family {
         Family::Moby { image } => Ok(image),
@@ -173,10 +175,10 @@ pub fn image_of(bundle: &Bundle) -> Result<&Path> {
     }
 }
 
-/// Makes the plan for `bundle`: reads the image once, front to back, with fixed memory.
+/// Plans the change of `bundle`. Reads the image once, front to back, in constant memory.
 ///
 /// # Errors
-/// Whatever forbids a change: see [`Kind`].
+/// Any reason that forbids a change: see [`Kind`].
 pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = UnchangedGuard::of(bundle, &image)?;
@@ -251,7 +253,8 @@ pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Re
     })))
 }
 
-/// The user who runs Docker: the one who runs Baleen, or under `sudo` the one who called it.
+/// Returns the ID of the user who runs Docker: the user who runs Baleen, or under `sudo` the user
+/// who called it.
 fn user() -> u32 {
     let caller = env::var("SUDO_UID").ok();
     caller
@@ -259,10 +262,11 @@ fn user() -> u32 {
         .unwrap_or_else(platform::user)
 }
 
-/// The permissions that the image is to have: with a password in it, its owner's alone.
+/// Returns the permissions for the image. An image with a password in it is accessible to its owner
+/// only.
 ///
 /// # Errors
-/// When Docker, which runs as the user, could then not read it.
+/// When Docker, which runs as the user, could not read the image with these permissions.
 fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     let original = patched
         .manifest()
@@ -275,7 +279,7 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
         return Err(Error::new(
             Kind::Unsupported,
             format!(
-                "an image with a password in it may be read by its owner alone, but {} belongs to the user with the number {owner}, and Docker runs as {user}",
+                "a boot image with a password in it may be read by its owner alone, but {} belongs to the user with the number {owner}, and Docker runs as {user}",
                 image.path().display()
             ),
         )
@@ -287,7 +291,8 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     Ok(original & 0o700)
 }
 
-/// Refuses an image that no one may replace before anything is made of it: a clone would be locked, too.
+/// Refuses a locked (immutable) image early, before anything is made from it: a clone would be
+/// locked, too.
 pub(super) fn check_unlocked(image: &Image) -> Result<()> {
     if !platform::is_locked(image.metadata()) {
         return Ok(());
@@ -300,22 +305,23 @@ pub(super) fn check_unlocked(image: &Image) -> Result<()> {
     .with_hint(format!("unlock it with chflags nouchg '{path}'")))
 }
 
-/// The refusal of an image with a block that no mark of Baleen's belongs to.
+/// The error for an image that has Baleen's block in its script, but no manifest of a patch.
 pub(super) fn unmarked(image: &Image) -> Error {
     Error::new(
         Kind::Unsupported,
         format!(
-            "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the image since",
+            "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the boot image since",
             image.path().display()
         ),
     )
     .with_hint(format!(
-        "install Docker again to have its own image, or put {} in its place if that is it; `baleen apply --adopt` takes the image as it is for the original",
+        "install Docker again to have its own boot image, or put {} in its place if that is it; `baleen apply --adopt` takes the boot image as it is for the original",
         image.backup_path().display()
     ))
 }
 
-/// An appended script can be looked at, and is: its block counts, not what the manifest says of it.
+/// Returns whether the appended script holds `block`. The script itself is read: it counts, not
+/// what the manifest says about it. Other images pass.
 fn scripts_block_is(patched: &Patched, block: &str) -> bool {
     match patched {
         Patched::Appended { script, .. } => {
@@ -325,7 +331,7 @@ fn scripts_block_is(patched: &Patched, block: &str) -> bool {
     }
 }
 
-/// Where the original is: in the image itself, or, after a rebuild, in its backup.
+/// Returns the location of the original: the image itself, or, after a rebuild, its backup.
 pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource> {
     let (path, is_whole_image) = match patched {
         Patched::No => (image.path().to_owned(), true),
@@ -337,13 +343,13 @@ pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource>
             return error;
         }
         let kind = match error.kind() {
-            // Not there: another try will not find it either.
+            // The file does not exist, so trying again will not help.
             Kind::Failure => Kind::Unsupported,
             kind => kind,
         };
         Error::new(
             kind,
-            format!("the image was rebuilt, and its original is needed: {error}"),
+            format!("the boot image was rebuilt, and its original is needed: {error}"),
         )
         .with_hint("put the backup back, or install Docker again")
     })?;
@@ -364,14 +370,14 @@ pub(super) fn stale_backup(path: &Path) -> Error {
     Error::new(
         Kind::Unsupported,
         format!(
-            "{} is not the original that the image was rebuilt from, so that can't be had back from it",
+            "{} is not the original that the boot image was rebuilt from, so that can't be had back from it",
             path.display()
         ),
     )
-    .with_hint("install this version of Docker again to have its own image")
+    .with_hint("install this version of Docker again to have its own boot image")
 }
 
-/// What an image holds at the two paths that a patch writes to.
+/// The entries of an image at the two paths that a patch writes to.
 pub(super) struct Contents {
     script: Sought,
     manifest: Sought,
@@ -391,11 +397,12 @@ impl Contents {
         Ok((layout, Self { script, manifest }))
     }
 
-    /// The script as an entry that can be changed without changing anything else, its text, and the
-    /// number of the entry in whose archive a manifest has the last word.
+    /// Returns the script as an entry that can be changed without side effects, the script's text,
+    /// and the number of the entry in whose archive an added manifest takes effect.
     ///
     /// # Errors
-    /// When one of the two can't be written so that the kernel keeps it and nothing else changes.
+    /// When the script or the manifest can't be written so that the kernel keeps it and nothing
+    /// else changes.
     pub(super) fn usable(self, image: &Path) -> Result<(Found, script::SecretBytes, u64)> {
         let script = self.script.found;
         let script = script.map_err(|error| image::damaged(image, error))?;
@@ -413,18 +420,18 @@ impl Contents {
             return Err(Error::new(
                 Kind::Unsupported,
                 format!(
-                    "the image {} should have nothing at /{MANIFEST}, or a file of its own, but {others}",
+                    "the boot image {} should have nothing at /{MANIFEST}, or a file of its own, but {others}",
                     image.display()
                 ),
             )
-            .with_hint("it is not an image of Docker for Mac that Baleen knows; it was left as it is"));
+            .with_hint("it is not a boot image of Docker for Mac that Baleen knows; it was left as it is"));
         }
         let after = script.number.max(self.manifest.last.unwrap_or_default());
         Ok((script, text, after))
     }
 }
 
-/// One pass over the original, which is hashed on another core in the meantime.
+/// Reads the original in one pass. Another thread computes its digest at the same time.
 fn read(
     source: &OriginalSource,
     length: u64,
@@ -450,7 +457,7 @@ fn read(
     Ok((layout, contents, sha))
 }
 
-/// Refuses an image behind which the kernel would not find another member.
+/// Refuses an image after which the kernel would not find an appended member.
 fn check_end(layout: &Layout) -> Result<()> {
     let last_is_raw = layout
         .members
@@ -460,7 +467,7 @@ fn check_end(layout: &Layout) -> Result<()> {
         return Err(Error::new(
             Kind::Unsupported,
             format!(
-                "nothing can be appended to this image: it ends with an uncompressed archive, so its length should be a multiple of 4, but is {}",
+                "nothing can be appended to this boot image: it ends with an uncompressed archive, so its length should be a multiple of 4, but is {}",
                 layout.length
             ),
         )
@@ -469,17 +476,19 @@ fn check_end(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// The script as an entry that can be changed without changing anything else.
+/// Returns the script as an entry that can be changed without side effects.
 fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, script::SecretBytes)> {
     let refuse = |found: String| {
         Err(Error::new(
             Kind::Unsupported,
             format!(
-                "the image {} should hold /{SCRIPT} as a file of its own, but {found}",
+                "the boot image {} should hold /{SCRIPT} as a file of its own, but {found}",
                 image.display()
             ),
         )
-        .with_hint("it is not an image of Docker for Mac that Baleen knows; it was left as it is"))
+        .with_hint(
+            "it is not a boot image of Docker for Mac that Baleen knows; it was left as it is",
+        ))
     };
     let Some(mut found) = found else {
         return refuse("has no entry of that name".to_owned());

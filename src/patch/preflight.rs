@@ -1,4 +1,4 @@
-//! Whether a patch could be written, told by the calls that write one.
+//! A test whether a patch could be written, made with the same calls as a patch.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,15 +9,15 @@ use super::image::Image;
 use super::lock::Lock;
 use super::{files, plan};
 
-/// Does all that a patch of the image at `image` does but the patch: takes the folder, makes a private folder in
-/// it, and a file in that with the image's owner and permissions. Nothing of it stays; what a killed run left
-/// behind goes as well.
+/// Does everything that a patch of the image at `image` does except the patch itself: locks the
+/// folder, makes a private folder in it, and writes a file there with the image's owner and
+/// permissions. Nothing of this remains. Files that a killed run left behind are removed as well.
 ///
-/// Looking at permissions would not do: macOS 13 and later tell only by the error of a write that a program may
-/// not change other apps.
+/// Checking permissions is not enough: on macOS 13 and later, only a failed write shows that a
+/// program may not change other apps.
 ///
 /// # Errors
-/// Those of a patch.
+/// The same errors as for a patch.
 pub fn preflight(image: &Path) -> Result<()> {
     let image = Image::open(image)?;
     plan::check_unlocked(&image)?;

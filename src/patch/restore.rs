@@ -1,4 +1,4 @@
-//! The original back in its place, byte for byte, proved by its digest before it is put there.
+//! Restores the original image byte for byte. Its digest is checked before it is put in place.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -17,41 +17,41 @@ use super::original::Unpatched;
 use super::plan::{UnchangedGuard, check_unlocked, image_of, stale_backup, unmarked};
 use super::script::{MAX_SCRIPT_LEN, SCRIPT, Script};
 
-/// What would have to be done.
+/// The result of planning a restoration.
 #[derive(Debug)]
 pub enum RestorePlan {
-    /// Nothing: Baleen did not patch this image.
+    /// Nothing to restore: Baleen did not patch this image.
     Nothing,
-    /// The original comes back.
+    /// The original can be restored.
     Restore(Box<RestoreChange>),
 }
 
-/// One restoration, complete.
+/// A complete plan to restore one image.
 #[derive(Debug)]
 pub struct RestoreChange {
     image: Image,
     before: UnchangedGuard,
-    /// What the image says about itself.
+    /// The manifest of the patched image.
     pub manifest: Manifest,
-    /// Where the original comes from.
+    /// The location of the original.
     pub from: OriginalLocation,
-    /// The proxy in the original.
+    /// The proxy that the original sets.
     pub original: Unpatched,
 }
 
-/// Where the original comes from.
+/// The location of the original.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OriginalLocation {
-    /// The file beside the image, as it was when its digest was taken.
+    /// The backup file beside the image, with its identity when its digest was computed.
     Backup(PathBuf, Identity),
-    /// The image itself, cut back.
+    /// The image itself, without the appended member.
     Prefix,
 }
 
-/// Makes the plan for `bundle`; the original is found and its digest compared.
+/// Plans the restoration of `bundle`: finds the original and checks its digest.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] when the original is nowhere available.
+/// [`Kind::Unsupported`] when the original is not available anywhere.
 pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = UnchangedGuard::of(bundle, &image)?;
@@ -63,7 +63,7 @@ pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
             Ok(RestorePlan::Nothing)
         };
     };
-    // One that nothing is done to may be locked.
+    // Checked only now: an image that stays unchanged may be locked.
     check_unlocked(&image)?;
     let backup = image.backup_path();
     let from = if let Some(identity) = original_at(&backup, &manifest.original)? {
@@ -97,7 +97,8 @@ pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
     })))
 }
 
-/// The proxy in the original, wherever that is. It is told and decides nothing, so it fails nothing.
+/// Returns the proxy that the original sets. It is for information only, so an error here must not
+/// stop the restoration.
 fn proxy_in(image: &Image, from: &OriginalLocation, original: &Original) -> Unpatched {
     match from {
         OriginalLocation::Prefix => Unpatched::read(
@@ -113,11 +114,11 @@ fn proxy_in(image: &Image, from: &OriginalLocation, original: &Original) -> Unpa
     }
 }
 
-/// The backup beside an image that Baleen did not patch, where it is that very image, by another name or byte for byte: left
-/// there by a Baleen that was killed before it changed the image.
+/// Returns the backup beside an unpatched image if both are the same file or have the same bytes. A
+/// Baleen that was killed before it changed the image leaves such a backup.
 ///
 /// # Errors
-/// When one of the two can't be read.
+/// When one of the two files can't be read.
 pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
     let image = Image::open(image_of(bundle)?)?;
     let backup = image.backup_path();
@@ -135,8 +136,8 @@ pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
     Ok(is_the_image.then_some(backup))
 }
 
-/// Whether an image that has no mark of a patch holds one anyway. One that can't be read to
-/// its end holds nothing that could be given back.
+/// Returns whether an image without a manifest has Baleen's block in its script. An image that
+/// can't be read to its end holds nothing that could be restored.
 fn holds_block(image: &Image) -> bool {
     find::find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
         .ok()
@@ -144,7 +145,7 @@ fn holds_block(image: &Image) -> bool {
         .is_some_and(|script| Script::parse(&script).is_ok_and(|script| script.block().is_some()))
 }
 
-/// The identity of the file at `path` if its digest is that of the original.
+/// Returns the identity of the file at `path` if its digest is that of the original.
 pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Identity>> {
     let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
     if !path.symlink_metadata().is_ok_and(may_be) {
@@ -156,11 +157,11 @@ pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Ide
     Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
 }
 
-/// Carries out `restore`, with the image's folder locked. What it returns did not go as it should,
-/// though the original is back.
+/// Carries out `restore` while the image's folder is locked. Returns a warning if the original is
+/// back, but is not yet safe against a power cut.
 ///
 /// # Errors
-/// When anything is not as it was when the plan was made, or a write fails; the image is then as it was.
+/// When a file has changed since the plan was made, or a write fails. The image is then unchanged.
 pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<String>> {
     let place = restore.image.path();
     match &restore.from {
@@ -185,12 +186,12 @@ pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<String>> {
         }
     }
     Ok(lock.flush().err().map(|error| {
-        format!("{error}; until the system has written it by itself, a power cut may bring the patched image back")
+        format!("{error}; until the system has written it by itself, a power cut may bring the patched boot image back")
     }))
 }
 
-/// Gives a backup that someone else made, with the right bytes, the owner and permissions that
-/// the image had as well.
+/// Gives the backup the owner and permissions of the original image: someone else may have made a
+/// backup with the right bytes.
 fn own(backup: &Path, restore: &RestoreChange) -> Result<()> {
     let (file, found) = files::open_regular(backup)?;
     let (like, mode) = (

@@ -209,7 +209,7 @@ impl Script {
                 Kind::Unsupported,
                 format!("/{SCRIPT} is not the script that was expected: {expected}, but found {found}"),
             )
-            .with_hint("this image was changed by another tool, or is one that Baleen does not know; it was left as it is"))
+            .with_hint("this boot image was changed by another tool, or is one that Baleen does not know; it was left as it is"))
         };
         if !matches!(interpreter, Some(b"openrc-run" | b"runscript")) {
             let shown: String = String::from_utf8_lossy(first)

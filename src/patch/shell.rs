@@ -1,12 +1,13 @@
-//! The little of POSIX shell that writing and judging assignments takes.
+//! The small part of POSIX shell syntax that is needed to write and to check assignments.
 
-/// `text` as one word of a shell, whatever is in it.
+/// Quotes `text` as one shell word, whatever it contains.
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The words of a line that is one simple command without any expansion, redirection or operator;
-/// nothing when the line is more than that, or not whole. A comment at its end does not count.
+/// Splits a line into words if it is one simple command without any expansion, redirection or
+/// operator. Returns `None` if the line is more than that, or is incomplete. A comment at its end
+/// is ignored.
 pub(super) fn plain_words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

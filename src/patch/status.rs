@@ -1,4 +1,4 @@
-//! In which state a bundle is, in one word and one sentence.
+//! The state of a bundle, as one word and one sentence.
 
 use std::path::{Path, PathBuf};
 
@@ -19,35 +19,37 @@ use super::plan::{Contents, image_of, source, unmarked};
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 use super::{OnProgress, Progress};
 
-/// One word for how things are.
+/// The state of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Stock, and no one asked for anything else.
+    /// The image is stock, and the user asked for nothing else.
     Off,
-    /// Patched with the proxy that is wanted.
+    /// The image is patched with the wanted proxy.
     Current,
-    /// The proxy is asked for, but there is none to use now, and the image is stock.
+    /// The user wants the proxy, but this Mac uses none now, and the image is stock.
     Direct,
-    /// Patched with another proxy.
+    /// The image is patched with another proxy.
     Stale,
-    /// Stock, though the proxy was asked for: an update of Docker put its own image there.
+    /// The image is stock although the user asked for the proxy: an update of Docker installed its
+    /// own image.
     Wiped,
     /// Someone else put a proxy into the script.
     Foreign,
-    /// Not whole, or changing.
+    /// The image is incomplete, or is changing.
     Updating,
-    /// Not an image, or not one, that Baleen patches.
+    /// Baleen does not patch this bundle or this image.
     Unsupported,
-    /// The system does not let Baleen read it.
+    /// The system does not let Baleen read the image.
     NotPermitted,
     /// There is no Docker.app.
     NoDocker,
-    /// All is in place, but the running engine started before it was. Only who watches Docker can tell.
+    /// The image has the proxy, but the running engine started before it had. Only a program that
+    /// watches Docker can detect this state.
     RestartNeeded,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 11] = [
         Self::Off,
         Self::Current,
@@ -62,7 +64,7 @@ impl State {
         Self::RestartNeeded,
     ];
 
-    /// The word in `--json`.
+    /// Returns the word for this state in `--json`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -86,61 +88,63 @@ impl Serialize for State {
     }
 }
 
-/// The state, with what it was told from.
+/// The state of a bundle, and the facts that it was derived from.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// The word.
+    /// The state.
     pub state: State,
-    /// The sentence.
+    /// The state in one sentence.
     pub sentence: String,
-    /// What to do now, if anything.
+    /// The action to take now, if any.
     pub advice: Option<String>,
     /// The bundle, as far as it could be read.
     pub docker: Option<Bundle>,
     /// The image, as far as it could be read.
     pub image: Option<ImageFacts>,
-    /// The proxy that is in the image.
+    /// The proxy that the image sets by Baleen's patch.
     pub proxy: Option<RedactedProxy>,
-    /// In an image that Baleen did not patch: the proxy that someone else set, as far as it was looked for.
+    /// The proxy that someone else set in an image without Baleen's patch, if the script was
+    /// checked.
     pub unpatched: Unpatched,
 }
 
-/// What is known of an image.
+/// The known facts about an image.
 #[derive(Debug, Clone, Serialize)]
 pub struct ImageFacts {
-    /// Where it is.
+    /// The path of the image.
     pub path: PathBuf,
-    /// Its length.
+    /// Length in bytes.
     pub bytes: u64,
-    /// Digest of the image without the patch: from its manifest, or, of a stock image, computed on request.
+    /// Digest of the image without the patch: from the manifest, or for a stock image, computed on
+    /// request.
     pub original_sha256: Option<OriginalSha>,
-    /// How it is patched.
+    /// The patch method.
     pub method: Option<Method>,
 }
 
-/// What should be in place.
+/// The proxy that should be in place.
 #[derive(Debug, Clone, Copy)]
 pub enum Expected<'a> {
-    /// That is not known, and not compared.
+    /// Unknown, so it is not compared.
     Unknown,
-    /// No proxy: this computer uses none now.
+    /// No proxy: this Mac uses none now.
     Direct,
-    /// This one.
+    /// This proxy.
     Proxy(&'a EngineProxy),
 }
 
-/// What a status is asked for.
+/// The parameters of a status query.
 #[derive(Debug, Clone, Copy)]
 pub struct StatusQuery<'a> {
-    /// What should be in place.
+    /// The proxy that should be in place.
     pub expected: Expected<'a>,
-    /// What the user was heard to want in this bundle.
+    /// What the user wants in this bundle, if known.
     pub intent: Option<Intent>,
-    /// Read every byte and compute every digest, instead of looking at both ends of the image.
+    /// Read every byte and verify every digest, instead of only checking both ends of the image.
     pub verify: bool,
 }
 
-/// The status when there is no bundle.
+/// Returns the status when there is no bundle.
 pub fn without_docker(error: &Error) -> Status {
     Status {
         state: State::NoDocker,
@@ -153,7 +157,8 @@ pub fn without_docker(error: &Error) -> Status {
     }
 }
 
-/// The status of the bundle at `path`. What forbids a patch is a state, not an error.
+/// Returns the status of the bundle at `path`. A reason that forbids a patch is a state, not an
+/// error.
 pub fn status(path: &Path, question: StatusQuery<'_>, report: OnProgress<'_>) -> Status {
     let mut status = Status {
         state: State::Off,
@@ -183,8 +188,8 @@ pub fn status(path: &Path, question: StatusQuery<'_>, report: OnProgress<'_>) ->
     status
 }
 
-/// The same with what is remembered of the image that the bundle at `path` got back, so that it does not have to be read: a
-/// proxy that someone set by hand is in it again.
+/// Completes a status with what Baleen remembers of the image that it restored in the bundle at
+/// `path`: that image may set a proxy by hand. The image does not have to be read again.
 #[must_use]
 pub fn with_history(mut status: Status, path: &Path, intents: &Intents) -> Status {
     let is_unread = status.unpatched == Unpatched::Unchecked
@@ -203,7 +208,7 @@ pub fn with_history(mut status: Status, path: &Path, intents: &Intents) -> Statu
 fn foreign_verdict(line: &str, found: &Unpatched) -> Verdict {
     (
         State::Foreign,
-        format!("the image carries a proxy that was not put there by Baleen ({line})"),
+        format!("the boot image carries a proxy that was not put there by Baleen ({line})"),
         Some(format!(
             "`baleen apply --adopt` takes it over; {}",
             found.way_out().unwrap_or_default()
@@ -252,8 +257,8 @@ fn read_state(
                     "Docker {} has {} again, without the proxy",
                     bundle.version,
                     match status.unpatched {
-                        Unpatched::Clean => "its own image",
-                        _ => "an image without Baleen's patch",
+                        Unpatched::Clean => "its own boot image",
+                        _ => "a boot image without Baleen's patch",
                     }
                 ),
                 Some(
@@ -306,8 +311,8 @@ fn read_state(
     Ok((State::Current, format!("the engine gets {in_place}"), None))
 }
 
-/// Reads a stock image in full, and refuses what a patch would be refused for; says its digest, and
-/// whether a proxy was set in it by hand.
+/// Reads a stock image in full and refuses it for the same reasons as a patch would. Returns its
+/// digest and the proxy that someone set in it by hand, if any.
 fn read_stock(image: &Image, report: OnProgress<'_>) -> Result<(Sha, Unpatched)> {
     let progress = verifying(image, report);
     let section = ProgressReader::new(image.section(), &progress);
@@ -322,7 +327,7 @@ fn read_stock(image: &Image, report: OnProgress<'_>) -> Result<(Sha, Unpatched)>
     Ok((sha, Unpatched::of(&script, image.path())))
 }
 
-/// Reports how many of the image's bytes were read.
+/// Reports the number of bytes of the image that were read.
 fn verifying<'a>(image: &Image, report: OnProgress<'a>) -> impl Fn(u64) + 'a {
     let total = image.length();
     move |done| {
@@ -334,7 +339,7 @@ fn verifying<'a>(image: &Image, report: OnProgress<'a>) -> impl Fn(u64) + 'a {
     }
 }
 
-/// The script that the kernel would end up with, for which the whole image is read.
+/// Returns the script that the kernel ends up with. Reads the whole image.
 pub(super) fn find_script(image: &Image, report: OnProgress<'_>) -> Result<script::SecretBytes> {
     let progress = verifying(image, report);
     let section = ProgressReader::new(image.section(), &progress);
@@ -344,8 +349,8 @@ pub(super) fn find_script(image: &Image, report: OnProgress<'_>) -> Result<scrip
     Ok(body.unwrap_or_default().into())
 }
 
-/// Recomputes all that the manifest says: that the image is its original, with this very proxy in
-/// its script, and nothing else.
+/// Verifies everything that the manifest says: the image is its original with exactly this proxy in
+/// its script, and nothing else differs.
 fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -> Result<()> {
     let Some(manifest) = patched.manifest() else {
         return Ok(());
@@ -354,7 +359,7 @@ fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -> Result<()
     let refuse = |what: String| {
         Err(Error::new(
             Kind::Unsupported,
-            format!("the image {} {what}", image.path().display()),
+            format!("the boot image {} {what}", image.path().display()),
         )
         .with_hint("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
     };

@@ -177,7 +177,7 @@ impl EntryOutcome {
 ///
 /// # Errors
 /// When this computer uses a proxy that the engine can't use at all, so that neither a proxy nor
-/// direct access is right. Also when a proxy's settings are invalid, or a lookup fails.
+/// direct access is right.
 pub fn translate(
     proxy_config: &ProxyConfig,
     engine: &ClientDialect,

@@ -96,7 +96,7 @@ impl UninstallStep {
                 back(original)
             ),
             Self::Clear(path, version) => format!(
-                "remove an unfinished image from Docker {version} at {}",
+                "remove an unfinished boot image from Docker {version} at {}",
                 path.display()
             ),
             Self::Backup(_, path) => format!("remove {}, which is {SAME}", path.display()),
@@ -117,7 +117,7 @@ impl UninstallStep {
                 back(original)
             ),
             Self::Clear(path, version) => format!(
-                "removed an unfinished image from Docker {version} at {}",
+                "removed an unfinished boot image from Docker {version} at {}",
                 path.display()
             ),
             Self::Backup(_, path) => format!("removed {}, which was {SAME}", path.display()),
@@ -132,12 +132,12 @@ impl UninstallStep {
 /// The image that comes back. It is called Docker's own only where it sets no proxy.
 fn back(original: &Unpatched) -> String {
     match original {
-        Unpatched::Clean => "its own image back".to_owned(),
+        Unpatched::Clean => "its own boot image back".to_owned(),
         other => format!("back {}", other.in_words()),
     }
 }
 
-const SAME: &str = "the same as the unchanged image beside it";
+const SAME: &str = "the same as the unchanged boot image beside it";
 
 /// All that is to be done, in its order.
 #[derive(Debug, Default)]
@@ -222,7 +222,7 @@ impl UninstallPlan {
             }
             Ok(ImageState::Patched(_, original)) if !leave_image => {
                 self.remarks.extend(original.way_out().map(|way_out| {
-                    format!("Baleen leaves the proxy that was set by hand in the image of {shown}; {way_out}")
+                    format!("Baleen leaves the proxy that was set by hand in the boot image of {shown}; {way_out}")
                 }));
                 self.steps
                     .push(UninstallStep::Restore(docker.path, version, original));
@@ -240,7 +240,7 @@ impl UninstallPlan {
             }
             Some(BackupState::Stray(backup)) => self.leave(
                 backup.display(),
-                "an image that is not the original of the one beside it; Docker has no use for it",
+                "a boot image that is not the original of the one beside it; Docker has no use for it",
             ),
             None => {}
         }
@@ -320,7 +320,7 @@ pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[UninstallStep]
     };
     let choice = match is_of_choice {
         true => {
-            ". `baleen uninstall --leave-images` would leave the image as it is and remove the rest"
+            ". `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest"
         }
         false => "",
     };
@@ -392,7 +392,7 @@ mod tests {
             words(&plan),
             [
                 "end the app",
-                "give Docker 1.12.0 at /Docker.app its own image back",
+                "give Docker 1.12.0 at /Docker.app its own boot image back",
                 "no longer open Baleen at login",
                 &format!("delete the password of me@p:1 from {STORE}"),
                 "remove /s/state.json",
@@ -431,7 +431,7 @@ mod tests {
             (
                 || Ok(ImageState::Unfinished),
                 false,
-                &["remove an unfinished image from Docker 1.12.0 at /Docker.app"],
+                &["remove an unfinished boot image from Docker 1.12.0 at /Docker.app"],
                 &[],
             ),
             (
@@ -442,7 +442,7 @@ mod tests {
                     ))
                 },
                 false,
-                &["give Docker 1.12.0 at /Docker.app its own image back"],
+                &["give Docker 1.12.0 at /Docker.app its own boot image back"],
                 &[],
             ),
             (
@@ -481,7 +481,7 @@ mod tests {
         assert_eq!(
             error.hint(),
             Some(
-                "install Docker again; then uninstall again. `baleen uninstall --leave-images` would leave the image as it is and remove the rest; nothing was removed"
+                "install Docker again; then uninstall again. `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest; nothing was removed"
             )
         );
     }
@@ -501,7 +501,7 @@ mod tests {
         );
         assert!(
             advice.ends_with(
-                "only this was done: gave Docker 1.12.0 at /a its own image back, byte for byte"
+                "only this was done: gave Docker 1.12.0 at /a its own boot image back, byte for byte"
             ),
             "{advice}"
         );

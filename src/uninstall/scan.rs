@@ -127,7 +127,7 @@ pub fn scan(scope: &Scope) -> Result<ScanResult> {
         let is_wanted = intents.get(path) != Some(Intent::Off);
         (is_wanted && !path.exists() && chosen.as_ref() != Some(path)).then(|| {
             format!(
-                "there is no Docker.app at {}, in which the proxy was wanted: if it is on a disk that is not connected now, its image keeps what it has",
+                "there is no Docker.app at {}, in which the proxy was wanted: if it is on a disk that is not connected now, its boot image keeps what it has",
                 path.display()
             )
         })

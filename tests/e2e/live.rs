@@ -326,7 +326,7 @@ fn somebody(lab: &Lab) {
         assert_eq!(run.code, 4, "{run}");
         // No one but root sees who has what is open exclusively.
         let who = format!("in use by sleep (process {})", screen.0.id());
-        for words in [&*who, "the image is done", "Baleen leaves it alone"] {
+        for words in [&*who, "the boot image is done", "Baleen leaves it alone"] {
             assert!(run.err.contains(words), "{run}");
         }
         // Whatever is typed there brings another prompt.
@@ -417,7 +417,11 @@ fn hung(lab: &Lab) {
     kill_process(qemu, Signal::CONT).unwrap();
     assert!(started.elapsed() < Duration::from_secs(75));
     assert_eq!(run.code, 1, "{run}");
-    for words in ["the image is done", "nothing answers", "restart Docker"] {
+    for words in [
+        "the boot image is done",
+        "nothing answers",
+        "restart Docker",
+    ] {
         assert!(run.err.contains(words), "{run}");
     }
     assert_eq!(script(&mac), before);
@@ -543,7 +547,7 @@ fn vm_killed(lab: &Lab) {
             kill_process(qemu, Signal::KILL).unwrap();
         });
         assert_eq!(run.code, 1, "{run}");
-        for words in ["the image is done", "in the middle of the work"] {
+        for words in ["the boot image is done", "in the middle of the work"] {
             assert!(run.err.contains(words), "{run}");
         }
         let started = Instant::now();

@@ -164,7 +164,7 @@ fn story(lab: &Lab) {
     mac.pulls_through_the_proxy();
 
     desk.click(lab, "Use Proxy");
-    desk.restart_when_told(lab, &mut mac, "Docker has its own image again", "");
+    desk.restart_when_told(lab, &mut mac, "Docker has its own boot image again", "");
     assert!(mac.app.bytes() == own, "it is not Docker's own image");
     mac.engine_has(&[]);
     mac.finds_no_way(NO_WAY);
@@ -195,7 +195,7 @@ fn live(lab: &Lab) {
     desk.click(lab, "Use Proxy");
     desk.told(
         lab,
-        "Docker has its own image again",
+        "Docker has its own boot image again",
         "Restart the Engine or Docker to be rid of it.",
     );
     desk.click(lab, "Restart Docker Engine (Fast)");

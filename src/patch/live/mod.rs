@@ -162,7 +162,7 @@ fn block_of(bundle: &Bundle) -> Result<Option<script::SecretBytes>> {
         Some(block) => Ok(Some(block.to_vec().into())),
         None => Err(Error::new(
             Kind::Unsupported,
-            format!("/{SCRIPT} in the image should have the proxy in it, but has not"),
+            format!("/{SCRIPT} in the boot image should have the proxy in it, but has not"),
         )
         .with_hint("another tool changed it; apply again, or install Docker again")),
     }
@@ -251,8 +251,8 @@ fn not_as_wanted(now: &ScriptState, said: &str) -> Error {
     Error::new(
         Kind::Failure,
         format!(
-            "the script in the running VM was brought up to date and the Engine restarted, but it has not what the image says: {found}"
+            "the script in the running VM was brought up to date and the Engine restarted, but it has not what the boot image says: {found}"
         ),
     )
-    .with_hint("restart Docker, so that its VM starts from the image")
+    .with_hint("restart Docker, so that its VM starts from the boot image")
 }

@@ -101,7 +101,7 @@ fn in_the_vm(error: Error) -> Error {
         Some(Fix::Adopt) => {
             "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead"
         }
-        _ => "restart Docker instead, so that its VM starts from the image",
+        _ => "restart Docker instead, so that its VM starts from the boot image",
     };
     let what = "the script in the running VM was left as it is";
     error.context(what).with_hint(advice)
