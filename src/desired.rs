@@ -1,5 +1,5 @@
-//! What an engine should get now: here the source, the resolver, the Keychain and the PAC script
-//! meet the pure translation of [`crate::proxy::translate()`].
+//! The proxy that an engine should get now. This module connects the source, the resolver, the
+//! Keychain and the PAC script with the pure translation in [`crate::proxy::translate()`].
 
 use std::cell::RefCell;
 use std::env;
@@ -22,7 +22,7 @@ use crate::proxy::{
     Translation, translate,
 };
 
-/// Whose settings are asked, and what the user wants besides.
+/// The source of the proxy settings, and the user's own settings.
 #[derive(Debug, Clone)]
 pub struct ProxyQuery {
     source: ProxySource,
@@ -32,7 +32,7 @@ pub struct ProxyQuery {
 }
 
 impl ProxyQuery {
-    /// What the configuration asks for; in `state` is what the program has to remember.
+    /// Creates the query for the configuration. Baleen keeps its state in `state`.
     pub fn new(config: &Config, state: PathBuf) -> Self {
         let source = match config.source {
             config::SourceSetting::Auto | config::SourceSetting::System => ProxySource::System,
@@ -60,13 +60,14 @@ impl ProxyQuery {
         }
     }
 
-    /// The same, but with a source that was named for this one time.
+    /// Replaces the source by one that was named for this run only.
     #[must_use]
     pub fn named(self, source: ProxySource) -> Self {
         Self { source, ..self }.for_once()
     }
 
-    /// The same, but not what the configuration asks for: some of it was named for this one time.
+    /// Marks the query as one for this run only, since some of its values were named instead of
+    /// configured.
     #[must_use]
     pub fn for_once(self) -> Self {
         Self {
@@ -75,27 +76,27 @@ impl ProxyQuery {
         }
     }
 
-    /// The same, for the fields of Docker's own window, which get no password from Baleen. A locked Keychain
-    /// is no obstacle then.
+    /// Leaves out passwords, for the fields of Docker's own window, which get no password from
+    /// Baleen. A locked Keychain is then no obstacle.
     #[must_use]
     pub fn without_passwords(mut self) -> Self {
         self.overrides.no_passwords = true;
         self
     }
 
-    /// What the user is heard to want by asking for this.
+    /// Returns the intent that the user expresses with this query.
     pub fn intent(&self) -> Intent {
         self.intent
     }
 
-    /// Whether what is in place is to be compared with this, given what the user was heard to want: a
-    /// proxy that was named for a bundle is right as long as no one names another, and where no one was
-    /// heard, someone may have named the one that is there.
+    /// Returns whether the proxy in place is compared with this query, given the user's recorded
+    /// intent. A proxy that was named for a bundle stays right until another is named. Without a
+    /// recorded intent, the proxy in place may have been named by hand.
     pub fn is_compared(&self, intent: Option<Intent>) -> bool {
         intent == Some(Intent::Settings) || self.intent == Intent::Named
     }
 
-    /// What should be in place.
+    /// Returns the proxy that should be in place.
     pub fn expected<'t>(
         &self,
         intent: Option<Intent>,
@@ -110,16 +111,16 @@ impl ProxyQuery {
         }
     }
 
-    /// What the source says now.
+    /// Reads the current settings of the source.
     ///
     /// # Errors
-    /// When it can't be read, or says what can't be used.
+    /// When the source can't be read, or its settings can't be used.
     pub fn read(&self) -> Result<ProxyConfig> {
         self.source
             .read(platform::system_proxies::read, |name| env::var_os(name))
     }
 
-    /// What `engine` is to get, given what the source says.
+    /// Returns the proxy for `engine`, given the settings of the source.
     ///
     /// # Errors
     /// See [`translate()`].
@@ -132,10 +133,11 @@ impl ProxyQuery {
         Ok(translation)
     }
 
-    /// The same, and what the PAC script, if there is one, says of each of these hosts: it is asked once for all.
+    /// Translates the settings, and also returns the answers of the PAC script, if there is one,
+    /// for these hosts. The script is asked only once.
     ///
     /// # Errors
-    /// As for [`Self::translate`].
+    /// The same as for [`Self::translate`].
     pub fn translate_and_ask(
         &self,
         proxy_config: &ProxyConfig,
@@ -159,10 +161,10 @@ impl ProxyQuery {
         Ok((translation, also.into_inner()))
     }
 
-    /// What the PAC script, if there is one, says of each of these hosts.
+    /// Returns the answers of the PAC script, if there is one, for these hosts.
     ///
     /// # Errors
-    /// When it can't be had or run, and never could.
+    /// When the script can't be loaded or run, and no earlier answer is known.
     pub fn ask_script(
         &self,
         proxy_config: &ProxyConfig,
@@ -177,7 +179,7 @@ impl ProxyQuery {
     }
 
     fn ask(&self, source: &PacSource, hosts: &[String]) -> Result<PacAnswers> {
-        // Without a network nothing is learned about the script.
+        // Without a network, a failure says nothing about the script.
         let unreachable = match network::is_up() {
             true => self.overrides.pac_unreachable,
             false => Unreachable::Keep,
@@ -190,10 +192,11 @@ impl ProxyQuery {
         )
     }
 
-    /// Both at once, for the engine of `bundle`: who says it, and what it comes to.
+    /// Reads the source and translates its settings for the engine of `bundle`. Returns the origin
+    /// of the settings and the translation.
     ///
     /// # Errors
-    /// As for each.
+    /// The same as for [`Self::read`] and [`Self::translate`].
     pub fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
         let proxy_config = self.read()?;
         let translation = self.translate(&proxy_config, &engine_of(bundle))?;
@@ -201,9 +204,10 @@ impl ProxyQuery {
     }
 }
 
-/// The Docker.app that someone chose: on the command line, in `BALEEN_DOCKER_APP`, or in the config file.
+/// Returns the Docker.app that the user chose: on the command line, in `BALEEN_DOCKER_APP`, or in
+/// the config file.
 pub fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
-    // An empty variable is how some shells say that there is none; an empty option is a slip.
+    // Some shells set an empty variable to unset it; an empty option is a mistake.
     let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
     option
         .map(Path::to_owned)
@@ -211,23 +215,24 @@ pub fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> 
         .or(config.docker_app.clone())
 }
 
-/// The path of the bundle that is meant: the chosen one, else one in a usual place.
+/// Returns the path of the bundle: the chosen one, otherwise one in a default place.
 ///
 /// # Errors
-/// When there is none.
+/// When no bundle is found.
 pub fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     let chosen = chosen_bundle(option, config);
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
-/// What stands for a password in a proxy that is shown.
+/// Replaces the password in a proxy URL that is displayed.
 pub const REDACTED: &str = ":***@";
 
-/// The proxy that was named, out of what may be shown of it: all but its password, which the Keychain may have.
+/// Returns the source for a proxy that was named earlier, from its form without a password. The
+/// Keychain may have the password.
 ///
 /// # Errors
-/// When it can't be used.
+/// When the proxy can't be used.
 pub fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
     let url = |shown: &Option<String>| {
         let parse = |url: &String| {
@@ -258,7 +263,7 @@ pub fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
     ))
 }
 
-/// The engine in a bundle.
+/// Returns the client dialect of the engine in a bundle.
 pub fn engine_of(bundle: &Bundle) -> ClientDialect {
     let patched = matches!(bundle.family, Family::Moby { .. });
     ClientDialect::of(&bundle.version, patched)

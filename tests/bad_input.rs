@@ -801,7 +801,8 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
                         adopt: false,
                     };
                     let bundle = Bundle::read(&app.app()).unwrap();
-                    let lock = Lock::acquire(plan::image_of(&bundle).unwrap()).unwrap();
+                    let lock =
+                        Lock::acquire(baleen::patch::image::image_of(&bundle).unwrap()).unwrap();
                     let Plan::Change(change) = plan::plan(&bundle, desired, &|_| {}).unwrap()
                     else {
                         panic!("{why}: nothing to do");
@@ -822,7 +823,7 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
             let app = App::with_script(SCRIPT.as_bytes());
             app.ok(before);
             let bundle = Bundle::read(&app.app()).unwrap();
-            let lock = Lock::acquire(plan::image_of(&bundle).unwrap()).unwrap();
+            let lock = Lock::acquire(baleen::patch::image::image_of(&bundle).unwrap()).unwrap();
             let restore::RestorePlan::Restore(found) = restore::plan(&bundle).unwrap() else {
                 panic!("nothing to restore");
             };

@@ -1,6 +1,6 @@
-//! What is kept across runs: only what can't be read again. What was last told to the user, what was
-//! last seen of Docker, and what the running engine started from. A file that is lost or damaged is
-//! rebuilt from what is to be seen; at worst a change goes untold.
+//! The agent's saved state: only what can't be observed again. This is the last report to the user, the
+//! last observation of Docker, and the image that the running engine started from. A lost or damaged
+//! file is rebuilt from new observations; at worst a change is not reported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,10 +17,10 @@ use crate::storage::JsonFile;
 use super::reconcile::{Installed, Running};
 
 const SCHEMA: u32 = 1;
-/// How many past events are kept.
+/// Maximum number of events in the history.
 const MAX_HISTORY: usize = 5;
 
-/// The file with it.
+/// The file with the agent's state.
 #[derive(Debug, Clone)]
 pub struct AgentStateFile {
     file: JsonFile,
@@ -30,22 +30,22 @@ impl AgentStateFile {
     /// The name of the file.
     pub const FILE: &str = "agent.json";
 
-    /// In the file of that name in `folder`.
+    /// Uses the file of this name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
-    /// What is in it.
+    /// Reads the state.
     pub fn read(&self) -> AgentState {
         self.file.read()
     }
 
-    /// Writes it.
+    /// Writes the state.
     ///
     /// # Errors
-    /// When it can't be written; it is then as it was.
+    /// When the file can't be written. It then keeps its contents.
     pub fn write(&self, memory: &AgentState) -> io::Result<()> {
         self.file.update(|kept: &mut AgentState| {
             let changes = kept != memory;
@@ -55,47 +55,49 @@ impl AgentStateFile {
     }
 }
 
-/// What is kept.
+/// The agent's state that is kept across runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentState {
-    /// The user was told what Baleen is.
+    /// True once the user got the welcome notice.
     #[serde(default)]
     pub welcomed: bool,
-    /// The trouble that was told last, while it lasts.
+    /// The last reported problem, while it lasts.
     #[serde(default)]
     pub trouble: Option<String>,
-    /// What happened last, the newest first.
+    /// The latest events, newest first.
     #[serde(default)]
     pub past: Vec<HistoryEntry>,
-    /// By the path of the bundle.
+    /// The records of bundles by path.
     #[serde(default)]
     bundles: BTreeMap<String, BundleRecord>,
 }
 
-/// Something that happened.
+/// A past event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// When, in seconds since 1970.
+    /// Time of the event, in seconds since 1970.
     pub at: u64,
-    /// What, in a few words.
+    /// The event in a few words.
     pub what: String,
 }
 
-/// What is known of a bundle.
+/// The saved facts about a bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleRecord {
-    /// What the user was last told about it, or saw of it.
+    /// The last report to the user about the bundle, or the first observation of it.
     pub told: Option<Reported>,
-    /// The Docker that runs from it.
+    /// The Docker that runs from the bundle.
     pub running: Option<EngineRecord>,
-    /// The proxy that was named for it, where one was.
+    /// The proxy named by hand for the bundle, if any.
     pub named: Option<RedactedProxy>,
-    /// What the settings came to beside that when the user was last told: the digest of a proxy's block, or no proxy.
+    /// The resolved settings at the last report while a proxy named by hand applied: the digest of a
+    /// proxy's block, or no proxy.
     #[serde(default, with = "settings")]
     pub settings: Option<Option<Sha>>,
 }
 
-/// Settings that come to no proxy are kept as an empty list, since JSON has one null for that and for nothing known.
+/// Serialization of `settings`. Settings without a proxy become an empty list, since JSON has only one
+/// null for "no proxy" and "unknown".
 mod settings {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -117,7 +119,7 @@ mod settings {
     }
 }
 
-/// What the user was last told about a bundle.
+/// The last report to the user about a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
     /// Docker's version.
@@ -126,19 +128,19 @@ pub struct Reported {
     pub patch: Option<ReportedPatch>,
 }
 
-/// What the user was last told about a patch.
+/// The last report to the user about a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedPatch {
-    /// Digest of its block.
+    /// Digest of the patch's block.
     pub block: Sha,
     /// The proxy.
     pub proxy: RedactedProxy,
-    /// The image without it.
+    /// The digest of the image without the patch.
     pub original: OriginalSha,
 }
 
 impl Reported {
-    /// What there is to be told of `stand`.
+    /// Returns the facts to report about `installed`.
     pub fn of(installed: &Installed) -> Self {
         Self {
             version: installed.bundle.version.clone(),
@@ -151,7 +153,7 @@ impl Reported {
     }
 }
 
-/// A running Docker, and what its engine gets.
+/// A running Docker, and the block that its engine started with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineRecord {
     #[serde(flatten)]
@@ -160,18 +162,18 @@ pub struct EngineRecord {
 }
 
 impl AgentState {
-    /// What is known of the bundle at `path`.
+    /// Returns the record of the bundle at `path`.
     pub fn known(&self, path: &Path) -> Option<&BundleRecord> {
         self.bundles.get(&*path.to_string_lossy())
     }
 
-    /// The same, to be changed.
+    /// Returns the record for changes, and creates it if it is missing.
     pub fn known_mut(&mut self, path: &Path) -> &mut BundleRecord {
         let key = path.to_string_lossy().into_owned();
         self.bundles.entry(key).or_default()
     }
 
-    /// Notes that something happened.
+    /// Adds an event to the history.
     pub fn log(&mut self, at: SystemTime, what: impl Into<String>) {
         let past = HistoryEntry {
             at: at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
@@ -183,13 +185,14 @@ impl AgentState {
 }
 
 impl EngineRecord {
-    /// Of a Docker that started from an image with `block`; nothing where the system does not say when it did.
+    /// Creates the record of a Docker that started from an image with `block`. Returns `None` if the system
+    /// does not report the start time.
     pub fn new(running: &Running, block: Option<Sha>) -> Option<Self> {
         let process = KnownProcess::new(running.pid, running.since)?;
         Some(Self { process, block })
     }
 
-    /// The block that `running` started from, if this is the same Docker.
+    /// Returns the block that `running` started from, if it is the same process.
     pub fn block_of(&self, running: &Running) -> Option<Option<Sha>> {
         let is_same = self.process.is(running.pid, running.since);
         is_same.then_some(self.block)

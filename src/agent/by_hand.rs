@@ -1,5 +1,5 @@
-//! What the settings say, beside the proxy that Docker uses. What Docker uses comes first; this is how the settings
-//! differ from it.
+//! Descriptions of the settings next to the proxy that Docker uses. Docker's proxy comes first; these
+//! texts say how the settings differ from it.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use crate::proxy::RedactedProxy;
 
 use super::reconcile::Setting;
 
-/// The clause about the settings, for a proxy that was named by hand; nothing while they are not known.
+/// Returns the clause about the settings next to a proxy named by hand, or `None` while the settings are
+/// unknown.
 pub fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
     Some(match settings {
         Setting::Unknown => return None,
@@ -30,7 +31,7 @@ pub fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
     })
 }
 
-/// The line of the menu about the settings; nothing where the line about what Docker uses says it.
+/// Returns the menu line about the settings, or `None` if the line about Docker's proxy says the same.
 pub fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -> Option<String> {
     let says = match settings {
         Setting::Unknown => return None,
@@ -48,7 +49,7 @@ pub fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -> Optio
     Some(format!("Settings: {says}"))
 }
 
-/// What the settings come to, for programs; null while that is not known.
+/// Returns the resolved settings as JSON; null while they are unknown.
 pub fn json(settings: &Setting) -> Value {
     let (origin, proxy, error) = match settings {
         Setting::Unknown => return Value::Null,

@@ -610,7 +610,7 @@ impl Controller {
 
     /// Returns the engine to resolve the settings for, and the proxy named by hand if the user wants that one.
     fn desired_for(&self) -> (ClientDialect, Option<RedactedProxy>) {
-        // Without Docker there is no VM, in which this computer would have a different address.
+        // Only in a VM does this computer have a different address. Without Docker there is no VM.
         let has_vm = !matches!(self.bundle_state, BundleState::Missing(_));
         let engine = self
             .bundle()
@@ -1030,7 +1030,7 @@ impl Controller {
         (before != now).then_some(Notice::SettingsChanged { in_place, settings })
     }
 
-    /// Returns what the running Docker needs.
+    /// Returns the running Docker's need for a restart.
     fn restart_need(&self, decision: &Decision) -> RestartNeed {
         match (decision.state, decision.action) {
             (State::RestartNeeded, Action::Restart(way)) => RestartNeed::Restarts(way),
@@ -1130,7 +1130,7 @@ impl Controller {
         }
     }
 
-    /// Returns what Baleen can do for the installed Docker.
+    /// Returns Baleen's support for the installed Docker.
     fn support(&self) -> DockerSupport {
         let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
         let own = self

@@ -1,4 +1,5 @@
-//! The jobs that take a while: finding out what the settings come to, changing the image, and having the running VM follow it.
+//! The jobs that take a while: resolving the settings, changing the boot image, and updating the running
+//! VM to match it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +11,10 @@ use crate::desired::{ProxyQuery, REDACTED, engine_of, source_of};
 use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Kind, Result};
 use crate::patch::digest::Sha;
+use crate::patch::image::image_of;
 use crate::patch::intent::Intents;
 use crate::patch::live;
-use crate::patch::plan::{self, Desired};
+use crate::patch::plan::Desired;
 use crate::patch::{self, ApplyOutcome, script};
 use crate::platform::network;
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
@@ -20,17 +22,17 @@ use crate::proxy::{ClientDialect, RedactedProxy, Translation};
 use super::controller::{ChangeOutcome, Click, Resolved};
 use super::reconcile::{Diagnostic, KeptAnswers, Setting};
 
-/// What the jobs need to know.
+/// The jobs, and the paths that they need.
 #[derive(Debug, Clone)]
 pub struct Effects {
     /// The config file.
     pub config: PathBuf,
-    /// Where the program keeps what it has to remember.
+    /// The folder for Baleen's own files.
     pub state: PathBuf,
 }
 
 impl Effects {
-    /// What the settings come to for `engine`; where a proxy was `named` instead, also what that does.
+    /// Resolves the settings for `engine`, and also the proxy that was `named` by hand, if any.
     pub fn resolve(&self, engine: &ClientDialect, named: Option<&RedactedProxy>) -> Resolved {
         let settings = self.resolve_one(engine, None);
         match named {
@@ -56,7 +58,7 @@ impl Effects {
         if let Some(named) = named {
             request = request.named(source_of(named)?);
         }
-        // Docker's own window gets no password from here.
+        // Values for Docker's own settings window carry no password.
         let is_for_window = engine.host_address.is_none();
         if is_for_window {
             request = request.without_passwords();
@@ -76,10 +78,11 @@ impl Effects {
         Ok((stated.origin, translation))
     }
 
-    /// Puts the proxy into the image of the bundle at `path`, provided that it is still the one of `setting`.
+    /// Writes the proxy into the boot image of the bundle at `path`, if the settings still resolve to
+    /// `expected`.
     ///
     /// # Errors
-    /// Whatever forbids or stops the change; the image is then as it was.
+    /// When the change is refused or fails. The image then stays unchanged.
     pub fn apply(
         &self,
         path: &Path,
@@ -124,10 +127,10 @@ impl Effects {
         })
     }
 
-    /// Gives the Docker at `path` the image back that it had before Baleen.
+    /// Restores the boot image that the Docker at `path` had before Baleen.
     ///
     /// # Errors
-    /// Whatever forbids or stops it; the image is then as it was.
+    /// When the change is refused or fails. The image then stays unchanged.
     pub fn restore(&self, path: &Path) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
         Ok(match patch::restore_original(&bundle)? {
@@ -142,7 +145,7 @@ impl Effects {
                     restored.original.in_words(),
                     restored.manifest.original.sha256
                 );
-                let image = plan::image_of(&bundle)?;
+                let image = image_of(&bundle)?;
                 let noted = Intents::in_folder(&self.state);
                 if let Err(error) = noted.note_original(path, image, restored.original) {
                     tracing::warn!("{error}");
@@ -152,10 +155,11 @@ impl Effects {
         })
     }
 
-    /// Has the VM of the Docker at `path` follow the image. With `cancel` set it stops at the next step.
+    /// Updates the VM of the Docker at `path` to match the boot image. Stops at the next step once `cancel`
+    /// is set.
     ///
     /// # Errors
-    /// Whatever forbids or stops it, of which a console in use is tried again first.
+    /// When the update is refused or fails. A console in use is tried again before that.
     pub fn apply_live(
         &self,
         path: &Path,
@@ -164,7 +168,7 @@ impl Effects {
     ) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
         let Some(vm) = Vm::of(path) else {
-            // Its next start is what counts.
+            // Docker gets the proxy at its next start.
             return Ok(ChangeOutcome::NoneRan);
         };
         let followed = retrying(RETRY_DELAY, cancel, || {
@@ -185,10 +189,10 @@ impl Effects {
         })
     }
 
-    /// Writes a decision of the user's into the config file.
+    /// Writes the user's choice into the config file.
     ///
     /// # Errors
-    /// When it can't be written; it is then as it was.
+    /// When the file can't be written. It then keeps its contents.
     pub fn configure(&self, click: Click) -> Result<()> {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
@@ -203,14 +207,14 @@ impl Effects {
     }
 }
 
-/// How often a console is tried that is in use.
+/// Maximum number of attempts while the console is in use.
 const ATTEMPTS: u32 = 3;
-/// How long is waited in between.
+/// Delay between attempts.
 const RETRY_DELAY: Duration = Duration::from_secs(2);
-/// How often a wait looks whether it is to end.
+/// Interval between checks for cancellation during the delay.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Makes another attempt after a `moment` when something is in use, which may pass.
+/// Repeats an attempt after the delay `moment` if something is in use, which may pass.
 fn retrying<T>(
     moment: Duration,
     cancel: &AtomicBool,
@@ -227,7 +231,7 @@ fn retrying<T>(
         while Instant::now() < until && !is_cancelled() {
             thread::sleep(POLL_INTERVAL.min(moment));
         }
-        // Another attempt takes its second as well, for which the end of the program would wait.
+        // Another attempt takes about a second, which would delay the end of the program.
         if is_cancelled() {
             return Err(error);
         }
@@ -236,10 +240,10 @@ fn retrying<T>(
 }
 
 impl Setting {
-    /// What a translation comes to, and who says so, as it may be kept and shown.
+    /// Returns the setting for a translation and its origin, in a form that may be saved and shown.
     pub fn of(resolved: &Result<(String, Translation)>) -> Self {
         match resolved {
-            // Where the settings come with the network, they are gone with it.
+            // The settings can come with the network, and are then missing without it.
             Ok((_, Translation { proxy: None, .. })) | Err(_) if !network::is_up() => Self::Offline,
             Ok((origin, translation)) => match &translation.proxy {
                 Some(proxy) => Self::Proxy {

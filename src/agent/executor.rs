@@ -1,4 +1,4 @@
-//! The agent at work: a thread that has the mind, and threads for all that takes a while.
+//! The agent's threads: one with the controller, and one for each job that takes a while.
 
 use std::fs;
 use std::io;
@@ -26,55 +26,55 @@ use super::reconcile::Diagnostic;
 use super::view::View;
 use super::watcher::{FileWatch, Files};
 
-/// What the agent works on.
+/// The options of the agent.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Docker.app, where it was named on the command line.
+    /// The path of Docker.app, if it was given on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file.
     pub config: PathBuf,
-    /// Where the program keeps what it has to remember.
+    /// The folder for Baleen's own files.
     pub state: PathBuf,
-    /// Whether the user sees an icon.
+    /// True if the user sees an icon.
     pub has_icon: bool,
 }
 
-/// What the agent has to say.
+/// An output of the agent.
 #[derive(Debug, Clone)]
 pub enum AgentOutput {
-    /// How things are now.
+    /// The current state.
     View(Box<View>),
-    /// Something for the user to know.
+    /// A notice for the user.
     Notice(Box<Notice>),
 }
 
 enum Message {
     Event(Event),
-    /// To end, and to say so when what was started is ended, too.
+    /// Stop, and confirm it once the watches are stopped too.
     Stop(Sender<()>),
 }
 
-/// How long the agent may take to end what it started.
+/// Timeout for the agent to stop.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A hold on the agent. When it is dropped the agent goes on; [`Agent::stop`] ends it.
+/// A handle to the agent. Dropping it does not stop the agent; [`Agent::stop`] does.
 #[derive(Clone)]
 pub struct Agent {
     sender: Sender<Message>,
     writing: Arc<Mutex<()>>,
     in_flight: Arc<InFlight>,
-    /// Has what can be stopped at any step come to its end.
+    /// Cancels jobs that can stop at any step.
     cancel: Arc<AtomicBool>,
 }
 
-/// How much is under way: the agent's own thread, and those that do its jobs.
+/// The number of running threads: the agent's own, and those of its jobs.
 #[derive(Default)]
 struct InFlight {
     number: Mutex<usize>,
     changed: Condvar,
 }
 
-/// One that is under way, until this is dropped.
+/// A guard that counts one running thread until it is dropped.
 struct InFlightGuard(Arc<InFlight>);
 
 impl InFlight {
@@ -83,7 +83,7 @@ impl InFlight {
         InFlightGuard(self.clone())
     }
 
-    /// Waits until nothing is, but no longer than `patience`; whether that came about.
+    /// Waits until no thread runs, but at most for `patience`. Returns whether it succeeded.
     fn wait_idle(&self, patience: Duration) -> bool {
         let number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
@@ -102,10 +102,10 @@ impl Drop for InFlightGuard {
 }
 
 impl Agent {
-    /// Starts the agent, which calls `report` on a thread of its own.
+    /// Starts the agent, which calls `report` on its own thread.
     ///
     /// # Errors
-    /// When the system has no thread for it.
+    /// When the system can't start a thread.
     pub fn start(
         options: Options,
         report: impl FnMut(AgentOutput) + Send + 'static,
@@ -129,32 +129,32 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Has the agent do what the user clicked.
+    /// Sends a click of the user to the agent.
     pub fn click(&self, click: Click) {
         self.send(Event::Click(click));
     }
 
-    /// Has the agent take notice.
+    /// Sends an event to the agent.
     pub fn send(&self, event: Event) {
-        // No one listens any more when the program ends.
+        // The receiver is gone when the program ends.
         let _ = self.sender.send(Message::Event(event));
     }
 
-    /// Ends the agent. A change of an image that is under way is finished first, one of the running VM stops at its next
-    /// step, and none is begun as long as the returned value is held: that is the time to end the program. What else is under
-    /// way ends with that; if it is not to end yet, see [`Agent::wait_idle`].
+    /// Stops the agent. A change of an image in progress is finished first, and an update of the running VM
+    /// stops at its next step. No change starts while the returned guard is held, so the caller can end the
+    /// program then. That also ends all other jobs; to let them finish, use [`Agent::wait_idle`].
     pub fn stop(&self) -> MutexGuard<'_, ()> {
         self.cancel.store(true, Ordering::Relaxed);
         let (ended, all_ended) = mpsc::channel();
         if self.sender.send(Message::Stop(ended)).is_ok() {
-            // It has no more to do than to come to the end of what it does, and writes no image itself.
+            // The agent's thread only finishes its current step. It writes no image itself.
             let _ = all_ended.recv_timeout(TIMEOUT);
         }
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a stopped agent does nothing any more, not even ask for the settings; no longer than `patience`. Whether
-    /// that came about.
+    /// Waits until a stopped agent has finished all jobs, even the resolution of the settings, but at most
+    /// for `patience`. Returns whether it succeeded.
     pub fn wait_idle(&self, patience: Duration) -> bool {
         self.in_flight.wait_idle(patience)
     }
@@ -165,14 +165,14 @@ fn no_thread(error: &io::Error) -> Error {
         .with_hint("too many programs may be running; end some, and start Baleen again")
 }
 
-/// What carries out the mind's jobs.
+/// The executor of the controller's effects.
 struct Executor {
     agent: Agent,
     observer: Observer,
     worker: Effects,
     memory: AgentStateFile,
     files: Option<(Files, Option<FileWatch>)>,
-    /// Looks to the end of the Docker that runs.
+    /// Watches for the exit of the running Docker.
     attention: apps::ExitWatcher,
     has_icon: bool,
 }
@@ -185,7 +185,7 @@ impl Executor {
             state,
             has_icon,
         } = options;
-        // A folder that is not there can't be watched.
+        // A missing folder can't be watched.
         for folder in [config.parent(), Some(&*state)].into_iter().flatten() {
             if let Err(error) = fs::create_dir_all(folder) {
                 tracing::warn!("{} can't be made: {error}", folder.display());
@@ -212,7 +212,7 @@ impl Executor {
     }
 
     fn run(mut self, receiver: &Receiver<Message>, mut report: impl FnMut(AgentOutput)) {
-        // Everything is watched before it is read for the first time, so that nothing falls between.
+        // The watches start before the first observation, so that no change in between is missed.
         self.watch_files();
         let agent = self.agent.clone();
         let settings = system_proxies::watch(move || agent.send(Event::Settings));
@@ -248,7 +248,7 @@ impl Executor {
                     }
                     Ok(Message::Stop(ended)) => {
                         drop(settings);
-                        // No one waits any more if this fails.
+                        // If this fails, the caller has stopped waiting.
                         let _ = ended.send(());
                         return;
                     }
@@ -260,7 +260,7 @@ impl Executor {
         }
     }
 
-    /// Has the mind say what is to be done until there is nothing left that can be done at once.
+    /// Polls the controller and executes its effects until none is left that can be executed at once.
     fn poll(&mut self, controller: &mut Controller, report: &mut impl FnMut(AgentOutput)) {
         loop {
             let effects = controller.poll(Instant::now());
@@ -285,7 +285,8 @@ impl Executor {
         }
     }
 
-    /// Carries out what is done in a moment, and starts what takes longer; what there is to say at once is returned.
+    /// Executes a short job, or starts a long one on its own thread. Returns the event of a job that is done
+    /// at once.
     fn begin(&mut self, job: Effect, report: &mut impl FnMut(AgentOutput)) -> Option<Event> {
         let worker = self.worker.clone();
         match job {
@@ -354,7 +355,7 @@ impl Executor {
         None
     }
 
-    /// Does a job that changes the image, which the end of the program waits for.
+    /// Starts a job that changes the boot image. The program waits for it before it ends.
     fn change(&self, change: impl FnOnce() -> Result<ChangeOutcome> + Send + 'static) {
         let (agent, places) = (self.agent.clone(), self.observer.places());
         self.spawn("image", move || {
@@ -364,7 +365,7 @@ impl Executor {
         });
     }
 
-    /// Does a job on a thread of its own. Without one it is done here, and all else waits for it.
+    /// Runs a job on its own thread. If none can be started, the job runs on this thread and blocks it.
     fn spawn(&self, name: &str, job: impl FnOnce() -> Event + Send + 'static) {
         let agent = self.agent.clone();
         let job = Arc::new(Mutex::new(Some((job, self.agent.in_flight.begin()))));
@@ -386,7 +387,7 @@ impl Executor {
         }
     }
 
-    /// Sees to it that the files that count are watched, which the config file may have changed.
+    /// Watches the relevant files. The config file can change which ones these are.
     fn watch_files(&mut self) {
         let files = Files {
             places: self.observer.places(),
@@ -410,7 +411,7 @@ impl Executor {
 }
 
 fn failed(error: &Error) -> ChangeError {
-    // What will pass is tried again and again.
+    // A temporary failure would fill the log, since it is tried again and again.
     match error.kind() {
         Kind::Busy => tracing::debug!("{error}"),
         _ => tracing::warn!("{error}"),

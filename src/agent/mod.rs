@@ -1,14 +1,14 @@
-//! Keeping it so: the agent sees that Docker was updated or that the proxy changed, puts things right,
-//! and says what there is to say.
+//! The agent: it notices that Docker was updated or that the proxy changed, repairs the boot image, and
+//! notifies the user.
 //!
 //! ```text
-//! files, settings, wake-up, clock, clicks --> Event --> mind::Mind --> Job --> run::Hands --> Report
-//!      (watch, platform)                                  |    ^                  |   |
-//!                                            decide, news <    +----- Event <-----+   +--> look, work
+//! files, settings, wake-up, clock, clicks --> Event --> Controller --> Effect --> Executor --> AgentOutput
+//!      (watcher, platform)                                |    ^                    |   |
+//!                                      reconcile, notice <+    +------ Event <------+   +--> observe, effects
 //! ```
 //!
-//! An event says no more than "look again". What is done follows from what is seen then, by
-//! [`reconcile::reconcile`]; so a lost event costs time, and one too many costs a millisecond.
+//! An event means only "observe again". [`reconcile::reconcile`] derives the action from the observation,
+//! so a lost event costs time, and a superfluous one costs a millisecond.
 
 pub mod agent_state;
 pub mod by_hand;

@@ -1,7 +1,7 @@
-//! What to tell the user, in full sentences: pure, and never the same twice.
+//! Notices for the user, in full sentences, as pure functions. No notice is sent twice.
 //!
-//! News is the difference between what the user was last told and what is so now that everything is at
-//! rest. So it does not matter who made the change, or whether Baleen ran in the meantime.
+//! A notice is the difference between the last report to the user and the current state at rest. So it
+//! does not matter who made the change, or whether Baleen was running at the time.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,98 +15,98 @@ use super::agent_state::{Reported, ReportedPatch};
 use super::by_hand::{self, clause};
 use super::reconcile::{Diagnostic, RestartScope, Setting};
 
-/// Something for the user to know.
+/// A notice for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Baleen is here, and what it is for.
+    /// An introduction to Baleen at the first start.
     Welcome {
-        /// What the settings come to.
+        /// The resolved settings.
         setting: Setting,
-        /// It is switched on already.
+        /// True if the proxy is switched on already.
         is_on: bool,
-        /// The proxy that is in place, where that was named by hand.
+        /// The proxy in place, if it was named by hand.
         named: Option<RedactedProxy>,
-        /// What Baleen can do for the Docker that is there.
+        /// Baleen's support for the installed Docker.
         support: DockerSupport,
     },
-    /// The proxy was to be switched on, and can't be with the Docker that is there.
+    /// The user asked for the proxy, but it can't be switched on for the installed Docker.
     CannotUse {
         /// The proxy that this computer uses now.
         proxy: Option<String>,
-        /// Why.
+        /// The reason.
         support: DockerSupport,
     },
-    /// Docker was updated, and the proxy is in its image again.
+    /// Docker was updated, and the proxy is in its boot image again.
     Updated {
-        /// Docker's version before.
+        /// The old version of Docker.
         from: String,
-        /// Docker's version now.
+        /// The new version of Docker.
         to: String,
-        /// It has another image than before.
+        /// True if Docker's image is not the same as before.
         is_other_image: bool,
         /// The proxy.
         proxy: String,
-        /// What becomes of the running Docker.
+        /// The running Docker's need for a restart.
         docker: RestartNeed,
     },
-    /// Another proxy is in place, or one where there was none, or none where there was one.
+    /// The proxy in the boot image was replaced, added or removed.
     Changed {
-        /// What was in place.
+        /// The previous proxy.
         from: Option<RedactedProxy>,
-        /// What is.
+        /// The new proxy.
         to: Option<RedactedProxy>,
-        /// Why there is none now, where that is not the user's own wish.
+        /// The reason for a removal that the user did not ask for.
         no_proxy_by: Option<WhyNone>,
-        /// What the settings come to, where a proxy was named by hand instead.
+        /// The resolved settings, if a proxy named by hand takes precedence over them.
         settings: Option<Setting>,
-        /// The proxy that someone else set in the image that is there, where there is none of Baleen's.
+        /// The proxy that someone else set in an image without Baleen's patch.
         by_hand: Unpatched,
-        /// What becomes of the running Docker.
+        /// The running Docker's need for a restart.
         docker: RestartNeed,
     },
-    /// The settings changed, and Docker keeps a proxy that was named by hand.
+    /// The settings changed, but Docker keeps a proxy named by hand.
     SettingsChanged {
-        /// The proxy that was named by hand.
+        /// The proxy named by hand.
         in_place: RedactedProxy,
-        /// What the settings come to.
+        /// The resolved settings.
         settings: Setting,
     },
-    /// Something that Baleen can't put right by itself.
+    /// A problem that Baleen can't fix by itself.
     Trouble {
         /// The state.
         state: State,
-        /// What it is, and what would help.
+        /// The problem and its remedy.
         diagnostic: Diagnostic,
     },
-    /// Docker was to be restarted, and was not.
+    /// A restart of Docker failed.
     NotRestarted(Diagnostic),
-    /// The running VM was to be brought up to date over its console, and was not.
+    /// A live update of the running VM over its console failed.
     NotAppliedLive {
-        /// Why, and what would help.
+        /// The reason and the remedy.
         diagnostic: Diagnostic,
-        /// Docker is being restarted instead.
+        /// True if Docker is being restarted instead.
         is_restarted: bool,
     },
 }
 
-/// What Baleen can do for the Docker that is there.
+/// Baleen's support for the installed Docker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DockerSupport {
-    /// It puts the proxy into the image.
+    /// Baleen writes the proxy into the boot image.
     Patched,
-    /// Nothing but to say what to enter in Docker's own settings.
+    /// Baleen only shows the values to enter in Docker's own settings.
     OwnSettings {
-        /// The sentence that says so.
+        /// The sentence that explains this.
         sentence: String,
     },
-    /// Nothing: there is no Docker.app.
+    /// There is no Docker.app.
     Missing,
-    /// Nothing, for another reason.
+    /// Baleen can do nothing, for another reason.
     Unusable(Diagnostic),
 }
 
 impl DockerSupport {
-    /// Its name for programs.
+    /// Returns the identifier in JSON output.
     fn word(&self) -> &'static str {
         match self {
             Self::Patched => "patched",
@@ -117,24 +117,24 @@ impl DockerSupport {
     }
 }
 
-/// What becomes of the running Docker after a change.
+/// The running Docker's need for a restart after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartNeed {
-    /// It gets what is in place already, or does not run.
+    /// Nothing: Docker already uses the current boot image's proxy, or does not run.
     IsRight,
-    /// The user is asked for a restart.
+    /// A restart, for which the user is asked.
     Asks {
-        /// That of the Engine would do.
+        /// True if a restart of the Engine is enough.
         can_follow: bool,
     },
-    /// It is being restarted, or its Engine is.
+    /// A restart of Docker or its Engine, which is in progress.
     Restarts(RestartScope),
-    /// It is left to run as it is.
+    /// A restart, which is left to the user.
     Waits,
 }
 
 impl RestartNeed {
-    /// Its name for programs.
+    /// Returns the identifier in JSON output.
     fn word(self) -> &'static str {
         match self {
             Self::IsRight => "is-right",
@@ -162,36 +162,36 @@ impl RestartNeed {
     }
 }
 
-/// What the user can do about a piece of news with one click.
+/// An action that a notice offers at one click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeAction {
-    /// Bring the running VM up to date, for which its Engine is restarted.
+    /// Bring the running VM up to date, which restarts its Engine.
     RestartEngine,
     /// Restart Docker.
     RestartNow,
-    /// Nothing, now.
+    /// Do nothing now.
     Later,
     /// Switch the proxy on.
     UseProxy,
-    /// Take over what someone else wrote.
+    /// Adopt what someone else wrote.
     Adopt,
-    /// Have the proxy of the settings, not the one that was named by hand.
+    /// Use the proxy of the settings, not the one named by hand.
     FollowSettings,
-    /// See the right pane of System Settings.
+    /// Open the App Management pane of System Settings.
     OpenPrivacySettings,
-    /// See the config file.
+    /// Open the config file.
     OpenSettingsFile,
     /// Try again.
     TryAgain,
-    /// Copy what to enter in Docker's own proxy settings.
+    /// Copy the values for Docker's own proxy settings.
     CopyProxySettings,
-    /// See Docker's own proxy settings.
+    /// Open Docker's own proxy settings.
     OpenDockerSettings,
 }
 
 impl NoticeAction {
-    /// All of them.
+    /// All actions.
     pub const ALL: [Self; 11] = [
         Self::RestartEngine,
         Self::RestartNow,
@@ -206,7 +206,7 @@ impl NoticeAction {
         Self::OpenDockerSettings,
     ];
 
-    /// Its name for programs.
+    /// Returns the identifier in JSON output.
     pub fn key(self) -> &'static str {
         match self {
             Self::RestartEngine => "restart-engine",
@@ -223,7 +223,7 @@ impl NoticeAction {
         }
     }
 
-    /// Its name on a button.
+    /// Returns the label of the action's button.
     pub fn label(self) -> &'static str {
         match self {
             Self::RestartEngine => "Restart Docker Engine",
@@ -241,19 +241,20 @@ impl NoticeAction {
     }
 }
 
-/// A piece of news in words.
+/// The text of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeText {
-    /// What it is about.
+    /// The subject of the notice.
     pub title: String,
-    /// What there is to say, in full sentences.
+    /// The message, in full sentences.
     pub body: String,
-    /// What can be done.
+    /// The actions that the notice offers.
     pub offers: Vec<NoticeAction>,
 }
 
 impl Notice {
-    /// What kind it is, for programs; of each kind one is on the screen at a time.
+    /// Returns the notice's kind, an identifier for programs. At most one notice of each kind is on the
+    /// screen.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Welcome { .. } => "welcome",
@@ -267,7 +268,7 @@ impl Notice {
         }
     }
 
-    /// In words.
+    /// Returns the title, the body and the offered actions.
     pub fn text(&self) -> NoticeText {
         match self {
             Self::Welcome {
@@ -378,7 +379,7 @@ impl Notice {
         }
     }
 
-    /// In a few words, for a list.
+    /// Returns a short line for the history.
     pub fn headline(&self) -> String {
         match self {
             Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
@@ -403,7 +404,7 @@ impl Notice {
         }
     }
 
-    /// For programs.
+    /// Returns the notice as JSON.
     pub fn json(&self) -> Value {
         let message = self.text();
         let mut object = json!({
@@ -457,7 +458,7 @@ impl RestartNeed {
     }
 }
 
-/// That a proxy was named by hand, and what the settings say.
+/// Returns the sentences that say that a proxy was named by hand, and what the settings say.
 fn named_by_hand(in_place: &RedactedProxy, settings: &Setting) -> String {
     match clause(in_place, settings) {
         Some(clause) => format!("It was named by hand. {}", full(&clause)),
@@ -479,7 +480,7 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> Not
         };
     }
     let here = match setting {
-        // A proxy on this computer itself has another address there.
+        // A proxy on this computer itself has a different address in Docker's VM.
         Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
         Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
         Setting::ScriptAway => "Its PAC script can't be reached now.".to_owned(),
@@ -522,10 +523,10 @@ fn cannot_use(support: &DockerSupport) -> &'static str {
     }
 }
 
-/// The heading above what is said of a Docker with its own proxy settings.
+/// Title of notices about a Docker with its own proxy settings.
 const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
 
-/// What to say, and to offer, where the proxy can't be switched on; nothing where it can.
+/// Returns the body and the offered actions if the proxy can't be switched on; otherwise `None`.
 fn without_patch(
     support: &DockerSupport,
     proxy: Option<&str>,
@@ -567,10 +568,10 @@ fn without_patch(
     })
 }
 
-/// Why there is no proxy now.
+/// The reason for a missing proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyNone {
-    /// These settings name none.
+    /// The settings from this source name no proxy.
     By(String),
     /// The PAC script can't be reached.
     ScriptAway,
@@ -630,8 +631,8 @@ fn changed(
     }
 }
 
-/// The same, without what would have to be typed: of the running VM only a terminal takes anything over, and a restart of
-/// Docker, which is one click away, does as well.
+/// Returns the diagnostic with a hint that needs no typing. Adopting a proxy in the running VM works only
+/// from a terminal. A restart of Docker, which is one click away, has the same result.
 fn at_a_button(diagnostic: &Diagnostic) -> Diagnostic {
     match diagnostic.fix {
         Some(Fix::Adopt) => diagnostic.clone().with_hint("restart Docker instead"),
@@ -639,7 +640,7 @@ fn at_a_button(diagnostic: &Diagnostic) -> Diagnostic {
     }
 }
 
-/// What there is to say of a failure to someone with an icon, and what would help at one click.
+/// Returns the text about a failure for users of the icon, and the action that helps at one click.
 pub(crate) fn hint_and_action(diagnostic: &Diagnostic) -> (String, Option<NoticeAction>) {
     match diagnostic.fix {
         Some(Fix::AllowAppManagement) => (
@@ -694,12 +695,12 @@ fn trouble(state: State, diagnostic: &Diagnostic) -> NoticeText {
     }
 }
 
-/// A proxy without what every one has.
+/// Returns the proxy without `http://`, which every proxy URL has.
 pub fn short(shown: &RedactedProxy) -> String {
     shown.summary().replace("http://", "")
 }
 
-/// A sentence with its capital and its full stop.
+/// Returns the sentence with a capital letter and a period.
 pub fn full(sentence: &str) -> String {
     let mut chars = sentence.chars();
     // A URL keeps its spelling.
@@ -716,7 +717,7 @@ pub fn full(sentence: &str) -> String {
     }
 }
 
-/// The sentence, and what to do now.
+/// Returns the sentence and the advice as full sentences.
 pub fn sentences(diagnostic: &Diagnostic) -> String {
     let advice = diagnostic
         .hint
@@ -738,7 +739,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// What there is to tell when everything is at rest.
+/// Returns a notice of the difference between the last report and the current state at rest.
 pub fn notice(
     before: &Reported,
     now: &Reported,
@@ -748,7 +749,7 @@ pub fn notice(
 ) -> Option<Notice> {
     let shown = |patch: &Option<ReportedPatch>| patch.as_ref().map(|patch| patch.proxy.clone());
     match (&before.patch, &now.patch) {
-        // An update may bring the very image that was there.
+        // An update may come with the same image as before.
         (Some(was), Some(is)) if was.original != is.original || before.version != now.version => {
             Some(Notice::Updated {
                 from: before.version.clone(),

@@ -1,5 +1,5 @@
-//! Reading how things are: the config file, what the user wants, Docker.app, its image and whether it
-//! runs. It takes about a millisecond, since of the image only both ends are read.
+//! Observation of the current state: the config file, the user's intent, Docker.app, its boot image, and
+//! whether Docker runs. It takes about a millisecond, since only both ends of the image are read.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,21 +11,21 @@ use crate::desired::{self, bundle_path};
 use crate::docker::{Bundle, Family, Vm, bundle};
 use crate::error::{Error, Kind};
 use crate::patch::Unpatched;
-use crate::patch::image::{Image, Patched};
+use crate::patch::image::{Image, Patched, image_of};
 use crate::patch::intent::Intents;
 use crate::patch::live::{LiveEdits, LiveLock};
-use crate::patch::plan;
 use crate::patch::status::State;
 
 use super::controller::Snapshot;
 use super::reconcile::{BundleState, Diagnostic, Installed, Patch, Running};
 
-/// Which files stand in a bundle: equal only if none of those that count was replaced or written to.
+/// A fingerprint of a bundle's files. It stays equal only if none of the relevant files was replaced or
+/// written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// Of the bundle that is there now, of those that may be meant.
+    /// Computes the fingerprint of the first bundle in `places` that exists.
     pub fn of(places: &[PathBuf]) -> Self {
         let mut hasher = DefaultHasher::new();
         if let Some(bundle) = places.iter().find(|place| place.exists()) {
@@ -58,21 +58,21 @@ impl Fingerprint {
     }
 }
 
-/// Who looks.
+/// The observer of the current state.
 #[derive(Debug, Clone)]
 pub struct Observer {
-    /// Docker.app, where it was named on the command line.
+    /// The path of Docker.app, if it was given on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file.
     pub config: PathBuf,
-    /// Where the program keeps what it has to remember.
+    /// The folder for Baleen's own files.
     pub state: PathBuf,
-    /// What the config file said when it last said something.
+    /// The last valid contents of the config file.
     pub last: Config,
 }
 
 impl Observer {
-    /// Where Docker.app may be.
+    /// Returns the possible paths of Docker.app.
     pub fn places(&self) -> Vec<PathBuf> {
         match desired::chosen_bundle(self.docker_app.as_deref(), &self.last) {
             Some(chosen) => vec![chosen],
@@ -80,7 +80,7 @@ impl Observer {
         }
     }
 
-    /// Looks.
+    /// Observes the current state.
     pub fn observe(&mut self) -> Snapshot {
         let config = Config::load(&self.config);
         if let Ok(config) = &config {
@@ -88,7 +88,7 @@ impl Observer {
         }
         let config = config.map_err(|error| Diagnostic::from(&error));
         let intents = Intents::in_folder(&self.state);
-        // Before the rest, so that a change in between is noticed.
+        // The fingerprint comes first, so that a change in between is noticed.
         let print = Fingerprint::of(&self.places());
         let (path, bundle_state) = match bundle_path(self.docker_app.as_deref(), &self.last) {
             Err(error) => (None, BundleState::Missing(Diagnostic::from(&error))),
@@ -98,7 +98,7 @@ impl Observer {
                 (Some(path), bundle_state)
             }
         };
-        // Before the edits: anyone who ends in between has written his by then.
+        // The lock is checked before the edits: a command that ends in between has written its edit by then.
         let is_followed = LiveLock::is_seen(&self.state);
         let running = path.as_deref().and_then(|path| self.running(path));
         Snapshot {
@@ -126,7 +126,7 @@ impl Observer {
 }
 
 fn bundle_state(path: &Path, intents: &Intents) -> BundleState {
-    // An update makes the folders first.
+    // An update creates the folders first.
     if path.is_dir() && !path.join("Contents").exists() {
         return BundleState::Incomplete(Diagnostic::new(format!(
             "{} has no Contents",
@@ -151,7 +151,7 @@ fn bundle_state(path: &Path, intents: &Intents) -> BundleState {
 }
 
 fn installed(bundle: &Bundle, intents: &Intents) -> Result<Installed, Error> {
-    let image = Image::open(plan::image_of(bundle)?)?;
+    let image = Image::open(image_of(bundle)?)?;
     let patched = image.patched()?;
     Ok(Installed {
         bundle: bundle.clone(),
@@ -172,7 +172,7 @@ fn installed(bundle: &Bundle, intents: &Intents) -> Result<Installed, Error> {
 fn closed(error: &Error, bundle: Option<Bundle>) -> BundleState {
     let diagnostic = Diagnostic::from(error);
     match error.kind() {
-        // What was there an instant ago is gone: it is being replaced.
+        // A file that existed an instant ago is gone: the bundle is being replaced.
         Kind::Busy | Kind::Failure => BundleState::Incomplete(diagnostic),
         Kind::NotPermitted => BundleState::Unsupported(State::NotPermitted, diagnostic, bundle),
         Kind::Unsupported | Kind::Usage => {

@@ -1,7 +1,8 @@
-//! What is to be done now: a pure function over plain data. Nothing here reads, waits or writes.
+//! Reconciliation: a pure function from the observed and the desired state to the next action. It does no
+//! I/O and never waits.
 //!
-//! It is level-triggered: it looks at how things are, never at what happened, so an event that is lost
-//! costs time and nothing else.
+//! It is level-triggered: it depends on the current state, never on events, so a lost event costs only
+//! time.
 
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
@@ -18,19 +19,19 @@ use crate::proxy::RedactedProxy;
 
 use super::by_hand;
 
-/// Something for the user: a sentence without a full stop, and what would help.
+/// A message for the user: a sentence without its period, and a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The sentence.
     pub sentence: String,
-    /// What to do now.
+    /// Advice on what to do.
     pub hint: Option<String>,
-    /// What would help, where a face can do it.
+    /// The remedy, if a user interface can carry it out.
     pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
-    /// A sentence alone.
+    /// Creates a diagnostic with a sentence only.
     pub fn new(sentence: impl Into<String>) -> Self {
         Self {
             sentence: sentence.into(),
@@ -39,7 +40,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same, with what to do now.
+    /// Adds advice on what to do.
     #[must_use]
     pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
         self.hint = Some(advice.into());
@@ -57,95 +58,95 @@ impl From<&Error> for Diagnostic {
     }
 }
 
-/// What is to be seen of Docker.app.
+/// The observed state of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BundleState {
-    /// There is none.
+    /// There is no Docker.app.
     Missing(Diagnostic),
-    /// It is not whole.
+    /// Docker.app is incomplete.
     Incomplete(Diagnostic),
-    /// It is nothing that Baleen patches, or may read.
+    /// Baleen does not patch this bundle, or may not read it.
     Unsupported(State, Diagnostic, Option<Bundle>),
-    /// It has an image.
+    /// Docker.app has a boot image.
     Ready(Installed),
 }
 
-/// A bundle with an image, as it stands.
+/// An installed bundle with a boot image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
     /// The bundle.
     pub bundle: Bundle,
-    /// The image.
+    /// The path of the boot image.
     pub image: PathBuf,
-    /// What Baleen put into it.
+    /// Baleen's patch in the image, if it has one.
     pub patch: Option<Patch>,
-    /// Where Baleen put nothing into it: the proxy that someone else did, as far as that is known.
+    /// The proxy that someone else set in an image without Baleen's patch, as far as it is known.
     pub unpatched: Unpatched,
-    /// When the image came to its place.
+    /// Time at which the image was put in place.
     pub image_since: SystemTime,
 }
 
-/// What Baleen put into an image.
+/// Baleen's patch in a boot image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     /// Digest of the block in the script.
     pub block: Sha,
-    /// The proxy, as it may be shown.
+    /// The proxy, without passwords.
     pub proxy: RedactedProxy,
-    /// The image without it.
+    /// The digest of the image without the patch.
     pub original: OriginalSha,
 }
 
-/// What the settings come to for the engine that is there.
+/// The proxy settings, resolved for the installed engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
-    /// That is not known yet.
+    /// The settings are not resolved yet.
     Unknown,
-    /// The network is down, so they say nothing.
+    /// The network is down, so the settings say nothing.
     Offline,
-    /// They can't be read now, which may pass, or can't be said to this engine, which does not.
+    /// The settings can't be read now, which may pass, or can't be expressed for this engine, which won't.
     Failed {
-        /// Why.
+        /// The reason.
         diagnostic: Diagnostic,
-        /// Whether it may pass by itself.
+        /// True if the failure may pass by itself.
         may_pass: bool,
     },
     /// No proxy.
     Direct {
-        /// Who says so.
+        /// The source that says so.
         origin: String,
     },
-    /// This one.
+    /// A proxy.
     Proxy {
-        /// Digest of the block that says it.
+        /// Digest of the script block that sets this proxy.
         block: Sha,
-        /// The proxy, as it may be shown.
+        /// The proxy, without passwords.
         shown: RedactedProxy,
-        /// Who says so.
+        /// The source that says so.
         origin: String,
-        /// The answers of a PAC script that can't be asked now, if it is by these.
+        /// The kept answers of an unreachable PAC script, if the proxy comes from them.
         script: Option<KeptAnswers>,
     },
-    /// The PAC script can't be reached, so everything is reached directly.
+    /// The PAC script can't be reached, so no proxy is used.
     ScriptAway,
 }
 
-/// Answers of a PAC script that can't be asked now.
+/// Kept answers of a PAC script that can't be reached now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptAnswers {
-    /// When the oldest was given, as far as is known.
+    /// Time of the oldest answer, if known.
     pub since: Option<SystemTime>,
-    /// Until when they count, if not until the script is back.
+    /// Time at which the answers expire. `None` if they count until the script can be reached again.
     pub until: Option<SystemTime>,
 }
 
 impl Installed {
-    /// Digest of the block that is in the image; none where it is Docker's own.
+    /// Digest of the block in the image; `None` for Docker's own image.
     pub fn block(&self) -> Option<Sha> {
         self.patch.as_ref().map(|patch| patch.block)
     }
 
-    /// Which image it is.
+    /// The revision of the image.
     pub fn revision(&self) -> Revision {
         Revision {
             block: self.block(),
@@ -154,46 +155,46 @@ impl Installed {
     }
 }
 
-/// An image, to tell it from the one before and the one after.
+/// The identity of a boot image, to distinguish it from earlier and later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revision {
-    /// Digest of the block in it; none where it is Docker's own.
+    /// Digest of the block in the image; `None` for Docker's own image.
     pub block: Option<Sha>,
-    /// When it came to its place.
+    /// Time at which the image was put in place.
     pub since: SystemTime,
 }
 
-/// The running Docker, and what its engine gets.
+/// The running Docker, and the proxy state of its engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
-    /// Its process.
+    /// Process ID of Docker.
     pub pid: u32,
-    /// Since when its VM runs, where the system says so.
+    /// Start time of the VM, if the system reports it.
     pub since: Option<SystemTime>,
-    /// The block in the image that it started from, if that was seen.
+    /// The block in the image that Docker started from, if that image was observed.
     pub block: Option<Option<Sha>>,
-    /// The VM has a console, over which it can be brought up to date.
+    /// True if the VM has a console, over which it can be brought up to date.
     pub has_console: bool,
-    /// What was edited in it since.
+    /// The last edit of the running VM since its start.
     pub edit: Option<LiveEdit>,
 }
 
-/// What the Engine in the running VM has, beside what the image says.
+/// The Engine in the running VM, compared with the boot image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineSync {
-    /// The same, since the VM started.
+    /// Same proxy as the image since the VM started.
     UpToDate,
-    /// The same, since the VM was made to follow the image.
+    /// Same proxy as the image since a live update of the VM.
     Followed {
-        /// When that was.
+        /// Time of the live update.
         at: SystemTime,
     },
-    /// Something else.
+    /// Not the proxy of the image.
     OutOfDate,
 }
 
 impl EngineSync {
-    /// In a word.
+    /// Returns the state's identifier in JSON output.
     pub fn word(self) -> &'static str {
         match self {
             Self::UpToDate => "up-to-date",
@@ -204,7 +205,7 @@ impl EngineSync {
 }
 
 impl Running {
-    /// What its engine has, beside what the image of `stand` says.
+    /// Returns how the running engine compares with the image of `installed`.
     pub fn engine(&self, installed: &Installed) -> EngineSync {
         let block = installed.block();
         if let Some(edit) = &self.edit {
@@ -216,7 +217,7 @@ impl Running {
         let is_older = self.since.is_none_or(|since| since < installed.image_since);
         let is_other = match self.block {
             Some(seen) => seen != block,
-            // Of a stock image no one can tell whether the one before was any different.
+            // For a stock image it is unknown whether the previous image was different.
             None => block.is_some() && self.since.is_some(),
         };
         match is_older && is_other {
@@ -225,101 +226,101 @@ impl Running {
         }
     }
 
-    /// Whether its engine can be brought up to date without Docker being restarted.
+    /// Returns whether the engine can be brought up to date without a restart of Docker.
     pub fn can_apply_live(&self, installed: &Installed) -> bool {
         self.has_console && matches!(installed.bundle.family, Family::Moby { .. })
     }
 }
 
-/// How a running engine is brought up to date. Its containers stop either way.
+/// The way to bring a running engine up to date. Its containers stop either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartScope {
-    /// The VM follows the image over its console, and only the Engine in it is restarted.
+    /// Update the VM over its console to match the image, and restart only the Engine in it.
     Engine,
-    /// Docker is restarted, and with it the VM.
+    /// Restart Docker, and the VM with it.
     Docker,
 }
 
-/// The ways that were tried, and for which image, and did not bring the running engine up to date.
+/// The ways that were tried without success, each with the image that it was tried for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// The Engine was restarted, or was to be.
+    /// The image for which a restart of the Engine was attempted.
     pub engine: Option<Revision>,
-    /// Docker was restarted, or was to be.
+    /// The image for which a restart of Docker was attempted.
     pub docker: Option<Revision>,
 }
 
-/// An attempt that was refused, and is not to be made again before its time.
+/// A failed attempt, and the time before which it is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub kind: Kind,
-    /// Why.
+    /// The reason.
     pub diagnostic: Diagnostic,
-    /// When to try again.
+    /// Time of the next attempt.
     pub until: Instant,
 }
 
-/// Everything the decision rests on.
+/// The inputs of [`reconcile`].
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
-    /// What the user was heard to want in this bundle.
+    /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
-    /// What is to be seen of Docker.app.
+    /// The observed state of the bundle.
     pub bundle_state: &'a BundleState,
-    /// Its files were seen to change, and have not been at rest since.
+    /// True if the bundle's files changed and have not been at rest since.
     pub is_moving: bool,
-    /// When they will have been at rest for long enough to be touched.
+    /// Time at which the files will have been at rest long enough to be changed.
     pub settled_at: Instant,
-    /// What should be in place.
+    /// The desired proxy.
     pub setting: &'a Setting,
-    /// What the settings come to, where a proxy was named by hand instead.
+    /// The resolved settings, if a proxy named by hand takes precedence over them.
     pub beside: Option<&'a Setting>,
-    /// What came of the last attempt, if nothing has changed since.
+    /// The failure of the last attempt, if nothing has changed since.
     pub backoff: Option<&'a Backoff>,
     /// The running Docker.
     pub running: Option<&'a Running>,
-    /// When it may be restarted.
+    /// The policy for restarts of Docker.
     pub restart: RestartPolicy,
-    /// The user said that it may be this time, and in which way.
+    /// The user's consent to one restart in this way.
     pub consent: Option<RestartScope>,
-    /// Someone on the command line is having the running VM follow.
+    /// True while a `baleen` command in a terminal updates the running VM.
     pub is_live_locked: bool,
-    /// What was tried already.
+    /// The ways that were tried already.
     pub attempts: &'a Attempts,
-    /// The running VM did not follow just now, and it is not to be seen yet whether that is because Docker is about to end.
+    /// True if a live update has just failed, possibly because Docker is about to quit.
     pub may_be_ending: bool,
-    /// The time.
+    /// The current time.
     pub now: Instant,
 }
 
-/// What to do.
+/// An action of the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing.
+    /// Do nothing.
     Nothing,
-    /// Put the proxy of the settings into the image.
+    /// Write the proxy of the settings into the boot image.
     Apply,
-    /// Give Docker the image back that it had before Baleen.
+    /// Restore the boot image that Docker had before Baleen.
     Restore,
     /// Bring the running engine up to date.
     Restart(RestartScope),
 }
 
-/// What is so, and what is to be done about it.
+/// The result of [`reconcile`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The state in one word.
     pub state: State,
     /// The state in a sentence.
     pub diagnostic: Diagnostic,
-    /// What to do now.
+    /// The action to take now.
     pub action: Action,
-    /// What to do as soon as the files are at rest, or the time for another attempt has come.
+    /// The action to take once the files are at rest, or once another attempt is due.
     pub pending: Action,
 }
 
-/// Decides.
+/// Decides the state and the next action.
 pub fn reconcile(s: &Inputs<'_>) -> Decision {
     let at_rest = |state, diagnostic: Diagnostic| Decision {
         state,
@@ -360,7 +361,7 @@ pub fn reconcile(s: &Inputs<'_>) -> Decision {
     }
 }
 
-/// The state of a bundle that is at rest, and what would bring it to what is wanted.
+/// Returns the state of a bundle at rest, and the action that would bring it to the desired state.
 fn judge_state(
     installed: &Installed,
     intent: Option<Intent>,
@@ -480,7 +481,7 @@ fn judge_state(
                 )),
                 Action::Restore,
             ),
-            // What is in place is the best that is known.
+            // The proxy in place is the best known one.
             Setting::Unknown | Setting::Offline => {
                 (State::Current, in_place(patch), Action::Nothing)
             }
@@ -500,10 +501,10 @@ fn judge_state(
     }
 }
 
-/// Comes between what the engine gets and what there is to say of it.
+/// Separator between the engine's proxy and the remark about it.
 const AFTER: &str = "; ";
 
-/// What there is to say of an image that Baleen did not patch, or not any more.
+/// Returns the sentence about an image without Baleen's patch.
 fn without_patch(installed: &Installed) -> String {
     match &installed.unpatched {
         Unpatched::Clean => "Docker has its own boot image".to_owned(),
@@ -514,7 +515,7 @@ fn without_patch(installed: &Installed) -> String {
     }
 }
 
-/// What an attempt that was refused says of the state.
+/// Returns the state and the diagnostic after a failed attempt.
 fn refused(refusal: &Backoff, state: State) -> (State, Diagnostic) {
     let state = match refusal.kind {
         Kind::Busy => State::Updating,
@@ -526,7 +527,7 @@ fn refused(refusal: &Backoff, state: State) -> (State, Diagnostic) {
     (state, refusal.diagnostic.clone())
 }
 
-/// The image is as it should be: is the running engine?
+/// Decides about a restart. The image is as desired; the running engine may not be.
 fn restart(
     s: &Inputs<'_>,
     installed: &Installed,
@@ -549,7 +550,7 @@ fn restart(
         };
     };
     if s.is_live_locked {
-        // What the engine gets is only being given to it.
+        // The engine does not have the image's proxy yet.
         let image = match state {
             State::Current => {
                 diagnostic
@@ -579,7 +580,7 @@ fn restart(
             };
             format!("{proxy}, from Docker's next start on{rest}")
         }
-        // What the engine has then, no one knows.
+        // After an unfinished edit, the engine's proxy is unknown.
         _ if old.edit.is_some_and(|edit| edit.is_open) => format!(
             "{}, but a change of the running VM was not finished: restart {}",
             without_patch(installed),
@@ -609,8 +610,8 @@ fn restart(
     }
 }
 
-/// The way in which the running engine may be brought up to date now: the one that the user chose, or the quickest that
-/// was not tried in vain.
+/// Returns the way to bring the running engine up to date now: the one that the user chose, or the
+/// quickest one that has not failed yet.
 fn restart_scope(s: &Inputs<'_>, old: &Running, installed: &Installed) -> Option<RestartScope> {
     let can_follow = old.can_apply_live(installed);
     match s.consent {
@@ -739,7 +740,7 @@ mod tests {
                 Stale,
                 Restore,
             ),
-            // What can't be known is no reason to take out what works.
+            // An unknown setting is no reason to remove a proxy that works.
             (Some(Settings), Some("a"), broken(), Current, Nothing),
             (
                 Some(Settings),
@@ -755,7 +756,7 @@ mod tests {
                 Current,
                 Nothing,
             ),
-            // One that was named by hand is right, whatever the settings say.
+            // A proxy named by hand is right, whatever the settings say.
             (Some(Named), Some("a"), proxy("b"), Current, Nothing),
             (Some(Named), Some("a"), direct(), Current, Nothing),
             (Some(Named), None, proxy("a"), Wiped, Apply),
@@ -770,7 +771,7 @@ mod tests {
                 "{case}"
             );
 
-            // Nothing is touched before its time, or while it changes; what is due then is known.
+            // Nothing is changed too early or while the files change, but the pending action is known.
             let early = Inputs {
                 settled_at: now + Duration::from_millis(1),
                 ..at_rest
@@ -792,7 +793,7 @@ mod tests {
                 "{case}"
             );
 
-            // What was refused waits.
+            // A failed attempt is not repeated early.
             let refusal = Backoff {
                 kind: Kind::NotPermitted,
                 diagnostic: Diagnostic::new("no"),
@@ -821,7 +822,7 @@ mod tests {
         }
     }
 
-    /// When the image of [`stand`] came to its place, and before and after that.
+    /// Times before and after the image of [`installed`] was put in place.
     const BEFORE: Option<u64> = Some(99);
     const AFTER: Option<u64> = Some(101);
 
@@ -833,7 +834,7 @@ mod tests {
         Some(Sha::of(name.as_bytes()))
     }
 
-    /// The image of [`stand`], with another block or from another time.
+    /// The image of [`installed`], with another block or from another time.
     fn which(name: &str, since: u64) -> Revision {
         Revision {
             block: block(name),
@@ -866,10 +867,10 @@ mod tests {
         use EngineSync::{Followed, OutOfDate, UpToDate};
         let (a, b, stock) = (Some(block("a")), Some(block("b")), Some(None));
         for (patch, since, seen, expected) in [
-            // Started after the image came to its place.
+            // Started after the image was put in place.
             (Some("a"), AFTER, None, UpToDate),
             (Some("a"), AFTER, b, UpToDate),
-            // Before: it depends on what it started from.
+            // Started before: it depends on the image that it started from.
             (Some("a"), BEFORE, a, UpToDate),
             (Some("a"), BEFORE, b, OutOfDate),
             (Some("a"), BEFORE, stock, OutOfDate),
@@ -877,7 +878,7 @@ mod tests {
             (None, BEFORE, a, OutOfDate),
             (None, BEFORE, stock, UpToDate),
             (None, BEFORE, None, UpToDate),
-            // The system does not say since when.
+            // The system does not report the start time.
             (Some("a"), None, None, UpToDate),
             (Some("a"), None, b, OutOfDate),
         ] {
@@ -889,7 +890,7 @@ mod tests {
             let started = running(since, seen);
             assert_eq!(started.engine(installed), expected, "{case}");
 
-            // What was edited since is what counts, whatever it started from.
+            // A later edit counts, whatever the VM started from.
             let image = patch.and_then(block);
             for edit in [block("a"), block("b"), None] {
                 let expected = match edit == image {

@@ -1,4 +1,4 @@
-//! How things are, as plain data for all who show it.
+//! The agent's state as plain data, for the menu and other displays.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,57 +15,57 @@ use super::agent_state::HistoryEntry;
 use super::by_hand;
 use super::reconcile::{Diagnostic, EngineSync, Setting};
 
-/// How things are.
+/// The agent's state for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// The state in one word.
     pub state: State,
-    /// The state in a sentence, and what to do.
+    /// The state in a sentence, and the remedy.
     pub diagnostic: Diagnostic,
-    /// Docker's version, as far as it is known.
+    /// Docker's version, if known.
     pub docker: Option<String>,
-    /// How its VM is stored, which decides whether Docker has its own proxy settings.
+    /// The family of Docker's VM, which decides whether Docker has its own proxy settings.
     pub family: Option<Family>,
-    /// Where Docker.app is.
+    /// The path of Docker.app.
     pub path: Option<PathBuf>,
-    /// The proxy that is in the image.
+    /// The proxy in the boot image.
     pub in_image: Option<RedactedProxy>,
-    /// What should be in place: the proxy that was named by hand, else that of the settings.
+    /// The desired proxy: the one named by hand, otherwise that of the settings.
     pub setting: Setting,
-    /// What the settings come to, where a proxy was named by hand instead.
+    /// The resolved settings, if a proxy named by hand takes precedence over them.
     pub beside: Option<Setting>,
     /// The line that sets a proxy by hand in an image that Baleen did not patch.
     pub by_hand: Option<String>,
-    /// What the user was heard to want.
+    /// The user's recorded intent.
     pub intent: Option<Intent>,
-    /// Whether the proxy is switched on.
+    /// True if the proxy is switched on.
     pub is_on: bool,
-    /// Whether it can be switched.
+    /// True if the proxy can be switched on or off.
     pub can_switch: bool,
-    /// Whether Docker runs.
+    /// True if Docker runs.
     pub is_running: bool,
-    /// What the Engine in its VM has, as far as there is an image to compare it with.
+    /// The sync state of the running Engine, if there is an image to compare it with.
     pub engine: Option<EngineSync>,
-    /// Whether that can be brought up to date without Docker being restarted.
+    /// True if the Engine can be brought up to date without a restart of Docker.
     pub can_follow: bool,
-    /// What is being done.
+    /// The job in progress.
     pub busy: Option<Busy>,
-    /// Where the proxy comes from.
+    /// The source of the proxy.
     pub source: SourceSetting,
-    /// What is to be done when Docker needs a restart.
+    /// The policy for restarts of Docker.
     pub restart: RestartPolicy,
-    /// Whether the config file names a proxy.
+    /// True if the config file names a proxy.
     pub has_manual: bool,
-    /// What happened last, the newest first.
+    /// The latest events, newest first.
     pub past: Vec<HistoryEntry>,
 }
 
-/// Something that takes a while.
+/// A job that takes a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Busy {
-    /// The proxy is being put into the image.
+    /// The proxy is being written into the boot image.
     Applying,
-    /// The original is being brought back.
+    /// The original boot image is being restored.
     Restoring,
     /// Docker is being restarted.
     Restarting,
@@ -74,7 +74,7 @@ pub enum Busy {
 }
 
 impl Busy {
-    /// In words.
+    /// Returns the label of the job.
     pub fn label(self) -> &'static str {
         match self {
             Self::Applying => "Putting the proxy in place…",
@@ -86,7 +86,7 @@ impl Busy {
 }
 
 impl View {
-    /// When the running VM was made to follow the image, which it still does: in seconds since 1970.
+    /// Returns the time of the live update that the running VM still matches, in seconds since 1970.
     pub fn applied_live_at(&self) -> Option<u64> {
         match self.engine? {
             EngineSync::Followed { at } => Some(seconds(at)),
@@ -94,12 +94,12 @@ impl View {
         }
     }
 
-    /// The pane of Docker's own proxy settings, where it has one.
+    /// Returns the pane of Docker's own proxy settings, if it has one.
     pub fn proxy_pane(&self) -> Option<&'static str> {
         self.family.as_ref()?.proxy_pane()
     }
 
-    /// What to enter there; nothing where no proxy is set.
+    /// Returns the values to enter in that pane, or `None` if no proxy is set.
     pub fn docker_fields(&self) -> Option<DockerFields> {
         match &self.setting {
             Setting::Proxy { shown, .. } if self.proxy_pane().is_some() => {
@@ -109,12 +109,12 @@ impl View {
         }
     }
 
-    /// Whether a proxy that was named by hand counts, and not the settings.
+    /// Returns whether a proxy named by hand applies, not the settings.
     pub fn is_named(&self) -> bool {
         self.intent == Some(Intent::Named)
     }
 
-    /// What the settings come to.
+    /// The resolved settings.
     pub fn settings(&self) -> &Setting {
         match &self.beside {
             Some(settings) => settings,
@@ -123,7 +123,7 @@ impl View {
         }
     }
 
-    /// For programs.
+    /// Returns the state as JSON.
     pub fn json(&self) -> Value {
         json!({
             "state": self.state,

@@ -1,7 +1,8 @@
-//! Noticing that something may have changed. What has is never told by the event, but read again.
+//! File watches, which notice that something may have changed. The event never says what changed; the
+//! files are read again.
 //!
-//! An update replaces Docker.app as a whole, and a look-out on the bundle itself would go blind then;
-//! so its parent folder is watched, and what concerns the bundle is picked out.
+//! An update replaces Docker.app as a whole, and a watch on the bundle itself would then see nothing more.
+//! So its parent folder is watched, and events about the bundle are filtered out of it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,26 +13,26 @@ use crate::storage::is_temporary;
 use super::controller::Event;
 use super::observe::Fingerprint;
 
-/// A look-out on files, until it is dropped.
+/// A watch on files, until it is dropped.
 #[derive(Debug)]
 pub(super) struct FileWatch {
     _watcher: RecommendedWatcher,
 }
 
-/// Which files are watched.
+/// The watched files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
-    /// Where Docker.app may be.
+    /// The possible paths of Docker.app.
     pub(super) places: Vec<PathBuf>,
-    /// Files with what the user decided.
+    /// The files with the user's decisions.
     pub(super) decisions: Vec<PathBuf>,
 }
 
 impl FileWatch {
-    /// Calls `tell`, on a thread of its own, for whatever happens to these files. What can't be watched is told in
-    /// the log; it is noticed later then, by the slow timer.
+    /// Calls `tell` on a separate thread for each change of these files. Files that can't be watched are
+    /// logged; the slow timer notices their changes later.
     pub(super) fn new(files: &Files, tell: impl Fn(Event) + Send + 'static) -> Option<Self> {
-        // Both systems tell real paths.
+        // macOS and Linux report real paths.
         let places: Vec<PathBuf> = files.places.iter().map(|place| real(place)).collect();
         let decisions: Vec<PathBuf> = files.decisions.iter().map(|file| real(file)).collect();
         let (watched, awaited) = (places.clone(), decisions.clone());
@@ -43,7 +44,7 @@ impl FileWatch {
                     return;
                 }
             };
-            // Baleen's own reading is none.
+            // Baleen's own reads are access events, not changes.
             if event.kind.is_access() {
                 return;
             }
@@ -89,7 +90,7 @@ impl FileWatch {
     }
 }
 
-/// Whether something at `path` concerns one of `places`. What Baleen stages in there is its own.
+/// Returns whether `path` is in one of `places`, apart from Baleen's own temporary files.
 fn concerns(path: &Path, places: &[PathBuf]) -> bool {
     places.iter().any(|place| {
         path.strip_prefix(place)
@@ -97,7 +98,7 @@ fn concerns(path: &Path, places: &[PathBuf]) -> bool {
     })
 }
 
-/// The path as the system tells it, also of a file that is not there.
+/// Returns the path as the system reports it, also for a file that does not exist.
 fn real(path: &Path) -> PathBuf {
     match (path.parent().map(Path::canonicalize), path.file_name()) {
         (Some(Ok(parent)), Some(name)) => parent.join(name),

@@ -9,6 +9,7 @@ use similar::TextDiff;
 use crate::desired::engine_of;
 use crate::docker::Bundle;
 use crate::error::Result;
+use crate::patch::image::image_of;
 use crate::patch::intent::Intent;
 use crate::patch::plan::{self, BackupPlan, Change, Desired, Plan};
 use crate::patch::script::{SCRIPT, shown};
@@ -32,7 +33,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     if let Some(pane) = bundle.family.proxy_pane() {
         return docker_desktop::print(&bundle, pane, &request, out);
     }
-    plan::image_of(&bundle)?;
+    image_of(&bundle)?;
     let proxy_config = request.read()?;
     let translation = request.translate(&proxy_config, &engine_of(&bundle))?;
     let Some(proxy) = &translation.proxy else {
@@ -131,7 +132,7 @@ fn direct(
         },
     };
     heading(bundle, out)?;
-    let image = plan::image_of(bundle)?;
+    let image = image_of(bundle)?;
     let restored = if is_dry_run {
         match restore::plan(bundle)? {
             restore::RestorePlan::Nothing => None,
@@ -400,7 +401,7 @@ fn json_report(
     live: Value,
     out: &mut Output,
 ) -> Result<()> {
-    let image: &Path = plan::image_of(bundle)?;
+    let image: &Path = image_of(bundle)?;
     out.object(json!({
         "docker": docker_json(bundle),
         "changed": written.is_some(),

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::docker::Bundle;
 use crate::error::Result;
+use crate::patch::image::image_of;
 use crate::patch::intent::Intent;
-use crate::patch::{self, RestoreOutcome, Unpatched, plan};
+use crate::patch::{self, RestoreOutcome, Unpatched};
 
 use super::args::{Global, Restore};
 use super::next_start::NextStart;
@@ -15,7 +16,7 @@ use super::{config, find_bundle, intents, live};
 
 pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u8> {
     let bundle = find_bundle(global, &config(global)?)?;
-    plan::image_of(&bundle)?;
+    image_of(&bundle)?;
     let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
     };
@@ -76,7 +77,7 @@ pub(super) fn note_restored(
     restored: &RestoreOutcome,
     out: &mut Output,
 ) -> Result<()> {
-    let image = plan::image_of(bundle)?;
+    let image = image_of(bundle)?;
     if let Some(note) = by_hand(&restored.original) {
         out.note(note)?;
     }

@@ -1,4 +1,4 @@
-//! One Docker.app: found, and read as far as its `Info.plist` and the files of its VM.
+//! A Docker.app on disk: finding it, and reading its `Info.plist` and the files of its VM.
 
 use std::fs;
 use std::io;
@@ -15,13 +15,13 @@ pub(super) const BUNDLE_ID: &str = "com.docker.docker";
 /// A Docker.app on disk, at the moment it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
-    /// Where it is, links resolved.
+    /// Path of the bundle, with links resolved.
     pub path: PathBuf,
     /// `CFBundleShortVersionString`, as in `17.06.0-ce-mac18`.
     pub version: String,
     /// `CFBundleVersion`.
     pub build: String,
-    /// How its VM is stored.
+    /// The family of its VM.
     pub family: Family,
 }
 
@@ -29,14 +29,14 @@ impl Bundle {
     /// Reads the bundle at `path`.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when it is no Docker.app, [`Kind::Busy`] when it looks half there, as one
-    /// does that is being replaced.
+    /// [`Kind::Unsupported`] when it is not a Docker.app. [`Kind::Busy`] when it is incomplete, as
+    /// during an update.
     pub fn read(path: &Path) -> Result<Self> {
         let path = path
             .canonicalize()
             .map_err(|error| Error::io("find", path, &error))?;
         let plist = Self::info_plist(&path);
-        // Reading a FIFO would wait for ever.
+        // Reading a FIFO would block.
         if fs::metadata(&plist).is_ok_and(|found| !found.is_file()) {
             return Err(no_info(&path, "it is not a file"));
         }
@@ -83,7 +83,8 @@ impl Bundle {
         })
     }
 
-    /// Why Baleen does not change this Docker; nothing where it does, by the image of its VM.
+    /// Returns the reason why Baleen does not change this Docker, or `None` if Baleen patches its
+    /// boot image.
     pub fn refusal(&self) -> Option<Error> {
         let docker = format!("Docker {}", self.version);
         if let Some((own, advice)) = self.family.own_settings(&docker).zip(self.family.advice()) {
@@ -97,7 +98,7 @@ impl Bundle {
         ))
     }
 
-    /// Its `Info.plist`.
+    /// Returns the path of the bundle's `Info.plist`.
     pub fn info_plist(path: &Path) -> PathBuf {
         path.join("Contents/Info.plist")
     }
@@ -126,18 +127,18 @@ fn no_info(path: &Path, found: &str) -> Error {
     .with_hint("if Docker is being updated, try again when that is done; else install Docker again")
 }
 
-/// Where Docker.app is looked for when no one says where it is.
+/// Returns the default places of Docker.app.
 pub fn default_places(home: Option<&Path>) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from("/Applications/Docker.app")];
     places.extend(home.map(|home| home.join("Applications/Docker.app")));
     places
 }
 
-/// The bundle that is meant: `chosen` if there is one, else the first of `places` that exists.
-/// Nothing when there is none of them.
+/// Returns the path of the bundle: `chosen` if it is set, otherwise the first of `places` that
+/// exists. `None` if none exists.
 ///
 /// # Errors
-/// When `chosen` does not exist; it was meant, so another will not do.
+/// When `chosen` does not exist. The user chose it, so no other bundle replaces it.
 pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>> {
     match chosen {
         Some(path) if path.exists() => Ok(Some(path.to_owned())),
@@ -152,7 +153,7 @@ pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>
     }
 }
 
-/// The refusal when there is no bundle at any of the usual places.
+/// The error for no bundle in the default places.
 pub fn not_found(places: &[PathBuf]) -> Error {
     let listed: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
     Error::new(

@@ -1,28 +1,29 @@
-//! The kinds of VM that Docker for Mac has had, told by the files in `Contents/Resources`: versions
-//! overlap and were renumbered, the files say which loader reads them.
+//! The kinds of VM that Docker for Mac has had, recognized by the files in `Contents/Resources`.
+//! Version numbers overlap and were changed; the files show which loader reads them.
 
 use std::path::{Path, PathBuf};
 
-/// How the VM of a bundle is stored, which decides where its engine gets a proxy from.
+/// The way in which a bundle stores its VM. It decides where the engine gets its proxy from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Family {
     /// `moby/vmlinuz64` and `moby/initrd.img`, until 17.09: the engine reads its environment, which
-    /// an init script inside the image sets. This is what Baleen patches.
+    /// an init script inside the boot image sets. Baleen patches this family.
     Moby {
-        /// The image.
+        /// The path of the boot image.
         image: PathBuf,
     },
     /// `linuxkit/*.iso`, from 17.12 to about 2.2.
     LinuxKitIso,
     /// `linuxkit/kernel` and `linuxkit/initrd.img`, from about 2.3 to 4.3x.
     LinuxKitInitrd,
-    /// `linuxkit/boot.img`, since, with `linuxkit/kernel` beside it in the bundles that people have listed.
+    /// `linuxkit/boot.img`, after that. The bundles that people have listed also have
+    /// `linuxkit/kernel`.
     BootImage,
-    /// None of these, or several: what was found.
+    /// None of these, or several, with the files that were found.
     Unknown(Vec<String>),
 }
 
-/// Files that tell a family.
+/// Files that identify a family.
 const KNOWN: [&str; 7] = [
     "moby/vmlinuz64",
     "moby/initrd.img",
@@ -34,9 +35,10 @@ const KNOWN: [&str; 7] = [
 ];
 
 impl Family {
-    /// Tells the family of the bundle whose `Contents/Resources` is `resources`.
+    /// Returns the family of the bundle whose `Contents/Resources` is `resources`.
     pub fn of(resources: &Path) -> Self {
-        // A link counts as present even if it leads nowhere: whether it may be followed is decided later.
+        // A link counts as present even if its target does not exist: whether to follow it is
+        // decided later.
         let there = |name: &str| resources.join(name).symlink_metadata().is_ok();
         let found: Vec<&str> = KNOWN.into_iter().filter(|name| there(name)).collect();
         match found[..] {
@@ -50,12 +52,12 @@ impl Family {
         }
     }
 
-    /// The files, below `Contents/Resources`, that tell a family.
+    /// Returns the files, below `Contents/Resources`, that identify a family.
     pub fn files() -> &'static [&'static str] {
         &KNOWN
     }
 
-    /// Whether a bundle with these of the files may be on its way to become a whole one, as it is while an update
+    /// Returns whether a bundle with only these files may become complete, as while an update
     /// copies it.
     pub fn may_become_whole(found: &[String]) -> bool {
         matches!(
@@ -64,8 +66,8 @@ impl Family {
         )
     }
 
-    /// Whether Docker for Mac of this version is of the family that is patched: until 17.10. For
-    /// versions that are only spoken of; of a bundle on disk, its files tell.
+    /// Returns whether Docker for Mac of this version belongs to the patched family: until 17.10.
+    /// This is for versions without a bundle on disk; for a bundle, its files decide.
     pub fn is_patched_in(version: &str) -> bool {
         let mut numbers = version
             .split(|c: char| !c.is_ascii_digit())
@@ -77,7 +79,7 @@ impl Family {
         )
     }
 
-    /// The name in `--json`.
+    /// Returns the name in `--json`.
     pub fn id(&self) -> &'static str {
         match self {
             Self::Moby { .. } => "moby",
@@ -88,9 +90,10 @@ impl Family {
         }
     }
 
-    /// The pane of Docker's own window in which its proxy is set; nothing where Docker has no such pane, or where it is
-    /// not known which Docker this is. From 17.12 on a proxy process on the Mac reads what is set there, and the image
-    /// is the wrong place. The window was rebuilt with 2.2, and *Preferences* became *Settings* later.
+    /// Returns the pane of Docker's own window that sets its proxy, or `None` if this Docker has no
+    /// such pane or is unknown. From 17.12 on, a proxy process on the Mac reads that setting, and
+    /// patching the boot image is wrong. The window was rebuilt with 2.2, and *Preferences* became
+    /// *Settings* later.
     pub fn proxy_pane(&self) -> Option<&'static str> {
         match self {
             Self::LinuxKitIso => Some("Preferences > Proxies"),
@@ -99,15 +102,16 @@ impl Family {
         }
     }
 
-    /// The address of that pane, where Docker has one for it. Docker's documentation doesn't mention these addresses; a
-    /// public list of what the app of June 2026 understands has this one. They reach a Docker that runs: one that
-    /// doesn't is not opened by them, so there the app is what to open.
+    /// Returns the URL of that pane, if Docker has one. Docker's documentation does not mention
+    /// these URLs; a public list of the URLs that the app of June 2026 understands contains this
+    /// one. They only work while Docker runs and do not start it, so otherwise the app itself must
+    /// be opened.
     pub fn settings_url(&self, is_running: bool) -> Option<&'static str> {
         (is_running && *self == Self::BootImage)
             .then_some("docker-desktop://dashboard/open?path=settings/resources/proxies")
     }
 
-    /// Why this family is not patched; nothing for the one that is.
+    /// Returns the reason why this family is not patched, or `None` for the patched one.
     pub fn refusal(&self) -> Option<String> {
         match self {
             _ if self.proxy_pane().is_some() => self.own_settings("it"),
@@ -122,7 +126,8 @@ impl Family {
         }
     }
 
-    /// The sentence about a Docker with its own proxy settings, in which `docker` stands for it; every face has the same.
+    /// Returns the sentence about a Docker with its own proxy settings, in which `docker` is the
+    /// subject. The command line and the app use the same sentence.
     pub fn own_settings(&self, docker: &str) -> Option<String> {
         let pane = self.proxy_pane()?;
         Some(format!(
@@ -130,7 +135,7 @@ impl Family {
         ))
     }
 
-    /// What to do about a Docker that is not patched, where something can be done.
+    /// Returns advice for a Docker that is not patched, if any.
     pub fn advice(&self) -> Option<String> {
         let pane = self.proxy_pane()?;
         Some(format!(
@@ -153,7 +158,8 @@ mod tests {
         Family::of(dir.path())
     }
 
-    /// Every set of the files that tell a family: the few that Docker shipped are named, all others are refused.
+    /// Tests every set of these files: the few that Docker shipped are recognized, all others are
+    /// not.
     #[test]
     fn only_the_sets_of_files_that_docker_shipped_are_a_family() {
         let shipped: [(&[&str], &str); 6] = [

@@ -1,5 +1,5 @@
-//! Docker.app on the Mac: where it is, which version, and of which family its VM is. It knows
-//! nothing of how an image is packed.
+//! Docker.app on the Mac: its location, its version, and the family of its VM. This module does not
+//! know how a boot image is packed.
 
 pub mod bundle;
 pub mod console;

@@ -1,28 +1,28 @@
-//! A process that is to be known again: in a file, after a while, by another Baleen.
+//! A process that another Baleen can recognize later, from a file.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// By how much the start of a process may seem to move, since clocks are set.
+/// Maximum difference between two readings of a process's start time, since clocks are adjusted.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
-/// One that ran. Numbers of processes are used again, so its start is part of what it is.
+/// A process that was seen. Process IDs are reused, so the start time is part of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownProcess {
     pid: u32,
-    /// In milliseconds since 1970.
+    /// Start time in milliseconds since 1970.
     since: u64,
 }
 
 impl KnownProcess {
-    /// The process with this number; nothing where the system does not say since when it runs.
+    /// Creates the record of a process. Returns `None` if the system does not tell its start time.
     pub fn new(pid: u32, since: Option<SystemTime>) -> Option<Self> {
         let since = milliseconds(since?);
         Some(Self { pid, since })
     }
 
-    /// Whether it is the one with this number that has run since then.
+    /// Returns whether it is the process with this ID and start time.
     pub fn is(&self, pid: u32, since: Option<SystemTime>) -> bool {
         let drift = |since| milliseconds(since).abs_diff(self.since);
         self.pid == pid

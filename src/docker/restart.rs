@@ -1,5 +1,5 @@
-//! The app as it runs: is it, since when, and quitting and opening it again. It is asked to quit, as
-//! its own menu does, and never killed: that would cost the user's containers their data.
+//! The running Docker app: detecting, quitting and opening it. Docker is asked to quit, as its own
+//! menu does, and never killed: that would cost the user's containers their data.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -13,19 +13,21 @@ use crate::platform::apps::{self, RunningApp};
 
 use super::bundle::BUNDLE_ID;
 
-/// How long Docker may take to quit, and to come up again; it has to stop a VM, and all that runs in it.
+/// Timeout for Docker to quit, and for it to start again. It has to stop a VM and everything that
+/// runs in it.
 const TIMEOUT: Duration = Duration::from_secs(90);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// For how many of these pauses it has to run to be up.
+/// Number of polling intervals for which Docker has to run before it counts as started.
 const STABLE_POLLS: u32 = 5;
 
-/// The Docker that runs from `bundle`; where there are several, the one that was started first.
+/// Returns the Docker that runs from `bundle`. If several run, returns the one that started first.
 pub fn running(bundle: &Path) -> Option<RunningApp> {
     apps::running(bundle, BUNDLE_ID).into_iter().next()
 }
 
-/// Calls `on_change` when Docker was started or has ended. On macOS it has to be called, and the returned value to be
-/// dropped, on the main thread; elsewhere there is no such look-out, and [`apps::ExitWatcher`] serves.
+/// Calls `on_change` when Docker has started or ended. On macOS, call this function and drop the
+/// returned value on the main thread. On other systems it watches nothing; use
+/// [`apps::ExitWatcher`] there.
 pub fn watch(on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch> {
     apps::watch(BUNDLE_ID, on_change)
 }
@@ -33,7 +35,7 @@ pub fn watch(on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch
 /// Quits the Docker that runs from `bundle`, and opens it again.
 ///
 /// # Errors
-/// When it does not quit, or does not come up. It is left as it is then.
+/// When Docker does not quit, or does not start again. It is then left in that state.
 pub fn restart(bundle: &Path) -> Result<()> {
     restart_within(bundle, TIMEOUT)
 }
@@ -60,7 +62,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
         .with_hint("see whether it asks something, quit it from its own menu, and open it again"));
     }
     apps::open(bundle)?;
-    // One that ends at once was there, too, for an instant.
+    // A Docker that exits at once also runs for an instant.
     let seen = Cell::new(0);
     let is_up = || {
         seen.set(running(bundle).map_or(0, |_| seen.get() + 1));
@@ -78,7 +80,8 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
     Ok(())
 }
 
-/// macOS brings its list of apps up to date only while a program's main run loop turns.
+/// Asks the kernel, because macOS updates its list of apps only while a program's main run loop
+/// runs.
 fn process_exists(pid: u32) -> bool {
     let pid = pid.try_into().ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid).is_ok())
@@ -136,7 +139,7 @@ mod tests {
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().contains("still runs"), "{error}");
         assert_eq!(running(dir.path()).unwrap().pid, before.pid);
-        // No one else ends it.
+        // Nothing else ends this process.
         let pid = rustix::process::Pid::from_raw(before.pid.try_into().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }

@@ -1,4 +1,4 @@
-//! The VM of the Docker that runs, as far as it is to be seen from the Mac: since when it runs, and where its console is.
+//! The VM of the running Docker, as seen from the Mac: its start time and its console.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,31 +8,31 @@ use crate::platform::apps::{self, RunningApp};
 
 use super::restart;
 
-/// The console of the VM, in the home of the user: it leads to the pseudo-terminal of its first serial line. The hypervisor
-/// makes it again whenever the VM starts.
+/// The VM's console, in the user's home folder: it leads to the pseudo-terminal of the VM's first
+/// serial line. The hypervisor creates it again whenever the VM starts.
 const CONSOLE: &str = "Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty";
 
-/// By how much the two clocks may differ by which a file and a process are dated.
+/// Maximum difference between the clock that dates a file and the one that dates a process.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
-/// A VM.
+/// The VM of a running Docker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vm {
-    /// The process of Docker, which it ends with.
+    /// Process ID of Docker. The VM ends with this process.
     pub pid: u32,
-    /// Since when it runs; it can be started again while Docker runs.
+    /// Start time of the VM, which can restart while Docker runs.
     pub since: Option<SystemTime>,
-    /// Its console, where it has one.
+    /// Path of the console, if the VM has one.
     pub console: Option<PathBuf>,
 }
 
 impl Vm {
-    /// The VM of the Docker that runs from `bundle`.
+    /// Returns the VM of the Docker that runs from `bundle`.
     pub fn of(bundle: &Path) -> Option<Self> {
         let app = restart::running(bundle)?;
         let console = env::home_dir().unwrap_or_default().join(CONSOLE);
         let mut vm = Self::seen(&app, console);
-        // There is one console for all Dockers, and it is that of the one that runs.
+        // All Dockers share one console path. It belongs to the one that runs.
         if !apps::is_from(&app, bundle) {
             vm.console = None;
         }
@@ -44,7 +44,8 @@ impl Vm {
             .symlink_metadata()
             .and_then(|link| link.modified())
             .ok();
-        // One that is older was left there by a Docker that runs no more, and leads to whatever has its number now.
+        // An older console was left by a Docker that has ended, and may lead to an unrelated
+        // terminal with the same number now.
         let made = made.filter(|made| {
             app.since
                 .is_none_or(|since| *made + CLOCK_TOLERANCE >= since)

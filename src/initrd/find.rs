@@ -1,4 +1,4 @@
-//! What the kernel ends up with under one name.
+//! The search for the file that a name leads to after the kernel unpacked the whole image.
 
 use std::io::{Read, Write};
 
@@ -9,7 +9,7 @@ use super::name::{display, normalise, same_path};
 use super::tree::{Effect, FinalEntry, Tree};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
 
-/// The entry that the file under a name comes from.
+/// The entry that made the file at a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its number among all entries of the image.
@@ -18,61 +18,61 @@ pub struct Found {
     pub member: usize,
     /// The fields of its header.
     pub header: Header,
-    /// The name as it stands in the archive.
+    /// The name, exactly as in the archive.
     pub name: Vec<u8>,
-    /// The body, or nothing where it is longer than the finder was to keep.
+    /// The body. `None` if it is longer than the finder's `keep`.
     pub body: Option<Vec<u8>>,
-    /// Whether this or an earlier entry of the name shares its data with other names, so that a
-    /// change to it may be a change to those.
+    /// True if this or an earlier entry of the name shares its data with other names, so that a change
+    /// to it may change those too.
     pub hard_linked: bool,
 }
 
-/// What there is under one name.
+/// The result of the search for one name.
 #[derive(Debug)]
 pub struct Sought {
-    /// The entry that counts, if any has the name. An error where the kernel drops it, or a later
-    /// entry takes its file away.
+    /// The last entry with the name, if there is one. An error if the kernel drops it, or a later
+    /// entry removes its file.
     pub found: Result<Option<Found>, Error>,
-    /// What the kernel ends up with at that path, whatever entry it comes from.
+    /// The file at that path after all entries, whichever entry made it.
     pub standing: Option<FinalEntry>,
-    /// The number of the last entry that has the name or made what is there.
+    /// The number of the last entry that has the name or made the file at the path.
     pub last: Option<u64>,
 }
 
-/// A [`Visitor`] that looks for what the kernel ends up with under some names.
+/// A [`Visitor`] that looks for the files that some names lead to after all entries.
 #[derive(Debug)]
 pub struct Finder {
     tree: Tree,
-    /// The name of the entry that comes now or came last.
+    /// The name of the current or latest entry.
     name: Vec<u8>,
     targets: Vec<Target>,
 }
 
-/// One name that is looked for.
+/// One name to look for.
 #[derive(Debug)]
 struct Target {
     path: Vec<u8>,
     keep: usize,
-    /// The last entry with the name that the kernel does not pass over.
+    /// The last entry with the name that the kernel does not skip.
     found: Option<Found>,
     inside: bool,
     hard_linked: bool,
-    /// What that entry came to.
+    /// The fate of that entry's file.
     fate: Verdict,
 }
 
 #[derive(Debug)]
 enum Verdict {
-    /// Its target is still to come.
+    /// The entry's effect is not known yet, since a link's target is still to come.
     Open,
-    /// It made this file.
+    /// The entry made this file.
     Made(usize),
-    /// It or a later entry left another file, or none, in its place.
+    /// The entry or a later one left another file, or none, at the path. Holds the reason.
     Lost(String),
 }
 
 impl Target {
-    /// An entry came to `effect`.
+    /// Updates the verdict after an entry had `effect`.
     fn settle(&mut self, effect: Effect, tree: &Tree, name: &[u8]) {
         let is_own = self.inside && matches!(self.fate, Verdict::Open);
         let standing = tree.at(&self.path);
@@ -80,7 +80,7 @@ impl Target {
             Verdict::Open if is_own => {
                 self.fate = match (effect, standing) {
                     (Effect::Made, Some(standing)) => Verdict::Made(standing.file),
-                    // Through a link that has the name of a folder in its path.
+                    // A folder in its path is a link to another place.
                     (Effect::Made, None) => Verdict::Lost("it comes to stand elsewhere".to_owned()),
                     (Effect::Removed, _) => {
                         Verdict::Lost("without a file type it removes what is there".to_owned())
@@ -106,7 +106,7 @@ impl Target {
         let found = self.found.map(|found| {
             let why = match self.fate {
                 Verdict::Lost(why) => why,
-                // Of names that share their data, another one may carry it.
+                // If names share their data, the entry of another name may hold it.
                 _ if !hard_linked && standing.and_then(|s| s.entry) != Some(found.number) => {
                     "a later entry writes to the same file by another path".to_owned()
                 }
@@ -132,7 +132,8 @@ impl Target {
 }
 
 impl Finder {
-    /// Looks for `name`, however its slashes and dots are written, and keeps a body of up to `keep` bytes.
+    /// Creates a finder that looks for `name`, however its slashes and dots are written, and keeps a body
+    /// of up to `keep` bytes.
     pub fn new(name: &[u8], keep: usize) -> Self {
         let finder = Self {
             tree: Tree::new(),
@@ -142,7 +143,7 @@ impl Finder {
         finder.and(name, keep)
     }
 
-    /// Looks for `name` as well.
+    /// Adds `name` to the names that the finder looks for.
     #[must_use]
     pub fn and(mut self, name: &[u8], keep: usize) -> Self {
         self.targets.push(Target {
@@ -156,7 +157,7 @@ impl Finder {
         self
     }
 
-    /// What there is under each of the names, in the order in which they were given.
+    /// Returns the result for each name, in the order in which the names were added.
     pub fn finish(self) -> Vec<Sought> {
         let Self { tree, targets, .. } = self;
         let finish = |target: Target| target.finish(&tree);
@@ -221,7 +222,8 @@ impl Target {
 /// Walks an image and looks for `name`.
 ///
 /// # Errors
-/// Those of [`walk`], and [`Error::Dropped`] where an entry has the name and the kernel does not keep its file.
+/// Those of [`walk`], and [`Error::Dropped`] if an entry has the name but the kernel does not keep its
+/// file.
 pub fn find<R: Read>(
     reader: R,
     name: &[u8],
@@ -232,7 +234,7 @@ pub fn find<R: Read>(
     Ok((layout, first.transpose()?.flatten()))
 }
 
-/// Walks an image and looks for all that `finder` is to find.
+/// Walks an image and looks for all names of `finder`.
 ///
 /// # Errors
 /// Those of [`walk`].
@@ -241,9 +243,9 @@ pub fn find_all<R: Read>(reader: R, mut finder: Finder) -> Result<(Layout, Vec<S
     Ok((layout, finder.finish()))
 }
 
-/// Copies the body of the entry `number` to `out`, of whatever size it is.
+/// Copies the body of the entry `found` to `out`, whatever its size.
 ///
-/// Names that share their data are followed to the one that carries it, within their archive.
+/// Does not follow hard links: [`hard_link_data`] finds the entry that holds their data.
 ///
 /// # Errors
 /// Those of [`walk`], and those of writing.
@@ -256,8 +258,9 @@ pub fn copy_body<R: Read>(reader: R, found: &Found, out: &mut dyn Write) -> Resu
     walk(reader, &mut copier).map(drop)
 }
 
-/// The number of the entry that carries the data of `found`: itself, unless it is one of several
-/// names and another of them has the data. Where more than one has, the kernel writes the last over the others.
+/// Returns the number of the entry that holds the data of `found`. That is `found` itself, unless it is
+/// one of several names and another one has the data. If more than one has data, the kernel writes the
+/// last over the others.
 ///
 /// # Errors
 /// Those of [`walk`].
@@ -280,11 +283,12 @@ fn key(header: &Header) -> (u32, u32, u32) {
     (header.ino, header.dev_major, header.dev_minor)
 }
 
-/// Looks for the data of a set of hard links; a trailer ends the sets.
+/// Looks for the data of a set of hard links. A trailer ends all sets.
 struct Links {
     key: (u32, u32, u32),
     found: u64,
-    /// The last name with data, in the archive that holds `found` once that is settled.
+    /// The last entry of the set that has data, in the current archive. Once `settled`, that is the
+    /// archive of `found`.
     candidate: Option<u64>,
     in_archive: bool,
     settled: bool,

@@ -1,5 +1,5 @@
-//! One gzip member (RFC 1952), with the kernel's limits: `lib/decompress_inflate.c` understands a
-//! file name in the header and nothing else that is optional.
+//! The reader of one gzip member (RFC 1952), with the kernel's limits: of the optional parts of a
+//! header, `lib/decompress_inflate.c` understands only the file name.
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
@@ -8,32 +8,33 @@ use super::source::ByteSource;
 
 /// The two bytes that every gzip member starts with.
 pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// Length of the part of a header that is always there.
+/// Length of the fixed part of a header.
 pub(crate) const FIXED_HEADER: usize = 10;
-/// The header has a file name.
+/// Flag of a header that has a file name.
 pub(crate) const FNAME: u8 = 1 << 3;
 const FTEXT: u8 = 1;
-/// More than any file name: a header that goes on longer is not one.
+/// Maximum length of the file name in a header. No file name is longer, so a longer one is an error.
 const MAX_NAME_LEN: usize = 4096;
-/// Output is handed on in pieces of at most this size. Smaller than this costs inflating speed, larger gains none.
+/// Maximum length of a piece of output. Smaller pieces make inflating slower; larger ones don't make it
+/// faster.
 const CHUNK_LEN: usize = 128 * 1024;
 
-/// What a gzip header says.
+/// The parsed header of a gzip member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GzipHeader {
-    /// The ten bytes that are always there.
+    /// The ten bytes of the fixed part.
     pub(crate) fixed: [u8; FIXED_HEADER],
     /// The file name, without its terminator.
     pub(crate) name: Option<Vec<u8>>,
 }
 
 impl GzipHeader {
-    /// Length in the file.
+    /// Returns the header's length in bytes.
     pub(crate) fn len(&self) -> usize {
         FIXED_HEADER + self.name.as_ref().map_or(0, |name| name.len() + 1)
     }
 
-    /// The header with `name` in the place of the one it had.
+    /// Returns the header's bytes with `name` as its file name.
     pub(crate) fn with_name(&self, name: &[u8]) -> Vec<u8> {
         let mut bytes = self.fixed.to_vec();
         bytes[3] |= FNAME;
@@ -43,7 +44,7 @@ impl GzipHeader {
     }
 }
 
-/// Inflates one member, buffers kept from one to the next.
+/// Inflates members one after the other and reuses its buffers.
 pub(crate) struct Inflater {
     inflate: Decompress,
     piece: Vec<u8>,
@@ -57,8 +58,8 @@ impl Inflater {
         }
     }
 
-    /// Reads the member that `source` stands at, header to trailer, and hands its bytes to `take`.
-    /// Returns the header. `limit` is the number of bytes it may unpack to.
+    /// Reads the member at the current position of `source`, from header to trailer, and passes its
+    /// unpacked bytes to `take`. Returns the header. `limit` is the maximum number of unpacked bytes.
     pub(crate) fn read(
         &mut self,
         source: &mut dyn ByteSource,
@@ -124,7 +125,7 @@ impl Inflater {
     }
 }
 
-/// Reads a header and leaves `source` behind it.
+/// Reads a header. `source` is then at the first byte after it.
 pub(crate) fn read_header(source: &mut dyn ByteSource, member: usize) -> Result<GzipHeader, Error> {
     let at = source.offset();
     let mut fixed = [0u8; FIXED_HEADER];

@@ -1,23 +1,23 @@
-//! The 110 bytes before each entry of a `newc` archive.
+//! The header of an entry in a `newc` archive: the 110 bytes before the name.
 //!
-//! The `cpio` crate reads such headers as well, but it turns names into `String`s (an image may
-//! hold names that are not UTF-8), accepts a `+` in a field (the kernel does not), leaves the sums
-//! of `070702` unchecked and cannot give back a header to the byte, which *rebuild* promises.
-//! So reading is done here, and the crate writes what Baleen adds (see [`super::append`]).
+//! The `cpio` crate reads such headers too. But it turns names into `String`s (an image may hold names
+//! that are not UTF-8), accepts a `+` in a field (the kernel does not), does not check the sums of
+//! `070702`, and can't reproduce a header byte for byte, which *rebuild* promises. So this module reads
+//! the headers, and the crate only writes the entries that Baleen adds (see [`super::append`]).
 
 use super::Error;
 
 /// Length of a header, in bytes.
 pub const HEADER_LEN: usize = 110;
 
-/// The longest name the kernel takes, terminator included; it passes over longer ones.
+/// Maximum length of a name, including its terminator. The kernel skips entries with longer ones.
 pub const PATH_MAX: u32 = 4096;
 
 const FIELD: usize = 8;
 const FILE_SIZE: usize = 6 + 6 * FIELD;
 const CHECK: usize = 6 + 12 * FIELD;
 
-/// The two magic numbers an initramfs may use.
+/// The magic numbers that an initramfs may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Magic {
     /// `070701`: no checksum.
@@ -26,7 +26,7 @@ pub enum Magic {
     Crc,
 }
 
-/// The fields of a header, in their order.
+/// The fields of a header, in the order of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields have their standard names")]
 pub struct Header {
@@ -46,7 +46,7 @@ pub struct Header {
     pub check: u32,
 }
 
-/// What kind of file an entry makes.
+/// The type of the file that an entry makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum FileType {
@@ -61,7 +61,7 @@ pub enum FileType {
 }
 
 impl FileType {
-    /// The letter that `ls -l` shows.
+    /// Returns the letter that `ls -l` shows.
     pub fn letter(self) -> char {
         match self {
             Self::Regular => '-',
@@ -75,7 +75,7 @@ impl FileType {
         }
     }
 
-    /// The name a person uses.
+    /// Returns the name to show to the user.
     pub fn name(self) -> &'static str {
         match self {
             Self::Regular => "regular file",
@@ -91,10 +91,10 @@ impl FileType {
 }
 
 impl Header {
-    /// Reads a header that starts at `at`, an offset within member `member`.
+    /// Parses a header that starts at offset `at` within member `member`.
     ///
     /// # Errors
-    /// When the magic number is not `070701` or `070702`, or a field holds anything but eight hexadecimal digits.
+    /// When the magic number is not `070701` or `070702`, or a field is not eight hexadecimal digits.
     pub fn parse(bytes: &[u8; HEADER_LEN], member: usize, at: u64) -> Result<Self, Error> {
         let magic = match &bytes[..6] {
             b"070701" => Magic::Newc,
@@ -144,7 +144,7 @@ impl Header {
         })
     }
 
-    /// What kind of file the mode's upper bits name.
+    /// Returns the file type from the mode's upper bits.
     pub fn file_type(&self) -> FileType {
         match self.mode & 0o170_000 {
             0o100_000 => FileType::Regular,
@@ -158,9 +158,9 @@ impl Header {
         }
     }
 
-    /// Whether the kernel makes anything of this entry. It passes over names longer than
-    /// [`PATH_MAX`], over bodies of anything but regular files and links, and over link targets
-    /// longer than a path may be (`do_header` in `init/initramfs.c`).
+    /// Returns whether the kernel uses this entry. It skips an entry with a name longer than
+    /// [`PATH_MAX`], an entry with a body that is neither a regular file nor a link, and a link whose
+    /// target is longer than a path may be (`do_header` in `init/initramfs.c`).
     pub fn is_used_by_kernel(&self) -> bool {
         self.name_size <= PATH_MAX
             && match self.file_type() {
@@ -170,23 +170,23 @@ impl Header {
             }
     }
 
-    /// Length of the zeros after the name, up to the next multiple of four.
+    /// Returns the number of zeros after the name, up to the next multiple of four.
     pub(crate) fn name_padding(&self) -> usize {
         padding((HEADER_LEN as u64) + u64::from(self.name_size))
     }
 
-    /// Length of the zeros after the body.
+    /// Returns the number of zeros after the body.
     pub(crate) fn body_padding(&self) -> usize {
         padding(u64::from(self.file_size))
     }
 }
 
-/// Zeros that bring `length` to a multiple of four.
+/// Returns the number of zeros that extend `length` to a multiple of four.
 pub(crate) fn padding(length: u64) -> usize {
     (length.wrapping_neg() % 4) as usize
 }
 
-/// Writes a new body length (and, for `070702`, a new sum) into a header's bytes, in place; nothing else changes.
+/// Writes the length of `body` (and, for `070702`, its sum) into a header's bytes. Changes nothing else.
 pub(crate) fn set_body(raw: &mut [u8], magic: Magic, body: &[u8]) {
     let put = |raw: &mut [u8], at: usize, value: u32| {
         raw[at..at + FIELD].copy_from_slice(format!("{value:08X}").as_bytes());
@@ -197,14 +197,14 @@ pub(crate) fn set_body(raw: &mut [u8], magic: Magic, body: &[u8]) {
     }
 }
 
-/// The checksum of `070702`, continued from `so_far`.
+/// Returns the checksum of `070702`, continued from `so_far`.
 pub(crate) fn sum(so_far: u32, bytes: &[u8]) -> u32 {
     bytes
         .iter()
         .fold(so_far, |sum, &byte| sum.wrapping_add(u32::from(byte)))
 }
 
-/// Eight hexadecimal digits of either case, and nothing that `from_str_radix` would accept besides.
+/// Parses eight hexadecimal digits of either case. Unlike `from_str_radix`, accepts nothing else.
 fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0u32, |value, &digit| {
         let nibble = (digit as char).to_digit(16)?;

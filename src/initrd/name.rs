@@ -1,7 +1,7 @@
-//! Names of entries, as the kernel resolves them: relative to `/`, which is its working directory
-//! while it unpacks. Normalising serves look-ups only; a name is always written back as it was.
+//! Names of entries. The kernel resolves them relative to `/`, its working directory while it unpacks.
+//! Only look-ups use normalized names; a name is always written back unchanged.
 
-/// The parts of `name` without `/`, `.` and what `..` takes back, joined by single slashes.
+/// Returns the parts of `name`, joined by single slashes, without `.` and with each `..` resolved.
 pub fn normalise(name: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in name.split(|&byte| byte == b'/') {
@@ -16,12 +16,12 @@ pub fn normalise(name: &[u8]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Whether `name` leads to the place that `normalized` names.
+/// Returns whether `name` leads to the path `normalised`.
 pub fn same_path(name: &[u8], normalised: &[u8]) -> bool {
     name.len() >= normalised.len() && (name == normalised || normalise(name) == normalised)
 }
 
-/// The name for a person: bytes that are not UTF-8, and control characters, as escapes.
+/// Returns the name to show to the user. Control characters and bytes that are not UTF-8 are escaped.
 pub fn display(name: &[u8]) -> String {
     let mut shown = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {

@@ -1,4 +1,5 @@
-//! Where an image's bytes come from: read once, front to back, through one buffer of fixed size.
+//! The sources of an image's bytes, which are read once, front to back, through one buffer of fixed
+//! size.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -6,22 +7,22 @@ use std::os::unix::fs::FileExt;
 
 use super::Error;
 
-/// Read in pieces of this size.
+/// Length of the read buffer.
 const BUFFER_LEN: usize = 256 * 1024;
 
-/// Bytes with a position.
+/// A stream of bytes that knows its position.
 pub(crate) trait ByteSource {
-    /// The bytes at hand; empty at the end.
+    /// Returns the buffered bytes, after reading more if there are none. Empty at the end.
     fn fill(&mut self) -> Result<&[u8], Error>;
-    /// Moves on by `n` of the bytes at hand.
+    /// Skips `n` of the buffered bytes.
     fn consume(&mut self, n: usize);
-    /// Offset in the image of the next byte.
+    /// Returns the offset of the next byte in the image.
     fn offset(&self) -> u64;
 
-    /// The next byte.
+    /// Returns the next byte.
     ///
     /// # Errors
-    /// At the end: member `member` is then truncated.
+    /// At the end, since member `member` is truncated there.
     fn byte(&mut self, member: usize) -> Result<u8, Error> {
         let at = self.offset();
         let byte = *self
@@ -64,7 +65,7 @@ impl<R: Read> ByteSource for Buffered<R> {
     }
 }
 
-/// A part of a file as a reader with a position of its own, so that several may read one file at once.
+/// A reader of a part of a file. It has its own position, so several can read one file at once.
 #[derive(Debug, Clone)]
 pub struct FileRange<'a> {
     file: &'a File,
@@ -73,7 +74,7 @@ pub struct FileRange<'a> {
 }
 
 impl<'a> FileRange<'a> {
-    /// The bytes of `file` from `start` to before `end`.
+    /// Creates a reader of the bytes of `file` from `start` up to, but not including, `end`.
     pub fn new(file: &'a File, start: u64, end: u64) -> Self {
         Self {
             file,
@@ -82,7 +83,7 @@ impl<'a> FileRange<'a> {
         }
     }
 
-    /// Offset in the file of the next byte.
+    /// Returns the offset of the next byte in the file.
     pub(crate) fn position(&self) -> u64 {
         self.at
     }
@@ -91,7 +92,7 @@ impl<'a> FileRange<'a> {
 impl Read for FileRange<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.end.saturating_sub(self.at);
-        // An offset out of a damaged label can be one that the system rejects even for no bytes.
+        // The offset may come from a damaged label. The system may reject it even for zero bytes.
         if left == 0 {
             return Ok(0);
         }
@@ -104,14 +105,14 @@ impl Read for FileRange<'_> {
     }
 }
 
-/// A section that reports its position in the file whenever it is read.
+/// A [`FileRange`] that reports its position in the file after every read.
 pub struct ProgressReader<'a> {
     inner: FileRange<'a>,
     progress: &'a dyn Fn(u64),
 }
 
 impl<'a> ProgressReader<'a> {
-    /// `inner`, reporting to `progress`.
+    /// Creates a reader of `inner` that reports to `progress`.
     pub fn new(inner: FileRange<'a>, progress: &'a dyn Fn(u64)) -> Self {
         Self { inner, progress }
     }

@@ -50,7 +50,7 @@ pub enum Reason {
     NotAFolder,
     /// Its path has more symbolic links than the kernel follows.
     TooManyLinks,
-    /// A part of its name is longer than [`NAME_MAX`].
+    /// A part of its name is longer than 255 bytes.
     LongName,
     /// A folder that is not empty is in its place.
     FolderInPlace,

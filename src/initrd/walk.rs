@@ -1,4 +1,4 @@
-//! A whole image, member after member, in one pass with fixed memory.
+//! The walk through a whole image, member after member, in one pass with fixed memory.
 
 use std::io::Read;
 
@@ -8,18 +8,18 @@ use super::header;
 use super::source::{Buffered, ByteSource};
 use super::{Error, MAX_MEMBERS, MAX_UNPACKED_LEN};
 
-/// How a member is stored.
+/// The compression of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// A cpio archive as it is.
+    /// An uncompressed cpio archive.
     None,
     /// A gzip member, which may hold several archives.
     Gzip,
 }
 
 impl Compression {
-    /// The name a person uses.
+    /// Returns the name to show to the user.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -28,7 +28,7 @@ impl Compression {
     }
 }
 
-/// One member, after it was read.
+/// A member that has been read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Its number, from 0.
@@ -37,58 +37,58 @@ pub struct Member {
     pub offset: u64,
     /// Its length in the image, in bytes, without padding.
     pub length: u64,
-    /// How it is stored.
+    /// Its compression.
     pub compression: Compression,
     /// Its length when unpacked, in bytes.
     pub unpacked: u64,
-    /// How many entries it holds, trailers not counted.
+    /// Number of its entries, without trailers.
     pub entries: u64,
     /// The number of its first entry in the image.
     pub first_entry: u64,
-    /// Whether its last archive ends with a trailer.
+    /// True if its last archive ends with a trailer.
     pub has_trailer: bool,
     /// Number of zero bytes after it.
     pub padding: u64,
 }
 
 impl Member {
-    /// Offset of the first byte after it.
+    /// Returns the offset of the first byte after the member.
     pub fn end(&self) -> u64 {
         self.offset + self.length
     }
 
-    /// Whether the entry with this number is one of its own.
+    /// Returns whether the member holds the entry with this number.
     pub fn holds(&self, entry: u64) -> bool {
         (self.first_entry..self.first_entry + self.entries).contains(&entry)
     }
 }
 
-/// What one pass over an image found.
+/// The structure of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     /// The members, in order.
     pub members: Vec<Member>,
-    /// Zero bytes before the first member.
+    /// Number of zero bytes before the first member.
     pub leading: u64,
     /// Length of the image, in bytes.
     pub length: u64,
 }
 
 impl Layout {
-    /// Bytes of all members, unpacked.
+    /// Returns the unpacked length of all members, in bytes.
     pub fn unpacked(&self) -> u64 {
         self.members.iter().map(|m| m.unpacked).sum()
     }
 
-    /// Number of entries in all members.
+    /// Returns the number of entries in all members.
     pub fn entries(&self) -> u64 {
         self.members.iter().map(|m| m.entries).sum()
     }
 }
 
-/// Takes what a walk finds, in the order of the image.
+/// A receiver for the members and parts that a walk finds, in the order of the image.
 pub trait Visitor {
-    /// A member begins at `offset`.
+    /// Called when a member begins at `offset`.
     ///
     /// # Errors
     /// Any error ends the walk.
@@ -100,12 +100,12 @@ pub trait Visitor {
     ) -> Result<(), Error> {
         Ok(())
     }
-    /// A part of the member's unpacked bytes.
+    /// Called for each part of the member's unpacked bytes.
     ///
     /// # Errors
     /// Any error ends the walk.
     fn part(&mut self, part: Part<'_>) -> Result<(), Error>;
-    /// The member ended; its padding is not known yet.
+    /// Called when the member ended. Its padding is not known yet.
     ///
     /// # Errors
     /// Any error ends the walk.
@@ -120,12 +120,13 @@ impl<F: FnMut(Part<'_>) -> Result<(), Error>> Visitor for F {
     }
 }
 
-/// Reads the image that `reader` yields and hands every part of it to `visitor`.
+/// Reads the image from `reader` and passes every part of it to `visitor`.
 ///
-/// Memory does not depend on the image, apart from what the visitor keeps. What the kernel would refuse or ignore is an error.
+/// Memory use does not depend on the image, apart from the data that the visitor keeps. Bytes that the
+/// kernel would refuse or ignore are an error.
 ///
 /// # Errors
-/// See [`Error`]; nothing is guessed or skipped.
+/// See [`Error`]. The walk guesses nothing and skips nothing.
 pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Error> {
     let mut source = Buffered::new(reader, 0);
     let mut inflater = None;
@@ -140,7 +141,7 @@ pub fn walk<R: Read>(reader: R, visitor: &mut dyn Visitor) -> Result<Layout, Err
         }
         let number = layout.members.len();
         let offset = source.offset();
-        // The kernel takes zeros behind a raw archive for padding within it, and asks for all of it.
+        // The kernel takes zeros after a raw archive for padding within it, and requires all of it.
         let after_raw = layout
             .members
             .last()
@@ -236,13 +237,13 @@ fn skip_zeros(source: &mut dyn ByteSource) -> Result<u64, Error> {
     }
 }
 
-/// The error for a boot configuration, if that is all that is left in `source`: text, then its length
-/// and the sum of its bytes, then a magic word, which `get_boot_config_from_initrd` (`init/main.c`)
-/// also finds before up to three bytes of alignment.
+/// Returns the error for a boot configuration if `source` holds nothing else: text, then its length and
+/// the sum of its bytes, then a magic word. `get_boot_config_from_initrd` (`init/main.c`) also finds the
+/// magic word before up to three bytes of alignment.
 fn bootconfig(source: &mut dyn ByteSource) -> Result<Option<Error>, Error> {
     const MAGIC: &[u8] = b"#BOOTCONFIG\n";
     const NUMBERS: usize = 8;
-    /// `XBC_DATA_MAX` and what comes with it.
+    /// Maximum length of a boot configuration: `XBC_DATA_MAX`, the numbers, the magic word and alignment.
     const MAX_LEN: usize = 32 * 1024 + NUMBERS + MAGIC.len() + 3;
     let at = source.offset();
     let mut rest = Vec::new();
@@ -279,7 +280,8 @@ fn bootconfig(source: &mut dyn ByteSource) -> Result<Option<Error>, Error> {
     }))
 }
 
-/// The error for bytes that start no member: other compressions are named, since the kernel knows some.
+/// Returns the error for bytes that start no member. It names other compressions, since the kernel
+/// knows some.
 fn not_a_member(bytes: &[u8], member: usize, at: u64) -> Error {
     const OTHERS: [(&[u8], &str); 6] = [
         (b"\xfd7zXZ\0", "xz"),

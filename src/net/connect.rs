@@ -1,4 +1,4 @@
-//! Connections that can't take for ever: neither to come about nor to be read from.
+//! Connections with a time limit for connecting, reading and writing.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -8,17 +8,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A stream whose reads and writes all have to be done by one moment. A time for each of them would not do: a
-/// peer that sends a byte now and then could hold the program up for ever.
+/// A stream with one deadline for all reads and writes. A timeout for each call would not be enough: a peer that
+/// sends a byte now and then could hold the program up without limit.
 #[derive(Debug)]
 pub struct Timed<S> {
     stream: S,
     deadline: Instant,
 }
 
-/// A stream whose next call can be given a time.
+/// A stream that supports a timeout for its next call.
 pub trait Timeouts: Read + Write {
-    /// Gives the next read or write at most `time`, which is not zero.
+    /// Sets the timeout of the next read or write to `time`, which is not zero.
     ///
     /// # Errors
     /// When the system refuses.
@@ -40,7 +40,7 @@ impl Timeouts for UnixStream {
 }
 
 impl<S: Timeouts> Timed<S> {
-    /// `stream`, with `patience` for all that is read and written from now on.
+    /// Wraps `stream`. All reads and writes from now on have `patience` in total.
     pub fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
@@ -48,12 +48,12 @@ impl<S: Timeouts> Timed<S> {
         }
     }
 
-    /// Starts the time again.
+    /// Sets a new deadline, `patience` from now.
     pub fn wait_again(&mut self, patience: Duration) {
         self.deadline = Instant::now() + patience;
     }
 
-    /// Calls until it comes to something or the time is over.
+    /// Repeats the call until it succeeds, fails with another error than a timeout, or the deadline passes.
     fn within_time<T>(&mut self, mut call: impl FnMut(&mut S) -> io::Result<T>) -> io::Result<T> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
@@ -62,7 +62,7 @@ impl<S: Timeouts> Timed<S> {
             }
             self.stream.give(left)?;
             match call(&mut self.stream) {
-                // A time that has passed is told by one of the first two, depending on the system.
+                // The first two report a timeout, depending on the system.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -92,10 +92,11 @@ impl<S: Timeouts> Write for Timed<S> {
     }
 }
 
-/// Connects to the first of `addresses` that answers, all of them within `patience`; says which it was.
+/// Connects to the first of `addresses` that answers. Tries all of them within `patience`. Returns the stream and
+/// its address.
 ///
 /// # Errors
-/// What came of each address, none of which answered.
+/// When no address answers. The list has the error of each address.
 pub fn tcp(
     addresses: &[IpAddr],
     port: u16,
@@ -105,7 +106,7 @@ pub fn tcp(
     let mut failed = Vec::new();
     for (at, &address) in addresses.iter().enumerate() {
         let place = SocketAddr::new(address, port);
-        // What is left is shared out, so that an address that swallows everything leaves some to the next.
+        // The addresses share the remaining time, so that one that never answers leaves time for the next.
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
         let connected = if share.is_zero() {
@@ -124,15 +125,16 @@ pub fn tcp(
 /// Connects to the socket at `path` within `patience`.
 ///
 /// # Errors
-/// When no one listens there, or does not take the call in time.
+/// When no process listens there, or it does not accept the connection in time.
 pub fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let (sender, receiver) = mpsc::channel();
     let socket = path.to_owned();
-    // Where the queue of callers is full, the system waits without end: a thread that does is left to itself.
+    // If the listener's queue is full, `connect` blocks without limit. So a separate thread calls it, and is
+    // abandoned after a timeout.
     thread::Builder::new()
         .name("connect".to_owned())
         .spawn(move || {
-            // No one waits any more if this fails.
+            // Fails if the receiver has stopped waiting.
             let _ = sender.send(UnixStream::connect(socket));
         })?;
     receiver

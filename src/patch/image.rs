@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{Overlay, find_overlay};
 use crate::initrd::rebuild::{Start, find_added};
@@ -160,6 +161,35 @@ impl Image {
     pub(super) fn unreadable(&self, error: &io::Error) -> Error {
         Error::io("read", &self.path, error)
     }
+}
+
+/// Returns the path of the boot image of a bundle that Baleen can patch.
+///
+/// # Errors
+/// [`Kind::Unsupported`] for bundles of all other families. The error says where that Docker keeps
+/// its own proxy setting.
+pub fn image_of(bundle: &Bundle) -> Result<&Path> {
+    match &bundle.family {
+        Family::Moby { image } => Ok(image),
+        _ => Err(bundle
+            .refusal()
+            .unwrap_or_else(|| Error::new(Kind::Unsupported, "this Docker is not patched"))),
+    }
+}
+
+/// The error for an image that has Baleen's block in its script, but no manifest of a patch.
+pub(super) fn unmarked(image: &Image) -> Error {
+    Error::new(
+        Kind::Unsupported,
+        format!(
+            "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the boot image since",
+            image.path().display()
+        ),
+    )
+    .with_hint(format!(
+        "install Docker again to have its own boot image, or put {} in its place if that is it; `baleen apply --adopt` takes the boot image as it is for the original",
+        image.backup_path().display()
+    ))
 }
 
 /// The error for the file at `path`, which is not an image that Baleen can use.

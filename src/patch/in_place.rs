@@ -7,8 +7,8 @@ use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
 use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
 
+use super::image::image_of;
 use super::image::{Image, Patched};
-use super::plan::image_of;
 use super::script::{SCRIPT, Script};
 use super::shell;
 use super::status::find_script;

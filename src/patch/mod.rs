@@ -10,8 +10,10 @@
 //! `files` has the functions for that.
 
 pub mod apply;
+mod contents;
 pub mod digest;
 mod files;
+mod guard;
 pub mod image;
 mod in_place;
 pub mod intent;
@@ -19,6 +21,7 @@ pub mod live;
 mod lock;
 pub mod manifest;
 pub mod original;
+mod original_source;
 pub mod plan;
 mod preflight;
 pub mod restore;
@@ -70,7 +73,7 @@ pub fn apply_proxy(
     desired: plan::Desired<'_>,
     report: OnProgress<'_>,
 ) -> Result<ApplyOutcome> {
-    let lock = Lock::acquire(plan::image_of(bundle)?)?;
+    let lock = Lock::acquire(image::image_of(bundle)?)?;
     match plan::plan(bundle, desired, report)? {
         plan::Plan::Nothing(manifest) => Ok(ApplyOutcome::InPlace(manifest)),
         plan::Plan::Change(change) => {
@@ -96,7 +99,7 @@ pub struct RestoreOutcome {
 /// # Errors
 /// Any reason that forbids or stops the restoration. The image is then unchanged.
 pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
-    let lock = Lock::acquire(plan::image_of(bundle)?)?;
+    let lock = Lock::acquire(image::image_of(bundle)?)?;
     match restore::plan(bundle)? {
         restore::RestorePlan::Nothing => Ok(None),
         restore::RestorePlan::Restore(found) => {
@@ -112,7 +115,7 @@ pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
 
 /// Returns the proxy in the image of `bundle`, which Baleen did not patch. Reads the whole image.
 pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
-    let image = plan::image_of(bundle).and_then(image::Image::open);
+    let image = image::image_of(bundle).and_then(image::Image::open);
     image.map_or_else(
         |_| Unpatched::default(),
         |image| Unpatched::read(image.section(), image.path()),
@@ -125,7 +128,7 @@ pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
 /// # Errors
 /// When the backup can't be checked or removed.
 pub fn remove_leftover(bundle: &Bundle) -> Result<()> {
-    let _lock = Lock::acquire(plan::image_of(bundle)?)?;
+    let _lock = Lock::acquire(image::image_of(bundle)?)?;
     match restore::leftover(bundle)? {
         Some(backup) => {
             fs::remove_file(&backup).map_err(|error| Error::io("remove", &backup, &error))

@@ -1,26 +1,25 @@
 //! Plans the change that puts a bundle's engine behind a proxy. Planning only reads.
 
 use std::env;
-use std::fs::{File, Metadata};
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use crate::docker::{Bundle, Family};
+use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::find::{self, Finder, Found, Sought};
+use crate::initrd::find::{self, Found};
 #[cfg(doc)]
 use crate::initrd::rebuild;
-use crate::initrd::{self, Compression, FileRange, FileType, Layout, ProgressReader};
+use crate::initrd::{Compression, Layout};
 use crate::platform;
 use crate::proxy::EngineProxy;
 
+use super::contents::{read_and_hash, usable_script};
 use super::digest::{OriginalSha, Sha};
 use super::files::{self, Identity};
-use super::image::{self, Image, Patched};
-use super::manifest::{MANIFEST, Manifest, Method, Original};
-use super::restore::original_at;
+use super::guard::{UnchangedGuard, check_unlocked};
+use super::image::{Image, Patched, image_of, unmarked};
+use super::manifest::{Manifest, Method, Original};
+use super::original_source::{OriginalSource, original_at, source};
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 use super::{OnProgress, Progress};
 
@@ -114,67 +113,6 @@ impl BackupPlan {
     }
 }
 
-/// The location of the original's bytes: the image without Baleen's patch.
-#[derive(Debug)]
-pub(super) struct OriginalSource {
-    pub(super) path: PathBuf,
-    pub(super) file: File,
-    pub(super) metadata: Metadata,
-    /// True if the whole image is the original.
-    pub(super) is_whole_image: bool,
-}
-
-/// The files of a bundle that must not change while Baleen works on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct UnchangedGuard {
-    info_plist: PathBuf,
-    info: Option<Identity>,
-    image: PathBuf,
-    pub(super) of_image: Identity,
-}
-
-impl UnchangedGuard {
-    pub(super) fn of(bundle: &Bundle, image: &Image) -> Result<Self> {
-        let info_plist = Bundle::info_plist(&bundle.path);
-        let info =
-            Identity::at(&info_plist).map_err(|error| Error::io("read", &info_plist, &error))?;
-        Ok(Self {
-            info_plist,
-            info,
-            image: image.path().to_owned(),
-            of_image: image.identity(),
-        })
-    }
-
-    /// Returns an error if one of the files has changed.
-    pub(super) fn check(&self) -> Result<()> {
-        for (path, was) in [
-            (&self.info_plist, self.info),
-            (&self.image, Some(self.of_image)),
-        ] {
-            let is = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
-            if is != was {
-                return Err(files::replaced(path));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns the path of the boot image of a bundle that Baleen can patch.
-///
-/// # Errors
-/// [`Kind::Unsupported`] for bundles of all other families. The error says where that Docker keeps
-/// its own proxy setting.
-pub fn image_of(bundle: &Bundle) -> Result<&Path> {
-    match &bundle.family {
-        Family::Moby { image } => Ok(image),
-        _ => Err(bundle
-            .refusal()
-            .unwrap_or_else(|| Error::new(Kind::Unsupported, "this Docker is not patched"))),
-    }
-}
-
 /// Plans the change of `bundle`. Reads the image once, front to back, in constant memory.
 ///
 /// # Errors
@@ -200,7 +138,14 @@ pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Re
     let known = patched.manifest().map(|manifest| manifest.original);
     let source = source(&image, &patched)?;
     let length = known.map_or(image.length(), |original| original.bytes);
-    let (layout, contents, sha) = read(&source, length, report)?;
+    let progress = |done| {
+        report(Progress {
+            step: "reading",
+            done,
+            total: length,
+        });
+    };
+    let (layout, contents, sha) = read_and_hash((&source.file, &source.path), length, &progress)?;
     let original = Original {
         bytes: length,
         sha256: OriginalSha(sha),
@@ -291,35 +236,6 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     Ok(original & 0o700)
 }
 
-/// Refuses a locked (immutable) image early, before anything is made from it: a clone would be
-/// locked, too.
-pub(super) fn check_unlocked(image: &Image) -> Result<()> {
-    if !platform::is_locked(image.metadata()) {
-        return Ok(());
-    }
-    let path = image.path().display();
-    Err(Error::new(
-        Kind::NotPermitted,
-        format!("{path} is locked against any change"),
-    )
-    .with_hint(format!("unlock it with chflags nouchg '{path}'")))
-}
-
-/// The error for an image that has Baleen's block in its script, but no manifest of a patch.
-pub(super) fn unmarked(image: &Image) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the boot image since",
-            image.path().display()
-        ),
-    )
-    .with_hint(format!(
-        "install Docker again to have its own boot image, or put {} in its place if that is it; `baleen apply --adopt` takes the boot image as it is for the original",
-        image.backup_path().display()
-    ))
-}
-
 /// Returns whether the appended script holds `block`. The script itself is read: it counts, not
 /// what the manifest says about it. Other images pass.
 fn scripts_block_is(patched: &Patched, block: &str) -> bool {
@@ -329,132 +245,6 @@ fn scripts_block_is(patched: &Patched, block: &str) -> bool {
         }
         Patched::Rebuilt { .. } | Patched::No => true,
     }
-}
-
-/// Returns the location of the original: the image itself, or, after a rebuild, its backup.
-pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource> {
-    let (path, is_whole_image) = match patched {
-        Patched::No => (image.path().to_owned(), true),
-        Patched::Appended { .. } => (image.path().to_owned(), false),
-        Patched::Rebuilt { .. } => (image.backup_path(), false),
-    };
-    let (file, metadata) = files::open_regular(&path).map_err(|error| {
-        if *patched == Patched::No || path == image.path() {
-            return error;
-        }
-        let kind = match error.kind() {
-            // The file does not exist, so trying again will not help.
-            Kind::Failure => Kind::Unsupported,
-            kind => kind,
-        };
-        Error::new(
-            kind,
-            format!("the boot image was rebuilt, and its original is needed: {error}"),
-        )
-        .with_hint("put the backup back, or install Docker again")
-    })?;
-    if let Patched::Rebuilt { manifest } = patched
-        && metadata.len() != manifest.original.bytes
-    {
-        return Err(stale_backup(&path));
-    }
-    Ok(OriginalSource {
-        path,
-        file,
-        metadata,
-        is_whole_image,
-    })
-}
-
-pub(super) fn stale_backup(path: &Path) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "{} is not the original that the boot image was rebuilt from, so that can't be had back from it",
-            path.display()
-        ),
-    )
-    .with_hint("install this version of Docker again to have its own boot image")
-}
-
-/// The entries of an image at the two paths that a patch writes to.
-pub(super) struct Contents {
-    script: Sought,
-    manifest: Sought,
-}
-
-impl Contents {
-    /// Reads an image to its end.
-    ///
-    /// # Errors
-    /// Those of [`find::find_all`].
-    pub(super) fn read<R: Read>(reader: R) -> std::result::Result<(Layout, Self), initrd::Error> {
-        let finder = Finder::new(SCRIPT.as_bytes(), MAX_SCRIPT_LEN).and(MANIFEST.as_bytes(), 0);
-        let (layout, mut sought) = find::find_all(reader, finder)?;
-        let missing = || initrd::Error::Refused("two files were looked for".to_owned());
-        let manifest = sought.pop().ok_or_else(missing)?;
-        let script = sought.pop().ok_or_else(missing)?;
-        Ok((layout, Self { script, manifest }))
-    }
-
-    /// Returns the script as an entry that can be changed without side effects, the script's text,
-    /// and the number of the entry in whose archive an added manifest takes effect.
-    ///
-    /// # Errors
-    /// When the script or the manifest can't be written so that the kernel keeps it and nothing
-    /// else changes.
-    pub(super) fn usable(self, image: &Path) -> Result<(Found, script::SecretBytes, u64)> {
-        let script = self.script.found;
-        let script = script.map_err(|error| image::damaged(image, error))?;
-        let (script, text) = usable_script(image, script)?;
-        let others = match self.manifest.standing {
-            Some(found) if found.file_type != FileType::Regular => {
-                Some(format!("a {} is there", found.file_type.name()))
-            }
-            Some(found) if found.names > 1 => {
-                Some("the file there has other names, which would change with it".to_owned())
-            }
-            _ => None,
-        };
-        if let Some(others) = others {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "the boot image {} should have nothing at /{MANIFEST}, or a file of its own, but {others}",
-                    image.display()
-                ),
-            )
-            .with_hint("it is not a boot image of Docker for Mac that Baleen knows; it was left as it is"));
-        }
-        let after = script.number.max(self.manifest.last.unwrap_or_default());
-        Ok((script, text, after))
-    }
-}
-
-/// Reads the original in one pass. Another thread computes its digest at the same time.
-fn read(
-    source: &OriginalSource,
-    length: u64,
-    report: OnProgress<'_>,
-) -> Result<(Layout, Contents, Sha)> {
-    let progress = |done| {
-        report(Progress {
-            step: "reading",
-            done,
-            total: length,
-        });
-    };
-    let section = ProgressReader::new(FileRange::new(&source.file, 0, length), &progress);
-    let (found, sha) = thread::scope(|scope| {
-        let sha = scope.spawn(|| Sha::of_file(&source.file, length));
-        let found = Contents::read(section);
-        (found, sha.join())
-    });
-    let (layout, contents) = found.map_err(|error| image::damaged(&source.path, error))?;
-    let sha = sha
-        .unwrap_or_else(|_| Err(std::io::Error::other("the hashing thread ended early")))
-        .map_err(|error| Error::io("read", &source.path, &error))?;
-    Ok((layout, contents, sha))
 }
 
 /// Refuses an image after which the kernel would not find an appended member.
@@ -474,37 +264,4 @@ fn check_end(layout: &Layout) -> Result<()> {
         .with_hint("use --method rebuild"));
     }
     Ok(())
-}
-
-/// Returns the script as an entry that can be changed without side effects.
-fn usable_script(image: &Path, found: Option<Found>) -> Result<(Found, script::SecretBytes)> {
-    let refuse = |found: String| {
-        Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "the boot image {} should hold /{SCRIPT} as a file of its own, but {found}",
-                image.display()
-            ),
-        )
-        .with_hint(
-            "it is not a boot image of Docker for Mac that Baleen knows; it was left as it is",
-        ))
-    };
-    let Some(mut found) = found else {
-        return refuse("has no entry of that name".to_owned());
-    };
-    let kind = found.header.file_type();
-    if kind != FileType::Regular {
-        return refuse(format!("it is a {} there", kind.name()));
-    }
-    if found.hard_linked {
-        return refuse("other names share its data there and would change with it".to_owned());
-    }
-    match found.body.take() {
-        Some(body) => Ok((found, body.into())),
-        None => refuse(format!(
-            "it has {} bytes there, more than the {MAX_SCRIPT_LEN} of any such script",
-            found.header.file_size
-        )),
-    }
 }

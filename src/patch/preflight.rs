@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 use super::image::Image;
 use super::lock::Lock;
-use super::{files, plan};
+use super::{files, guard};
 
 /// Does everything that a patch of the image at `image` does except the patch itself: locks the
 /// folder, makes a private folder in it, and writes a file there with the image's owner and
@@ -20,7 +20,7 @@ use super::{files, plan};
 /// The same errors as for a patch.
 pub fn preflight(image: &Path) -> Result<()> {
     let image = Image::open(image)?;
-    plan::check_unlocked(&image)?;
+    guard::check_unlocked(&image)?;
     let lock = Lock::acquire(image.path())?;
     let staging = lock.staging()?;
     let path = staging.path().join("initrd.img");

@@ -10,11 +10,12 @@ use crate::initrd::{FileRange, find};
 
 use super::digest::Sha;
 use super::files::{self, Identity};
-use super::image::{Image, Patched};
+use super::guard::{UnchangedGuard, check_unlocked};
+use super::image::{Image, Patched, image_of, unmarked};
 use super::lock::Lock;
 use super::manifest::{Manifest, Original};
 use super::original::Unpatched;
-use super::plan::{UnchangedGuard, check_unlocked, image_of, stale_backup, unmarked};
+use super::original_source::{original_at, stale_backup};
 use super::script::{MAX_SCRIPT_LEN, SCRIPT, Script};
 
 /// The result of planning a restoration.
@@ -143,18 +144,6 @@ fn holds_block(image: &Image) -> bool {
         .ok()
         .and_then(|(_, found)| found?.body)
         .is_some_and(|script| Script::parse(&script).is_ok_and(|script| script.block().is_some()))
-}
-
-/// Returns the identity of the file at `path` if its digest is that of the original.
-pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Identity>> {
-    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
-    if !path.symlink_metadata().is_ok_and(may_be) {
-        return Ok(None);
-    }
-    let (file, metadata) = files::open_regular(path)?;
-    let sha =
-        Sha::of_file(&file, metadata.len()).map_err(|error| Error::io("read", path, &error))?;
-    Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
 }
 
 /// Carries out `restore` while the image's folder is locked. Returns a warning if the original is

@@ -1,8 +1,8 @@
 //! The edit of `/etc/init.d/docker`: a marked block after its first line.
 //!
-//! What the script looks like is known from its 130 historical versions (`FACTS.md`, section 1):
-//! an OpenRC service, in two shapes. The block exports both cases of each variable. From May 2016
-//! on the script itself exports the lower-case names, perhaps empty, later on; Go reads the
+//! The shape of the script is known from its 130 historical versions (`FACTS.md`, section 1): an
+//! OpenRC service, in two shapes. The block exports both cases of each variable. From May 2016 on,
+//! the script itself exports the lower-case names after the block, perhaps empty. Go reads the
 //! upper-case name first and takes the first that is not empty, so the block wins in every version.
 
 use std::fmt;
@@ -15,21 +15,21 @@ use crate::proxy::{EngineProxy, redact};
 
 use super::shell;
 
-/// The script's name in the image.
+/// The path of the script in the image.
 pub const SCRIPT: &str = "etc/init.d/docker";
 
-/// Far above the 4 KB of the real ones; an overlay has to hold it.
+/// Maximum length of a script. Real ones have 4 KB; an overlay has to hold the script.
 pub const MAX_SCRIPT_LEN: usize = 128 * 1024;
 
 const BEGIN: &str = "# >>> baleen: proxy for the Docker Engine (managed; edits are lost) >>>";
 const END: &str = "# <<< baleen <<<";
-/// Any version of Baleen starts and ends its block with these.
+/// Prefixes of the first and last line of a block, in every version of Baleen.
 const BEGIN_ANY: &[u8] = b"# >>> baleen";
 const END_ANY: &[u8] = b"# <<< baleen";
-/// Comes before a line that was someone's own export of a proxy.
+/// Replaces a line in which someone exported a proxy.
 const TAKEN_OVER: &str = ": # baleen took over the export that stood here";
 
-/// Variables that make a proxy, in either case.
+/// Variables that configure a proxy, in either case.
 const PROXY_VARIABLES: [&str; 5] = [
     "http_proxy",
     "https_proxy",
@@ -38,7 +38,8 @@ const PROXY_VARIABLES: [&str; 5] = [
     "ftp_proxy",
 ];
 
-/// Bytes of a script, which may hold a password: overwritten when they go, and never printed.
+/// Bytes of a script, which may hold a password. They are overwritten when dropped, and never
+/// printed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
@@ -65,18 +66,19 @@ impl fmt::Debug for SecretBytes {
 /// A line of the script that sets a proxy and is neither Baleen's nor Docker's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignLine {
-    /// Counted from 1.
+    /// Line number, counted from 1.
     pub number: usize,
-    /// The line as it may be shown: without passwords.
+    /// The line without passwords, for display.
     pub shown: String,
-    /// Whether it does nothing but set proxies, so that it can be taken over.
+    /// True if the line only sets proxies, so Baleen can take it over.
     pub can_be_adopted: bool,
 }
 
-/// The block for `proxy`, with a line end after its last line.
+/// Returns the block for `proxy`, with a line end after its last line.
 pub fn block(proxy: &EngineProxy) -> Zeroizing<String> {
     let variables = proxy.variables();
-    // Room for all of it: a string that grows leaves its old bytes behind. Quoting takes at most four for one.
+    // Reserve enough space: a string that grows leaves its old bytes in memory. Quoting takes at
+    // most four bytes for one.
     let values: usize = variables.iter().map(|(_, value)| value.len()).sum();
     let mut block = Zeroizing::new(String::with_capacity(8 * values + 512));
     block.push_str(BEGIN);
@@ -97,20 +99,20 @@ pub fn block(proxy: &EngineProxy) -> Zeroizing<String> {
     block
 }
 
-/// The script's own lines and the block that is in it, if there is one.
+/// The script's own lines, and the block if the script has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// All lines but the block's, byte for byte.
+    /// All lines except the block, byte for byte.
     stock: SecretBytes,
     block: Option<SecretBytes>,
 }
 
 impl Script {
-    /// Takes a script apart.
+    /// Parses a script.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when it is not a service script that starts Docker, or a block of Baleen's
-    /// in it was damaged.
+    /// [`Kind::Unsupported`] when it is not a service script that starts Docker, or Baleen's block
+    /// in it is damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let (stock, block) = take_out_block(bytes)?;
         let script = Self { stock, block };
@@ -118,17 +120,17 @@ impl Script {
         Ok(script)
     }
 
-    /// The block that is in it, markers included.
+    /// The block in the script, including its markers.
     pub fn block(&self) -> Option<&[u8]> {
         self.block.as_deref()
     }
 
-    /// All lines but the block's.
+    /// All lines except the block.
     pub(super) fn stock(&self) -> &SecretBytes {
         &self.stock
     }
 
-    /// The lines that set a proxy and are neither in the block nor Docker's own.
+    /// Returns the lines that set a proxy and are neither in the block nor Docker's own.
     pub fn foreign(&self) -> Vec<ForeignLine> {
         let mut foreign = Vec::new();
         let mut continued = false;
@@ -147,10 +149,12 @@ impl Script {
         foreign
     }
 
-    /// The script with `block` in it, and with foreign lines made harmless where `adopt` is set.
+    /// Returns the script with `block` in it. If `adopt` is true, foreign lines are replaced by
+    /// harmless ones.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when there are foreign lines and they may not, or can't, be taken over.
+    /// [`Kind::Unsupported`] when there are foreign lines and `adopt` is false, or Baleen can't
+    /// take them over.
     pub fn with_block(&self, block: &str, adopt: bool) -> Result<SecretBytes> {
         let foreign = self.foreign();
         if !foreign.is_empty() && !adopt {
@@ -169,7 +173,8 @@ impl Script {
         let mut new = Vec::with_capacity(self.stock.len() + block.len());
         for (index, line) in lines(&self.stock).enumerate() {
             if foreign.iter().any(|line| line.number == index + 1) {
-                // The line may be the only command of an `if`, so something has to stand in its place.
+                // The line may be the only command of an `if`, so another command has to replace
+                // it.
                 let indent = line.iter().take_while(|b| b" \t".contains(b)).count();
                 new.extend_from_slice(&line[..indent]);
                 new.extend_from_slice(TAKEN_OVER.as_bytes());
@@ -181,7 +186,8 @@ impl Script {
                 if !line.ends_with(b"\n") {
                     new.push(b'\n');
                 }
-                // With plain line ends even among CRLF ones: there the shell would take the CR into the value.
+                // Plain line ends even in a CRLF script: otherwise the shell would take the CR into
+                // the value.
                 new.extend_from_slice(block.as_bytes());
             }
         }
@@ -198,7 +204,7 @@ impl Script {
         Ok(new.into())
     }
 
-    /// Refuses what is not the script that was expected; the words say which mark is missing.
+    /// Refuses a script of another shape. The error says which mark is missing.
     fn recognise(&self) -> Result<()> {
         let first = lines(&self.stock).next().unwrap_or_default();
         let interpreter = first
@@ -236,7 +242,7 @@ impl Script {
     }
 }
 
-/// A script as it may be shown: without passwords.
+/// Returns the script without passwords, for display.
 pub fn shown(script: &[u8]) -> String {
     let mut inside = false;
     let mut shown = String::new();
@@ -244,7 +250,7 @@ pub fn shown(script: &[u8]) -> String {
         inside = (inside || line.starts_with(BEGIN_ANY)) && !line.starts_with(END_ANY);
         let text = String::from_utf8_lossy(line);
         if inside {
-            // Baleen's own lines hold several URLs each, encoded, so each can be told from the next.
+            // Baleen's own lines hold several encoded URLs, separated by spaces.
             let parts: Vec<String> = text.split(' ').map(redact).collect();
             shown.push_str(&parts.join(" "));
         } else {
@@ -254,7 +260,7 @@ pub fn shown(script: &[u8]) -> String {
     shown
 }
 
-/// The refusal that names the lines someone else put into the script.
+/// The error that lists the lines that someone else put into the script.
 fn foreign_error(lines: &[ForeignLine]) -> Error {
     let shown: Vec<String> = lines
         .iter()
@@ -271,7 +277,8 @@ fn foreign_error(lines: &[ForeignLine]) -> Error {
     .with_fix(Fix::Adopt)
 }
 
-/// The bytes without the block, and the block. A block of any version of Baleen counts.
+/// Splits the bytes into the script without the block, and the block. Recognizes a block of any
+/// version of Baleen.
 fn take_out_block(bytes: &[u8]) -> Result<(SecretBytes, Option<SecretBytes>)> {
     let mut stock = Vec::with_capacity(bytes.len());
     let mut block: Option<Vec<u8>> = None;
@@ -313,8 +320,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|w| w == needle)
 }
 
-/// The line without a password; of a value that goes on in the next line, or comes from the one before,
-/// nothing can be told, so none of it is shown.
+/// Returns the line without a password. Hides the whole value if it continues in the next line or
+/// began in the previous one, because the password can't be located then.
 fn shown_line(line: &str, continued: bool) -> String {
     match line.split_once('=') {
         Some((name, _)) if continued || line.ends_with('\\') => format!("{name}=..."),
@@ -322,18 +329,19 @@ fn shown_line(line: &str, continued: bool) -> String {
     }
 }
 
-/// Whether a line sets a proxy variable to something that does not come from Docker's own settings.
+/// Returns whether a line sets a proxy variable to a value that does not come from Docker's own
+/// settings.
 fn is_foreign(line: &str) -> bool {
     let code = line.trim_start();
     !code.starts_with('#')
         && assignments(code).any(|value| {
-            // Docker's own lines ask for its setting: "$(mobyconfig get proxy/http)".
+            // Docker's own lines read its setting: "$(mobyconfig get proxy/http)".
             let value = value.trim_start_matches('"');
             !(value.starts_with("$(mobyconfig ") || value.starts_with("`mobyconfig "))
         })
 }
 
-/// What stands after the `=` of each proxy variable in the line.
+/// Returns the text after the `=` of each proxy variable in the line.
 fn assignments(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices('=').filter_map(|(at, _)| {
         let name_start = line[..at]
@@ -349,8 +357,8 @@ fn is_proxy_variable(name: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Whether a line is nothing but `[export] NAME=VALUE…` with proxy variables only, so that leaving
-/// it out changes nothing else.
+/// Returns whether a line is only `[export] NAME=VALUE…` with proxy variables, so that removing it
+/// changes nothing else.
 fn only_sets_proxies(line: &str) -> bool {
     let Some(words) = shell::plain_words(line) else {
         return false;

@@ -10,12 +10,13 @@ use crate::initrd::{FileRange, ProgressReader, append, find, rebuild};
 use crate::proxy::{EngineProxy, RedactedProxy};
 
 use super::apply::manifest_file;
+use super::contents::{Contents, read_and_hash};
 use super::digest::{OriginalSha, Sha};
-use super::image::{Image, Patched, REBUILT, damaged};
+use super::image::{Image, Patched, REBUILT, damaged, image_of, unmarked};
 use super::intent::{Intent, Intents};
 use super::manifest::{MANIFEST, Method};
 use super::original::Unpatched;
-use super::plan::{Contents, image_of, source, unmarked};
+use super::original_source::source;
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 use super::{OnProgress, Progress};
 
@@ -315,11 +316,9 @@ fn read_state(
 /// digest and the proxy that someone set in it by hand, if any.
 fn read_stock(image: &Image, report: OnProgress<'_>) -> Result<(Sha, Unpatched)> {
     let progress = verifying(image, report);
-    let section = ProgressReader::new(image.section(), &progress);
-    let (_, contents) = Contents::read(section).map_err(|error| image.damaged(error))?;
+    let (_, contents, sha) =
+        read_and_hash((image.file(), image.path()), image.length(), &progress)?;
     let (_, text, _) = contents.usable(image.path())?;
-    let sha =
-        Sha::of_file(image.file(), image.length()).map_err(|error| image.unreadable(&error))?;
     let script = Script::parse(&text)?;
     if script.block().is_some() {
         return Err(unmarked(image));

@@ -1,15 +1,15 @@
 //! The bypass list of macOS ("Bypass proxy settings for these Hosts & Domains", `ExceptionsList`):
-//! what an entry of it means, and whether a host is on it.
+//! the meaning of its entries, and the test whether a host is on it.
 //!
-//! macOS compares without regard to case and knows no ports. A plain name is that very name; a `*`
-//! stands for whole labels; a leading dot is `*.`; `169.254/16` is a network of IPv4 addresses
-//! whose missing parts are 0, and covers addresses only, not names that resolve to one. A `*` alone
-//! does nothing, nor does a network with bits set behind its prefix. `localhost`, `127.0.0.1` and
-//! `::1` are always reached directly.
+//! macOS ignores case and knows no ports. A plain name matches only itself; a `*` stands for whole
+//! labels; a leading dot means `*.`. `169.254/16` is a network of IPv4 addresses whose missing parts
+//! are 0. It covers addresses only, not names that resolve to one. A `*` alone has no effect, nor does
+//! a network with bits set after its prefix. macOS always reaches `localhost`, `127.0.0.1` and `::1`
+//! directly.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What an entry means to macOS.
+/// The meaning of an entry to macOS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BypassEntry {
     /// This host, and no other.
@@ -20,24 +20,24 @@ pub enum BypassEntry {
     Below(String),
     /// All IPv4 addresses that begin with the first bits of this one.
     Network(Ipv4Addr, u8),
-    /// The same, written as `10.1.*`: names such as `10.1.corp` are covered, too.
+    /// The same, written as `10.1.*`. It also covers names such as `10.1.corp`.
     StarredNetwork(Ipv4Addr, u8, String),
-    /// A name with `*` in places where no other list can have it.
+    /// A name with `*` in places that no other list supports.
     Pattern(String),
-    /// Nothing: macOS takes no notice of it, for the reason given.
+    /// An entry that macOS ignores, for the reason given.
     Inert(Inert),
-    /// It can't stand in a list of an environment variable, whatever it means.
+    /// An entry that is not valid in an environment variable's list, whatever it means.
     Unusable,
 }
 
-/// Why macOS takes no notice of an entry.
+/// The reason why macOS ignores an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inert {
     /// `*` alone.
     Star,
-    /// A network with bits set behind its prefix, such as `10.1.2.3/8`.
+    /// A network with bits set after its prefix, such as `10.1.2.3/8`.
     HostBits,
-    /// It has a port; the list knows none.
+    /// An entry with a port, which the list doesn't support.
     Port,
     /// Neither a host nor a network nor a pattern.
     NoHost,
@@ -46,7 +46,7 @@ pub enum Inert {
 impl BypassEntry {
     /// Reads one entry of the list.
     pub fn parse(text: &str) -> Self {
-        // Around an entry as well: nothing says that macOS would cut a space off.
+        // This includes spaces around an entry: nothing says that macOS would cut them off.
         if text.contains(|c: char| c == ',' || c.is_whitespace() || c.is_control()) {
             return Self::Unusable;
         }
@@ -78,7 +78,7 @@ impl BypassEntry {
         }
     }
 
-    /// Whether macOS reaches `host` directly because of this entry.
+    /// Returns whether macOS reaches `host` directly because of this entry.
     pub fn covers(&self, host: &str) -> bool {
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         match self {
@@ -103,7 +103,7 @@ impl BypassEntry {
     }
 }
 
-/// Whether macOS reaches `host` directly.
+/// Returns whether macOS reaches `host` directly.
 pub fn is_direct<'a>(
     entries: impl IntoIterator<Item = &'a BypassEntry>,
     exclude_simple_hostnames: bool,
@@ -117,7 +117,7 @@ pub fn is_direct<'a>(
         || entries.into_iter().any(|entry| entry.covers(host))
 }
 
-/// Whether `host` ends with `.domain`, whatever the case.
+/// Returns whether `host` ends with `.domain`, ignoring case.
 pub(super) fn is_below(host: &str, domain: &str) -> bool {
     let (host, domain) = (host.as_bytes(), domain.as_bytes());
     let Some(at) = host.len().checked_sub(domain.len() + 1) else {
@@ -126,13 +126,13 @@ pub(super) fn is_below(host: &str, domain: &str) -> bool {
     at > 0 && host[at] == b'.' && host[at + 1..].eq_ignore_ascii_case(domain)
 }
 
-/// The network's part of an address: its first bits.
+/// Returns the network part of an address: its first bits.
 fn prefix(address: Ipv4Addr, bits: u8) -> u32 {
     let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
     u32::from(address) & mask
 }
 
-/// `a[.b[.c[.d]]]/n`.
+/// Reads a network in the form `a[.b[.c[.d]]]/n`.
 fn network(base: &str, bits: &str) -> Option<BypassEntry> {
     let digits = |text: &str| {
         let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -153,7 +153,8 @@ fn network(base: &str, bits: &str) -> Option<BypassEntry> {
     })
 }
 
-/// `10.1.*` is the network 10.1.0.0/16 as well, since no name has a number at its end.
+/// Reads an entry such as `10.1.*`, which is also the network 10.1.0.0/16, since no name ends with a
+/// number.
 fn numbers_then_stars(text: &str) -> Option<BypassEntry> {
     let labels: Vec<&str> = text.split('.').collect();
     let numbers = labels.iter().take_while(|&&label| label != "*").count();
@@ -179,7 +180,7 @@ fn is_name(text: &str) -> bool {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
-    // Digits and dots alone are part of an address at best.
+    // A text of only digits and dots is at best part of an address.
     text.split('.').all(label) && text.contains(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
@@ -190,7 +191,8 @@ fn is_pattern(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-_.*".contains(c))
 }
 
-/// A label `*` stands for one label or more; any other label for itself.
+/// Returns whether `host` matches `pattern`. A label `*` stands for one label or more, any other label
+/// for itself.
 fn labels_match(pattern: &[String], host: &[String]) -> bool {
     match pattern.split_first() {
         None => host.is_empty(),

@@ -1,31 +1,32 @@
-//! What an engine understands of proxies, by the version of the Docker.app it is in.
+//! The proxy settings that an engine understands, by the version of its Docker.app.
 //!
-//! Which Go built an engine is what its `docker version` says, in transcripts that people have
-//! published: 1.11.1 says go1.5.4, 1.12.0 go1.6.3, 1.13.0 go1.7.3, 17.06.0 go1.8.3, 17.12.0 go1.9.2,
-//! 18.06.0 go1.10.3, 19.03.0 go1.12.5, 20.10.0 go1.13.15, 20.10.8 go1.16.6. What each Go understands
-//! stands in its release notes and in `net/http/transport.go`.
+//! The Go version of each engine is from the output of its `docker version`, in transcripts that
+//! people have published: 1.11.1 says go1.5.4, 1.12.0 go1.6.3, 1.13.0 go1.7.3, 17.06.0 go1.8.3,
+//! 17.12.0 go1.9.2, 18.06.0 go1.10.3, 19.03.0 go1.12.5, 20.10.0 go1.13.15, 20.10.8 go1.16.6. Go's
+//! release notes and `net/http/transport.go` say what each Go version understands.
 
 use serde::Serialize;
 
 use super::go::NoProxyRules;
 
-/// An engine, as far as proxies matter.
+/// The proxy features of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ClientDialect {
-    /// The Go it was built with, as in `1.8`; from Docker 4.0 on it may be a later one.
+    /// The Go version that built it, as in `1.8`; from Docker 4.0 on it may be a later one.
     pub go: Option<&'static str>,
-    /// How it reads `NO_PROXY`.
+    /// The rules by which it reads `NO_PROXY`.
     pub rules: NoProxyRules,
-    /// Whether it uses `HTTP_PROXY` for `https://` where there is no `HTTPS_PROXY` (until Go 1.15).
+    /// True if it uses `HTTP_PROXY` for `https://` without an `HTTPS_PROXY` (until Go 1.15).
     pub https_falls_back: bool,
-    /// Whether a proxy may be `socks5://` (from Go 1.9 on; earlier ones take that for a host's name).
+    /// True if a proxy may be `socks5://` (from Go 1.9 on; earlier versions take that for a host name).
     pub knows_socks: bool,
-    /// The address at which it reaches this Mac's own loopback; nothing where Docker's own proxy,
-    /// which runs on the Mac, is what reads the settings.
+    /// The address at which it reaches this Mac's own loopback; none if Docker's own proxy, which runs
+    /// on the Mac, reads the settings.
     pub host_address: Option<&'static str>,
 }
 
-/// The first version of Docker for Mac, and the Go that built the engine in it. 2.0 came after 18.09.
+/// First versions of Docker for Mac, each with the Go version that built its engine. 2.0 came after
+/// 18.09.
 const BUILT_WITH: [((u32, u32), &str); 10] = [
     ((1, 10), "1.5"),
     ((1, 12), "1.6"),
@@ -39,15 +40,15 @@ const BUILT_WITH: [((u32, u32), &str); 10] = [
     ((4, 0), "1.16"),
 ];
 
-/// VPNKit, the network of Docker's VM from the spring of 2016 on, has the Mac at this address.
+/// Address of the Mac in VPNKit, the network of Docker's VM from the spring of 2016 on.
 const VPNKIT_HOST: &str = "192.168.65.1";
 
 impl ClientDialect {
-    /// The engine of the Docker.app of this version, as in `17.06.0-ce-mac18`. `patched` says that
-    /// it gets its proxy from the image, as all do until 17.10.
+    /// Returns the engine of a Docker.app version such as `17.06.0-ce-mac18`. `patched` is true if the
+    /// engine gets its proxy from the boot image, as all do until 17.10.
     pub fn of(version: &str, patched: bool) -> Self {
         let go = built_with(version);
-        // Whatever its version says: an image that can be patched is from before 2018.
+        // Without a known version: a boot image that can be patched is from before 2018.
         let minor = go.map_or(if patched { 8 } else { 16 }, minor);
         Self {
             go,
@@ -62,7 +63,7 @@ impl ClientDialect {
         }
     }
 
-    /// What it was built with, in words.
+    /// Returns the Go version that built it, in words.
     pub fn in_words(&self) -> String {
         match self.go {
             Some(go) => format!("Go {go}"),
@@ -83,7 +84,7 @@ fn built_with(version: &str) -> Option<&'static str> {
         .split(|c: char| !c.is_ascii_digit())
         .map(|digits| digits.parse::<u32>().ok());
     let (major, minor) = (numbers.next()??, numbers.next()??);
-    // 17 and 18 are years, and follow 1.13; 2.0 began again.
+    // 17 and 18 are years, and follow 1.13; 2.0 restarted the numbering.
     let series = |major: u32| if matches!(major, 17 | 18) { 1 } else { major };
     BUILT_WITH
         .iter()

@@ -1,27 +1,27 @@
-//! The values for the proxy fields in Docker's own window, as text that can be pasted there.
+//! The values for the proxy fields in Docker's own window, as text to paste there.
 //!
-//! What the fields understand is in the release notes of Docker Desktop: `socks5://` from 4.28 on, networks such as
-//! `10.0.0.0/8` in the bypass list from 4.17 on. Addresses are those of the Mac, since the proxy process that reads
-//! the fields runs there.
+//! The release notes of Docker Desktop say what the fields understand: `socks5://` from 4.28 on,
+//! networks such as `10.0.0.0/8` in the bypass list from 4.17 on. Addresses are those of the Mac,
+//! since the proxy process that reads the fields runs there.
 //!
-//! A password is never among them. A terminal keeps what is printed, and a clipboard is read by every app, kept by
-//! clipboard managers and sent to the user's other devices. Docker asks for the password itself, and keeps it in its
-//! keychain, from 4.13 on.
+//! The values never include a password. A terminal keeps what is printed. Every app can read the
+//! clipboard, clipboard managers store it, and it is sent to the user's other devices. From 4.13 on,
+//! Docker asks for the password itself and keeps it in its keychain.
 
 use serde::Serialize;
 
 use super::RedactedProxy;
 
-/// The values, each as it goes into its field.
+/// The value of each field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DockerFields {
-    /// For *Web Server (HTTP)*; nothing where that field stays empty.
+    /// The value of *Web Server (HTTP)*; none if the field stays empty.
     pub http: Option<String>,
-    /// For *Secure Web Server (HTTPS)*.
+    /// The value of *Secure Web Server (HTTPS)*; none if the field stays empty.
     pub https: Option<String>,
-    /// For the hosts that bypass the proxy.
+    /// The value of the field for the hosts that bypass the proxy.
     pub bypass: String,
-    /// The proxy wants a user, whose password is left out.
+    /// Set when the proxy has a user, whose password is left out.
     pub lacks_password: bool,
 }
 
@@ -34,15 +34,15 @@ pub enum Field {
     Https,
     /// The hosts that bypass the proxy.
     Bypass,
-    /// All three, each behind its name.
+    /// All three, each preceded by its name.
     All,
 }
 
-/// What stands for a password in [`RedactedProxy`].
+/// Replacement for a password in [`RedactedProxy`].
 const REDACTED: &str = ":***@";
 
 impl DockerFields {
-    /// The values for a proxy that was translated for this Docker.
+    /// Returns the values for a proxy that was translated for this Docker.
     pub fn of(proxy: &RedactedProxy) -> Self {
         let urls = [&proxy.http, &proxy.https];
         let has_user = |url: &String| url.contains('@');
@@ -55,7 +55,7 @@ impl DockerFields {
         }
     }
 
-    /// Each field's name, as Docker's window has it, with its value; an empty field has an empty one.
+    /// Returns each field's name, as in Docker's window, with its value, which may be empty.
     pub fn lines(&self) -> [(&'static str, &str); 3] {
         [
             ("Web Server (HTTP)", self.http.as_deref().unwrap_or("")),
@@ -67,7 +67,7 @@ impl DockerFields {
         ]
     }
 
-    /// What is copied for a field.
+    /// Returns the text to copy for a field.
     pub fn text(&self, field: Field) -> String {
         let [http, https, bypass] = self.lines();
         match field {
@@ -80,7 +80,7 @@ impl DockerFields {
         }
     }
 
-    /// What Docker of this version makes of the values that one would not expect, a sentence each.
+    /// Returns the unexpected ways in which this Docker version handles the values, a sentence each.
     pub fn remarks(&self, version: &str) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.lacks_password {
@@ -101,8 +101,8 @@ impl DockerFields {
     }
 }
 
-/// Whether Docker Desktop of this version is that one or a later one. 17 and 18 are years, and came before 2.0; what
-/// names no version may be the latest.
+/// Returns whether a Docker Desktop version is at least `least`. 17 and 18 are years, and came before
+/// 2.0. A text that names no version may be the latest one.
 fn is_at_least(version: &str, least: (u32, u32)) -> bool {
     let mut numbers = version
         .split(|c: char| !c.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Docker Hub's hosts: the ones that a pull from it speaks to.
+//! Docker Hub's hosts that a pull connects to.
 //!
 //! Checked on 2026-11-28 against Docker's own allowlist
 //! (<https://docs.docker.com/desktop/setup/allow-list/>): docker/docs pull request 21970 (February 2025) gave the R2
@@ -9,7 +9,7 @@
 /// The registry itself.
 pub const REGISTRY: &str = "registry-1.docker.io";
 
-/// All of them, the registry first.
+/// All hosts of Docker Hub, the registry first.
 pub const HOSTS: [&str; 5] = [
     REGISTRY,
     // Tokens.

@@ -1,4 +1,4 @@
-//! What the Docker Engine is to use.
+//! The proxy settings of the Docker Engine.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ pub struct EngineProxy {
     no_proxy: NoProxy,
 }
 
-/// An [`EngineProxy`] as it may be shown and stored: without passwords.
+/// An [`EngineProxy`] without passwords, for display and storage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields have their standard names")]
 pub struct RedactedProxy {
@@ -23,7 +23,7 @@ pub struct RedactedProxy {
 }
 
 impl EngineProxy {
-    /// The proxies for `http://` and `https://`; nothing when neither is given.
+    /// Creates the settings from the proxies for `http://` and `https://`; nothing if neither is given.
     pub fn new(http: Option<ProxyUrl>, https: Option<ProxyUrl>, no_proxy: NoProxy) -> Option<Self> {
         (http.is_some() || https.is_some()).then_some(Self {
             http,
@@ -47,7 +47,7 @@ impl EngineProxy {
         &self.no_proxy
     }
 
-    /// Whether any of the proxies needs a password.
+    /// Returns whether any of the proxies has a password.
     pub fn has_password(&self) -> bool {
         [&self.http, &self.https]
             .into_iter()
@@ -55,7 +55,7 @@ impl EngineProxy {
             .any(ProxyUrl::has_password)
     }
 
-    /// The environment variables the engine has to have, upper case, with their values: passwords included.
+    /// Returns the engine's environment variables, in upper case, with their values, including passwords.
     pub fn variables(&self) -> Vec<(&'static str, Zeroizing<String>)> {
         let mut variables = Vec::with_capacity(3);
         if let Some(http) = &self.http {
@@ -68,7 +68,7 @@ impl EngineProxy {
         variables
     }
 
-    /// What may be shown.
+    /// Returns the settings without passwords.
     pub fn shown(&self) -> RedactedProxy {
         RedactedProxy {
             http: self.http.as_ref().map(ProxyUrl::redacted),
@@ -79,7 +79,7 @@ impl EngineProxy {
 }
 
 impl RedactedProxy {
-    /// In what `wanted`, which is known to be another one, differs from this, in words.
+    /// Describes how `wanted` differs from these settings. The caller knows that it does.
     pub fn difference(&self, wanted: &Self) -> String {
         if wanted.summary() != self.summary() {
             format!("it should be {}", wanted.summary())
@@ -90,7 +90,7 @@ impl RedactedProxy {
         }
     }
 
-    /// The one proxy, or both with what each is for.
+    /// Returns the common proxy, or both proxies with their schemes.
     pub fn summary(&self) -> String {
         match (&self.http, &self.https) {
             (Some(http), Some(https)) if http == https => http.clone(),

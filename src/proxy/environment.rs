@@ -4,7 +4,7 @@
 /// A variable that is set: its name and its value.
 pub type NamedValue = (String, String);
 
-/// The variables with the proxy for `http://`, the one for `https://` and the no-proxy list.
+/// Returns the variables for the `http://` proxy, the `https://` proxy and the no-proxy list.
 pub fn from_environment(
     get: impl Fn(&str) -> Option<String>,
 ) -> (Option<NamedValue>, Option<NamedValue>, Option<NamedValue>) {
@@ -17,7 +17,8 @@ pub fn from_environment(
     (any("HTTP_PROXY"), any("HTTPS_PROXY"), any("NO_PROXY"))
 }
 
-/// The name of the variable with curl's proxy for every scheme, if it is set. Neither Go nor Docker reads it.
+/// Returns the name of the variable with curl's proxy for every scheme, if it is set. Neither Go nor
+/// Docker reads it.
 pub(super) fn all_proxy(get: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     ["ALL_PROXY", "all_proxy"]
         .into_iter()

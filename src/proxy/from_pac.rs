@@ -1,7 +1,8 @@
-//! What an engine gets where a PAC script decides: one proxy for `https://`, one for `http://`, and hosts to reach directly.
+//! Translates a PAC script's answers into an engine's settings: one proxy for `https://`, one for
+//! `http://`, and hosts to reach directly.
 //!
-//! A script says more than an engine can be told: what to try when a proxy fails, other kinds of proxies, another proxy for each
-//! host. Each of these is said once, in a sentence ([`notes`]).
+//! A script can say more than an engine can express: what to try when a proxy fails, other kinds of
+//! proxies, another proxy for each host. [`notes`] reports each of these once, in a sentence.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -15,19 +16,19 @@ use super::translate::{
 use super::url::Scheme;
 use super::{ClientDialect, ProxyUrl, docker_hub};
 
-/// A PAC script that can't be asked now, and what counts instead.
+/// A PAC script that can't be asked now, and what applies instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Away {
-    /// All of that in a sentence without a full stop.
+    /// The whole state as a sentence without a period.
     pub sentence: String,
-    /// When the oldest of the answers in use was given; none where the engine goes direct.
+    /// The time of the oldest answer in use; none if the engine goes direct.
     pub kept_since: Option<SystemTime>,
-    /// Until when they are used, if not until the script is back.
+    /// The time until which the answers are used; none if they are used until the script is back.
     pub until: Option<SystemTime>,
 }
 
 impl Away {
-    /// What there is to say of these answers, if they are not fresh.
+    /// Returns the state of these answers, unless they are fresh or the network offers no script.
     pub fn of(asked: &PacAnswers) -> Option<Self> {
         let why = asked.trouble.as_deref().unwrap_or_default();
         let kept_since = asked.kept_since();
@@ -59,7 +60,7 @@ impl Away {
     }
 }
 
-/// How long it is until then, in words.
+/// Returns the time left until `until`, in words.
 fn minutes(until: SystemTime) -> String {
     let left = until.duration_since(SystemTime::now()).unwrap_or_default();
     match left.as_secs().div_ceil(60) {
@@ -68,7 +69,7 @@ fn minutes(until: SystemTime) -> String {
     }
 }
 
-/// How long ago that was, in words.
+/// Returns the time since `since`, in words.
 pub fn ago(since: SystemTime) -> String {
     let minutes = since.elapsed().map_or(0, |time| time.as_secs() / 60);
     match minutes {
@@ -79,16 +80,16 @@ pub fn ago(since: SystemTime) -> String {
     }
 }
 
-/// What is to be said of answers.
+/// The notes about a script's answers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// What makes the engine go another way than the script says first, a sentence each.
+    /// The reasons why the engine takes another route than the script's first choice, a sentence each.
     pub remarks: Vec<String>,
-    /// What else the script says and the engine can't be told, a sentence each.
+    /// Other parts of the answers that the engine can't express, a sentence each.
     pub explanations: Vec<String>,
 }
 
-/// Sentences about hosts, each once, with all hosts that it is about.
+/// Sentences about hosts, each once, with all the hosts that it applies to.
 #[derive(Default)]
 struct Grouped(Vec<(String, String, Vec<String>)>);
 
@@ -115,7 +116,7 @@ impl Grouped {
     }
 }
 
-/// Some hosts in words.
+/// Returns a list of hosts in words.
 fn listed(hosts: &[String]) -> String {
     match hosts {
         [] => String::new(),
@@ -126,7 +127,8 @@ fn listed(hosts: &[String]) -> String {
     }
 }
 
-/// What the answers say that `engine` can't be told, and where browsers read them in another way.
+/// Returns the parts of the answers that `engine` can't express, and those that browsers read
+/// differently.
 pub fn notes<'a>(
     answers: impl IntoIterator<Item = &'a PacAnswer>,
     engine: &ClientDialect,
@@ -182,27 +184,27 @@ pub fn notes<'a>(
     }
 }
 
-/// The word that each entry of an answer begins with.
+/// Returns the first word of each entry of an answer.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(';')
         .filter_map(|entry| entry.split_whitespace().next())
 }
 
-/// Routes in the order in which they are tried.
+/// Returns the routes in words, in the order in which they are tried.
 fn shown(routes: &[Route]) -> String {
     let shown: Vec<String> = routes.iter().map(Route::to_string).collect();
     shown.join(", then ")
 }
 
-/// What a script comes to.
+/// The settings that follow from a script's answers.
 pub(super) struct ByScript {
     pub(super) chosen: EffectiveProxies,
     pub(super) explanations: Vec<String>,
     pub(super) away: Option<Away>,
 }
 
-/// With a script: what it says of the hosts that matter to Docker. Nothing where the network was to
-/// offer one and does not.
+/// Chooses the proxies by the script's answers for the hosts that matter to Docker. Returns nothing if
+/// the network should offer a script and doesn't.
 pub(super) fn by_script(
     source: &PacSource,
     engine: &ClientDialect,
@@ -216,7 +218,7 @@ pub(super) fn by_script(
             hosts.push(host.clone());
         }
     }
-    // Scripts may have another proxy for http://, which the engine uses with registries that have no TLS.
+    // Scripts may name another proxy for http://, which the engine uses for registries without TLS.
     let plain: Vec<String> = [&hosts[..1], &hosts[docker_hub::HOSTS.len()..]]
         .concat()
         .iter()
@@ -261,13 +263,13 @@ pub(super) fn by_script(
         match (&winner, choice) {
             (None, Some(_)) => {}
             (Some(_), Some(Choice::Direct)) => {
-                // A registry's IPv6 address stands in brackets, an entry of the list doesn't.
+                // A registry's IPv6 address has brackets, an entry of the list doesn't.
                 let address = host
                     .strip_prefix('[')
                     .and_then(|rest| rest.strip_suffix(']'));
                 let entry = for_go(address.unwrap_or(host), engine.rules);
                 entries.push(match entry.fate {
-                    // An address has nothing below it.
+                    // An address has no subdomains.
                     EntryOutcome::Kept if entry.from.parse::<IpAddr>().is_err() => {
                         TranslatedEntry {
                             fate: EntryOutcome::Widened,
@@ -337,7 +339,7 @@ pub(super) fn by_script(
     }))
 }
 
-/// The proxy for `http://`: the script's, where it names one for that, else the one for `https://`.
+/// Returns the proxy for `http://`: the one that the script names for it, else the one for `https://`.
 fn for_http(
     asked: &PacAnswers,
     plain: &[String],
@@ -360,17 +362,17 @@ fn for_http(
         }
         return None;
     };
-    // Only one that has no part in https:// is one for http://.
+    // The proxy for http:// differs only if the script never names the https:// proxy for http://.
     let is_common = |choice: &Choice| matches!(choice, Choice::Proxy(url) if url == https);
     let uses = own
         .filter(|_| !choices.iter().any(|(_, choice)| is_common(choice)))
         .unwrap_or_else(|| https.clone());
     let mut others = Grouped::default();
-    // Nothing is pulled from Docker's own registry over http://.
+    // The engine pulls nothing from Docker's own registry over http://.
     for (answer, choice) in choices.iter().filter(|(answer, _)| answer.host != plain[0]) {
         let host = answer.host.trim_start_matches("http://");
         let secure = asked.of(host.trim_end_matches('/'));
-        // Then the host is in the no-proxy list, which is for both.
+        // If so, the host is in the no-proxy list, which applies to both schemes.
         let is_direct = secure.is_some_and(|answer| answer.routes.first() == Some(&Route::Direct));
         let engine = match is_direct {
             true => "reaches it directly".to_owned(),
@@ -389,7 +391,7 @@ fn for_http(
     Some(uses)
 }
 
-/// The proxy that is named most often, the first of several.
+/// Returns the proxy that is named most often; if there are several, the first.
 fn most<'a>(choices: impl Iterator<Item = &'a Choice>) -> Option<ProxyUrl> {
     let mut tally: Vec<(&ProxyUrl, usize)> = Vec::new();
     for choice in choices {
@@ -415,11 +417,12 @@ fn choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<Choice> {
     engines_choice(answer, engine).map(|(_, choice)| choice)
 }
 
-/// What an engine can do of what a script proposes for a host: its first proxy that the engine knows, and which of the routes that is.
-/// To go directly is what the script wants only where it says so first: behind a proxy it is for when
-/// that one is down, and an engine that doesn't know the proxy can't tell whether it is.
+/// Returns the first route of an answer that the engine can take, with its index.
+///
+/// A direct route counts only if it is the script's first choice. After a proxy, it is for the case
+/// that the proxy is down, and an engine that doesn't know the proxy can't tell whether it is.
 fn engines_choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<(usize, Choice)> {
-    // An entry that only some browsers understand is nothing to the others, as it is to Chromium.
+    // Like Chromium, ignore an entry that only Firefox understands.
     let is_nothing = |why: &String| why.ends_with(FIREFOX_ONLY);
     if answer.routes.first() == Some(&Route::Direct) && answer.ignored.iter().all(is_nothing) {
         return Some((0, Choice::Direct));
@@ -473,13 +476,14 @@ mod tests {
         assert_eq!(way("HTTP p.corp:1"), "direct");
         assert_eq!(way("HTTP p.corp:1; DIRECT"), "direct");
         assert_eq!(way("HTTP p.corp:1; PROXY q.corp:2"), "q.corp:2");
-        // What no browser understands may have been meant for a proxy.
+        // An entry that no browser understands may have been meant for a proxy.
         assert_eq!(way("PROXI p.corp:1; DIRECT"), "nothing");
         let said = notes([&answer(HUB, "HTTP p.corp:1")], &engine).remarks;
         assert!(said.iter().any(|note| note.contains("Firefox")), "{said:?}");
     }
 
-    /// What comes of a script that says `usual` of all hosts but of those named; of those without a text it says nothing.
+    /// Translates a script that answers `usual` for all hosts except those in `others`. For a host in
+    /// `others` without a text, it has no answer.
     fn translated(
         usual: &str,
         others: &[(&str, Option<&str>)],
@@ -502,7 +506,7 @@ mod tests {
             origin: "a test".into(),
             settings: ProxySettings::Settings(SystemSettings {
                 pac: Some(PacSource::Discover),
-                // With a script on, macOS looks at none of these.
+                // With a script switched on, macOS ignores these.
                 exceptions: vec!["unused.corp".into()],
                 ..SystemSettings::default()
             }),
@@ -525,7 +529,7 @@ mod tests {
         )
     }
 
-    /// The proxies for `http://` and `https://`, and the list without its usual beginning.
+    /// Returns the proxies for `http://` and `https://`, and the bypass list without its usual beginning.
     fn got(found: &Translation) -> Option<(String, String, String)> {
         let shown = found.proxy.as_ref()?.shown();
         let plain = |url: Option<String>| url.unwrap_or_default().replace("http://", "");
@@ -621,7 +625,7 @@ mod tests {
                 "{usual} {others:?}: {remarks}"
             );
         }
-        // What the engine can't be told must not become "directly".
+        // A proxy that the engine can't use must not turn into direct access.
         for (usual, others) in [
             ("SOCKS q:1", &[][..]),
             ("SOCKS q:1; DIRECT", &[]),
@@ -634,7 +638,7 @@ mod tests {
         }
     }
 
-    /// Whatever a script says and an engine can't be told is said, once.
+    /// Each part of an answer that the engine can't express is reported once.
     #[test]
     fn what_can_not_be_passed_on_is_said() {
         const FIRST: &str = "for a the PAC script's first choice is ";
@@ -693,7 +697,7 @@ mod tests {
                 "in the PAC script's answer for a, this can't be understood: 'QUIC p:1'",
                 "",
             ),
-            // Nothing here can be used, which is said elsewhere.
+            // No route is usable, which another message reports.
             ("HTTPS s:443; DIRECT", OLD, "", ""),
         ] {
             let found = notes(
@@ -731,7 +735,7 @@ mod tests {
             given: BTreeMap::from([("a".to_owned(), hours(2)), ("b".to_owned(), hours(72))]),
             until,
         };
-        // All known.
+        // The cache has all answers.
         let found = translated("PROXY p:1", &[], kept(None), OLD).unwrap();
         assert_eq!(
             found.remarks,
@@ -753,7 +757,7 @@ mod tests {
         );
         assert_eq!(found.away.unwrap().until, Some(soon));
 
-        // One host more takes nothing from the others, and what is not known is said.
+        // An unknown host doesn't affect the others, and is reported.
         let unknown = [(OWN, None), (OWN_PLAIN, None)];
         let found = translated("PROXY p:1", &unknown, kept(None), OLD).unwrap();
         assert_eq!(got(&found).unwrap().1, "p:1");

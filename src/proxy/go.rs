@@ -1,15 +1,15 @@
-//! How an engine reads its environment: the rules of Go's `net/http`, which it is built with.
+//! The rules by which an engine reads `NO_PROXY`: those of Go's `net/http`, which it is built with.
 //!
-//! They changed with Go 1.11. Up to 1.10 (`net/http/transport.go`, `useProxy`) an entry of
-//! `NO_PROXY` is compared as text with the end of a host's name, its port is cut off unread, and an
-//! IPv6 address has to stand in brackets. From 1.11 on (`golang.org/x/net/http/httpproxy`) there are
-//! networks, `*.` and ports, a leading dot leaves the domain itself out, and an IPv6 address stands
-//! in brackets only before a port.
+//! They changed with Go 1.11. Up to 1.10 (`net/http/transport.go`, `useProxy`), Go compares an entry
+//! of `NO_PROXY` as text with the end of a host name, cuts its port off unread, and requires brackets
+//! around an IPv6 address. From 1.11 on (`golang.org/x/net/http/httpproxy`), Go knows networks, `*.`
+//! and ports, a leading dot excludes the domain itself, and an IPv6 address has brackets only before
+//! a port.
 //!
-//! The names of hosts are compared in ASCII; from 1.11 on the entries are brought into that form as well.
+//! Go compares host names in ASCII; from 1.11 on it converts the entries to ASCII as well.
 //!
-//! The end of an address is a domain to all of these: `2.3` covers 10.1.2.3. Go 1.24.1 was the first to compare
-//! names only (golang/go#72123).
+//! All these versions take the end of an address for a domain: `2.3` covers 10.1.2.3. Go 1.24.1 was
+//! the first to compare names only (golang/go#72123).
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -19,19 +19,19 @@ use serde::Serialize;
 use super::bypass::is_below;
 use super::idn;
 
-/// Which rules an engine goes by.
+/// The rules that an engine follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum NoProxyRules {
-    /// Those up to Go 1.10.
+    /// The rules up to Go 1.10.
     #[serde(rename = "go1.10")]
     UpTo1_10,
-    /// Those from Go 1.11 on.
+    /// The rules from Go 1.11 on.
     #[serde(rename = "go1.11")]
     From1_11,
 }
 
 impl NoProxyRules {
-    /// In words, as in "reads no_proxy as Go 1.10 and earlier do".
+    /// Returns the Go versions in words, as in "reads no_proxy as Go 1.10 and earlier do".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::UpTo1_10 => "Go 1.10 and earlier",
@@ -39,7 +39,7 @@ impl NoProxyRules {
         }
     }
 
-    /// Whether a program under these rules reaches `host` and `port` directly, given its `NO_PROXY`.
+    /// Returns whether a program under these rules reaches `host` and `port` directly, given its `NO_PROXY`.
     pub fn is_direct(self, no_proxy: &str, host: &str, port: u16) -> bool {
         let host = host.trim_matches(['[', ']']);
         let address = host.parse::<IpAddr>().ok();
@@ -59,7 +59,8 @@ impl NoProxyRules {
     }
 }
 
-/// Up to Go 1.10. An IPv6 host still has its brackets here, and so must the entry.
+/// Returns whether an entry covers `host` up to Go 1.10. These versions compare an IPv6 host with its
+/// brackets, so the entry must have them as well.
 fn covers_as_text(entry: &str, host: &str, address: Option<IpAddr>) -> bool {
     let host = match address {
         Some(IpAddr::V6(_)) => format!("[{host}]"),
@@ -81,7 +82,7 @@ fn covers_as_text(entry: &str, host: &str, address: Option<IpAddr>) -> bool {
     }
 }
 
-/// What an entry means from Go 1.11 on.
+/// The meaning of an entry from Go 1.11 on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoProxyEntry<'a> {
     /// Every host.
@@ -92,18 +93,18 @@ pub(super) enum NoProxyEntry<'a> {
     Address(IpAddr, Port<'a>),
     /// A name, at one port or at all of them.
     Name {
-        /// The name in ASCII; as it is written if it has no such form, which no host has then.
+        /// The name in ASCII; unchanged if it has no ASCII form, and then it matches no host.
         name: Cow<'a, str>,
-        /// Whether the entry covers the name itself, and not only what is below it.
+        /// True if the entry covers the name itself, and not only its subdomains.
         itself: bool,
         /// The port.
         port: Port<'a>,
     },
-    /// Nothing: there is no host in it.
+    /// No host: the entry covers nothing.
     NoHost,
 }
 
-/// A port in an entry, as it is written: Go compares it as text. An empty one is any port.
+/// The port of an entry as text, which is how Go compares it. An empty port means any port.
 pub(super) type Port<'a> = Option<&'a str>;
 
 impl<'a> NoProxyEntry<'a> {
@@ -140,7 +141,7 @@ impl<'a> NoProxyEntry<'a> {
         }
     }
 
-    /// Whether it covers `host`, which is in lower case, at `port`.
+    /// Returns whether the entry covers `host`, which is in lower case, at `port`.
     fn covers(&self, host: &str, address: Option<IpAddr>, port: u16) -> bool {
         let at = |there: Port<'_>| there.is_none_or(|there| there == port.to_string());
         match self {
@@ -161,7 +162,7 @@ impl<'a> NoProxyEntry<'a> {
     }
 }
 
-/// `net.ParseCIDR`.
+/// Reads a network as `net.ParseCIDR` does.
 fn cidr(entry: &str) -> Option<NoProxyEntry<'_>> {
     let (base, bits) = entry.split_once('/')?;
     let base = base.parse::<IpAddr>().ok()?;
@@ -169,7 +170,7 @@ fn cidr(entry: &str) -> Option<NoProxyEntry<'_>> {
     let bits = bits.parse::<u8>().ok()?;
     match base {
         IpAddr::V4(_) => (bits <= 32).then_some(NoProxyEntry::Network(base, bits)),
-        // An IPv4 address in this form is one to `IPNet.Contains`.
+        // `IPNet.Contains` treats an IPv4-mapped address as an IPv4 address.
         IpAddr::V6(address) => match (address.to_ipv4_mapped(), bits) {
             (Some(address), 96..=128) => Some(NoProxyEntry::Network(address.into(), bits - 96)),
             (_, 0..=128) => Some(NoProxyEntry::Network(base, bits)),
@@ -178,7 +179,8 @@ fn cidr(entry: &str) -> Option<NoProxyEntry<'_>> {
     }
 }
 
-/// `net.SplitHostPort`: host and port, if there is a port, with no brackets but those around the host.
+/// Splits host and port as `net.SplitHostPort` does. Returns nothing without a port, or if there are
+/// brackets other than those around the host.
 pub(crate) fn split_host_port(entry: &str) -> Option<(&str, &str)> {
     let (before, port) = entry.rsplit_once(':')?;
     let host = match before.strip_prefix('[') {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// Returns `name` in ASCII, such as `xn--bcher-kva.example` for `bücher.example`; nothing where there is no such form.
+/// Returns `name` in ASCII, such as `xn--bcher-kva.example` for `bücher.example`; nothing if it has no
+/// ASCII form.
 ///
-/// Go leaves ASCII as it is (`idnaASCII` in `golang.org/x/net/http/httpproxy`), and so does this function. For the
-/// rest it takes the same options as `idna.Lookup` there.
+/// Go leaves ASCII unchanged (`idnaASCII` in `golang.org/x/net/http/httpproxy`), and so does this
+/// function. For other names it uses the same options as `idna.Lookup` there.
 pub(super) fn to_ascii(name: &str) -> Option<Cow<'_, str>> {
     if name.is_ascii() {
         return Some(Cow::Borrowed(name));

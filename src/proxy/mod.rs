@@ -1,5 +1,5 @@
-//! Proxy settings: what a proxy URL may look like, where settings come from, and what an engine is
-//! to be given. It knows nothing of images or bundles.
+//! Proxy settings: the form of proxy URLs, the sources of settings, and the translation for an engine.
+//! This module knows nothing about boot images or bundles.
 //!
 //! ```
 //! use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};

@@ -1,25 +1,26 @@
-//! Entries of a bypass list that name no host, and what each of them is.
+//! The kinds of bypass list entries that name no host.
 //!
-//! Programs pass over such an entry in silence. The reasons here say what it is, and what to write instead.
+//! Programs silently ignore these entries. The reasons in this module say what the entry is, and what
+//! to write instead.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::go::split_host_port;
 
-/// What an entry is, if it is no host, domain, address or network.
+/// The kind of an entry that is not a host, domain, address or network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoHost {
     /// A URL, or something with a user.
     Url,
     /// A path in the file system.
     Path,
-    /// A host with a path behind it.
+    /// A host followed by a path.
     PathBehind,
-    /// `<local>`, as Windows has it.
+    /// `<local>`, Windows' word for names without a dot.
     Local,
-    /// It has quotation marks.
+    /// An entry with quotation marks.
     Quoted,
-    /// It has a separator that the list doesn't have, or a space.
+    /// An entry with a character that doesn't separate entries of the list, or with a space.
     Separator,
     /// An IPv6 address with the name of an interface, such as `fe80::1%en0`.
     Zone,
@@ -27,26 +28,27 @@ pub(super) enum NoHost {
     Brackets,
     /// A network of IPv6 addresses.
     Ipv6Network,
-    /// A network with a mask in the place of the prefix length.
+    /// A network with a mask instead of the prefix length.
     Netmask,
     /// An IPv4 network in which octets are missing.
     ShortNetwork,
-    /// A network whose prefix length is no such number.
+    /// A network with an invalid prefix length.
     PrefixLength,
-    /// What stands behind the colon is no port.
+    /// An entry with an invalid port after the colon.
     Port,
-    /// A dot at the end.
+    /// An entry with a dot at the end.
     ClosingDot,
-    /// Numbers and dots that make no address.
+    /// Numbers and dots that don't form an address.
     Numbers,
-    /// Characters outside ASCII.
+    /// An entry with characters outside ASCII.
     NotAscii,
     /// None of these.
     Other,
 }
 
 impl NoHost {
-    /// What `entry` is; nothing if it may be a host, a domain, an IPv4 network in full or a port behind one of these.
+    /// Returns the kind of `entry`; nothing if it may be a host, a domain or an IPv4 network in full, or
+    /// one of these followed by a port.
     pub(super) fn of(entry: &str) -> Option<Self> {
         let bare = entry.strip_prefix("*.").unwrap_or(entry);
         let bare = bare.strip_prefix('.').unwrap_or(bare);
@@ -134,7 +136,7 @@ impl NoHost {
         }
     }
 
-    /// The reason for which macOS takes no notice of it.
+    /// Returns the reason why macOS ignores the entry.
     pub(super) fn on_a_mac(self) -> &'static str {
         match self {
             Self::Brackets => {
@@ -155,7 +157,7 @@ impl NoHost {
         }
     }
 
-    /// The reason for which Go takes no notice of it.
+    /// Returns the reason why Go ignores the entry.
     pub(super) fn in_go(self) -> &'static str {
         match self {
             Self::Brackets => {
@@ -203,13 +205,14 @@ impl NoHost {
     }
 }
 
-/// Whether this is a port as Go writes one, which is how it compares them: no sign and no zero before it.
+/// Returns whether this is a port as Go writes one: without a sign and without leading zeros. Go
+/// compares ports in that form.
 pub(super) fn is_port(text: &str) -> bool {
     text.parse::<u16>()
         .is_ok_and(|port| port != 0 && port.to_string() == text)
 }
 
-/// Whether these are digits and dots alone, as in `10.1`.
+/// Returns whether the text is only digits and dots, as in `10.1`.
 fn is_numbers(text: &str) -> bool {
     let number = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit());
     text.split('.').all(number)

@@ -4,11 +4,11 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// Always on the list: the engine talks to itself, and an empty list would leave the one that the
-/// init script sets by itself in force.
+/// Entries that are always on the list: the engine talks to itself, and with an empty list the
+/// init script's own list would stay in force.
 const ALWAYS: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Why a list was refused.
+/// The reason why a list was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[expect(missing_docs, reason = "the message of each says it")]
 pub enum InvalidNoProxy {
@@ -28,18 +28,19 @@ pub enum InvalidNoProxy {
     Url(usize),
 }
 
-/// Takes a list with commas apart, as the variable `NO_PROXY` has it.
+/// Splits a list with commas, in the format of the variable `NO_PROXY`.
 ///
-/// Entries that can stand in such a list but name no host are the translation's to tell of.
+/// The translation reports the entries that are valid in the list but name no host.
 ///
 /// # Errors
-/// When an entry can't stand in such a list.
+/// When an entry isn't valid in the list.
 pub fn split(list: &str) -> Result<Vec<String>, InvalidNoProxy> {
     if list.chars().any(char::is_control) {
         return Err(InvalidNoProxy::Control);
     }
     let written = || list.split(',').map(str::trim);
-    // Before any error that shows an entry: with a user in the list, each may hold a part of a password.
+    // Check this before any error that shows an entry: if the list has a user, each entry may hold a
+    // part of a password.
     let has_user = list.contains('@');
     let is_url = |entry: &str| {
         entry.contains('@') || entry.contains("://") && (has_user || !is_plain_url(entry))
@@ -60,7 +61,8 @@ pub fn split(list: &str) -> Result<Vec<String>, InvalidNoProxy> {
     Ok(entries)
 }
 
-/// Whether this is a scheme, a host, perhaps a port and perhaps a path: nothing in which a password could stand.
+/// Returns whether the entry is a scheme, a host, perhaps a port and perhaps a path. These can't hold a
+/// password.
 fn is_plain_url(entry: &str) -> bool {
     let Some((scheme, rest)) = entry.split_once("://") else {
         return false;
@@ -80,7 +82,7 @@ fn is_plain_url(entry: &str) -> bool {
 pub struct NoProxy(Vec<String>);
 
 impl NoProxy {
-    /// These entries, behind those that are always there.
+    /// Creates a list with the entries that are always on it, followed by `entries`.
     pub fn new(entries: impl IntoIterator<Item = String>) -> Self {
         let mut all: Vec<String> = Vec::new();
         for entry in ALWAYS.map(str::to_owned).into_iter().chain(entries) {

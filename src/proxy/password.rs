@@ -1,21 +1,21 @@
-//! A password in memory: it can't be printed by accident, and its bytes are overwritten when it goes.
+//! A password in memory. It can't be printed by accident, and its bytes are overwritten on drop.
 
 use zeroize::Zeroizing;
 
-/// A proxy's password: any bytes but control characters (RFC 7617 has none of these).
+/// A proxy's password: any bytes except control characters, which RFC 7617 doesn't allow.
 ///
-/// There is no `Debug`, no `Display` and no `Serialize`: anyone who wants the bytes has to say so.
+/// It has no `Debug`, no `Display` and no `Serialize`: code that wants the bytes must ask explicitly.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<Vec<u8>>);
 
 impl Password {
-    /// Takes `bytes` for a password; nothing if a control character is among them.
+    /// Creates a password from `bytes`; nothing if they include a control character.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
         let bytes = Zeroizing::new(bytes.into());
         (!bytes.iter().any(u8::is_ascii_control)).then_some(Self(bytes))
     }
 
-    /// The bytes, for those who have to send or store them.
+    /// The bytes, for code that sends or stores them.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Which way one URL takes: here, and in the engine.
+//! The route of one URL on this computer and in the engine.
 
 use super::go::NoProxyRules;
 use super::idn;
@@ -7,10 +7,10 @@ use super::settings::{Server, SystemSettings};
 use super::translate::{ProxySettings, ProxyUrls};
 use super::{ClientDialect, EngineProxy, ProxyUrl, bypass};
 
-/// What is to be reached.
+/// A host and port to reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Whether over `https://`.
+    /// True for `https://`, false for `http://`.
     pub secure: bool,
     /// A name or an address; an IPv6 address without brackets.
     pub host: String,
@@ -18,17 +18,18 @@ pub struct Target {
     pub port: u16,
 }
 
-/// How it is reached.
+/// The way to a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hop {
     /// Without a proxy.
     Direct,
-    /// Through this one, as `HOST:PORT`, with `socks5://` before it where it is such.
+    /// Through this proxy, as `HOST:PORT`, preceded by the scheme unless that is `http://`.
     Through(String),
 }
 
 impl Target {
-    /// Reads `HOST`, `HOST:PORT` or a URL; without a scheme it is `https://`. Nothing if it is none of these.
+    /// Reads `HOST`, `HOST:PORT` or a URL. The default scheme is `https://`. Returns nothing for any other
+    /// text.
     pub fn parse(text: &str) -> Option<Self> {
         let (secure, rest) = match text.trim().split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
@@ -55,7 +56,7 @@ impl Target {
                 (host, port.to_owned())
             }
         };
-        // As it is sent to a proxy and looked up, and as a browser hands it to a script.
+        // Proxies, the resolver and PAC scripts get the name in ASCII.
         let host = idn::to_ascii(host)?;
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if host.is_empty() || !host.chars().all(fits) {
@@ -76,7 +77,7 @@ impl Target {
 }
 
 impl Target {
-    /// Its URL, without a path; the port only where it is not the scheme's own.
+    /// Returns its URL, without a path, and without the port if that is the scheme's default.
     pub fn url(&self) -> String {
         let (scheme, own) = if self.secure {
             ("https", 443)
@@ -94,9 +95,9 @@ impl Target {
     }
 }
 
-/// The way from this computer, by what its source says; `answer` is the PAC script's, if there is one.
+/// Returns the way from this computer by its settings; `answer` is the PAC script's, if there is one.
 ///
-/// Variables mean what they mean to Go from 1.11 on, since most programs read them so.
+/// It reads variables as Go does from 1.11 on, since most programs read them that way.
 pub fn host_route(what: &ProxySettings, answer: Option<&PacAnswer>, target: &Target) -> Hop {
     match (what, answer) {
         (ProxySettings::Settings(_), Some(answer)) => {
@@ -107,7 +108,7 @@ pub fn host_route(what: &ProxySettings, answer: Option<&PacAnswer>, target: &Tar
     }
 }
 
-/// The way from the engine.
+/// Returns the way from the engine.
 pub fn in_engine(proxy: Option<&EngineProxy>, engine: &ClientDialect, target: &Target) -> Hop {
     match proxy.and_then(|proxy| engines_choice(proxy, engine, target)) {
         Some(url) => Hop::Through(url.display()),
@@ -115,7 +116,7 @@ pub fn in_engine(proxy: Option<&EngineProxy>, engine: &ClientDialect, target: &T
     }
 }
 
-/// Which of its proxies the engine goes through; nothing where it goes directly.
+/// Returns the proxy that the engine uses for a target; nothing if it goes directly.
 pub fn engines_choice<'p>(
     proxy: &'p EngineProxy,
     engine: &ClientDialect,
@@ -126,7 +127,7 @@ pub fn engines_choice<'p>(
         .filter(|_| !engine.rules.is_direct(&no_proxy, &target.host, target.port))
 }
 
-/// The engine's proxy for a scheme, whatever its no-proxy list says.
+/// Returns the engine's proxy for a scheme, regardless of its no-proxy list.
 pub fn engines_own<'p>(
     proxy: &'p EngineProxy,
     engine: &ClientDialect,

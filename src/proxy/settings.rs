@@ -1,38 +1,38 @@
-//! What the settings of a computer say about proxies, in the form that macOS gives them in: the
-//! dictionary of `SCDynamicStoreCopyProxies`, which `scutil --proxy` shows. Its keys are those of
+//! A computer's proxy settings in the format of macOS: the dictionary of
+//! `SCDynamicStoreCopyProxies`, which `scutil --proxy` shows. Its keys are those of
 //! `SystemConfiguration/SCSchemaDefinitions.h` (`kSCPropNetProxies…`).
 //!
-//! Only getting the dictionary takes a Mac; reading it is here. A part that makes no sense is left
-//! out and told of, so that one broken value does not hide the rest.
+//! Only getting the dictionary requires a Mac; this module reads it. It leaves out and reports an
+//! invalid part, so that one broken value does not hide the rest.
 
 use plist::{Dictionary, Value};
 
 use super::pac::PacSource;
 
-/// macOS's port for a proxy that names none.
+/// Default port of a proxy on macOS.
 const DEFAULT_PORT: u16 = 80;
 
-/// The port of a SOCKS proxy that names none (IANA: `socks`).
+/// Default port of a SOCKS proxy (IANA: `socks`).
 const DEFAULT_SOCKS_PORT: u16 = 1080;
 
-/// What the settings say. All of it may be set at once: [`super::translate()`] knows what wins.
+/// The proxy settings. Several of them may be set at once: [`super::translate()`] decides which wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SystemSettings {
-    /// A script that decides for each URL; it goes before everything else.
+    /// The PAC script that decides for each URL; it takes precedence over the proxies.
     pub pac: Option<PacSource>,
-    /// For `http://`.
+    /// The proxy for `http://`.
     pub http: Option<Server>,
-    /// For `https://`: an HTTP proxy as well, reached with `CONNECT`.
+    /// The proxy for `https://`, which is an HTTP proxy as well, used with `CONNECT`.
     pub https: Option<Server>,
-    /// For what has none of its own.
+    /// The SOCKS proxy for schemes that have no proxy of their own.
     pub socks: Option<Server>,
     /// Hosts to reach directly, in macOS's own syntax (see [`super::bypass`]).
     pub exceptions: Vec<String>,
-    /// Whether names without a dot are reached directly.
+    /// True if names without a dot are reached directly.
     pub exclude_simple_hostnames: bool,
-    /// What could not be made sense of, in words.
+    /// The invalid parts of the settings, in words.
     pub trouble: Vec<String>,
-    /// Whether a proxy or a script was left out that is switched on.
+    /// Set when a proxy or a script is switched on but was left out.
     pub is_broken: bool,
 }
 
@@ -43,12 +43,12 @@ pub struct Server {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// The user it is to be told; the password is in the Keychain.
+    /// The user for the proxy; the password is in the Keychain.
     pub user: Option<String>,
 }
 
 impl SystemSettings {
-    /// Reads the dictionary. What stands under `__SCOPED__`, which is for single interfaces, is not looked at.
+    /// Reads the dictionary. It ignores `__SCOPED__`, which is for single interfaces.
     pub fn from_dictionary(value: &Value) -> Self {
         let mut settings = Self::default();
         let Some(dictionary) = value.as_dictionary() else {
@@ -79,7 +79,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Whether a switch is on: a number other than 0, or `true`.
+    /// Returns whether a switch is on: a number other than 0, or `true`.
     fn is_on(&mut self, key: &str) -> bool {
         match self.dictionary.get(key) {
             None => false,
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string without spaces around it; nothing where it is missing or empty.
+    /// Returns a string without spaces around it; nothing if it is missing or empty.
     fn string(&mut self, key: &str) -> Option<&'a str> {
         let value = self.dictionary.get(key)?;
         match value.as_string() {
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         strings
     }
 
-    /// `<prefix>Enable`, `<prefix>Proxy`, `<prefix>Port`, `<prefix>User`. The switch is what counts:
+    /// Reads `<prefix>Enable`, `<prefix>Proxy`, `<prefix>Port` and `<prefix>User`. The switch decides:
     /// macOS keeps host and port when a proxy is switched off.
     fn server(&mut self, prefix: &str, default_port: u16) -> Option<Server> {
         if !self.is_on(&format!("{prefix}Enable")) {
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         if port.is_none() {
             let found = match (integer(value), value) {
                 (Some(number), _) => number.to_string(),
-                // Too large for the type above.
+                // The number is too large for the type above.
                 (None, Value::Integer(number)) => number.to_string(),
                 (None, _) => kind(value).to_owned(),
             };
@@ -177,8 +177,8 @@ impl<'a> Reader<'a> {
         port
     }
 
-    /// `ProxyAutoConfigEnable` with a script or its address, else `ProxyAutoDiscoveryEnable`. An
-    /// address that the network has given (DHCP) stands in `ProxyAutoConfigURLString` as well.
+    /// Reads `ProxyAutoConfigEnable` with a script or its address, else `ProxyAutoDiscoveryEnable`. An
+    /// address from the network (DHCP) is in `ProxyAutoConfigURLString` as well.
     fn pac(&mut self) -> Option<PacSource> {
         let discover = self.is_on("ProxyAutoDiscoveryEnable");
         if self.is_on("ProxyAutoConfigEnable") {
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A number, as macOS writes it (an integer) and as hand-made settings do (a string).
+/// Reads a number. macOS writes it as an integer, handwritten settings may have a string.
 fn integer(value: &Value) -> Option<i64> {
     value.as_signed_integer().or_else(|| {
         let text = value.as_string()?.trim();
@@ -232,7 +232,7 @@ fn kind(value: &Value) -> &'static str {
 mod tests {
     use super::*;
 
-    /// `scutil --proxy` shows dictionaries so: `key : value`, one to a line.
+    /// Reads the form in which `scutil --proxy` shows dictionaries: `key : value`, one per line.
     fn dictionary(lines: &[(&str, Value)]) -> Value {
         let mut dictionary = Dictionary::new();
         for (key, value) in lines {

@@ -1,4 +1,4 @@
-//! Where the proxy settings come from: the system, the environment, or the user.
+//! The source of the proxy settings: the system, the environment, or the user.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -13,24 +13,24 @@ use super::settings::SystemSettings;
 use super::translate::{ProxyConfig, ProxySettings, ProxyUrls};
 use super::{NamedValue, ProxyUrl, from_environment, no_proxy};
 
-/// Which settings are asked.
+/// The source of the proxy settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxySource {
-    /// Those of the system; where it has none of its own (a Linux without a desktop), the environment.
+    /// The system's settings, or the environment if the system has none (a Linux without a desktop).
     System,
     /// The variables of this process.
     Environment,
-    /// What the user named: in words where, and what.
+    /// Settings that the user named: the place in words, and the settings.
     Named(String, Box<ProxyUrls>),
-    /// A file with the dictionary that macOS gives, as a property list.
+    /// A property list file with the dictionary that macOS returns.
     Dictionary(PathBuf),
 }
 
 impl ProxySource {
-    /// What this source says now. `system` reads the system's settings, `get` a variable.
+    /// Reads the current settings of this source. `system` reads the system's settings, `get` a variable.
     ///
     /// # Errors
-    /// When it can't be read, or says what can't be used.
+    /// When the source can't be read, or its settings can't be used.
     pub fn read(
         &self,
         system: impl FnOnce() -> Result<Option<plist::Value>>,
@@ -59,7 +59,7 @@ impl ProxySource {
     }
 }
 
-/// A proxy by the name of the place it stands in, and its text.
+/// Reads a proxy URL, given the name of its place and its text.
 ///
 /// # Errors
 /// When it can't be used.
@@ -72,7 +72,7 @@ pub fn url((name, text): &NamedValue) -> Result<ProxyUrl> {
     })
 }
 
-/// A no-proxy list by the name of the place it stands in, and its text.
+/// Reads a no-proxy list, given the name of its place and its text.
 ///
 /// # Errors
 /// When it can't be used.
@@ -104,7 +104,7 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
         .with_hint("write each of them as an escape, such as %E4"));
     }
     let [http, https, listed] = [http, https, listed].map(in_words);
-    // Without a proxy the list means nothing, so it can't be wrong either.
+    // Without a proxy the list has no effect, so an invalid list is no error.
     let any = http.is_some() || https.is_some();
     let all = all_proxy(|name| get(name).map(|value| value.to_string_lossy().into_owned()));
     let remark = |name| {
@@ -123,7 +123,7 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
                 .map(list)
                 .transpose()?
                 .unwrap_or_default(),
-            // Where there is a proxy for https, curl takes that one, too.
+            // If there is a proxy for https, curl uses that one, too.
             remarks: all
                 .filter(|_| https.is_none())
                 .map(remark)
@@ -135,7 +135,7 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
 
 fn read_dictionary(path: &Path) -> Result<plist::Value> {
     let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
-    // Reading a FIFO would wait for ever.
+    // Reading a FIFO could block forever.
     if !metadata.is_file() {
         return Err(Error::new(
             Kind::Usage,

@@ -1,8 +1,8 @@
-//! A proxy's URL, with its user and password as the engine has to read them.
+//! A proxy URL, with its user and password in the encoding that the engine reads.
 //!
-//! The engine is written in Go and reads the URL with `net/url`, which undoes percent-encoding in
-//! user and password. So both are kept decoded here and written with every character encoded that
-//! is not a letter, a digit or one of `-._~`: that is right for Go, and for the shell besides.
+//! The engine is written in Go and reads the URL with `net/url`, which decodes percent-encoding in
+//! user and password. So this module stores both decoded, and encodes every character that is not a
+//! letter, a digit or one of `-._~` when it writes them. That is right for Go, and also for the shell.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Password, idn};
 
-/// Why a proxy URL was refused. The texts never hold the URL, which may hold a password.
+/// The reason why a proxy URL was refused. The texts never hold the URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the message of each says it")]
@@ -57,7 +57,7 @@ pub enum InvalidUrl {
     NoUser,
 }
 
-/// How a proxy is spoken to.
+/// The protocol that a proxy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// HTTP, and `CONNECT` for `https://`.
@@ -112,7 +112,7 @@ impl ProxyUrl {
         }
         let rest = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
-            // A slash too few; else `http` would be taken for the user, and the rest for a password.
+            // One slash is missing. Otherwise `http` would be the user, and the rest a password.
             None if text.to_ascii_lowercase().starts_with("http:/") => {
                 return Err(InvalidUrl::NoHost);
             }
@@ -154,10 +154,10 @@ impl ProxyUrl {
         })
     }
 
-    /// A proxy by its parts, as settings have them; an IPv6 address may lack its brackets.
+    /// Builds a proxy URL from its parts, as settings have them. An IPv6 address may lack its brackets.
     ///
     /// # Errors
-    /// When `host` is none, or `user` has control characters in it.
+    /// When `host` is not a host, or `user` has control characters in it.
     pub fn from_parts(
         scheme: Scheme,
         host: &str,
@@ -169,7 +169,7 @@ impl ProxyUrl {
             Err(_) if host.contains("://") => return Err(InvalidUrl::NotAHost),
             Err(_) if has_zone(host) => return Err(InvalidUrl::Zone),
             Err(_) => match host.rsplit_once(':') {
-                // What is no number may be a password whose `@HOST` was forgotten.
+                // A text that is not a number may be a password whose `@HOST` was forgotten.
                 Some((_, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
                     return Err(InvalidUrl::PortInHost);
                 }
@@ -189,11 +189,11 @@ impl ProxyUrl {
         })
     }
 
-    /// The whole URL, password included, as it is written for the engine.
+    /// Returns the whole URL for the engine, including the password.
     pub fn for_engine(&self) -> Zeroizing<String> {
         let secret = self.password.as_ref().map_or(0, |p| p.expose().len());
         let user = self.user.as_ref().map_or(0, Vec::len);
-        // Room for all of it: a string that grows leaves its old bytes behind.
+        // Allocate enough at once: a string that grows leaves its old bytes in memory.
         let room = 3 * (user + secret) + self.host.len() + 16;
         let mut url = Zeroizing::new(String::with_capacity(room));
         url.push_str(self.scheme.prefix());
@@ -209,7 +209,7 @@ impl ProxyUrl {
         url
     }
 
-    /// The URL as it may be shown: the password replaced by `***`.
+    /// Returns the URL for display, with the password replaced by `***`.
     pub fn redacted(&self) -> String {
         let mut url = String::from(self.scheme.prefix());
         if let Some(user) = self.encoded_user() {
@@ -223,7 +223,7 @@ impl ProxyUrl {
         url
     }
 
-    /// How it is spoken to.
+    /// The protocol that the proxy speaks.
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
@@ -244,7 +244,7 @@ impl ProxyUrl {
         Some(String::from_utf8_lossy(user).into_owned())
     }
 
-    /// The user as it stands in a URL.
+    /// The user, percent-encoded as in a URL.
     pub fn encoded_user(&self) -> Option<String> {
         let mut encoded = String::new();
         encode(self.user.as_ref()?, &mut encoded);
@@ -256,10 +256,10 @@ impl ProxyUrl {
         self.password.as_ref()
     }
 
-    /// The same proxy at another host.
+    /// Returns the same proxy at another host.
     ///
     /// # Errors
-    /// When `host` is none.
+    /// When `host` is not a host.
     pub fn with_host(&self, host: &str) -> Result<Self, InvalidUrl> {
         let moved = Self::from_parts(self.scheme, host, self.port, None)?;
         Ok(Self {
@@ -268,7 +268,7 @@ impl ProxyUrl {
         })
     }
 
-    /// `HOST:PORT`, with the scheme before it unless that is the usual one.
+    /// Returns `HOST:PORT`, preceded by the scheme unless that is HTTP.
     pub fn display(&self) -> String {
         match self.scheme {
             Scheme::Http => self.authority(),
@@ -276,14 +276,14 @@ impl ProxyUrl {
         }
     }
 
-    /// The same proxy with a password; its user must be known.
+    /// Returns the same proxy with a password. Without a user, the password is dropped.
     #[must_use]
     pub fn with_password(mut self, password: Password) -> Self {
         self.password = self.user.is_some().then_some(password);
         self
     }
 
-    /// Whether the engine needs a secret to use it.
+    /// Returns whether the URL has a password.
     pub fn has_password(&self) -> bool {
         self.password.is_some()
     }
@@ -300,14 +300,15 @@ impl fmt::Debug for ProxyUrl {
     }
 }
 
-/// `text` with every password cut out that stands in it as `USER:PASSWORD@`, with or without a scheme before it
-/// (Go takes both): for scripts that someone else wrote.
+/// Returns `text` without the passwords that it holds as `USER:PASSWORD@`, with or without a scheme
+/// before them (Go takes both). It is for texts that Baleen didn't write, such as scripts.
 pub fn redact(text: &str) -> String {
     text.split_inclusive('\n').map(redact_line).collect()
 }
 
-/// A raw password may hold anything but the end of its line, so the last `@` of the line ends it.
-/// It begins at the first colon but that of one scheme; rather too much is cut out than too little.
+/// Cuts the passwords out of one line. A raw password may hold any character except the end of the
+/// line, so the last `@` of the line ends it. It begins at the first colon, not counting the colon of
+/// one scheme. The function rather cuts out too much than too little.
 fn redact_line(line: &str) -> String {
     let cut = line.rfind('@').and_then(|end| {
         let mut scheme = true;
@@ -328,7 +329,7 @@ fn redact_line(line: &str) -> String {
     }
 }
 
-/// Whether a scheme of proxies or scripts stands there, and not a user of such a name behind one.
+/// Returns whether `text` ends with a scheme of proxies or scripts.
 fn ends_with_scheme(text: &str) -> bool {
     let word = text
         .rsplit(|c: char| !c.is_ascii_alphanumeric())
@@ -339,7 +340,8 @@ fn ends_with_scheme(text: &str) -> bool {
         .any(|scheme| scheme.eq_ignore_ascii_case(word))
 }
 
-/// What was found in the place of a port, if it can't be a password whose `@HOST` was forgotten.
+/// Returns the start of the error message about a port. It shows the text in the port's place only if
+/// that can't be a password whose `@HOST` was forgotten.
 fn port_shown(port: &str) -> String {
     if port.bytes().all(|b| b.is_ascii_digit()) && port.len() <= 6 {
         format!("its port '{port}' is not")
@@ -355,7 +357,7 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// Whether this is an IPv6 address on an interface, such as `fe80::1%en0` (RFC 4007, section 11).
+/// Returns whether `text` is an IPv6 address with a zone, such as `fe80::1%en0` (RFC 4007, section 11).
 fn has_zone(text: &str) -> bool {
     text.split_once('%')
         .is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
@@ -367,7 +369,7 @@ fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
     if !matches!(path, "" | "/") {
         return Err(InvalidUrl::Path(path.to_owned()));
     }
-    // An address may end in what looks like a port, and a password in what looks like an address.
+    // The end of an address may look like a port, and the end of a password like an address.
     let last = place.rsplit_once(':').map_or("", |(before, _)| before);
     if [place, last]
         .iter()
@@ -420,7 +422,7 @@ fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
     Ok((host, port))
 }
 
-/// The bytes that a user or password stands for.
+/// Decodes a user or password into its bytes.
 fn decode(text: &str) -> Result<Vec<u8>, InvalidUrl> {
     let bytes = text.as_bytes();
     let escape = |at: usize| -> Option<u8> {
@@ -444,7 +446,7 @@ fn decode(text: &str) -> Result<Vec<u8>, InvalidUrl> {
             }
         }
     }
-    // RFC 7617 has no control characters in either part, encoded or not.
+    // RFC 7617 allows no control characters in either part, encoded or not.
     if decoded.iter().any(u8::is_ascii_control) {
         return Err(InvalidUrl::Control);
     }
@@ -568,7 +570,8 @@ mod tests {
         }
     }
 
-    /// What Go would send HTTP to is not called an HTTP proxy, and the advice for it is not to call it one.
+    /// Go would speak HTTP to a SOCKS proxy. The error must neither call it an HTTP proxy nor advise the
+    /// user to write it as one.
     #[test]
     fn a_socks_proxy_is_not_advised_to_become_an_http_proxy() {
         let error = ProxyUrl::parse("socks5://p:1").unwrap_err().to_string();

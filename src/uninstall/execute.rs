@@ -9,9 +9,9 @@ use crate::app::{login_item, single_instance};
 use crate::credentials::Store;
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
+use crate::patch::image::image_of;
 use crate::patch::intent::Intents;
 use crate::patch::live::LiveLock;
-use crate::patch::plan::image_of;
 use crate::patch::{self, Unpatched};
 
 use super::plan::{UninstallPlan, UninstallStep, plan, stopped};

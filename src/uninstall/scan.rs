@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::restore::{self, OriginalLocation, leftover};
 use crate::patch::status::{Expected, State, StatusQuery, status};
-use crate::patch::{Unpatched, backup_of, plan::image_of, unfinished};
+use crate::patch::{Unpatched, backup_of, image::image_of, unfinished};
 
 use super::{Artifacts, of_own};
 

@@ -1,17 +1,17 @@
-//! Answers on a line that others write to as well: kernel messages, services, the echo of what is typed. An answer is a
-//! frame with a marker that was drawn at random, its number, and its length; what else comes is passed over, and a frame
-//! that something was written into is none.
+//! Answers on a serial line that also carries other output: kernel messages, services, the echo of
+//! typed text. An answer is a frame with a random marker, its number and its length. All other
+//! output is skipped, and a frame with other output inside is invalid.
 
-/// What an answer is written in; all of it is harmless in a terminal.
+/// Returns whether an answer may contain this byte. All of these are harmless in a terminal.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=.".contains(&byte)
 }
 
-/// The shell function `r`, which answers with the number in `q` and the text in `a`; the marker is its `$0`. It has no
-/// single quote, so that it can stand between two.
+/// The shell function `r`, which answers with the number in `q` and the text in `a`. The marker is
+/// the shell's `$0`. The function contains no single quote, so it can be put between two.
 pub(super) const ANSWER: &str = r#"r(){ printf "\n%s:%s:%s:%s;\n" "$0" "$q" "${#a}" "$a";}"#;
 
-/// The answer with this number in what has come, if it is there in one piece.
+/// Returns the answer with this number from the received bytes, if it arrived in one piece.
 pub(super) fn find<'a>(received: &'a [u8], marker: &str, number: u32) -> Option<&'a str> {
     let head = format!("{marker}:{number}:");
     positions(received, head.as_bytes()).find_map(|at| {
@@ -25,13 +25,13 @@ pub(super) fn find<'a>(received: &'a [u8], marker: &str, number: u32) -> Option<
     })
 }
 
-/// Where `needle` stands in `text`.
+/// Returns the positions of `needle` in `text`.
 fn positions<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let windows = text.windows(needle.len()).enumerate();
     windows.filter_map(move |(at, window)| (window == needle).then_some(at))
 }
 
-/// Whether `needle` stands in `text`.
+/// Returns whether `text` contains `needle`.
 pub(super) fn contains(text: &[u8], needle: &str) -> bool {
     positions(text, needle.as_bytes()).next().is_some()
 }
@@ -46,18 +46,18 @@ mod tests {
             ("\r\nm1:3:5:hello;\r\n", Some("hello")),
             ("m1:3:0:;", Some("")),
             ("[ 1.2] noise\r\nm1:3:2:ab;[ 1.3] noise", Some("ab")),
-            // Broken once, and then repeated.
+            // Interrupted once, and then repeated.
             ("m1:3:5:he[ 1.2] x\r\nllo;\r\nm1:3:5:hello;", Some("hello")),
             ("m1:3m1:3:2:ab;", Some("ab")),
-            // Others' numbers, and others' markers.
+            // Other numbers and other markers.
             ("m1:2:2:ab;m2:3:2:ab;m1:33:2:ab;", None),
-            // Not whole yet, or with something in it.
+            // Incomplete, or interrupted.
             ("m1:3:5:hell", None),
             ("m1:3:5:hello", None),
             ("m1:3:5:helXlo;", None),
             ("m1:3:5:he\r\nl;", None),
             ("m1:3::;m1:3:x:;m1:3:99999999999:;m1:3", None),
-            // What was typed, as the VM shows it.
+            // The echo of typed text.
             (
                 r#" m=m1;exec sh -c 'r(){ printf "\n%s:%s:%s:%s;\n" "$0" "$q""#,
                 None,

@@ -7,12 +7,14 @@
 //!    `------frames (among kernel messages, echo, noise)--------'
 //! ```
 //!
-//! No one knows beforehand what is at the other end, and what a prompt looks like proves nothing. So a shell is what does
-//! what only a shell does: it answers with a marker that was drawn at random, and does not stand in what was sent. The shell
-//! that is found makes way (`exec`) for one that reads line after line and carries them out: it is not interactive, so it
-//! shows nothing of what it reads, and keeps no history. It ends by itself when no one has used it for a while.
+//! The other end is unknown at first, and the look of a prompt proves nothing. So Baleen recognizes
+//! a shell by what only a shell does: it answers with a random marker, in a form that was not sent.
+//! That shell is replaced (`exec`) by one that reads and runs line after line. It is not
+//! interactive, so it does not echo what it reads, and keeps no history. It ends by itself if it is
+//! not used for a while.
 //!
-//! Lines are short, since a terminal cuts long ones, and have no byte that it could take for more than a letter.
+//! Lines are short, since a terminal cuts long ones, and contain only bytes that a terminal takes
+//! as plain characters.
 
 mod frames;
 mod line;
@@ -30,48 +32,50 @@ use crate::error::{Error, Kind, Result};
 
 use line::{HANGS, Line};
 
-/// How long it may take until there is a shell.
+/// Timeout for finding a shell.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long what was typed may stay without any effect; a hypervisor may take a second to notice that someone is there.
+/// Timeout for the first response to typed text. A hypervisor may take a second to notice that the
+/// terminal was opened.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(2500);
-/// For how long a line that others write to is listened to.
+/// Maximum time to listen to a line that others write to.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(3);
-/// For how long nothing has to come for something to be over.
+/// Length of the silence after which output counts as complete.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long `login` takes to say that it was wrong.
+/// Time that `login` takes to report a failure.
 const LOGIN_FAILURE_DELAY: Duration = Duration::from_secs(5);
-/// How long a shell may take to be there.
+/// Timeout for a shell to start.
 const SHELL_START_TIMEOUT: Duration = Duration::from_secs(5);
-/// After how long an answer is asked for again, which something may have been written into; after twice as long the next
-/// time, until it is this long.
+/// First and longest pause before an answer is requested again, since other output may have
+/// interrupted it. The pause doubles each time.
 const REPEAT_INTERVALS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
-/// How long the shell in the VM lives from the last [`Console::stay`] on: longer than any work takes, and not for ever, should
-/// this program be killed.
+/// Lifetime of the shell in the VM after the last [`Console::stay`]: longer than any work takes,
+/// but limited in case this program is killed.
 const SHELL_LIFETIME: Duration = Duration::from_secs(300);
-/// How long a small command may take, in a VM that is busy.
+/// Timeout for a small command in a busy VM.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of an answer comes at a time: the more, the more often something else is written into it.
+/// Length of one part of an answer. Longer parts are more likely to be interrupted by other output.
 const PART_LEN: usize = 160;
-/// Longer than any answer with what it stands in.
+/// Maximum length of a frame with an answer.
 const MAX_FRAME_LEN: usize = 1024;
-/// How much is kept of what is no answer.
+/// Maximum length of received bytes to keep while no answer is found.
 const MAX_OUTPUT_LEN: usize = 64 * 1024;
-/// How much is sent in a line.
+/// Number of bytes sent in one line.
 const CHUNK_LEN: usize = 120;
-/// After how many lines the VM is asked what it has got.
+/// Number of lines after which the VM is asked how much it has received.
 const MAX_LINES: usize = 16;
-/// How often something is sent again that did not arrive as it was.
+/// Number of attempts to send data that did not arrive intact.
 const ATTEMPTS: u32 = 3;
 
-/// Deletes a line that is half typed (`^U`), and ends it.
+/// Deletes a half-typed line (`^U`), and ends the line.
 const CLEAR_LINE: &[u8] = b"\x15\r";
 /// Closes a quote that may be open in a shell, and ends the line.
 const CLOSE_QUOTE: &[u8] = b"'\r";
-/// Ends the shell that reads lines, and with it the login, and a line that was half sent; `$t` is a file half written.
+/// Discards a half-sent line and ends the shell that reads lines, and the login with it. `$t` is a
+/// half-written file.
 const LEAVE: &[u8] = b"\x15\rrm -f $t;kill $BALEEN_W;stty echo;exit\n";
-/// How long is waited for the next login then. It is no courtesy: on macOS what the other end has not read when the last one
-/// closes a terminal is thrown away (`ttylclose` in xnu's tty.c).
+/// Timeout for the next login prompt after that. The wait is necessary: macOS discards data that
+/// the other end has not read when the last process closes a terminal (`ttylclose` in xnu's tty.c).
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A conversation with a shell in the VM.
@@ -80,13 +84,13 @@ pub struct Console<'a> {
     line: Line<'a>,
     received: Vec<u8>,
     marker: String,
-    /// Of the last question.
+    /// Number of the last question.
     number: u32,
-    /// Someone may be logged in, who has to log out.
+    /// Set if Baleen may be logged in and has to log out.
     is_inside: bool,
 }
 
-/// What a command in the VM came to.
+/// The result of a command in the VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Its exit code.
@@ -96,10 +100,12 @@ pub struct Answer {
 }
 
 impl<'a> Console<'a> {
-    /// Opens the console at `path` and finds its way to a shell of the user root. All waits end once `cancel` is set.
+    /// Opens the console at `path` and finds a shell of the user root. All waits end once `cancel`
+    /// is set.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when someone else has it open; nothing was sent then. When nothing answers, or no one may log in.
+    /// [`Kind::Busy`] when another program has the console open; nothing was sent then. Also when
+    /// nothing answers, or root can't log in.
     pub fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
         let mut console = Self {
             line: Line::open(path, cancel)?,
@@ -112,8 +118,8 @@ impl<'a> Console<'a> {
         Ok(console)
     }
 
-    /// Runs `command` in the VM and returns what it printed, errors among it. It gets nothing to read, and at most
-    /// `patience`.
+    /// Runs `command` in the VM and returns its output, including errors. The command gets no
+    /// input, and at most `patience`.
     ///
     /// # Errors
     /// When no answer comes.
@@ -147,20 +153,21 @@ impl<'a> Console<'a> {
         Ok(Answer { code, text })
     }
 
-    /// Makes sure that no one else has come to the console, and that the shell lives long enough for what comes next.
+    /// Ensures that no other program has opened the console, and extends the shell's life for the
+    /// next steps.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when someone has; what was done until then stays.
+    /// [`Kind::Busy`] when another program has opened it. Earlier changes remain.
     pub fn stay(&mut self) -> Result<()> {
         self.line.is_alone()?;
         self.ask("w;a=0", SHORT_TIMEOUT).map(drop)
     }
 
-    /// Puts `bytes` into the place of the file at `path` in the VM, by one rename, with the mode and owner of the file that
-    /// is there; before that the VM has to compute the digest that they have.
+    /// Replaces the file at `path` in the VM by `bytes`, with one rename, keeping the file's mode
+    /// and owner. Before the rename, the VM has to compute the right digest of the new file.
     ///
     /// # Errors
-    /// When they do not arrive, or can't be put there; the file is then as it was.
+    /// When the bytes do not arrive, or can't be written. The file is then unchanged.
     pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         let new = format!("{folder}/.baleen-{name}");
@@ -208,13 +215,13 @@ impl<'a> Console<'a> {
         .with_hint(HANGS))
     }
 
-    /// The digest of what `command` prints in the VM, as the VM computes it.
+    /// Returns the digest of the output of `command` in the VM, as computed by the VM.
     ///
     /// # Errors
     /// When no answer comes.
     pub fn digest(&mut self, salt: &Salt, command: &str) -> Result<String> {
         let Salt(salt) = salt;
-        // The shell's own printf: the salt stands in no list of processes.
+        // The shell's built-in printf keeps the salt out of the process list.
         let salted = format!("{{ printf %s {salt};{command};}} </dev/null 2>/dev/null");
         self.ask(
             &format!("a=$({salted}|sha256sum|cut -c1-64)"),
@@ -222,13 +229,13 @@ impl<'a> Console<'a> {
         )
     }
 
-    /// Logs out, also when it is to end, and waits until someone else can log in; no longer than a moment.
+    /// Logs out, even if `cancel` is set, and briefly waits until another login is possible.
     fn leave(&mut self) {
         if std::mem::replace(&mut self.is_inside, false) {
             self.line.disregard_cancel();
             self.received.clear();
             let until = Instant::now() + LOGOUT_TIMEOUT;
-            // A VM that has gone needs none of it.
+            // A VM that has ended needs no logout.
             let mut goes_on = self.line.send(LEAVE, until).is_ok();
             while goes_on && !self.asks_for_name() {
                 goes_on = self.listen(until, LOGOUT_TIMEOUT).unwrap_or(false);
@@ -236,7 +243,7 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Gets from whatever is there to a shell that reads lines.
+    /// Gets from the current state of the terminal to a shell that reads lines.
     fn find_shell(&mut self) -> Result<()> {
         let until = Instant::now() + SHELL_TIMEOUT;
         let mut was_silent = true;
@@ -250,7 +257,7 @@ impl<'a> Console<'a> {
             self.type_and_listen(CLEAR_LINE)?;
             was_silent &= self.received.is_empty();
             if self.asks_for_password() {
-                // Someone's login that was given up half way.
+                // Another user's login was left unfinished.
                 self.give_up_login()?;
             }
             if self.asks_for_name() {
@@ -268,7 +275,8 @@ impl<'a> Console<'a> {
                         )
                         .with_hint("it is not a VM that Baleen knows; restart Docker instead"));
                     }
-                    // Once it may be about another name: what was sent to a VM that hung comes when it goes on.
+                    // The first request may be about another name: a VM that hung processes old
+                    // input when it continues.
                     was_refused = true;
                     self.give_up_login()?;
                     continue;
@@ -296,7 +304,7 @@ impl<'a> Console<'a> {
         )))
     }
 
-    /// Gives a wrong password, which is as good as any way out of a login, and waits for the next one.
+    /// Gives a wrong password, which is a simple way out of a login, and waits for the next prompt.
     fn give_up_login(&mut self) -> Result<()> {
         self.type_and_listen(b"\r")?;
         let wrong = Instant::now() + LOGIN_FAILURE_DELAY;
@@ -304,7 +312,8 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
-    /// What a prompt looks like, which proves nothing, but tells what to try first.
+    /// Returns whether the output looks like a login prompt. That proves nothing, but shows what to
+    /// try first.
     fn asks_for_name(&self) -> bool {
         frames::contains(&self.received, "ogin: ")
     }
@@ -313,7 +322,7 @@ impl<'a> Console<'a> {
         frames::contains(&self.received, "assword: ")
     }
 
-    /// Types something, and listens to what comes then.
+    /// Types `keys` and collects the output that follows.
     fn type_and_listen(&mut self, keys: &[u8]) -> Result<()> {
         let start = Instant::now();
         self.received.clear();
@@ -324,25 +333,27 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
-    /// Listens until something comes, no longer than `pause`, nor than `until`; whether it did.
+    /// Waits for output, at most for `pause` and until `until`. Returns whether any arrived.
     fn listen(&mut self, until: Instant, pause: Duration) -> Result<bool> {
         let until = until.min(Instant::now() + pause);
         self.line.receive(&mut self.received, until)
     }
 
-    /// Has the shell that may be there make way for one that reads lines; whether it did.
+    /// Replaces a shell, if there is one, by one that reads lines. Returns whether it answered.
     fn take_over(&mut self) -> Result<bool> {
         self.marker = random()?;
         self.number = 0;
         self.received.clear();
         let Self { marker, .. } = self;
         let life = SHELL_LIFETIME.as_secs();
-        // In one line, which an interactive shell may show: so the marker does not stand in it as it comes back, and no
-        // secret. `stty` takes the echo, or there is no such shell; the loop takes the prompt and the history. BALEEN_W is
-        // anyone who ends the shell of someone who was killed: a new one takes over from it. What is sent in parts is put
-        // together by `p`: whatever gets lost of a call of it, it is no error of syntax, at which a shell would end, and
-        // the rest would come to someone who shows it. In a shell that was left within a quote the loop is in that shell
-        // itself once the quote is closed, and carries out the next such line.
+        // This is one line, which an interactive shell may echo. So it contains no secret, and the
+        // marker only in a form that differs from an answer. `stty` turns the echo off; if that
+        // fails, the shell exits. The loop shows no prompt and keeps no history. BALEEN_W is a
+        // watchdog process that ends the shell if Baleen is killed; a new watchdog replaces the old
+        // one. `p` joins text that is sent in parts: if part of its call is lost, the rest is no
+        // syntax error. A syntax error would end the shell, and the remaining text would reach a
+        // program that echoes it. If a shell was left inside an open quote, the loop runs in that
+        // shell itself once the quote is closed, and executes the next such line.
         let line = format!(
             " m={marker};exec sh -c 'stty -echo||exit;unset a b f q l t;w(){{ kill $BALEEN_W;(sleep {life};kill -9 $$)>/dev/null </dev/null&export BALEEN_W=$!;}};w;{};p(){{ f=$f$1;}};q=0;a=;r;while read -r l;do eval \"$l\";done;' $m 2>/dev/null\r",
             frames::ANSWER,
@@ -353,7 +364,8 @@ impl<'a> Console<'a> {
         Ok(self.wait_for_answer(until)?.is_some())
     }
 
-    /// Has the shell carry out `command`, which leaves its answer in `a`. It is asked again until it comes in one piece.
+    /// Runs `command`, which leaves its answer in `a`. The answer is requested again until it
+    /// arrives in one piece.
     fn ask(&mut self, command: &str, patience: Duration) -> Result<String> {
         self.number += 1;
         self.received.clear();
@@ -368,7 +380,7 @@ impl<'a> Console<'a> {
                 return Ok(answer);
             }
             if Instant::now() >= until {
-                // Someone who came in between may have got the answer.
+                // Another program that opened the console may have read the answer.
                 self.line.is_alone()?;
                 return Err(Error::new(
                     Kind::Failure,
@@ -389,7 +401,7 @@ impl<'a> Console<'a> {
             if let Some(found) = frames::find(&self.received, &self.marker, self.number) {
                 return Ok(Some(found.to_owned()));
             }
-            // Of a flood the end is enough, in which an answer may have begun.
+            // Only the end of a flood matters, since an answer may have begun there.
             if self.received.len() > MAX_OUTPUT_LEN {
                 self.received.drain(..self.received.len() - MAX_FRAME_LEN);
             }
@@ -399,7 +411,8 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Sends `text`, which is of plain letters, into the variable `f`; whether all of it arrived.
+    /// Sends `text`, which is plain characters only, into the variable `f`. Returns whether all of
+    /// it arrived.
     fn send_text(&mut self, text: &str) -> Result<bool> {
         self.ask("f=;a=0", SHORT_TIMEOUT)?;
         let mut sent = 0;
@@ -436,13 +449,14 @@ impl Drop for Console<'_> {
     }
 }
 
-/// What is hashed before the bytes that are meant. The VM's console is logged on the Mac, and a digest of a script with a
-/// password in it lets one try passwords, unless something is in it that was never printed.
+/// A secret prefix for hashed bytes. The VM's console is logged on the Mac, and the digest of a
+/// script with a password in it would allow guessing passwords, unless it also covers bytes that
+/// were never printed.
 #[derive(Debug)]
 pub struct Salt(String);
 
 impl Salt {
-    /// One that no one can guess.
+    /// Draws a random salt.
     ///
     /// # Errors
     /// When the system has no randomness.
@@ -450,14 +464,14 @@ impl Salt {
         random().map(Self)
     }
 
-    /// The SHA-256 digest of it and `bytes`, as [`Console::digest`] gives it.
+    /// Returns the SHA-256 digest of the salt and `bytes`, as [`Console::digest`] returns it.
     pub fn digest(&self, bytes: &[u8]) -> String {
         let digest = Sha256::new_with_prefix(&self.0).chain_update(bytes);
         hex(&digest.finalize())
     }
 }
 
-/// A word that no one can guess.
+/// Returns a random word.
 fn random() -> Result<String> {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes).map_err(|error| {
@@ -466,7 +480,7 @@ fn random() -> Result<String> {
             format!("could not draw a random number from the system: {error}"),
         )
     })?;
-    // A letter first, so that it is never taken for a part of a number.
+    // Begins with a letter, so that it is never taken for a part of a number.
     Ok(format!("x{}", hex(&bytes)))
 }
 

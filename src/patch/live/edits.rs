@@ -1,5 +1,6 @@
-//! What was edited in which running VM, so that its true state is known: an edit lasts as long as the VM runs, and leaves
-//! no trace that could be seen from outside. It is kept in `live.json` in the program's own folder.
+//! A record of edits in running VMs, so that their real state is known: an edit lasts as long as
+//! the VM runs, and is not visible from outside. The record is kept in `live.json` in Baleen's
+//! state folder.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,7 +15,7 @@ use crate::storage::JsonFile;
 
 const SCHEMA: u32 = 1;
 
-/// The file with the edits.
+/// The file with the record.
 #[derive(Debug, Clone)]
 pub struct LiveEdits {
     file: JsonFile,
@@ -22,7 +23,7 @@ pub struct LiveEdits {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    /// By the path of the bundle.
+    /// The edit, by the path of the bundle.
     edits: BTreeMap<String, StoredEdit>,
 }
 
@@ -35,19 +36,20 @@ struct StoredEdit {
     is_open: bool,
 }
 
-/// What a running Engine was made to use, or was to be made to.
+/// An edit of a running Engine's script, finished or only begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveEdit {
-    /// Digest of the block in the script that it was started by; none where that is Docker's own.
+    /// Digest of the block in the script that started the Engine. `None` if the script was Docker's
+    /// own.
     pub block: Option<Sha>,
-    /// When.
+    /// Time of the edit.
     pub at: SystemTime,
-    /// It was begun, and did not come to its end: no one knows what that Engine has.
+    /// Set while the edit is unfinished: the state of that Engine is then unknown.
     pub is_open: bool,
 }
 
 impl LiveEdit {
-    /// Whether the Engine has this block, or none.
+    /// Returns whether the Engine has exactly this block, or none.
     pub fn gives(&self, block: Option<Sha>) -> bool {
         !self.is_open && self.block == block
     }
@@ -57,14 +59,14 @@ impl LiveEdits {
     /// The name of the file.
     pub const FILE: &str = "live.json";
 
-    /// In the file of that name in `folder`.
+    /// Returns the record in the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
-    /// What was edited in `vm` of `bundle`; nothing where it runs as it was started.
+    /// Returns the edit of `vm` of `bundle`, or `None` if the VM runs as it was started.
     pub fn get(&self, bundle: &Path, vm: &Vm) -> Option<LiveEdit> {
         let stored = self.file.read::<Stored>();
         let kept = stored.edits.get(&*bundle.to_string_lossy())?;
@@ -75,10 +77,11 @@ impl LiveEdits {
         })
     }
 
-    /// Records an edit of `vm` of `bundle`. Where the system does not say since when it runs, it can't be known again.
+    /// Records an edit of `vm` of `bundle`. Records nothing if the system does not tell the VM's
+    /// start time, since the VM could not be recognized later.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written; it is then unchanged.
     pub fn set(&self, bundle: &Path, vm: &Vm, edit: LiveEdit) -> io::Result<()> {
         let Some(vm) = KnownProcess::new(vm.pid, vm.since) else {
             return Ok(());
@@ -129,7 +132,7 @@ mod tests {
         assert_eq!(edits.get(Path::new("/other"), &vm(7, 100)), None);
     }
 
-    /// As it stands in the files of those who have this version.
+    /// The format of existing files.
     #[test]
     fn the_form_on_disk_is_read_again() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,12 +1,13 @@
-//! The sign that someone on the command line is changing an image and has the running VM follow, for the menu-bar app: what
-//! is so in between is nothing to be told, nor to be put right.
+//! The lock that tells the menu-bar app that a command in a terminal is changing an image and
+//! updating the running VM. Until that is done, the app must not report or fix the intermediate
+//! state.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
-/// Held from before the image is changed until the VM has followed, or has not. It is the system's lock on a file, so
-/// anyone who was killed holds nothing.
+/// Held from before the image is changed until the VM is updated, or the update has failed. It is
+/// the system's lock on a file, so a killed process holds nothing.
 #[derive(Debug)]
 pub struct LiveLock {
     _lock: File,
@@ -16,10 +17,10 @@ impl LiveLock {
     /// The name of the file with the lock.
     pub const FILE: &str = "live.lock";
 
-    /// Gives the sign, in `state`. Several may.
+    /// Takes the lock in `state`. Several processes may hold it at once.
     ///
     /// # Errors
-    /// When the folder can't be written in.
+    /// When the folder is not writable.
     pub fn begin(state: &Path) -> io::Result<Self> {
         fs::create_dir_all(state)?;
         let lock = OpenOptions::new()
@@ -31,7 +32,7 @@ impl LiveLock {
         Ok(Self { _lock: lock })
     }
 
-    /// Whether anybody gives it.
+    /// Returns whether any process holds the lock.
     pub fn is_seen(state: &Path) -> bool {
         let Ok(lock) = File::open(state.join(Self::FILE)) else {
             return false;

@@ -1,5 +1,5 @@
-//! The running VM follows the image, without a restart of Docker: its script gets the block that the image's script has,
-//! over the VM's console, and the Engine in it is started again.
+//! Updates the running VM to match the image without restarting Docker: writes the image's block
+//! into the VM's script, over the VM's console, and restarts the Engine.
 //!
 //! ```text
 //! image --> block --\
@@ -7,8 +7,9 @@
 //! VM --> Seen ------/
 //! ```
 //!
-//! What the VM prints on its console is logged on the Mac. So nothing is printed there that may hold a password: scripts and
-//! variables come without it, beside a salted digest by which they are compared.
+//! The Mac logs everything that the VM prints on its console. So nothing that may hold a password
+//! is printed there: scripts and variables are printed without passwords, with a salted digest to
+//! compare them by.
 
 mod edits;
 mod live_lock;
@@ -26,8 +27,8 @@ use crate::initrd::find;
 use crate::patch::digest::Sha;
 use crate::proxy::redact;
 
+use super::image::image_of;
 use super::image::{Image, Patched};
-use super::plan::image_of;
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 
 pub use edits::{LiveEdit, LiveEdits};
@@ -35,51 +36,54 @@ pub use live_lock::LiveLock;
 use plan::{Plan, plan};
 use script_state::{MASKED, ScriptState};
 
-/// How long the Engine may take to stop and to start: its script waits for it, and so do its containers.
+/// Timeout for stopping and starting the Engine: its script waits for it, and the Engine waits for
+/// its containers.
 const ENGINE_RESTART_TIMEOUT: Duration = Duration::from_secs(150);
-/// How long it may take to be there after that.
+/// Timeout for the Engine to appear after that.
 const ENGINE_START_TIMEOUT: Duration = Duration::from_secs(30);
-/// How many of the last lines of what the script said are told where it failed.
+/// Maximum number of the script's last output lines that an error reports.
 const MAX_REPORTED_LINES: usize = 3;
 
-/// What came of it.
+/// The result of a live update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveOutcome {
-    /// Whether the Engine was restarted; it is not where it has what it should have.
+    /// True if the Engine was restarted. It is not restarted if it already has the right proxy.
     pub restarted: bool,
-    /// Digest of the block in the script; none where that is Docker's own.
+    /// Digest of the block in the script. `None` if the script is Docker's own.
     pub block: Option<Sha>,
-    /// What the Engine has in its environment now, as `NAME=value`, without passwords.
+    /// The proxy variables in the Engine's environment now, as `NAME=value`, without passwords.
     pub environment: Vec<String>,
 }
 
-/// Where things are in the VM.
+/// The paths and names of files and programs in the VM.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestPaths<'a> {
     /// The script that starts the Engine.
     pub script: &'a str,
-    /// The file with the number of the Engine's process.
+    /// The file with the process ID of the Engine.
     pub pid: &'a str,
-    /// What the Engine's program is called, by which it is found where there is no such file.
+    /// Names of the Engine's program, used to find its process if that file does not exist.
     pub programs: &'a [&'a str],
 }
 
 impl GuestPaths<'static> {
-    /// In Moby's VM.
+    /// The paths in Moby's VM.
     pub const MOBY: Self = Self {
         script: "/etc/init.d/docker",
         pid: "/var/run/docker.pid",
-        // From 1.12 on, and before.
+        // The names from 1.12 on, and before.
         programs: &["dockerd", "docker"],
     };
 }
 
-/// Has the running `vm` of `bundle` follow the image: the same block in its script, or none, and the Engine started with it.
-/// With `adopt` a proxy that someone else wrote into the VM's script is taken over. It is recorded in the file of
-/// [`LiveEdits`] in `state`. With `cancel` set it stops at the next step.
+/// Updates the running `vm` of `bundle` to match the image: its script gets the same block, or
+/// none, and the Engine is restarted with it. With `adopt`, Baleen takes over a proxy that someone
+/// else wrote into the VM's script. The edit is recorded in the file of [`LiveEdits`] in `state`.
+/// If `cancel` is set, the update stops at the next step.
 ///
 /// # Errors
-/// When the console can't be used, or the script in the VM is not one that is known. What was done is told.
+/// When the console can't be used, or the script in the VM is unknown. The error says what was
+/// done.
 pub fn apply_live(
     bundle: &Bundle,
     vm: &Vm,
@@ -90,7 +94,7 @@ pub fn apply_live(
     follow_in(bundle, vm, GuestPaths::MOBY, adopt, state, cancel)
 }
 
-/// The same, of a VM that has its things at these places.
+/// Does the same for a VM with these paths.
 ///
 /// # Errors
 /// See [`apply_live`].
@@ -132,7 +136,7 @@ pub fn follow_in(
     Ok(followed)
 }
 
-/// Whether that the VM's Engine has `block` is to be seen without another note of it.
+/// Returns whether the VM is known to have `block` without another entry in the record.
 fn is_known(bundle: &Bundle, vm: &Vm, block: Option<Sha>, state: &Path) -> bool {
     match LiveEdits::in_folder(state).get(&bundle.path, vm) {
         Some(edit) => edit.gives(block),
@@ -143,7 +147,7 @@ fn is_known(bundle: &Bundle, vm: &Vm, block: Option<Sha>, state: &Path) -> bool 
     }
 }
 
-/// The block in the image's script.
+/// Returns the block in the image's script.
 fn block_of(bundle: &Bundle) -> Result<Option<script::SecretBytes>> {
     let image = Image::open(image_of(bundle)?)?;
     let script = match image.patched()? {
@@ -168,7 +172,7 @@ fn block_of(bundle: &Bundle) -> Result<Option<script::SecretBytes>> {
     }
 }
 
-/// The same at an open console.
+/// Does the same with an open console.
 ///
 /// # Errors
 /// See [`apply_live`].
@@ -181,7 +185,7 @@ pub fn follow_at(
     follow_noting(console, places, block, adopt, &mut || {})
 }
 
-/// The same; `begin` is called before anything is changed.
+/// Does the same, and calls `begin` before the first change.
 fn follow_noting(
     console: &mut Console<'_>,
     places: GuestPaths<'_>,
@@ -218,10 +222,10 @@ fn follow_noting(
     }
 }
 
-/// Stops the Engine and starts it again; the last lines of what its script said.
+/// Stops and starts the Engine. Returns the last lines of the script's output.
 fn restart(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<String> {
     let script = places.script;
-    // Into a file, since what is started may keep the other end of a pipe open.
+    // The output goes into a file, since the started process may keep the other end of a pipe open.
     let said = "/tmp/.baleen-said";
     console.stay()?;
     let answer = console
@@ -239,7 +243,7 @@ fn restart(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<String> 
     Ok(lines.collect::<Vec<_>>().join("; "))
 }
 
-/// The error when the Engine has not what it should have after its restart.
+/// The error for an Engine that has the wrong proxy, or does not run, after its restart.
 fn not_as_wanted(now: &ScriptState, said: &str) -> Error {
     let found = match now.has_engine() {
         false => format!("it is not running (its script said: {said})"),

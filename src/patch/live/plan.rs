@@ -1,4 +1,4 @@
-//! What would have to be done in a running VM: a pure function of what was seen there.
+//! Plans the update of a running VM: a pure function of the state that was read from it.
 
 use zeroize::Zeroizing;
 
@@ -8,28 +8,28 @@ use crate::patch::shell;
 
 use super::script_state::{MASK, ScriptState, Variable};
 
-/// What has to be done.
+/// The action that the VM needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Nothing: script and Engine are as they should be.
+    /// None: the script and the Engine are up to date.
     Nothing,
-    /// The script is as it should be, and the Engine was started by another.
+    /// Restart the Engine: the script is up to date, but another version of it started the Engine.
     Restart,
-    /// The script becomes this one, and the Engine is started by it.
+    /// Replace the script by this one, and restart the Engine.
     Edit(SecretBytes),
 }
 
-/// Makes the plan that gives the VM's script `block`, or none, and the Engine what that says.
+/// Plans the update that gives the VM's script `block`, or none, and the Engine the proxy in it.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] when the script is not one that is known, or someone else's proxy is in it.
+/// [`Kind::Unsupported`] when the script is unknown, or holds someone else's proxy.
 pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Result<Plan> {
-    // Between the marks may be a password, which has not been read.
+    // The lines between the markers were not read, because they may hold a password.
     let present = with_block(&seen.stock, &seen.marks);
     let script = Script::parse(&present).map_err(in_the_vm)?;
     let foreign = script.foreign();
     let wanted = match block {
-        // As for the image: a refusal that names the lines, unless they may be taken over.
+        // As for the image: the error names the foreign lines unless Baleen may take them over.
         Some(block) => {
             let block = String::from_utf8_lossy(block);
             script.with_block(&block, adopt).map_err(in_the_vm)?
@@ -37,7 +37,7 @@ pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Res
         None => script.stock().clone(),
     };
     if seen.salt.digest(&wanted) != seen.digest {
-        // What has to be written has to be known to the last byte.
+        // A script can only be rewritten if every byte of it is known.
         if seen.salt.digest(script.stock()) != seen.stock_digest {
             return Err(in_the_vm(Error::new(
                 Kind::Unsupported,
@@ -50,7 +50,8 @@ pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Res
     }
     let variables = seen.variables.as_deref().unwrap_or_default();
     let is_right = match block {
-        // The names in capitals: Go looks at them first, and nothing else in the script sets them.
+        // Only upper-case names count: Go reads them first, and nothing else in the script sets
+        // them.
         Some(block) => {
             let digests: Vec<String> = exported(block)
                 .iter()
@@ -76,7 +77,7 @@ pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Res
     })
 }
 
-/// The script with its block after the first line, where the image has it.
+/// Inserts the block after the script's first line, where the image has it.
 fn with_block(stock: &[u8], block: &[u8]) -> SecretBytes {
     let first = stock
         .iter()
@@ -85,7 +86,7 @@ fn with_block(stock: &[u8], block: &[u8]) -> SecretBytes {
     [&stock[..first], block, &stock[first..]].concat().into()
 }
 
-/// The variables with names in capitals that a block exports, as `NAME=value`.
+/// Returns the variables with upper-case names that a block exports, as `NAME=value`.
 fn exported(block: &[u8]) -> Vec<Zeroizing<String>> {
     let block = String::from_utf8_lossy(block);
     let words = block.lines().filter_map(shell::plain_words).flatten();
@@ -95,7 +96,7 @@ fn exported(block: &[u8]) -> Vec<Zeroizing<String>> {
         .collect()
 }
 
-/// The same refusal, of the script in the VM.
+/// Turns an error about the image's script into one about the script in the VM.
 fn in_the_vm(error: Error) -> Error {
     let advice = match error.fix() {
         Some(Fix::Adopt) => {

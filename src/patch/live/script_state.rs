@@ -1,4 +1,4 @@
-//! What is to be seen of the script and the Engine in a running VM.
+//! The observed state of the script and the Engine in a running VM.
 
 use std::time::Duration;
 
@@ -7,45 +7,46 @@ use crate::error::{Error, Kind, Result};
 
 use super::GuestPaths;
 
-/// How long a look at something may take in a VM that is busy.
+/// Timeout for one read in a busy VM.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What stands for something that may be a password.
+/// Replaces text that may be a password.
 pub(super) const MASK: &str = "***";
 
-/// `sed` without what may be a password in a URL, or before the host of a proxy without one; lines that go on in the next are
-/// one, and a byte is a letter, whatever language the VM speaks.
+/// A `sed` command that hides a possible password in a URL, or before the host of a proxy without a
+/// scheme. It joins lines that continue in the next one, and treats each byte as a letter, whatever
+/// the VM's locale is.
 pub(super) const MASKED: &str = r"LC_ALL=C sed -e :a -e '/\\$/{' -e '$!{' -e N -e ba -e '}' -e '}' -e '/_[pP][rR][oO][xX][yY]=/s#=\([^a-zA-Z0-9]*[a-zA-Z0-9]*://\)\{0,1\}.*@#=\1***@#' -e 's#//.*@#//***@#'";
-/// `sed` without Baleen's block.
+/// A `sed` command that removes Baleen's block.
 const STOCK: &str = r"LC_ALL=C sed '/^[[:space:]]*# >>> baleen/,/^[[:space:]]*# <<< baleen/d'";
 
-/// What was seen.
+/// The observed state.
 #[derive(Debug)]
 pub(super) struct ScriptState {
     pub(super) salt: Salt,
     /// The script without Baleen's block, and without passwords.
     pub(super) stock: Vec<u8>,
-    /// The first and the last line of the block, with nothing between.
+    /// The first and last line of the block, without the lines between them.
     pub(super) marks: Vec<u8>,
-    /// Digest of the script without the block, as it is.
+    /// Digest of the script without the block, but with passwords.
     pub(super) stock_digest: String,
     /// Digest of the whole script.
     pub(super) digest: String,
-    /// The variables of the Engine; nothing where none runs.
+    /// The proxy variables of the Engine. `None` if no Engine runs.
     pub(super) variables: Option<Vec<Variable>>,
 }
 
-/// A variable in the Engine's environment that makes a proxy.
+/// A proxy variable in the Engine's environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {
     /// Digest of `NAME=value`.
     pub(super) digest: String,
-    /// The same, without a password.
+    /// The variable as `NAME=value`, without a password.
     pub(super) shown: String,
 }
 
 impl ScriptState {
-    /// Looks at a VM.
+    /// Reads the state from a VM.
     pub(super) fn read(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<Self> {
         let script = places.script;
         let salt = Salt::random()?;
@@ -75,26 +76,26 @@ impl ScriptState {
         })
     }
 
-    /// Whether there is an Engine.
+    /// Returns whether an Engine runs.
     pub(super) fn has_engine(&self) -> bool {
         self.variables.is_some()
     }
 
-    /// The Engine's variables, as they may be shown.
+    /// Returns the Engine's variables, without passwords.
     pub(super) fn environment(&self) -> Vec<String> {
         let variables = self.variables.iter().flatten();
         variables.map(|variable| variable.shown.clone()).collect()
     }
 }
 
-/// The variables of the Engine that make a proxy, from `/proc`; nothing where none runs.
+/// Reads the Engine's proxy variables from `/proc`. Returns `None` if no Engine runs.
 fn variables(
     console: &mut Console<'_>,
     places: GuestPaths<'_>,
     salt: &Salt,
 ) -> Result<Option<Vec<Variable>>> {
-    // Its own file says which process it is: in a container may run another one of its name. But the number of one that
-    // ended without a word may be another's by now. The file ends with no line.
+    // Prefer the PID file: a container may run another process of the same name. But if the Engine
+    // crashed, another process may have its number by now. The file has no newline at its end.
     let found: String = places
         .programs
         .iter()

@@ -1,0 +1,61 @@
+//! Protection against a bundle that changes while Baleen works on it.
+
+use std::path::PathBuf;
+
+use crate::docker::Bundle;
+use crate::error::{Error, Kind, Result};
+use crate::platform;
+
+use super::files::{self, Identity};
+use super::image::Image;
+
+/// The files of a bundle that must not change while Baleen works on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UnchangedGuard {
+    info_plist: PathBuf,
+    info: Option<Identity>,
+    image: PathBuf,
+    pub(super) of_image: Identity,
+}
+
+impl UnchangedGuard {
+    pub(super) fn of(bundle: &Bundle, image: &Image) -> Result<Self> {
+        let info_plist = Bundle::info_plist(&bundle.path);
+        let info =
+            Identity::at(&info_plist).map_err(|error| Error::io("read", &info_plist, &error))?;
+        Ok(Self {
+            info_plist,
+            info,
+            image: image.path().to_owned(),
+            of_image: image.identity(),
+        })
+    }
+
+    /// Returns an error if one of the files has changed.
+    pub(super) fn check(&self) -> Result<()> {
+        for (path, was) in [
+            (&self.info_plist, self.info),
+            (&self.image, Some(self.of_image)),
+        ] {
+            let is = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
+            if is != was {
+                return Err(files::replaced(path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a locked (immutable) image early, before anything is made from it: a clone would be
+/// locked, too.
+pub(super) fn check_unlocked(image: &Image) -> Result<()> {
+    if !platform::is_locked(image.metadata()) {
+        return Ok(());
+    }
+    let path = image.path().display();
+    Err(Error::new(
+        Kind::NotPermitted,
+        format!("{path} is locked against any change"),
+    )
+    .with_hint(format!("unlock it with chflags nouchg '{path}'")))
+}

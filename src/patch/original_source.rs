@@ -1,0 +1,79 @@
+//! Where the bytes of the original are: in the image itself, or in the backup beside it.
+
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+
+use super::digest::Sha;
+use super::files::{self, Identity};
+use super::image::{Image, Patched};
+use super::manifest::Original;
+
+/// The location of the original's bytes: the image without Baleen's patch.
+#[derive(Debug)]
+pub(super) struct OriginalSource {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) metadata: Metadata,
+    /// True if the whole image is the original.
+    pub(super) is_whole_image: bool,
+}
+
+/// Returns the location of the original: the image itself, or, after a rebuild, its backup.
+pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource> {
+    let (path, is_whole_image) = match patched {
+        Patched::No => (image.path().to_owned(), true),
+        Patched::Appended { .. } => (image.path().to_owned(), false),
+        Patched::Rebuilt { .. } => (image.backup_path(), false),
+    };
+    let (file, metadata) = files::open_regular(&path).map_err(|error| {
+        if *patched == Patched::No || path == image.path() {
+            return error;
+        }
+        let kind = match error.kind() {
+            // The file does not exist, so trying again will not help.
+            Kind::Failure => Kind::Unsupported,
+            kind => kind,
+        };
+        Error::new(
+            kind,
+            format!("the boot image was rebuilt, and its original is needed: {error}"),
+        )
+        .with_hint("put the backup back, or install Docker again")
+    })?;
+    if let Patched::Rebuilt { manifest } = patched
+        && metadata.len() != manifest.original.bytes
+    {
+        return Err(stale_backup(&path));
+    }
+    Ok(OriginalSource {
+        path,
+        file,
+        metadata,
+        is_whole_image,
+    })
+}
+
+/// Returns the identity of the file at `path` if its digest is that of the original.
+pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Identity>> {
+    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
+    if !path.symlink_metadata().is_ok_and(may_be) {
+        return Ok(None);
+    }
+    let (file, metadata) = files::open_regular(path)?;
+    let sha =
+        Sha::of_file(&file, metadata.len()).map_err(|error| Error::io("read", path, &error))?;
+    Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
+}
+
+pub(super) fn stale_backup(path: &Path) -> Error {
+    Error::new(
+        Kind::Unsupported,
+        format!(
+            "{} is not the original that the boot image was rebuilt from, so that can't be had back from it",
+            path.display()
+        ),
+    )
+    .with_hint("install this version of Docker again to have its own boot image")
+}
