@@ -1,8 +1,7 @@
-//! A small Docker.app like those of 2016, made up: for `baleen demo`, and for trying things.
+//! A small imitation of a Docker.app of 2016, for `baleen demo` and for experiments.
 //!
-//! Its image has the form that Moby's had (two gzip members padded to four bytes; devices, links
-//! and setuid files inside) and an init script in the style of the time. What runs as Docker
-//! in it does nothing.
+//! Its boot image has the form of Moby's (two gzip members padded to four bytes, with devices, links and
+//! setuid files) and an init script in the style of the time. The program that runs as Docker does nothing.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -16,7 +15,7 @@ use flate2::{Compression, GzBuilder};
 
 use crate::error::{Error, Result};
 
-/// The script, which asks Docker's own setting for a proxy as those from May 2016 on did.
+/// The init script, which reads the proxy from Docker's own setting, as scripts since May 2016 did.
 const SCRIPT: &str = r#"#!/sbin/openrc-run
 
 depend()
@@ -39,7 +38,7 @@ start()
 }
 "#;
 
-/// What runs in the place of Docker: it does nothing, until it is asked to end.
+/// The program that runs as Docker. It does nothing until it is asked to end.
 const PROGRAM: &str = r#"#!/bin/sh
 trap 'kill "$sleep"; exit 0' TERM INT
 while :
@@ -50,10 +49,10 @@ do
 done
 "#;
 
-/// Makes a Docker.app of `version` at `path`, in the place of whatever is there, as an update does.
+/// Creates a Docker.app of `version` at `path`, and replaces an existing one, as an update does.
 ///
 /// # Errors
-/// When it can't be written.
+/// When the bundle can't be written.
 pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -128,7 +127,7 @@ fn image_bytes(version: &str) -> io::Result<Vec<u8>> {
     Ok(image)
 }
 
-/// One gzip member.
+/// The writer of one gzip member.
 struct Packer {
     out: GzEncoder<Vec<u8>>,
     entries: u32,
@@ -166,7 +165,7 @@ impl Packer {
 
     fn entry(&mut self, name: &str, kind: ModeFileType, mode: u32) -> NewcBuilder {
         self.entries += 1;
-        // 2016-05-12, a time when such images were made.
+        // 2016-05-12, when such images were made.
         NewcBuilder::new(name)
             .ino(self.entries)
             .mode(mode)
@@ -185,7 +184,8 @@ impl Packer {
     }
 }
 
-/// Bytes in the place of programs: of no meaning, the same for the same `seed`, about as compressible as programs are.
+/// Returns meaningless bytes in place of programs: the same for the same `seed`, and about as compressible
+/// as programs.
 fn noise(seed: &str, length: usize) -> Vec<u8> {
     let mut state = seed.bytes().fold(0x2545_f491_4f6c_dd1d_u64, |state, byte| {
         (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,30 +1,30 @@
-//! The one error type of everything above the ground floor: what was tried, what was found instead
-//! of what was expected, and what to do now.
+//! The error type of all but the lowest layers. An error says what was tried, what was found instead of
+//! what was expected, and what to do now.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// What kind of failure it is, which is what a script needs to know.
+/// The kind of failure, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Something went wrong that may go right another time.
+    /// A failure that may not happen again.
     Failure,
-    /// The call was not understood or not complete.
+    /// The command line is invalid or incomplete.
     Usage,
-    /// What was found is not what Baleen changes: unknown, changed by someone else, unsupported.
+    /// Baleen does not change what it found: it is unknown, changed by someone else, or unsupported.
     Unsupported,
-    /// As refused, but it will pass: the bundle is being replaced, or another Baleen is at work.
+    /// A temporary refusal: the bundle is being replaced, or another Baleen is at work.
     Busy,
     /// The system does not allow it.
     NotPermitted,
 }
 
-/// What would help, where a face can do it for the user, or show the way, instead of advising it in words.
+/// A remedy that a user interface can carry out or show, instead of advice in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fix {
-    /// Take over the proxy that someone else wrote into the script.
+    /// Adopt the proxy that someone else wrote into the script.
     Adopt,
     /// Allow Baleen to change other apps, in System Settings.
     AllowAppManagement,
@@ -42,7 +42,7 @@ impl Fix {
         Self::DockerSettings,
     ];
 
-    /// Its name for programs.
+    /// Returns the identifier in JSON output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Adopt => "adopt",
@@ -52,13 +52,13 @@ impl Fix {
         }
     }
 
-    /// The one of this name.
+    /// Returns the fix with this identifier.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|remedy| remedy.name() == name)
     }
 }
 
-/// A failure, in words for the user.
+/// A failure, with a message for the user.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -68,7 +68,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// A failure of `kind`; the message is one sentence without a full stop.
+    /// Creates a failure of `kind`. The message is one sentence without a period.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -78,28 +78,28 @@ impl Error {
         }
     }
 
-    /// The same, with what to do now.
+    /// Adds advice on what to do.
     #[must_use]
     pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
-    /// The same, with what would help.
+    /// Adds a remedy.
     #[must_use]
     pub fn with_fix(mut self, remedy: Fix) -> Self {
         self.remedy = Some(remedy);
         self
     }
 
-    /// The same, with what it came in the middle of in front of it, as in "the image is done, but".
+    /// Puts the interrupted step before the message, as in "the image is done, but".
     #[must_use]
     pub fn context(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
 
-    /// A system call on `path` that failed: `tried` says what was to be done, as in "write".
+    /// Creates the error of a failed system call on `path`. `tried` is the attempted operation, as in "write".
     pub fn io(tried: &str, path: &Path, error: &io::Error) -> Self {
         let message = format!("could not {tried} {}: {}", path.display(), plain(error));
         match error.kind() {
@@ -121,25 +121,25 @@ impl Error {
         }
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What to do now, for someone at the command line.
+    /// The advice for users of the command line.
     pub fn hint(&self) -> Option<&str> {
         self.advice.as_deref()
     }
 
-    /// What would help.
+    /// The remedy.
     pub fn fix(&self) -> Option<Fix> {
         self.remedy
     }
 }
 
-/// What to do where the system says no. macOS 13 and later let no program write into another
-/// developer's app until the user allows it, and say `EPERM` (1), where mere permissions say
-/// `EACCES`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
+/// Returns the advice and the remedy when the system denies access. macOS 13 and later let no program write
+/// into another developer's app until the user allows it. They return `EPERM` (1), while file permissions
+/// return `EACCES`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
 fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Fix>) {
     const EPERM: i32 = 1;
     match code {
@@ -158,7 +158,7 @@ fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Fix>) 
     }
 }
 
-/// The system's message without Rust's "(os error 2)".
+/// Returns the system's message without Rust's "(os error 2)".
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

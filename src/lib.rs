@@ -1,27 +1,27 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
 //!
 //! ```text
-//! cli --> uninstall: all that Baleen made here, and being rid of it
+//! cli --> uninstall: removal of everything that Baleen made
 //!  |       |
 //!  +-----> app: icon, menu, notifications
 //!  |       |
 //!  |       v
-//!  +--> agent: when to look, what to do then, what to tell
+//!  +--> agent: when to observe, which action to take, which notices to send
 //!  |       |
-//!  +-------+--> wanted: what an engine should get now --> config       the user's own file
-//!  |                |                                 --> credentials  the Keychain
+//!  +-------+--> desired: the proxy that an engine should have --> config       the user's own file
+//!  |                |                                         --> credentials  the Keychain
 //!  |                v
-//!  +--> patch: plan, apply, restore, status --> initrd   the image format
-//!  |                                        --> proxy    settings, and what an engine makes of them
+//!  +--> patch: plan, apply, restore, status --> initrd   the format of the boot image
+//!  |                                        --> proxy    settings, and their translation for an engine
 //!  |                                        --> docker   bundles, versions, families, quitting and opening the app
-//!  +--> doctor: why a pull does not get through
-//! everywhere: error, logs, property_list, net (look-ups, connections, TLS), platform (the system's calls)
+//!  +--> doctor: the reason why a pull fails
+//! everywhere: error, logs, storage, property_list, net (look-ups, connections, TLS), platform (system calls)
 //! ```
 //!
-//! Imports run from left to right only. `initrd`, `proxy` and `docker` know nothing of each other;
-//! `patch` joins them; a face decides nothing that could be decided below it.
+//! Imports run from left to right only. `initrd`, `proxy` and `docker` are independent of each other;
+//! `patch` joins them. A user interface makes no decision that a lower layer could make.
 
-// Of the program only: a test or a benchmark may stop where it stands, and print.
+// For the program only: tests and benchmarks may panic and print.
 #![cfg_attr(
     not(test),
     warn(

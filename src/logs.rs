@@ -1,5 +1,5 @@
-//! The log: one line for each thing that was done, seen or told, in a file that does not grow without
-//! end. Whatever looks like a password in a URL is cut out of every line on its way.
+//! The log: one line for each action, observation or notice, in a file of limited length. Passwords in URLs
+//! are removed from every line.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,11 +21,12 @@ use crate::error::{Error, Kind, Result};
 use crate::proxy::redact;
 use crate::storage;
 
-/// How long the file may become; the one before it is kept beside it.
+/// Maximum length of the file. The previous file is kept next to it.
 const MAX_LOG_LEN: u64 = 1 << 20;
 
-/// Where the log is: in `~/Library/Logs/Baleen` on macOS (Apple, "File System Programming Guide"), elsewhere among
-/// what the program keeps; with it, too, where `BALEEN_STATE_DIR` says where that is.
+/// Returns the path of the log: in `~/Library/Logs/Baleen` on macOS (Apple, "File System Programming
+/// Guide"), on other systems in the program's own folder. It is in that folder on macOS too if
+/// `BALEEN_STATE_DIR` sets it.
 pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     let is_chosen = get("BALEEN_STATE_DIR").is_some_and(|folder| Path::new(&folder).is_absolute());
     let folder = match macos && !is_chosen {
@@ -35,20 +36,21 @@ pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: 
     folder.join("baleen.log")
 }
 
-/// Where the log of the time before the one at `path` is.
+/// Returns the path of the log that precedes the one at `path`.
 pub fn older(path: &Path) -> PathBuf {
     let mut older = path.to_owned().into_os_string();
     older.push(".1");
     older.into()
 }
 
-/// Where the log of this computer's user is.
+/// Returns the path of the current user's log.
 pub fn path() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     default_path(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
-/// Has everything logged to the file at `path`, and to the terminal what `verbosity` (how often `-v` was given) asks for.
+/// Starts logging to the file at `path`, and to the terminal according to `verbosity` (the number of `-v`
+/// options).
 ///
 /// # Errors
 /// When the file can't be written.
@@ -86,7 +88,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        // What the crates have to say to each other is of no use to the user.
+        // Events of other crates are of no use to the user.
         if !event
             .metadata()
             .target()
@@ -110,12 +112,12 @@ where
     }
 }
 
-/// A line as it may be kept: in one line, and without a password.
+/// Returns the text on one line and without passwords.
 fn clean(text: &str) -> String {
     redact(&text.replace(['\n', '\r'], " "))
 }
 
-/// Where the lines go.
+/// The outputs of the log.
 #[derive(Clone)]
 struct Sink {
     file: Arc<Mutex<Rotated>>,
@@ -125,7 +127,7 @@ struct Sink {
 impl Write for Sink {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.to_terminal {
-            // A terminal that is gone is no reason to lose the line.
+            // A closed terminal is no reason to lose the line.
             let _ = io::stderr().write_all(line);
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +140,7 @@ impl Write for Sink {
     }
 }
 
-/// A file that is put aside when it has become long.
+/// A log file that is rotated at its maximum length.
 struct Rotated {
     path: PathBuf,
     file: File,
@@ -153,7 +155,7 @@ impl Rotated {
 
     fn open_with(path: &Path, longest: u64) -> io::Result<Self> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        // It names hosts and proxies, which is the user's own business.
+        // The log names hosts and proxies, which are private to the user.
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -187,7 +189,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/baleen.log");
         for number in 0..100 {
-            // Opened again in between, as by another start.
+            // The log is opened again for each line, as after another start.
             let mut log = Rotated::open_with(&path, 100).unwrap();
             log.write_all(format!("line {number}\n").as_bytes())
                 .unwrap();

@@ -1,4 +1,4 @@
-//! The `baleen` executable: everything is in the library.
+//! The `baleen` executable. All code is in the library.
 
 use std::process::ExitCode;
 

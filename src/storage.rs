@@ -1,9 +1,9 @@
-//! What the program keeps across runs: small files of JSON in a folder of its own, each whole or as it
-//! was before, and its owner's alone. One that is lost or damaged means that nothing is known.
+//! Storage of small JSON files in the program's own folder. Writes are atomic, and only the owner can read
+//! the files. A lost or damaged file means that nothing is known.
 //!
-//! One that another version wrote, in a form that this one does not read, means the same; but it is not written over.
-//! It is kept beside the new one, as `state.json.schema-3`, and is there still when that version comes back: what it
-//! makes of the two is for it to say, since the new one tells what the user wanted last.
+//! A file in another version's schema that this version can't read means the same, but it is not
+//! overwritten. It is kept next to the new file, as `state.json.schema-3`, until that version comes back.
+//! That version decides what to do with the two files, since the new one has the user's latest decision.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -14,15 +14,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Files and folders that are not finished have names that begin so, no matter who makes them.
+/// Name prefix of all unfinished files and folders.
 pub(crate) const TEMP_PREFIX: &str = ".baleen-";
 
-/// Whether this is such a name. What is called so belongs to a Baleen at work, or to one that was killed.
+/// Returns whether the name has [`TEMP_PREFIX`]. Such files belong to a Baleen at work, or to one that was
+/// killed.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMP_PREFIX.as_bytes())
 }
 
-/// One such file.
+/// A JSON file with a schema number.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonFile {
     path: PathBuf,
@@ -36,28 +37,28 @@ struct Versioned<T> {
     content: T,
 }
 
-/// What is on disk.
+/// The contents of the file on disk.
 enum OnDisk<T> {
-    /// What this version reads.
+    /// Contents that this version can read.
     Known(T),
-    /// What another version wrote, which this one can't read, though it has this number.
+    /// Contents of another version that this one can't read, with their schema number.
     OfOtherForm(u32),
-    /// Nothing, or something damaged.
+    /// No file, or a damaged one.
     Nothing,
 }
 
 impl JsonFile {
-    /// The file at `path`, whose form has this number.
+    /// Uses the file at `path` with this schema number.
     pub(crate) fn new(path: PathBuf, schema: u32) -> Self {
         Self { path, schema }
     }
 
-    /// What is in it; the default where it is missing, damaged or of another form.
+    /// Reads the contents. Returns the default if the file is missing, damaged or in another schema.
     pub(crate) fn read<T: DeserializeOwned + Default>(&self) -> T {
         self.read_or_older(|_, _| None)
     }
 
-    /// As [`Self::read`], where `older` makes the content out of that of a form with another number, if it knows it.
+    /// As [`Self::read`], but `older` converts the contents of other schemas that it knows.
     pub(crate) fn read_or_older<T: DeserializeOwned + Default>(
         &self,
         older: impl FnOnce(u32, Value) -> Option<T>,
@@ -86,18 +87,18 @@ impl JsonFile {
         }
     }
 
-    /// Where a file is kept whose form has another number.
+    /// Returns the path at which a file with another schema number is kept.
     fn quarantine_path(&self, schema: u32) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(format!(".schema-{schema}"));
         name.into()
     }
 
-    /// Has `change` change what is in it, with no one else in between; it says whether there is
-    /// anything to be written.
+    /// Changes the contents with `change` while holding a lock. `change` returns whether the file must be
+    /// written.
     ///
     /// # Errors
-    /// When it can't be written; it is then as it was.
+    /// When the file can't be written. It then keeps its contents.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut T) -> bool) -> io::Result<()>
     where
         T: DeserializeOwned + Default + Serialize,
@@ -105,7 +106,7 @@ impl JsonFile {
         self.update_or_older(|_, _| None, change)
     }
 
-    /// As [`Self::update`], where `older` makes the content out of that of a form with another number, if it knows it.
+    /// As [`Self::update`], but `older` converts the contents of other schemas that it knows.
     ///
     /// # Errors
     /// As for [`Self::update`].
@@ -119,7 +120,7 @@ impl JsonFile {
     {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        // It is let go of when the folder is closed, also by a kill.
+        // The lock is released when the folder is closed, also by a kill.
         let lock = File::open(folder)?;
         lock.lock()?;
         let (mut content, other) = match self.on_disk(older) {
@@ -132,7 +133,7 @@ impl JsonFile {
         }
         let schema = self.schema;
         let bytes = serde_json::to_vec_pretty(&Versioned { schema, content })?;
-        // Such a file is the owner's alone from the start.
+        // Only the owner can access a temporary file, from the start.
         let mut file = tempfile::Builder::new()
             .prefix(TEMP_PREFIX)
             .tempfile_in(folder)?;
@@ -144,7 +145,7 @@ impl JsonFile {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            // It keeps its own name until the new one takes that. Not every disk has files with two names.
+            // The old file keeps its own name until the new one takes it. Not every disk supports hard links.
             fs::hard_link(&self.path, &aside)
                 .or_else(|_| fs::copy(&self.path, &aside).map(drop))?;
         }
@@ -153,25 +154,25 @@ impl JsonFile {
     }
 }
 
-/// The file that the one at `path` was, before a version that could not read it put it aside.
+/// Returns the original path of the file at `path`, if another version set it aside.
 pub(crate) fn quarantined_from(path: &Path) -> Option<PathBuf> {
     let (name, schema) = path.file_name()?.to_str()?.rsplit_once(".schema-")?;
     schema.parse::<u32>().ok()?;
     Some(path.with_file_name(name))
 }
 
-/// The folder for what the program keeps across runs: `BALEEN_STATE_DIR`, else the platform's place
-/// (`own_folder`).
+/// Returns the folder of the stored files: `BALEEN_STATE_DIR`, otherwise the platform's standard folder
+/// (`app_folder`).
 pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     absolute(&get, "BALEEN_STATE_DIR")
         .unwrap_or_else(|| app_folder(&get, home, macos, ("XDG_STATE_HOME", ".local/state")))
 }
 
-/// The program's own folder; on macOS there is one for everything, elsewhere one below what the
-/// variable names, or below its default at home.
+/// Returns the program's own folder. macOS has one for everything. On other systems it is in the folder
+/// that the variable names, or in its default in the home folder.
 ///
 /// macOS: `~/Library/Application Support/Baleen` (Apple, "File System Programming Guide").
-/// Elsewhere: XDG Base Directory Specification, which ignores a relative path in its variables.
+/// Other systems: XDG Base Directory Specification, which ignores a relative path in its variables.
 pub(crate) fn app_folder(
     get: impl Fn(&str) -> Option<OsString>,
     home: &Path,
@@ -187,7 +188,7 @@ pub(crate) fn app_folder(
     }
 }
 
-/// The absolute path that a variable holds.
+/// Returns the absolute path in a variable.
 pub(crate) fn absolute(get: impl Fn(&str) -> Option<OsString>, variable: &str) -> Option<PathBuf> {
     get(variable)
         .map(PathBuf::from)
@@ -200,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// Each writer finds what the others wrote.
+    /// Each writer sees what the others wrote.
     #[test]
     fn nothing_is_lost_between_writers() {
         let dir = tempfile::tempdir().unwrap();
@@ -251,7 +252,7 @@ mod tests {
         set(&newer, 33).unwrap();
         let kept = fs::read(&path).unwrap();
 
-        // What changes nothing moves nothing.
+        // An update without a change moves no file.
         older.update(|_: &mut BTreeMap<String, u32>| false).unwrap();
         assert_eq!(read(&older), None);
         assert_eq!(
@@ -264,21 +265,22 @@ mod tests {
         assert_eq!(names(), ["x.json", "x.json.schema-3"]);
         assert_eq!(fs::read(dir.path().join("x.json.schema-3")).unwrap(), kept);
 
-        // Back again, and the older one's is kept as well. What the newer one kept first stays until it is put aside again.
+        // The newer version is back, and the older one's file is kept as well. The first copy of the newer file
+        // stays until the file is set aside again.
         set(&newer, 34).unwrap();
         assert_eq!(names(), ["x.json", "x.json.schema-2", "x.json.schema-3"]);
         set(&older, 23).unwrap();
         let newest = fs::read_to_string(dir.path().join("x.json.schema-3")).unwrap();
         assert!(newest.contains("34"), "{newest}");
 
-        // The number is ours, and what follows is not: a later version's word in it, say.
+        // The schema number is ours, but the contents are not, such as a later version's value.
         let odd = "{\"schema\": 2, \"a\": \"much\"}";
         fs::write(&path, odd).unwrap();
         set(&older, 24).unwrap();
         let aside = dir.path().join("x.json.schema-2");
         assert_eq!(fs::read_to_string(aside).unwrap(), odd);
 
-        // Damage is nothing that anybody wrote.
+        // A damaged file is not kept.
         fs::write(&path, "{").unwrap();
         set(&older, 25).unwrap();
         assert_eq!(read(&older), Some(25));

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baleen::agent::agent_state::AgentState;
-use baleen::agent::controller::{
-    ChangeError, ChangeOutcome, Click, Controller, DEBOUNCE, Effect, Event, RESYNC_INTERVAL,
-    Resolved, Snapshot,
-};
+use baleen::agent::controller::{Controller, DEBOUNCE, RESYNC_INTERVAL};
+use baleen::agent::effect::Effect;
+use baleen::agent::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
 use baleen::agent::notice::{Notice, RestartNeed};
-use baleen::agent::observe::Fingerprint;
-use baleen::agent::reconcile::{
+use baleen::agent::observation::{
     BundleState, Diagnostic, EngineSync, Installed, Patch, RestartScope, Running, Setting,
 };
+use baleen::agent::snapshot::Fingerprint;
+use baleen::agent::snapshot::Snapshot;
 use baleen::agent::view::Busy;
 use baleen::config::{Config, RestartPolicy};
 use baleen::docker::{Bundle, Family};

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use baleen::agent::agent_state::HistoryEntry;
-use baleen::agent::controller::Click;
+use baleen::agent::event::Click;
 use baleen::agent::notice::{DockerSupport, Notice, RestartNeed, WhyNone};
-use baleen::agent::reconcile::{Diagnostic, EngineSync, KeptAnswers, RestartScope, Setting};
+use baleen::agent::observation::{Diagnostic, EngineSync, KeptAnswers, RestartScope, Setting};
 use baleen::agent::view::{Busy, View};
 use baleen::app::install_location::InstallLocation;
 use baleen::app::login_item::LoginItem;

@@ -26,7 +26,7 @@ mod forgery;
 
 use app::{App, PROXY, Run, Snapshot, set_mode};
 use baleen::agent::agent_state::{AgentStateFile, EngineRecord};
-use baleen::agent::reconcile::Running;
+use baleen::agent::observation::Running;
 use baleen::docker::Vm;
 use baleen::patch::intent::{Intent, Intents};
 use baleen::patch::live::{LiveEdit, LiveEdits};

@@ -14,7 +14,7 @@ use crate::patch::digest::{OriginalSha, Sha};
 use crate::proxy::RedactedProxy;
 use crate::storage::JsonFile;
 
-use super::reconcile::{Installed, Running};
+use super::observation::{Installed, Running};
 
 const SCHEMA: u32 = 1;
 /// Maximum number of events in the history.

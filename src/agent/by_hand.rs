@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::proxy::RedactedProxy;
 
-use super::reconcile::Setting;
+use super::observation::Setting;
 
 /// Returns the clause about the settings next to a proxy named by hand, or `None` while the settings are
 /// unknown.
@@ -64,7 +64,7 @@ pub fn json(settings: &Setting) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reconcile::Diagnostic;
+    use super::super::observation::Diagnostic;
     use super::*;
     use crate::patch::digest::Sha;
 

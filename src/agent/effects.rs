@@ -19,8 +19,8 @@ use crate::patch::{self, ApplyOutcome, script};
 use crate::platform::network;
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
 
-use super::controller::{ChangeOutcome, Click, Resolved};
-use super::reconcile::{Diagnostic, KeptAnswers, Setting};
+use super::event::{ChangeOutcome, Click, Resolved};
+use super::observation::{Diagnostic, KeptAnswers, Setting};
 
 /// The jobs, and the paths that they need.
 #[derive(Debug, Clone)]

@@ -18,11 +18,14 @@ use crate::platform::apps::{self, RunningApp};
 use crate::platform::{system_proxies, wake};
 
 use super::agent_state::AgentStateFile;
-use super::controller::{ChangeError, ChangeOutcome, Click, Controller, Effect, Event};
+use super::controller::Controller;
+use super::effect::Effect;
 use super::effects::Effects;
+use super::event::{ChangeError, ChangeOutcome, Click, Event};
 use super::notice::Notice;
-use super::observe::{Fingerprint, Observer};
-use super::reconcile::Diagnostic;
+use super::observation::Diagnostic;
+use super::observe::Observer;
+use super::snapshot::Fingerprint;
 use super::view::View;
 use super::watcher::{FileWatch, Files};
 
@@ -50,11 +53,11 @@ pub enum AgentOutput {
 
 enum Message {
     Event(Event),
-    /// Stop, and confirm it once the watches are stopped too.
+    /// Stop, and confirm it once everything that the agent started has stopped.
     Stop(Sender<()>),
 }
 
-/// Timeout for the agent to stop.
+/// Timeout for the agent to stop what it started.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A handle to the agent. Dropping it does not stop the agent; [`Agent::stop`] does.

@@ -13,11 +13,15 @@
 pub mod agent_state;
 pub mod by_hand;
 pub mod controller;
+pub mod effect;
 pub mod effects;
+pub mod event;
 mod executor;
 pub mod notice;
+pub mod observation;
 pub mod observe;
 pub mod reconcile;
+pub mod snapshot;
 pub mod view;
 mod watcher;
 

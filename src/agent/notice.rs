@@ -13,7 +13,7 @@ use crate::proxy::RedactedProxy;
 
 use super::agent_state::{Reported, ReportedPatch};
 use super::by_hand::{self, clause};
-use super::reconcile::{Diagnostic, RestartScope, Setting};
+use super::observation::{Diagnostic, RestartScope, Setting};
 
 /// A notice for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,6 @@
 //! Observation of the current state: the config file, the user's intent, Docker.app, its boot image, and
 //! whether Docker runs. It takes about a millisecond, since only both ends of the image are read.
 
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
@@ -16,47 +13,8 @@ use crate::patch::intent::Intents;
 use crate::patch::live::{LiveEdits, LiveLock};
 use crate::patch::status::State;
 
-use super::controller::Snapshot;
-use super::reconcile::{BundleState, Diagnostic, Installed, Patch, Running};
-
-/// A fingerprint of a bundle's files. It stays equal only if none of the relevant files was replaced or
-/// written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub u64);
-
-impl Fingerprint {
-    /// Computes the fingerprint of the first bundle in `places` that exists.
-    pub fn of(places: &[PathBuf]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        if let Some(bundle) = places.iter().find(|place| place.exists()) {
-            bundle.hash(&mut hasher);
-            let folders = [
-                "",
-                "Contents",
-                "Contents/Resources",
-                "Contents/Resources/moby",
-            ];
-            for folder in folders {
-                let found = fs::metadata(bundle.join(folder)).ok();
-                found
-                    .map(|found| (found.dev(), found.ino()))
-                    .hash(&mut hasher);
-            }
-            let resources = bundle.join("Contents/Resources");
-            let files = Family::files().iter().map(|name| resources.join(name));
-            for file in files.chain([Bundle::info_plist(bundle)]) {
-                let found = file.symlink_metadata().ok();
-                found
-                    .map(|found| {
-                        let modified = (found.mtime(), found.mtime_nsec());
-                        (found.dev(), found.ino(), found.len(), modified)
-                    })
-                    .hash(&mut hasher);
-            }
-        }
-        Self(hasher.finish())
-    }
-}
+use super::observation::{BundleState, Diagnostic, Installed, Patch, Running};
+use super::snapshot::{Fingerprint, Snapshot};
 
 /// The observer of the current state.
 #[derive(Debug, Clone)]
@@ -183,6 +141,8 @@ fn closed(error: &Error, bundle: Option<Bundle>) -> BundleState {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::demo;
 

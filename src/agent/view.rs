@@ -13,7 +13,7 @@ use crate::proxy::{DockerFields, RedactedProxy};
 
 use super::agent_state::HistoryEntry;
 use super::by_hand;
-use super::reconcile::{Diagnostic, EngineSync, Setting};
+use super::observation::{Diagnostic, EngineSync, Setting};
 
 /// The agent's state for display.
 #[derive(Debug, Clone, PartialEq, Eq)]

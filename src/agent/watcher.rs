@@ -10,8 +10,8 @@ use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::storage::is_temporary;
 
-use super::controller::Event;
-use super::observe::Fingerprint;
+use super::event::Event;
+use super::snapshot::Fingerprint;
 
 /// A watch on files, until it is dropped.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The time of day where the user is.
+//! The local time of day.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,16 +6,16 @@ use tz::TimeZone;
 
 use crate::platform::time_zone;
 
-/// A clock for a place.
+/// A clock for a time zone.
 pub(super) struct Clock(TimeZone);
 
 impl Clock {
-    /// Of this computer; of Greenwich where the system does not say.
+    /// Uses this computer's time zone, or UTC if the system does not report one.
     pub(super) fn local() -> Self {
         Self(time_zone::local())
     }
 
-    /// Seconds since 1970 as a time of day, with the day where that is not today.
+    /// Formats seconds since 1970 as a time of day, with the date unless it is today.
     pub(super) fn show(&self, seconds: u64) -> String {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_day_stands_there_only_where_it_is_not_today() {
-        // Central European Time, with summer time from the end of March on.
+        // Central European Time, with daylight saving time from the end of March.
         let clock = Clock(TimeZone::from_posix_tz("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
         let noon = 1_464_091_200; // 2016-05-24T12:00:00Z
         assert_eq!(clock.show_at(noon, noon + 3600), "14:00");

@@ -1,4 +1,4 @@
-//! The app's loop: one thread that owns what the app is made of, and takes one message after another.
+//! The app's event loop: one thread that owns the app's parts and handles one message after another.
 
 #[cfg(not(target_os = "macos"))]
 pub use super::event_loop_linux::run;
@@ -7,16 +7,16 @@ pub use super::event_loop_macos::run;
 
 use std::sync::Arc;
 
-/// Whether the loop goes on.
+/// The decision to continue or to end the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// With the next message.
+    /// Continue with the next message.
     Continue,
-    /// No more: the app ends.
+    /// End the loop; the app quits.
     Quit,
 }
 
-/// A way into the loop, from any thread.
+/// A sender of messages to the loop, from any thread.
 pub struct Sender<M>(Arc<dyn Fn(M) + Send + Sync>);
 
 impl<M> Sender<M> {
@@ -24,7 +24,7 @@ impl<M> Sender<M> {
         Self(Arc::new(send))
     }
 
-    /// Sends a message, which no one sees any more when the loop has ended.
+    /// Sends a message. It is lost if the loop has ended.
     pub fn send(&self, message: M) {
         (self.0)(message);
     }

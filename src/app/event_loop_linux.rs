@@ -1,18 +1,18 @@
-//! The loop without AppKit: a channel that is read on the calling thread.
+//! The event loop without AppKit: a channel that is read on the calling thread.
 
 use std::sync::mpsc;
 
 use super::event_loop::{Flow, Sender};
 
-/// Makes the app with `start` and lets it `handle` each message that is sent, until it wants to quit or
-/// nothing is left that could send one.
+/// Creates the app with `start` and calls `handle` for each message, until it returns [`Flow::Quit`] or no
+/// sender is left.
 pub fn run<M: Send + 'static, H: 'static>(
     start: impl FnOnce(Sender<M>) -> H + 'static,
     mut handle: impl FnMut(&mut H, M) -> Flow + 'static,
 ) {
     let (sender, receiver) = mpsc::channel();
     let mut app = start(Sender::new(move |message| {
-        // The loop has ended if this fails.
+        // If this fails, the loop has ended.
         let _ = sender.send(message);
     }));
     for message in receiver {

@@ -1,9 +1,9 @@
-//! The icon of each state, as rendered by `assets/render.sh`: opacity alone, since macOS paints such an
-//! icon black or white as its menu bar wants.
+//! The icon of each state, as rendered by `assets/render.sh`. It has only opacity, since macOS paints such
+//! icons black or white to match its menu bar.
 
 use crate::patch::status::State;
 
-/// Width and height in pixels: 22 points on a screen with two pixels a point.
+/// Width and height in pixels: 22 points on a screen with two pixels per point.
 pub(super) const SIZE: u32 = 44;
 
 const PIXELS: usize = (SIZE * SIZE) as usize;
@@ -31,10 +31,10 @@ pub(super) fn alpha(state: State) -> &'static [u8; PIXELS] {
     }
 }
 
-/// The icon as red, green, blue and opacity of each pixel.
+/// Returns the icon as red, green, blue and opacity of each pixel.
 ///
-/// On macOS the color does not count. Elsewhere no one tells whether the panel is light or dark: this grey has the
-/// same contrast (4.5 to 1) with white and with black.
+/// macOS ignores the color. On other systems it is unknown whether the panel is light or dark, so this gray
+/// has the same contrast (4.5 to 1) with white and with black.
 pub(super) fn rgba(state: State) -> Vec<u8> {
     const GREY: u8 = 0x76;
     let grey = if cfg!(target_os = "macos") { 0 } else { GREY };

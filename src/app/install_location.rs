@@ -1,33 +1,34 @@
-//! Where the app was opened from: told by its path alone.
+//! The location from which the app was opened, derived from its path alone.
 //!
-//! Since 10.12 macOS may open an app with the mark of a download from a read-only place of a random name, until its
-//! user has moved it with the Finder; Apple's Platform Security Guide says no more than that it happens ("Gatekeeper
-//! and runtime protection in macOS"). The place's form, `…/AppTranslocation/UUID/d/NAME.app`, is that of Apple's
-//! published sources (Security, `libsecurity_translocate`). It can also come to an app in Applications that was put
-//! there by something else than the Finder. A disk image is mounted at `/Volumes/NAME`
+//! Since 10.12, macOS may open a downloaded app from a read-only path with a random name until the user has
+//! moved it with the Finder ("translocation"). Apple's Platform Security Guide only says that this happens
+//! ("Gatekeeper and runtime protection in macOS"). The form of the path,
+//! `…/AppTranslocation/UUID/d/NAME.app`, comes from Apple's published sources (Security,
+//! `libsecurity_translocate`). It can also affect an app in Applications that something other than the
+//! Finder put there. A disk image is mounted at `/Volumes/NAME`
 //! (<https://developer.apple.com/library/archive/documentation/FileManagement/Conceptual/FileSystemProgrammingGuide/FileSystemOverview/FileSystemOverview.html>),
-//! and what is meant to be opened stands at its top.
+//! with the app to open at its top.
 
 use std::env;
 use std::path::{Component, Path};
 
-/// Where that is.
+/// The kind of location from which the app was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstallLocation {
     /// In a folder for apps.
     Installed,
-    /// Where macOS opens what was downloaded and not moved.
+    /// The temporary location from which macOS opens downloads that were not moved.
     Translocated,
-    /// At the top of a disk that is not the Mac's own: a disk image, as a rule, or one that is plugged in.
+    /// At the top of a disk other than the Mac's own: usually a disk image, or an external disk.
     DiskImage,
-    /// In some other folder.
+    /// In another folder.
     Elsewhere,
-    /// Not in an app bundle: a command, by whichever way it was installed.
+    /// Not in an app bundle: a command, however it was installed.
     NoBundle,
 }
 
 impl InstallLocation {
-    /// The place of this program.
+    /// Returns the location of this program.
     pub fn current() -> Self {
         let whole = |path: std::path::PathBuf| path.canonicalize().unwrap_or(path);
         let program = env::current_exe().map(whole).unwrap_or_default();
@@ -35,7 +36,8 @@ impl InstallLocation {
         Self::of(&program, &home)
     }
 
-    /// The place of the executable `program`, for the user whose home is `home`; links in both resolved.
+    /// Returns the location of the executable `program` for the user with this `home`. Both paths must have
+    /// their links resolved.
     pub fn of(program: &Path, home: &Path) -> Self {
         let Some(bundle) = bundle(program) else {
             return Self::NoBundle;
@@ -55,22 +57,22 @@ impl InstallLocation {
         }
     }
 
-    /// Whether the app is gone from there when it was quit, or a disk ejected.
+    /// Returns whether the app disappears from there when it quits or the disk is ejected.
     pub fn is_temporary(self) -> bool {
         matches!(self, Self::Translocated | Self::DiskImage)
     }
 }
 
-/// Where the program is to be started again, if the system would not take it for the app that it is: `program` is what was
-/// started, and `real` is that with all links followed.
+/// Returns the path to start instead, if the system does not recognize the program as an app. `program` is
+/// the path that was started, and `real` is the same path with all links resolved.
 ///
-/// The main bundle is looked for around what was started, and not around what a link leads to. Who comes by a link, as
-/// Homebrew puts one into its `bin`, is in no app, without notifications and a login item.
+/// The system looks for the main bundle around the started path, not around a link's target. A program
+/// started by a link, as Homebrew puts one into its `bin`, has no bundle, no notifications and no login item.
 pub fn better_start<'a>(program: &Path, real: &'a Path) -> Option<&'a Path> {
     (bundle(program).is_none() && bundle(real).is_some()).then_some(real)
 }
 
-/// The bundle `NAME.app` with `program` in its `Contents/MacOS`.
+/// Returns the bundle `NAME.app` with `program` in its `Contents/MacOS`.
 pub fn bundle(program: &Path) -> Option<&Path> {
     let folder = program.parent()?;
     let bundle = folder.parent()?.parent()?;
@@ -94,10 +96,10 @@ mod tests {
             ("/Users/me/Applications", Installed),
             ("/Users/me/Applications/Work", Installed),
             (translocated, Translocated),
-            // A disk image whose app was opened so.
+            // An app opened from a disk image.
             ("/Volumes/Baleen", DiskImage),
             ("/Volumes/Baleen 1", DiskImage),
-            // On a disk of the user's.
+            // On the user's own disk.
             ("/Volumes/Work/Applications", Elsewhere),
             ("/Volumes", Elsewhere),
             ("/Users/me/Downloads", Elsewhere),
@@ -128,7 +130,7 @@ mod tests {
             let found = InstallLocation::of(Path::new(program), Path::new("/Users/me"));
             assert_eq!(found, NoBundle, "{program}");
         }
-        // Anyone who has no home has no folder for apps in it.
+        // A user without a home folder has no Applications folder in it.
         let program = Path::new("/x/Baleen.app/Contents/MacOS/baleen");
         assert_eq!(InstallLocation::of(program, Path::new("")), Elsewhere);
     }
@@ -141,7 +143,7 @@ mod tests {
                 "/Applications/Baleen.app/Contents/Resources/bin/baleen",
                 Some(real),
             ),
-            // That is what is started then.
+            // The started path is already the real one.
             ("/Applications/Baleen.app/Contents/MacOS/baleen", None),
             // A link on the way to the app.
             ("/Users/me/apps/Baleen.app/Contents/MacOS/baleen", None),

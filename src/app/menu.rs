@@ -1,9 +1,9 @@
-//! The menu as plain data: what stands in it for a state of things. What draws it decides nothing.
+//! The menu as plain data, derived from the agent's state. The drawing code decides nothing.
 
 use crate::agent::by_hand;
-use crate::agent::controller::Click;
+use crate::agent::event::Click;
 use crate::agent::notice::short;
-use crate::agent::reconcile::{KeptAnswers, RestartScope, Setting};
+use crate::agent::observation::{KeptAnswers, RestartScope, Setting};
 use crate::agent::view::View;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::patch::status::State;
@@ -12,33 +12,33 @@ use crate::proxy::{Field, ago};
 use super::install_location::InstallLocation;
 use super::login_item::LoginItem;
 
-/// What can be chosen.
+/// A command of the menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Something for the agent.
+    /// A request to the agent.
     Click(Click),
-    /// Find out what is in the way to the registry.
+    /// Find out what blocks the way to the registry.
     CheckConnection,
-    /// Copy what to enter in Docker's own proxy settings.
+    /// Copy values for Docker's own proxy settings.
     CopyProxySettings(Field),
-    /// Show Docker's own proxy settings.
+    /// Open Docker's own proxy settings.
     OpenDockerSettings,
-    /// Show the config file.
+    /// Open the config file.
     OpenSettings,
-    /// Show the log.
+    /// Open the log.
     OpenLog,
-    /// Open Baleen at login, or no more.
+    /// Start opening Baleen at login, or stop it.
     StartAtLogin(bool),
-    /// Remove all that Baleen made, and end it.
+    /// Remove everything that Baleen made, and quit.
     Uninstall,
-    /// Say what Baleen is.
+    /// Show information about Baleen.
     About,
-    /// End Baleen.
+    /// Quit Baleen.
     Quit,
 }
 
 impl Command {
-    /// Its name in the menu, by which a choice comes back.
+    /// Returns the menu item's id, which a choice reports.
     fn id(self) -> String {
         match self {
             Self::Click(Click::UseProxy(_)) => "use-proxy".to_owned(),
@@ -77,39 +77,39 @@ impl Command {
 pub enum Item {
     /// A line between groups.
     Separator,
-    /// Something to read.
+    /// A text that can't be chosen.
     Label(String),
-    /// Something to choose.
+    /// An item to choose.
     Button {
-        /// What it does.
+        /// The command that a choice runs.
         command: Command,
-        /// What stands on it.
+        /// The label.
         text: String,
-        /// Whether it can be chosen now.
+        /// True if the item can be chosen now.
         enabled: bool,
     },
-    /// Something that is on or off.
+    /// An item that is on or off.
     Check {
-        /// What choosing it does.
+        /// The command that a choice runs.
         command: Command,
-        /// What stands on it.
+        /// The label.
         text: String,
-        /// Whether it can be chosen now.
+        /// True if the item can be chosen now.
         enabled: bool,
-        /// Whether it is on.
+        /// True if the item is on.
         checked: bool,
     },
-    /// A menu of its own.
+    /// A submenu.
     Submenu {
-        /// What stands on it.
+        /// The label.
         text: String,
-        /// What is in it.
+        /// The items, from top to bottom.
         items: Vec<Item>,
     },
 }
 
 impl Item {
-    /// The name by which a choice of it comes back.
+    /// Returns the id that a choice reports.
     pub fn id(&self) -> Option<String> {
         match self {
             Self::Button { command, .. } | Self::Check { command, .. } => Some(command.id()),
@@ -126,7 +126,7 @@ pub struct Menu {
 }
 
 impl Menu {
-    /// What the choice called `id` does.
+    /// Returns the command of the item with this `id`.
     pub fn command(&self, id: &str) -> Option<Command> {
         fn find(items: &[Item], id: &str) -> Option<Command> {
             items.iter().find_map(|item| match item {
@@ -141,20 +141,20 @@ impl Menu {
     }
 }
 
-/// What the menu shows besides what the agent knows.
+/// The inputs of the menu apart from the agent's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MenuContext {
-    /// Whether Baleen opens at login.
+    /// The state of the login item.
     pub login_item: LoginItem,
-    /// The connection is being checked.
+    /// True while the connection is being checked.
     pub is_checking: bool,
-    /// Where Baleen was opened from.
+    /// The location from which Baleen was opened.
     pub location: InstallLocation,
-    /// Baleen is being uninstalled.
+    /// True while Baleen is being uninstalled.
     pub is_uninstalling: bool,
 }
 
-/// The state in a few words.
+/// Returns the state in a few words.
 pub fn headline(view: &View) -> String {
     if let Some(busy) = view.busy {
         return busy.label().to_owned();
@@ -179,7 +179,7 @@ pub fn headline(view: &View) -> String {
     .to_owned()
 }
 
-/// What is to be read when the pointer is on the icon.
+/// Returns the tooltip of the icon.
 pub fn tooltip(view: &View) -> String {
     crate::agent::notice::full(&view.diagnostic.sentence)
 }
@@ -195,7 +195,7 @@ fn proxy_line(setting: &Setting) -> String {
     }
 }
 
-/// How old the answers are that the proxy is by, where its PAC script can't be asked now.
+/// Returns the line about the age of the kept PAC answers, if the proxy comes from them.
 fn script_line(setting: &Setting) -> Option<String> {
     let Setting::Proxy {
         script: Some(KeptAnswers { since, .. }),
@@ -213,7 +213,7 @@ fn script_line(setting: &Setting) -> Option<String> {
     })
 }
 
-/// What Docker uses, and how the settings differ from it.
+/// Returns the lines about Docker's proxy, and how the settings differ from it.
 fn proxy_lines(view: &View) -> Vec<String> {
     let Some(in_image) = &view.in_image else {
         return vec![match &view.by_hand {
@@ -231,7 +231,7 @@ fn proxy_lines(view: &View) -> Vec<String> {
     lines
 }
 
-/// The command that has the settings count again, in the words of where they are.
+/// Returns the label of the command that goes back to the settings, according to their source.
 fn follow_label(source: SourceSetting) -> &'static str {
     match source {
         SourceSetting::Auto | SourceSetting::System => "Follow System Settings",
@@ -240,10 +240,10 @@ fn follow_label(source: SourceSetting) -> &'static str {
     }
 }
 
-/// The menu; `time` writes seconds since 1970 as a time of day.
+/// Returns the menu. `time` formats seconds since 1970 as a time of day.
 pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> Menu {
     if context.is_uninstalling {
-        // Whatever else could be chosen would make again what is being removed.
+        // Any other command could recreate files that the uninstall removes.
         return Menu {
             items: vec![Item::Label("Uninstalling Baleen…".to_owned())],
         };
@@ -257,7 +257,7 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
     let mut items = vec![Item::Label(headline(view))];
     items.extend(match &view.docker {
         Some(version) => Some(Item::Label(format!("Docker {version}"))),
-        // That is the headline.
+        // The headline already says so.
         None if view.state == State::NoDocker => None,
         None => Some(Item::Label("Docker: not found".to_owned())),
     });
@@ -339,8 +339,8 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
     Menu { items }
 }
 
-/// Each field of Docker's own proxy settings by itself, since that is how they are pasted, and all of them to keep or to
-/// send on.
+/// Returns the submenu with each field of Docker's own proxy settings, since they are pasted one by one,
+/// and all fields together, to keep or to send on.
 fn copy_proxy_settings(view: &View) -> Item {
     const TEXT: &str = "Copy Proxy Settings";
     let Some(fields) = view.docker_fields() else {
@@ -368,7 +368,7 @@ fn copy_proxy_settings(view: &View) -> Item {
     }
 }
 
-/// What there is to say of the place from which Baleen was opened.
+/// Returns the line about the location from which Baleen was opened, if it is a problem.
 fn place_line(location: InstallLocation) -> Option<&'static str> {
     match location {
         InstallLocation::Translocated => Some("Move Baleen to the Applications folder"),
@@ -379,7 +379,8 @@ fn place_line(location: InstallLocation) -> Option<&'static str> {
     }
 }
 
-/// Where the app can't stay, it can't be opened at the next login; what was set before can be undone.
+/// Returns the item for the login item. From a temporary location it can't be switched on, because the app
+/// will be gone at the next login; it can still be switched off.
 fn start_at_login(context: MenuContext) -> Item {
     let can_be_set = !context.location.is_temporary();
     Item::Check {
@@ -400,7 +401,7 @@ fn sources(view: &View) -> Item {
         command: Command::Click(Click::Source(source)),
         text: text.to_owned(),
         enabled,
-        // None of them counts while a proxy does that was named by hand.
+        // No source applies while a proxy named by hand does.
         checked: !view.is_named()
             && match view.source {
                 SourceSetting::Auto => source == SourceSetting::System,
@@ -438,12 +439,12 @@ fn when_restart(chosen: RestartPolicy) -> Item {
     }
 }
 
-/// Whether Baleen can be uninstalled now: what is under way might make again what is removed.
+/// Returns whether Baleen can be uninstalled now: a running job could recreate files that are removed.
 pub fn can_uninstall(view: &View, context: MenuContext) -> bool {
     view.busy.is_none() && !context.is_checking
 }
 
-/// What it does stands there to be read before it can be chosen: that is all the asking there is.
+/// Returns the uninstall submenu. It explains the effect above the command and replaces a confirmation.
 fn uninstall(view: &View, enabled: bool) -> Item {
     let is_untouched = view.proxy_pane().is_some() || view.state == State::NoDocker;
     let image = (!is_untouched).then_some("Docker goes back to how it was before Baleen.");

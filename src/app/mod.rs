@@ -1,12 +1,12 @@
 //! The menu-bar app: the agent, with an icon, a menu and notifications.
 //!
 //! ```text
-//! Agent --View, News--> App --Menu (plain data)--> Tray
-//!   ^                   |  +--Note--------------> Notifier
-//!   +------Click--------+ <--choices, buttons----/
+//! Agent --View, Notice--> App --Menu (plain data)--> Tray
+//!   ^                     |  +--Notification------> Notifier
+//!   +-------Click---------+ <--choices, buttons----/
 //! ```
 //!
-//! All of it is one thread that takes one message after another; it decides what to show, and nothing else.
+//! The app is one thread that handles one message after another. It decides only what to show.
 
 mod clock;
 pub mod event_loop;
@@ -35,9 +35,9 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::agent::controller::{Click, Event};
+use crate::agent::event::{Click, Event};
 use crate::agent::notice::{Notice, NoticeAction};
-use crate::agent::reconcile::RestartScope;
+use crate::agent::observation::RestartScope;
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput, Options};
 use crate::docker;
@@ -55,38 +55,38 @@ use notifications::{Notification, Notifier};
 use single_instance::{Claim, Instance};
 use tray::Tray;
 
-/// What comes to the app's thread.
+/// A message to the app's thread.
 enum AppEvent {
-    /// The agent has something to say.
+    /// An output of the agent.
     Agent(AgentOutput),
-    /// Something was chosen in the menu.
+    /// A menu item was chosen.
     Chosen(String),
-    /// A button on a note was pressed, or the note itself.
+    /// A notification or one of its buttons was pressed.
     Pressed(String, String),
-    /// Notes can't be shown.
+    /// A notification can't be shown.
     NoNotes(String),
-    /// The connection was checked.
+    /// The result of a connection check.
     Checked(CheckResult),
-    /// Another Baleen was started, and has something to say.
+    /// A message of another Baleen process.
     Peer(single_instance::Message),
-    /// Baleen was uninstalled, or not.
+    /// The result of an uninstall.
     Uninstalled(Uninstalled),
-    /// It is to end.
+    /// The app must quit.
     Quit,
 }
 
-/// How the app came to its end.
+/// The reason why the app ended.
 pub enum AppExit {
-    /// It was quit.
+    /// The app was quit.
     Quit,
-    /// Another one runs, and shows itself.
+    /// Another instance runs, and shows itself.
     HandedOver(String),
 }
 
-/// Runs the app until it is quit; has `start_log` called once it is the one that runs.
+/// Runs the app until it is quit. Calls `start_log` once this is the only instance.
 ///
 /// # Errors
-/// When it can't be shown, or may not run beside what runs already.
+/// When the app can't be shown, or may not run next to another instance.
 #[cfg_attr(
     target_os = "macos",
     allow(unreachable_code, reason = "there the loop ends the process")
@@ -112,7 +112,7 @@ pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<A
     Ok(AppExit::Quit)
 }
 
-/// Ends the program where it can't be shown, and there is no other place to say so.
+/// Prints the error and ends the program, for an app that can't show itself.
 fn exit_with(error: &Error) -> ! {
     tracing::error!("{error}");
     #[allow(
@@ -130,7 +130,7 @@ fn exit_with(error: &Error) -> ! {
 
 const APP: &str = "the Baleen app";
 
-/// The refusal beside another Baleen that acts by itself.
+/// Returns the error for a start next to another Baleen that acts by itself.
 pub fn taken(who: &str) -> Error {
     Error::new(
         Kind::Busy,
@@ -139,7 +139,7 @@ pub fn taken(who: &str) -> Error {
     .with_hint("end that one first")
 }
 
-/// Where the report of a check goes: beside the log.
+/// Returns the path of a check's report, next to the log.
 pub fn report_beside(log: &Path) -> PathBuf {
     log.with_file_name("doctor-report.md")
 }
@@ -147,7 +147,7 @@ pub fn report_beside(log: &Path) -> PathBuf {
 struct App {
     options: Options,
     log: PathBuf,
-    /// What the app is about; not there while Baleen is being uninstalled.
+    /// The running agent. `None` while Baleen is being uninstalled.
     running_agent: Option<RunningAgent>,
     sender: Sender<AppEvent>,
     notifier: Option<Notifier>,
@@ -158,12 +158,12 @@ struct App {
     clock: Clock,
 }
 
-/// The agent, and what goes with it.
+/// The agent with its watch and its instance lock.
 struct RunningAgent {
     agent: Agent,
-    /// Where the system tells that Docker came or went.
+    /// The watch for starts and exits of Docker.
     _docker: Option<apps::Watch>,
-    /// Held until the rest has ended.
+    /// The instance lock, which is dropped last.
     _instance: Instance,
 }
 
@@ -181,7 +181,7 @@ impl RunningAgent {
         })
     }
 
-    /// Ends it. A change of the image that is under way is finished; none is begun after this.
+    /// Stops the agent. A change of the boot image in progress is finished; no other one starts.
     fn stop(&self) {
         std::mem::forget(self.agent.stop());
     }
@@ -226,7 +226,7 @@ impl App {
         match message {
             AppEvent::Agent(AgentOutput::View(view)) => {
                 self.view = Some(*view);
-                // It may have been changed elsewhere.
+                // The user may have changed the login item outside of Baleen.
                 self.context.login_item = login_item::status();
                 self.show_or_exit();
             }
@@ -239,10 +239,10 @@ impl App {
                 {
                     return self.quit();
                 }
-                // The mark of a line has changed by itself, whether or not anything else has.
+                // The check mark of the chosen line has already changed, so the menu must be drawn again.
                 self.show_or_exit();
             }
-            // What a button of an older note does would make again what is being removed.
+            // A button of an older notification could recreate files that the uninstall removes.
             AppEvent::Pressed(..) if self.running_agent.is_none() => {}
             AppEvent::Pressed(notification, button) => self.pressed(&notification, &button),
             AppEvent::NoNotes(why) => {
@@ -269,7 +269,7 @@ impl App {
         Flow::Continue
     }
 
-    /// Draws what there is to show.
+    /// Draws the icon and the menu.
     fn show(&mut self) -> Result<()> {
         let Some(view) = &self.view else {
             return Ok(());
@@ -288,7 +288,7 @@ impl App {
         Ok(())
     }
 
-    /// Draws what there is to show, and ends the program where that can't be.
+    /// Draws the icon and the menu, and ends the program if it can't.
     fn show_or_exit(&mut self) {
         if let Err(error) = self.show() {
             self.quit();
@@ -313,7 +313,7 @@ impl App {
 
     fn notify(&self, notice: &Notice) {
         self.show_notification(&notification_text::of_notice(notice));
-        // It works there, so it is said once: with what is said once in any case.
+        // Baleen works from such a folder, so one hint is enough: together with the welcome.
         if matches!(notice, Notice::Welcome { .. })
             && self.context.location == InstallLocation::Elsewhere
         {
@@ -359,7 +359,7 @@ impl App {
                     ));
                 }
             },
-            // It may have begun since the menu was drawn.
+            // A job may have started since the menu was drawn.
             Command::Uninstall => {
                 if let Some(view) = &self.view
                     && can_uninstall(view, self.context)
@@ -393,7 +393,7 @@ impl App {
         }
     }
 
-    /// Copies what to enter in Docker's own proxy settings. Where there is no clipboard, a file with it opens.
+    /// Copies the values for Docker's own proxy settings. Without a clipboard, opens a file with them.
     fn copy_proxy_settings(&self, field: Field) {
         let view = self.view.as_ref();
         let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
@@ -417,7 +417,7 @@ impl App {
         }
     }
 
-    /// Shows Docker's own proxy settings, or at least Docker.
+    /// Opens Docker's own proxy settings, or at least Docker.
     fn open_docker_settings(&self) {
         let view = self.view.as_ref();
         let Some((docker, family)) = view.and_then(|v| v.path.as_ref().zip(v.family.as_ref()))
@@ -473,12 +473,12 @@ impl App {
         self.open_text(path);
     }
 
-    /// Where the report of a check goes.
+    /// Returns the path of the check's report.
     fn report(&self) -> PathBuf {
         report_beside(&self.log)
     }
 
-    /// Has the doctor look, in a process of its own: it loads much that the app has no use for otherwise.
+    /// Runs the doctor in a separate process: it loads much that the app does not need otherwise.
     fn check_connection(&mut self) {
         self.context.is_checking = true;
         let report = self.report();
@@ -488,7 +488,7 @@ impl App {
         let spawned = thread::Builder::new()
             .name("doctor".to_owned())
             .spawn(move || {
-                // The report of the last time gives way to a new one.
+                // The new report replaces that of the last check.
                 let _ = fs::remove_file(&report);
                 let result = doctor.output().map(|output| output.stdout);
                 sender.send(AppEvent::Checked(CheckResult::of(result)));
@@ -499,12 +499,12 @@ impl App {
         }
     }
 
-    /// This program once more, for something that is done in a process of its own, on the same Docker.app and with the
-    /// same settings.
+    /// Returns a command that runs this program in a separate process, with the same Docker.app and the same
+    /// settings.
     fn command(&self, arguments: &[&str]) -> Process {
         let mut command = Process::new(env::current_exe().unwrap_or_else(|_| "baleen".into()));
         command.args(arguments);
-        // One that is named has to be there; without one, all is as by default.
+        // A config file given as an argument must exist. Without one, the defaults apply.
         if self.options.config.exists() {
             command.arg("--config").arg(&self.options.config);
         }
@@ -515,7 +515,8 @@ impl App {
         command
     }
 
-    /// Has all that Baleen made removed, in a process of its own: that one is the only Baleen that acts then.
+    /// Removes everything that Baleen made, in a separate process. That process is then the only Baleen that
+    /// acts.
     fn uninstall(&mut self) {
         tracing::info!("uninstalling");
         self.context.is_uninstalling = true;
@@ -540,7 +541,7 @@ impl App {
         }
     }
 
-    /// Says what came of it. Where Baleen is still there, it goes on; else it ends.
+    /// Shows the result of an uninstall. If it failed, the app continues; otherwise it quits.
     fn uninstalled(&mut self, result: &Uninstalled) {
         let (is_all, next, list) = match result {
             Uninstalled::Done { is_all, next, list } => (*is_all, next, list),
@@ -558,7 +559,7 @@ impl App {
         self.quit_soon();
     }
 
-    /// Quits after a note. Not at once: macOS takes a note, and shows it, in its own time.
+    /// Quits after a notification, with a delay: macOS takes its time to accept and show it.
     fn quit_soon(&self) {
         let sender = self.sender.clone();
         let wait_and_quit = move || {
@@ -570,7 +571,7 @@ impl App {
         }
     }
 
-    /// Takes up its work again.
+    /// Restarts the agent after a failed uninstall.
     fn continue_uninstall(&mut self) {
         self.context.is_uninstalling = false;
         let running_agent = match Instance::claim(&self.options.state, APP) {
@@ -591,17 +592,17 @@ impl App {
     }
 }
 
-/// How long what is under way may take to end before an uninstall: a PAC script is fetched and run, say.
+/// Timeout for running jobs to end before an uninstall, such as fetching and running a PAC script.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a note may take to come up.
+/// Time for a notification to appear.
 const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Shows a text, in a file of its own in the folder that the system clears.
+/// Shows a text in a new file in the system's temporary folder.
 fn open_as_text(text: &str) -> io::Result<()> {
     open::open_text(&write_text("baleen-uninstalled-", text)?)
 }
 
-/// Writes a text into a new file, whose name begins with `prefix`, in the folder that the system clears.
+/// Writes a text into a new file in the system's temporary folder. Its name begins with `prefix`.
 fn write_text(prefix: &str, text: &str) -> io::Result<PathBuf> {
     let mut file = tempfile::Builder::new()
         .prefix(prefix)
@@ -612,11 +613,11 @@ fn write_text(prefix: &str, text: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The pane with App Management, by the name that System Settings have for it since macOS 13.
+/// The URL of the App Management pane in System Settings since macOS 13.
 const APP_MANAGEMENT: &str =
     "x-apple.systempreferences:com.apple.preference.security?Privacy_AppBundles";
 
-/// Calls `quit`, on a thread of its own, when the program is asked to end.
+/// Calls `quit` on a separate thread when a signal asks the program to end.
 ///
 /// # Errors
 /// When signals can't be waited for.

@@ -1,4 +1,4 @@
-//! What stands on the notes: news of the agent's, and what the app itself has to say.
+//! The texts of the notifications: the agent's notices, and the app's own messages.
 
 use std::io;
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::agent::notice::{Notice, NoticeAction, full, hint_and_action, sentences};
-use crate::agent::reconcile::Diagnostic;
+use crate::agent::observation::Diagnostic;
 use crate::error::{Error, Fix};
 
 use super::install_location::InstallLocation;
 use super::notifications::{Button, Notification};
 
-/// The note with the result of a check.
+/// The id of the notification with the result of a check.
 pub(super) const CHECKED: &str = "checked";
-/// The button on it.
+/// The key of its button.
 pub(super) const OPEN_REPORT: &str = "open-report";
 
-/// The note for a piece of news; the next one of its kind takes its place.
+/// Returns the notification for a notice. The next one of the same kind replaces it.
 pub(super) fn of_notice(notice: &Notice) -> Notification {
     let message = notice.text();
     Notification {
-        // What is to be done now makes what was to be done before out of date.
+        // A newer change makes the actions offered for an older one out of date.
         id: match notice {
             Notice::Updated { .. } | Notice::Changed { .. } => "change".to_owned(),
             other => other.kind().to_owned(),
@@ -39,7 +39,7 @@ fn button(offer: NoticeAction) -> Button {
     }
 }
 
-/// The offer with this key.
+/// Returns the action with this key.
 pub(super) fn action_of(key: &str) -> Option<NoticeAction> {
     NoticeAction::ALL
         .into_iter()
@@ -55,7 +55,7 @@ fn plain(id: &str, title: &str, body: String) -> Notification {
     }
 }
 
-/// That Baleen is already running.
+/// Returns the notification that Baleen is already running.
 pub(super) fn simple(headline: &str, sentence: &str) -> Notification {
     plain(
         "here",
@@ -64,12 +64,12 @@ pub(super) fn simple(headline: &str, sentence: &str) -> Notification {
     )
 }
 
-/// That something the user asked for was not done.
+/// Returns the notification that a request of the user failed.
 pub(super) fn failed(title: &str, error: &Error) -> Notification {
     plain("failed", title, sentences(&Diagnostic::from(error)))
 }
 
-/// That Baleen should be opened from somewhere else, where it should.
+/// Returns the notification that Baleen should be moved, if it should.
 pub(super) fn misplaced(location: InstallLocation) -> Option<Notification> {
     let body = match location {
         InstallLocation::Translocated => {
@@ -90,7 +90,7 @@ pub(super) fn misplaced(location: InstallLocation) -> Option<Notification> {
     ))
 }
 
-/// What Baleen is.
+/// Returns the notification about Baleen.
 pub(super) fn about() -> Notification {
     plain(
         "about",
@@ -99,8 +99,8 @@ pub(super) fn about() -> Notification {
     )
 }
 
-/// What became of the values for Docker's own proxy settings, which are for `pane`: copied, or written into the file
-/// `written`, where there is no clipboard.
+/// Returns the notification that the values for Docker's `pane` were copied, or were written into the file
+/// `written` because there is no clipboard.
 pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Notification {
     let (title, first) = match written {
         None => (
@@ -116,7 +116,7 @@ pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> 
     plain("copied", &title, first + &remarks.collect::<String>())
 }
 
-/// That there is nothing to copy.
+/// Returns the notification that nothing can be copied.
 pub(super) fn nothing_to_copy() -> Notification {
     plain(
         "copied",
@@ -125,29 +125,29 @@ pub(super) fn nothing_to_copy() -> Notification {
     )
 }
 
-/// What came of checking the connection.
+/// The result of a connection check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CheckResult {
-    /// Nothing is in the way, as far as it was tried.
+    /// No problem was found in the steps that ran.
     Good {
-        /// How many steps were skipped that are needed.
+        /// Number of required steps that were skipped.
         missed: u64,
     },
-    /// The first thing that is.
+    /// The first problem that was found.
     Bad {
-        /// What was looked at.
+        /// The step that failed.
         title: String,
-        /// What was found.
+        /// The finding.
         found: String,
-        /// What to do.
+        /// The advice.
         remedy: Option<String>,
     },
-    /// It could not be checked.
+    /// The check itself failed.
     Failed(String),
 }
 
 impl CheckResult {
-    /// From what `baleen doctor --json` printed.
+    /// Parses the output of `baleen doctor --json`.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
         let printed = match printed {
             Ok(printed) => printed,
@@ -176,7 +176,7 @@ impl CheckResult {
     }
 }
 
-/// What came of checking the connection, on a note.
+/// Returns the notification with the result of a connection check.
 pub(super) fn checked(result: &CheckResult) -> Notification {
     let (title, body, has_report) = match result {
         CheckResult::Good { missed: 0 } => (
@@ -213,24 +213,24 @@ pub(super) fn checked(result: &CheckResult) -> Notification {
     notification
 }
 
-/// What came of uninstalling Baleen.
+/// The result of an uninstall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Uninstalled {
-    /// It is done, as far as it could be.
+    /// Baleen was uninstalled as far as possible.
     Done {
-        /// Whether nothing is left that should have been removed.
+        /// True if everything was removed that should have been.
         is_all: bool,
-        /// What is left to the user.
+        /// The remaining steps for the user.
         next: String,
-        /// All that was done, what was left, and what could not be done.
+        /// The list of everything that was done, was left, or could not be done.
         list: String,
     },
-    /// It was not begun, or stopped by an image that could not be given back.
+    /// The uninstall did not start, or stopped because a boot image could not be restored.
     Failed(Diagnostic),
 }
 
 impl Uninstalled {
-    /// From what `baleen uninstall --json` printed.
+    /// Parses the output of `baleen uninstall --json`.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
         let failed = |why: &str| Self::Failed(Diagnostic::new(why));
         let printed = match printed {
@@ -293,7 +293,7 @@ impl Uninstalled {
     }
 }
 
-/// That Baleen is gone, or almost.
+/// Returns the notification that Baleen was removed, completely or partly.
 pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
     let title = match is_all {
         true => "Baleen is uninstalled",
@@ -306,7 +306,8 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
     )
 }
 
-/// That Baleen is not gone, and why. Who has the app may not have the command: it is that of the app, at `program`.
+/// Returns the notification that Baleen was not uninstalled, and why. Users of the app may not have the
+/// `baleen` command, so the text names the app's executable `program` instead.
 pub(super) fn not_uninstalled(why: &Diagnostic, program: &Path) -> Notification {
     let (body, offer) = hint_and_action(why);
     let body = body.replace("`baleen ", &format!("`\"{}\" ", program.display()));

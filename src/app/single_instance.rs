@@ -1,7 +1,8 @@
-//! One Baleen that acts by itself, for each user. A second one hands over to the first, and ends.
+//! The single-instance lock: for each user, only one Baleen acts by itself. A second one hands over to the
+//! first, and ends.
 //!
-//! The first holds the system's lock on a file, which no one holds any more after a kill, and listens on a
-//! socket beside it. There it is told that a second one was started, or that it has to go because Baleen is uninstalled.
+//! The first one holds the system's lock on a file, which a kill releases, and listens on a socket next to
+//! it. A second instance reports its start there, and an uninstall asks the first one to quit.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -12,17 +13,17 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 
-/// How long the first may take to listen.
+/// Timeout for the first instance to listen.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How often is looked whether it is so.
+/// Interval between polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What another one says to the first.
+/// A message to the first instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Message {
-    /// That it was started, and ends.
+    /// A second instance was started, and ends.
     Hello,
-    /// That the first has to end.
+    /// The first instance must quit.
     Goodbye,
 }
 
@@ -37,19 +38,19 @@ impl Message {
     }
 }
 
-/// The hold on being the one.
+/// The lock of the first instance.
 #[derive(Debug)]
 pub struct Instance {
     _lock: File,
     socket: PathBuf,
 }
 
-/// Whether this is the first one.
+/// The result of a claim.
 #[derive(Debug)]
 pub enum Claim {
-    /// It is.
+    /// This is the first instance.
     First(Instance),
-    /// Another one runs: this is what it is, as in "the app (process 7)".
+    /// Another instance runs, with this description, as in "the app (process 7)".
     Taken(String),
 }
 
@@ -59,10 +60,10 @@ impl Instance {
     /// The name of the socket.
     pub const SOCKET: &str = "agent.socket";
 
-    /// Tries to be the one Baleen that keeps its things in `state`; `what` this one is, is told to others.
+    /// Tries to become the only instance for the folder `state`. `what` describes this instance to others.
     ///
     /// # Errors
-    /// When the folder can't be written in.
+    /// When the folder is not writable.
     pub fn claim(state: &Path, what: &str) -> Result<Claim> {
         fs::create_dir_all(state).map_err(|error| Error::io("make", state, &error))?;
         let path = state.join(Self::LOCK);
@@ -88,9 +89,9 @@ impl Instance {
         }))
     }
 
-    /// Calls `on_word`, on a thread of its own, whenever another one says something.
+    /// Calls `on_word` on a separate thread for each message.
     pub fn listen(&self, on_word: impl Fn(Message) + Send + 'static) {
-        // What is there was left by one that was killed.
+        // An existing socket was left by an instance that was killed.
         let _ = fs::remove_file(&self.socket);
         let listener = match UnixListener::bind(&self.socket) {
             Ok(listener) => listener,
@@ -106,7 +107,7 @@ impl Instance {
             .name("hello".to_owned())
             .spawn(move || {
                 for stream in listener.incoming() {
-                    // An error would come again at once.
+                    // Without a pause, the error would come again at once.
                     let Ok(stream) = stream else {
                         thread::sleep(TIMEOUT);
                         continue;
@@ -124,12 +125,12 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // What is left behind does no harm.
+        // A socket left behind does no harm.
         let _ = fs::remove_file(&self.socket);
     }
 }
 
-/// Says something to the one that runs; whether that listens.
+/// Sends a message to the running instance. Returns whether it listens.
 pub fn send(state: &Path, word: Message) -> bool {
     wait_until(Instant::now() + TIMEOUT, || try_send(state, word))
 }
@@ -140,23 +141,24 @@ fn try_send(state: &Path, word: Message) -> bool {
         .is_ok()
 }
 
-/// What runs, as in "the app (process 7)", if anything does. Leaves no trace where nothing ever did.
+/// Returns the description of the running instance, if any, as in "the app (process 7)". Creates no files.
 pub fn running(state: &Path) -> Option<String> {
-    // One that can't be opened is told of by anyone who has to end it.
+    // `end` reports a lock file that can't be opened.
     let mut lock = File::open(state.join(Instance::LOCK)).ok()?;
     let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
     is_taken.then(|| holder(&mut lock))
 }
 
-/// Has the one that runs end, if one does, and waits until it has. As long as the returned value is held, no other one
-/// can begin, and is told of `what` it is that holds it. Where no Baleen ever acted by itself there is none to hold, and
-/// none is made, which would have to be removed and told of: there the very first one could begin in the meantime.
+/// Asks the running instance, if any, to quit, and waits until it has. While the returned lock is held, no
+/// other instance can start; it reports `what` as the holder. If no instance ever ran, there is no lock
+/// file, and none is created, since it would have to be removed and reported. In that case the very first
+/// instance could start at the same time.
 ///
 /// # Errors
-/// When it does not end within `patience`.
+/// When the instance does not quit within `patience`.
 pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>> {
     let path = state.join(Instance::LOCK);
-    // Where it may not be written to, it can be held anyway.
+    // A file that is not writable can be locked anyway.
     let opened = OpenOptions::new().read(true).write(true).open(&path);
     let mut lock = match opened.or_else(|_| File::open(&path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -167,7 +169,7 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
     let is_alone = wait_until(deadline, || match lock.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => {
-            // It may not listen yet.
+            // The instance may not listen yet.
             has_heard = has_heard || try_send(state, Message::Goodbye);
             false
         }
@@ -179,7 +181,7 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
     match failed {
         Some(error) => Err(Error::io("lock", &path, &error)),
         None if is_alone => {
-            // Who finds it held may not be told by whom.
+            // If this fails, other instances don't learn who holds the lock.
             let _ = write_holder(&mut lock, what);
             Ok(Some(lock))
         }
@@ -195,7 +197,7 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
     }
 }
 
-/// Waits until it is so; not beyond `deadline`.
+/// Polls `is_so` until it returns true or `deadline` has passed. Returns whether it did.
 fn wait_until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
     loop {
         if is_so() {
@@ -208,17 +210,17 @@ fn wait_until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Writes into the file with the lock who has it.
+/// Writes the holder's description into the lock file.
 fn write_holder(lock: &mut File, what: &str) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{what} (process {})", std::process::id())
 }
 
-/// Who wrote into the file with the lock that it has it.
+/// Reads the holder's description from the lock file.
 fn holder(lock: &mut File) -> String {
     let mut who = String::new();
-    // It may be about to write who it is.
+    // The holder may not have written its description yet.
     let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut who));
     who.trim().to_owned()
 }
@@ -227,7 +229,7 @@ fn socket(state: &Path) -> PathBuf {
     state.join(Instance::SOCKET)
 }
 
-/// What was said. Someone who says something else is none of us.
+/// Reads a message. Anything else does not come from a Baleen.
 fn recv(stream: UnixStream) -> Option<Message> {
     let mut said = Vec::new();
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
@@ -258,7 +260,7 @@ mod tests {
         for word in Message::ALL {
             assert!(send(&state, word));
             assert_eq!(heard.recv().unwrap(), word);
-            // Someone who connects and says something else is none of us.
+            // A client that sends anything else is not a Baleen.
             for stranger in [&b"howdy"[..], b"hello you", b"hell", b""] {
                 let mut stream = UnixStream::connect(socket(&state)).unwrap();
                 stream.write_all(stranger).unwrap();
@@ -296,7 +298,7 @@ mod tests {
         assert_eq!(who, format!("the end (process {})", std::process::id()));
         drop(alone);
 
-        // One that does not listen is waited for, and named.
+        // The error names an instance that does not listen.
         let deaf = claim();
         let error = end(dir.path(), "the end", POLL_INTERVAL).unwrap_err();
         assert_eq!(error.kind(), Kind::Busy);

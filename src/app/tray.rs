@@ -1,4 +1,4 @@
-//! Drawing the menu and the icon: the one place that knows the crate for it.
+//! The icon and its drawn menu. Only this module uses the `tray_icon` crate.
 
 use tray_icon::menu::{
     CheckMenuItem, IsMenuItem, Menu as Drawn, MenuEvent, MenuItem, PredefinedMenuItem, Submenu,
@@ -20,7 +20,7 @@ pub(super) struct Tray {
     lines: Vec<Line>,
 }
 
-/// A line as it is drawn.
+/// A drawn line of the menu.
 enum Line {
     Separator(PredefinedMenuItem),
     Text(MenuItem),
@@ -29,7 +29,7 @@ enum Line {
 }
 
 impl Tray {
-    /// Puts the icon into the menu bar. `on_choice` is called, on any thread, with the name of what is chosen.
+    /// Puts the icon into the menu bar. `on_choice` is called on any thread with the id of the chosen item.
     pub(super) fn new(
         state: State,
         tooltip: &str,
@@ -53,7 +53,7 @@ impl Tray {
         })
     }
 
-    /// Shows another state of things.
+    /// Shows a new state.
     pub(super) fn show(&mut self, state: State, tooltip: &str, menu: Menu) {
         let shown = self.try_show(state, tooltip, menu);
         if let Err(error) = shown {
@@ -70,7 +70,7 @@ impl Tray {
             self.tooltip = tooltip.to_owned();
             self.icon.set_tooltip(Some(tooltip)).map_err(refused)?;
         }
-        // An open menu is better changed line by line than taken away.
+        // Line-by-line changes keep an open menu open.
         if same_shape(&self.menu.items, &menu.items) {
             redraw(&self.lines, &menu.items);
         } else {
@@ -82,7 +82,7 @@ impl Tray {
     }
 }
 
-/// In macOS's menu bar the icon stands for itself; elsewhere the title is what a panel calls it.
+/// Title of the icon. The macOS menu bar shows only the icon; panels on other systems show the title.
 const TITLE: &str = if cfg!(target_os = "macos") {
     ""
 } else {
@@ -137,7 +137,7 @@ impl Line {
     }
 }
 
-/// An ampersand makes the letter after it a mnemonic, unless it is doubled.
+/// Escapes ampersands. A single one would make the next letter a mnemonic.
 fn plain(text: &str) -> String {
     text.replace('&', "&&")
 }
@@ -166,7 +166,7 @@ fn draw(item: &Item) -> Line {
             let lines: Vec<Line> = items.iter().map(draw).collect();
             let submenu = Submenu::new(plain(text), true);
             for line in &lines {
-                // It refuses only what is in another menu already.
+                // It fails only for items that are already in another menu.
                 let _ = submenu.append(line.item());
             }
             Line::Submenu(submenu, lines)
@@ -174,7 +174,7 @@ fn draw(item: &Item) -> Line {
     }
 }
 
-/// Whether the one menu can be made of the other by changing texts and marks.
+/// Returns whether changes of texts and check marks can turn one menu into the other.
 fn same_shape(one: &[Item], other: &[Item]) -> bool {
     one.len() == other.len()
         && one.iter().zip(other).all(|pair| match pair {
@@ -188,7 +188,7 @@ fn same_shape(one: &[Item], other: &[Item]) -> bool {
         })
 }
 
-/// Everything is set, also what should not have changed: a line with a mark changes it by itself when it is chosen.
+/// Sets everything, even unchanged parts: a line with a check mark toggles it when chosen.
 fn redraw(lines: &[Line], items: &[Item]) {
     for pair in lines.iter().zip(items) {
         match pair {

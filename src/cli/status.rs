@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::agent::by_hand;
-use crate::agent::reconcile::Setting;
+use crate::agent::observation::Setting;
 use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::intent::Intent;

@@ -9,18 +9,18 @@ use thiserror::Error;
 /// A server: a name or an address (IPv6 in brackets) and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPort {
-    /// The name or the address; an IPv6 address without its brackets.
+    /// The name or the address. An IPv6 address has no brackets.
     pub host: String,
     /// The port.
     pub port: u16,
 }
 
-/// Why a text names no server.
+/// The error for a text that is not a host and port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("expected HOST or HOST:PORT, without https:// and without a path")]
 pub struct InvalidHostPort;
 
-/// The port of HTTPS, which a registry has unless it names another.
+/// The port of HTTPS, which is a registry's default port.
 const HTTPS: u16 = 443;
 
 impl FromStr for HostPort {

@@ -1,26 +1,26 @@
-//! The head of an HTTP/1 answer, and the beginning of what follows it, from a peer that may be anything: it may
-//! not speak HTTP at all, stop in the middle, or never stop.
+//! The reader of an HTTP/1 response's head, and of the beginning of its body. The peer may be anything: it may not
+//! speak HTTP at all, stop in the middle, or never stop.
 
 use std::io::{self, Read};
 
 use thiserror::Error;
 
-/// Heads are refused beyond this many bytes; what the well-known proxies and registries send is below 4 KiB.
+/// Maximum length of a head, in bytes. The well-known proxies and registries send less than 4 KiB.
 const MAX_HEAD_LEN: usize = 64 * 1024;
-/// And beyond this many fields.
+/// Maximum number of fields in a head.
 const MAX_FIELDS: usize = 128;
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The status, as in 407.
+    /// The status code, as in 407.
     pub status: u16,
-    /// What the server calls it, as in "Proxy Authentication Required"; may be empty.
+    /// The reason phrase, as in "Proxy Authentication Required". May be empty.
     pub reason: String,
     fields: Vec<(String, String)>,
 }
 
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the message of each says it")]
 pub enum HttpError {
@@ -28,7 +28,7 @@ pub enum HttpError {
     Closed,
     #[error("the connection was closed in the middle of the answer")]
     Half,
-    /// With the bytes it began with.
+    /// Holds the first bytes.
     #[error("what came is not HTTP")]
     NotHttp(Vec<u8>),
     #[error("the head of the answer is longer than {MAX_HEAD_LEN} bytes")]
@@ -38,7 +38,7 @@ pub enum HttpError {
 }
 
 impl Head {
-    /// Reads the head of an answer, and no byte more, since a tunnel may begin behind it.
+    /// Reads the head of a response and not a byte more, since a tunnel may begin after it.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -88,7 +88,7 @@ impl Head {
         })
     }
 
-    /// The values of the field `name`, in whatever case it was sent.
+    /// Returns the values of the field `name`, ignoring the case of the name.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields
             .iter()
@@ -97,11 +97,11 @@ impl Head {
     }
 }
 
-/// The body of an answer to a request that asked for none in pieces: up to its length where it says one, else up to
-/// the end of the connection, and `most` bytes at most.
+/// Reads the body of a response without chunked encoding: up to its `Content-Length` if it has one, else up to the
+/// end of the connection, and at most `most` bytes.
 ///
 /// # Errors
-/// When reading fails before anything came.
+/// When reading fails before the first byte.
 pub fn body(head: &Head, stream: &mut impl Read, most: u64) -> io::Result<Vec<u8>> {
     let length = head
         .values("content-length")
@@ -110,14 +110,15 @@ pub fn body(head: &Head, stream: &mut impl Read, most: u64) -> io::Result<Vec<u8
     let mut bytes = Vec::new();
     match stream.take(length.min(most)).read_to_end(&mut bytes) {
         Err(error) if bytes.is_empty() => Err(error),
-        // What did come tells something, even if the rest did not.
+        // The bytes that came are useful even if the rest is missing.
         _ => Ok(bytes),
     }
 }
 
-/// The schemes that a server offers in its `WWW-Authenticate` or `Proxy-Authenticate` fields, as it writes them, each once.
+/// Returns the schemes that a server offers in its `WWW-Authenticate` or `Proxy-Authenticate` fields, as it writes
+/// them, each once.
 ///
-/// A field may hold several challenges, each a scheme with parameters behind it (RFC 9110, section 11.6.1).
+/// A field may hold several challenges, each a scheme followed by parameters (RFC 9110, section 11.6.1).
 pub fn schemes<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for field in fields {
@@ -127,7 +128,7 @@ pub fn schemes<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
             c == ',' && !quoted
         });
         for part in parts {
-            // Between commas stands a parameter (`realm="x"`), or a scheme with or without its first parameter.
+            // Each part is a parameter (`realm="x"`), or a scheme with or without its first parameter.
             let word = part.split_whitespace().next().unwrap_or_default();
             let is_name = !word.is_empty()
                 && word
@@ -144,10 +145,10 @@ pub fn schemes<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
     found
 }
 
-/// The title of a web page, if that is what `body` is.
+/// Returns the title of the web page in `body`, if it is one.
 pub fn title(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    // Only ASCII letters change, so places in the one are places in the other.
+    // Only ASCII letters change, so both texts have the same offsets.
     let lower = text.to_ascii_lowercase();
     let open = lower.find("<title")?;
     let start = open + lower[open..].find('>')? + 1;
@@ -166,7 +167,7 @@ fn is_reset(error: &io::Error) -> bool {
     )
 }
 
-/// What else has come by now, up to a line's worth: enough to tell what the peer is.
+/// Adds up to 64 bytes of one more read, which are enough to identify the peer.
 fn with_more(mut bytes: Vec<u8>, stream: &mut impl Read) -> Vec<u8> {
     let mut more = [0; 64];
     if let Ok(count) = stream.read(&mut more) {

@@ -1,4 +1,4 @@
-//! Addresses of a host, as the system's resolver gives them, within a time.
+//! Look-ups of a host's addresses by the system's resolver, with a time limit.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,18 +10,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// How long the resolver may take. A name that only a VPN knows can take the system's full half
-/// minute to fail, and nothing here is worth that.
+/// Timeout for the resolver. A name that only a VPN knows can take the system's full half minute to
+/// fail, and no caller should wait that long.
 pub const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Names a file in the form of `/etc/hosts` that is used instead of the system's resolver: for
-/// tests, which ask no server, and for trying things out.
+/// Environment variable with the path of a file in the format of `/etc/hosts`, which replaces the
+/// system's resolver. It is for tests, which ask no server, and for trying things out.
 const HOSTS_FILE: &str = "BALEEN_HOSTS_FILE";
 
-/// The addresses of `host`, which may be an address itself (IPv6 with or without brackets), each once.
+/// Returns the addresses of `host`, each once. `host` may be an address itself (IPv6 with or without
+/// brackets).
 ///
 /// # Errors
-/// When the resolver says so or needs more than `patience`.
+/// When the resolver reports an error or needs more than `patience`.
 pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     if let Ok(address) = host.trim_matches(['[', ']']).parse() {
         return Ok(vec![address]);
@@ -31,7 +32,8 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    // The resolver can't be called off: a thread that waits for it too long is left to itself.
+    // The call of the resolver can't be canceled. So a separate thread makes it, and is abandoned after
+    // a timeout.
     thread::Builder::new()
         .name("lookup".to_owned())
         .spawn(move || {
@@ -45,7 +47,7 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
                         .filter(|&ip| seen.insert(ip))
                         .collect()
                 });
-            // No one waits any more if this fails.
+            // Fails if the receiver has stopped waiting.
             let _ = sender.send(found);
         })?;
     receiver.recv_timeout(patience).unwrap_or_else(|_| {
@@ -56,9 +58,10 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     })
 }
 
-/// The resolver's answer in our words. That there is no such name is an [`io::ErrorKind::NotFound`]: that is another
-/// thing than not to know just now, as without a network. `std` keeps the code of `getaddrinfo` to itself,
-/// so its text has to tell (`gai_strerror` of glibc, musl and macOS; Rust leaves the locale at "C").
+/// Translates an error of the resolver into Baleen's words. A name that does not exist is an
+/// [`io::ErrorKind::NotFound`], unlike a temporary failure, as without a network. `std` does not give access to the
+/// code of `getaddrinfo`, so the function matches the error's text (`gai_strerror` of glibc, musl and macOS; Rust
+/// leaves the locale at "C").
 fn in_our_words(error: io::Error) -> io::Error {
     const NO_SUCH_NAME: [&str; 4] = [
         "Name or service not known",
@@ -103,7 +106,7 @@ fn from_hosts_file(path: &PathBuf, host: &str) -> io::Result<Vec<IpAddr>> {
     Ok(found)
 }
 
-/// Whether an address is the machine itself. The unspecified address is reached there, too.
+/// Returns whether an address leads to this computer. The unspecified address does, too.
 pub fn is_loopback(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_loopback() || address.is_unspecified()

@@ -1,5 +1,5 @@
-//! What Baleen itself asks of the network: addresses of names, connections, the heads of HTTP answers, and TLS.
-//! It knows nothing of proxies' settings, images or bundles.
+//! Baleen's own network access: look-ups of names, connections, the heads of HTTP responses, and TLS.
+//! This module has no knowledge of proxy settings, images or bundles.
 
 pub mod connect;
 mod host_port;

@@ -1,5 +1,5 @@
-//! TLS that is looked at rather than trusted: any certificate is accepted and kept, so that afterwards it can be
-//! told what each list of authorities says of it. Nothing secret may be sent over such a connection.
+//! TLS connections for diagnosis. They accept and keep any certificate, so that it can be checked against several
+//! lists of authorities afterwards. Nothing secret may be sent over them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -19,18 +19,18 @@ use thiserror::Error;
 use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
 
-/// The processor can't do what the cryptography needs.
+/// The error for a processor without the instructions that the cryptography needs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "this computer's processor lacks instructions that Baleen's TLS is built on ({})", .0.join(", ")
 )]
 pub struct Unsupported(Vec<&'static str>);
 
-/// The cryptography of all TLS connections: Graviola, which is formally verified in its core and, but for the
-/// compiler, needs no other toolchain.
+/// Returns the cryptography of all TLS connections: Graviola, whose core is formally verified. It needs no toolchain
+/// apart from the compiler.
 ///
 /// # Errors
-/// On processors from before 2015 or so, on which it would stop the program.
+/// On processors from before 2015 or so, where Graviola would stop the program.
 pub fn provider() -> Result<Arc<CryptoProvider>, Unsupported> {
     all_there(&features())?;
     Ok(Arc::new(rustls_graviola::default_provider()))
@@ -48,7 +48,7 @@ fn all_there(features: &[(&'static str, bool)]) -> Result<(), Unsupported> {
     Err(Unsupported(missing))
 }
 
-/// What Graviola uses without asking, and whether it is there.
+/// Returns the processor features that Graviola uses without a check, each with whether it is present.
 #[cfg(target_arch = "x86_64")]
 fn features() -> Vec<(&'static str, bool)> {
     vec![
@@ -63,7 +63,8 @@ fn features() -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// What Graviola uses without asking, and whether it is there: every Mac of this kind has all of it.
+/// Returns the processor features that Graviola uses without a check, each with whether it is present. Every Mac
+/// with this architecture has all of them.
 #[cfg(target_arch = "aarch64")]
 fn features() -> Vec<(&'static str, bool)> {
     use std::arch::is_aarch64_feature_detected;
@@ -75,28 +76,28 @@ fn features() -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// The authorities that Mozilla's programs trust, on which the lists of Linux systems rest, that of Docker's VM
-/// among them.
+/// Returns the authorities that Mozilla's programs trust. The lists of Linux systems, including that of Docker's VM,
+/// are based on them.
 pub fn public_roots() -> RootCertStore {
     RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     }
 }
 
-/// The authorities that this computer trusts. On Linux `SSL_CERT_FILE` and `SSL_CERT_DIR` name others. What can't
-/// be read is left out: it may be one odd certificate among hundreds.
+/// Returns the authorities that this computer trusts. On Linux `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace them.
+/// Leaves out certificates that can't be read: it may be one odd certificate among hundreds.
 pub fn native_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(native_certificates());
     roots
 }
 
-/// The same authorities by their certificates; none where the system has no such list.
+/// Returns the certificates of the authorities that this computer trusts. Empty if the system has no such list.
 pub fn native_certificates() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
 }
 
-/// Who a server says it is.
+/// The identity that a server claims.
 #[derive(Debug)]
 pub struct Peer {
     name: ServerName<'static>,
@@ -104,22 +105,22 @@ pub struct Peer {
     provider: Arc<CryptoProvider>,
 }
 
-/// A certificate, as far as people read it.
+/// The fields of a certificate that Baleen shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whose it is, as in `CN=registry.corp,O=Corp`.
+    /// Its owner, as in `CN=registry.corp,O=Corp`.
     pub subject: String,
-    /// Who vouches for it.
+    /// The authority that signed it.
     pub issuer: String,
-    /// From when on it holds.
+    /// The start of its validity.
     pub not_before: String,
-    /// Until when it holds.
+    /// The end of its validity.
     pub not_after: String,
-    /// Its SHA-256, which tells two certificates of one name apart.
+    /// Its SHA-256 digest, which distinguishes two certificates with the same name.
     pub sha256: String,
 }
 
-/// Why a connection did not come about.
+/// The reason why a connection failed.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the message of each says it")]
 pub enum TlsError {
@@ -131,10 +132,10 @@ pub enum TlsError {
     Io(io::Error),
 }
 
-/// Speaks TLS with the server `host` over `stream`, no matter who answers.
+/// Starts TLS with the server `host` over `stream`. Accepts any certificate.
 ///
 /// # Errors
-/// See [`TlsError`]; never because of whose the certificate is.
+/// See [`TlsError`]. The owner of the certificate never causes one.
 pub fn connect<S: Read + Write>(
     mut stream: S,
     host: &str,
@@ -171,10 +172,10 @@ pub fn connect<S: Read + Write>(
 }
 
 impl Peer {
-    /// What a client that trusts `roots` says of the server now.
+    /// Checks whether a client that trusts `roots` would accept the server now.
     ///
     /// # Errors
-    /// Why it would not talk to it.
+    /// The reason why the client would refuse the server.
     pub fn verdict(&self, roots: &RootCertStore) -> Result<(), CertificateError> {
         let Some((own, others)) = self.chain.split_first() else {
             return Err(CertificateError::BadEncoding);
@@ -195,7 +196,7 @@ impl Peer {
         })
     }
 
-    /// What the server sent, its own certificate first; what can't be read is left out.
+    /// Returns the certificates that the server sent, its own first. Leaves out those that can't be read.
     pub fn chain(&self) -> Vec<Certificate> {
         self.chain.iter().filter_map(read).collect()
     }
@@ -214,7 +215,7 @@ fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
     })
 }
 
-/// Keeps what the server sends, and has nothing against it.
+/// A verifier that keeps the server's certificates and accepts all of them.
 struct RecordingVerifier {
     provider: Arc<CryptoProvider>,
     chain: Mutex<Vec<CertificateDer<'static>>>,

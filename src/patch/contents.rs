@@ -1,4 +1,4 @@
-//! The script and the manifest in a boot image, as the kernel would end up with them.
+//! The script and the manifest in a boot image, as the kernel unpacks them.
 
 use std::fs::File;
 use std::io::Read;

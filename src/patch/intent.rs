@@ -39,7 +39,7 @@ struct Stored {
 
 const SCHEMA: u32 = 2;
 
-/// What the user wants in a bundle.
+/// The user's intent for a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {

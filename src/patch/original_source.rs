@@ -1,4 +1,4 @@
-//! Where the bytes of the original are: in the image itself, or in the backup beside it.
+//! The location of the original's bytes: the image itself, or the backup beside it.
 
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};

@@ -58,7 +58,7 @@ pub struct Change {
     pub old_script: script::SecretBytes,
     /// The script that the change writes.
     pub new_script: script::SecretBytes,
-    /// How the original is backed up, and what happens to another file with the backup's name.
+    /// The plan for the backup, including another file that has the backup's name.
     pub backup: BackupPlan,
     /// The manifest that the image gets.
     pub manifest: Manifest,
@@ -67,7 +67,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// How the image is patched.
+    /// The patch method.
     pub fn method(&self) -> Method {
         self.manifest.method
     }
@@ -78,7 +78,7 @@ impl Change {
     }
 }
 
-/// How the original is kept beside the image.
+/// The plan for keeping the original beside the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupPlan {
     /// The backup exists already.

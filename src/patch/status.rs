@@ -139,7 +139,7 @@ pub enum Expected<'a> {
 pub struct StatusQuery<'a> {
     /// The proxy that should be in place.
     pub expected: Expected<'a>,
-    /// What the user wants in this bundle, if known.
+    /// The user's intent for this bundle, if known.
     pub intent: Option<Intent>,
     /// Read every byte and verify every digest, instead of only checking both ends of the image.
     pub verify: bool,

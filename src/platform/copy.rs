@@ -1,24 +1,24 @@
-//! Copying a file with all that belongs to it.
+//! Copying a file with its permissions and extended attributes.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Copies `from` to `to`, which must not exist: bytes, permissions and extended attributes. Where
-/// the file system can, the copy shares its blocks with the original until one of them is written.
+/// Copies `from` to `to`, which must not exist: bytes, permissions and extended attributes. If the
+/// file system supports it, the copy shares its blocks with the original until one of them is written.
 ///
-/// `std::fs::copy` does all of it on macOS (`fclonefileat`, else `fcopyfile` with `COPYFILE_ALL`:
-/// `man 2 clonefile`, `man 3 copyfile`). A clone takes no access control list along, but inherits
+/// `std::fs::copy` does all of this on macOS (`fclonefileat`, else `fcopyfile` with `COPYFILE_ALL`:
+/// `man 2 clonefile`, `man 3 copyfile`). A clone does not copy the access control list, but inherits
 /// that of its folder, if there is one.
 #[cfg(target_os = "macos")]
 pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     fs::copy(from, to).map(drop)
 }
 
-/// Copies `from` to `to`, which must not exist: bytes, permissions and extended attributes. Where
-/// the file system can, the copy shares its blocks with the original until one of them is written.
+/// Copies `from` to `to`, which must not exist: bytes, permissions and extended attributes. If the
+/// file system supports it, the copy shares its blocks with the original until one of them is written.
 ///
-/// On Linux `std::fs::copy` uses `copy_file_range`, which knows nothing of attributes.
+/// On Linux `std::fs::copy` uses `copy_file_range`, which does not copy attributes.
 #[cfg(not(target_os = "macos"))]
 pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     fs::copy(from, to)?;

@@ -1,4 +1,4 @@
-//! The operating system's calls, as thin as possible: each a call and a conversion, no decisions.
+//! Thin wrappers around calls of the operating system: each makes a call and converts its result, without decisions.
 
 pub mod apps;
 pub mod clipboard;

@@ -232,7 +232,7 @@ fn kind(value: &Value) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Reads the form in which `scutil --proxy` shows dictionaries: `key : value`, one per line.
+    /// Builds a dictionary from entries as `scutil --proxy` shows them: `key : value`, one per line.
     fn dictionary(lines: &[(&str, Value)]) -> Value {
         let mut dictionary = Dictionary::new();
         for (key, value) in lines {

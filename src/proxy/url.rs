@@ -329,7 +329,8 @@ fn redact_line(line: &str) -> String {
     }
 }
 
-/// Returns whether `text` ends with a scheme of proxies or scripts.
+/// Returns whether `text` ends with a scheme of proxies or scripts, rather than with a user whose
+/// password begins with `//`.
 fn ends_with_scheme(text: &str) -> bool {
     let word = text
         .rsplit(|c: char| !c.is_ascii_alphanumeric())

@@ -1,4 +1,5 @@
-//! What Baleen may make, besides what it does to images and in the Keychain.
+//! The files and folders that Baleen may make, apart from its changes to boot images and the
+//! Keychain.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,22 +13,24 @@ use crate::patch::live::{LiveEdits, LiveLock};
 use crate::proxy::pac;
 use crate::{config, logs, storage};
 
-/// What the system keeps for the app by itself, by the bundle's identifier, at home on macOS.
+/// The preferences that macOS keeps for the app, in the user's home folder, named by its bundle
+/// identifier.
 pub(super) const PREFERENCES: &str = "Library/Preferences/io.github.baleen-app.Baleen.plist";
 
-/// Each file and folder that it may make, whether or not it is there.
+/// All files and folders that Baleen may make, whether or not they exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifacts {
     /// The files.
     pub files: Vec<PathBuf>,
-    /// The folders that no one else has any business in.
+    /// The folders that only Baleen uses.
     pub folders: Vec<PathBuf>,
-    /// The launch agents that someone may have put there by hand (`packaging/launchd`).
+    /// The launch agents that the user may have installed by hand (`packaging/launchd`).
     pub launch_agents: Vec<PathBuf>,
 }
 
-/// The places below `home`, as far as the variables that `get` reads name no other ones. A config file that
-/// `BALEEN_CONFIG` names is not among them: that is its user's own, and the one in the usual place is meant.
+/// Returns the default places below `home`, unless the variables that `get` reads name others. A
+/// config file that `BALEEN_CONFIG` names belongs to the user, so the one in the default place is
+/// returned instead.
 pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> Artifacts {
     let usual = |name: &str| get(name).filter(|_| name != "BALEEN_CONFIG");
     let config = config::default_path(usual, home, macos);
@@ -55,7 +58,7 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
     );
     files.extend([app::report_beside(&log), logs::older(&log), log]);
     if macos {
-        // The system's: where the icon stands in the menu bar, by the bundle's identifier
+        // The system stores the icon's position in the menu bar there, by the bundle identifier
         // (<https://developer.apple.com/documentation/appkit/nsstatusitem/autosavename-swift.property>).
         files.push(home.join(PREFERENCES));
     }
@@ -78,7 +81,7 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
 mod tests {
     use super::*;
 
-    /// The names as they stand on disk; that there are no others is shown by the tests that uninstall.
+    /// Pins the names on disk. The uninstall tests show that there are no others.
     #[test]
     fn each_platform_has_its_places() {
         let state = |name: &str| (name == "BALEEN_STATE_DIR").then(|| "/s".into());

@@ -1,4 +1,4 @@
-//! Doing what was planned.
+//! Carries out the plan.
 
 use std::fs;
 use std::io;
@@ -17,27 +17,28 @@ use crate::patch::{self, Unpatched};
 use super::plan::{UninstallPlan, UninstallStep, plan, stopped};
 use super::{Failed, Left, Scope, of_own, scan};
 
-/// What it is called while it holds what every other Baleen has to hold.
+/// The name of this process for other Baleens while it holds their locks.
 const WHAT: &str = "`baleen uninstall`";
 
-/// How long another Baleen may take to end: it finishes a change of an image that is under way.
+/// Timeout for another Baleen to end. It first finishes a change of a boot image that is in
+/// progress.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What came of it.
+/// The result of an uninstallation.
 #[derive(Debug, Default)]
 pub struct ExecuteOutcome {
-    /// What was done.
+    /// The steps that were done.
     pub done: Vec<UninstallStep>,
-    /// What stays.
+    /// The items that stay.
     pub left: Vec<Left>,
-    /// What could not be done.
+    /// The actions that failed.
     pub failed: Vec<Failed>,
-    /// What went not as it should, though it was done.
+    /// Warnings about steps that were done.
     pub remarks: Vec<String>,
 }
 
 impl ExecuteOutcome {
-    /// Of a plan in which nothing is to be done.
+    /// Returns the outcome of a plan without steps.
     pub fn nothing(plan: UninstallPlan) -> Self {
         Self {
             done: Vec::new(),
@@ -47,7 +48,8 @@ impl ExecuteOutcome {
         }
     }
 
-    /// Each Docker.app from which the proxy was taken: one that runs has it until it is restarted.
+    /// Returns each Docker.app whose proxy was removed. A running one keeps the proxy until it is
+    /// restarted.
     pub fn restored(&self) -> impl Iterator<Item = (&Path, &Unpatched)> {
         self.done.iter().filter_map(|step| match step {
             UninstallStep::Restore(path, _, original) => Some((&**path, original)),
@@ -56,11 +58,11 @@ impl ExecuteOutcome {
     }
 }
 
-/// Carries out `planned`, which was made of `scope`.
+/// Carries out `planned`, which was made from `scope`.
 ///
 /// # Errors
-/// When another Baleen does not end or is at work on an image, or an image can't be given back: then nothing else is
-/// removed.
+/// When another Baleen does not end or is working on a boot image, or a boot image can't be
+/// restored. Then nothing else is removed.
 pub fn execute(
     planned: &UninstallPlan,
     scope: &Scope,
@@ -68,10 +70,11 @@ pub fn execute(
 ) -> Result<ExecuteOutcome> {
     let is_end = |step: &&UninstallStep| matches!(step, UninstallStep::End(_));
     let ended: Vec<UninstallStep> = planned.steps.iter().filter(is_end).cloned().collect();
-    // Held to the end, so that none begins again in the meantime.
+    // Held to the end, so that no other Baleen starts during the uninstallation.
     let _alone = single_instance::end(&scope.state, WHAT, TIMEOUT)?;
     if LiveLock::is_seen(&scope.state) {
-        // It would give the running VM the proxy that is taken out of the image here.
+        // That command would give the running VM the proxy that is being removed from the boot
+        // image.
         let error = Error::new(
             Kind::Busy,
             "`baleen apply --live` or `baleen restore --live` is at work in a terminal",
@@ -86,11 +89,11 @@ pub fn execute(
     })
 }
 
-/// Removes what there is now that no other Baleen acts by itself.
+/// Removes everything that exists now, after all other Baleens have ended.
 fn remove(scope: &Scope, leave_images: bool) -> Result<ExecuteOutcome> {
-    // The other one may have finished something since.
+    // The other Baleen may have changed something since the plan was made.
     let mut found = scan(scope)?;
-    // That is this one.
+    // The running Baleen is this process.
     found.running = None;
     let mut plan = plan(found, &scope.places, leave_images)?;
     let steps = std::mem::take(&mut plan.steps);
@@ -113,7 +116,8 @@ fn remove(scope: &Scope, leave_images: bool) -> Result<ExecuteOutcome> {
     Ok(outcome)
 }
 
-/// The failure after which Baleen is still there, where what ran of it was ended before.
+/// Adds to an error that Baleen is still installed and that the `ended` processes have to be
+/// started again.
 fn without(ended: &[UninstallStep], error: Error) -> Error {
     if ended.is_empty() {
         return error;
@@ -127,14 +131,14 @@ fn without(ended: &[UninstallStep], error: Error) -> Error {
     error.with_hint(advice)
 }
 
-/// Takes one step; says what went not as it should, though it is done.
+/// Carries out one step. Returns a warning if the step is done but had a problem.
 fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
     match step {
-        // That comes before everything.
+        // This was done first.
         UninstallStep::End(_) => {}
         UninstallStep::Clear(path, _) => {
             let bundle = Bundle::read(path)?;
-            // It begins with clearing away what others left behind.
+            // A restoration begins with removing the files of killed runs.
             patch::restore_original(&bundle)?;
             if let Some(left) = patch::unfinished(image_of(&bundle)?).first() {
                 let message = format!("{} is still there", left.display());
@@ -144,7 +148,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
         }
         UninstallStep::Restore(path, ..) => {
             let restored = patch::restore_original(&Bundle::read(path)?)?;
-            // Else the app would put the proxy in again if the uninstall goes no further.
+            // Otherwise the app would apply the proxy again if the uninstallation stops here.
             let forgotten = Intents::in_folder(state).forget(path);
             let warning = restored.and_then(|restored| restored.warning);
             return Ok(warning.or(forgotten.err().map(|error| {
@@ -169,7 +173,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// What is gone already needs no removing.
+/// Treats a file that does not exist as removed.
 fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,11 +1,11 @@
-//! Being rid of Baleen: all that it made is found, listed, and taken away.
+//! Uninstalls Baleen: finds, lists and removes everything that it made.
 //!
 //! ```text
-//! places: what it may make --> look: what is there --> plan: what to do, as data --> execute --> Outcome
+//! places: what Baleen may make --> scan: what exists --> plan: the steps, as data --> execute --> outcome
 //! ```
 //!
-//! Docker's own images come first. Where one can't be given back, everything else stays, so that Baleen is there to
-//! try again. What Baleen did not make is left, and named.
+//! Docker's boot images come first. If one can't be restored, everything else stays, so that Baleen
+//! can try again. Items that Baleen did not make are left, and listed.
 
 mod artifacts;
 mod execute;
@@ -25,25 +25,26 @@ pub use execute::{ExecuteOutcome, execute};
 pub use plan::{UninstallPlan, UninstallStep, plan};
 pub use scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult, Scope, scan};
 
-/// Something that stays where it is.
+/// An item that stays in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
-    /// What.
+    /// The item.
     pub what: String,
-    /// Why, in a clause.
+    /// The reason, as a clause.
     pub why: String,
 }
 
-/// Something that could not be done.
+/// An action that failed.
 #[derive(Debug)]
 pub struct Failed {
-    /// What, as in "remove /a/b".
+    /// The action, as in "remove /a/b".
     pub what: String,
-    /// Why.
+    /// The reason.
     pub error: Error,
 }
 
-/// A system call on something of Baleen's own that failed, as in [`Error::io`], which advises on Docker.app.
+/// Returns the error for a failed system call on one of Baleen's own files. [`Error::io`] alone
+/// would give advice about Docker.app.
 fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
     let error = Error::io(tried, path, error);
     let shows = match cfg!(target_os = "macos") {
@@ -55,11 +56,11 @@ fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
     ))
 }
 
-/// What is left to the user: the program itself, which is at `program`, of the user whose home is `home`; links in both
-/// resolved.
+/// Returns the instruction for the last step, which the user has to do: removing the program
+/// itself. The program is at `program`, and the user's home is `home`. Links in both are resolved.
 pub fn last_step(program: &Path, home: &Path, macos: bool) -> String {
     match (install_location::bundle(program), InstallLocation::of(program, home)) {
-        // Its path is none that the user knows.
+        // The user does not know the path of a translocated app.
         (Some(_), InstallLocation::Translocated) if macos => {
             "Move the Baleen.app that you opened to the Trash, or eject the disk image that it is on.".to_owned()
         }

@@ -1,4 +1,4 @@
-//! What is to be done, decided from what there is.
+//! Plans the uninstallation from the result of a scan.
 
 use std::path::{Path, PathBuf};
 
@@ -11,29 +11,31 @@ use crate::storage::{is_temporary, quarantined_from};
 use super::scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult};
 use super::{Artifacts, Failed, Left};
 
-/// One thing to be done.
+/// One action of an uninstallation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UninstallStep {
-    /// Another Baleen ends, which is this one.
+    /// Ends another Baleen, described by this text.
     End(String),
-    /// The Docker.app there, of this version, gets the image back that it had before, with this proxy in it.
+    /// Restores the boot image of the Docker.app at this path and version. The original sets this
+    /// proxy.
     Restore(PathBuf, String, Unpatched),
-    /// In the Docker.app there, of this version, an unfinished copy of the image is cleared away.
+    /// Removes an unfinished copy of the boot image from the Docker.app at this path and version.
     Clear(PathBuf, String),
-    /// In the Docker.app there, the backup at that path goes, which is a second one of an unchanged image.
+    /// Removes the backup at the second path from the Docker.app at the first. It is a duplicate of
+    /// an unchanged boot image.
     Backup(PathBuf, PathBuf),
-    /// Baleen opens at login no more.
+    /// Stops opening Baleen at login.
     LoginItem,
-    /// The password of this account goes.
+    /// Deletes the password of this account.
     Password(String),
-    /// This file goes.
+    /// Removes this file.
     File(PathBuf),
-    /// This folder goes, which is empty by then.
+    /// Removes this folder, which is empty by then.
     Folder(PathBuf),
 }
 
 impl UninstallStep {
-    /// What kind of step it is.
+    /// Returns the kind of the step.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::End(_) => "running",
@@ -47,7 +49,7 @@ impl UninstallStep {
         }
     }
 
-    /// What it is about, as a program would want it.
+    /// Returns the object of the step, for programs.
     pub fn what(&self) -> String {
         match self {
             Self::End(what) | Self::Password(what) => what.clone(),
@@ -60,8 +62,8 @@ impl UninstallStep {
         }
     }
 
-    /// Whether all the rest stays where this step failed so: what was begun on an image goes on without Baleen, or can't be
-    /// undone any more.
+    /// Returns whether this error stops the uninstallation. Otherwise the work on a boot image
+    /// would continue without Baleen, or could not be undone any more.
     pub(super) fn stops(&self, error: &Error) -> bool {
         match self {
             Self::Restore(..) => true,
@@ -71,13 +73,13 @@ impl UninstallStep {
         }
     }
 
-    /// Whether it is not to be done where images are left as they are.
+    /// Returns whether the step is skipped when boot images are left unchanged.
     pub(super) fn is_of_choice(&self) -> bool {
         matches!(self, Self::Restore(..))
     }
 
-    /// Where it stands among those that take files away: the file that keeps a second Baleen from beginning goes last of
-    /// all files.
+    /// Returns the position among the steps that remove files. The file that keeps a second Baleen
+    /// from starting is removed last of all files.
     fn rank(&self) -> u8 {
         match self {
             Self::Folder(_) => 2,
@@ -86,7 +88,7 @@ impl UninstallStep {
         }
     }
 
-    /// What is to be done, as in "remove /a/b".
+    /// Returns the text for a planned step, as in "remove /a/b".
     pub fn to_do(&self) -> String {
         match self {
             Self::End(who) => format!("end {who}"),
@@ -107,7 +109,7 @@ impl UninstallStep {
         }
     }
 
-    /// What was done, as in "removed /a/b".
+    /// Returns the text for a completed step, as in "removed /a/b".
     pub fn done(&self) -> String {
         match self {
             Self::End(who) => format!("ended {who}"),
@@ -129,7 +131,7 @@ impl UninstallStep {
     }
 }
 
-/// The image that comes back. It is called Docker's own only where it sets no proxy.
+/// Describes the restored boot image. It is called Docker's own only if it sets no proxy.
 fn back(original: &Unpatched) -> String {
     match original {
         Unpatched::Clean => "its own boot image back".to_owned(),
@@ -139,23 +141,23 @@ fn back(original: &Unpatched) -> String {
 
 const SAME: &str = "the same as the unchanged boot image beside it";
 
-/// All that is to be done, in its order.
+/// A complete plan, in the order of its steps.
 #[derive(Debug, Default)]
 pub struct UninstallPlan {
-    /// What is done.
+    /// The steps.
     pub steps: Vec<UninstallStep>,
-    /// What stays.
+    /// The items that stay.
     pub left: Vec<Left>,
-    /// What could not even be looked at.
+    /// The items that could not be read.
     pub failed: Vec<Failed>,
-    /// What could not be found out, though it stops nothing.
+    /// Facts that could not be found out, but don't stop anything.
     pub remarks: Vec<String>,
 }
 
-/// Makes the plan; with `leave_images`, images keep the proxy.
+/// Makes the plan. With `leave_images`, boot images keep the proxy.
 ///
 /// # Errors
-/// When a Docker.app can't have its own image back, and is not to be left as it is.
+/// When a boot image can't be restored, and `leave_images` is false.
 pub fn plan(found: ScanResult, places: &Artifacts, leave_images: bool) -> Result<UninstallPlan> {
     let mut plan = UninstallPlan {
         remarks: found.remarks,
@@ -172,7 +174,7 @@ pub fn plan(found: ScanResult, places: &Artifacts, leave_images: bool) -> Result
         Ok(accounts) => plan
             .steps
             .extend(accounts.into_iter().map(UninstallStep::Password)),
-        // There is no store, so there is nothing in it.
+        // Without a store there are no passwords.
         Err(error) if error.kind() == Kind::Unsupported => {}
         Err(error) => plan.failed.push(Failed {
             what: format!("delete what may be of Baleen's in {STORE}"),
@@ -247,7 +249,7 @@ impl UninstallPlan {
         Ok(())
     }
 
-    /// A folder goes with all that Baleen made in it, unless something else is in it as well.
+    /// Removes a folder and everything that Baleen made in it, unless it holds other files as well.
     fn add_folder(&mut self, folder: &FolderScan, places: &Artifacts) {
         let mut others = Vec::new();
         let (mut besides, mut finders) = (Vec::new(), None);
@@ -288,12 +290,13 @@ impl UninstallPlan {
     }
 }
 
-/// How the Finder shows a folder, which it notes in each that was ever opened.
+/// The file in which the Finder stores the view of a folder. It exists in each folder that was ever
+/// opened.
 const FINDERS: &str = ".DS_Store";
-/// How many of those that are left in a folder are named.
+/// Maximum number of remaining files that are listed for a folder.
 const NAMED: usize = 5;
 
-/// How to be rid of a launch agent that Baleen did not make.
+/// Returns advice on how to remove a launch agent that Baleen did not make.
 fn launch_agent(path: &Path) -> String {
     let label = path.file_stem().unwrap_or_default().display();
     let sudo = match path.starts_with("/Library") {
@@ -306,8 +309,8 @@ fn launch_agent(path: &Path) -> String {
     )
 }
 
-/// The failure on an image after which all else stays, after `before` was done; `is_of_choice` where the image can be left
-/// as it is.
+/// The error for a boot image that stops the uninstallation after the steps in `before`.
+/// `is_of_choice` is true if the boot image can be left unchanged.
 pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[UninstallStep]) -> Error {
     let own = match error.hint() {
         Some(advice) => format!("{advice}; then uninstall again"),
@@ -397,7 +400,7 @@ mod tests {
                 &format!("delete the password of me@p:1 from {STORE}"),
                 "remove /s/state.json",
                 "remove /s/.baleen-x",
-                // Until then no second Baleen can begin.
+                // Until then, no second Baleen can start.
                 "remove /s/agent.lock",
                 "remove the folder /s",
             ]
@@ -468,7 +471,7 @@ mod tests {
             let why: Vec<&str> = plan.left.iter().map(|left| &*left.why).collect();
             assert_eq!(why, left);
         }
-        // One that can't be given back stops it all, also beside one that can.
+        // An image that can't be restored stops everything, even if another one can be.
         let found = ScanResult {
             dockers: vec![docker(patched()), docker(Err(broken()))],
             ..found()
@@ -508,7 +511,7 @@ mod tests {
     }
 
     fn folder(names: &[&str]) -> FolderScan {
-        // A slash behind a name makes it a folder.
+        // A slash after a name makes it a folder.
         let entry = |name: &&str| (name.trim_end_matches('/').into(), name.ends_with('/'));
         FolderScan {
             path: "/s".into(),

@@ -1,11 +1,11 @@
-//! What the system keeps for the app by itself.
+//! The preferences that macOS keeps for the app.
 
 use std::process::{Command, Stdio};
 
-/// Has the system forget it (`man 1 defaults`): it is kept in memory by a process of its own, which would write the file
-/// again.
+/// Deletes the preferences with the system's `defaults` (`man 1 defaults`): a system process keeps
+/// them in memory, and would write the file again if only the file were deleted.
 pub(super) fn forget(identifier: &str) {
-    // Where there is nothing to forget that is an error, too. The file goes in any case.
+    // This fails if there are no preferences. The file is removed in any case.
     let _ = Command::new("/usr/bin/defaults")
         .args(["delete", identifier])
         .stdin(Stdio::null())

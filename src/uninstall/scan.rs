@@ -1,4 +1,4 @@
-//! What there is of Baleen. Looking changes nothing, and makes nothing.
+//! Finds everything that Baleen made. Scanning changes and creates nothing.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,95 +19,95 @@ use crate::patch::{Unpatched, backup_of, image::image_of, unfinished};
 
 use super::{Artifacts, of_own};
 
-/// Where to look.
+/// The places to scan.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// Docker.app, where it was named on the command line.
+    /// The Docker.app that was named on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file that is in use.
     pub config: PathBuf,
-    /// Where the program keeps what it has to remember.
+    /// The folder with the program's state.
     pub state: PathBuf,
-    /// All that it may have made.
+    /// All files and folders that the program may have made.
     pub places: Artifacts,
 }
 
-/// What there is.
+/// The result of a scan.
 #[derive(Debug)]
 pub struct ScanResult {
-    /// Another Baleen that acts by itself, as in "the Baleen app (process 7)".
+    /// Another running Baleen, as in "the Baleen app (process 7)".
     pub running: Option<String>,
     /// Each Docker.app that Baleen knows and could have patched.
     pub dockers: Vec<DockerScan>,
-    /// Whether Baleen opens at login.
+    /// True if Baleen opens at login.
     pub opens_at_login: bool,
-    /// Whose passwords are stored.
+    /// The accounts whose passwords are stored.
     pub passwords: Result<Vec<String>>,
-    /// Which of the files are there.
+    /// The files that exist.
     pub files: Vec<PathBuf>,
-    /// Which of the folders are there.
+    /// The folders that exist.
     pub folders: Vec<FolderScan>,
-    /// The config file in use, if it is there and not in the usual place.
+    /// The config file in use, if it exists outside the default place.
     pub named_config: Option<PathBuf>,
-    /// Where those of the files lead that are symbolic links.
+    /// The targets of those files that are symbolic links.
     pub linked: Vec<PathBuf>,
-    /// The launch agents that someone put there by hand.
+    /// The launch agents that the user installed by hand.
     pub launch_agents: Vec<PathBuf>,
-    /// What could not be found out, though it stops nothing.
+    /// Facts that could not be found out, but don't stop anything.
     pub remarks: Vec<String>,
 }
 
 /// A Docker.app.
 #[derive(Debug)]
 pub struct DockerScan {
-    /// Where it is.
+    /// Path of the bundle.
     pub path: PathBuf,
-    /// Its version, as far as that could be read.
+    /// The version, if it could be read.
     pub version: Option<String>,
-    /// Its image; an error where that can't be told, or the original can't be had.
+    /// The state of the boot image, or an error if it is unknown or the original is not available.
     pub image: Result<ImageState>,
-    /// A file called like the backup that the image has no use for.
+    /// A file with the backup's name that the boot image does not need.
     pub backup: Option<BackupState>,
 }
 
-/// A file called like the backup that the image beside it has no use for.
+/// A file with the backup's name that the boot image beside it does not need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupState {
-    /// It is that very image, left there by a Baleen that was killed.
+    /// The same image, left by a Baleen that was killed.
     Leftover(PathBuf),
-    /// It is something else.
+    /// Another file.
     Stray(PathBuf),
 }
 
-/// What is to be said of an image.
+/// The state of a boot image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
     /// Baleen did not patch it.
     Stock,
-    /// Baleen did not patch it, but was killed while about to.
+    /// Baleen did not patch it, but was killed shortly before.
     Unfinished,
-    /// It is patched, its original is available, and these are the proxies in the two.
+    /// It is patched and its original is available, with the proxies in both.
     Patched(String, Unpatched),
 }
 
-/// A folder of Baleen's own.
+/// One of Baleen's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderScan {
-    /// Where it is.
+    /// Path of the folder.
     pub path: PathBuf,
-    /// Whether there is a symbolic link instead, which Baleen never makes.
+    /// True if a symbolic link is there instead. Baleen never makes one.
     pub is_link: bool,
-    /// What stands in it, by name, and whether that is a folder.
+    /// The entries by name; the flag is true for folders.
     pub entries: Vec<(OsString, bool)>,
 }
 
-/// Looks.
+/// Scans the places.
 ///
 /// # Errors
-/// When a folder of Baleen's own can't be read.
+/// When one of Baleen's folders can't be read.
 pub fn scan(scope: &Scope) -> Result<ScanResult> {
     let mut remarks = Vec::new();
-    // Being rid of a broken config file is no small reason to uninstall.
+    // A broken config file must not prevent uninstalling: it may be the reason for it.
     let config = Config::load(&scope.config).unwrap_or_else(|error| {
         remarks.push(format!(
             "{error}; a Docker.app that is named only there was not looked at"
@@ -132,7 +132,8 @@ pub fn scan(scope: &Scope) -> Result<ScanResult> {
             )
         })
     }));
-    // Also those that were patched when no other one was named.
+    // Add the default places and known bundles: they may have been patched without an explicit
+    // choice.
     let usual = bundle::default_places(env::home_dir().as_deref());
     let bundles = chosen.into_iter().chain(usual).chain(known);
     let mut real: Vec<PathBuf> = Vec::new();
@@ -173,7 +174,7 @@ pub fn scan(scope: &Scope) -> Result<ScanResult> {
     })
 }
 
-/// The Docker.app at `path`; nothing where none is that Baleen could have patched.
+/// Returns the Docker.app at `path`, or `None` if none exists there that Baleen could have patched.
 fn docker(path: &Path) -> Option<DockerScan> {
     let bundle = match Bundle::read(path) {
         Ok(bundle) => bundle,
@@ -202,9 +203,9 @@ fn docker(path: &Path) -> Option<DockerScan> {
         {
             None
         }
-        // It may be of use yet.
+        // The backup may still be needed.
         Err(_) => None,
-        // One that can't be read is better left.
+        // An unreadable backup is left in place.
         Ok(_) => Some(match leftover(&bundle) {
             Ok(Some(leftover)) => BackupState::Leftover(leftover),
             Ok(None) | Err(_) => BackupState::Stray(backup),
@@ -224,7 +225,8 @@ fn docker(path: &Path) -> Option<DockerScan> {
     })
 }
 
-/// Fails where the image is cut off: a patch may have been in what is missing, or Docker is being updated.
+/// Fails if the boot image is truncated: the missing part may hold a patch, or Docker is being
+/// updated.
 fn is_whole(bundle: &Bundle) -> Result<()> {
     let question = StatusQuery {
         expected: Expected::Unknown,
@@ -244,7 +246,7 @@ fn is_whole(bundle: &Bundle) -> Result<()> {
     }
 }
 
-/// What is in the folder at `path`; nothing where there is none.
+/// Returns the contents of the folder at `path`, or `None` if there is no folder.
 fn folder(path: &Path) -> Result<Option<FolderScan>> {
     if !path.is_dir() {
         return Ok(None);
@@ -264,7 +266,8 @@ fn folder(path: &Path) -> Result<Option<FolderScan>> {
     }))
 }
 
-/// Whether there is something at `path`, which may be a socket or a link to nowhere as well.
+/// Returns whether anything except a folder exists at `path`, including a socket or a dangling
+/// link.
 fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_dir())
 }

@@ -1,5 +1,5 @@
-//! A file that has the system open Baleen at login: a launch agent on macOS before 13
-//! (`man 5 launchd.plist`), elsewhere an entry in the autostart folder (Desktop Application Autostart
+//! The file that makes the system open Baleen at login: a launch agent on macOS before 13
+//! (`man 5 launchd.plist`), on other systems an entry in the autostart folder (Desktop Application Autostart
 //! Specification, <https://specifications.freedesktop.org/autostart-spec/latest/>).
 
 use std::ffi::OsString;
@@ -12,10 +12,10 @@ use crate::storage::absolute;
 
 use super::LoginItem;
 
-/// What the system calls it.
+/// The label of the launch agent.
 pub const LABEL: &str = "io.github.baleen-app.Baleen";
 
-/// Where the file is.
+/// Returns the path of the file.
 pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     if macos {
         return home.join(format!("Library/LaunchAgents/{LABEL}.plist"));
@@ -25,7 +25,7 @@ pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: 
         .join("autostart/baleen.desktop")
 }
 
-/// Whether there is one.
+/// Returns whether the file exists.
 pub fn status(location: &Path) -> LoginItem {
     match location.is_file() {
         true => LoginItem::On,
@@ -36,7 +36,7 @@ pub fn status(location: &Path) -> LoginItem {
 /// Writes the file that opens `program`.
 ///
 /// # Errors
-/// When it can't be written.
+/// When the file can't be written.
 pub fn put(location: &Path, program: &Path, macos: bool) -> Result<()> {
     let failed = |error: &io::Error| Error::io("write", location, error);
     let content = if macos {
@@ -46,7 +46,7 @@ pub fn put(location: &Path, program: &Path, macos: bool) -> Result<()> {
     };
     let folder = location.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-    // Whole, or as it was.
+    // An atomic write: the file is complete or unchanged.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
     io::Write::write_all(&mut file, &content).map_err(|error| failed(&error))?;
     file.persist(location)
@@ -54,10 +54,10 @@ pub fn put(location: &Path, program: &Path, macos: bool) -> Result<()> {
     Ok(())
 }
 
-/// Removes the file, if it is there.
+/// Removes the file, if it exists.
 ///
 /// # Errors
-/// When it can't be removed.
+/// When the file can't be removed.
 pub fn remove(location: &Path) -> Result<()> {
     match fs::remove_file(location) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -76,7 +76,7 @@ fn launch_agent(program: &Path) -> std::result::Result<Vec<u8>, plist::Error> {
         plist::Value::Array(vec![program.into(), "app".into()]),
     );
     agent.insert("RunAtLoad".to_owned(), true.into());
-    // The menu bar is part of the session on the screen.
+    // The menu bar exists only in a graphical session.
     agent.insert("LimitLoadToSessionType".to_owned(), "Aqua".into());
     agent.insert("ProcessType".to_owned(), "Interactive".into());
     let mut bytes = Vec::new();
@@ -85,8 +85,8 @@ fn launch_agent(program: &Path) -> std::result::Result<Vec<u8>, plist::Error> {
 }
 
 fn desktop_entry(program: &Path) -> String {
-    // Desktop Entry Specification, "The Exec key": an argument may be quoted, and these are escaped then; a percent
-    // sign begins a field code. A backslash is then escaped once more, as in any string.
+    // Desktop Entry Specification, "The Exec key": an argument may be quoted, with these characters escaped. A
+    // percent sign begins a field code. The backslashes are then escaped again, as in any string.
     let mut quoted = String::new();
     for c in program.to_string_lossy().chars() {
         match c {

@@ -9,12 +9,12 @@ use crate::platform::is_in_bundle;
 
 use super::LoginItem;
 
-/// Whether this system has such a service, and this program is an app that could use it.
+/// Returns whether this system has the service and this program is an app that can use it.
 pub fn has_service() -> bool {
     available!(macos = 13.0) && is_in_bundle()
 }
 
-/// Whether this system has such a service, and this program is no app, so that it can't ask for any.
+/// Returns whether this system has the service but this program is not an app, so it can't query it.
 pub fn is_out_of_sight() -> bool {
     available!(macos = 13.0) && !is_in_bundle()
 }
@@ -22,36 +22,36 @@ pub fn is_out_of_sight() -> bool {
 /// <https://developer.apple.com/documentation/servicemanagement/smappservice/mainapp>
 fn service() -> Option<Retained<SMAppService>> {
     #[allow(unsafe_code, reason = "not every system has the class")]
-    // SAFETY: this one has it. Nothing is handed over.
+    // SAFETY: this system has the class. The call takes no arguments.
     has_service().then(|| unsafe { SMAppService::mainAppService() })
 }
 
 /// <https://developer.apple.com/documentation/servicemanagement/smappservice/status-swift.enum>
 fn status_of(service: &SMAppService) -> LoginItem {
     #[allow(unsafe_code, reason = "the crate has every method of the class so")]
-    // SAFETY: nothing is handed over, and a number comes back.
+    // SAFETY: the call takes no arguments and returns a number.
     match unsafe { service.status() } {
         SMAppServiceStatus::Enabled => LoginItem::On,
         SMAppServiceStatus::RequiresApproval => LoginItem::NeedsApproval,
-        // Not registered; not found, which is also said of an app that never was registered.
+        // Not registered, or not found, which also stands for an app that was never registered.
         _ => LoginItem::Off,
     }
 }
 
-/// Whether the app opens at login; off where there is no service.
+/// Returns whether the app opens at login. Without the service it is off.
 pub fn status() -> LoginItem {
     autoreleasepool(|_| service().map_or(LoginItem::Off, |service| status_of(&service)))
 }
 
-/// Has the app opened at login, or no more, and says what it came to: the user may have to allow it.
+/// Switches opening at login on or off, and returns the new state: the user may have to allow it.
 ///
 /// # Errors
-/// When it is not as it should be then, with the system's reason.
+/// When the state is not the requested one afterwards, with the system's reason.
 pub fn set(on: bool) -> Result<LoginItem, String> {
     autoreleasepool(|_| {
         let service = service().ok_or("this needs macOS 13, and Baleen to be opened as an app")?;
         #[allow(unsafe_code, reason = "the crate has every method of the class so")]
-        // SAFETY: nothing is handed over, and an error comes back or none.
+        // SAFETY: the calls take no arguments and return an error or nothing.
         let done = unsafe {
             if on {
                 service.registerAndReturnError()
@@ -61,7 +61,7 @@ pub fn set(on: bool) -> Result<LoginItem, String> {
         };
         let now = status_of(&service);
         match done {
-            // To be told that it is so already, or that the user has to allow it, is no failure.
+            // "Already done" and "the user must allow it" are not failures.
             Err(error) if (now == LoginItem::Off) == on => {
                 let why = error.localizedDescription().to_string();
                 Err(why.trim_end_matches('.').to_owned())
@@ -71,13 +71,13 @@ pub fn set(on: bool) -> Result<LoginItem, String> {
     })
 }
 
-/// Opens System Settings where the user allows it.
+/// Opens the pane of System Settings in which the user allows it.
 ///
 /// <https://developer.apple.com/documentation/servicemanagement/smappservice/opensystemsettingsloginitems()>
 pub fn open_settings() {
     if has_service() {
         #[allow(unsafe_code, reason = "not every system has the class")]
-        // SAFETY: this one has it. Nothing is handed over.
+        // SAFETY: this system has the class. The call takes no arguments.
         autoreleasepool(|_| unsafe { SMAppService::openSystemSettingsLoginItems() });
     }
 }

@@ -1,7 +1,6 @@
-//! Whether Baleen opens when the user logs in.
+//! The login item, which opens Baleen when the user logs in.
 //!
-//! macOS 13 and later keep a list of such apps, and ask the user; everywhere else it is a file in a folder, which
-//! is there or is not.
+//! macOS 13 and later keep a list of such apps, and ask the user. On other systems it is a file in a folder.
 
 pub mod file;
 #[cfg(target_os = "macos")]
@@ -12,18 +11,18 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 
-/// Whether it does.
+/// The state of the login item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginItem {
-    /// It does not.
+    /// Baleen does not open at login.
     Off,
-    /// It does.
+    /// Baleen opens at login.
     On,
-    /// It would, but the user has to allow it in System Settings first.
+    /// Baleen opens at login once the user allows it in System Settings.
     NeedsApproval,
 }
 
-/// What the system says now.
+/// Returns the current state.
 pub fn status() -> LoginItem {
     #[cfg(target_os = "macos")]
     if login_item_macos::has_service() {
@@ -32,7 +31,7 @@ pub fn status() -> LoginItem {
     file::status(&location())
 }
 
-/// Whether there may be a login item that this program does not see: that of the app, which is another program.
+/// Returns whether a login item may exist that this program can't see: the app's, which is another program.
 pub fn is_out_of_sight() -> bool {
     #[cfg(target_os = "macos")]
     let is_out_of_sight = login_item_macos::is_out_of_sight();
@@ -41,10 +40,10 @@ pub fn is_out_of_sight() -> bool {
     is_out_of_sight
 }
 
-/// Has Baleen open at login, or no more; what the system says afterwards.
+/// Switches opening at login on or off, and returns the new state.
 ///
 /// # Errors
-/// When the system does not let it.
+/// When the system refuses.
 pub fn set(on: bool) -> Result<LoginItem> {
     #[cfg(target_os = "macos")]
     if login_item_macos::has_service() {

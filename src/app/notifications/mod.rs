@@ -1,4 +1,4 @@
-//! Notes for the user, in a corner of the screen.
+//! Notifications for the user, in a corner of the screen.
 
 #[cfg(not(target_os = "macos"))]
 mod notifications_linux;
@@ -14,24 +14,24 @@ pub use notifications_linux::Notifier;
 #[cfg(target_os = "macos")]
 pub use notifications_macos::Notifier;
 
-/// What a notification says. One with the same `id` takes the place of the older one on the screen.
+/// The contents of a notification. It replaces an older one with the same `id` on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// What tells it from others.
+    /// The identifier.
     pub id: String,
-    /// The heading.
+    /// The title.
     pub title: String,
     /// The text below it.
     pub body: String,
-    /// What the user can press, besides the note itself.
+    /// The buttons. The notification itself can be pressed as well.
     pub buttons: Vec<Button>,
 }
 
-/// Something on a note to press.
+/// A button of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {
-    /// What tells it from others; not "default", which is the note itself.
+    /// The identifier. "default" is reserved for the notification itself.
     pub key: String,
-    /// What is written on it.
+    /// The label.
     pub label: String,
 }

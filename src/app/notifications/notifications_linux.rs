@@ -1,7 +1,8 @@
-//! Notes by the Desktop Notifications Specification
+//! Notifications by the Desktop Notifications Specification
 //! (<https://specifications.freedesktop.org/notification-spec/latest/>), over the session's message bus.
 //!
-//! One connection for all, which listens before anything is shown: a button that is pressed at once is heard.
+//! All notifications use one connection. It listens before anything is shown, so an immediate press of a
+//! button is not lost.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +16,10 @@ use super::Notification;
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 
-/// Numbers of the notes on the screen, by their ids.
+/// The server's numbers of the notifications on the screen, by id.
 type Shown = Arc<Mutex<HashMap<String, u32>>>;
 
-/// Shows notes.
+/// The sender of notifications.
 pub struct Notifier {
     proxy: Proxy<'static>,
     shown: Shown,
@@ -26,8 +27,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Calls `on_press`, on a thread of its own, with the id of a note and the key of the button that was pressed on
-    /// it, and `on_refused` with the reason when a note can't be shown. Nothing where there is no session.
+    /// Calls `on_press` on a separate thread with the id of a notification and the key of its pressed button,
+    /// and `on_refused` with the reason when a notification can't be shown. Returns `None` without a session.
     pub fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
         on_refused: impl Fn(String) + Send + Sync + 'static,
@@ -51,7 +52,7 @@ impl Notifier {
                     let Ok((number, key)) = signal.body().deserialize::<(u32, String)>() else {
                         continue;
                     };
-                    // It goes with the press; one on any other note is none of Baleen's.
+                    // A press closes the notification. Presses on other apps' notifications are ignored.
                     let pressed = locked(&known)
                         .extract_if(|_, shown| *shown == number)
                         .next();
@@ -68,14 +69,14 @@ impl Notifier {
         })
     }
 
-    /// Shows a note.
+    /// Shows a notification.
     pub fn show(&self, notification: &Notification) {
         let mut actions = vec!["default", ""];
         for button in &notification.buttons {
             actions.extend([button.key.as_str(), button.label.as_str()]);
         }
         let hints = HashMap::from([("desktop-entry", Value::from("baleen"))]);
-        // Held until the number is known, so that a press in the meantime waits for it.
+        // The lock is held until the number is known, so that an early press waits for it.
         let mut shown = locked(&self.shown);
         let replaced = shown.get(&notification.id).copied().unwrap_or(0);
         let body = escaped(&notification.body);
@@ -105,7 +106,7 @@ fn locked(shown: &Shown) -> MutexGuard<'_, HashMap<String, u32>> {
     shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A body may be marked up, as in `<b>`.
+/// Escapes markup such as `<b>`, which is allowed in a body.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

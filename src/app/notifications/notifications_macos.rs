@@ -1,4 +1,4 @@
-//! Notes in the Notification Center, in the way that the system has for it.
+//! Notifications in the Notification Center, with the API that the macOS version has.
 
 use objc2::available;
 
@@ -7,20 +7,21 @@ use crate::platform::is_in_bundle;
 use super::Notification;
 use super::{ns_user_notifications_macos as before_10_14, user_notifications_macos as since_10_14};
 
-/// What shows notes.
+/// The sender of notifications.
 pub enum Notifier {
-    /// By the framework User Notifications.
+    /// The User Notifications framework, since macOS 10.14.
     Since(since_10_14::Notifier),
-    /// By what there was before it.
+    /// The API of earlier versions.
     Before(before_10_14::Notifier),
 }
 
 impl Notifier {
-    /// One that calls `on_press` with a note's id and a button's key ("default" for the note itself)
-    /// when the user presses it, and `on_refused` with the reason when a note can't be shown; both on any
-    /// thread. Nothing outside a bundle, where either way of the system ends the program for asking.
+    /// Creates a notifier. It calls `on_press` with a notification's id and a button's key ("default" for
+    /// the notification itself) when the user presses it, and `on_refused` with the reason when a
+    /// notification can't be shown; both on any thread. Returns `None` outside a bundle, where a call of
+    /// either API would end the program.
     ///
-    /// A press that opens the app is told only if this is called before AppKit says that the app has
+    /// A press that opens the app is reported only if this is called before AppKit says that the app has
     /// launched (<https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/delegate>).
     pub fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
@@ -35,7 +36,7 @@ impl Notifier {
         })
     }
 
-    /// Shows a note.
+    /// Shows a notification.
     pub fn show(&self, notification: &Notification) {
         match self {
             Self::Since(notifier) => notifier.show(notification),
@@ -53,7 +54,7 @@ mod tests {
     fn outside_a_bundle_there_is_none() {
         let notifier = Notifier::new(|_, _| {}, |_| {});
         assert!(notifier.is_none());
-        // What would be called in one.
+        // These calls would run inside a bundle.
         if let Some(notifier) = notifier {
             let text = || "x".to_owned();
             notifier.show(&Notification {

@@ -1,5 +1,5 @@
-//! Notes by `NSUserNotification`, for macOS before 10.14, which has nothing else. Apple has it marked as outdated
-//! since.
+//! Notifications by `NSUserNotification`, for macOS before 10.14, which has no other API. Apple has deprecated
+//! it since.
 #![allow(deprecated, reason = "the systems that this is for have nothing else")]
 
 use objc2::rc::{Retained, autoreleasepool};
@@ -12,25 +12,25 @@ use objc2_foundation::{
 use super::{Button, Notification};
 use delegate::Delegate;
 
-/// Where a notification keeps the id of its note. Its own identifier it is not: of two notifications with
-/// one identifier, even days apart, the later one may not come up on the screen
+/// The `userInfo` key of Baleen's notification id. The system's own identifier is not used for it: of two
+/// notifications with the same identifier, even days apart, the later one may not appear on the screen
 /// (<https://developer.apple.com/documentation/foundation/nsusernotification/identifier>).
 const NOTE: &str = "note";
-/// Where it keeps the key of its first button, which the system has no identifier for.
+/// The `userInfo` key of the first button's key, for which the system has no identifier.
 const FIRST: &str = "first";
 
-/// What shows notes. Whether the user wants to see them is not told here.
+/// The sender of notifications. This API does not report whether the user allows them.
 pub struct Notifier {
-    // The center has no hold of it.
+    // The center does not retain its delegate.
     _delegate: Retained<Delegate>,
 }
 
 impl Notifier {
-    /// For a program in a bundle.
+    /// Creates a notifier for a program in a bundle.
     pub(super) fn new(on_press: impl Fn(String, String) + Send + Sync + 'static) -> Self {
         let delegate = Delegate::new(on_press);
         #[allow(unsafe_code, reason = "the centre keeps no hold of its delegate")]
-        // SAFETY: `Notifier` takes it away again before it lets go of it.
+        // SAFETY: `Notifier` removes the delegate from the center before it drops it.
         unsafe {
             center().setDelegate(Some(ProtocolObject::from_ref(&*delegate)));
         }
@@ -39,7 +39,7 @@ impl Notifier {
         }
     }
 
-    /// Shows a note, and takes away the one of the same id.
+    /// Shows a notification, and removes an older one with the same id.
     pub(super) fn show(&self, notification: &Notification) {
         autoreleasepool(|_| {
             let center = center();
@@ -53,7 +53,7 @@ impl Notifier {
             shown.setTitle(Some(&NSString::from_str(&notification.title)));
             shown.setInformativeText(Some(&NSString::from_str(&notification.body)));
             #[allow(unsafe_code, reason = "a constant of the system")]
-            // SAFETY: Foundation sets it before any code runs, and nothing changes it.
+            // SAFETY: Foundation sets the constant before any code runs, and nothing changes it.
             shown.setSoundName(Some(unsafe { NSUserNotificationDefaultSoundName }));
             put_buttons(&shown, &notification.buttons);
             // <https://developer.apple.com/documentation/foundation/nsusernotificationcenter/deliver(_:)>
@@ -65,7 +65,7 @@ impl Notifier {
 impl Drop for Notifier {
     fn drop(&mut self) {
         #[allow(unsafe_code, reason = "the centre keeps no hold of its delegate")]
-        // SAFETY: there is none from here on.
+        // SAFETY: the center has no delegate afterwards.
         autoreleasepool(|_| unsafe { center().setDelegate(None) });
     }
 }
@@ -75,9 +75,9 @@ fn center() -> Retained<NSUserNotificationCenter> {
     NSUserNotificationCenter::defaultUserNotificationCenter()
 }
 
-/// The first button is the notification's own; the others come up when it is held
-/// (<https://developer.apple.com/documentation/foundation/nsusernotification/additionalactions>). They
-/// show where notifications are alerts and no banners, as `NSUserNotificationAlertStyle` in Info.plist asks.
+/// Adds the buttons. The first one is the notification's action button; the others appear when it is held
+/// (<https://developer.apple.com/documentation/foundation/nsusernotification/additionalactions>). Buttons
+/// show on alerts, not on banners; `NSUserNotificationAlertStyle` in Info.plist asks for alerts.
 fn put_buttons(shown: &NSUserNotification, buttons: &[Button]) {
     let Some((first, others)) = buttons.split_first() else {
         return shown.setHasActionButton(false);
@@ -95,7 +95,7 @@ fn put_buttons(shown: &NSUserNotification, buttons: &[Button]) {
     shown.setAdditionalActions(Some(&NSArray::from_retained_slice(&others)));
 }
 
-/// Writes down what has to be known again when it is pressed
+/// Stores the values that a press needs in `userInfo`
 /// (<https://developer.apple.com/documentation/foundation/nsusernotification/userinfo>).
 fn keep(shown: &NSUserNotification, notification: &Notification) {
     let first = notification
@@ -107,13 +107,13 @@ fn keep(shown: &NSUserNotification, notification: &Notification) {
     let names = names.each_ref().map(|name| &**name);
     let values: [&AnyObject; 2] = values.each_ref().map(|value| &****value);
     #[allow(unsafe_code, reason = "a dictionary of anything could be handed over")]
-    // SAFETY: it is one of strings.
+    // SAFETY: the dictionary has only strings.
     unsafe {
         shown.setUserInfo(Some(&NSDictionary::from_slices(&names, &values)));
     }
 }
 
-/// What was written down.
+/// Returns a value that [`keep`] stored.
 fn kept(notification: &NSUserNotification, name: &str) -> Option<String> {
     let value = notification
         .userInfo()?
@@ -121,7 +121,7 @@ fn kept(notification: &NSUserNotification, name: &str) -> Option<String> {
     Some(value.downcast::<NSString>().ok()?.to_string())
 }
 
-/// The id of a note, and the key of what was pressed on it.
+/// Returns the notification's id and the key of the pressed button.
 fn pressed(notification: &NSUserNotification) -> Option<(String, String)> {
     let first = kept(notification, FIRST);
     let other = notification.additionalActivationAction();
@@ -159,19 +159,19 @@ mod delegate {
     type OnPress = Box<dyn Fn(String, String) + Send + Sync>;
 
     define_class!(
-        // SAFETY: NSObject asks nothing of a class below it, and this one has no `Drop`.
+        // SAFETY: NSObject has no requirements for subclasses, and this one has no `Drop`.
         #[unsafe(super(NSObject))]
         #[name = "BaleenUserNotificationDelegate"]
         #[ivars = OnPress]
         pub(super) struct Delegate;
 
-        // SAFETY: it has no methods that would have to be there.
+        // SAFETY: the protocol has no required methods.
         unsafe impl NSObjectProtocol for Delegate {}
 
-        // SAFETY: the methods take and give what Apple's header says.
+        // SAFETY: the methods have the signatures of Apple's header.
         // <https://developer.apple.com/documentation/foundation/nsusernotificationcenterdelegate>
         unsafe impl NSUserNotificationCenterDelegate for Delegate {
-            /// Without it, nothing is shown while the app is the active one.
+            /// Without this method, nothing is shown while the app is active.
             #[unsafe(method(userNotificationCenter:shouldPresentNotification:))]
             fn should_present(
                 &self,

@@ -1,4 +1,4 @@
-//! Notes by the framework User Notifications, which macOS has since 10.14.
+//! Notifications by the User Notifications framework, which macOS has since 10.14.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,17 +18,17 @@ use delegate::Delegate;
 
 type OnRefused = Arc<dyn Fn(String) + Send + Sync>;
 
-/// What shows notes.
+/// The sender of notifications.
 pub struct Notifier {
-    // The center has no hold of it.
+    // The center does not retain its delegate.
     _delegate: Retained<Delegate>,
     on_refused: OnRefused,
-    /// The sets of buttons that came up, by the identifier of their category.
+    /// The sets of buttons used so far, by the identifier of their category.
     categories: Mutex<BTreeMap<String, Vec<Button>>>,
 }
 
 impl Notifier {
-    /// For a program in a bundle.
+    /// Creates a notifier for a program in a bundle.
     pub(super) fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
         on_refused: impl Fn(String) + Send + Sync + 'static,
@@ -42,10 +42,10 @@ impl Notifier {
         }
     }
 
-    /// Shows a note. The first time, the system asks the user for permission, and the note waits for it.
+    /// Shows a notification. The first one waits while the system asks the user for permission.
     pub(super) fn show(&self, notification: &Notification) {
         autoreleasepool(|_| {
-            // Before the question: once that is answered, the center knows the buttons.
+            // The category comes before the question, so that the center knows the buttons once it is answered.
             let category = self.category(&notification.buttons);
             let (notification, refused) = (notification.clone(), Arc::clone(&self.on_refused));
             let asked = RcBlock::new(move |granted: Bool, error: *mut NSError| {
@@ -56,7 +56,7 @@ impl Notifier {
                     refused(reason(error).unwrap_or_else(|| off.to_owned()));
                 }
             });
-            // Asks the user once, and says what was answered every time after:
+            // Asks the user once, and reports the same answer every time after:
             // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/requestauthorization(options:completionhandler:)>
             center().requestAuthorizationWithOptions_completionHandler(
                 UNAuthorizationOptions::Alert | UNAuthorizationOptions::Sound,
@@ -65,7 +65,7 @@ impl Notifier {
         });
     }
 
-    /// The category with these buttons, which the center knows from here on.
+    /// Returns the category with these buttons, and registers it with the center.
     fn category(&self, buttons: &[Button]) -> String {
         if buttons.is_empty() {
             return String::new();
@@ -77,7 +77,7 @@ impl Notifier {
             .unwrap_or_else(PoisonError::into_inner);
         if !categories.contains_key(&id) {
             categories.insert(id.clone(), buttons.to_vec());
-            // All of them each time, since they replace those of before:
+            // All categories each time, since they replace the previous ones:
             // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/setnotificationcategories(_:)>
             let all: Vec<_> = categories
                 .iter()
@@ -114,7 +114,7 @@ fn with_buttons(id: &str, buttons: &[Button]) -> Retained<UNNotificationCategory
     )
 }
 
-/// Hands a note to the center, which shows it at once and in place of one with the same identifier:
+/// Hands a notification to the center, which shows it at once and replaces one with the same identifier:
 /// <https://developer.apple.com/documentation/usernotifications/unnotificationrequest/init(identifier:content:trigger:)>
 fn deliver(notification: &Notification, category: &str, on_refused: &OnRefused) {
     let content = UNMutableNotificationContent::new();
@@ -137,10 +137,10 @@ fn deliver(notification: &Notification, category: &str, on_refused: &OnRefused) 
     center().addNotificationRequest_withCompletionHandler(&request, Some(&done));
 }
 
-/// What an error says that a block was called with, if it was.
+/// Returns the message of the error that a block was called with, if any.
 fn reason(error: *mut NSError) -> Option<String> {
     #[allow(unsafe_code, reason = "an argument that may be null")]
-    // SAFETY: it is null, or an error that lives for the length of the block's call.
+    // SAFETY: the pointer is null, or an error that lives as long as the block's call.
     let error = unsafe { error.as_ref() }?;
     let why = error.localizedDescription().to_string();
     Some(why.trim_end_matches('.').to_owned())
@@ -164,19 +164,19 @@ mod delegate {
     type OnPress = Box<dyn Fn(String, String) + Send + Sync>;
 
     define_class!(
-        // SAFETY: NSObject asks nothing of a class below it, and this one has no `Drop`.
+        // SAFETY: NSObject has no requirements for subclasses, and this one has no `Drop`.
         #[unsafe(super(NSObject))]
         #[name = "BaleenNotificationDelegate"]
         #[ivars = OnPress]
         pub(super) struct Delegate;
 
-        // SAFETY: it has no methods that would have to be there.
+        // SAFETY: the protocol has no required methods.
         unsafe impl NSObjectProtocol for Delegate {}
 
-        // SAFETY: the methods take what Apple's header says.
+        // SAFETY: the methods have the signatures of Apple's header.
         // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenterdelegate>
         unsafe impl UNUserNotificationCenterDelegate for Delegate {
-            /// Without it, nothing is shown while the app is the active one.
+            /// Without this method, nothing is shown while the app is active.
             #[unsafe(method(userNotificationCenter:willPresentNotification:withCompletionHandler:))]
             fn will_present(
                 &self,
@@ -212,7 +212,7 @@ mod delegate {
         }
     }
 
-    /// macOS 11 made two of what one option had been
+    /// Returns the options to show a notification with sound. macOS 11 split the option `Alert` in two
     /// (<https://developer.apple.com/documentation/usernotifications/unnotificationpresentationoptions>).
     fn everywhere() -> UNNotificationPresentationOptions {
         let shown = if available!(macos = 11.0) {

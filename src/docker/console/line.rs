@@ -1,4 +1,4 @@
-//! The terminal device: opened for no one else, raw while it is open, and as it was before afterwards.
+//! The terminal device: opened exclusively, raw while it is open, and restored afterwards.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -17,32 +17,34 @@ use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr, tcseta
 use crate::error::{Error, Kind, Result};
 use crate::platform::{OpenFile, open_by_others};
 
-/// How often it is looked whether something came, or the wait is to end.
+/// Interval between polls for input or for the end of a wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// More than the name of a device has.
+/// Maximum length of a file with a device name: longer than any such name.
 const MAX_PATH_LEN: u64 = 1024;
-/// How often it is looked again whether someone else has the line open: what another thread starts has all files of this
-/// program, this one among them, until it is the program that it is to become.
+/// Maximum number of repeated checks for other users of the line. A process that another thread
+/// starts has all of this program's open files, including this one, until it executes its own
+/// program.
 const MAX_RETRIES: u32 = 20;
-/// How long after the last time.
+/// Delay between these checks.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// An open line to a VM.
+/// An open line to the VM.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     file: File,
     path: PathBuf,
     device: PathBuf,
-    /// Its modes before they were changed.
+    /// The terminal modes to restore.
     before: Option<Termios>,
     cancel: Option<&'a AtomicBool>,
 }
 
 impl<'a> Line<'a> {
-    /// Opens the device that `path` leads to. A wait on it ends once `cancel` is set.
+    /// Opens the device that `path` leads to. Waits end once `cancel` is set.
     pub(super) fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
         let device = device_of(path)?;
-        // It must not become this program's own terminal, and a hung VM must not hold up the opening.
+        // The device must not become this program's own terminal, and a hung VM must not block the
+        // opening.
         let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
         let file = OpenOptions::new()
             .read(true)
@@ -50,7 +52,7 @@ impl<'a> Line<'a> {
             .custom_flags(flags.bits().cast_signed())
             .open(&device)
             .map_err(|error| match error.kind() {
-                // What a terminal says that someone has for himself: `man 4 tty`, TIOCEXCL.
+                // The error of a terminal that another program has claimed: `man 4 tty`, TIOCEXCL.
                 io::ErrorKind::ResourceBusy => claimed(path, &others(&device)),
                 _ => Error::io("open", path, &error).with_hint(NO_CONSOLE),
             })?;
@@ -62,23 +64,24 @@ impl<'a> Line<'a> {
             before: None,
             cancel: Some(cancel),
         };
-        // Who had it before was there first, and keeps it as it is.
+        // A program that had it open before keeps it undisturbed.
         line.is_alone()?;
         ioctl_tiocexcl(&line.file).map_err(|error| Error::io("claim", path, &error.into()))?;
-        // With echo on, what the VM prints came back to it as if it were typed.
+        // With echo on, the VM's output would come back to it as typed input.
         let mut raw = before.clone();
         raw.make_raw();
         line.before = Some(before);
         tcsetattr(&line.file, OptionalActions::Now, &raw)
             .map_err(|error| Error::io("set up", path, &error.into()))?;
-        // What was printed for no one, a prompt among it, says nothing of what is there now.
+        // Output that nobody has read, such as an old prompt, says nothing about the current state.
         let _ = tcflush(&line.file, QueueSelector::IFlush);
         line.is_alone()?;
         Ok(line)
     }
 
-    /// Makes sure that no one else has it open. It is claimed for that; on macOS that keeps out no one but root (`ptsopen` in
-    /// xnu's tty_dev.c), so it is looked again before anything is changed.
+    /// Ensures that no other program has the terminal open. The terminal is claimed for that, but
+    /// on macOS the claim keeps out only root (`ptsopen` in xnu's tty_dev.c), so this is checked
+    /// again before each change.
     pub(super) fn is_alone(&self) -> Result<()> {
         let mut looks = 0;
         loop {
@@ -95,7 +98,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// From now on nothing ends early: there is something left to be said.
+    /// Disables cancellation, because a logout still has to be sent.
     pub(super) fn disregard_cancel(&mut self) {
         self.cancel = None;
     }
@@ -123,8 +126,8 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    /// Adds to `to` what has come, once something has; whether that was before `until`. A line that never falls silent
-    /// keeps no one longer than that.
+    /// Appends received bytes to `to`. Returns whether any arrived before `until`. A line that
+    /// never falls silent does not block longer than that.
     pub(super) fn receive(&mut self, to: &mut Vec<u8>, until: Instant) -> Result<bool> {
         let mut buffer = [0; 4096];
         while Instant::now() < until {
@@ -142,7 +145,7 @@ impl<'a> Line<'a> {
         Ok(false)
     }
 
-    /// The error when it is to end.
+    /// Returns an error if `cancel` is set.
     fn go_on(&self) -> Result<()> {
         let is_to_end = |cancel: &AtomicBool| cancel.load(Ordering::Relaxed);
         match self.cancel.is_some_and(is_to_end) {
@@ -154,7 +157,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The error when the other end is closed.
+    /// The error for a closed other end.
     fn gone(&self) -> Error {
         Error::new(
             Kind::Failure,
@@ -166,7 +169,7 @@ impl<'a> Line<'a> {
         .with_hint("if Docker does not start its VM again by itself, quit it and open it again")
     }
 
-    /// Where it is.
+    /// The path of the console.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -175,22 +178,23 @@ impl<'a> Line<'a> {
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            // A VM that has gone needs neither.
+            // A VM that has ended needs neither.
             let _ = tcsetattr(&self.file, OptionalActions::Now, before);
             let _ = ioctl_tiocnxcl(&self.file);
         }
     }
 }
 
-/// Waits a glance, no longer than `until`; whether there is time left. That a line is looked at again and again, and not
-/// waited for, is for macOS: "The poll() system call currently does not support devices" (`man 2 poll`, BUGS).
+/// Waits for one polling interval, at most until `until`. Returns whether there is time left. The
+/// line is polled because of macOS: "The poll() system call currently does not support devices"
+/// (`man 2 poll`, BUGS).
 fn wait(until: Instant) -> bool {
     let left = until.saturating_duration_since(Instant::now());
     thread::sleep(left.min(POLL_INTERVAL));
     !left.is_zero()
 }
 
-/// What to do about a VM that does not listen.
+/// Advice for a VM that does not respond.
 pub(super) const HANGS: &str =
     "the VM may be hung, or very busy: try again later, or restart Docker instead";
 const NO_CONSOLE: &str = "restart Docker instead, from its own menu";
@@ -213,8 +217,8 @@ fn no_terminal(path: &Path) -> Error {
     .with_hint(NO_CONSOLE)
 }
 
-/// The terminal device that `path` leads to. Hyperkit of 2016 and 2017 made a link to it (`uart_set_backend` in its
-/// `uart_emul.c`), a later one a file with its name.
+/// Returns the terminal device that `path` leads to. Hyperkit of 2016 and 2017 made a link to it
+/// (`uart_set_backend` in its `uart_emul.c`); a later version made a file with its name.
 fn device_of(path: &Path) -> Result<PathBuf> {
     let failed = |error: io::Error| Error::io("open", path, &error).with_hint(NO_CONSOLE);
     let mut device = path.canonicalize().map_err(failed)?;
@@ -235,8 +239,9 @@ fn device_of(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Who else has the device open; the hypervisor is at the VM's end of it, and may have opened this end as well, for a
-/// terminal that no one has open is at its end (`ttyread` in hyperkit's `uart_emul.c`).
+/// Returns the other processes that have the device open. The hypervisor is excluded: it is at the
+/// VM's end, and may also have opened this end, since a terminal that nobody has open is at end of
+/// file (`ttyread` in hyperkit's `uart_emul.c`).
 fn others(device: &Path) -> Vec<OpenFile> {
     let is_hypervisor = |holder: &OpenFile| {
         let name = &*holder.name;
@@ -247,12 +252,12 @@ fn others(device: &Path) -> Vec<OpenFile> {
     there
 }
 
-/// The error when someone has the terminal for himself.
+/// The error for a terminal that another program has claimed.
 fn claimed(path: &Path, others: &[OpenFile]) -> Error {
     if !others.is_empty() {
         return busy(path, others);
     }
-    // Where the hypervisor has this end open as well, a claim outlasts who made it.
+    // If the hypervisor has this end open as well, a claim outlasts the program that made it.
     Error::new(
         Kind::Busy,
         format!(

@@ -40,7 +40,7 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(2500);
 /// Maximum time to listen to a line that others write to.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Length of the silence after which output counts as complete.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time that `login` takes to report a failure.
 const LOGIN_FAILURE_DELAY: Duration = Duration::from_secs(5);
 /// Timeout for a shell to start.
@@ -95,7 +95,7 @@ pub struct Console<'a> {
 pub struct Answer {
     /// Its exit code.
     pub code: i32,
-    /// What it printed.
+    /// Its output.
     pub text: Vec<u8>,
 }
 
@@ -328,12 +328,12 @@ impl<'a> Console<'a> {
         self.received.clear();
         self.line.send(keys, start + LISTEN_TIMEOUT)?;
         if self.listen(start + FIRST_BYTE_TIMEOUT, FIRST_BYTE_TIMEOUT)? {
-            while !self.asks_for_name() && self.listen(start + LISTEN_TIMEOUT, POLL_INTERVAL)? {}
+            while !self.asks_for_name() && self.listen(start + LISTEN_TIMEOUT, IDLE_TIMEOUT)? {}
         }
         Ok(())
     }
 
-    /// Waits for output, at most for `pause` and until `until`. Returns whether any arrived.
+    /// Waits for output, for `pause` at most and not beyond `until`. Returns whether any arrived.
     fn listen(&mut self, until: Instant, pause: Duration) -> Result<bool> {
         let until = until.min(Instant::now() + pause);
         self.line.receive(&mut self.received, until)

@@ -2,9 +2,9 @@
 //! into the VM's script, over the VM's console, and restarts the Engine.
 //!
 //! ```text
-//! image --> block --\
-//!                    +--> plan --> put, restart --> what the Engine has now
-//! VM --> Seen ------/
+//! image --> block -----\
+//!                       +--> plan --> put, restart --> LiveOutcome
+//! VM --> ScriptState --/
 //! ```
 //!
 //! The Mac logs everything that the VM prints on its console. So nothing that may hold a password

@@ -10,7 +10,7 @@ use super::GuestPaths;
 /// Timeout for one read in a busy VM.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Replaces text that may be a password.
+/// Placeholder for text that may be a password.
 pub(super) const MASK: &str = "***";
 
 /// A `sed` command that hides a possible password in a URL, or before the host of a proxy without a

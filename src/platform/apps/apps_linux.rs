@@ -1,4 +1,4 @@
-//! Apps on Linux, which has no such thing as a bundle: the executable in it, run as a process.
+//! Apps on Linux. Linux has no bundles, so an app is a process that runs the executable in one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,16 +20,16 @@ use crate::error::{Error, Result};
 
 use super::RunningApp;
 
-/// How many of these make a second in `/proc`: `man 5 proc_pid_stat`, sysconf(_SC_CLK_TCK), a constant of the kernel.
+/// Number of clock ticks per second in `/proc`: `man 5 proc_pid_stat`, sysconf(_SC_CLK_TCK), a constant of the kernel.
 const TICKS: u64 = 100;
 
-/// What is run of `bundle`.
+/// Returns the path of the executable of `bundle`.
 fn executable(bundle: &Path) -> PathBuf {
     bundle.join("Contents/MacOS/Docker")
 }
 
-/// The processes of this user that run the executable of `bundle`, also where it has been replaced
-/// since, and also where it is a script. (`id` is for macOS.)
+/// Returns the processes of this user that run the executable of `bundle`, even if it has been replaced
+/// since or is a script. (`id` is for macOS.)
 pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
     let executable = executable(bundle);
     let user = super::super::user();
@@ -47,7 +47,7 @@ pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
             Some((RunningApp { pid, since }, parent))
         })
         .collect();
-    // A script that is about to run a program is two for an instant, of which the parent is the app.
+    // A script that is about to run a program has two processes for an instant. The parent is the app.
     let pids: BTreeSet<u32> = found.iter().map(|(app, _)| app.pid).collect();
     let mut apps: Vec<RunningApp> = found
         .into_iter()
@@ -58,12 +58,12 @@ pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
     apps
 }
 
-/// Whether `app` runs from `bundle`: [`running`] finds no others here.
+/// Returns whether `app` runs from `bundle`. On Linux [`running`] finds no other apps.
 pub fn is_from(_app: &RunningApp, _bundle: &Path) -> bool {
     true
 }
 
-/// Whether the command of the process is `executable`, or an interpreter with it as its script.
+/// Returns whether the process runs `executable`, or an interpreter with `executable` as its script.
 fn command_is(process: &Path, executable: &Path) -> bool {
     let Ok(command) = fs::read(process.join("cmdline")) else {
         return false;
@@ -74,7 +74,8 @@ fn command_is(process: &Path, executable: &Path) -> bool {
         .any(|argument| argument == executable.as_os_str().as_bytes())
 }
 
-/// When the process was started, and by which; nothing for one that has ended and waits to be noticed.
+/// Returns the start time of the process and its parent. `None` if the process has ended but its parent
+/// has not waited for it.
 fn started(process: &Path) -> Option<(SystemTime, u32)> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     // The name, in parentheses, may hold anything.
@@ -87,18 +88,18 @@ fn started(process: &Path) -> Option<(SystemTime, u32)> {
     let up = clock_gettime(ClockId::Boottime);
     let up = Duration::new(up.tv_sec.try_into().ok()?, up.tv_nsec.try_into().ok()?);
     let boot = SystemTime::now().checked_sub(up)?;
-    // The end of that tick: whatever was there before its start is older.
+    // The end of the start's tick: everything that existed before the start is older than this.
     let since = boot + Duration::from_millis((ticks + 1) * (1000 / TICKS));
     Some((since, parent))
 }
 
-/// Asks an app to quit, as closing it from its menu does; whether it was there to be asked.
+/// Asks an app to quit, as its menu does. Returns whether the app existed.
 pub fn ask_to_quit(app: &RunningApp) -> bool {
     let pid = app.pid.try_into().ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())
 }
 
-/// Opens the app in `bundle`, which goes on when this program ends.
+/// Opens the app in `bundle`. The app keeps running when this program ends.
 ///
 /// # Errors
 /// When it can't be run.
@@ -113,7 +114,7 @@ pub fn open(bundle: &Path) -> Result<()> {
         .process_group(0)
         .spawn()
         .map_err(|error| failed(&error))?;
-    // Someone has to take notice of its end.
+    // A parent has to wait for its child, or the child stays as a zombie.
     thread::Builder::new()
         .name("docker".to_owned())
         .spawn(move || child.wait())
@@ -121,22 +122,22 @@ pub fn open(bundle: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A look-out for apps that come and go.
+/// A watcher for apps that start and quit.
 pub enum Watch {}
 
-/// There is none on Linux, where no one tells that a process was started; that one has ended is told to [`ExitWatcher`].
+/// Returns `None`: Linux does not report that a process was started. [`ExitWatcher`] notices the end of one.
 pub fn watch(_id: &str, _on_change: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
     None
 }
 
-/// Attention to the end of apps.
+/// A watcher for the end of apps.
 pub struct ExitWatcher {
     on_end: Arc<dyn Fn() + Send + Sync>,
     attended: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 impl ExitWatcher {
-    /// Calls `on_end`, on another thread, when an app that was attended to has ended.
+    /// Creates a watcher that calls `on_end`, on another thread, when a watched app has ended.
     pub fn new(on_end: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             on_end: Arc::new(on_end),
@@ -144,7 +145,7 @@ impl ExitWatcher {
         }
     }
 
-    /// Sees to it that the end of this app will be noticed.
+    /// Watches for the end of this app.
     pub fn watch(&self, app: &RunningApp) {
         let pid = app.pid;
         let descriptor = pid.try_into().ok().and_then(Pid::from_raw).and_then(|pid| {
@@ -164,7 +165,7 @@ impl ExitWatcher {
                 locked(&attended).remove(&pid);
                 on_end();
             });
-        // Without a thread its end is noticed at the next look.
+        // Without a thread, the next check notices the end.
         drop(spawned);
     }
 }
@@ -185,7 +186,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = executable(dir.path());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Half of the time there is a second process with the same command line, as before each program it runs.
+        // Half of the time a second process has the same command line, as before each program that the script runs.
         let script = "#!/bin/sh\nwhile :; do (sleep 0.05; :); sleep 0.05; done\n";
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();

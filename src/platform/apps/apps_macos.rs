@@ -1,4 +1,4 @@
-//! Apps as Launch Services and NSWorkspace know them.
+//! Apps on macOS, through Launch Services and NSWorkspace.
 
 use std::path::Path;
 use std::ptr;
@@ -20,13 +20,13 @@ use crate::platform::open::open_macos;
 use super::RunningApp;
 use observer::Observer;
 
-/// How long the system may take to open an app: it reads through a new one first, to verify it.
+/// Timeout for opening an app. The system reads all of a new app first, to verify it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The instances of the app with the bundle identifier `id` that run, whichever bundle they are from.
+/// Returns the running instances of the app with the bundle identifier `id`, from any bundle.
 ///
-/// That one has ended shows here only after the next turn of the main thread's run loop; its pid tells
-/// at once (<https://developer.apple.com/documentation/appkit/nsrunningapplication>).
+/// This list shows the end of an instance only after the next turn of the main thread's run loop. Its
+/// pid shows it at once (<https://developer.apple.com/documentation/appkit/nsrunningapplication>).
 pub fn running(_bundle: &Path, id: &str) -> Vec<RunningApp> {
     autoreleasepool(|_| {
         // <https://developer.apple.com/documentation/appkit/nsrunningapplication/runningapplications(withbundleidentifier:)>
@@ -36,7 +36,7 @@ pub fn running(_bundle: &Path, id: &str) -> Vec<RunningApp> {
             .filter(|app| !app.isTerminated())
             .filter_map(|app| {
                 Some(RunningApp {
-                    // -1 where there is no process any more.
+                    // -1 if the process no longer exists.
                     pid: u32::try_from(app.processIdentifier()).ok()?,
                     since: app.launchDate().and_then(|date| system_time(&date)),
                 })
@@ -45,7 +45,8 @@ pub fn running(_bundle: &Path, id: &str) -> Vec<RunningApp> {
     })
 }
 
-/// Whether `app` runs from `bundle`, and not from another with the same identifier; where the system does not say, it may.
+/// Returns whether `app` runs from `bundle`, and not from another bundle with the same identifier. True
+/// if the system does not say.
 ///
 /// <https://developer.apple.com/documentation/appkit/nsrunningapplication/bundleurl>
 pub fn is_from(app: &RunningApp, bundle: &Path) -> bool {
@@ -60,14 +61,15 @@ pub fn is_from(app: &RunningApp, bundle: &Path) -> bool {
     path.is_none_or(|path| real(Path::new(&path)) == real(bundle))
 }
 
-/// <https://developer.apple.com/documentation/foundation/nsdate/timeintervalsince1970>
+/// Converts a date (<https://developer.apple.com/documentation/foundation/nsdate/timeintervalsince1970>).
 fn system_time(date: &NSDate) -> Option<SystemTime> {
     let since_1970 = Duration::try_from_secs_f64(date.timeIntervalSince1970()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(since_1970)
 }
 
-/// Asks an app to quit, as its menu would, and does not wait for it; it may ask the user first, and
-/// stay. Says whether it could be asked. A pid of long ago may be another app's by now.
+/// Asks an app to quit, as its menu does, and does not wait for it. The app may ask the user first, and
+/// may keep running. Returns whether the system sent the request. An old pid may belong to another app
+/// by now.
 ///
 /// <https://developer.apple.com/documentation/appkit/nsrunningapplication/terminate()>
 pub fn ask_to_quit(app: &RunningApp) -> bool {
@@ -80,11 +82,11 @@ pub fn ask_to_quit(app: &RunningApp) -> bool {
     })
 }
 
-/// Opens an app in the background, and waits until the system says that it did. Not for the main
-/// thread, which would stand still in the meantime.
+/// Opens an app in the background and waits until the system reports that it is open. Not for the main
+/// thread, since it blocks.
 ///
 /// # Errors
-/// When the system can't open it, or does not say so in time.
+/// When the system can't open it, or does not report that it is open in time.
 pub fn open(bundle: &Path) -> Result<()> {
     let opened = if available!(macos = 10.15) {
         open_by_workspace(bundle)
@@ -97,8 +99,8 @@ pub fn open(bundle: &Path) -> Result<()> {
     })
 }
 
-/// Before macOS 10.15, NSWorkspace opens an app in the background by a call that Apple has marked as
-/// outdated. `open -g` does the same.
+/// Opens an app with `open -g`. Before macOS 10.15, the call of NSWorkspace that opens an app in the
+/// background is one that Apple has deprecated.
 fn open_by_command(bundle: &Path) -> std::result::Result<(), String> {
     open_macos::run_open("-g", bundle).map_err(|error| error.to_string())
 }
@@ -109,13 +111,13 @@ fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
         let configuration = NSWorkspaceOpenConfiguration::configuration();
         configuration.setActivates(false);
         let (sender, receiver) = mpsc::channel();
-        // Called "on a concurrent queue", so it needs neither this thread nor a run loop.
+        // The system calls this block "on a concurrent queue", so it needs neither this thread nor a run loop.
         let done = RcBlock::new(
             move |_app: *mut NSRunningApplication, error: *mut NSError| {
                 #[allow(unsafe_code, reason = "an argument that may be null")]
                 // SAFETY: it is null, or an error that lives for the length of this call.
                 let error = unsafe { error.as_ref() };
-                // No one waits any more if this fails.
+                // Fails if the receiver has stopped waiting.
                 let _ = sender.send(error.map(|error| error.localizedDescription().to_string()));
             },
         );
@@ -138,44 +140,44 @@ fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
     })
 }
 
-/// ExitWatcher to the end of apps, which on macOS is [`watch`]'s.
+/// A watcher for the end of apps. On macOS [`watch`] does its work.
 pub struct ExitWatcher;
 
 impl ExitWatcher {
-    /// There is nothing to it here.
+    /// Creates a watcher that does nothing.
     pub fn new(_on_end: impl Fn() + Send + Sync + 'static) -> Self {
         Self
     }
 
-    /// There is nothing to do here.
+    /// Does nothing.
     pub fn watch(&self, _app: &RunningApp) {}
 }
 
-/// What is observed: `NSWorkspace.runningApplications`.
+/// The observed property: `NSWorkspace.runningApplications`.
 const KEY_PATH: &str = "runningApplications";
 
-/// A look-out for apps that open and quit, until it is dropped.
+/// A watcher for apps that start and quit. It ends when it is dropped.
 pub struct Watch {
     workspace: Retained<NSWorkspace>,
     observer: Retained<Observer>,
 }
 
 /// Calls `on_change`, on the main thread, when an instance of the app with the bundle identifier `id`
-/// has come or gone. Has to be called on the main thread, whose run loop brings the news; nothing
-/// elsewhere.
+/// has started or quit. The caller must be on the main thread, whose run loop delivers the changes.
+/// Returns `None` on any other thread.
 ///
-/// The notifications of launch and termination would not do: "The system doesn't post this notification
-/// for background apps or for apps that have the LSUIElement key", which are those that live in the menu
-/// bar, like Docker. To observe the list of apps is what Apple advises instead
+/// The notifications of launch and termination are not enough: "The system doesn't post this
+/// notification for background apps or for apps that have the LSUIElement key", which menu bar apps
+/// like Docker have. Apple advises observing the list of apps instead
 /// (<https://developer.apple.com/documentation/appkit/nsworkspace/didlaunchapplicationnotification>,
 /// <https://developer.apple.com/documentation/appkit/nsworkspace/runningapplications>).
 pub fn watch(id: &str, on_change: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
-    // An observer can be removed safely only where it can't be called at the same time.
+    // An observer can be removed safely only on the thread that calls it.
     MainThreadMarker::new()?;
     let workspace = NSWorkspace::sharedWorkspace();
     let observer = Observer::new(id, on_change);
     #[allow(unsafe_code, reason = "observing keeps no hold of the observer")]
-    // SAFETY: `Watch` removes the observer before it lets go of it. The context is only handed back.
+    // SAFETY: `Watch` removes the observer before it releases it. The context is only passed back.
     unsafe {
         workspace.addObserver_forKeyPath_options_context(
             &observer,
@@ -196,8 +198,8 @@ impl Drop for Watch {
             unsafe_code,
             reason = "removing what observes not would be an exception"
         )]
-        // SAFETY: it was added once, by the same key path and context, and is removed once. `Watch` can't
-        // be sent elsewhere, so this is the main thread.
+        // SAFETY: the observer was added once, with the same key path and context, and is removed once.
+        // `Watch` can't be sent to another thread, so this is the main thread.
         unsafe {
             self.workspace.removeObserver_forKeyPath_context(
                 &self.observer,
@@ -229,7 +231,7 @@ mod observer {
     }
 
     define_class!(
-        // SAFETY: NSObject asks nothing of a class below it, and this one has no `Drop`.
+        // SAFETY: NSObject has no requirements for its subclasses, and this class has no `Drop`.
         #[unsafe(super(NSObject))]
         #[name = "BaleenRunningAppsObserver"]
         #[ivars = Ivars]
@@ -266,9 +268,9 @@ mod observer {
         }
     }
 
-    /// Whether the app `id` is among those that came or went
-    /// (<https://developer.apple.com/documentation/foundation/nskeyvaluechangekey>). One that has gone may
-    /// not know its identifier any more, and could be it.
+    /// Returns whether the app `id` is among those that started or quit
+    /// (<https://developer.apple.com/documentation/foundation/nskeyvaluechangekey>). An app that has quit
+    /// may have lost its identifier, so it counts as the app.
     fn is_about(change: &NSDictionary<NSString, AnyObject>, id: &str) -> bool {
         // SAFETY: constants of Foundation, set before any code runs.
         let keys = unsafe { [NSKeyValueChangeNewKey, NSKeyValueChangeOldKey] };

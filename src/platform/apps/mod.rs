@@ -1,4 +1,4 @@
-//! Apps that run, and running them.
+//! Running apps: finding, opening, watching and quitting them.
 
 use std::time::SystemTime;
 
@@ -12,11 +12,11 @@ pub use apps_linux::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, wa
 #[cfg(target_os = "macos")]
 pub use apps_macos::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, watch};
 
-/// An app that runs.
+/// A running app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningApp {
-    /// Its process.
+    /// Its process ID.
     pub pid: u32,
-    /// Since when, where the system says so.
+    /// Its start time, if the system reports it.
     pub since: Option<SystemTime>,
 }

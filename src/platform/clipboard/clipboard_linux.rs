@@ -1,6 +1,6 @@
-//! Copying by the program that keeps the clipboard of a desktop session: `wl-copy` (`man 1 wl-copy`) under Wayland,
-//! `xclip` or `xsel` (`man 1 xclip`, `man 1 xsel`) under X. There is no keeping it in this process: under X the clipboard
-//! is a window's, and this program has none.
+//! Copying with a program that keeps the clipboard of a desktop session: `wl-copy` (`man 1 wl-copy`) under Wayland,
+//! `xclip` or `xsel` (`man 1 xclip`, `man 1 xsel`) under X. This process can't keep the clipboard itself: under X a
+//! window owns it, and this program has no window.
 
 use std::env;
 use std::io::{self, Write};
@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may take. It goes on in the background by itself once it has the text.
+/// Timeout for the program. Once it has the text, it continues in the background by itself.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How often its end is looked for.
+/// Interval between polls for the program's end.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Which programs copy in such a session, the best first.
+/// Returns the programs that can copy in this kind of session, the best first.
 fn programs(is_wayland: bool, is_x: bool) -> Vec<(&'static str, &'static [&'static str])> {
     let mut programs: Vec<(&str, &[&str])> = Vec::new();
     if is_wayland {
@@ -26,10 +26,10 @@ fn programs(is_wayland: bool, is_x: bool) -> Vec<(&'static str, &'static [&'stat
     programs
 }
 
-/// Replaces what is on the clipboard with this text.
+/// Replaces the contents of the clipboard with this text.
 ///
 /// # Errors
-/// When there is no clipboard, or no program that copies.
+/// When there is no clipboard, or no program can copy.
 pub fn copy(text: &str) -> io::Result<()> {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let programs = programs(is_set("WAYLAND_DISPLAY"), is_set("DISPLAY"));
@@ -52,7 +52,7 @@ pub fn copy(text: &str) -> io::Result<()> {
 fn copy_with(program: &mut Command, text: &str) -> io::Result<()> {
     let mut child = program
         .stdin(Stdio::piped())
-        // What goes on in the background would keep a pipe open.
+        // A program that continues in the background would keep a pipe open.
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;

@@ -1,4 +1,4 @@
-//! Copying by NSPasteboard.
+//! Copying with NSPasteboard.
 
 use std::io;
 
@@ -6,13 +6,14 @@ use objc2::rc::autoreleasepool;
 use objc2_app_kit::NSPasteboard;
 use objc2_foundation::NSString;
 
-/// What `NSPasteboardTypeString` is: <https://developer.apple.com/documentation/appkit/nspasteboard/pasteboardtype/string>.
+/// The value of `NSPasteboardTypeString`:
+/// <https://developer.apple.com/documentation/appkit/nspasteboard/pasteboardtype/string>.
 const PLAIN_TEXT: &str = "public.utf8-plain-text";
 
-/// Replaces what is on the general pasteboard with this text.
+/// Replaces the contents of the general pasteboard with this text.
 ///
 /// # Errors
-/// When the system does not take it.
+/// When the system does not accept it.
 pub fn copy(text: &str) -> io::Result<()> {
     autoreleasepool(|_| {
         // "Clears the existing contents", which makes this process its owner:

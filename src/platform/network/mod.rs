@@ -1,4 +1,4 @@
-//! Whether there is a network.
+//! The state of the network.
 
 #[cfg(not(target_os = "macos"))]
 mod network_linux;

@@ -1,8 +1,8 @@
-//! One spelling for the address of a script and for a host that it is asked about, so that what is kept is found again
-//! under another.
+//! Normalizes the address of a script and the hosts that it is asked about, so that stored answers are
+//! found under other spellings.
 //!
-//! Source: RFC 3986, section 6.2 (syntax-based and scheme-based normalization). Segments `.` and `..` of an `http` path are
-//! left alone: they are sent as they stand, so a server may tell them apart.
+//! Source: RFC 3986, section 6.2 (syntax-based and scheme-based normalization). Segments `.` and `..` of
+//! an `http` path are left unchanged: they are sent unchanged, so a server may tell them apart.
 
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ struct Parts<'a> {
     scheme: String,
     /// The user, without a password.
     user: Option<&'a str>,
-    /// In lower case, with the dot of an absolute name.
+    /// The host in lower case, with the final dot of an absolute name.
     host: String,
-    /// Nothing where it is the scheme's own.
+    /// The port; none if it is the scheme's default.
     port: Option<String>,
     /// The path and the query.
     path: String,
@@ -31,7 +31,7 @@ fn parts(url: &str) -> Option<Parts<'_>> {
         Some((user, place)) => (user.split(':').next(), place),
         None => (None, place),
     };
-    // A colon inside brackets is the address's.
+    // A colon inside brackets belongs to the address.
     let inside = place.rfind(']').unwrap_or(0);
     let (host, port) = match place[inside..].rfind(':') {
         Some(at) => (&place[..inside + at], &place[inside + at + 1..]),
@@ -65,7 +65,7 @@ fn parts(url: &str) -> Option<Parts<'_>> {
 }
 
 impl Parts<'_> {
-    /// The host and the port, where that is not the scheme's own.
+    /// Returns the host and the port, unless that is the scheme's default.
     fn place(&self, host: &str) -> String {
         match &self.port {
             Some(port) => format!("{host}:{port}"),
@@ -73,13 +73,14 @@ impl Parts<'_> {
         }
     }
 
-    /// The host without the dot of an absolute name, which leads to the same server.
+    /// Returns the host without the final dot of an absolute name, which leads to the same server.
     fn bare(&self) -> &str {
         self.host.strip_suffix('.').unwrap_or(&self.host)
     }
 }
 
-/// The address of a script in one spelling. The password is no part of it, and neither is the fragment, which is not sent.
+/// Returns the normalized address of a script, without the password, and without the fragment, which is
+/// not sent.
 pub(super) fn of_script(url: &str) -> String {
     let url = url.trim();
     let is_file = url
@@ -105,13 +106,13 @@ pub(super) fn of_script(url: &str) -> String {
     )
 }
 
-/// A path without doubled slashes and single dots.
+/// Returns a path without doubled slashes and single dots.
 fn plain(path: &Path) -> String {
     let plain: PathBuf = path.components().collect();
     plain.to_string_lossy().into_owned()
 }
 
-/// `text` with each escape in capitals, and none for what needs none.
+/// Returns `text` with escapes in upper case, and without unnecessary escapes.
 fn escapes(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -133,8 +134,9 @@ fn escapes(text: &str) -> String {
     plain + rest
 }
 
-/// The URL that a script is asked for: `https://HOST/`, or a URL that stands there itself. As browsers have it: the host in
-/// lower case, and no port where it is the scheme's own. The dot of an absolute name stays, since scripts compare names.
+/// Returns the URL that a script is asked about: `https://HOST/`, or `asked` itself if it is a URL. As in
+/// browsers, the host is in lower case, and the scheme's default port is left out. The final dot of an
+/// absolute name stays, since scripts compare names.
 pub(super) fn question(asked: &str) -> String {
     match parts(&with_scheme(asked)) {
         Some(parts) => format!(
@@ -147,8 +149,8 @@ pub(super) fn question(asked: &str) -> String {
     }
 }
 
-/// A host that a script is asked about in one spelling: `HOST` or `HOST:PORT` for `https://`, of which a script sees no more,
-/// and the whole URL for other schemes.
+/// Returns the normalized form of a host that a script is asked about. For `https://` that is `HOST` or
+/// `HOST:PORT`, since a script sees no more; for other schemes it is the whole URL.
 pub fn of_host(asked: &str) -> String {
     match parts(&with_scheme(asked)) {
         Some(parts) if parts.scheme == "https" => parts.place(parts.bare()),

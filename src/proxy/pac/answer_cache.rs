@@ -1,12 +1,13 @@
-//! What scripts answered last, for the times at which they can't be reached.
+//! The last answers of scripts, for times when the scripts can't be reached.
 //!
-//! It is kept in `pac.json` in the program's own folder: for each script its answers, host by host, found again whichever way
-//! the address and the host are spelled ([`address`]). A lost or damaged file means that nothing is
-//! known, which costs an error where an old answer would have done.
+//! The cache is `pac.json` in the program's own folder. It holds each script's answers by host, and
+//! finds them under every spelling of the address and the host ([`address`]). If the file is lost or
+//! damaged, nothing is known. The cost is an error in a case where an old answer would have sufficed.
 //!
-//! The file stays small: [`MAX_SCRIPTS`] scripts, those asked last, none of which was left alone for [`MAX_UNUSED_SECONDS`]; of each at most
-//! [`MAX_ANSWERS`] answers, the newest, and none that is older than the newest by [`MAX_UNUSED_SECONDS`]. The answers of a script in use have no age
-//! at which they go, however long it can't be reached: what to do then is for the user to say.
+//! The file stays small. It holds the [`MAX_SCRIPTS`] scripts that were asked last, without those that
+//! were unused for [`MAX_UNUSED_SECONDS`]. It holds the newest [`MAX_ANSWERS`] answers of each script,
+//! without those that are older than the newest by [`MAX_UNUSED_SECONDS`]. The answers of a script in
+//! use never expire, however long it can't be reached: that decision is the user's.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,51 +30,52 @@ pub struct AnswerCache {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    /// By the SHA-256 of the script's address in one spelling, since its query may be secret.
+    /// The scripts, by the SHA-256 of their normalized address, since its query may be secret.
     scripts: BTreeMap<String, CachedScript>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct CachedScript {
-    /// When it was asked last, in seconds since 1970, whether it was reached or not; to the day if not.
+    /// The time of the last request, reached or not, in seconds since 1970. Without an answer, it is
+    /// accurate to the day only.
     asked: u64,
-    /// Since when it can't be reached, if so, as far as that was noticed.
+    /// The time when the script was first found unreachable, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unreachable_since: Option<u64>,
-    /// By host, in one spelling.
+    /// The answers, by normalized host.
     answers: BTreeMap<String, CachedAnswer>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct CachedAnswer {
-    /// Seconds since 1970.
+    /// The time of the answer, in seconds since 1970.
     at: u64,
     answer: PacAnswer,
 }
 
 const SCHEMA: u32 = 2;
 
-/// Scripts that are remembered: a laptop goes between some places.
+/// Maximum number of scripts in the cache. A laptop moves between several places.
 const MAX_SCRIPTS: usize = 8;
-/// Answers of one script that are remembered, and how many of them one question may bring.
+/// Maximum number of answers per script in the cache, and maximum number that one request may add.
 const MAX_ANSWERS: usize = 256;
 const AT_ONCE: usize = 64;
-/// What was not asked for so long is not asked again, in seconds.
+/// Time after which an unused script or answer is dropped, in seconds. It will hardly be asked again.
 const MAX_UNUSED_SECONDS: u64 = 90 * DAY;
 const DAY: u64 = 24 * 60 * 60;
 
 impl AnswerCache {
-    /// The name of the file.
+    /// Name of the file.
     pub const FILE: &str = "pac.json";
 
-    /// In the file of that name in `folder`.
+    /// Creates a cache in the file of that name in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             file: JsonFile::new(folder.join(Self::FILE), SCHEMA),
         }
     }
 
-    /// What the script at `url` answered last for each of `hosts`, in their order, and when.
+    /// Returns the last answer of the script at `url` for each of `hosts`, in their order, with its time.
     pub fn get(&self, url: &str, hosts: &[String]) -> Vec<Option<(PacAnswer, SystemTime)>> {
         let stored: Stored = self.file.read_or_older(older);
         let places = [key(url), key_before(url)];
@@ -93,10 +95,10 @@ impl AnswerCache {
         hosts.iter().map(of).collect()
     }
 
-    /// Keeps `answers` of the script at `url`, given at `now`; of more than can be kept, the first.
+    /// Stores `answers` of the script at `url`, given at `now`. If there are too many, it stores the first.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written. It is unchanged then.
     pub fn set(&self, url: &str, answers: &[PacAnswer], now: SystemTime) -> io::Result<()> {
         let at = seconds(now);
         self.file.update_or_older(older, |stored: &mut Stored| {
@@ -113,15 +115,16 @@ impl AnswerCache {
         })
     }
 
-    /// Notes that the script at `url` could not be reached at `now`, and returns since when that is so.
+    /// Records that the script at `url` could not be reached at `now`, and returns the time since when it
+    /// is unreachable.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written. It is unchanged then.
     pub fn unreachable(&self, url: &str, now: SystemTime) -> io::Result<SystemTime> {
         let now = seconds(now);
         let mut since = now;
         self.note(url, now, |known| {
-            // A clock that was set back must not make it a matter of the future.
+            // If the clock was set back, the time must not be in the future.
             let new = known.unreachable_since.is_none_or(|since| since > now);
             since = known.unreachable_since.filter(|_| !new).unwrap_or(now);
             known.unreachable_since = Some(since);
@@ -130,10 +133,10 @@ impl AnswerCache {
         Ok(UNIX_EPOCH + Duration::from_secs(since))
     }
 
-    /// Notes that the answers of the script at `url` are in use, so that they stay.
+    /// Records that the answers of the script at `url` are in use, so that they stay in the cache.
     ///
     /// # Errors
-    /// When the file can't be written; it is then as it was.
+    /// When the file can't be written. It is unchanged then.
     pub fn in_use(&self, url: &str, now: SystemTime) -> io::Result<()> {
         self.note(url, seconds(now), |_| false)
     }
@@ -157,7 +160,7 @@ impl AnswerCache {
     }
 }
 
-/// What is known of the script at `url`, under its one spelling from now on.
+/// Returns the stored script at `url`, after moving it to its normalized address.
 fn of_script<'a>(stored: &'a mut Stored, url: &str) -> &'a mut CachedScript {
     let (now, before) = (key(url), key_before(url));
     if now != before
@@ -185,7 +188,7 @@ fn prune(stored: &mut Stored, now: u64) {
     }
 }
 
-/// Leaves the `most` with the latest times.
+/// Keeps only the `most` entries with the latest times.
 fn newest<T>(all: &mut BTreeMap<String, T>, most: usize, time: impl Fn(&T) -> u64) {
     if all.len() <= most {
         return;
@@ -197,7 +200,8 @@ fn newest<T>(all: &mut BTreeMap<String, T>, most: usize, time: impl Fn(&T) -> u6
     }
 }
 
-/// The content of the file as version 0.1.0 wrote it: by the SHA-256 of the address as it was spelled, and by host.
+/// Converts the file format of version 0.1.0, which has answers by the SHA-256 of the address in its
+/// original spelling, and by host.
 fn older(schema: u32, content: Value) -> Option<Stored> {
     #[derive(Deserialize)]
     struct First {
@@ -232,7 +236,7 @@ fn key(url: &str) -> String {
     key_before(&address::of_script(url))
 }
 
-/// As version 0.1.0 had it.
+/// Returns the key that version 0.1.0 used.
 fn key_before(url: &str) -> String {
     let digest = Sha256::digest(url.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -278,7 +282,7 @@ mod tests {
         let found = memory.get(URL, &hosts(&["b:5000", "c", "a"]));
         assert_eq!(found, [Some(b), None, Some(a)]);
 
-        // Whichever way either is spelled; the answer is for the host as it was asked for.
+        // Other spellings of address and host find the same answer, which has the requested host.
         let found = memory.get(
             "HTTP://me@H.:80/proxy.pac?s3cret",
             &hosts(&["https://A:443/"]),
@@ -312,7 +316,7 @@ mod tests {
         }
     }
 
-    /// The form of version 0.1.0, with an address in a spelling that is not the one spelling.
+    /// The format of version 0.1.0, with an address that is not normalized.
     #[test]
     fn the_form_before_this_is_read() {
         let dir = tempfile::tempdir().unwrap();
@@ -331,7 +335,8 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(known(url), [Some(at(100)), Some(at(200))]);
-        // A digest does not say what it was made of: until the script is asked again under the old spelling, that alone counts.
+        // The digest doesn't reveal the address. So only the old spelling finds the answers until the
+        // script is asked under that spelling again.
         assert_eq!(known("http://h/proxy.pac"), [None, None]);
         memory.set(url, &[answer("a")], at(300)).unwrap();
         for url in [url, "http://h/proxy.pac"] {
@@ -367,7 +372,7 @@ mod tests {
         let known = |url: &str, host: &str| memory.get(url, &hosts(&[host]))[0].is_some();
         let other = |number: u64| format!("http://h{number}/proxy.pac");
 
-        // The scripts that were asked last.
+        // The scripts that were asked last stay.
         for number in 0..20 {
             memory
                 .set(&other(number), &[answer("a")], at(number))
@@ -378,7 +383,7 @@ mod tests {
             .collect();
         assert_eq!(left, (12..20).collect::<Vec<_>>());
 
-        // Of one script, the newest answers, and of one question the first.
+        // The newest answers of a script stay, and the first answers of one request.
         for question in 0..10 {
             let hosts: Vec<PacAnswer> = (0..100)
                 .map(|number| answer(&format!("h{number}.q{question}")))
@@ -397,7 +402,7 @@ mod tests {
         let size = dir.path().join("pac.json").metadata().unwrap().len();
         assert!(size < 100_000, "{size}");
 
-        // Time alone takes nothing of a script in use, reached or not; of others it does.
+        // Answers of a script in use don't expire, reached or not; those of other scripts do.
         for day in 1..200 {
             memory.in_use(URL, at(day * DAY)).unwrap();
         }

@@ -1,17 +1,18 @@
-//! Dates as text: what `Date.parse` makes of them.
+//! A parser for dates as text, as in `Date.parse`.
 //!
-//! ECMAScript defines the ISO form only, and leaves the rest to the engine. Scripts use the rest, such as
-//! `December 31, 2030 18:00:00` and `2026/7/1`, so it is read here by the rules of V8, Chromium's engine, as
-//! the notes in V8's `dateparser-inl.h` state them: everything before the first number is noise, numbers are
-//! told apart by what follows them and by their size, words count by their first three letters, and what is
-//! in parentheses is a comment. The browsers agree on the forms that are in use, not on the odd ones.
+//! ECMAScript defines only the ISO form, and leaves other forms to the engine. Scripts use other forms,
+//! such as `December 31, 2030 18:00:00` and `2026/7/1`. This module reads them by the rules of V8,
+//! Chromium's engine, which the notes in V8's `dateparser-inl.h` state: everything before the first
+//! number is noise, the meaning of a number depends on what follows it and on its size, words count by
+//! their first three letters, and text in parentheses is a comment. The browsers agree on the usual
+//! forms, not on the odd ones.
 
-/// A point in time, as a text names it.
+/// The point in time that a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
-    /// Milliseconds since 1970, by the clock of the zone that [`Moment::offset`] says.
+    /// Milliseconds since 1970, in the local time of the zone with [`Moment::offset`].
     pub(super) millis: i64,
-    /// Seconds east of Greenwich; nothing for local time.
+    /// Seconds east of Greenwich; none for local time.
     pub(super) offset: Option<i64>,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn parse(text: &[u16]) -> Option<Moment> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
-    /// A number and how many digits it has.
+    /// A number, and its count of digits.
     Number(i64, usize),
     /// One of `: - + . )`.
     Sign(u8),
@@ -49,7 +50,7 @@ enum Token {
     Half(i64),
     /// Hours east of Greenwich.
     Zone(i64),
-    /// `Z`, which is a zone and more.
+    /// `Z`, the zone name that the ISO form allows as well.
     Zulu,
     /// `T`, between date and time.
     Then,
@@ -58,7 +59,7 @@ enum Token {
     Other,
 }
 
-/// Digits that count; the rest of a longer number is skipped.
+/// Maximum number of digits that count; further digits are skipped.
 const DIGITS: usize = 9;
 
 fn tokens(text: &[u16]) -> Vec<Token> {
@@ -107,7 +108,7 @@ fn word(text: &[u16]) -> (Token, usize) {
     if let Some((number, _)) = (1..).zip(months).find(|(_, name)| *name == start) {
         return (Token::Month(number), length);
     }
-    // But for months, a word is the whole word.
+    // Except for months, the whole word must match.
     let token = match (&*start, length) {
         ("am", 2) => Token::Half(0),
         ("pm", 2) => Token::Half(12),
@@ -124,7 +125,7 @@ fn word(text: &[u16]) -> (Token, usize) {
     (token, length)
 }
 
-/// The length of a comment in parentheses, which ends with the text if it isn't closed.
+/// Returns the length of a comment in parentheses. An unclosed comment ends with the text.
 fn comment(text: &[u16]) -> usize {
     let mut depth = 0;
     for (at, &unit) in text.iter().enumerate() {
@@ -141,19 +142,19 @@ fn comment(text: &[u16]) -> usize {
 }
 
 enum Iso {
-    /// All of it was read.
+    /// The whole text was read.
     Whole,
-    /// What is left has to be read in the classic form; what was read stays.
+    /// The rest must be read in the classic form; the parts already read stay.
     Rest,
 }
 
 struct Reading<'a> {
     tokens: &'a [Token],
     at: usize,
-    /// Up to three numbers: which is which is known at the end.
+    /// Up to three numbers; which of them is the day is known only at the end.
     day: Vec<i64>,
     month: Option<i64>,
-    /// Up to hours, minutes, seconds and milliseconds.
+    /// Hours, minutes, seconds and milliseconds, as far as they were read.
     clock: Vec<i64>,
     /// Hours to add for `pm`.
     half: Option<i64>,
@@ -179,7 +180,7 @@ impl Reading<'_> {
         there
     }
 
-    /// A number of exactly so many digits, within these bounds.
+    /// Reads a number with exactly `digits` digits, between `from` and `to`.
     fn fixed(&mut self, digits: usize, from: i64, to: i64) -> Option<i64> {
         match self.peek() {
             Some(Token::Number(number, length))
@@ -198,8 +199,8 @@ impl Reading<'_> {
         self.zone_minute = Some(0);
     }
 
-    /// `YYYY-MM-DDTHH:mm:ss.sssZ` and its shorter forms. Nothing if behind the `T` something is wrong:
-    /// then it is no classic date either.
+    /// Reads `YYYY-MM-DDTHH:mm:ss.sssZ` and its shorter forms. Returns nothing if the part after the `T` is
+    /// wrong, since the text is no classic date either then.
     fn iso(&mut self) -> Option<Iso> {
         if let Some(Token::Sign(sign @ (b'+' | b'-'))) = self.peek() {
             let start = self.at;
@@ -230,7 +231,7 @@ impl Reading<'_> {
         }
         match self.peek() {
             None => {
-                // A date alone is one of Greenwich.
+                // A date without a time is in UTC.
                 self.zone(0);
                 return Some(Iso::Whole);
             }
@@ -286,7 +287,7 @@ impl Reading<'_> {
         self.peek().is_none().then_some(Iso::Whole)
     }
 
-    /// What is left, in the classic forms.
+    /// Reads the rest in the classic forms.
     fn classic(&mut self) -> Option<()> {
         let mut numbered = !self.day.is_empty();
         while let Some(token) = self.next() {
@@ -303,8 +304,8 @@ impl Reading<'_> {
                 Token::Zone(hours) if numbered => self.zone(hours),
                 Token::Zulu if numbered => self.zone(0),
                 Token::Half(_) | Token::Zone(_) | Token::Zulu | Token::Then | Token::Word => {
-                    // Behind a number every word has to mean something, and the first number must not
-                    // stick to a word.
+                    // After a number, every word must have a meaning, and the first number must not
+                    // directly follow a word.
                     if numbered || matches!(self.peek(), Some(Token::Number(..))) {
                         return None;
                     }
@@ -369,7 +370,7 @@ impl Reading<'_> {
         Some(())
     }
 
-    /// Whether `number` can be the minutes, seconds or milliseconds of a time that has begun.
+    /// Returns whether `number` can be the minutes, seconds or milliseconds of a time that has begun.
     fn time_goes_on(&self, number: i64) -> bool {
         match self.clock.len() {
             1 | 2 => (0..=59).contains(&number),
@@ -378,7 +379,7 @@ impl Reading<'_> {
         }
     }
 
-    /// `+1`, `+01`, `+100`, `+0100` or the hours of `+01:00`.
+    /// Reads an offset: `+1`, `+01`, `+100`, `+0100` or the hours of `+01:00`.
     fn offset(&mut self, sign: u8) -> Option<()> {
         self.sign = Some(if sign == b'-' { -1 } else { 1 });
         let (number, digits) = match self.peek() {
@@ -397,7 +398,7 @@ impl Reading<'_> {
         Some(())
     }
 
-    /// What the numbers come to.
+    /// Returns the point in time for the parts that were read.
     fn moment(self, iso: bool) -> Option<Moment> {
         let is_day = |number: i64| (1..=31).contains(&number);
         let count = self.day.len();
@@ -443,10 +444,10 @@ impl Reading<'_> {
     }
 }
 
-/// The year of a date that names none.
+/// Year of a date that names none.
 const NO_YEAR: i64 = 2001;
 
-/// The first three digits behind the point.
+/// Returns the first three digits after the decimal point.
 fn thousandths(number: i64, digits: usize) -> i64 {
     match digits.min(DIGITS) {
         0..=2 => number * 10_i64.pow(3 - digits as u32),
@@ -454,9 +455,10 @@ fn thousandths(number: i64, digits: usize) -> i64 {
     }
 }
 
-/// Days from 1970 to the first of a month, in the Gregorian calendar, which ECMAScript uses for all time.
+/// Returns the days from 1970 to the first of a month, in the Gregorian calendar, which ECMAScript uses
+/// for all dates.
 pub(super) fn days(year: i64, month: i64) -> i64 {
-    // Years begin with March, so that the leap day comes last; 400 of them are always as long.
+    // Years begin with March, so that the leap day comes last. Any 400 years have the same length.
     let year = if month <= 2 { year - 1 } else { year };
     let month = (month + 9) % 12;
     let (age, in_age) = (year.div_euclid(400), year.rem_euclid(400));
@@ -472,7 +474,7 @@ mod tests {
         parse(&text.encode_utf16().collect::<Vec<_>>())
     }
 
-    /// Local time; a difference to UTC in hours.
+    /// Checks a date by its local time, and its offset from UTC in hours.
     #[track_caller]
     fn is(text: &str, [year, month, day, hour, minute, second]: [i64; 6], offset: Option<i64>) {
         let seconds = ((days(year, month) + day - 1) * 24 + hour) * 3600 + minute * 60 + second;

@@ -1,10 +1,11 @@
-//! The `Date` of the browsers, for an engine whose own reads fewer texts and whose local time is off
-//! near the change to summer time.
+//! The browsers' `Date`, for an engine whose own `Date` reads fewer texts and has a wrong local time near
+//! the change to daylight saving time.
 //!
-//! `boa_engine` 0.22 reads the ISO form and what its own `toString` and `toUTCString` write. When it turns
-//! local time into UTC it asks for the offset at that local time taken for UTC, which is wrong for some
-//! hours around each change. Upstream, its parser would have to read more, and `HostHooks` would have to
-//! say which of the two times it asks about. Until then its constructor and its setters are wrapped.
+//! `boa_engine` 0.22 reads the ISO form and the output of its own `toString` and `toUTCString`. To
+//! convert local time to UTC, it asks for the offset as if the local time were UTC, which is wrong for
+//! some hours around each change. Upstream, its parser would have to read more forms, and `HostHooks`
+//! would have to say which of the two times it asks about. Until then this module wraps the constructor
+//! and the setters.
 
 use std::rc::Rc;
 
@@ -20,7 +21,7 @@ use tz::TimeZone;
 use super::date_text;
 use super::helpers::HelperContext;
 
-/// Local time and UTC, by the rules of a place.
+/// The conversion between local time and UTC, by the rules of a time zone.
 #[derive(Debug, Clone)]
 pub(super) struct Zone(Rc<TimeZone>);
 
@@ -31,10 +32,10 @@ impl From<TimeZone> for Zone {
 }
 
 impl Zone {
-    /// Seconds east of Greenwich, at a point in time given in seconds since 1970.
+    /// Returns the offset in seconds east of Greenwich, at a point in time in seconds since 1970.
     pub(super) fn offset(&self, at: i64) -> i32 {
         let kind = self.0.find_local_time_type(at).ok();
-        // Files of the old form say nothing of the time after their last change.
+        // Files in the old format have no rules for the time after their last change.
         let kind = kind.or_else(|| {
             let last = TimeZone::as_ref(&self.0).transitions().last()?;
             let types = TimeZone::as_ref(&self.0).local_time_types();
@@ -43,8 +44,8 @@ impl Zone {
         kind.map_or(0, tz::LocalTimeType::ut_offset)
     }
 
-    /// The milliseconds since 1970 at which the clock here shows `local`. Of two such times the first; for
-    /// a time that is left out, as if the clock had not been put forward: ECMAScript's rule.
+    /// Returns the milliseconds since 1970 at which the local time is `local`. By ECMAScript's rule, that is
+    /// the first of two such times, and a skipped time counts as if the clock had not been set forward.
     pub(super) fn to_utc(&self, local: f64) -> f64 {
         if !local.is_finite() || local.abs() > 1e16 {
             return f64::NAN;
@@ -61,7 +62,7 @@ impl Zone {
         local - f64::from(offset) * 1000.0
     }
 
-    /// What the clock here shows, in milliseconds, at a point in time.
+    /// Returns the local time at a point in time, in milliseconds.
     fn to_local(&self, utc: f64) -> f64 {
         if !utc.is_finite() {
             return utc;
@@ -69,7 +70,7 @@ impl Zone {
         utc + f64::from(self.offset((utc / 1000.0).floor() as i64)) * 1000.0
     }
 
-    /// What `Date.parse` says of a text.
+    /// Returns the result of `Date.parse` for a text.
     fn parse(&self, text: &JsString) -> f64 {
         let Some(moment) = date_text::parse(&text.to_vec()) else {
             return f64::NAN;
@@ -82,7 +83,7 @@ impl Zone {
     }
 }
 
-/// Puts the browsers' `Date` into the place of the engine's.
+/// Replaces the engine's `Date` with the browsers'.
 pub(super) fn install(context: &mut Context) -> JsResult<()> {
     let global = context.global_object();
     let Some(original) = global.get(js_string!("Date"), context)?.as_object() else {
@@ -126,7 +127,7 @@ fn zone(context: &Context) -> Zone {
     context.map_or_else(|| TimeZone::utc().into(), |context| context.zone.clone())
 }
 
-/// ECMAScript's `TimeClip`: what no date can hold is none.
+/// Implements ECMAScript's `TimeClip`: a time outside the range of dates becomes NaN.
 fn clipped(time: f64) -> f64 {
     if time.abs() <= 8.64e15 {
         time.trunc()
@@ -149,7 +150,7 @@ pub(super) fn function(
         .build()
 }
 
-/// Defines a property that no loop shows.
+/// Defines a property that is not enumerable.
 pub(super) fn define(
     object: &JsObject,
     name: &str,
@@ -166,7 +167,7 @@ pub(super) fn define(
     Ok(())
 }
 
-/// `Date(...)` and `new Date(...)`; called with `new`, the engine hands on what was called.
+/// Implements `Date(...)` and `new Date(...)`. For the latter, the engine passes `new_target`.
 fn construct(
     new_target: &JsValue,
     arguments: &[JsValue],
@@ -191,7 +192,7 @@ fn construct(
             }
         }
         parts => {
-            // The same arithmetic without a time zone, which comes afterwards.
+            // `Date.UTC` does the same arithmetic without a time zone, which is applied afterwards.
             let utc = original.get(js_string!("UTC"), context)?;
             let local = match utc.as_callable() {
                 Some(utc) => utc.call(&JsValue::undefined(), parts, context)?,
@@ -209,7 +210,7 @@ fn is_date(object: &JsObject) -> bool {
     boa_engine::object::builtins::JsDate::from_object(object.clone()).is_ok()
 }
 
-/// Makes the setters of local time do by the zone's rules what those of UTC do.
+/// Replaces the setters of local time: they apply the setters of UTC by the zone's rules.
 fn wrap_setters(prototype: &JsObject, original: &JsObject, context: &mut Context) -> JsResult<()> {
     for (part, length) in [
         ("FullYear", 3),
@@ -238,7 +239,7 @@ fn wrap_setters(prototype: &JsObject, original: &JsObject, context: &mut Context
                 let time = get.call(this, &[], context)?.to_number(context)?;
                 let zone = zone(context);
                 let local = JsValue::from(zone.to_local(time));
-                // A date whose UTC is the local time of this one.
+                // A date whose UTC is the local time of `this`.
                 let there = original.construct(&[local], None, context)?.into();
                 let changed = change.call(&there, arguments, context)?;
                 let changed = zone.to_utc(changed.to_number(context)?);

@@ -1,4 +1,4 @@
-//! Gets a script from where its URL says, always directly: which proxy to use is what it is to tell.
+//! Fetches a script from its URL, always without a proxy, since the script itself chooses the proxy.
 
 use std::fs;
 use std::io::{self, Read};
@@ -17,26 +17,27 @@ use super::shown;
 use crate::error::{Error, Kind, Result, plain};
 use crate::net::{lookup, tls};
 
-/// How long it may take in all, redirects and look-ups included.
+/// Timeout for a download, including redirects and lookups.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Redirects that are followed.
+/// Maximum number of redirects.
 const MAX_REDIRECTS: u32 = 5;
-/// What a script may have, in bytes. Those in use have some hundred lines.
+/// Maximum length of a script, in bytes. Usual scripts have a few hundred lines.
 pub(super) const MAX_SCRIPT_LEN: u64 = 1 << 20;
 
 /// A script.
 #[derive(Debug, Clone)]
 pub struct Script {
-    /// What to call it in a sentence that begins with "the PAC script".
+    /// The name of the script in a sentence, after "the PAC script".
     pub name: String,
     /// The script itself.
     pub text: String,
 }
 
-/// The script at `url`: `http://`, `https://`, `file://`, or the path of a file.
+/// Fetches the script at `url`: `http://`, `https://`, `file://`, or the path of a file.
 ///
 /// # Errors
-/// When there is none, or not within time and size; the password of a URL is left out of it.
+/// When there is no script, or it exceeds the limits of time or size. The error leaves out the URL's
+/// password.
 pub fn fetch(url: &str) -> Result<Script> {
     let name = shown(url);
     let failed = |why: &str| {
@@ -66,7 +67,7 @@ pub fn fetch(url: &str) -> Result<Script> {
         return Err(failed(&format!("it has more than {MAX_SCRIPT_LEN} bytes")));
     }
     let text = decode(&bytes, charset.as_deref());
-    // Some networks answer every question with the page on which to log in.
+    // Some networks answer every request with their login page.
     if is_page(&text) {
         return Err(failed("expected a script, found a web page").with_hint(
             "open that address in a browser: the network may want you to log in first",
@@ -75,9 +76,9 @@ pub fn fetch(url: &str) -> Result<Script> {
     Ok(Script { name, text })
 }
 
-/// At most one byte more than a script may have.
+/// Reads at most one byte more than [`MAX_SCRIPT_LEN`].
 fn read(path: &Path) -> Result<Vec<u8>> {
-    // To read from anything but a file might never end.
+    // Reading from anything but a file might never end.
     let facts = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
     if !facts.is_file() {
         return Err(Error::new(
@@ -95,7 +96,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The path that a `file:` URL names; nothing if that is on another computer (RFC 8089).
+/// Returns the path of a `file:` URL; nothing if it is on another computer (RFC 8089).
 pub(super) fn file_url(url: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
     let (_, rest) = url.split_once(':')?;
@@ -114,9 +115,9 @@ pub(super) fn file_url(url: &str) -> Option<PathBuf> {
     path.is_absolute().then_some(path)
 }
 
-/// The text, by its byte order mark, by the `charset` that the server names, or else UTF-8, and where it
-/// is not that, Latin-1. Chromium takes what has neither mark nor name for Latin-1; that makes no
-/// difference but to the length of strings that are not ASCII.
+/// Decodes a script by its byte order mark, by the server's `charset`, or else as UTF-8, and if that
+/// fails as Latin-1. Chromium decodes a script with neither mark nor `charset` as Latin-1. That only
+/// changes the length of strings that are not ASCII.
 fn decode(bytes: &[u8], charset: Option<&str>) -> String {
     if let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
         return String::from_utf8_lossy(rest).into_owned();
@@ -147,7 +148,7 @@ fn utf16(bytes: &[u8], order: fn([u8; 2]) -> u16) -> String {
         .collect()
 }
 
-/// The value of `charset` in a `Content-Type`, without quotes.
+/// Returns the value of `charset` in a `Content-Type`, without quotes.
 fn charset(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -155,15 +156,15 @@ fn charset(content_type: &str) -> Option<&str> {
     })
 }
 
-/// Whether `text` is a page rather than a script. A script may begin with lines that HTML takes for
-/// comments: each of them is a comment in JavaScript as well, to the end of the line.
+/// Returns whether `text` is a page rather than a script. A script may begin with lines that start with
+/// an HTML comment: JavaScript also treats each of them as a comment, to the end of the line.
 fn is_page(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim_start);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with("<!--"));
     first.is_some_and(|line| line.starts_with('<'))
 }
 
-/// The script, and the `charset` that the server names for it.
+/// Downloads the script, and returns it with the server's `charset`.
 fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String> {
     let secure = url
         .get(..6)
@@ -209,7 +210,7 @@ fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String>
     Ok((bytes, named))
 }
 
-/// At most one byte more than a script may have.
+/// Reads at most one byte more than [`MAX_SCRIPT_LEN`].
 fn body(body: &mut Body) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     body.as_reader()
@@ -218,7 +219,7 @@ fn body(body: &mut Body) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What happened, without the URL, which the caller names.
+/// Describes the error without the URL, which the caller adds.
 fn in_words(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("no answer within {} seconds", TIMEOUT.as_secs()),
@@ -237,13 +238,12 @@ fn no_trust(why: &rustls::Error) -> String {
     format!("its TLS is not to be trusted: {why}")
 }
 
-/// Finds the address of each host on the way, the first and those of redirects, and lets no one
-/// lead it where it must not go.
+/// A resolver that checks the first URL and each redirect, and refuses those that are not allowed.
 #[derive(Debug)]
 struct RedirectPolicy {
-    /// Whether it began with TLS, which no redirect may take away.
+    /// True if the first URL uses TLS. Redirects must use TLS as well then.
     secure: bool,
-    /// Why there is no TLS available.
+    /// The reason why TLS is not available, if it isn't.
     no_tls: Option<String>,
 }
 
@@ -273,7 +273,7 @@ impl Resolver for RedirectPolicy {
         let found = lookup::lookup(host, patience)
             .map_err(|error| refused(&format!("could not look {host} up: {}", plain(&error))))?;
         let mut addresses = self.empty();
-        // The array has room for sixteen.
+        // The array has a capacity of sixteen.
         for address in found.into_iter().take(16) {
             addresses.push(SocketAddr::new(address, port));
         }
@@ -284,12 +284,12 @@ impl Resolver for RedirectPolicy {
     }
 }
 
-/// The port of a URL, or the text in its place if that is no port. `Uri::port_u16` gives nothing for such a text, as
-/// it does for a URL without a port.
+/// Returns the port of a URL, or as an error the text in its place if that is not a port.
+/// `Uri::port_u16` doesn't distinguish that text from a missing port.
 fn port(uri: &Uri, default: u16) -> std::result::Result<u16, &str> {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let place = authority.rsplit('@').next().unwrap_or_default();
-    // A colon inside brackets is the address's.
+    // A colon inside brackets belongs to the address.
     let end = place.rsplit(']').next().unwrap_or_default();
     match end.split_once(':') {
         None | Some((_, "")) => Ok(default),
@@ -324,7 +324,7 @@ mod tests {
         ] {
             match url.parse::<Uri>() {
                 Ok(uri) => assert_eq!(port(&uri, 80), expected, "{url}"),
-                // What is refused altogether is fetched from nowhere.
+                // A URL that is refused as a whole is never fetched.
                 Err(_) => assert!(expected.is_err(), "{url}"),
             }
         }
@@ -355,7 +355,7 @@ mod tests {
             (b"\xc3\xbc", Some("UTF-8"), "\u{fc}"),
             (b"\xc3\xbc", Some("ISO-8859-1"), "\u{c3}\u{bc}"),
             (b"\xfcber", None, "\u{fc}ber"),
-            // What the server says is often that of its whole site.
+            // The server's `charset` is often that of its whole site.
             (b"\xfcber", Some("utf-8"), "\u{fc}ber"),
             (b"\xff\xfea\0\xfc\0", None, "a\u{fc}"),
             (b"\xfe\xff\0a\0\xfc", None, "a\u{fc}"),

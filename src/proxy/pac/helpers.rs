@@ -1,9 +1,10 @@
-//! The functions that a script may call and that are no JavaScript in Chromium either; the others are in
-//! `library.js`. Those that ask about the world ask a [`HelperContext`], which tests make up.
+//! The functions for scripts that are native in Chromium as well; the others are in `library.js`. They
+//! get information about the outside world from a [`HelperContext`], which tests replace.
 //!
-//! What they do is described in MDN's "Proxy Auto-Configuration (PAC) file", and for those whose names
-//! end in `Ex` in Microsoft's "IPv6 extensions to Navigator auto-config file format". Where these leave
-//! something open they do what Chromium does; its `proxy_resolver_v8.cc` says how that differs from others.
+//! MDN's "Proxy Auto-Configuration (PAC) file" describes the functions, and Microsoft's "IPv6 extensions
+//! to Navigator auto-config file format" describes those whose names end in `Ex`. Where these documents
+//! leave something open, the functions follow Chromium. Its `proxy_resolver_v8.cc` says how that differs
+//! from other browsers.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::dates::Zone;
 
-/// What a script can learn of the world outside.
+/// The information about the outside world that a script can get.
 pub(super) struct HelperContext {
     /// The time, in milliseconds since 1970.
     pub(super) now: u64,
@@ -21,18 +22,19 @@ pub(super) struct HelperContext {
     pub(super) zone: Zone,
     /// The addresses of this computer, as other hosts see them.
     pub(super) own: fn() -> Vec<IpAddr>,
-    /// The addresses of others.
+    /// The addresses of other hosts.
     pub(super) names: RefCell<DnsCache>,
-    /// Where another browser would have told the script something else, in sentences without a full stop.
+    /// Cases where another browser would have answered the script differently, in sentences without a
+    /// period.
     pub(super) remarks: RefCell<BTreeSet<String>>,
 }
 
-/// Looks names up, each once, within a time for all of them together.
+/// Looks up each name once, within a time limit for all names together.
 pub(super) struct DnsCache {
     look_up: fn(&str, Duration) -> io::Result<Vec<IpAddr>>,
     left: Duration,
     known: BTreeMap<String, Vec<IpAddr>>,
-    /// The first name that no one answered for in time; to the script it is one that does not exist.
+    /// The first name for which no answer came in time; the script sees it as a name that does not exist.
     pub(super) unanswered: Option<String>,
 }
 
@@ -50,7 +52,7 @@ impl DnsCache {
     }
 
     fn addresses(&mut self, host: &str) -> Vec<IpAddr> {
-        // The resolver takes the empty name for this computer.
+        // The resolver takes an empty name for this computer.
         if host.is_empty() {
             return Vec::new();
         }
@@ -75,7 +77,7 @@ impl DnsCache {
     }
 }
 
-/// What a function gives back to the script.
+/// A function's return value to the script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     /// `undefined`.
@@ -90,10 +92,10 @@ pub(super) enum Reply {
     Throw(&'static str),
 }
 
-/// A function: it gets each argument that is a string; all others are as good as none.
+/// A function for scripts. It gets each argument that is a string; others count as missing.
 pub(super) type Helper = fn(&HelperContext, &[Option<String>]) -> Reply;
 
-/// All of them, with the number of arguments that their `length` says.
+/// All functions, each with the value of its `length` property.
 pub(super) const HELPERS: [(&str, usize, Helper); 8] = [
     ("alert", 1, |_, _| Reply::Undefined),
     ("dnsResolve", 1, dns_resolve),
@@ -140,7 +142,7 @@ fn ipv4(address: &IpAddr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The first address of a host of the kind that the functions of Netscape's time can speak of.
+/// Returns the first IPv4 address of a host. Netscape's original functions know no other kind.
 fn dns_resolve(context: &HelperContext, args: &[Option<String>]) -> Reply {
     let Some(host) = arg(args, 0) else {
         return Reply::Null;
@@ -163,8 +165,8 @@ fn list(addresses: &[IpAddr]) -> String {
     shown.join(";")
 }
 
-/// Whether an address is in a network such as `10.0.0.0/8`. A name is in none: it isn't looked up.
-/// An IPv4 address is the same as the IPv6 address that it is mapped to.
+/// Returns whether an address is in a network such as `10.0.0.0/8`. A name is in no network, since it
+/// isn't looked up. An IPv4 address equals the IPv6 address that it is mapped to.
 fn is_in_net_ex(address: &str, network: &str) -> bool {
     let in_ipv6 = |text: &str| {
         let address: IpAddr = text.parse().ok()?;
@@ -186,8 +188,8 @@ fn is_in_net_ex(address: &str, network: &str) -> bool {
     inside().unwrap_or(false)
 }
 
-/// The addresses between semicolons in order, IPv6 first, each as it was written; nothing if one of
-/// them is none, or there are none.
+/// Sorts addresses separated by semicolons, IPv6 first, and keeps their spelling. Returns nothing if
+/// one of them is not an address, or if there are none.
 fn sorted(list: &str) -> Option<String> {
     let list = list.replace([' ', '\t'], "");
     let texts = list.split(';').filter(|text| !text.is_empty());
@@ -198,10 +200,10 @@ fn sorted(list: &str) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join(";"))
 }
 
-/// The addresses of this computer on the way to the rest of the world, as far as there is one.
+/// Returns the addresses of this computer on its routes to the Internet, if it has any.
 ///
-/// To connect a UDP socket sends nothing: the system picks the way and, with it, the address. The
-/// targets are in the networks that RFC 5737 and RFC 3849 set aside for documents.
+/// Connecting a UDP socket sends nothing: the system chooses the route and with it the address. The
+/// targets are in the networks that RFC 5737 and RFC 3849 reserve for documentation.
 pub(super) fn own_addresses() -> Vec<IpAddr> {
     let targets: [(IpAddr, IpAddr); 2] = [
         (
@@ -366,7 +368,7 @@ mod tests {
         }
         let unanswered = |context: &HelperContext| context.names.borrow().unanswered.clone();
         assert_eq!(unanswered(&context).as_deref(), Some("slow.corp"));
-        // When all the time is used up no one is asked any more.
+        // After the time limit, the resolver isn't asked any more.
         let late = self::context();
         late.names.borrow_mut().left = Duration::ZERO;
         assert_eq!(call(&late, "dnsResolve", &[Some("ten.corp")]), Reply::Null);

@@ -1,6 +1,6 @@
-//! What the engine lacks that browsers have, found by its name in a script.
+//! The browser features that the JavaScript engine lacks, found by their names in a script.
 
-/// Names, each with what a script finds there in Baleen. Seen in `boa_engine` 0.22, beside Chromium 156.
+/// Names, each with its behavior in Baleen. Observed in `boa_engine` 0.22, compared with Chromium 156.
 const LACKING: [(&str, &str); 6] = [
     ("Intl", "there is no Intl"),
     (
@@ -19,7 +19,8 @@ const LACKING: [(&str, &str); 6] = [
     ("WebAssembly", "there is no WebAssembly"),
 ];
 
-/// A sentence without a full stop on what `script` uses and the engine has not, if there is such a thing.
+/// Returns a sentence without a period about the features that `script` uses and the engine lacks, if
+/// there are any.
 pub(super) fn lacking(script: &str) -> Option<String> {
     let names = names(script);
     let found: Vec<&str> = LACKING
@@ -35,8 +36,8 @@ pub(super) fn lacking(script: &str) -> Option<String> {
     })
 }
 
-/// The names in a script, without those in comments and strings. A regular expression that has a quote
-/// or `//` in it ends the search on its line: a name that is missed costs the remark, and no more.
+/// Returns the names in a script, without those in comments and strings. A regular expression with a
+/// quote or `//` ends the search on its line. A missed name costs only the remark.
 fn names(script: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut rest = script;
@@ -64,7 +65,7 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
-/// The length of a string with its quotes; one in plain quotes ends with its line.
+/// Returns the length of a string with its quotes. Except in backquotes, a string ends with its line.
 fn string(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {

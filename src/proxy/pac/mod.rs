@@ -1,18 +1,19 @@
-//! Proxy auto-configuration (PAC): a JavaScript file whose function `FindProxyForURL(url, host)` says
-//! which proxy a URL goes through; and WPAD, by which a network offers such a file.
+//! Proxy auto-configuration (PAC): a JavaScript file whose function `FindProxyForURL(url, host)` chooses
+//! the proxy for a URL. Also WPAD, by which a network offers a PAC file.
 //!
-//! The engine is `boa_engine`, which is written in Rust, on macOS and on Linux alike. CFNetwork could
-//! run scripts on macOS, but then what runs there would be tested nowhere. The price is about 5 MB.
+//! The JavaScript engine is `boa_engine`, which is written in Rust, on macOS and on Linux alike.
+//! CFNetwork could run scripts on macOS, but then the tests would not cover the code that runs there.
+//! The price is about 5 MB.
 //!
-//! A script comes from a server, and with WPAD from the network's administrator, so it is taken for
-//! hostile: it is at most 1 MiB, runs in a process of its own that is killed after five seconds or
-//! when it fills 256 MB ([`evaluate_in_worker`]), and can do nothing there but calculate and look names up.
-//! A script that is there and fails is never replaced by a guess: either its last answers are given, and
-//! said to be that, or there is an error. For one that can't be reached the user decides ([`Unreachable`]).
+//! A script comes from a server, and with WPAD from the network's administrator, so this module treats
+//! it as hostile. It is at most 1 MiB and runs in a separate process, which is killed after five seconds
+//! or when it fills 256 MB ([`evaluate_in_worker`]). There it can only calculate and look up names.
+//! If a script is reachable but fails, its answers are never guessed: the caller gets its last answers,
+//! marked as such, or an error. If a script can't be reached, the user's policy decides ([`Unreachable`]).
 //!
 //! Sources: MDN, "Proxy Auto-Configuration (PAC) file"; Microsoft, "IPv6 extensions to Navigator
 //! auto-config file format"; the expired Internet-Draft draft-ietf-wrec-wpad-01 for WPAD, of which
-//! only the name `wpad` is asked for, not DHCP.
+//! this module implements only the name `wpad`, not DHCP.
 
 mod address;
 mod answer_cache;
@@ -47,23 +48,23 @@ pub(super) use route::FIREFOX_ONLY;
 pub use route::{Route, Routes};
 pub use worker::{COMMAND, Evaluated, evaluate_in_worker, work};
 
-/// The host that WPAD asks for, in the search domains of the system, and the URL there.
+/// Host name that WPAD looks up in the system's search domains, and the URL of its script.
 const WPAD_HOST: &str = "wpad";
 const WPAD_URL: &str = "http://wpad/wpad.dat";
 
-/// Where a script comes from.
+/// The source of a script.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PacSource {
-    /// From an `http`, `https` or `file` URL, or the path of a file.
+    /// An `http`, `https` or `file` URL, or the path of a file.
     Url(String),
-    /// It is the script (`ProxyAutoConfigJavaScript`).
+    /// The script itself (`ProxyAutoConfigJavaScript`).
     Script(String),
-    /// From the network, if that offers one (WPAD).
+    /// The network, if it offers a script (WPAD).
     Discover,
 }
 
 impl fmt::Debug for PacSource {
-    /// Without what may be secret in a URL.
+    /// Formats the source without the parts of a URL that may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(url) => write!(f, "Url({:?})", shown(url)),
@@ -73,80 +74,82 @@ impl fmt::Debug for PacSource {
     }
 }
 
-/// What a script says of one host.
+/// A script's answer for one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacAnswer {
     /// The host.
     pub host: String,
     /// The URL that the script was asked for.
     pub url: String,
-    /// What it said, without passwords.
+    /// The answer's text, without passwords.
     pub text: String,
-    /// What that means, in the order in which it is to be tried; never empty.
+    /// The routes of the answer, in the order in which to try them; never empty.
     pub routes: Vec<Route>,
-    /// Entries that no one understands, each with the reason.
+    /// The entries that were ignored, each with the reason.
     pub ignored: Vec<String>,
 }
 
-/// What is to be done when a script can't be fetched.
+/// The policy for a script that can't be fetched.
 ///
-/// macOS, Chromium, Firefox and Docker Desktop from 4.42.1 on go direct then: Apple's developer forums, thread 705504 (an address
-/// that does not resolve, a failed download, a script with a syntax error); Chromium, `ConfiguredProxyResolutionService`
-/// with a script that is not mandatory; docker/for-mac #7695, about a script that only a VPN reaches. So does [`Self::Direct`], though not at
-/// once, since a change of the proxy restarts the engine.
+/// In that case macOS, Chromium, Firefox and Docker Desktop from 4.42.1 on go direct: Apple's developer
+/// forums, thread 705504 (an address that does not resolve, a failed download, a script with a syntax
+/// error); Chromium, `ConfiguredProxyResolutionService` with a script that is not mandatory;
+/// docker/for-mac #7695, about a script that only a VPN reaches. [`Self::Direct`] does the same, but not
+/// at once, since a change of the proxy restarts the engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Unreachable {
-    /// Its last answers count for [`TIMEOUT`], then every host is reached directly.
+    /// The script's last answers apply for [`TIMEOUT`], then every host is reached directly.
     #[default]
     Direct,
-    /// Its last answers count until it is back.
+    /// The script's last answers apply until it is back.
     Keep,
 }
 
 impl Unreachable {
-    /// All of them by name.
+    /// All policies by name.
     pub const NAMES: [(&'static str, Self); 2] = [("direct", Self::Direct), ("keep", Self::Keep)];
 }
 
-/// How long a script may be unreachable before that counts. A VPN takes a minute to come up, and a server to restart.
+/// Time for which a script may be unreachable before the engine goes direct. A VPN takes a minute to
+/// connect, and a server a minute to restart.
 pub const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Answers, and how good they are.
+/// A script's answers, with their origin.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PacAnswers {
-    /// In the order of the hosts, without those of which nothing is known.
+    /// The known answers, in the order of the hosts.
     pub answers: Vec<PacAnswer>,
-    /// Where they come from.
+    /// The origin of the answers.
     pub standing: ScriptState,
-    /// What the user should know of how they came about, in a sentence without a full stop.
+    /// Problems with getting the answers, for the user, in a sentence without a period.
     pub trouble: Option<String>,
 }
 
-/// Where answers come from.
+/// The origin of a script's answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScriptState {
     /// From the script, just now.
     Fresh,
     /// From the script, some time ago; now it can't be reached, or fails.
     Kept {
-        /// When it gave each of them, by host.
+        /// The time of each answer, by host.
         given: BTreeMap<String, SystemTime>,
-        /// How long they count, if not until the script is back.
+        /// The time until which they apply; none if they apply until the script is back.
         until: Option<SystemTime>,
     },
     /// The script could not be reached for [`TIMEOUT`], so every host is reached directly.
     Direct,
-    /// The network was asked for a script and has none, or none that can be reached, so there are no answers.
+    /// The network offers no script, or none that can be reached, so there are no answers.
     NotOffered,
 }
 
 impl PacAnswers {
-    /// The answer for `host`, as it was asked about.
+    /// Returns the answer for `host`, in the spelling of the request.
     pub fn of(&self, host: &str) -> Option<&PacAnswer> {
         self.answers.iter().find(|answer| answer.host == host)
     }
 
-    /// What of it is about `hosts`.
+    /// Returns the answers for `hosts` only.
     pub(crate) fn about(&self, hosts: &[String]) -> Self {
         let answers = self.answers.iter();
         let answers = answers.filter(|answer| hosts.contains(&answer.host));
@@ -167,7 +170,7 @@ impl PacAnswers {
         }
     }
 
-    /// When `host` was answered for, where that is not just now.
+    /// Returns the time of the answer for `host`, unless it is fresh.
     pub fn given(&self, host: &str) -> Option<SystemTime> {
         match &self.standing {
             ScriptState::Kept { given, .. } => given.get(host).copied(),
@@ -175,7 +178,7 @@ impl PacAnswers {
         }
     }
 
-    /// When the oldest of the answers was given, where they are not fresh.
+    /// Returns the time of the oldest answer, unless they are fresh.
     pub fn kept_since(&self) -> Option<SystemTime> {
         match &self.standing {
             ScriptState::Kept { given, .. } => given.values().min().copied(),
@@ -184,13 +187,14 @@ impl PacAnswers {
     }
 }
 
-/// Asks the script for `https://HOST/` of each of `hosts`, which may have a port, or be a URL themselves.
+/// Asks the script about `https://HOST/` for each of `hosts`. A host may have a port, or be a URL itself.
 ///
-/// Where it fails, or can't be reached, its last answers are given, host by host; for how long, `unreachable` says.
-/// A network without a host `wpad` offers no script: then there are no answers, and other settings count.
+/// If the script fails or can't be reached, the function returns its last answers, host by host, for as
+/// long as `unreachable` allows. A network without a host `wpad` offers no script: in that case there
+/// are no answers, and other settings apply.
 ///
 /// # Errors
-/// When there is neither an answer for any of them nor one that was kept.
+/// When there is neither a fresh nor a stored answer for any of the hosts.
 pub fn ask(
     source: &PacSource,
     hosts: &[String],
@@ -206,10 +210,10 @@ pub fn ask(
     ask_through(&program, source, hosts, memory, unreachable)
 }
 
-/// As [`ask`], with the program that runs the script, which has to understand [`COMMAND`].
+/// Like [`ask`], but runs the script in `program`, which must understand [`COMMAND`].
 ///
 /// # Errors
-/// As [`ask`].
+/// As for [`ask`].
 pub fn ask_through(
     program: &Path,
     source: &PacSource,
@@ -245,22 +249,23 @@ pub fn ask_through(
         return Err(unknown(error, None));
     };
     let now = SystemTime::now();
-    // What fails here may well work on the Mac, so of a script that is there only its own word counts.
+    // A script that fails in Baleen may well work in macOS, so don't guess the answers of a
+    // reachable script.
     let until = match unreachable {
         Unreachable::Direct if !is_reached => {
-            // A folder that can't be written remembers no answers either.
+            // If the cache can't be written, it also holds no answers.
             let since = memory.unreachable(url, now).unwrap_or(now);
             Some(since + TIMEOUT)
         }
         Unreachable::Direct | Unreachable::Keep => {
-            // What is lost so is the age at which they go.
+            // On failure, the answers only keep an older date of use.
             let _ = memory.in_use(url, now);
             None
         }
     };
     if until.is_some_and(|until| until <= now) {
         return Ok(match source {
-            // As where the network offers none: what else is set counts.
+            // As for a network that offers no script, the other settings apply.
             PacSource::Discover => PacAnswers {
                 answers: Vec::new(),
                 standing: ScriptState::NotOffered,
@@ -285,7 +290,7 @@ pub fn ask_through(
     })
 }
 
-/// The error where nothing is known; `until` is when it becomes direct.
+/// Returns the error for a script without known answers; `until` is when the engine goes direct.
 fn unknown(error: Error, until: Option<SystemTime>) -> Error {
     if error.hint().is_some() {
         return error;
@@ -300,7 +305,7 @@ fn unknown(error: Error, until: Option<SystemTime>) -> Error {
     })
 }
 
-/// What counts when a script can't be reached for long.
+/// Returns direct answers for a script that has been unreachable for too long.
 fn direct(hosts: &[String], error: &Error) -> PacAnswers {
     let answers = hosts.iter().map(|host| PacAnswer {
         host: host.clone(),
@@ -346,7 +351,8 @@ fn fresh(
     }
 }
 
-/// Why the network offers no script, if that is so. Where the resolver does not answer, it may.
+/// Returns the reason why the network offers no script, if it offers none. If the resolver does not
+/// answer, the network may still offer one.
 fn no_wpad() -> Option<String> {
     let error = lookup::lookup(WPAD_HOST, lookup::TIMEOUT).err()?;
     (error.kind() == io::ErrorKind::NotFound).then(|| {
@@ -357,7 +363,7 @@ fn no_wpad() -> Option<String> {
     })
 }
 
-/// The address of a script, without what may be secret in it: its user, and its query.
+/// Returns the address of a script without the parts that may be secret: its password and its query.
 pub fn shown(url: &str) -> String {
     let url = redact(url);
     match url.split_once('?') {

@@ -1,10 +1,11 @@
-//! What regular expressions leave behind in the browsers: `RegExp.$1` to `$9`, `lastMatch`, `lastParen`,
-//! `leftContext`, `rightContext`, `input`, and their short names; and `shExpMatch`, which is one.
+//! The properties that a match sets in the browsers: `RegExp.$1` to `$9`, `lastMatch`, `lastParen`,
+//! `leftContext`, `rightContext`, `input`, and their short names. Also `shExpMatch`, which is a regular
+//! expression there.
 //!
-//! `boa_engine` 0.22 has none of these properties. They are described in the TC39 proposal "Legacy
-//! RegExp static properties"; upstream it would take a record of the last match in each realm, written in
-//! `RegExpBuiltinExec`. Here `RegExp.prototype.exec` is wrapped, which every method of regular expressions
-//! and of strings calls, as ECMAScript's `RegExpExec` demands.
+//! `boa_engine` 0.22 has none of these properties. The TC39 proposal "Legacy RegExp static properties"
+//! describes them. Upstream they would require a record of the last match in each realm, written in
+//! `RegExpBuiltinExec`. This module wraps `RegExp.prototype.exec` instead, which every method of regular
+//! expressions and of strings calls, as ECMAScript's `RegExpExec` demands.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -25,13 +26,13 @@ struct Last {
     input: JsString,
     text: JsString,
     matched: Range<usize>,
-    /// What the groups matched; empty for one that took no part.
+    /// The matches of the groups; empty for a group that didn't take part.
     groups: Vec<JsString>,
 }
 
 type Shared = RefCell<Last>;
 
-/// Puts these properties into place.
+/// Installs these properties and `shExpMatch`.
 pub(super) fn install(context: &mut Context) -> JsResult<()> {
     context.insert_data(Shared::default());
     let regexp = context.intrinsics().constructors().regexp().constructor();
@@ -81,14 +82,14 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
     context.register_global_callable(js_string!("shExpMatch"), 2, body)
 }
 
-/// A part of the last match as a value; nothing is the empty string.
+/// Returns a part of the last match as a value; the empty string if there is none.
 fn of(context: &Context, what: impl Fn(&Last) -> Option<JsString>) -> JsValue {
     let last = context.get_data::<Shared>();
     let text = last.and_then(|last| what(&last.borrow()));
     text.unwrap_or_default().into()
 }
 
-/// A setter that does nothing: to set these is no error in the browsers.
+/// Returns a setter that does nothing: in the browsers, setting these properties is no error.
 fn ignore() -> NativeFunction {
     NativeFunction::from_copy_closure(|_, _, _| Ok(JsValue::undefined()))
 }
@@ -113,7 +114,7 @@ fn property(
     Ok(())
 }
 
-/// `RegExp.prototype.exec`, which remembers what it matched.
+/// Runs `RegExp.prototype.exec` and records the match.
 fn exec(
     this: &JsValue,
     arguments: &[JsValue],
@@ -155,10 +156,10 @@ fn remember(text: JsString, matched: Range<usize>, groups: Vec<JsString>, contex
     }
 }
 
-/// `shExpMatch(url, pattern)`: in the browsers the pattern becomes a regular expression in which only
-/// `.`, `*` and `?` are replaced, so that all other signs keep their meaning there.
+/// Implements `shExpMatch(url, pattern)`. The browsers turn the pattern into a regular expression. They
+/// replace only `.`, `*` and `?`, so all other characters keep their meaning in regular expressions.
 ///
-/// The usual patterns are matched without one, in a time that does not grow out of hand.
+/// The usual patterns are matched without a regular expression, which bounds the time that they take.
 fn sh_exp_match(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let pattern = arguments.get_or_undefined(1);
     let is_text =

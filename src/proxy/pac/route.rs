@@ -1,4 +1,4 @@
-//! What a script answers: where to go, in the order in which it is to be tried.
+//! The routes in a script's answer, in the order in which to try them.
 //!
 //! The form is Netscape's, as MDN's "Proxy Auto-Configuration (PAC) file" describes it:
 //! entries separated by semicolons, each `DIRECT` or a kind of proxy and its `host:port`.
@@ -9,34 +9,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::proxy::{ProxyUrl, redact};
 
-/// One way to a host. A host that is an IPv6 address stands in brackets.
+/// One route to a host. A proxy's IPv6 address has brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// Without any proxy.
     Direct,
-    /// Through a proxy that is spoken to in plain HTTP (`PROXY`).
+    /// Through a proxy that speaks plain HTTP (`PROXY`).
     Http {
         /// Its name or address.
         host: String,
         /// Its port; 80 where the script names none.
         port: u16,
     },
-    /// Through a proxy that is spoken to in TLS (`HTTPS`), which no engine of the Moby family can.
+    /// Through a proxy that is reached over TLS (`HTTPS`), which no engine of the Moby family supports.
     Https {
         /// Its name or address.
         host: String,
         /// Its port; 443 where the script names none.
         port: u16,
     },
-    /// Through a SOCKS proxy, version 5 as far as the script says one (`SOCKS` or `SOCKS5`).
+    /// Through a SOCKS proxy, of version 5 if the script names a version (`SOCKS` or `SOCKS5`).
     Socks {
         /// Its name or address.
         host: String,
         /// Its port; 1080 where the script names none.
         port: u16,
     },
-    /// Through a SOCKS proxy of version 4 (`SOCKS4`), which Go does not speak.
+    /// Through a SOCKS proxy of version 4 (`SOCKS4`), which Go does not support.
     Socks4 {
         /// Its name or address.
         host: String,
@@ -46,7 +46,7 @@ pub enum Route {
 }
 
 impl fmt::Display for Route {
-    /// As a script says it.
+    /// Formats the route as in a script's answer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, host, port) = match self {
             Self::Direct => return f.write_str("DIRECT"),
@@ -59,22 +59,22 @@ impl fmt::Display for Route {
     }
 }
 
-/// A script's answer, read.
+/// A script's answer after parsing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Routes {
-    /// What was understood, in order.
+    /// The routes that were understood, in order.
     pub routes: Vec<Route>,
-    /// The entries that were not, each with the reason.
+    /// The entries that were not understood, each with the reason.
     pub ignored: Vec<String>,
 }
 
 impl Routes {
-    /// Reads what `FindProxyForURL` returned. Nothing at all means to go direct, and so do entries that
-    /// only some browsers understand, which are among [`Routes::ignored`].
+    /// Reads the return value of `FindProxyForURL`. An empty answer means a direct route, and so do entries
+    /// that only some browsers understand, which are among [`Routes::ignored`].
     ///
     /// # Errors
-    /// A sentence on what is wrong with it, when it holds control characters or no entry that is
-    /// understood: to go direct then would be a guess.
+    /// A sentence about the problem, when the text holds control characters or no entry that is understood.
+    /// A direct route would be a guess in that case.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut found = Self::default();
         for entry in text.split(';').map(str::trim).filter(|e| !e.is_empty()) {
@@ -97,7 +97,8 @@ impl Routes {
     }
 }
 
-/// Why an entry `HTTP` doesn't count: of Chromium 156 and Firefox ESR 153, asked with the same script.
+/// Reason why an entry `HTTP` doesn't count, from a test of Chromium 156 and Firefox ESR 153 with the
+/// same script.
 pub(in crate::proxy) const FIREFOX_ONLY: &str =
     "Chromium ignores the word HTTP, Firefox takes it for PROXY; the script should say PROXY";
 
@@ -116,7 +117,7 @@ fn read(entry: &str) -> Result<Route, String> {
     if place.contains(['@', '/', '?', '#']) {
         return Err("expected a host and a port, and nothing else".to_owned());
     }
-    // A colon inside brackets is the address's.
+    // A colon inside brackets belongs to the address.
     let named = place
         .rsplit(']')
         .next()
@@ -178,7 +179,7 @@ mod tests {
                 "PROXY a:8080; SOCKS5 b:1080; DIRECT",
                 vec![http("a", 8080), socks("b", 1080), Route::Direct],
             ),
-            // From scripts that break their strings over lines.
+            // Some scripts break their strings across lines.
             (
                 "PROXY a:1;\n  PROXY b:2;\r\n",
                 vec![http("a", 1), http("b", 2)],
@@ -231,7 +232,7 @@ mod tests {
             assert_eq!(found.routes, [http("p", 1)], "{entry}");
             assert_eq!(found.ignored.len(), 1, "{entry}");
             assert!(found.ignored[0].starts_with(&format!("'{entry}': ")));
-            // Alone it is no answer: to go direct would be a guess.
+            // Alone it is not a valid answer: a direct route would be a guess.
             assert!(Routes::parse(entry).is_err(), "{entry}");
         }
     }

@@ -1,4 +1,4 @@
-//! Runs a script and asks it. This is called in a process of its own only: see `apart`.
+//! Runs a script and calls its function. This happens only in a separate process: see `worker`.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -15,23 +15,23 @@ use super::dates::{self, Zone};
 use super::helpers::{HELPERS, Helper, HelperContext, Reply};
 use super::regexp;
 
-/// No answer is longer, in bytes.
+/// Maximum length of an answer, in UTF-16 code units.
 const MAX_ANSWER_LEN: usize = 4096;
-/// Rounds of one loop. The time ends what this does not, as loops within loops.
+/// Maximum number of iterations of one loop. The timeout ends other cases, such as nested loops.
 const MAX_LOOP_ITERATIONS: u64 = 10_000_000;
-/// Calls within calls.
+/// Maximum depth of nested calls.
 const MAX_RECURSION: usize = 400;
-/// What a buffer may hold, in bytes.
+/// Maximum length of a buffer, in bytes.
 const MAX_BUFFER_LEN: u64 = 1 << 20;
-/// The name by which the engine speaks of the script.
+/// Name of the script in the engine's messages.
 const NAME: &str = "proxy.pac";
 
 /// The functions of a PAC script that are written in JavaScript.
 const LIBRARY: &str = include_str!("library.js");
-/// The name by which the engine speaks of these.
+/// Name of the library in the engine's messages.
 const LIBRARY_NAME: &str = "library.js";
 
-/// Time zone and sizes, as the engine asks its host for them.
+/// The time zone and the size limits that the engine gets from its host.
 struct Host(Zone);
 
 impl HostHooks for Host {
@@ -44,10 +44,10 @@ impl HostHooks for Host {
     }
 }
 
-/// What the script says for each URL and its host, in their order.
+/// Returns the script's answer for each URL and its host, in their order.
 ///
 /// # Errors
-/// A sentence about the first thing that went wrong, with the line if the engine knows it.
+/// A sentence about the first failure, with the line if the engine knows it.
 pub(super) fn run(
     script: &str,
     questions: &[(String, String)],
@@ -100,7 +100,7 @@ fn call(helper: Helper, arguments: &[JsValue], context: &mut Context) -> JsResul
         .iter()
         .map(|argument| Some(argument.as_string()?.to_std_string_lossy()))
         .collect();
-    // It was put there with the function.
+    // `new_context` inserted the data together with the function.
     let Some(context) = context.get_data::<Rc<HelperContext>>() else {
         return Ok(JsValue::null());
     };
@@ -113,7 +113,7 @@ fn call(helper: Helper, arguments: &[JsValue], context: &mut Context) -> JsResul
     })
 }
 
-/// The function to ask. As in Chromium it has to be a property of the global object, which what was
+/// Returns the function to call. As in Chromium, it must be a property of the global object. A function
 /// declared with `let` or `const` is not.
 fn function(context: &mut Context) -> Result<JsFunction, String> {
     let found = context
@@ -143,7 +143,7 @@ fn function(context: &mut Context) -> Result<JsFunction, String> {
     })
 }
 
-/// The string that an answer has to be. Netscape's document takes `null` for "without a proxy".
+/// Returns the answer, which must be a string. In Netscape's document, `null` means "without a proxy".
 fn text(answer: &JsValue) -> Result<String, String> {
     if answer.is_null() {
         return Ok(String::new());
@@ -164,9 +164,9 @@ fn text(answer: &JsValue) -> Result<String, String> {
         .map_err(|_| "it returned half of a character (an unpaired surrogate)".to_owned())
 }
 
-/// What the script threw, on one line, and where.
+/// Describes on one line what the script threw, and where.
 fn in_words(error: &JsError, context: &mut Context) -> String {
-    // The engine shows the calls that led there below the message, the innermost first.
+    // Below the message, the engine shows the call stack, the innermost call first.
     let shown = error.to_string();
     let line = shown.lines().find_map(|line| {
         let place = line.trim_start().strip_prefix("at ")?;

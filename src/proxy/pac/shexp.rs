@@ -1,8 +1,8 @@
-//! The patterns of `shExpMatch`, which are those of a shell, and in the browsers regular expressions.
+//! The patterns of `shExpMatch`, which are shell patterns, and regular expressions in the browsers.
 //!
-//! All of it in UTF-16, as JavaScript counts: `?` is one unit.
+//! All texts are in UTF-16, as in JavaScript: `?` matches one unit.
 
-/// Whether no sign in `pattern` but `*`, `?` and `.` has a meaning in a regular expression.
+/// Returns whether no character in `pattern` except `*`, `?` and `.` is special in regular expressions.
 pub(super) fn is_plain(pattern: &[u16]) -> bool {
     let special = r"+()[]{}|^$\";
     !pattern
@@ -10,12 +10,12 @@ pub(super) fn is_plain(pattern: &[u16]) -> bool {
         .any(|&unit| special.encode_utf16().any(|sign| sign == unit))
 }
 
-/// Whether the whole of `text` is as the plain `pattern` says: `*` is any number of characters, `?` is
-/// one, and neither is the end of a line, as in a regular expression.
+/// Returns whether the plain `pattern` matches the whole `text`. `*` matches any number of characters,
+/// `?` matches one, and neither matches a line end, as in a regular expression.
 ///
-/// It takes no longer than the length of one times that of the other.
+/// The time is proportional to the length of the text times that of the pattern.
 pub(super) fn matches(text: &[u16], pattern: &[u16]) -> bool {
-    // The places in the text that the pattern up to here can end at.
+    // The positions in the text at which the pattern so far can end.
     let mut ends = vec![false; text.len() + 1];
     ends[0] = true;
     for &sign in pattern {
@@ -34,15 +34,16 @@ pub(super) fn matches(text: &[u16], pattern: &[u16]) -> bool {
     ends[text.len()]
 }
 
-/// What `.` matches: all but the four ends of a line.
+/// Returns whether `.` matches `unit`: it matches all units except the four line ends.
 fn in_line(unit: u16) -> bool {
     !matches!(unit, 0x0a | 0x0d | 0x2028 | 0x2029)
 }
 
-/// The regular expression that the browsers make of a pattern, in three steps; and the last of these
-/// that replaced something: what the pattern was then, and where the last sign of its kind stood.
+/// Returns the regular expression that the browsers make of a pattern, in three steps. Also returns the
+/// last step that replaced something: the pattern before it, and the position of the last character that
+/// it replaced.
 ///
-/// The steps count because they are matches too, which `RegExp.lastMatch` shows.
+/// The steps matter because they are matches as well, which `RegExp.lastMatch` shows.
 pub(super) fn regular(pattern: &[u16]) -> (Vec<u16>, Option<(Vec<u16>, usize)>) {
     let mut pattern = pattern.to_vec();
     let mut last = None;
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn no_plain_pattern_is_slow() {
-        // To try all the ways in which this can match would take longer than the world is old.
+        // Trying all the ways in which this can match would take longer than the world is old.
         let text = units(&"a".repeat(200));
         assert!(!matches(&text, &units(&format!("{}b", "*a".repeat(100)))));
     }

@@ -1,10 +1,10 @@
-//! Runs a script in a process of its own, which can be ended whatever the script does.
+//! Runs a script in a separate process, which can be killed whatever the script does.
 //!
-//! A loop inside a regular expression or a growing string is out of reach of the engine's own limits,
-//! and with WPAD the script is of the network's administrator. So this program is started once more, with
-//! the hidden command `pac-worker`: script and questions go in as JSON, answers come out as JSON, and
-//! after [`TIMEOUT`] the process is killed. What the script can reach there is a look-up of names, and
-//! that is within a time as well.
+//! The JavaScript engine's own limits don't cover a loop inside a regular expression or a growing
+//! string, and with WPAD the script comes from the network's administrator. So this program starts
+//! itself with the hidden command `pac-worker`. It passes the script and the questions as JSON, reads
+//! the answers as JSON, and kills the process after [`TIMEOUT`]. The script can reach nothing but name
+//! lookups, and those have a time limit as well.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -31,22 +31,22 @@ use super::helpers::{DnsCache, HelperContext, own_addresses};
 use super::route::Routes;
 use super::{PacAnswer, lacks, script};
 
-/// How long a script may take for all questions together.
+/// Timeout for all questions to a script together.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of that may go into look-ups.
+/// Timeout for all name lookups together, as a part of [`TIMEOUT`].
 const MAX_LOOKUP_TIME: Duration = Duration::from_secs(3);
-/// The memory that the process may fill, in bytes. A usual script makes it about 15 MB.
+/// Maximum memory of the process, in bytes. With a usual script it uses about 15 MB.
 const MAX_MEMORY: u64 = 256 << 20;
-/// The stack for the script: the engine's own functions call each other as deep as the script's do.
+/// Stack size for the script, in bytes. The engine's functions recurse as deeply as the script's.
 const STACK_LEN: usize = 64 << 20;
-/// More than any number of answers takes, in bytes.
+/// Maximum length of the process's output, in bytes. No number of answers takes that much.
 const MAX_OUTPUT_LEN: u64 = 4 << 20;
-/// The exit code of a process that filled its memory.
+/// Exit code of a process that exceeded [`MAX_MEMORY`].
 const OUT_OF_MEMORY: i32 = 70;
-/// Longest sentence about a script that is passed on, in characters: it may hold what the script threw.
+/// Maximum length of a message about a script, in characters. It may hold a text that the script threw.
 const MAX_MESSAGE_LEN: usize = 300;
 
-/// The hidden command that [`work`] is for.
+/// The hidden command that runs [`work`].
 pub const COMMAND: &str = "pac-worker";
 
 #[derive(Serialize, Deserialize)]
@@ -66,22 +66,22 @@ enum Response {
     Failed(String),
 }
 
-/// What a script answered.
+/// The result of running a script.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Evaluated {
     /// One answer for each URL, in their order.
     pub answers: Vec<PacAnswer>,
-    /// The first name that the script wanted to have looked up and that no one answered for in time.
+    /// The first name that the script looked up and for which no answer came in time.
     pub unanswered: Option<String>,
-    /// Where browsers would differ, in sentences without a full stop.
+    /// Differences from the browsers, in sentences without a period.
     pub remarks: Vec<String>,
 }
 
-/// Asks `script` about `urls` in a process of its own, which runs `program`: this one.
+/// Asks `script` about `urls` in a separate process, which runs `program`: this program.
 ///
 /// # Errors
-/// When the script fails, takes too long or too much memory, or answers something that is no answer;
-/// the first of these stands for all URLs.
+/// When the script fails, takes too long or too much memory, or gives an invalid answer. The first
+/// failure ends the run for all URLs.
 pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> Result<Evaluated> {
     let failed = |why: &str| {
         Error::new(
@@ -113,7 +113,7 @@ pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> R
     };
     let mut answers = Vec::new();
     for ((url, host), text) in job.questions.into_iter().zip(texts) {
-        // Each entry by itself: what is cut out of one must not take the next along.
+        // Redact each entry separately, so that a cut in one doesn't remove the next.
         let shown: Vec<String> = text.trim().split(';').map(redact).collect();
         let shown = shown.join(";");
         let Routes { routes, ignored } = Routes::parse(text.trim())
@@ -135,8 +135,8 @@ pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> R
     })
 }
 
-/// The URL as a script gets to see it, and its host. What is secret in a URL stays with the browser:
-/// user and fragment always, with TLS path and query, too.
+/// Returns the URL that a script may see, and its host. As in browsers, the secret parts of the URL are
+/// left out: always the user and the fragment, with TLS also the path and the query.
 fn script_arguments(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -156,7 +156,7 @@ fn script_arguments(url: &str) -> Option<(String, String)> {
     (!host.is_empty()).then(|| (shown, host.to_owned()))
 }
 
-/// `text` on one line, without what a terminal would act on, and not too long.
+/// Returns `text` on one line, without control characters for the terminal, and not too long.
 fn tidy(text: &str) -> String {
     let mut short: String = text.chars().take(MAX_MESSAGE_LEN).collect();
     if short.len() < text.len() {
@@ -165,12 +165,12 @@ fn tidy(text: &str) -> String {
     short.replace(char::is_control, " ")
 }
 
-/// A process that does not outlive its use.
+/// A process that is killed on drop.
 struct Worker(Child);
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Either fails only when it has ended already.
+        // Both fail only if the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -190,7 +190,7 @@ fn run_worker(program: &Path, job: &Request) -> std::result::Result<Response, St
     let (Some(stdin), Some(stdout)) = (worker.0.stdin.take(), worker.0.stdout.take()) else {
         return Err("its process has no pipes".to_owned());
     };
-    // Both ends are left to threads: a pipe that is full or silent must not hold up the clock.
+    // Threads write and read the pipes, so that a full or silent pipe can't delay the timeout.
     let (sender, receiver) = mpsc::channel();
     write_in_background(stdin, input).map_err(could_not)?;
     thread::Builder::new()
@@ -198,7 +198,7 @@ fn run_worker(program: &Path, job: &Request) -> std::result::Result<Response, St
         .spawn(move || {
             let mut output = Vec::new();
             let read = stdout.take(MAX_OUTPUT_LEN + 1).read_to_end(&mut output);
-            // No one listens any more if this fails.
+            // If this fails, the receiver is gone.
             let _ = sender.send(read.map(|_| output));
         })
         .map_err(could_not)?;
@@ -242,13 +242,13 @@ fn write_in_background(mut stdin: ChildStdin, input: Vec<u8>) -> io::Result<()> 
     let writer = thread::Builder::new().name("pac-script".to_owned());
     writer
         .spawn(move || {
-            // Who does not read to the end says so by its answer, or by having none.
+            // If the process doesn't read to the end, its answer or a missing answer shows that.
             let _ = stdin.write_all(&input);
         })
         .map(drop)
 }
 
-/// What it means that the process ended like this and said that.
+/// Interprets the exit status and the output of the process.
 fn response(status: ExitStatus, output: &[u8]) -> std::result::Result<Response, String> {
     if status.code() == Some(OUT_OF_MEMORY) {
         return Err(format!(
@@ -269,11 +269,11 @@ fn response(status: ExitStatus, output: &[u8]) -> std::result::Result<Response, 
         .map_err(|error| format!("what its process said is not understood: {error}"))
 }
 
-/// The other side: reads a job, runs it within limits, and gives what is to be said of it.
+/// The worker's side: reads a request, runs it within limits, and returns the response.
 ///
 /// # Errors
-/// When `input` is no job, or the system has no thread to give. What a script does wrong is said in
-/// the answer.
+/// When `input` is not a request, or the system can't start a thread. The response reports the script's
+/// own errors.
 pub fn work(input: &[u8]) -> Result<Vec<u8>> {
     let job: Request = serde_json::from_slice(input).map_err(|error| {
         Error::new(
@@ -324,8 +324,8 @@ fn run(job: &Request) -> Response {
     }
 }
 
-/// What the system itself can hold back: time of the processor, should the parent be gone, dumps of
-/// what was in memory, and on Linux the address space (macOS takes that limit and heeds it not).
+/// Sets the system's limits: CPU time, in case the parent is gone, core dumps, and on Linux the address
+/// space (macOS accepts that limit but ignores it).
 fn limit() {
     let seconds = TIMEOUT.as_secs() + 1;
     for (resource, value) in [
@@ -333,13 +333,12 @@ fn limit() {
         (Resource::RLIMIT_CPU, seconds),
         (Resource::RLIMIT_AS, 8 * MAX_MEMORY),
     ] {
-        // A limit that is lower already can't be raised, and need not.
+        // A limit that is already lower can't be raised, and needn't be.
         let _ = setrlimit(resource, value, value);
     }
 }
 
-/// Ends this process as soon as it fills more memory than it may: the one way that is the same on
-/// every system.
+/// Ends this process as soon as it exceeds [`MAX_MEMORY`]. No other way works on every system.
 fn watch_memory() {
     // `ru_maxrss` is in kilobytes on Linux (`man 2 getrusage`), and in bytes on macOS (the same there).
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
@@ -347,7 +346,7 @@ fn watch_memory() {
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
         Some(usage.max_rss() as u64 * unit)
     };
-    // Linux counts what the process was before it became this program, which is its parent's memory.
+    // Linux includes the memory from before this program was executed, which is the parent's memory.
     let Some(start) = most() else {
         return;
     };

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::config::{Config, RestartPolicy, SourceSetting};
+use crate::config::{Config, RestartPolicy};
 use crate::docker::{Bundle, Family, KnownProcess};
 use crate::error::Kind;
 use crate::patch::digest::OriginalSha;
@@ -16,204 +16,32 @@ use crate::patch::status::State;
 use crate::proxy::{ClientDialect, RedactedProxy};
 
 use super::agent_state::{AgentState, EngineRecord, Reported};
+use super::effect::Effect;
+use super::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
 use super::notice::{DockerSupport, Notice, RestartNeed, notice, short};
-use super::observe::Fingerprint;
-use super::reconcile::{
-    Action, Attempts, Backoff, BundleState, Decision, Diagnostic, EngineSync, Inputs, Installed,
-    RestartScope, Revision, Running, Setting, reconcile,
+use super::observation::{
+    BundleState, Diagnostic, EngineSync, Installed, RestartScope, Revision, Running, Setting,
 };
+use super::reconcile::{Action, Attempts, Backoff, Decision, Inputs, reconcile};
+use super::snapshot::{Fingerprint, Snapshot};
 use super::view::{Busy, View};
 
-/// Time that the files of Docker.app must be at rest before Baleen changes them. An update copies one
-/// file after another, with pauses well below this.
-pub const DEBOUNCE: Duration = Duration::from_secs(2);
-/// Time without a change after which an incomplete bundle counts as stuck.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Maximum duration of an update.
-pub const MAX_UPDATE_TIME: Duration = Duration::from_secs(15 * 60);
-/// Debounce time for the settings: one click in System Settings makes several changes, and a network
-/// that comes up makes many.
-pub const SETTINGS_DEBOUNCE: Duration = Duration::from_millis(500);
-/// Maximum delay by [`SETTINGS_DEBOUNCE`], for settings that keep changing.
-pub const MAX_SETTINGS_DEBOUNCE: Duration = Duration::from_secs(5);
-/// Interval between full checks, which need no event.
-pub const RESYNC_INTERVAL: Duration = Duration::from_secs(15 * 60);
-/// Delay before a failed attempt is repeated, if nothing changes before.
-const RETRY_DELAY: Duration = Duration::from_secs(60);
-/// Grace period after a failed live update. A Docker that quits ends its VM first and stays visible for
-/// up to this long. It must not be opened again.
-const QUIT_GRACE: Duration = Duration::from_secs(5);
+mod attempts;
+mod debounce;
+mod reporting;
+
+use attempts::{Adopted, QUIT_GRACE, RETRY_DELAY};
+pub use debounce::{
+    DEBOUNCE, MAX_SETTINGS_DEBOUNCE, MAX_UPDATE_TIME, RESYNC_INTERVAL, SETTINGS_DEBOUNCE,
+    STALL_TIMEOUT,
+};
+
 /// Timeout for the VM's console to appear after Docker was first seen.
 const CONSOLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Interval between polls for the console.
 const CONSOLE_POLL_INTERVAL: Duration = Duration::from_secs(3);
 /// Maximum age of the observation on which a change of the boot image is based.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// Maximum number of consecutive changes. A second one can be needed: the settings can change during
-/// the first.
-const MAX_CHANGES_IN_A_ROW: u32 = 4;
-
-/// An input of the controller.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// Something changed in or around Docker.app; carries its new fingerprint.
-    Files(Fingerprint),
-    /// The system's proxy settings or the network may have changed.
-    Settings,
-    /// The config file or the user's intent may have changed.
-    Decisions,
-    /// Docker was started or has quit.
-    Docker,
-    /// The computer woke up.
-    Woke,
-    /// The user clicked a menu item or a button.
-    Click(Click),
-    /// The result of [`Effect::Observe`].
-    Observed(Box<Snapshot>),
-    /// The result of [`Effect::Resolve`].
-    Resolved(ClientDialect, Box<Resolved>),
-    /// A job that changes the boot image has ended; carries the bundle's new fingerprint.
-    Changed(Result<ChangeOutcome, ChangeError>, Fingerprint),
-    /// The result of [`Effect::Restart`].
-    Restarted(Result<(), Diagnostic>),
-    /// The result of [`Effect::ApplyLive`].
-    AppliedLive(Result<ChangeOutcome, Diagnostic>),
-    /// A click could not be carried out.
-    Refused(Diagnostic),
-}
-
-/// A request of the user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Click {
-    /// Switch the proxy on or off.
-    UseProxy(bool),
-    /// Check everything again and repair it.
-    Reapply,
-    /// Adopt the proxy that someone else wrote into the script.
-    Adopt,
-    /// Use the proxy of the settings from now on, not the one named by hand.
-    FollowSettings,
-    /// Bring the running engine up to date in this way, if it is out of date.
-    Restart(RestartScope),
-    /// Set the source of the proxy.
-    Source(SourceSetting),
-    /// Set the policy for restarts of Docker.
-    WhenRestart(RestartPolicy),
-}
-
-/// The proxy settings, resolved for an engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// The desired proxy: the one named by hand, otherwise that of the settings.
-    pub setting: Setting,
-    /// The resolved settings, if a proxy named by hand takes precedence over them.
-    pub beside: Option<Setting>,
-}
-
-impl From<Setting> for Resolved {
-    fn from(setting: Setting) -> Self {
-        Self {
-            setting,
-            beside: None,
-        }
-    }
-}
-
-/// The result of one observation.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The contents of the config file.
-    pub config: Result<Config, Diagnostic>,
-    /// The path of Docker.app.
-    pub path: Option<PathBuf>,
-    /// The user's recorded intent for this bundle.
-    pub intent: Option<Intent>,
-    /// The proxy named by hand for this bundle, if it was recorded.
-    pub named: Option<RedactedProxy>,
-    /// The observed state of the bundle.
-    pub bundle_state: BundleState,
-    /// The fingerprint of the bundle's files.
-    pub fingerprint: Fingerprint,
-    /// The Docker that runs from this bundle.
-    pub running: Option<Running>,
-    /// True while a `baleen` command in a terminal updates the running VM.
-    pub is_live_locked: bool,
-}
-
-/// The outcome of a change that did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeOutcome {
-    /// The boot image or the running engine was changed.
-    Changed,
-    /// No change was needed.
-    Nothing,
-    /// No engine was running.
-    NoneRan,
-}
-
-/// The error of a failed change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangeError {
-    /// The kind of failure.
-    pub kind: Kind,
-    /// The reason.
-    pub diagnostic: Diagnostic,
-}
-
-/// A job that the controller requests.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Observe at once.
-    Observe,
-    /// Resolve the settings.
-    Resolve {
-        /// The engine to resolve them for.
-        engine: ClientDialect,
-        /// The proxy named by hand for this bundle, if the user wants that one.
-        named: Option<RedactedProxy>,
-    },
-    /// Write the proxy of the settings into the boot image.
-    Apply {
-        /// The bundle with the image.
-        path: PathBuf,
-        /// The resolved settings, as far as they are known.
-        setting: Setting,
-        /// As for [`Effect::Resolve`].
-        named: Option<RedactedProxy>,
-        /// Adopt what someone else wrote.
-        adopt: bool,
-    },
-    /// Restore the boot image that Docker had before Baleen.
-    Restore {
-        /// The bundle.
-        path: PathBuf,
-    },
-    /// Quit Docker and open it again.
-    Restart {
-        /// The bundle.
-        path: PathBuf,
-    },
-    /// Update the running VM to match the boot image.
-    ApplyLive {
-        /// The bundle.
-        path: PathBuf,
-        /// Adopt what someone else wrote.
-        adopt: bool,
-    },
-    /// Record the user's intent.
-    SetIntent {
-        /// The bundle that it applies to.
-        path: PathBuf,
-        /// The intent.
-        intent: Intent,
-    },
-    /// Write the user's choice into the config file.
-    Configure(Click),
-    /// Save the state across runs.
-    Remember(Box<AgentState>),
-    /// Notify the user.
-    Notify(Notice),
-}
 
 /// The agent's state machine: [`Self::handle`] takes events, [`Self::poll`] returns effects.
 #[derive(Debug)]
@@ -264,28 +92,6 @@ pub struct Controller {
     /// Set when the user asked for a check, until its result is reported.
     asked: bool,
     wall: fn() -> SystemTime,
-}
-
-/// A record that Baleen adopted what someone else wrote into a boot image. The VM that started from this
-/// image may contain it too.
-#[derive(Debug)]
-struct Adopted {
-    /// The VM.
-    vm: KnownProcess,
-    /// The image without the proxy, once it was observed.
-    original: Option<OriginalSha>,
-}
-
-impl Adopted {
-    /// Returns whether the record still applies to this VM and this image.
-    fn holds(&mut self, running: Option<&Running>, bundle_state: &BundleState) -> bool {
-        let is_this_vm = running.is_some_and(|running| self.vm.is(running.pid, running.since));
-        let original = match bundle_state {
-            BundleState::Ready(installed) => installed.patch.as_ref().map(|patch| patch.original),
-            _ => None,
-        };
-        is_this_vm && original.is_some_and(|now| *self.original.get_or_insert(now) == now)
-    }
 }
 
 impl Controller {
@@ -382,34 +188,6 @@ impl Controller {
             Event::Refused(diagnostic) => self.log(super::notice::full(&diagnostic.sentence)),
         }
         Vec::new()
-    }
-
-    fn files(&mut self, print: Fingerprint, now: Instant) {
-        // Baleen's own jobs report their changes when they end.
-        let is_news = self.fingerprint != Some(print) || self.files_moving.is_some();
-        if self.busy.is_none() && is_news {
-            self.files_changed(print, now);
-        }
-    }
-
-    /// Records that the files have just changed to this fingerprint.
-    fn files_changed(&mut self, print: Fingerprint, now: Instant) {
-        if self.fingerprint.replace(print) != Some(print) {
-            // The user agreed to adopt the previous contents only.
-            self.adopt = false;
-        }
-        let first = self.files_moving.map_or(now, |(first, _)| first);
-        self.files_moving = Some((first, now));
-        self.settled_at = now + DEBOUNCE;
-        self.observe_at = Some(self.settled_at);
-        self.backoff = None;
-    }
-
-    fn resync(&mut self, now: Instant) {
-        self.resync_at = now + RESYNC_INTERVAL;
-        self.backoff = None;
-        self.observe_at = Some(now);
-        self.resolve_at = Some(now);
     }
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Effect> {
@@ -586,11 +364,6 @@ impl Controller {
         }
     }
 
-    /// Schedules an observation for this time at the latest.
-    fn observe_by(&mut self, at: Instant) {
-        self.observe_at = Some(self.observe_at.map_or(at, |before| before.min(at)));
-    }
-
     /// Returns whether the running VM may still get a console.
     fn waits_for_console(&mut self, now: Instant) -> bool {
         let Some(running) = &self.running else {
@@ -685,59 +458,6 @@ impl Controller {
         self.beside = beside;
     }
 
-    fn changed(
-        &mut self,
-        result: Result<ChangeOutcome, ChangeError>,
-        print: Fingerprint,
-        now: Instant,
-    ) {
-        self.busy = None;
-        if self.adopt && result.is_ok() {
-            let vm = self.running.as_ref();
-            let vm = vm.and_then(|vm| KnownProcess::new(vm.pid, vm.since));
-            self.adopted = vm.map(|vm| Adopted { vm, original: None });
-        }
-        self.adopt = false;
-        self.observe_at = Some(now);
-        self.changes += 1;
-        let failed = match result {
-            Ok(done) => {
-                self.fingerprint = Some(print);
-                self.files_moving = None;
-                // The image should be right now. If the next observation disagrees, another attempt won't help.
-                (done != ChangeOutcome::Changed || self.changes >= MAX_CHANGES_IN_A_ROW).then(
-                    || ChangeError {
-                        kind: Kind::Failure,
-                        diagnostic: Diagnostic::new(
-                            "the boot image was changed, but is still not as it should be",
-                        ),
-                    },
-                )
-            }
-            Err(failed) => Some(failed),
-        };
-        self.backoff = failed.map(|ChangeError { kind, diagnostic }| {
-            let pause = match kind {
-                Kind::Busy if !self.is_stuck(now) => {
-                    self.files_moving.get_or_insert((now, now));
-                    DEBOUNCE
-                }
-                Kind::Failure => RETRY_DELAY,
-                Kind::Busy | Kind::NotPermitted | Kind::Unsupported | Kind::Usage => {
-                    RESYNC_INTERVAL
-                }
-            };
-            Backoff {
-                kind,
-                diagnostic,
-                until: now + pause,
-            }
-        });
-        if self.backoff.as_ref().is_some_and(|r| r.kind == Kind::Busy) {
-            self.resolve_at = Some(now);
-        }
-    }
-
     /// Returns the jobs to do now. Call it after every event, and at [`Self::deadline`].
     pub fn poll(&mut self, now: Instant) -> Vec<Effect> {
         if now >= self.resync_at {
@@ -822,54 +542,6 @@ impl Controller {
         effects
     }
 
-    /// Returns a notice of a failed live update, once its consequences are known.
-    fn notify_not_applied_live(&mut self, decision: &Decision) -> Option<Effect> {
-        let is_restarted = decision.action == Action::Restart(RestartScope::Docker);
-        if self.quit_grace_until.is_some() && !matches!(decision.action, Action::Restart(_)) {
-            return None;
-        }
-        // The failure no longer matters if Docker has quit, the engine is up to date, or another attempt starts.
-        let is_over = self.running.is_none()
-            || self.is_engine_right()
-            || decision.action == Action::Restart(RestartScope::Engine);
-        // Otherwise it is kept until the files are at rest.
-        if !is_over && decision.state != State::RestartNeeded {
-            return None;
-        }
-        let notice = Notice::NotAppliedLive {
-            diagnostic: self.live_failure.take()?,
-            is_restarted,
-        };
-        if is_over {
-            self.log(notice.headline());
-            return None;
-        }
-        Some(self.notify(notice))
-    }
-
-    /// Returns the time of the next [`Self::poll`], if no event comes before.
-    pub fn deadline(&self, now: Instant) -> Instant {
-        if self.busy.is_some() {
-            return self.resync_at;
-        }
-        let mut at = self.resync_at;
-        at = at.min(self.observe_at.unwrap_or(at));
-        at = at.min(self.quit_grace_until.unwrap_or(at));
-        if !self.is_resolving {
-            at = at.min(self.resolve_at.unwrap_or(at));
-        }
-        if self.reconcile(now).pending != Action::Nothing {
-            let retry = self.backoff.as_ref().map_or(now, |refusal| refusal.until);
-            at = at.min(retry.max(self.settled_at));
-        } else if now < self.settled_at {
-            at = at.min(self.settled_at);
-        }
-        if self.files_moving.is_some() && !self.is_stuck(now) {
-            at = at.min(now + DEBOUNCE);
-        }
-        at
-    }
-
     fn inputs(&self, now: Instant) -> Inputs<'_> {
         Inputs {
             intent: self.intent,
@@ -904,213 +576,11 @@ impl Controller {
         decision
     }
 
-    /// Returns whether an update in progress seems to be stuck.
-    fn is_stuck(&self, now: Instant) -> bool {
-        self.files_moving.is_some_and(|(first, last)| {
-            now >= last + STALL_TIMEOUT || now >= first + MAX_UPDATE_TIME
-        })
-    }
-
-    /// Returns the notices that are due, and before them the job that saves the state.
-    fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Effect> {
-        let mut told = Vec::new();
-        let is_known = self.setting != Setting::Unknown;
-        // What Baleen can do for this Docker is known once an update has ended.
-        let is_whole =
-            !matches!(self.bundle_state, BundleState::Incomplete(_)) || self.is_stuck(now);
-        let is_due = self.has_icon && !self.state.welcomed && is_known && is_whole;
-        if is_due && now >= self.settled_at {
-            self.state.welcomed = true;
-            told.push(Notice::Welcome {
-                setting: self.beside.as_ref().unwrap_or(&self.setting).clone(),
-                is_on: self.is_on(),
-                named: self.named_in_place(),
-                support: self.support(),
-            });
-        }
-        let is_settled = now >= self.settled_at
-            && decision.pending == Action::Nothing
-            && is_known
-            && !self.is_live_locked
-            && self.quit_grace_until.is_none();
-        if let (Some(path), BundleState::Ready(installed), true) =
-            (&self.path, &self.bundle_state, is_settled)
-        {
-            let (path, installed) = (path.clone(), installed.clone());
-            told.extend(self.difference(&path, &installed, decision));
-            let is_told = !told.is_empty();
-            told.extend(self.settings_changed(&path).filter(|_| !is_told));
-        }
-        match self.problem(decision, now) {
-            Some(diagnostic) => {
-                let key = format!("{}: {}", decision.state.word(), diagnostic.sentence);
-                if self.state.trouble.as_ref() != Some(&key) {
-                    self.state.trouble = Some(key);
-                    told.push(Notice::Trouble {
-                        state: decision.state,
-                        diagnostic,
-                    });
-                }
-            }
-            // A problem that comes and goes with the settings is the same problem until a change is reported.
-            None if told.is_empty() => {}
-            None => self.state.trouble = None,
-        }
-        if self.asked && (is_settled || self.backoff.is_some()) {
-            self.asked = false;
-            if told.is_empty() {
-                self.log(format!(
-                    "Checked: {}",
-                    super::notice::full(&decision.diagnostic.sentence)
-                ));
-            }
-        }
-        for notice in &told {
-            self.log(notice.headline());
-        }
-        // The state is saved first: if Baleen is killed in between, a notice is lost rather than repeated.
-        let mut effects = Vec::new();
-        if self.state != self.stored {
-            self.stored = self.state.clone();
-            effects.push(Effect::Remember(Box::new(self.state.clone())));
-        }
-        effects.extend(told.into_iter().map(Effect::Notify));
-        effects
-    }
-
-    /// Returns a notice of what differs from the last report to the user.
-    fn difference(
-        &mut self,
-        path: &Path,
-        installed: &Installed,
-        decision: &Decision,
-    ) -> Option<Notice> {
-        let now = Reported::of(installed);
-        let named = self.intent == Some(Intent::Named);
-        let docker = self.restart_need(decision);
-        let known = self.state.known_mut(path);
-        // A proxy named by hand that an update wiped must still be put back.
-        if !named {
-            known.named = None;
-            known.settings = None;
-        }
-        let before = known.told.replace(now.clone())?;
-        let is_wanted = self.intent == Some(Intent::Settings);
-        let beside = self.beside.as_ref();
-        let mut notice = notice(&before, &now, &self.setting, is_wanted, docker)?;
-        if let Notice::Changed {
-            settings, by_hand, ..
-        } = &mut notice
-        {
-            *settings = beside.cloned();
-            *by_hand = installed.unpatched.clone();
-        }
-        Some(notice)
-    }
-
-    /// The proxy named by hand, if it is in the image.
-    fn named_in_place(&self) -> Option<RedactedProxy> {
-        let patch = self.installed()?.patch.as_ref()?;
-        (self.intent == Some(Intent::Named)).then(|| patch.proxy.clone())
-    }
-
-    /// Returns a notice if the settings changed while a proxy named by hand is in place, so Docker keeps it.
-    fn settings_changed(&mut self, path: &Path) -> Option<Notice> {
-        let in_place = self.named_in_place()?;
-        let settings = self.beside.clone()?;
-        let now = match &settings {
-            Setting::Direct { .. } => None,
-            Setting::Proxy { block, .. } => Some(*block),
-            // The settings are only unavailable for now.
-            Setting::Unknown | Setting::Offline | Setting::ScriptAway | Setting::Failed { .. } => {
-                return None;
-            }
-        };
-        let before = self.state.known_mut(path).settings.replace(now)?;
-        (before != now).then_some(Notice::SettingsChanged { in_place, settings })
-    }
-
-    /// Returns the running Docker's need for a restart.
-    fn restart_need(&self, decision: &Decision) -> RestartNeed {
-        match (decision.state, decision.action) {
-            (State::RestartNeeded, Action::Restart(way)) => RestartNeed::Restarts(way),
-            (State::RestartNeeded, _) if self.config.restart == RestartPolicy::Never => {
-                RestartNeed::Waits
-            }
-            (State::RestartNeeded, _) => RestartNeed::Asks {
-                can_follow: self.can_apply_live(),
-            },
-            _ => RestartNeed::IsRight,
-        }
-    }
-
     fn installed(&self) -> Option<&Installed> {
         match &self.bundle_state {
             BundleState::Ready(installed) => Some(installed),
             _ => None,
         }
-    }
-
-    /// The revision of the boot image, if there is one.
-    fn revision(&self) -> Option<Revision> {
-        self.installed().map(Installed::revision)
-    }
-
-    /// Returns whether an engine runs and is known to match the image.
-    fn is_engine_right(&self) -> bool {
-        self.engine()
-            .is_some_and(|engine| engine != EngineSync::OutOfDate)
-    }
-
-    /// The sync state of the running engine, if there is an image to compare it with.
-    fn engine(&self) -> Option<EngineSync> {
-        let (running, installed) = self.running.as_ref().zip(self.installed())?;
-        Some(running.engine(installed))
-    }
-
-    /// Returns whether the running engine can be brought up to date without a restart of Docker.
-    fn can_apply_live(&self) -> bool {
-        self.running
-            .as_ref()
-            .zip(self.installed())
-            .is_some_and(|(running, installed)| running.can_apply_live(installed))
-    }
-
-    /// Returns the problem that needs the user, if any.
-    fn problem(&self, decision: &Decision, now: Instant) -> Option<Diagnostic> {
-        if let Some(diagnostic) = &self.config_trouble {
-            return Some(diagnostic.clone());
-        }
-        if matches!(self.intent, None | Some(Intent::Off)) && self.backoff.is_none() {
-            return None;
-        }
-        let is_trouble = match decision.state {
-            State::NotPermitted | State::Foreign | State::Unsupported => true,
-            State::Updating => self.is_stuck(now),
-            State::Wiped | State::Stale => {
-                self.backoff.is_some() || matches!(self.setting, Setting::Failed { .. })
-            }
-            State::Current | State::RestartNeeded => {
-                matches!(
-                    self.setting,
-                    Setting::Failed {
-                        may_pass: false,
-                        ..
-                    }
-                ) && self.intent == Some(Intent::Settings)
-            }
-            State::Off | State::Direct | State::NoDocker => false,
-        };
-        is_trouble.then(|| decision.diagnostic.clone())
-    }
-
-    fn notify(&mut self, notice: Notice) -> Effect {
-        self.log(notice.headline());
-        Effect::Notify(notice)
-    }
-
-    fn log(&mut self, what: impl Into<String>) {
-        self.state.log((self.wall)(), what);
     }
 
     /// Docker.app, as far as it could be read.
@@ -1119,89 +589,6 @@ impl Controller {
             BundleState::Ready(installed) => Some(&installed.bundle),
             BundleState::Unsupported(_, _, bundle) => bundle.as_ref(),
             BundleState::Missing(_) | BundleState::Incomplete(_) => None,
-        }
-    }
-
-    /// The proxy of the settings, as seen from this Docker.
-    fn proxy_here(&self) -> Option<String> {
-        match &self.setting {
-            Setting::Proxy { shown, .. } => Some(short(shown)),
-            _ => None,
-        }
-    }
-
-    /// Returns Baleen's support for the installed Docker.
-    fn support(&self) -> DockerSupport {
-        let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
-        let own = self
-            .bundle()
-            .and_then(|bundle| bundle.family.own_settings(&docker(bundle)));
-        match (&self.bundle_state, own) {
-            (BundleState::Ready(_), _) => DockerSupport::Patched,
-            (BundleState::Missing(_), _) => DockerSupport::Missing,
-            (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
-            (
-                BundleState::Incomplete(diagnostic) | BundleState::Unsupported(_, diagnostic, _),
-                None,
-            ) => DockerSupport::Unusable(diagnostic.clone()),
-        }
-    }
-
-    /// Returns whether a request for the proxy can be recorded. It can also be recorded while Baleen may not
-    /// change Docker: updates end, and the user can grant the permission.
-    fn can_be_asked_for(&self) -> bool {
-        !matches!(
-            self.bundle_state,
-            BundleState::Missing(_) | BundleState::Unsupported(State::Unsupported, ..)
-        )
-    }
-
-    /// Returns whether the proxy is switched on. Without a recorded intent, it is on if the image has one.
-    fn is_on(&self) -> bool {
-        match (self.intent, &self.bundle_state) {
-            (Some(intent), _) => intent != Intent::Off,
-            (None, BundleState::Ready(installed)) => installed.patch.is_some(),
-            (None, _) => false,
-        }
-    }
-
-    /// Returns the current state for display.
-    pub fn view(&self, now: Instant) -> View {
-        let decision = self.reconcile(now);
-        let diagnostic = match &self.config_trouble {
-            Some(diagnostic) => diagnostic.clone(),
-            None => decision.diagnostic,
-        };
-        let bundle = self.bundle();
-        View {
-            state: decision.state,
-            diagnostic,
-            docker: bundle.map(|bundle| bundle.version.clone()),
-            family: bundle.map(|bundle| bundle.family.clone()),
-            path: self.path.clone(),
-            in_image: match &self.bundle_state {
-                BundleState::Ready(installed) => {
-                    installed.patch.as_ref().map(|patch| patch.proxy.clone())
-                }
-                _ => None,
-            },
-            setting: self.setting.clone(),
-            beside: self.beside.clone(),
-            by_hand: match &self.bundle_state {
-                BundleState::Ready(installed) => installed.unpatched.by_hand().map(str::to_owned),
-                _ => None,
-            },
-            intent: self.intent,
-            is_on: self.is_on(),
-            can_switch: matches!(self.bundle_state, BundleState::Ready(_)),
-            is_running: self.running.is_some(),
-            engine: self.engine(),
-            can_follow: self.can_apply_live(),
-            busy: self.busy,
-            source: self.config.source,
-            restart: self.config.restart,
-            has_manual: self.config.http_proxy.is_some() || self.config.https_proxy.is_some(),
-            past: self.state.past.clone(),
         }
     }
 }
@@ -1228,7 +615,7 @@ fn without_restart(config: &Config) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::reconcile::KeptAnswers;
+    use crate::agent::observation::KeptAnswers;
     use crate::patch::digest::Sha;
 
     /// No event announces that a PAC script can be reached again, or that its kept answers expire.

@@ -1,0 +1,256 @@
+//! Reporting: which notices to show, and what the faces display.
+
+use super::*;
+use crate::agent::notice::full;
+
+impl Controller {
+    /// Returns the notices that are due, and before them the job that saves the state.
+    pub(super) fn report(&mut self, decision: &Decision, now: Instant) -> Vec<Effect> {
+        let mut told = Vec::new();
+        let is_known = self.setting != Setting::Unknown;
+        // What Baleen can do for this Docker is known once an update has ended.
+        let is_whole =
+            !matches!(self.bundle_state, BundleState::Incomplete(_)) || self.is_stuck(now);
+        let is_due = self.has_icon && !self.state.welcomed && is_known && is_whole;
+        if is_due && now >= self.settled_at {
+            self.state.welcomed = true;
+            told.push(Notice::Welcome {
+                setting: self.beside.as_ref().unwrap_or(&self.setting).clone(),
+                is_on: self.is_on(),
+                named: self.named_in_place(),
+                support: self.support(),
+            });
+        }
+        let is_settled = now >= self.settled_at
+            && decision.pending == Action::Nothing
+            && is_known
+            && !self.is_live_locked
+            && self.quit_grace_until.is_none();
+        if let (Some(path), BundleState::Ready(installed), true) =
+            (&self.path, &self.bundle_state, is_settled)
+        {
+            let (path, installed) = (path.clone(), installed.clone());
+            told.extend(self.difference(&path, &installed, decision));
+            let is_told = !told.is_empty();
+            told.extend(self.settings_changed(&path).filter(|_| !is_told));
+        }
+        match self.problem(decision, now) {
+            Some(diagnostic) => {
+                let key = format!("{}: {}", decision.state.word(), diagnostic.sentence);
+                if self.state.trouble.as_ref() != Some(&key) {
+                    self.state.trouble = Some(key);
+                    told.push(Notice::Trouble {
+                        state: decision.state,
+                        diagnostic,
+                    });
+                }
+            }
+            // A problem that comes and goes with the settings is the same problem until a change is reported.
+            None if told.is_empty() => {}
+            None => self.state.trouble = None,
+        }
+        if self.asked && (is_settled || self.backoff.is_some()) {
+            self.asked = false;
+            if told.is_empty() {
+                self.log(format!("Checked: {}", full(&decision.diagnostic.sentence)));
+            }
+        }
+        for notice in &told {
+            self.log(notice.headline());
+        }
+        // The state is saved first: if Baleen is killed in between, a notice is lost rather than repeated.
+        let mut effects = Vec::new();
+        if self.state != self.stored {
+            self.stored = self.state.clone();
+            effects.push(Effect::Remember(Box::new(self.state.clone())));
+        }
+        effects.extend(told.into_iter().map(Effect::Notify));
+        effects
+    }
+
+    /// Returns a notice of what differs from the last report to the user.
+    pub(super) fn difference(
+        &mut self,
+        path: &Path,
+        installed: &Installed,
+        decision: &Decision,
+    ) -> Option<Notice> {
+        let now = Reported::of(installed);
+        let named = self.intent == Some(Intent::Named);
+        let docker = self.restart_need(decision);
+        let known = self.state.known_mut(path);
+        // A proxy named by hand that an update wiped must still be put back.
+        if !named {
+            known.named = None;
+            known.settings = None;
+        }
+        let before = known.told.replace(now.clone())?;
+        let is_wanted = self.intent == Some(Intent::Settings);
+        let beside = self.beside.as_ref();
+        let mut notice = notice(&before, &now, &self.setting, is_wanted, docker)?;
+        if let Notice::Changed {
+            settings, by_hand, ..
+        } = &mut notice
+        {
+            *settings = beside.cloned();
+            *by_hand = installed.unpatched.clone();
+        }
+        Some(notice)
+    }
+
+    /// The proxy named by hand, if it is in the image.
+    pub(super) fn named_in_place(&self) -> Option<RedactedProxy> {
+        let patch = self.installed()?.patch.as_ref()?;
+        (self.intent == Some(Intent::Named)).then(|| patch.proxy.clone())
+    }
+
+    /// Returns a notice if the settings changed while a proxy named by hand is in place, so Docker keeps it.
+    pub(super) fn settings_changed(&mut self, path: &Path) -> Option<Notice> {
+        let in_place = self.named_in_place()?;
+        let settings = self.beside.clone()?;
+        let now = match &settings {
+            Setting::Direct { .. } => None,
+            Setting::Proxy { block, .. } => Some(*block),
+            // The settings are only unavailable for now.
+            Setting::Unknown | Setting::Offline | Setting::ScriptAway | Setting::Failed { .. } => {
+                return None;
+            }
+        };
+        let before = self.state.known_mut(path).settings.replace(now)?;
+        (before != now).then_some(Notice::SettingsChanged { in_place, settings })
+    }
+
+    /// Returns the running Docker's need for a restart.
+    pub(super) fn restart_need(&self, decision: &Decision) -> RestartNeed {
+        match (decision.state, decision.action) {
+            (State::RestartNeeded, Action::Restart(way)) => RestartNeed::Restarts(way),
+            (State::RestartNeeded, _) if self.config.restart == RestartPolicy::Never => {
+                RestartNeed::Waits
+            }
+            (State::RestartNeeded, _) => RestartNeed::Asks {
+                can_follow: self.can_apply_live(),
+            },
+            _ => RestartNeed::IsRight,
+        }
+    }
+
+    /// Returns the problem that needs the user, if any.
+    pub(super) fn problem(&self, decision: &Decision, now: Instant) -> Option<Diagnostic> {
+        if let Some(diagnostic) = &self.config_trouble {
+            return Some(diagnostic.clone());
+        }
+        if matches!(self.intent, None | Some(Intent::Off)) && self.backoff.is_none() {
+            return None;
+        }
+        let is_trouble = match decision.state {
+            State::NotPermitted | State::Foreign | State::Unsupported => true,
+            State::Updating => self.is_stuck(now),
+            State::Wiped | State::Stale => {
+                self.backoff.is_some() || matches!(self.setting, Setting::Failed { .. })
+            }
+            State::Current | State::RestartNeeded => {
+                matches!(
+                    self.setting,
+                    Setting::Failed {
+                        may_pass: false,
+                        ..
+                    }
+                ) && self.intent == Some(Intent::Settings)
+            }
+            State::Off | State::Direct | State::NoDocker => false,
+        };
+        is_trouble.then(|| decision.diagnostic.clone())
+    }
+
+    pub(super) fn notify(&mut self, notice: Notice) -> Effect {
+        self.log(notice.headline());
+        Effect::Notify(notice)
+    }
+
+    pub(super) fn log(&mut self, what: impl Into<String>) {
+        self.state.log((self.wall)(), what);
+    }
+
+    /// The proxy of the settings, as seen from this Docker.
+    pub(super) fn proxy_here(&self) -> Option<String> {
+        match &self.setting {
+            Setting::Proxy { shown, .. } => Some(short(shown)),
+            _ => None,
+        }
+    }
+
+    /// Returns Baleen's support for the installed Docker.
+    pub(super) fn support(&self) -> DockerSupport {
+        let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
+        let own = self
+            .bundle()
+            .and_then(|bundle| bundle.family.own_settings(&docker(bundle)));
+        match (&self.bundle_state, own) {
+            (BundleState::Ready(_), _) => DockerSupport::Patched,
+            (BundleState::Missing(_), _) => DockerSupport::Missing,
+            (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
+            (
+                BundleState::Incomplete(diagnostic) | BundleState::Unsupported(_, diagnostic, _),
+                None,
+            ) => DockerSupport::Unusable(diagnostic.clone()),
+        }
+    }
+
+    /// Returns whether a request for the proxy can be recorded. It can also be recorded while Baleen may not
+    /// change Docker: updates end, and the user can grant the permission.
+    pub(super) fn can_be_asked_for(&self) -> bool {
+        !matches!(
+            self.bundle_state,
+            BundleState::Missing(_) | BundleState::Unsupported(State::Unsupported, ..)
+        )
+    }
+
+    /// Returns whether the proxy is switched on. Without a recorded intent, it is on if the image has one.
+    pub(super) fn is_on(&self) -> bool {
+        match (self.intent, &self.bundle_state) {
+            (Some(intent), _) => intent != Intent::Off,
+            (None, BundleState::Ready(installed)) => installed.patch.is_some(),
+            (None, _) => false,
+        }
+    }
+
+    /// Returns the current state for display.
+    pub fn view(&self, now: Instant) -> View {
+        let decision = self.reconcile(now);
+        let diagnostic = match &self.config_trouble {
+            Some(diagnostic) => diagnostic.clone(),
+            None => decision.diagnostic,
+        };
+        let bundle = self.bundle();
+        View {
+            state: decision.state,
+            diagnostic,
+            docker: bundle.map(|bundle| bundle.version.clone()),
+            family: bundle.map(|bundle| bundle.family.clone()),
+            path: self.path.clone(),
+            in_image: match &self.bundle_state {
+                BundleState::Ready(installed) => {
+                    installed.patch.as_ref().map(|patch| patch.proxy.clone())
+                }
+                _ => None,
+            },
+            setting: self.setting.clone(),
+            beside: self.beside.clone(),
+            by_hand: match &self.bundle_state {
+                BundleState::Ready(installed) => installed.unpatched.by_hand().map(str::to_owned),
+                _ => None,
+            },
+            intent: self.intent,
+            is_on: self.is_on(),
+            can_switch: matches!(self.bundle_state, BundleState::Ready(_)),
+            is_running: self.running.is_some(),
+            engine: self.engine(),
+            can_follow: self.can_apply_live(),
+            busy: self.busy,
+            source: self.config.source,
+            restart: self.config.restart,
+            has_manual: self.config.http_proxy.is_some() || self.config.https_proxy.is_some(),
+            past: self.state.past.clone(),
+        }
+    }
+}

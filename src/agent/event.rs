@@ -1,0 +1,94 @@
+//! The events that the controller handles.
+
+use crate::config::{RestartPolicy, SourceSetting};
+use crate::error::Kind;
+use crate::proxy::ClientDialect;
+
+use super::observation::{Diagnostic, RestartScope, Setting};
+use super::snapshot::{Fingerprint, Snapshot};
+
+/// An input of the controller.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something changed in or around Docker.app; carries its new fingerprint.
+    Files(Fingerprint),
+    /// The system's proxy settings or the network may have changed.
+    Settings,
+    /// The config file or the user's intent may have changed.
+    Decisions,
+    /// Docker was started or has quit.
+    Docker,
+    /// The computer woke up.
+    Woke,
+    /// The user clicked a menu item or a button.
+    Click(Click),
+    /// The result of [`Effect::Observe`].
+    Observed(Box<Snapshot>),
+    /// The result of [`Effect::Resolve`].
+    Resolved(ClientDialect, Box<Resolved>),
+    /// A job that changes the boot image has ended; carries the bundle's new fingerprint.
+    Changed(Result<ChangeOutcome, ChangeError>, Fingerprint),
+    /// The result of [`Effect::Restart`].
+    Restarted(Result<(), Diagnostic>),
+    /// The result of [`Effect::ApplyLive`].
+    AppliedLive(Result<ChangeOutcome, Diagnostic>),
+    /// A click could not be carried out.
+    Refused(Diagnostic),
+}
+
+/// A request of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Click {
+    /// Switch the proxy on or off.
+    UseProxy(bool),
+    /// Check everything again and repair it.
+    Reapply,
+    /// Adopt the proxy that someone else wrote into the script.
+    Adopt,
+    /// Use the proxy of the settings from now on, not the one named by hand.
+    FollowSettings,
+    /// Bring the running engine up to date in this way, if it is out of date.
+    Restart(RestartScope),
+    /// Set the source of the proxy.
+    Source(SourceSetting),
+    /// Set the policy for restarts of Docker.
+    WhenRestart(RestartPolicy),
+}
+
+/// The proxy settings, resolved for an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The desired proxy: the one named by hand, otherwise that of the settings.
+    pub setting: Setting,
+    /// The resolved settings, if a proxy named by hand takes precedence over them.
+    pub beside: Option<Setting>,
+}
+
+impl From<Setting> for Resolved {
+    fn from(setting: Setting) -> Self {
+        Self {
+            setting,
+            beside: None,
+        }
+    }
+}
+
+/// The outcome of a change that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// The boot image or the running engine was changed.
+    Changed,
+    /// No change was needed.
+    Nothing,
+    /// No engine was running.
+    NoneRan,
+}
+
+/// The error of a failed change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeError {
+    /// The kind of failure.
+    pub kind: Kind,
+    /// The reason.
+    pub diagnostic: Diagnostic,
+}

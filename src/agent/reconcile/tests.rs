@@ -1,0 +1,533 @@
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::docker::{Bundle, Family};
+use crate::patch::digest::{OriginalSha, Sha};
+use crate::patch::live::LiveEdit;
+use crate::proxy::RedactedProxy;
+
+fn shown(name: &str) -> RedactedProxy {
+    RedactedProxy {
+        http: None,
+        https: Some(format!("http://{name}:1")),
+        no_proxy: String::new(),
+    }
+}
+
+fn installed(patch: Option<&str>) -> BundleState {
+    BundleState::Ready(Installed {
+        bundle: Bundle {
+            path: "/d".into(),
+            version: "1.12.0".to_owned(),
+            build: String::new(),
+            family: Family::Moby {
+                image: "/d/i".into(),
+            },
+        },
+        image: "/d/i".into(),
+        patch: patch.map(|name| Patch {
+            block: Sha::of(name.as_bytes()),
+            proxy: shown(name),
+            original: OriginalSha(Sha::of(b"image")),
+        }),
+        unpatched: Unpatched::Clean,
+        image_since: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
+    })
+}
+
+fn proxy(name: &str) -> Setting {
+    Setting::Proxy {
+        block: Sha::of(name.as_bytes()),
+        shown: shown(name),
+        origin: "the system's settings".to_owned(),
+        script: None,
+    }
+}
+
+fn direct() -> Setting {
+    Setting::Direct {
+        origin: "the system's settings".to_owned(),
+    }
+}
+
+fn broken() -> Setting {
+    Setting::Failed {
+        diagnostic: Diagnostic::new("the script can't be had"),
+        may_pass: true,
+    }
+}
+
+const NOTHING_TRIED: Attempts = Attempts {
+    engine: None,
+    docker: None,
+};
+
+fn situation<'a>(
+    intent: Option<Intent>,
+    bundle_state: &'a BundleState,
+    setting: &'a Setting,
+    now: Instant,
+) -> Inputs<'a> {
+    Inputs {
+        intent,
+        bundle_state,
+        is_moving: false,
+        settled_at: now,
+        setting,
+        beside: None,
+        backoff: None,
+        running: None,
+        restart: RestartPolicy::Ask,
+        consent: None,
+        is_live_locked: false,
+        attempts: &NOTHING_TRIED,
+        may_be_ending: false,
+        now,
+    }
+}
+
+#[test]
+fn what_is_wanted_what_is_there_and_what_the_settings_say() {
+    use Action::{Apply, Nothing, Restore};
+    use Intent::{Named, Off, Settings};
+    use State::{Current, Direct, Stale, Wiped};
+    let now = Instant::now();
+    for (intent, patch, setting, state, act) in [
+        (None, None, proxy("a"), State::Off, Nothing),
+        (None, Some("a"), proxy("b"), Current, Nothing),
+        (Some(Off), None, proxy("a"), State::Off, Nothing),
+        (Some(Off), Some("a"), proxy("a"), Stale, Restore),
+        (Some(Off), Some("a"), broken(), Stale, Restore),
+        (Some(Settings), None, proxy("a"), Wiped, Apply),
+        (Some(Settings), None, direct(), Direct, Nothing),
+        (Some(Settings), None, Setting::ScriptAway, Direct, Nothing),
+        (Some(Settings), None, broken(), Wiped, Nothing),
+        (Some(Settings), None, Setting::Offline, Wiped, Nothing),
+        (Some(Settings), None, Setting::Unknown, Wiped, Nothing),
+        (Some(Settings), Some("a"), proxy("a"), Current, Nothing),
+        (Some(Settings), Some("a"), proxy("b"), Stale, Apply),
+        (Some(Settings), Some("a"), direct(), Stale, Restore),
+        (
+            Some(Settings),
+            Some("a"),
+            Setting::ScriptAway,
+            Stale,
+            Restore,
+        ),
+        // An unknown setting is no reason to remove a proxy that works.
+        (Some(Settings), Some("a"), broken(), Current, Nothing),
+        (
+            Some(Settings),
+            Some("a"),
+            Setting::Offline,
+            Current,
+            Nothing,
+        ),
+        (
+            Some(Settings),
+            Some("a"),
+            Setting::Unknown,
+            Current,
+            Nothing,
+        ),
+        // A proxy named by hand is right, whatever the settings say.
+        (Some(Named), Some("a"), proxy("b"), Current, Nothing),
+        (Some(Named), Some("a"), direct(), Current, Nothing),
+        (Some(Named), None, proxy("a"), Wiped, Apply),
+    ] {
+        let bundle_state = installed(patch);
+        let case = format!("{intent:?} {patch:?} {setting:?}");
+        let at_rest = situation(intent, &bundle_state, &setting, now);
+        let decision = reconcile(&at_rest);
+        assert_eq!(
+            (decision.state, decision.action, decision.pending),
+            (state, act, act),
+            "{case}"
+        );
+
+        // Nothing is changed too early or while the files change, but the pending action is known.
+        let early = Inputs {
+            settled_at: now + Duration::from_millis(1),
+            ..at_rest
+        };
+        let decision = reconcile(&early);
+        assert_eq!(
+            (decision.state, decision.action, decision.pending),
+            (state, Nothing, act),
+            "{case}"
+        );
+        let moving = Inputs {
+            is_moving: true,
+            ..early
+        };
+        let decision = reconcile(&moving);
+        assert_eq!(
+            (decision.state, decision.action),
+            (State::Updating, Nothing),
+            "{case}"
+        );
+
+        // A failed attempt is not repeated early.
+        let refusal = Backoff {
+            kind: Kind::NotPermitted,
+            diagnostic: Diagnostic::new("no"),
+            until: now + Duration::from_secs(1),
+        };
+        let refused = Inputs {
+            backoff: Some(&refusal),
+            ..at_rest
+        };
+        let decision = reconcile(&refused);
+        let expected = if act == Nothing {
+            state
+        } else {
+            State::NotPermitted
+        };
+        assert_eq!(
+            (decision.state, decision.action),
+            (expected, Nothing),
+            "{case}"
+        );
+        let later = Inputs {
+            now: refusal.until,
+            ..refused
+        };
+        assert_eq!(reconcile(&later).action, act, "{case}");
+    }
+}
+
+/// Times before and after the image of [`installed`] was put in place.
+const BEFORE: Option<u64> = Some(99);
+const AFTER: Option<u64> = Some(101);
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn block(name: &str) -> Option<Sha> {
+    Some(Sha::of(name.as_bytes()))
+}
+
+/// The image of [`installed`], with another block or from another time.
+fn which(name: &str, since: u64) -> Revision {
+    Revision {
+        block: block(name),
+        since: at(since),
+    }
+}
+
+fn running(since: Option<u64>, seen: Option<Option<Sha>>) -> Running {
+    Running {
+        pid: 7,
+        since: since.map(at),
+        block: seen,
+        ..Running::default()
+    }
+}
+
+fn edited(running: &Running, block: Option<Sha>, is_open: bool) -> Running {
+    Running {
+        edit: Some(LiveEdit {
+            block,
+            at: at(200),
+            is_open,
+        }),
+        ..running.clone()
+    }
+}
+
+#[test]
+fn what_the_running_engine_has_beside_what_the_image_says() {
+    use EngineSync::{Followed, OutOfDate, UpToDate};
+    let (a, b, stock) = (Some(block("a")), Some(block("b")), Some(None));
+    for (patch, since, seen, expected) in [
+        // Started after the image was put in place.
+        (Some("a"), AFTER, None, UpToDate),
+        (Some("a"), AFTER, b, UpToDate),
+        // Started before: it depends on the image that it started from.
+        (Some("a"), BEFORE, a, UpToDate),
+        (Some("a"), BEFORE, b, OutOfDate),
+        (Some("a"), BEFORE, stock, OutOfDate),
+        (Some("a"), BEFORE, None, OutOfDate),
+        (None, BEFORE, a, OutOfDate),
+        (None, BEFORE, stock, UpToDate),
+        (None, BEFORE, None, UpToDate),
+        // The system does not report the start time.
+        (Some("a"), None, None, UpToDate),
+        (Some("a"), None, b, OutOfDate),
+    ] {
+        let bundle_state = installed(patch);
+        let BundleState::Ready(installed) = &bundle_state else {
+            unreachable!()
+        };
+        let case = format!("{patch:?} {since:?} {seen:?}");
+        let started = running(since, seen);
+        assert_eq!(started.engine(installed), expected, "{case}");
+
+        // A later edit counts, whatever the VM started from.
+        let image = patch.and_then(block);
+        for edit in [block("a"), block("b"), None] {
+            let expected = match edit == image {
+                true => Followed { at: at(200) },
+                false => OutOfDate,
+            };
+            let case = format!("{case}, edited: {edit:?}");
+            let whole = edited(&started, edit, false);
+            assert_eq!(whole.engine(installed), expected, "{case}");
+            let open = edited(&started, edit, true);
+            assert_eq!(open.engine(installed), OutOfDate, "{case}, not to its end");
+        }
+    }
+}
+
+#[test]
+fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_works() {
+    use RestartPolicy::{Always, Ask, Never};
+    use RestartScope::{Docker, Engine};
+    let now = Instant::now();
+    let (bundle_state, setting) = (installed(Some("a")), proxy("a"));
+    let old = running(BEFORE, Some(None));
+    let states = [
+        (old.clone(), true),
+        (edited(&old, block("b"), false), true),
+        (edited(&old, None, false), true),
+        (edited(&old, block("a"), true), true),
+        (edited(&old, block("a"), false), false),
+        (running(AFTER, None), false),
+    ];
+    let no_and_yes = [false, true];
+    let mut seen = Vec::new();
+    for (restart, consent) in [Ask, Always, Never]
+        .into_iter()
+        .flat_map(|restart| [None, Some(Engine), Some(Docker)].map(|one| (restart, one)))
+    {
+        for (engine_tried, docker_tried, has_console, is_followed) in
+            no_and_yes.into_iter().flat_map(|engine| {
+                no_and_yes.into_iter().flat_map(move |docker| {
+                    no_and_yes.into_iter().flat_map(move |console| {
+                        no_and_yes.map(|followed| (engine, docker, console, followed))
+                    })
+                })
+            })
+        {
+            let expected = match (consent, restart, has_console, engine_tried, docker_tried) {
+                (Some(Docker), ..) => Action::Restart(Docker),
+                (Some(Engine), _, true, ..) => Action::Restart(Engine),
+                (Some(Engine), _, false, ..) => Action::Nothing,
+                (None, Ask | Never, ..) => Action::Nothing,
+                (None, Always, true, false, _) => Action::Restart(Engine),
+                (None, Always, _, _, false) => Action::Restart(Docker),
+                (None, Always, _, _, true) => Action::Nothing,
+            };
+            let this = which("a", 100);
+            let tried = Attempts {
+                engine: engine_tried.then_some(this),
+                docker: docker_tried.then_some(this),
+            };
+            for (running, is_old) in &states {
+                let running = Running {
+                    has_console,
+                    ..running.clone()
+                };
+                let situation = Inputs {
+                    running: Some(&running),
+                    restart,
+                    consent,
+                    is_live_locked: is_followed,
+                    attempts: &tried,
+                    ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
+                };
+                let (state, act) = match *is_old && !is_followed {
+                    true => (State::RestartNeeded, expected),
+                    false => (State::Current, Action::Nothing),
+                };
+                let decision = reconcile(&situation);
+                assert_eq!(
+                    (decision.state, decision.action, decision.pending),
+                    (state, act, Action::Nothing),
+                    "{situation:?}"
+                );
+                let is_told = decision.diagnostic.sentence.contains("in a terminal");
+                assert_eq!(is_told, *is_old && is_followed);
+                seen.push(act);
+                let without = Inputs {
+                    running: None,
+                    ..situation
+                };
+                assert_eq!(reconcile(&without).action, Action::Nothing, "nothing runs");
+                let may_be_ending = Inputs {
+                    may_be_ending: true,
+                    ..situation
+                };
+                let agreed = match consent {
+                    Some(_) => act,
+                    None => Action::Nothing,
+                };
+                assert_eq!(reconcile(&may_be_ending).action, agreed, "it may be ending");
+            }
+        }
+    }
+    assert_eq!(seen.len(), 9 * 16 * 6);
+}
+
+#[test]
+fn a_way_that_was_tried_for_another_image_is_tried_again() {
+    let (now, setting) = (Instant::now(), proxy("a"));
+    let bundle_state = installed(Some("a"));
+    let running = Running {
+        has_console: true,
+        ..running(BEFORE, Some(None))
+    };
+    let (this, other, newer) = (which("a", 100), which("b", 100), which("a", 101));
+    for (engine, docker, expected) in [
+        (Some(this), None, Action::Restart(RestartScope::Docker)),
+        (Some(other), None, Action::Restart(RestartScope::Engine)),
+        (Some(newer), None, Action::Restart(RestartScope::Engine)),
+        (None, Some(this), Action::Restart(RestartScope::Engine)),
+        (Some(this), Some(this), Action::Nothing),
+        (
+            Some(this),
+            Some(other),
+            Action::Restart(RestartScope::Docker),
+        ),
+        (
+            Some(this),
+            Some(newer),
+            Action::Restart(RestartScope::Docker),
+        ),
+    ] {
+        let tried = Attempts { engine, docker };
+        let situation = Inputs {
+            running: Some(&running),
+            restart: RestartPolicy::Always,
+            attempts: &tried,
+            ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
+        };
+        assert_eq!(reconcile(&situation).action, expected, "{tried:?}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_the_running_engine_that_is_not_known() {
+    let now = Instant::now();
+    let in_a_terminal = "`baleen` in a terminal is bringing the running VM up to date";
+    let unfinished =
+        "Docker has its own boot image, but a change of the running VM was not finished: restart";
+    let old = running(BEFORE, Some(block("b")));
+    let with_console = |running: &Running| Running {
+        has_console: true,
+        ..running.clone()
+    };
+    let open = edited(&old, block("b"), true);
+    let (settings, off) = (Some(Intent::Settings), Some(Intent::Off));
+    for (intent, patch, setting, running, is_followed, expected) in [
+        (
+            settings,
+            Some("a"),
+            proxy("a"),
+            &old,
+            true,
+            format!("the boot image has http://a:1 for https; {in_a_terminal}"),
+        ),
+        (
+            settings,
+            Some("a"),
+            broken(),
+            &old,
+            true,
+            format!(
+                "the boot image has http://a:1 for https; whether that is right can't be told: the script can't be had; {in_a_terminal}"
+            ),
+        ),
+        (
+            settings,
+            None,
+            direct(),
+            &old,
+            true,
+            format!("Docker has its own boot image; {in_a_terminal}"),
+        ),
+        (
+            off,
+            None,
+            proxy("a"),
+            &old,
+            true,
+            format!("Docker has its own boot image; {in_a_terminal}"),
+        ),
+        (
+            settings,
+            None,
+            direct(),
+            &old,
+            false,
+            "Docker has its own boot image, but still runs with the proxy until it is restarted"
+                .to_owned(),
+        ),
+        (
+            settings,
+            None,
+            direct(),
+            &open,
+            false,
+            format!("{unfinished} Docker"),
+        ),
+        (
+            off,
+            None,
+            direct(),
+            &with_console(&open),
+            false,
+            format!("{unfinished} the Engine or Docker"),
+        ),
+    ] {
+        let bundle_state = installed(patch);
+        let situation = Inputs {
+            running: Some(running),
+            is_live_locked: is_followed,
+            ..situation(intent, &bundle_state, &setting, now)
+        };
+        assert_eq!(reconcile(&situation).diagnostic.sentence, expected);
+    }
+}
+
+#[test]
+fn only_a_vm_of_the_moby_family_can_follow() {
+    let BundleState::Ready(mut installed) = installed(None) else {
+        unreachable!()
+    };
+    let running = Running {
+        has_console: true,
+        ..running(BEFORE, None)
+    };
+    assert!(running.can_apply_live(&installed));
+    installed.bundle.family = Family::Unknown(vec!["vpnkit".to_owned()]);
+    assert!(!running.can_apply_live(&installed));
+}
+
+#[test]
+fn what_a_refusal_makes_of_the_state() {
+    let (bundle_state, setting, now) = (installed(None), proxy("a"), Instant::now());
+    for (kind, remedy, expected) in [
+        (Kind::Busy, None, State::Updating),
+        (Kind::NotPermitted, None, State::NotPermitted),
+        (Kind::Unsupported, None, State::Unsupported),
+        (Kind::Unsupported, Some(Fix::Adopt), State::Foreign),
+        (Kind::Failure, None, State::Wiped),
+    ] {
+        let refusal = Backoff {
+            kind,
+            diagnostic: Diagnostic {
+                fix: remedy,
+                ..Diagnostic::new("why")
+            },
+            until: now + Duration::from_secs(1),
+        };
+        let situation = Inputs {
+            backoff: Some(&refusal),
+            ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
+        };
+        assert_eq!(reconcile(&situation).state, expected);
+        assert_eq!(reconcile(&situation).diagnostic.sentence, "why");
+    }
+}
