@@ -13,10 +13,10 @@ use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
 use crate::platform::{self, network};
+use crate::proxy::ProxySettings;
 use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
 use crate::proxy::settings::SystemSettings;
 use crate::proxy::source::ProxySource;
-use crate::proxy::translate::ProxySettings;
 use crate::proxy::{
     ClientDialect, Overrides, ProxyConfig, ProxyUrl, ProxyUrls, RedactedProxy, Resolvers,
     Translation, translate,

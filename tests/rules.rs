@@ -19,11 +19,12 @@ mod tools;
 use baleen::net::lookup::{TIMEOUT, lookup};
 use baleen::proxy::route::{self, Hop, Target};
 use baleen::proxy::settings::{Server, SystemSettings};
-use baleen::proxy::translate::{EntryOutcome, ProxySettings, ProxyUrls};
+use baleen::proxy::translate::EntryOutcome;
 use baleen::proxy::{
     ClientDialect, EngineProxy, NoProxy, Overrides, ProxyConfig, ProxyUrl, Resolvers, Translation,
     no_proxy, translate,
 };
+use baleen::proxy::{ProxySettings, ProxyUrls};
 use exceptions::{Case, cases};
 use go::Env;
 use old_go::Release;

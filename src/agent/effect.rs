@@ -1,4 +1,4 @@
-//! The effects that the controller asks for.
+//! The effects that the controller requests.
 
 use std::path::PathBuf;
 

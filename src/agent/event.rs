@@ -22,15 +22,15 @@ pub enum Event {
     Woke,
     /// The user clicked a menu item or a button.
     Click(Click),
-    /// The result of [`Effect::Observe`].
+    /// The result of [`Effect::Observe`](super::effect::Effect::Observe).
     Observed(Box<Snapshot>),
-    /// The result of [`Effect::Resolve`].
+    /// The result of [`Effect::Resolve`](super::effect::Effect::Resolve).
     Resolved(ClientDialect, Box<Resolved>),
     /// A job that changes the boot image has ended; carries the bundle's new fingerprint.
     Changed(Result<ChangeOutcome, ChangeError>, Fingerprint),
-    /// The result of [`Effect::Restart`].
+    /// The result of [`Effect::Restart`](super::effect::Effect::Restart).
     Restarted(Result<(), Diagnostic>),
-    /// The result of [`Effect::ApplyLive`].
+    /// The result of [`Effect::ApplyLive`](super::effect::Effect::ApplyLive).
     AppliedLive(Result<ChangeOutcome, Diagnostic>),
     /// A click could not be carried out.
     Refused(Diagnostic),

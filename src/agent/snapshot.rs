@@ -1,4 +1,4 @@
-//! Everything that was read at one moment.
+//! The snapshot of one observation, and the fingerprint of the bundle's files.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};

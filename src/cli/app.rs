@@ -11,7 +11,7 @@ use super::options;
 use super::output::Output;
 
 pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
-    // One that is not to run makes no folder for a log: the Baleen that is there may be removing it.
+    // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
     let start_log = || {
         logs::start(&logs::path(), args.verbose)?;
         tracing::info!("Baleen {} starts, as the app", env!("CARGO_PKG_VERSION"));

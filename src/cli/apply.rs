@@ -69,7 +69,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     Ok(0)
 }
 
-/// Whose proxy counts from now on, where it is not the one that counted before or not the one of the settings.
+/// Returns a sentence about the source of the proxy, if the source has changed or is not the settings.
 fn whose(
     intent: Intent,
     before: Option<&RedactedProxy>,
@@ -92,7 +92,7 @@ fn whose(
     }
 }
 
-/// That the proxy is asked for in this bundle is kept, for after an update of Docker.
+/// Records that the user wants the proxy in this bundle, for the time after an update of Docker.
 fn note_wanted(
     bundle: &Bundle,
     intent: Intent,
@@ -115,7 +115,7 @@ fn not_noted(error: &io::Error) -> String {
     )
 }
 
-/// This computer uses no proxy now, so neither should the engine.
+/// Removes the engine's proxy, since this computer uses none now.
 fn direct(
     bundle: &Bundle,
     proxy_config: &ProxyConfig,
@@ -281,7 +281,8 @@ fn dry_run(
     Ok(0)
 }
 
-/// The difference between the script that is in the image and the one that is to be, without passwords.
+/// Returns the difference between the current script in the boot image and the new one, without
+/// passwords.
 fn script_difference(change: &Change) -> String {
     let (old, new) = (shown(&change.old_script), shown(&change.new_script));
     TextDiff::from_lines(&old, &new)
@@ -342,7 +343,7 @@ fn report(
     json_report(bundle, manifest, Some(applied.bytes), true, None, live, out)
 }
 
-/// What `--live` would do besides.
+/// Prints what `--live` would also do.
 fn live_plan(live: &Live, out: &mut Output) -> Result<()> {
     if !live.live {
         return Ok(());
@@ -363,7 +364,7 @@ fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) ->
     }
 }
 
-/// What the user should know of the proxy, once.
+/// Reports remarks on the proxy, once.
 fn note_proxy(translation: &Translation, out: &mut Output) -> Result<()> {
     note_translation(translation, out)?;
     if translation
@@ -391,7 +392,7 @@ fn heading(bundle: &Bundle, out: &mut Output) -> Result<()> {
     ))
 }
 
-/// `written` is the length of the new image, where one was written.
+/// Prints the JSON object. `written` is the length of the new boot image, if one was written.
 fn json_report(
     bundle: &Bundle,
     manifest: &Manifest,

@@ -1,4 +1,4 @@
-//! What may stand on the command line.
+//! The command line's arguments.
 
 #![allow(rustdoc::bare_urls, reason = "these comments are the help texts")]
 
@@ -22,7 +22,7 @@ The engine of Docker for Mac runs in a Linux VM that knows nothing of the Mac's 
 the proxy into the VM's image (initrd.img inside Docker.app), where the engine's start script \
 exports it, and can give the original image back, byte for byte.";
 
-/// Calls to begin with, a line each.
+/// Examples for beginners, one per line.
 pub(super) const EXAMPLES: &str = "\
 baleen demo                                       try it on a sample Docker.app
 baleen proxy                                      which proxy is set on this computer, and what
@@ -37,7 +37,7 @@ baleen restore                                    put Docker back exactly as it 
 baleen app                                        let the menu-bar app do all this by itself
 baleen uninstall                                  remove Baleen's files and settings";
 
-/// What the program's exit code says, a line each.
+/// Meanings of the exit codes, one per line.
 pub(super) const EXIT_CODES: &str = "\
 0  success
 1  failure
@@ -46,7 +46,7 @@ pub(super) const EXIT_CODES: &str = "\
 4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
 5  not permitted by the system";
 
-/// What stands behind the help.
+/// Returns the text after the help.
 fn after_help() -> String {
     let indented = |text: &str| text.replace('\n', "\n  ");
     format!(
@@ -389,7 +389,7 @@ pub enum Config {
     },
 }
 
-/// A version of Docker, which begins with a number: else it would be taken for the newest.
+/// Checks a Docker version, which must begin with a digit: otherwise it would count as the newest.
 fn docker_version(text: &str) -> Result<String, &'static str> {
     match text.as_bytes() {
         [b'0'..=b'9', ..] => Ok(text.to_owned()),
@@ -397,7 +397,7 @@ fn docker_version(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// The names of the keys, which shells can complete.
+/// Returns a parser for the names of the keys, which shells can complete.
 fn keys() -> impl TypedValueParser<Value = Key> {
     let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(key.about()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Key>())

@@ -11,7 +11,7 @@ use crate::error::Result;
 use super::args::{Config as Command, Global};
 use super::output::{BOLD, DIM, GOOD, Output, styled};
 
-/// The file that is meant, whether it is there or not.
+/// Returns the path of the config file, which may not exist.
 pub(super) fn path(global: &Global) -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     global.config.clone().unwrap_or_else(|| {
@@ -62,7 +62,7 @@ fn show(path: &Path, found: &ConfigReading, out: &mut Output) -> Result<()> {
     out.object(json!({ "file": shown(path), "exists": found.exists, "keys": keys }))
 }
 
-/// What was made of a key: the value that holds now, and where it was written.
+/// Reports the change of a key: its value now, and the file.
 fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> {
     let found = ConfigReading::read(path)?;
     let set = found.set.contains(&key);
@@ -94,7 +94,7 @@ fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> 
     }))
 }
 
-/// The entries as `config set` takes them.
+/// Returns the entries in the form that `config set` reads.
 fn listed(values: &[String]) -> String {
     match values {
         [] => "an empty list".to_owned(),
@@ -102,7 +102,7 @@ fn listed(values: &[String]) -> String {
     }
 }
 
-/// A value as a program expects it: a list for a list, else a text, or null where there is none.
+/// Returns a value for JSON: an array for a list, else a string, or null if there is none.
 fn value(key: Key, values: Vec<String>) -> Value {
     if key.is_list() {
         return values.into();
@@ -110,7 +110,7 @@ fn value(key: Key, values: Vec<String>) -> Value {
     values.into_iter().next().into()
 }
 
-/// A path for JSON, which has no way to write bytes that are not UTF-8.
+/// Returns a path for JSON, which can't represent bytes that are not UTF-8.
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }

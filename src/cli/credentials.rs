@@ -16,7 +16,7 @@ use super::args::{Credentials, Global, ProxyArgs};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{config, request};
 
-/// More than any proxy takes, and no more than a line of a terminal may have.
+/// Maximum length of a password, in bytes. No proxy accepts more, and a terminal's line has room for it.
 const MAX_PASSWORD_LEN: usize = 1000;
 
 pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Result<u8> {
@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Resu
 
 fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output) -> Result<()> {
     let account = chosen(global, proxy, "set")?;
-    // Opened first, so that no one types a password that can't be kept.
+    // Open the store first, so that the user doesn't type a password that can't be stored.
     let (store, password) = if from_system {
         let password = credentials::system_password(&account)?;
         (Store::open()?, password)
@@ -100,7 +100,7 @@ fn status(global: &Global, out: &mut Output) -> Result<()> {
     out.object(json!({ "proxies": objects }))
 }
 
-/// The accounts of the proxies that are in use, each once, and whether its password is in the URL.
+/// Returns the accounts of the proxies in use, each once, and whether the password is in the URL.
 fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
     let mut accounts: Vec<(Account, bool)> = Vec::new();
     let request = request(&ProxyArgs::default(), &config(global)?)?;
@@ -116,7 +116,7 @@ fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
     Ok(accounts)
 }
 
-/// The account that is meant: the one that was named, else the only one in use.
+/// Returns the account to use: the one that was named, else the only one in use.
 fn chosen(global: &Global, proxy: Option<&str>, verb: &str) -> Result<Account> {
     if let Some(proxy) = proxy {
         return Account::parse(proxy);
@@ -137,18 +137,19 @@ fn listed(accounts: &[(Account, bool)]) -> String {
     accounts.join(" and ")
 }
 
-/// A slip of the keyboard would else go unseen until the proxy asks for a password again.
+/// Notes that an account is not in use. Otherwise the user would not notice a typing error until the
+/// proxy asks for a password again.
 fn note_if_not_in_use(global: &Global, account: &Account, out: &mut Output) -> Result<()> {
     match in_use(global) {
         Ok(used) if !used.is_empty() && !used.iter().any(|(a, _)| a == account) => {
             out.note(format!("{account} is not in use now; {} is", listed(&used)))
         }
-        // What can't be told of other proxies is no matter of this one.
+        // A failure to read the proxies in use doesn't affect this account.
         _ => Ok(()),
     }
 }
 
-/// The password from standard input; on a terminal, the user is asked for it.
+/// Reads the password from standard input; on a terminal, it asks the user.
 fn asked(account: &Account, out: &mut Output) -> Result<Password> {
     let failed = |error: io::Error| {
         let message = format!("could not read the password from standard input: {error}");
@@ -156,7 +157,7 @@ fn asked(account: &Account, out: &mut Output) -> Result<Password> {
     };
     let stdin = io::stdin();
     let terminal = stdin.is_terminal();
-    // Not through std's standard input, whose buffer would keep the password.
+    // Don't use std's standard input, whose buffer would keep the password.
     let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
     let bytes = if terminal {
         without_echo(&stdin, || {
@@ -169,9 +170,9 @@ fn asked(account: &Account, out: &mut Output) -> Result<Password> {
     password(&bytes.map_err(failed)?)
 }
 
-/// Reads to the end, or to the end of the line; no more than it takes to see that it is too long.
+/// Reads to the end, or to the end of the line, but only until the text is found too long.
 fn read(from: &mut impl Read, only_a_line: bool) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Of its full size at once: a buffer that grows leaves its old bytes behind.
+    // Allocate the full size at once: a buffer that grows leaves its old bytes in memory.
     let mut bytes = Zeroizing::new(vec![0; MAX_PASSWORD_LEN + 2]);
     let mut length = 0;
     while length < bytes.len() && !(only_a_line && bytes[..length].ends_with(b"\n")) {
@@ -186,7 +187,7 @@ fn read(from: &mut impl Read, only_a_line: bool) -> io::Result<Zeroizing<Vec<u8>
     Ok(bytes)
 }
 
-/// The password that was entered, without the end of its line.
+/// Returns the entered password, without the line end.
 fn password(bytes: &[u8]) -> Result<Password> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let refused = |why: String| Err(Error::new(Kind::Usage, format!("the password {why}")));
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_line_or_all_of_it_is_read_and_no_more_than_needed() {
-        /// Gives one byte at a time.
+        /// A reader that returns one byte at a time.
         struct SlowReader<'a>(&'a [u8]);
         impl Read for SlowReader<'_> {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,5 +1,5 @@
-//! `baleen demo`: the whole story, step by step, on a made-up Docker.app. Every step calls what the
-//! other commands call.
+//! `baleen demo`: all of Baleen's work, step by step, on a sample Docker.app. Each step calls the same
+//! functions as the other commands.
 
 use std::fs;
 use std::io;
@@ -19,8 +19,8 @@ use crate::patch::plan::Desired;
 use crate::patch::script::{MAX_SCRIPT_LEN, SCRIPT};
 use crate::patch::status::{self, Expected, State, StatusQuery};
 use crate::patch::{self, ApplyOutcome};
+use crate::proxy::ProxySettings;
 use crate::proxy::settings::{Server, SystemSettings};
-use crate::proxy::translate::ProxySettings;
 use crate::proxy::{
     ClientDialect, EngineProxy, Overrides, ProxyConfig, Resolvers, Translation, translate,
 };
@@ -30,7 +30,7 @@ use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
 
 const BEFORE: (&str, &str) = ("1.11.1-beta12", "7488");
 const AFTER: (&str, &str) = ("1.11.1-beta13", "7975");
-/// What System Settings say in this story.
+/// Proxy host in the demo's System Settings.
 const HOST: &str = "proxy.corp.example";
 const PORT: u16 = 8080;
 const EXCEPTIONS: [&str; 3] = ["*.local", "169.254/16", "intranet.corp.example"];
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// A folder of the user's is filled, never cleared.
+/// Checks that the user's folder is empty: the demo may fill it, but never clears it.
 fn require_empty(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
     let mut entries = fs::read_dir(folder).map_err(|error| Error::io("read", folder, &error))?;
@@ -87,7 +87,7 @@ fn require_empty(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the settings of the story come to for its Docker. No name is looked up and no one is asked.
+/// Translates the demo's settings for its Docker, without looking up names or asking for passwords.
 fn translation() -> Result<Translation> {
     let server = || {
         Some(Server {
@@ -239,7 +239,7 @@ impl Story<'_> {
         self.out.line(format!("   {shown}"))
     }
 
-    /// A claim that the demo makes; when it does not hold, the demo fails.
+    /// Checks a claim of the demo. If it is false, the demo fails.
     fn check(&mut self, claim: &str, holds: bool) -> Result<()> {
         if !holds {
             self.out
@@ -305,7 +305,7 @@ impl Story<'_> {
     }
 }
 
-/// The script as the kernel would end up with it.
+/// Returns the script that the kernel would end up with.
 fn script(image: &Path) -> Result<String> {
     let image = Image::open(image)?;
     let (_, found) = find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
@@ -314,7 +314,7 @@ fn script(image: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Whether the image begins with all bytes of its backup.
+/// Returns whether the boot image begins with all bytes of its backup, and has more.
 fn starts_with_stock(image: &Path) -> Result<bool> {
     let image = Image::open(image)?;
     let backup = image.backup_path();

@@ -1,4 +1,4 @@
-//! `baleen apply` for a Docker that has its own proxy settings: what to enter there.
+//! `baleen apply` for a Docker that has its own proxy settings: prints the values to enter there.
 
 use serde_json::{Value, json};
 
@@ -11,13 +11,14 @@ use super::note_translation;
 use super::output::{BOLD, Output, describe, styled};
 use super::status::docker_json;
 
-/// The exit code of what Baleen does not change, as of every other refusal.
+/// Exit code for a Docker that Baleen does not change, as for every other refusal.
 const REFUSED: u8 = 4;
 
-/// Prints the values for the fields in `pane`. Nothing is changed, and nothing is noted as wanted.
+/// Prints the values for the fields in `pane`. It changes nothing, and records no intent.
 ///
 /// # Errors
-/// When the settings can't be read or said to this Docker; the pane is named before.
+/// When the settings can't be read, or can't be translated for this Docker. The name of the pane is
+/// printed before.
 pub(super) fn print(
     bundle: &Bundle,
     pane: &str,

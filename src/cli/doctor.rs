@@ -20,8 +20,8 @@ use crate::patch::in_place;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
 use crate::property_list;
+use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
-use crate::proxy::translate::ProxySettings;
 use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyUrl};
 use crate::storage::TEMP_PREFIX;
 
@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     let engine = read
         .as_ref()
         .map_or_else(|| ClientDialect::of("", true), engine_of);
-    // A setting that can't be used is what the doctor is for.
+    // The doctor reports settings that can't be used, so don't stop at their errors.
     let mut proxy_users = Vec::new();
     let proxy_config = request.read();
     let translated = proxy_config.as_ref().map(|proxy_config| {
@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         Ok(translated) => translated.as_ref(),
         Err(error) => Err(*error),
     };
-    // An image that can't be read is told of by the step about it.
+    // The step about the boot image reports an image that can't be read.
     let in_place = read.and_then(|bundle| in_place(&bundle).ok().flatten());
     if let Some(proxy) = &in_place {
         let urls = [proxy.http(), proxy.https()].into_iter().flatten();
@@ -91,7 +91,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     };
     let marks = Marks::of_locale(|name| env::var(name).ok());
     let mut printed = Ok(());
-    // Steps that are skipped for one reason are one line, so they wait for the next one.
+    // Steps that are skipped for the same reason share a line, so print them with the next other step.
     let mut skipped: Vec<Step> = Vec::new();
     let report = examine(&question, &mut |step| {
         if printed.is_ok() && !skipped.last().is_some_and(|last| is_one_line(last, step)) {
@@ -121,20 +121,20 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     Ok(if bad == 0 { 0 } else { 3 })
 }
 
-/// Whether an option names the proxy.
+/// Returns whether an option names the proxy.
 fn names_proxy(args: &Args) -> bool {
     args.proxy.http_proxy.is_some() || args.proxy.https_proxy.is_some()
 }
 
-/// This computer's own way to hosts, by the settings that its other programs have as well.
+/// This computer's own way to hosts, by the settings that its other programs use as well.
 struct HostContext {
     request: ProxyQuery,
     proxy_config: Option<ProxyConfig>,
 }
 
 impl HostContext {
-    /// Where a proxy was named for Docker alone, on the command line or in the config file, that says nothing of this
-    /// computer.
+    /// Creates the context. A proxy that was named for Docker only, on the command line or in the config
+    /// file, says nothing about this computer, so it is ignored.
     fn new(
         config: &Config,
         args: &Args,
@@ -167,8 +167,8 @@ impl HostContext {
         matches!(what, Some(ProxySettings::Settings(settings)) if settings.pac.is_some())
     }
 
-    /// Nothing where the settings, or a script, can't be asked; nor where they name no proxy at all: that someone never
-    /// set one does not mean that this computer gets out without.
+    /// Returns the way to `host`. Returns nothing if the settings or a script can't be read, or if they
+    /// name no proxy at all: without a proxy setting, this computer doesn't necessarily have direct access.
     fn way_to(&self, host: &HostPort) -> Option<Hop> {
         let proxy_config = self.proxy_config.as_ref()?;
         if proxy_config.proxies().is_empty() && !self.is_by_script() {
@@ -188,12 +188,12 @@ impl HostContext {
     }
 }
 
-/// The user of a proxy, as it is and as it stands in the URL.
+/// Returns the user of a proxy, decoded and as encoded in the URL.
 fn users(proxy: &ProxyUrl) -> impl Iterator<Item = String> {
     proxy.user().into_iter().chain(proxy.encoded_user())
 }
 
-/// What stands before a step.
+/// The marks before the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Marks {
     good: &'static str,
@@ -216,7 +216,8 @@ impl Marks {
         skipped: "-",
     };
 
-    /// By the first of the variables that is set, as in `man 7 locale`. Without any, macOS speaks UTF-8.
+    /// Chooses the marks by the first variable that is set, as in `man 7 locale`. Without any, macOS uses
+    /// UTF-8.
     fn of_locale(get: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
@@ -229,7 +230,7 @@ impl Marks {
     }
 }
 
-/// Prints one step, or several that were skipped for one reason.
+/// Prints one step, or several that were skipped for the same reason.
 fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
     let Some(step) = steps.first().filter(|step| step.is_needed) else {
         return Ok(());
@@ -245,7 +246,7 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
         several => short_titles(several).join(", "),
     };
     let text = wrap(&format!("{titles}: {}", step.found), 2, out.width());
-    // The title counts for the width, but is styled afterwards.
+    // The title counts toward the width, so it is styled afterwards.
     let text = match &*titles {
         title if steps.len() == 1 => {
             let styled = styled(BOLD, format!("{title}:")).to_string();
@@ -261,7 +262,7 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Titles without the hosts at their ends: "Tunnel" of "Tunnel to registry.corp:443".
+/// Returns the titles without the hosts at their ends: "Tunnel" for "Tunnel to registry.corp:443".
 fn short_titles(steps: &[Step]) -> Vec<String> {
     let short = |title: &str| {
         let words: Vec<&str> = title.split(' ').collect();
@@ -273,7 +274,7 @@ fn short_titles(steps: &[Step]) -> Vec<String> {
     steps.iter().map(|step| short(&step.title)).collect()
 }
 
-/// How many things are wrong, and where to begin. That nothing is, is said only of what was tried.
+/// Returns the number of problems, and where to begin. If there are none, it mentions skipped steps.
 fn summary(report: &Report) -> String {
     let (bad, warnings) = (report.count(Outcome::Bad), report.count(Outcome::Warning));
     let many = |count: usize, one: &str| match count {
@@ -308,7 +309,7 @@ fn summary(report: &Report) -> String {
     format!("{}{first}", styled(BAD, format!("{}.", counted.join(", "))))
 }
 
-/// The socket of the engine that runs, where the `docker` command looks for it.
+/// Returns the socket of the running engine, at the places where the `docker` command looks for it.
 fn docker_socket() -> std::result::Result<PathBuf, String> {
     if let Some(host) = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
         return match host.strip_prefix("unix://") {
@@ -325,7 +326,7 @@ fn docker_socket() -> std::result::Result<PathBuf, String> {
     found.ok_or_else(|| "Docker is not running (it has no socket)".to_owned())
 }
 
-/// Whether a report could be written there, before anybody waits for it.
+/// Checks early that the report can be written to `path`, so that the user doesn't wait in vain.
 fn check_place(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(exists(path));
@@ -363,7 +364,7 @@ fn exists(path: &Path) -> Error {
     .with_hint("name another file, or move that one away")
 }
 
-/// Writes the report where nothing is yet, whole or not at all, for its owner alone.
+/// Writes the report to a new file, completely or not at all, readable by its owner only.
 fn write_report(
     path: &Path,
     report: &Report,
@@ -408,7 +409,7 @@ fn write_report(
     };
     let page = report::page(report, &facts, anonymous);
     let folder = folder_of(path);
-    // What is to be done about Docker.app is no help here.
+    // The usual hint is about Docker.app, which doesn't help in this case.
     let writing = |error| {
         Error::io("write", path, &error).with_hint("name a file in a folder that you may write in")
     };
@@ -426,7 +427,7 @@ fn write_report(
     Ok(())
 }
 
-/// The operating system and its version, from the file in which it says so.
+/// Returns the operating system and its version, from the system's own file.
 fn system() -> String {
     let from_plist = |path: &str| {
         let value = property_list::read(Path::new(path)).ok()?.ok()?;

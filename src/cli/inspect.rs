@@ -65,7 +65,7 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
     found.number = hard_link_data(image.section(), &found).map_err(in_image)?;
     let mut writer = Raw {
         out,
-        // The kernel reads a link's target up to the first NUL; some writers pad it with those.
+        // The kernel reads a link's target up to the first NUL; some writers pad it with NULs.
         ends_at_nul: kind == FileType::Symlink,
         ended: false,
     };
@@ -75,7 +75,7 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
     }
 }
 
-/// Hands bytes on as they are.
+/// A writer that passes bytes on unchanged.
 struct Raw<'a> {
     out: &'a mut Output,
     ends_at_nul: bool,
@@ -115,7 +115,7 @@ fn list(image: &Image, out: &mut Output) -> Result<()> {
     let layout = walk(image.section(), &mut lister).map_err(|error| refused(image, error));
     let entries = lister.entries;
     let layout = match layout {
-        // No one reads the rest of the list.
+        // The reader wants no more output.
         Err(_) if out.is_closed() => return Ok(()),
         layout => layout?,
     };
@@ -159,7 +159,7 @@ fn member_json(member: &Member) -> Value {
     })
 }
 
-/// An image that can't be read is told as such; a closed pipe is not the image's fault.
+/// Returns the error for a boot image that can't be read.
 fn refused(image: &Image, error: initrd::Error) -> Error {
     match error {
         initrd::Error::Io(error) => Error::io("read", image.path(), &error),
@@ -181,11 +181,11 @@ fn refused(image: &Image, error: initrd::Error) -> Error {
     }
 }
 
-/// Prints entries as they come.
+/// A visitor that prints each entry when it is read.
 struct Lister<'a> {
     out: &'a mut Output,
     tree: Tree,
-    /// A symbolic link whose target is still to come.
+    /// A symbolic link whose target has not been read yet.
     link: Option<(Listed, Vec<u8>)>,
     entries: Vec<Value>,
 }
@@ -324,7 +324,7 @@ impl Lister<'_> {
     }
 }
 
-/// Type and permissions as `ls -l` shows them.
+/// Returns type and permissions as `ls -l` shows them.
 fn mode_string(header: &Header) -> String {
     let bit = |mask: u32| header.mode & mask != 0;
     let mut text = String::from(header.file_type().letter());

@@ -1,4 +1,4 @@
-//! `--live`: what `apply` and `restore` do to the VM that runs, after they have done theirs to the image.
+//! `--live`: lets `apply` and `restore` update the running VM after the boot image.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -17,22 +17,22 @@ use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
 
-/// What is agreed to.
+/// Question that the user must agree to.
 const QUESTION: &str = "This restarts the Docker Engine if it needs the change; running containers will stop. Continue? [y/N] ";
 
-/// What may be done, which is asked before anything is.
+/// The user's consent, which is asked for before any change.
 #[derive(Debug)]
 pub(super) struct Consent {
-    /// Whether the running VM is to be brought up to date.
+    /// True if the running VM should be updated.
     is_live: bool,
-    /// Whether its Engine may be restarted; without a running VM no one was asked.
+    /// True if its Engine may be restarted. Without a running VM, the user was not asked.
     may_restart: bool,
-    /// The sign for the menu-bar app that what follows is one piece of work. Without it the app tells of a restart that is
-    /// not needed a little later.
+    /// The lock that shows the menu-bar app that both changes belong together. Without it, the app would
+    /// report a restart as needed that is unnecessary a little later.
     _under_way: Option<LiveLock>,
 }
 
-/// Asks whether all of it may be done; nothing where it may not.
+/// Asks the user for consent; returns nothing if the user refuses.
 pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Option<Consent>> {
     let agreed = |may_restart| {
         let sign = || LiveLock::begin(&state_folder()).ok();
@@ -63,7 +63,7 @@ pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Op
     Ok(None)
 }
 
-/// Has the running VM follow the image; what there is to say of it for programs.
+/// Updates the running VM to match the boot image, and returns the result for JSON.
 pub(super) fn apply_live(
     agreed: &Consent,
     adopt: bool,
@@ -83,7 +83,7 @@ pub(super) fn apply_live(
         return Ok(json!({ "running": true, "restarted": false, "environment": null }));
     }
     out.line("Bringing the running VM up to date…")?;
-    // Anyone who is interrupted gives the terminal back as it was, and logs out of the VM.
+    // On a signal, restore the terminal and log out of the VM before ending.
     let cancel = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, cancel.clone()).map_err(printing)?;

@@ -1,4 +1,4 @@
-//! `baleen man`: the manual, out of what the command line says of itself.
+//! `baleen man`: generates the manual from the command line's own help.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use super::args::{Cli, EXAMPLES, EXIT_CODES};
 use super::output::Output;
 
-/// What a command line can't say of itself.
+/// Part of the manual that is not in the command line's help.
 const ENVIRONMENT: &str = "\
 BALEEN_DOCKER_APP   Docker.app to work on
 BALEEN_CONFIG       the config file
@@ -29,7 +29,7 @@ const FILES: &str = "\
 Docker.app/Contents/Resources/moby/initrd.img
                     the boot image that is patched; initrd.img-backup beside it is the original";
 
-/// Writes a page for the program and one for each command into `folder`, which is made.
+/// Writes a page for the program and one for each command into `folder`, and creates the folder.
 pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
     pages(folder).map_err(|error| Error::io("write the manual into", folder, &error))?;
     out.line(format!("The manual is in {}.", folder.display()))?;
@@ -38,7 +38,7 @@ pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
 
 fn pages(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // What stands behind the help has sections of its own below.
+    // The text after the help has its own sections below.
     let command = Cli::command().after_help(Resettable::<StyledStr>::Reset);
     clap_mangen::generate_to(command.clone(), folder)?;
     let man = Man::new(command);
@@ -56,13 +56,13 @@ fn pages(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Names with words on each in a second column, or below, as a list that is as narrow as the reader's terminal: `.TP` has
-/// the name on a line of its own, if it is long, and the words set in (`man 7 groff_man`).
+/// Converts names, with descriptions in a second column or below, into a list that fits the reader's
+/// terminal: `.TP` puts a long name on its own line and indents the description (`man 7 groff_man`).
 fn described(list: &str) -> String {
     let mut described = Vec::new();
     for line in list.lines() {
         let (name, words) = line.split_once("  ").unwrap_or((line, ""));
-        // Where there is no name, the words go on.
+        // A line without a name continues the description.
         if !name.is_empty() {
             described.push(".TP".to_owned());
             described.push(format!("\\fB{}\\fR", verbatim(name)));
@@ -75,8 +75,8 @@ fn described(list: &str) -> String {
     described.join("\n")
 }
 
-/// Text that is to be seen as it is, as roff takes it (`man 7 roff`): a line may not begin with a
-/// dot or an apostrophe, a backslash begins an escape, and a plain minus is a hyphen.
+/// Escapes text for roff (`man 7 roff`), so that it is shown unchanged: a line may not begin with a dot
+/// or an apostrophe, a backslash begins an escape, and a plain minus is a hyphen.
 fn verbatim(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.replace('\\', "\\e").replace('-', "\\-");

@@ -1,5 +1,4 @@
-//! The command line: arguments in, text or JSON and an exit code out. What there is to decide is
-//! decided elsewhere.
+//! The command line: arguments in, text or JSON and an exit code out. Other modules make the decisions.
 
 mod app;
 mod apply;
@@ -47,25 +46,25 @@ use output::Output;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    // First of all, since it changes the environment.
+    // This must come first, since it changes the environment.
     #[cfg(not(target_os = "macos"))]
     crate::platform::choose_session_bus();
     #[cfg(target_os = "macos")]
     if let Ok(program) = env::current_exe()
         && let Ok(real) = program.canonicalize()
-        && let Some(better) = place::better_start(&program, &real)
+        && let Some(better) = install_location::better_start(&program, &real)
     {
         crate::platform::reexec(better);
     }
     let mut arguments: Vec<OsString> = env::args_os().collect();
-    // That is how the Finder opens an app.
+    // The Finder opens an app without arguments.
     if arguments.len() == 1 && cfg!(target_os = "macos") {
         arguments.push("app".into());
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Printing fails only where no one can be told.
+            // If printing fails, the failure can't be reported either.
             let _ = if error.use_stderr() {
                 writeln!(io::stderr(), "{}", without_passwords(&error))
             } else {
@@ -79,7 +78,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(out.finish(result))
 }
 
-/// What clap says of an argument it did not understand, which may be a URL whose option was forgotten.
+/// Returns clap's error message without passwords. An unknown argument may be a URL whose option was
+/// forgotten.
 fn without_passwords(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let lines = text.lines().map(|line| match line.split_once(": ") {
@@ -89,7 +89,7 @@ fn without_passwords(error: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Carries out one command and returns its exit code.
+/// Runs one command and returns its exit code.
 fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
     match &cli.command {
         Command::Apply(args) => apply::run(&cli.global, args, out),
@@ -115,13 +115,13 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
     }
 }
 
-/// What the config file says. One that was named has to be there.
+/// Reads the config file. A file that was named must exist.
 fn config(global: &Global) -> Result<Config> {
     check_named_config(global)?;
     Config::load(&config::path(global))
 }
 
-/// Refuses a config file that was named and is not there.
+/// Refuses a config file that was named but doesn't exist.
 fn check_named_config(global: &Global) -> Result<()> {
     match &global.config {
         Some(named) if !named.exists() && !named.is_symlink() => Err(Error::new(
@@ -133,23 +133,23 @@ fn check_named_config(global: &Global) -> Result<()> {
     }
 }
 
-/// The path of the bundle that is meant.
+/// Returns the path of the bundle to use.
 fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
     desired::bundle_path(global.docker_app.as_deref(), config)
 }
 
-/// The bundle that is meant.
+/// Reads the bundle to use.
 fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
     Bundle::read(&bundle_path(global, config)?)
 }
 
-/// Where the program keeps what it has to remember.
+/// Returns the folder for the program's state.
 fn state_folder() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     storage::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
-/// What an agent is to work on.
+/// Returns the options for an agent.
 fn options(global: &Global, has_icon: bool) -> agent::Options {
     agent::Options {
         docker_app: global.docker_app.clone(),
@@ -159,12 +159,12 @@ fn options(global: &Global, has_icon: bool) -> agent::Options {
     }
 }
 
-/// What the user was heard to want, on this computer.
+/// Returns the user's recorded intents on this computer.
 fn intents() -> Intents {
     Intents::in_folder(&state_folder())
 }
 
-/// Whose proxy settings are meant: those that the options name, else those that the config file does.
+/// Returns the query for the proxy settings: those of the options, else those of the config file.
 fn request(args: &ProxyArgs, config: &Config) -> Result<ProxyQuery> {
     let option = |name: &str, value: &Option<String>| {
         value.as_ref().map(|value| (name.to_owned(), value.clone()))
@@ -210,7 +210,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<ProxyQuery> {
     })
 }
 
-/// What the user should know of how the settings were translated: a note for each reason.
+/// Reports remarks on the translation of the settings: a note for each reason.
 fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
     for (fate, said) in [
         (
@@ -244,7 +244,7 @@ fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Turns an error of writing to the terminal or a pipe into one of this program.
+/// Converts an error in writing to the terminal or a pipe into an error of this program.
 fn printing(error: io::Error) -> Error {
     Error::new(Kind::Failure, format!("could not print: {error}"))
 }

@@ -1,27 +1,27 @@
-//! The sentence that ends a change of an image: when Docker will have it.
+//! The sentence after a change of a boot image that says when Docker will use it.
 
 use std::path::Path;
 
 use crate::docker::restart;
 
-/// What Docker has after a change of its image.
+/// Docker's proxy after a change of its boot image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextStart {
-    /// A proxy that Baleen put there.
+    /// A proxy that Baleen set.
     Proxy,
-    /// None of Baleen's any more.
+    /// No proxy from Baleen any more.
     NoProxy,
     /// The proxy that was set by hand before Baleen.
     ProxyByHand,
 }
 
 impl NextStart {
-    /// The sentence, where the Docker at `bundle` runs or not.
+    /// Returns the sentence, which depends on whether the Docker at `bundle` runs.
     pub(super) fn when(self, bundle: &Path) -> &'static str {
         self.sentence(restart::running(bundle).is_some())
     }
 
-    /// A Docker that doesn't run needs no restart.
+    /// Returns the sentence. A Docker that isn't running needs no restart.
     pub(super) fn sentence(self, is_running: bool) -> &'static str {
         match (self, is_running) {
             (Self::Proxy, true) => {

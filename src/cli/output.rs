@@ -1,4 +1,4 @@
-//! Text for people and JSON for programs, and never a secret in either.
+//! Output as text for people and as JSON for programs, without secrets in either.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -17,31 +17,31 @@ use crate::platform::columns;
 use super::args::{Color, Global};
 use super::printing;
 
-/// Where lines are broken at the latest, as in the help texts.
+/// Maximum width of lines, as in the help texts.
 pub(super) const WIDTH: usize = 100;
-/// A terminal narrower than this breaks lines by itself as well as anybody can.
+/// Minimum width at which lines are wrapped. A narrower terminal wraps them just as well itself.
 const NARROWEST: usize = 30;
 
-/// Version of what `--json` prints.
+/// Version of the output of `--json`.
 const SCHEMA: u32 = 1;
 
-/// A heading.
+/// Style of a heading.
 pub(super) const BOLD: Style = Style::new().bold();
-/// Something that is well.
+/// Style of a good result.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// Something to look at.
+/// Style of something that needs attention.
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
-/// Something that is wrong.
+/// Style of a problem.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Something of less weight.
+/// Style of less important text.
 pub(super) const DIM: Style = Style::new().dimmed();
 
-/// `text` in `style`.
+/// Returns `text` in `style`.
 pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Where the program speaks.
+/// The output of a command.
 pub(super) struct Output {
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
@@ -68,7 +68,7 @@ impl Output {
         }
     }
 
-    /// Where lines are broken that are broken in any case.
+    /// Returns the width for text that is wrapped even without a terminal.
     pub(super) fn width(&self) -> usize {
         width(self.out.as_inner()).unwrap_or(WIDTH)
     }
@@ -77,7 +77,7 @@ impl Output {
         self.json
     }
 
-    /// One line for a person; nothing under `--json`.
+    /// Prints a line for a person; nothing under `--json`.
     pub(super) fn line(&mut self, text: impl Display) -> Result<()> {
         self.clear_bar();
         if self.json {
@@ -87,13 +87,13 @@ impl Output {
         self.judge(written)
     }
 
-    /// A question to the user, also under `--json`: the answer goes on in its line.
+    /// Prints a question to the user, also under `--json`. The answer follows on the same line.
     pub(super) fn prompt(&mut self, text: String) -> io::Result<()> {
         write!(self.err, "{text}")?;
         self.err.flush()
     }
 
-    /// Whether the user agrees.
+    /// Asks the user, and returns whether the answer is yes.
     pub(super) fn agrees(&mut self, question: &str) -> Result<bool> {
         let failed = |error: io::Error| {
             let message = format!("could not read the answer from standard input: {error}");
@@ -108,7 +108,7 @@ impl Output {
         ))
     }
 
-    /// Something the user should know besides: a line for a person, kept for the object of `--json`.
+    /// Reports additional information: prints a line for a person, and keeps it for the object of `--json`.
     pub(super) fn note(&mut self, text: String) -> Result<()> {
         let line = labelled(NOTE, "note:", &text, width(self.out.as_inner()));
         self.line(line)?;
@@ -116,7 +116,7 @@ impl Output {
         Ok(())
     }
 
-    /// The one object of `--json`; nothing without.
+    /// Prints the JSON object under `--json`; nothing otherwise.
     pub(super) fn object(&mut self, mut object: Value) -> Result<()> {
         if !self.json {
             return Ok(());
@@ -127,13 +127,14 @@ impl Output {
         self.judge(written)
     }
 
-    /// Bytes as they are.
+    /// Prints bytes unchanged.
     pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.out.as_inner().lock().write_all(bytes);
         self.judge(written)
     }
 
-    /// Anyone who closed the pipe wants no more of it; that is no failure of what was done.
+    /// Checks the result of writing. If the reader closed the pipe, it wants no more output, which is no
+    /// failure of the command.
     fn judge(&mut self, written: io::Result<()>) -> Result<()> {
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -144,12 +145,12 @@ impl Output {
         }
     }
 
-    /// Whether no one reads any more.
+    /// Returns whether the reader has closed the pipe.
     pub(super) fn is_closed(&self) -> bool {
         self.broken_pipe
     }
 
-    /// A progress bar on a terminal; nothing elsewhere.
+    /// Shows a progress bar on a terminal; nothing elsewhere.
     pub(super) fn progress(&self, progress: Progress) {
         if self.json || !io::stderr().is_terminal() || progress.total == 0 {
             return;
@@ -179,7 +180,7 @@ impl Output {
         }
     }
 
-    /// Tells an error, if there is one, and gives the exit code.
+    /// Prints the error, if there is one, and returns the exit code.
     pub(super) fn finish(mut self, result: Result<u8>) -> u8 {
         self.clear_bar();
         let result = result.and_then(|code| {
@@ -190,7 +191,7 @@ impl Output {
             Ok(code) => return code,
             Err(error) => error,
         };
-        // There is no one left to tell if this fails, too.
+        // If this fails too, the error can't be reported.
         let _ = self.object(json!({ "error": describe(&error) }));
         let width = width(self.err.as_inner());
         let line = labelled(BAD, "error:", &error.to_string(), width);
@@ -207,13 +208,14 @@ impl Output {
     }
 }
 
-/// Where a terminal's lines are broken; nothing where no one reads them on one: programs want a sentence in one line.
+/// Returns the width at which lines are wrapped; nothing unless the output is a terminal, since programs
+/// want each sentence on one line.
 fn width(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
     let columns = stream.is_terminal().then(|| columns(stream)).flatten()?;
     Some(columns.min(WIDTH)).filter(|&columns| columns >= NARROWEST)
 }
 
-/// `text` behind a label in `style`, broken into lines of `width`.
+/// Returns `text` after a label in `style`, wrapped at `width`.
 fn labelled(style: Style, label: &str, text: &str, width: Option<usize>) -> String {
     let text = format!("{label} {text}");
     let text = match width {
@@ -223,8 +225,8 @@ fn labelled(style: Style, label: &str, text: &str, width: Option<usize>) -> Stri
     text.trim_start().replacen(label, &styled(style, label), 1)
 }
 
-/// Breaks lines between words and sets them in by `indent`. What stands between backticks stays whole, so that it can
-/// be copied, and so does a line that begins with four spaces: it is a command.
+/// Wraps lines between words and indents them by `indent`. Text in backticks stays on one line, so that
+/// it can be copied. A line that begins with four spaces is a command and stays whole as well.
 pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
     let margin = " ".repeat(indent);
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! `baleen pac-worker`: the process of its own in which a PAC script runs.
+//! `baleen pac-worker`: the separate process in which a PAC script runs.
 
 use std::io::{self, Read};
 

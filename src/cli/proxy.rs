@@ -11,10 +11,11 @@ use crate::error::{Error, Kind, Result};
 use crate::patch::intent::Intent;
 use crate::patch::status::{self, Expected, StatusQuery};
 use crate::platform::system_proxies;
+use crate::proxy::ProxySettings;
 use crate::proxy::pac::{self, PacAnswer, PacAnswers, PacSource, ScriptState};
 use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::settings::{Server, SystemSettings};
-use crate::proxy::translate::{EntryOutcome, ProxySettings, TranslatedEntry};
+use crate::proxy::translate::{EntryOutcome, TranslatedEntry};
 use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, ago, notes, redact};
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
@@ -33,14 +34,14 @@ pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8>
     Ok(0)
 }
 
-/// Long enough for the several changes that one click makes.
+/// Time without changes before settings are read again. One click makes several changes.
 const DEBOUNCE: Duration = Duration::from_millis(500);
 
 fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
     let (sender, changes) = mpsc::channel();
-    // Watched before it is read, so that nothing falls between.
+    // Watch before reading, so that no change is missed in between.
     let watch = system_proxies::watch(move || {
-        // No one waits any more if this fails.
+        // If this fails, the receiver is gone.
         let _ = sender.send(());
     })?;
     let mut proxy_config = request.read()?;
@@ -122,16 +123,16 @@ fn show(
     }))
 }
 
-/// For which engine is translated.
+/// The engine to translate for.
 struct Query {
     engine: ClientDialect,
     version: Option<String>,
     family: Option<Family>,
-    /// The proxy in its image, where that was named by hand, so that it is not the one of the settings.
+    /// The proxy in its boot image, if it was named by hand, so that it doesn't follow the settings.
     named: Option<RedactedProxy>,
 }
 
-/// What to ask, and for which engine: of the version that is named, else of the bundle there is.
+/// Returns the query and its engine: the engine of the named version, else that of the installed bundle.
 fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(ProxyQuery, Query)> {
     let config = config(global)?;
     let request = request(args, &config)?;
@@ -149,7 +150,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Prox
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
             Query {
-                // What the options name is asked about, whatever is in place.
+                // A proxy from the options takes precedence over the one in place.
                 named: named(&bundle).filter(|_| request.intent() == Intent::Settings),
                 engine: engine_of(&bundle),
                 version: Some(bundle.version),
@@ -169,7 +170,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Prox
     Ok((request, meant))
 }
 
-/// The proxy in the image of `bundle`, where that was named by hand.
+/// Returns the proxy in the boot image of `bundle`, if it was named by hand.
 fn named(bundle: &Bundle) -> Option<RedactedProxy> {
     if intents().get(&bundle.path) != Some(Intent::Named) {
         return None;
@@ -197,7 +198,7 @@ impl Query {
         }
     }
 
-    /// Where the settings have to go, if not into the image.
+    /// Returns a note about where the settings belong, if not into the boot image.
     fn elsewhere(&self) -> Option<String> {
         if self.engine.host_address.is_some() {
             return None;
@@ -226,7 +227,7 @@ impl Query {
     }
 }
 
-/// What a source says, line by line: a name and a value.
+/// Returns a source's settings, line by line: a name and a value.
 fn said(what: &ProxySettings) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let mut list = |name, entries: &[String]| {
@@ -278,7 +279,7 @@ fn proxies(settings: &SystemSettings) -> Vec<(&'static str, String)> {
     ] {
         if let Some(Server { host, port, user }) = server {
             let user = user.as_ref().map(|user| format!(", user {user}"));
-            // With a script on, macOS does not look at the rest.
+            // With a script switched on, macOS ignores the rest.
             let unused = if matches!(settings.pac, Some(PacSource::Url(_) | PacSource::Script(_))) {
                 " (not used: the script decides)"
             } else {
@@ -326,7 +327,7 @@ fn said_json(what: &ProxySettings) -> Value {
     }
 }
 
-/// The bypass list, entry by entry.
+/// Prints the bypass list, entry by entry.
 fn print_entries(entries: &[TranslatedEntry], out: &mut Output) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
@@ -440,7 +441,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
                 unknown.join(", ")
             ))?;
         }
-        // By the names that they were asked for.
+        // Label the answers with the names from the command line.
         let answers: Vec<PacAnswer> = targets
             .iter()
             .filter_map(|(name, target)| {
@@ -489,12 +490,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// A target, the way from here, and the way from the engine.
+/// A target, the way from this computer, and the way from the engine.
 struct Row<'a> {
     name: &'a str,
-    /// Nothing where it is not known.
+    /// The way from this computer; none if it is unknown.
     here: Option<Hop>,
-    /// When the script's answer was given, where that is not just now.
+    /// The time of the script's answer, unless it is fresh.
     given: Option<SystemTime>,
     engine: Hop,
 }
@@ -524,7 +525,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What there is to know of a PAC script that can't be asked now.
+/// Returns the state of a PAC script that can't be asked now, as JSON.
 pub(super) fn pac_json(translation: &Translation) -> Value {
     match &translation.away {
         None => Value::Null,
@@ -537,7 +538,7 @@ pub(super) fn pac_json(translation: &Translation) -> Value {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()

@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
     Ok(0)
 }
 
-/// What Docker has with the image that it got back.
+/// Returns Docker's proxy with the restored boot image.
 pub(super) fn has(restored: &RestoreOutcome) -> NextStart {
     match restored.original {
         Unpatched::ByHand { .. } => NextStart::ProxyByHand,
@@ -71,7 +71,7 @@ pub(super) fn has(restored: &RestoreOutcome) -> NextStart {
     }
 }
 
-/// What the user should know of the image that came back. Whose proxy is in it is remembered, for `status`.
+/// Reports remarks on the restored boot image, and records its original proxy for `status`.
 pub(super) fn note_restored(
     bundle: &Bundle,
     restored: &RestoreOutcome,
@@ -91,7 +91,7 @@ pub(super) fn note_restored(
     Ok(())
 }
 
-/// That a proxy was set by hand in an image, where one was, and what would take it out.
+/// Returns a note about a proxy that was set by hand in a boot image, and how to remove it.
 pub(super) fn by_hand(found: &Unpatched) -> Option<String> {
     let (line, way_out) = (found.by_hand()?, found.way_out()?);
     Some(format!(

@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 intent,
                 verify: args.verify,
             };
-            // A look at the image tells whether the settings matter; to have them may take a while.
+            // The boot image shows whether the settings matter. Reading the settings may take a while.
             let cheap = StatusQuery {
                 verify: false,
                 ..question(Expected::Unknown)
@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 Some(bundle) if matters && seen.image.is_some() => Some(request.resolve(bundle)),
                 _ => None,
             };
-            // What was named for this one time says nothing of the settings.
+            // A proxy that was named for this run only says nothing about the settings.
             settings = resolved
                 .as_ref()
                 .filter(|_| request.intent() == Intent::Settings)
@@ -96,7 +96,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
     })
 }
 
-/// The line about a proxy that was named by hand.
+/// Returns the line about a proxy that was named by hand.
 pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> String {
     let clause = settings.and_then(|settings| by_hand::clause(in_use, settings));
     let clause = clause.map(|clause| format!("; {clause}"));
@@ -106,11 +106,11 @@ pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> Str
     )
 }
 
-/// The state for a person: the word first, then what it means, then the facts.
+/// Prints the state for a person: first the word, then its meaning, then the facts.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
     let docker = status.docker.as_ref();
     let style = match status.state {
-        // Nothing is wrong there.
+        // This Docker has its own proxy settings, so nothing is wrong.
         State::Unsupported if docker.is_some_and(|d| d.family.proxy_pane().is_some()) => NOTE,
         State::Current | State::Off | State::Direct => GOOD,
         State::Stale | State::Wiped | State::Updating | State::Foreign | State::RestartNeeded => {

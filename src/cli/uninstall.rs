@@ -1,4 +1,4 @@
-//! `baleen uninstall`. It keeps no log and no lock of its own: it would have to remove them, too.
+//! `baleen uninstall`. It has no log and no lock of its own, since it would have to remove them, too.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -19,7 +19,7 @@ use super::{check_named_config, config, state_folder};
 
 pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result<u8> {
     check_named_config(global)?;
-    // What is to be agreed to has to be seen.
+    // The user must see what they agree to.
     let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
     if !args.dry_run && !args.yes && !can_ask {
         return Err(Error::new(
@@ -98,12 +98,12 @@ fn show_heading(
     match (steps.is_empty(), failed.is_empty()) {
         (false, _) => out.line(heading),
         (true, true) => out.line("There is nothing to remove."),
-        // There is something.
+        // There is something to remove, but it failed.
         (true, false) => Ok(()),
     }
 }
 
-/// What is left to the user.
+/// Returns the steps that the user must do.
 fn next(outcome: &ExecuteOutcome) -> Vec<String> {
     let mut next = Vec::new();
     let restored = outcome.restored().map(|(bundle, original)| {
@@ -113,7 +113,7 @@ fn next(outcome: &ExecuteOutcome) -> Vec<String> {
         };
         (has, restart::running(bundle).is_some())
     });
-    // One that runs comes first, since it is the one about which something is left to do.
+    // Prefer a running Docker, since that one still needs a restart.
     if let Some((has, is_running)) = restored.max_by_key(|(_, is_running)| *is_running) {
         next.push(has.sentence(is_running).to_owned());
     }

@@ -26,19 +26,19 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
         Claim::First(instance) => instance,
         Claim::Taken(who) => return Err(taken(&who)),
     };
-    // One that is not to run makes no folder for a log: the Baleen that is there may be removing it.
+    // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
     logs::start(&logs::path(), args.verbose)?;
     tracing::info!(
         "Baleen {} starts, without an icon",
         env!("CARGO_PKG_VERSION")
     );
     let (sender, messages) = mpsc::channel();
-    // Anyone who waits for messages is gone when these fail.
+    // If these fail, the receiver is gone.
     let quit = sender.clone();
     quit_on_signals(move || drop(quit.send(WatchEvent::Quit)))?;
     let quit = sender.clone();
     instance.listen(move |word| match word {
-        // There is nothing to show.
+        // There is no icon or window to show.
         Message::Hello => {}
         Message::Goodbye => drop(quit.send(WatchEvent::Quit)),
     });
@@ -63,18 +63,18 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
                 .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
             }
         };
-        // Anyone who read it has had enough.
+        // The reader wants no more output.
         if printed.is_err() || out.is_closed() {
             break;
         }
     }
     tracing::info!("ending");
-    // A change of the image that is under way is finished first, and none is begun after it.
+    // The agent first finishes a change of the boot image that is in progress, and begins no other.
     std::mem::forget(agent.stop());
     printed.map(|()| 0)
 }
 
-/// Prints how things are, where that is not what was printed last.
+/// Prints the state, unless it equals the last one printed.
 fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> {
     let line = match view.busy {
         Some(busy) => busy.label().to_owned(),

@@ -1,9 +1,9 @@
-//! Changing one key of the file and leaving all else in it to the byte: comments, order, line ends.
+//! Changes one key of the file and leaves the rest unchanged to the byte: comments, order, line ends.
 //!
-//! The new text replaces only the value's own bytes. It goes to a temporary file beside the old one,
-//! is flushed, and renamed into its place, so that at every instant the file is the old one or the
-//! new one. Baleens that do so at the same time take turns, by the system's lock on the folder: a
-//! lock on the file itself would be renamed away.
+//! The new text replaces only the bytes of the value. It is written to a temporary file beside the old
+//! one, flushed, and renamed into its place, so that at any time the file is either the old one or the
+//! new one. Concurrent instances of Baleen take turns by the system's lock on the folder. A lock on the
+//! file itself would not survive the rename.
 
 use std::env;
 use std::fs::{self, File, Permissions, TryLockError};
@@ -23,21 +23,21 @@ use crate::storage::TEMP_PREFIX;
 use super::read::{Invalid, parse, read};
 use super::{Config, Key, failed, resolve, text_of, without_mark};
 
-/// The names of unfinished ones of this file begin so.
+/// Returns the prefix for the names of temporary files of the config file.
 fn unfinished() -> String {
     format!("{TEMP_PREFIX}config-")
 }
 
-/// How long another Baleen may take, which is a thousand times what one needs, and how often is looked.
+/// Timeout for the lock of another Baleen, a thousand times what it needs, and interval between attempts.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Sets `key` to `text` in the file at `path`; a list's entries are separated by commas. Makes the
-/// file and its folder where they are missing. Says whether the file was changed.
+/// Sets `key` to `text` in the file at `path`; commas separate the entries of a list. Creates the file
+/// and its folder if they are missing. Returns whether the file was changed.
 ///
 /// # Errors
-/// [`Kind::Usage`] when the key can't have this value, or the file could not be used with it. The
-/// file is then as it was.
+/// [`Kind::Usage`] when the key can't have this value, or the file would be invalid with it. The file
+/// is unchanged then.
 pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
     let entries: Vec<&str> = if key.is_list() {
         let entries = text.split(',').map(str::trim);
@@ -65,10 +65,11 @@ pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
     change(path, key, Some(&value))
 }
 
-/// Takes `key` out of the file at `path`, so that its default holds. Says whether the file was changed.
+/// Removes `key` from the file at `path`, so that its default applies. Returns whether the file was
+/// changed.
 ///
 /// # Errors
-/// [`Kind::Usage`] when the file could not be used without it. The file is then as it was.
+/// [`Kind::Usage`] when the file would be invalid without it. The file is unchanged then.
 pub fn unset(path: &Path, key: Key) -> Result<bool> {
     if resolve(path)?.is_none() {
         return Ok(false);
@@ -76,7 +77,7 @@ pub fn unset(path: &Path, key: Key) -> Result<bool> {
     change(path, key, None)
 }
 
-/// Makes the file at `path` where there is none: one that says nothing, and tells what it could.
+/// Creates the file at `path` if there is none. It sets no key, and describes all keys in comments.
 ///
 /// # Errors
 /// When it can't be written.
@@ -98,7 +99,7 @@ pub fn make(path: &Path) -> Result<()> {
         ));
     }
     match File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())) {
-        // Someone else just did.
+        // Another program has just created it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map_err(|error| failed("write", path, &error)),
     }
@@ -127,13 +128,14 @@ fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
     Ok(true)
 }
 
-/// Waits for the lock on `folder`. It ends with the file, so a Baleen that was killed holds nothing.
+/// Waits for the lock on `folder`. The lock ends when its file is closed, so a Baleen that was killed
+/// holds no lock.
 fn lock(folder: &Path) -> Result<File> {
     let handle = File::open(folder).map_err(|error| failed("open", folder, &error))?;
     for _ in 0..TIMEOUT.as_millis() / POLL_INTERVAL.as_millis() {
         match handle.try_lock() {
             Ok(()) => {
-                // What can't be cleared away is in no one's way.
+                // Files that can't be removed do no harm.
                 let _ = sweep(folder);
                 return Ok(handle);
             }
@@ -148,7 +150,7 @@ fn lock(folder: &Path) -> Result<File> {
     .with_hint("wait until it is done"))
 }
 
-/// What is unfinished here was left by a Baleen that was killed, since this one has the lock.
+/// Removes temporary files. This Baleen holds the lock, so they are from one that was killed.
 fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
@@ -159,7 +161,7 @@ fn sweep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a file with `text` in the place of `target`, with the owner and the permissions of what was there.
+/// Replaces `target` with a file with `text`, and keeps the owner and the permissions of the old file.
 fn replace(target: &Path, folder: &Path, text: &str) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(&unfinished())
@@ -182,7 +184,8 @@ fn replace(target: &Path, folder: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// `text` with `key` set to `value`, or without it. Comments inside a value that goes are put before its line.
+/// Returns `text` with `key` set to `value`, or without `key`. Comments inside a removed value are moved
+/// before its line.
 fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<String, Invalid> {
     let document = parse(text)?;
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
@@ -210,7 +213,7 @@ fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<St
         let up_to_value = &text[name.start..old.start];
         return Ok(format!("{before}{saved}{up_to_value}{value}{after}"));
     }
-    // A comment behind the value becomes a line of its own; a line with nothing left goes.
+    // A comment after the value becomes a separate line; a line with nothing left is removed.
     let end_of_line = after.find('\n').map_or(after.len(), |end| end + 1);
     let (rest, below) = after.split_at(end_of_line);
     let rest = rest.trim_start_matches([' ', '\t']);
@@ -219,7 +222,7 @@ fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<St
     Ok(format!("{}{saved}{rest}{below}", &before[..indent]))
 }
 
-/// The comments between the entries of the list that stands at `place`.
+/// Returns the comments between the entries of the list at `place`.
 fn comments<'a>(text: &'a str, place: &Range<usize>, item: &toml_edit::Item) -> Vec<&'a str> {
     let entries = item.as_array().into_iter().flatten();
     let ends = entries
@@ -235,7 +238,7 @@ fn comments<'a>(text: &'a str, place: &Range<usize>, item: &toml_edit::Item) -> 
         }
         at = entry.end;
     }
-    // A value that is no list has no room for any.
+    // A value that is not a list can't contain comments.
     if item.is_array() { found } else { Vec::new() }
 }
 

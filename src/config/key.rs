@@ -1,4 +1,4 @@
-//! The keys of the file: their names, what each is for, and what its value may be.
+//! The keys of the config file: their names, descriptions and valid values.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,20 +30,20 @@ pub enum Key {
     DockerApp,
 }
 
-/// Why a value was refused: what stands behind the name of its key in a sentence.
+/// The reason why a value was refused, as the rest of a sentence that begins with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InvalidValue {
     pub(super) why: String,
     pub(super) advice: Option<&'static str>,
 }
 
-/// A name that no key has.
+/// The error for a name that is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("there is no key called '{}'", redact(.0))]
 pub struct UnknownKey(String);
 
 impl Key {
-    /// All of them, in the order in which they are shown.
+    /// All keys, in the order in which they are shown.
     pub const ALL: [Self; 10] = [
         Self::Source,
         Self::HttpProxy,
@@ -57,7 +57,7 @@ impl Key {
         Self::DockerApp,
     ];
 
-    /// Its name in the file.
+    /// Returns its name in the file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
@@ -73,7 +73,7 @@ impl Key {
         }
     }
 
-    /// What it is for.
+    /// Returns its description.
     pub fn about(self) -> &'static str {
         match self {
             Self::Source => "where the proxy comes from: auto, system, environment or manual",
@@ -97,7 +97,7 @@ impl Key {
         }
     }
 
-    /// What holds where it is not set, in words.
+    /// Returns its default, in words.
     pub fn without(self) -> &'static str {
         match self {
             Self::Source => "auto",
@@ -111,12 +111,12 @@ impl Key {
         }
     }
 
-    /// Whether its value is a list.
+    /// Returns whether its value is a list.
     pub fn is_list(self) -> bool {
         matches!(self, Self::NoProxy | Self::PacHosts)
     }
 
-    /// The value that `config` has for it: one text, or those of a list. Empty where that is nothing of its own.
+    /// Returns its value in `config`: one text, or the entries of a list; empty if `config` has no value.
     pub fn values(self, config: &Config) -> Vec<String> {
         let one = |value: Option<String>| value.into_iter().collect();
         match self {
@@ -139,7 +139,7 @@ impl Key {
         }
     }
 
-    /// Puts the value `text` into `config`; that of a list is added to it.
+    /// Sets the value in `config` to `text`. If the value is a list, it adds `text` to the list.
     pub(super) fn put(
         self,
         text: &str,
@@ -185,7 +185,7 @@ impl FromStr for Key {
 }
 
 impl UnknownKey {
-    /// The key that was probably meant.
+    /// Returns the key that was probably meant.
     pub(super) fn near(&self) -> Option<Key> {
         let name = self.0.to_lowercase().replace('-', "_");
         Key::ALL
@@ -206,14 +206,14 @@ impl InvalidValue {
     }
 }
 
-/// Adds what is not there yet.
+/// Adds `entry`, unless the list has it already.
 fn add(list: &mut Vec<String>, entry: String) {
     if !list.contains(&entry) {
         list.push(entry);
     }
 }
 
-/// The name of a value that is among those with names.
+/// Returns the name of a value; empty if it has none.
 pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
     names
         .iter()
@@ -246,10 +246,10 @@ fn proxy(text: &str) -> Result<ProxyUrl, InvalidValue> {
     Ok(url)
 }
 
-/// One entry of the variable `NO_PROXY`.
+/// Checks one entry for the variable `NO_PROXY`.
 fn no_proxy_entry(text: &str) -> Result<String, InvalidValue> {
     let refused = |why: &str| Err(InvalidValue::new(format!("has an entry that {why}")));
-    // Before any error that shows the entry: this one may hold a password.
+    // Check this before any error that shows the entry, which may hold a password.
     if text.contains('@') || text.contains("://") {
         return refused("is a URL, or has a user; expected a host, as in .corp or 10.0.0.5");
     }
@@ -273,7 +273,7 @@ fn no_proxy_entry(text: &str) -> Result<String, InvalidValue> {
     Ok(text.to_owned())
 }
 
-/// Where the VM finds the Mac: an IPv6 address gets its brackets.
+/// Checks the address at which the VM reaches the Mac, and adds brackets to an IPv6 address.
 fn host_address(text: &str) -> Result<String, InvalidValue> {
     let refused = |found: &str| {
         Err(InvalidValue::new(format!(
@@ -295,7 +295,7 @@ fn host_address(text: &str) -> Result<String, InvalidValue> {
     }
 }
 
-/// A registry, as in the name of an image.
+/// Checks a registry, as in the name of a container image.
 fn registry(text: &str) -> Result<String, InvalidValue> {
     let host = match text.rsplit_once(':') {
         Some((host, port))
@@ -319,7 +319,7 @@ fn registry(text: &str) -> Result<String, InvalidValue> {
     )))
 }
 
-/// Whether `text` can be the name of a host, or an IPv4 address.
+/// Returns whether `text` can be a host name or an IPv4 address.
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !text.is_empty()
@@ -328,7 +328,7 @@ fn is_name(text: &str) -> bool {
             .all(|label| !label.is_empty() && !label.starts_with('-') && label.chars().all(plain))
 }
 
-/// An absolute path. `~` is the home folder.
+/// Returns an absolute path. `~` is the home folder.
 fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, InvalidValue> {
     let path = match (text.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {

@@ -1,12 +1,11 @@
-//! What the user has decided once for all, in a file that a person likes to read: TOML, flat, one key
-//! a line.
+//! The user's settings, in a file that is easy to read: TOML, flat, one key per line.
 //!
 //! ```text
 //! config.toml --read--> Config, which is plain data        edit: one key, the rest to the byte
 //! ```
 //!
-//! A file that can't be understood is an error with its line and column: Baleen never guesses what
-//! was meant, and never goes on with half of it. A password is none of this file's business.
+//! An invalid file is an error with its line and column: Baleen never guesses what was meant, and never
+//! uses only a part of the file. The file has no passwords.
 
 mod edit;
 mod key;
@@ -27,60 +26,60 @@ use crate::storage::app_folder;
 pub use edit::{make, set, unset};
 pub use key::{Key, UnknownKey};
 
-/// The user's decisions. The default is what holds where there is no file.
+/// The user's settings. The default applies if there is no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Where the proxy comes from.
+    /// The source of the proxy.
     pub source: SourceSetting,
     /// The proxy for `http://` of [`SourceSetting::Manual`]; it has no password.
     pub http_proxy: Option<ProxyUrl>,
     /// The proxy for `https://` of [`SourceSetting::Manual`]; it has no password.
     pub https_proxy: Option<ProxyUrl>,
-    /// Hosts to reach without the proxy, besides those that the source names; each as the engine reads it.
+    /// More hosts to reach without the proxy, in addition to those of the source, as the engine reads them.
     pub no_proxy: Vec<String>,
-    /// The address or name under which the VM reaches this Mac's loopback, where it is not the one that Baleen
-    /// knows; an IPv6 address in brackets, as in [`ProxyUrl::host`].
+    /// The address or name under which the VM reaches this Mac's loopback, if it differs from the one that
+    /// Baleen knows. An IPv6 address has brackets, as in [`ProxyUrl::host`].
     pub host_address: Option<String>,
-    /// Registries to ask a PAC file about besides Docker's own, as `HOST` or `HOST:PORT`.
+    /// Registries to ask a PAC file about, in addition to Docker's own, as `HOST` or `HOST:PORT`.
     pub pac_hosts: Vec<String>,
-    /// What is to be done when a PAC file can't be reached.
+    /// The policy for a PAC file that can't be reached.
     pub pac_unreachable: Unreachable,
-    /// Whether Docker is restarted when its proxy has changed.
+    /// The policy for restarting Docker after a change of its proxy.
     pub restart: RestartPolicy,
-    /// How an image is patched, where the user prefers one way.
+    /// The method for patching a boot image, if the user prefers one.
     pub method: Option<Method>,
-    /// The Docker.app that is meant, as an absolute path.
+    /// The absolute path of the Docker.app to use.
     pub docker_app: Option<PathBuf>,
 }
 
-/// Where the proxy comes from.
+/// The source of the proxy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SourceSetting {
-    /// From the best place there is, which is the system.
+    /// The best source, which is the system.
     #[default]
     Auto,
-    /// From the system's settings.
+    /// The system's settings.
     System,
-    /// From the variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    /// The variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
     Environment,
-    /// From this file.
+    /// This file.
     Manual,
 }
 
-/// Whether Docker is restarted when its proxy has changed, which stops the user's containers.
+/// The policy for restarting Docker after a change of its proxy, which stops the user's containers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RestartPolicy {
-    /// When the user says so.
+    /// Restart when the user agrees.
     #[default]
     Ask,
-    /// At once.
+    /// Restart at once.
     Always,
-    /// Not by Baleen.
+    /// Never let Baleen restart Docker.
     Never,
 }
 
 impl SourceSetting {
-    /// All of them by name.
+    /// All sources by name.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("auto", Self::Auto),
         ("system", Self::System),
@@ -95,7 +94,7 @@ impl SourceSetting {
 }
 
 impl RestartPolicy {
-    /// All of them by name.
+    /// All policies by name.
     pub const NAMES: [(&'static str, Self); 3] = [
         ("ask", Self::Ask),
         ("always", Self::Always),
@@ -108,32 +107,32 @@ impl RestartPolicy {
     }
 }
 
-/// A config file as it was read.
+/// The content of a config file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigReading {
-    /// What it says, with the default for all that it leaves open.
+    /// The settings, with defaults for the keys that are not set.
     pub config: Config,
-    /// The keys that stand in it.
+    /// The keys that are set.
     pub set: Vec<Key>,
-    /// Whether there is a file.
+    /// True if there is a file.
     pub exists: bool,
 }
 
 impl Config {
-    /// Reads the file at `path`; the default when there is none.
+    /// Reads the file at `path`; returns the default if there is none.
     ///
     /// # Errors
-    /// As [`ConfigReading::read`].
+    /// As for [`ConfigReading::read`].
     pub fn load(path: &Path) -> Result<Self> {
         ConfigReading::read(path).map(|found| found.config)
     }
 }
 
 impl ConfigReading {
-    /// Reads the file at `path`; all defaults when there is none.
+    /// Reads the file at `path`; returns all defaults if there is none.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when it says something that is not understood; others when it can't be read.
+    /// [`Kind::Usage`] when the file has invalid content; other kinds when it can't be read.
     pub fn read(path: &Path) -> Result<Self> {
         let Some(text) = text_of(path)? else {
             return Ok(Self::default());
@@ -149,8 +148,8 @@ impl ConfigReading {
     }
 }
 
-/// Where the file is: `BALEEN_CONFIG`, else `config.toml` in the platform's place, which is
-/// `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` but on macOS (`kept`).
+/// Returns the path of the file: `BALEEN_CONFIG`, else `config.toml` in the platform's folder. Except on
+/// macOS, that is `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` (see `app_folder`).
 pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     match get("BALEEN_CONFIG").filter(|path| !path.is_empty()) {
         Some(chosen) => chosen.into(),
@@ -158,7 +157,7 @@ pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: 
     }
 }
 
-/// The file that `path` leads to through symbolic links; nothing when there is nothing at `path`.
+/// Returns the file that `path` leads to through symbolic links; nothing if nothing is at `path`.
 fn resolve(path: &Path) -> Result<Option<PathBuf>> {
     let real = match path.canonicalize() {
         Ok(real) => real,
@@ -168,7 +167,7 @@ fn resolve(path: &Path) -> Result<Option<PathBuf>> {
         Err(error) => return Err(failed("read", path, &error)),
     };
     let found = fs::metadata(&real).map_err(|error| failed("read", path, &error))?;
-    // Reading a FIFO would wait for ever.
+    // Reading a FIFO could block forever.
     if !found.is_file() {
         let what = if found.is_dir() {
             "a folder"
@@ -184,7 +183,7 @@ fn resolve(path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(real))
 }
 
-/// The text of the file at `path`; nothing when there is no file.
+/// Returns the text of the file at `path`; nothing if there is no file.
 fn text_of(path: &Path) -> Result<Option<String>> {
     let Some(real) = resolve(path)? else {
         return Ok(None);
@@ -203,12 +202,12 @@ fn text_of(path: &Path) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// `text` without the mark that some editors for Windows put before it.
+/// Returns `text` without the byte order mark that some Windows editors write.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// A system call on the config file or its folder that failed.
+/// Returns the error for a failed system call on the config file or its folder.
 fn failed(tried: &str, path: &Path, error: &io::Error) -> Error {
     Error::io(tried, path, error).with_hint(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

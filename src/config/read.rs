@@ -1,4 +1,4 @@
-//! From a text to a [`Config`], and where in the text what is wrong stands.
+//! Reads a text into a [`Config`], and locates errors in the text.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use crate::error::{Error, Fix, Kind};
 use super::key::InvalidValue;
 use super::{Config, Key, SourceSetting, without_mark};
 
-/// What is wrong with a text, and where.
+/// An error in a text, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Invalid {
-    /// The offset of the byte at which it begins, the mark before the text not counted.
+    /// The byte offset at which the error begins, not counting the byte order mark.
     at: usize,
     what: String,
     advice: Option<String>,
@@ -40,7 +40,7 @@ impl Invalid {
         }
     }
 
-    /// The error of a program that read `text` from `path`.
+    /// Returns the error for a `text` that was read from `path`.
     pub(super) fn in_file(self, path: &Path, text: &str) -> Error {
         let (line, column) = position(without_mark(text), self.at);
         let message = format!("{}:{line}:{column}: {}", path.display(), self.what);
@@ -51,7 +51,7 @@ impl Invalid {
             .with_fix(Fix::CorrectSettings)
     }
 
-    /// The error of a program that did not write a text in which this would be wrong.
+    /// Returns the error for a text that was not written to `path` because it has this error.
     pub(super) fn unwritten(self, path: &Path) -> Error {
         let message = format!(
             "{} was left as it is, since it could not be used then: {}",
@@ -66,7 +66,7 @@ impl Invalid {
     }
 }
 
-/// The line and the column, in characters, of the byte at `at`; both count from 1.
+/// Returns the line and the column, in characters, of the byte at `at`; both count from 1.
 fn position(text: &str, at: usize) -> (usize, usize) {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -80,7 +80,7 @@ fn position(text: &str, at: usize) -> (usize, usize) {
     )
 }
 
-/// Takes `text` for TOML.
+/// Parses `text` as TOML.
 pub(super) fn parse(text: &str) -> Result<Document<&str>, Invalid> {
     Document::parse(text).map_err(|error| {
         let at = error.span().map_or(text.len(), |span| span.start);
@@ -89,7 +89,7 @@ pub(super) fn parse(text: &str) -> Result<Document<&str>, Invalid> {
     })
 }
 
-/// Reads `text`, and which keys stand in it.
+/// Reads `text`, and returns the config and the keys that are set.
 pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>), Invalid> {
     let document = parse(text)?;
     let (mut config, mut set) = (Config::default(), Vec::new());
@@ -130,7 +130,7 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
     Ok((config, set))
 }
 
-/// The text of a value, or those of a list, and where each stands.
+/// Returns the text of a value, or the texts of a list, each with its position.
 fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Invalid> {
     let wrong = |at, expected: &str, found: &Item| {
         let found = match found.type_name() {

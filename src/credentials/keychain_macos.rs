@@ -1,4 +1,4 @@
-//! The Keychain: the legacy one, in a file, which needs no entitlement.
+//! The legacy Keychain, which is in a file and needs no entitlement.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub(super) fn open() -> Result<Arc<CredentialStore>> {
     Ok(store.map_err(|error| in_words("open the login keychain", error))?)
 }
 
-/// Asked for attributes alone, the Keychain gives them without asking the user
-/// (<https://developer.apple.com/documentation/security/item-return-result-keys>).
+/// Returns whether there is a password. It requests attributes only, which the Keychain returns without
+/// asking the user (<https://developer.apple.com/documentation/security/item-return-result-keys>).
 pub(super) fn is_stored(
     store: &Arc<CredentialStore>,
     account: &Account,
@@ -42,8 +42,8 @@ pub(super) fn failure(why: &PlatformError) -> StoreFailure {
     error.map_or(StoreFailure::Other, |error| failure_of_status(error.code()))
 }
 
-/// System Settings keep a proxy's password as an internet password for its host and port
-/// (<https://developer.apple.com/documentation/security/secprotocoltype>).
+/// Returns the password that System Settings store for a proxy, which is an internet password for its
+/// host and port (<https://developer.apple.com/documentation/security/secprotocoltype>).
 pub(super) fn system_secret(account: &Account) -> keyring_core::Result<Vec<u8>> {
     let find = |protocol| {
         let (host, port) = (&account.host, Some(account.port));

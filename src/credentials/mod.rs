@@ -1,9 +1,9 @@
-//! Passwords of proxies in the system's own store: the Keychain on macOS, the Secret Service of the
-//! desktop session elsewhere (GNOME Keyring, KWallet, KeePassXC). Nothing is stored anywhere else.
+//! Proxy passwords in the system's own store: the Keychain on macOS, the Secret Service of the desktop
+//! session elsewhere (GNOME Keyring, KWallet, KeePassXC). Passwords are stored nowhere else.
 //!
-//! Each lies under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. The `keyring-core`
-//! crate and the one store that a system needs are used without the crate `keyring` around them,
-//! which would keep the store in a global variable, out of the reach of tests.
+//! Each is stored under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. This module uses the
+//! `keyring-core` crate and the one store that a system needs directly. The crate `keyring` around them
+//! would keep the store in a global variable, which tests can't replace.
 
 #[cfg(target_os = "macos")]
 mod keychain_macos;
@@ -28,20 +28,20 @@ use keychain_macos as system;
 #[cfg(not(target_os = "macos"))]
 use secret_service as system;
 
-/// What the passwords are filed under: the app's bundle id.
+/// Service name of the passwords in the store: the app's bundle id.
 pub const SERVICE: &str = "io.github.baleen-app.Baleen";
 
-/// The store in words, as in "the Keychain".
+/// Name of the store, as in "the Keychain".
 pub const STORE: &str = system::NAME;
 
-/// How long the store may take to say what it holds. It may be there and never answer, as behind a prompt that
-/// no one sees.
+/// Timeout for reading from the store. The store may exist but never answer, for example while it waits
+/// for an invisible prompt.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The same where its user asked for a change, and may be typing at the store's own prompt.
+/// Timeout for a change that the user requested. The user may be typing at the store's own prompt.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A user at a proxy, which is what a password belongs to.
+/// A user of a proxy. A password belongs to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     user: String,
@@ -50,11 +50,11 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account that `proxy` is used with; nothing where it has no user.
+    /// Returns the account of `proxy`; nothing if it has no user.
     pub fn of(proxy: &ProxyUrl) -> Option<Self> {
         Some(Self {
             user: proxy.user()?,
-            // Else the same proxy would have two passwords.
+            // Otherwise the same proxy could have two passwords.
             host: proxy.host().to_ascii_lowercase(),
             port: proxy.port(),
         })
@@ -63,7 +63,7 @@ impl Account {
     /// Reads `USER@HOST[:PORT]`.
     ///
     /// # Errors
-    /// When it is not that; in particular when a password is in it.
+    /// When the text has another form; in particular when it has a password.
     pub fn parse(text: &str) -> Result<Self> {
         let proxy = ProxyUrl::parse(text).map_err(|why| {
             let message = format!("the proxy that was given can't be used: {why}");
@@ -88,35 +88,35 @@ impl fmt::Display for Account {
     }
 }
 
-/// Why a store did not do what it was asked, as far as it says.
+/// The reason why a request to the store failed, as far as the store tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StoreFailure {
-    /// There is no store here.
+    /// There is no store.
     Missing,
-    /// It is locked, and no one can be asked to unlock it.
+    /// The store is locked, and the user can't be asked to unlock it.
     Locked,
-    /// The user was asked and said no.
+    /// The user was asked and refused.
     Denied,
     Other,
 }
 
-/// The system's store of passwords.
+/// The system's password store.
 #[derive(Debug)]
 pub struct Store(Arc<CredentialStore>);
 
 impl Store {
-    /// The store of the user who runs this.
+    /// Opens the store of the current user.
     ///
     /// # Errors
-    /// When there is none, or it does not answer.
+    /// When there is no store, or it does not answer.
     pub fn open() -> Result<Self> {
         within(TIMEOUT, &format!("open {STORE}"), system::open)?.map(Self)
     }
 
-    /// The password of `account`, if there is one. The system may ask its user to unlock the store.
+    /// Returns the password of `account`, if there is one. The system may ask the user to unlock the store.
     ///
     /// # Errors
-    /// When the store can't be read, or holds what is no password.
+    /// When the store can't be read, or its content is not a valid password.
     pub fn password(&self, account: &Account) -> Result<Option<Password>> {
         let tried = format!("read the password of {account}");
         let read = self.entry_within(TIMEOUT, &tried, account, |entry| {
@@ -130,11 +130,11 @@ impl Store {
         accepted(&secret, account).map(Some)
     }
 
-    /// Whether there is a password for `account`, without reading it. The system may ask its user to
-    /// unlock the store.
+    /// Returns whether there is a password for `account`, without reading it. The system may ask the user
+    /// to unlock the store.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// When the store can't be searched.
     pub fn has_password(&self, account: &Account) -> Result<bool> {
         let tried = format!("look for the password of {account}");
         let (store, asked) = (Arc::clone(&self.0), account.clone());
@@ -145,10 +145,10 @@ impl Store {
         }
     }
 
-    /// Stores a password for `account`, in the place of one that is there.
+    /// Stores a password for `account`, and replaces an existing one.
     ///
     /// # Errors
-    /// When the store does not take it.
+    /// When the store refuses it.
     pub fn set(&self, account: &Account, password: &Password) -> Result<()> {
         let tried = format!("store the password of {account}");
         let secret = Zeroizing::new(password.expose().to_vec());
@@ -158,10 +158,10 @@ impl Store {
         .map_err(|error| in_words(&tried, error))
     }
 
-    /// Deletes the password of `account`, and says whether there was one.
+    /// Deletes the password of `account`, and returns whether there was one.
     ///
     /// # Errors
-    /// When the store does not let it go.
+    /// When the store refuses to delete it.
     pub fn delete(&self, account: &Account) -> Result<bool> {
         let tried = format!("delete the password of {account}");
         let deleted = self.entry_within(PROMPT_TIMEOUT, &tried, account, |entry| {
@@ -174,11 +174,11 @@ impl Store {
         }
     }
 
-    /// Whose passwords there are, as in `me@proxy.corp:8080`; whatever Baleen ever stored, without reading a password.
-    /// The system may ask its user to unlock the store.
+    /// Returns the accounts of all passwords that Baleen has stored, as in `me@proxy.corp:8080`, without
+    /// reading a password. The system may ask the user to unlock the store.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// When the store can't be searched.
     pub fn accounts(&self) -> Result<Vec<String>> {
         let tried = "look for the passwords of proxies";
         let store = Arc::clone(&self.0);
@@ -193,10 +193,10 @@ impl Store {
         Ok(names)
     }
 
-    /// Deletes all that is stored under one of the names that [`Store::accounts`] gave.
+    /// Deletes everything that is stored under one of the names from [`Store::accounts`].
     ///
     /// # Errors
-    /// When the store does not let it go.
+    /// When the store refuses to delete it.
     pub fn delete_named(&self, name: &str) -> Result<()> {
         let tried = format!("delete the password of {name}");
         let (store, meant) = (Arc::clone(&self.0), name.to_owned());
@@ -215,7 +215,7 @@ impl Store {
         .map_err(|error: StoreError| in_words(&tried, error))
     }
 
-    /// What `call` says of the entry of `account`.
+    /// Runs `call` with the entry of `account`, within a time limit.
     fn entry_within<T: Send + 'static>(
         &self,
         patience: Duration,
@@ -230,10 +230,10 @@ impl Store {
     }
 }
 
-/// All that is stored under [`SERVICE`], with the names that it is stored under.
+/// Returns all entries under [`SERVICE`], with their names.
 fn stored(store: &CredentialStore) -> keyring_core::Result<Vec<(String, Entry)>> {
     let found = store.search(&HashMap::from([("service", SERVICE)]))?;
-    // One without a name is none of Baleen's.
+    // An entry without a name is not Baleen's.
     let named = found.into_iter().filter_map(|entry| {
         let (_, name) = entry.get_specifiers()?;
         Some((name, entry))
@@ -241,7 +241,8 @@ fn stored(store: &CredentialStore) -> keyring_core::Result<Vec<(String, Entry)>>
     Ok(named.collect())
 }
 
-/// What `call` says, if it does in time. It can't be called off: one that takes too long is left to itself.
+/// Returns the result of `call`, if it ends in time. A call can't be canceled: one that takes too long
+/// continues in the background.
 fn within<T: Send + 'static>(
     patience: Duration,
     tried: &str,
@@ -251,7 +252,7 @@ fn within<T: Send + 'static>(
     thread::Builder::new()
         .name("credentials".to_owned())
         .spawn(move || {
-            // No one waits any more if this fails.
+            // If this fails, the receiver is gone.
             let _ = sender.send(call());
         })
         .map_err(|error| Error::new(Kind::Failure, format!("could not {tried}: {error}")))?;
@@ -267,10 +268,11 @@ fn within<T: Send + 'static>(
     })
 }
 
-/// The password that the system itself keeps for a proxy of its settings. The system asks its user first.
+/// Returns the password that the system itself stores for a proxy of its settings. The system asks the
+/// user first.
 ///
 /// # Errors
-/// When there is none, the user says no, or the system keeps none where Baleen could read it.
+/// When there is no password, the user refuses, or this system has no store that Baleen can read.
 pub fn system_password(account: &Account) -> Result<Password> {
     let tried = format!("read the password that the system's settings have for {account}");
     let advice = "leave --from-system out, and give the password when asked for it";
@@ -291,7 +293,7 @@ pub fn system_password(account: &Account) -> Result<Password> {
     }
 }
 
-/// A secret of the store's as a password.
+/// Converts a secret from the store into a password.
 fn accepted(secret: &[u8], account: &Account) -> Result<Password> {
     Password::new(secret).ok_or_else(|| {
         let message = format!(
@@ -301,7 +303,8 @@ fn accepted(secret: &[u8], account: &Account) -> Result<Password> {
     })
 }
 
-/// By the codes of <https://developer.apple.com/documentation/security/security-framework-result-codes>.
+/// Classifies a failure by the codes of
+/// <https://developer.apple.com/documentation/security/security-framework-result-codes>.
 #[cfg(any(target_os = "macos", test))]
 fn failure_of_status(code: i32) -> StoreFailure {
     match code {
@@ -315,10 +318,10 @@ fn failure_of_status(code: i32) -> StoreFailure {
     }
 }
 
-/// The password that is kept for `account`, if there is one; there is none where there is no store.
+/// Returns the stored password for `account`, if there is one. Without a store, there is none.
 ///
 /// # Errors
-/// When there is a store, and it can't be read: then no one knows.
+/// When there is a store, but it can't be read, so that the password is unknown.
 pub fn password_for(account: &Account) -> Result<Option<Password>> {
     match Store::open().and_then(|store| store.password(account)) {
         Err(error) if error.kind() == Kind::Unsupported => Ok(None),
@@ -326,7 +329,7 @@ pub fn password_for(account: &Account) -> Result<Option<Password>> {
     }
 }
 
-/// What the store could not do, for the user.
+/// Converts an error of the store into an error for the user.
 fn in_words(tried: &str, error: StoreError) -> Error {
     let trouble = match &error {
         StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::failure(why),
@@ -346,7 +349,7 @@ fn in_words(tried: &str, error: StoreError) -> Error {
         .with_hint(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
         StoreFailure::Other => {
             let why = match &error {
-                // Its own words would list the entries in the notation of a debugger.
+                // The store's own message would list the entries in debug format.
                 StoreError::Ambiguous(_) => "more than one is stored for it".to_owned(),
                 other => reason(other),
             };
@@ -356,13 +359,13 @@ fn in_words(tried: &str, error: StoreError) -> Error {
     }
 }
 
-/// Where there is no store, whatever was to be done with it.
+/// Returns the error for a system without a store, for every operation.
 fn missing(why: &str) -> Error {
     let message = format!("there is no keyring to keep a password in: {why}");
     Error::new(Kind::Unsupported, message).with_hint(system::INSTEAD)
 }
 
-/// What began it all, without the names of the layers that it came through.
+/// Returns the root cause, without the names of the layers above it.
 fn reason(error: &dyn StdError) -> String {
     match error.source() {
         Some(deeper) => reason(deeper),
@@ -400,7 +403,7 @@ mod tests {
         assert_eq!(within(TIMEOUT, "count", || 1).unwrap(), 1);
     }
 
-    /// A store in memory, and a way to let the next call for [`account`] fail.
+    /// A store in memory, and a function that makes the next call for [`account`] fail.
     fn mocked() -> (Store, impl Fn(StoreError)) {
         let store = Store(mock::Store::new().unwrap());
         let entry = entry(&store);
@@ -464,7 +467,7 @@ mod tests {
         store.delete_named("you@other.corp:80").unwrap();
         assert!(store.password(&other).unwrap().is_none());
         assert!(store.password(&account()).unwrap().is_some());
-        // What is gone already is no failure; what is refused is one.
+        // Deleting a missing password is no failure; a refusal is one.
         store.delete_named("you@other.corp:80").unwrap();
         fail(StoreError::NoStorageAccess("x".into()));
         let error = store.delete_named("me@proxy.corp:8080").unwrap_err();
@@ -473,8 +476,8 @@ mod tests {
         assert!(store.password(&account()).unwrap().is_none());
     }
 
-    /// The mock says of each entry that was ever built that it is there to those who search it, as is
-    /// done on macOS.
+    /// On macOS, the code searches the store, and a search in the mock finds every entry that was ever
+    /// built.
     #[cfg(not(target_os = "macos"))]
     #[test]
     fn whether_there_is_a_password_is_told() {

@@ -33,7 +33,7 @@ pub(super) fn is_stored(
     account: &Account,
 ) -> keyring_core::Result<bool> {
     let entry = store.build(SERVICE, &account.to_string(), None)?;
-    // This looks at attributes only.
+    // This reads attributes only.
     entry.get_credential().map(|_| true)
 }
 
@@ -50,7 +50,8 @@ pub(super) fn failure(why: &PlatformError) -> StoreFailure {
     }
 }
 
-/// By the name of the error, which is all that the bus's own and the service's have in common.
+/// Classifies a failure by the error's name, since only the name is common to the bus's own errors and
+/// those of the service.
 fn failure_on_the_bus(error: &str) -> StoreFailure {
     if error.contains("org.freedesktop.Secret.Error.IsLocked") {
         StoreFailure::Locked

@@ -1,4 +1,4 @@
-//! What answers mean, in words: of a peer without TLS, of a certificate, of what should be a registry.
+//! Diagnoses in words: of a failed TLS handshake, of a certificate, and of a registry's response.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::Outcome;
 use super::hosts::is_closed;
 use super::untrusted_text::Redactor;
 
-/// How a step came out, in words.
+/// The outcome of a step, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     pub(super) outcome: Outcome,
@@ -39,7 +39,7 @@ impl Diagnosis {
     }
 }
 
-/// Status, reason and title, as "403 Forbidden, \"Access denied\"".
+/// Formats status, reason and page title, as in "403 Forbidden, \"Access denied\"".
 pub(super) fn said(head: &Head, page: Option<&str>, censor: &Redactor) -> String {
     let mut said = head.status.to_string();
     let reason = censor.clean(&head.reason);
@@ -48,14 +48,15 @@ pub(super) fn said(head: &Head, page: Option<&str>, censor: &Redactor) -> String
         said.push_str(&reason);
     }
     let page = page.map(|page| censor.clean(page)).unwrap_or_default();
-    // Many a proxy only says it once more.
+    // The title of many proxies' pages only repeats the status.
     if !page.is_empty() && page != said {
         said.push_str(&format!(", \"{page}\""));
     }
     said
 }
 
-/// There is no TLS. `behind` says through what it was tried.
+/// Returns the diagnosis of a failed TLS handshake. `behind` is the beginning of the sentence, which names the
+/// tunnel if there is one.
 pub(super) fn no_tls(
     behind: &str,
     error: &TlsError,
@@ -99,14 +100,14 @@ pub(super) fn no_tls(
     }
 }
 
-/// The certificates that a server sent, and what is said of them.
+/// The certificates that a server sent, and the results of their verification.
 pub(super) struct Chain<'a> {
     pub(super) certificates: &'a [Certificate],
     pub(super) registry: &'a HostPort,
     pub(super) behind_proxy: bool,
-    /// By those who trust the public authorities, as the engine in its VM does.
+    /// The result with the public authorities, which the engine in its VM trusts.
     pub(super) public: Result<(), CertificateError>,
-    /// By this computer.
+    /// The result with the authorities of this computer.
     pub(super) computer: Result<(), CertificateError>,
     pub(super) censor: &'a Redactor,
 }
@@ -121,7 +122,7 @@ impl Chain<'_> {
             );
         };
         let issuer = self.censor.clean(&top.issuer);
-        // Of two complaints, that of the list which knows the authority says more.
+        // Of two errors, the one from the list that knows the authority says more.
         let complaint = match (&self.public, &self.computer) {
             (Ok(()), _) => {
                 return Diagnosis::good(format!(
@@ -173,10 +174,12 @@ impl Chain<'_> {
         }
     }
 
-    /// The authority is none of the public ones: that of a proxy that looks into TLS, or of the registry's owner.
+    /// Returns the diagnosis of a certificate from an authority that is not public: that of a proxy that inspects TLS,
+    /// or of the registry's owner.
     fn private(&self, top: &Certificate) -> Diagnosis {
         let registry = self.registry;
-        // For it alone the engine does not look into `certs.d` (`lookupV2Endpoints` in `registry/service_v2.go` of moby/moby).
+        // Only for Docker Hub does the engine ignore `certs.d` (`lookupV2Endpoints` in `registry/service_v2.go` of
+        // moby/moby).
         let is_hub = registry.host == docker_hub::REGISTRY;
         let who = match (self.behind_proxy, is_hub) {
             (true, true) => "the proxy inspects TLS",
@@ -236,7 +239,7 @@ impl Chain<'_> {
     }
 }
 
-/// What answered `GET /v2/`.
+/// Returns the diagnosis of the response to `GET /v2/`.
 pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Redactor) -> Diagnosis {
     let said = said(head, page, censor);
     let version = head

@@ -1,4 +1,4 @@
-//! The steps about Docker.app: is it there, of which kind, may it be patched, and is it.
+//! The steps about Docker.app: its existence, its kind, the permission to patch it, and the state of its boot image.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const FAMILY: &str = "Kind of VM";
 const WRITABLE: &str = "Permission to patch";
 pub(super) const IMAGE: &str = "Image";
 
-/// Tells the four steps; gives the status of the image, where there is one.
+/// Runs the four steps. Returns the status of the boot image, if there is one.
 pub(super) fn examine(question: &Options<'_>, tell: &mut dyn FnMut(Step)) -> Option<Status> {
     let skip = |steps: &[(&'static str, &str)], why: &str, tell: &mut dyn FnMut(Step)| {
         for (id, title) in steps {
@@ -57,7 +57,7 @@ pub(super) fn examine(question: &Options<'_>, tell: &mut dyn FnMut(Step)) -> Opt
         verify: false,
     };
     let mut found = status(&bundle.path, asked, &|_| {});
-    // A proxy that someone else put there is seen by anyone who reads all of the image.
+    // Only reading all of the boot image finds a proxy that another program put there.
     if found.proxy.is_none() && question.in_place.is_some() {
         asked.verify = true;
         found = status(&bundle.path, asked, &|_| {});
@@ -109,7 +109,7 @@ fn writable(image: &Path) -> Step {
 }
 
 fn patched(status: &Status, question: &Options<'_>) -> Step {
-    // What is set, not what is on the way to one registry.
+    // The proxy that is set, not the one on the route to one registry.
     let set = question.settings.translation.ok().map(|set| &set.proxy);
     let direct = matches!(set, Some(None)) && !question.is_by_hand();
     let (outcome, remedy) = match status.state {

@@ -1,7 +1,8 @@
-//! The step about the running engine: which proxy it says it uses, and whether that is what the image holds.
+//! The step about the running engine: the proxy that it reports, compared with the proxy in the boot image.
 //!
-//! It is asked over its socket for `/info`, whose `HttpProxy`, `HttpsProxy` and `NoProxy` are the variables the
-//! engine was started with: <https://docs.docker.com/reference/api/engine/version/v1.44/#tag/System/operation/SystemInfo>.
+//! The step asks the engine over its socket for `/info`. `HttpProxy`, `HttpsProxy` and `NoProxy` there are the
+//! variables that the engine was started with:
+//! <https://docs.docker.com/reference/api/engine/version/v1.44/#tag/System/operation/SystemInfo>.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,12 +21,12 @@ use super::{Options, Outcome, Step};
 const ID: &str = "engine";
 const TITLE: &str = "Running engine";
 
-/// More than any engine says of itself.
+/// Maximum length of the body of `/info`. No engine sends more.
 const MAX_INFO_LEN: u64 = 4 * 1024 * 1024;
 
 const RESTART: &str = "restart Docker: quit it from its menu and open it again";
 
-/// Tells the step.
+/// Runs the step.
 pub(super) fn examine(
     question: &Options<'_>,
     status: Option<&Status>,
@@ -45,7 +46,7 @@ pub(super) fn examine(
     });
 }
 
-/// What the engine says of itself, without passwords.
+/// The data that the engine reports about itself, without passwords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Running {
     version: String,
@@ -74,7 +75,7 @@ fn ask(socket: &Path, question: &Options<'_>, censor: &Redactor) -> Result<Value
         _ => hangs(&format!("{shown}: {}", plain(&error, patience))),
     })?;
     let mut stream = Timed::new(stream, patience);
-    // HTTP/1.0 has no chunks.
+    // HTTP/1.0 has no chunked encoding.
     let request = format!("GET /info HTTP/1.0\r\nHost: docker\r\nUser-Agent: {AGENT}\r\n\r\n");
     let answer = stream
         .write_all(request.as_bytes())
@@ -182,8 +183,8 @@ fn in_words(proxy: &RedactedProxy, censor: &Redactor) -> String {
     }
 }
 
-/// Whether an engine that was started from the image would say this. A proxy that the image leaves open may come
-/// from Docker's own settings.
+/// Returns whether an engine that was started from the boot image would report `running`. A proxy that the boot image
+/// does not set may come from Docker's own settings.
 fn agrees(running: &RedactedProxy, image: &RedactedProxy) -> bool {
     let same =
         |running: &Option<String>, image: &Option<String>| image.is_none() || running == image;

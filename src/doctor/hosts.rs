@@ -1,5 +1,5 @@
-//! The step about the other hosts that a pull speaks to: where tokens come from, as the registry says itself, and for
-//! Docker Hub where layers do.
+//! The step about the other hosts that a pull needs: the token server, which the registry names itself, and, for Docker
+//! Hub, the hosts of the layers.
 
 use std::io;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use super::{Options, Outcome, Step};
 pub(super) const ID: &str = "hosts";
 pub(super) const TITLE: &str = "Other hosts of a pull";
 
-/// The host that a registry sends its callers to for a token: that of the realm of a `Bearer` challenge
-/// (<https://distribution.github.io/distribution/spec/auth/token/>). Nothing where it names none over `https://`.
+/// Returns the host of a registry's token server: the host of the realm in a `Bearer` challenge
+/// (<https://distribution.github.io/distribution/spec/auth/token/>). `None` if there is no realm with `https://`.
 pub(super) fn realm(head: &Head) -> Option<HostPort> {
     head.values("www-authenticate").find_map(|challenge| {
         let (scheme, parameters) = challenge.trim().split_once(' ')?;
@@ -45,12 +45,12 @@ pub(super) fn realm(head: &Head) -> Option<HostPort> {
         if !scheme.eq_ignore_ascii_case("https") {
             return None;
         }
-        // A port that is none is refused, not replaced.
+        // An invalid port is an error; the default port does not replace it.
         rest.split(['/', '?', '#']).next()?.parse().ok()
     })
 }
 
-/// The hosts that a pull from `registry` speaks to besides it.
+/// Returns the other hosts that a pull from `registry` needs.
 pub(super) fn needed(registry: &HostPort, realm: Option<HostPort>) -> Vec<HostPort> {
     let mut hosts: Vec<HostPort> = realm.into_iter().collect();
     if registry.host == docker_hub::REGISTRY {
@@ -68,7 +68,7 @@ pub(super) fn needed(registry: &HostPort, realm: Option<HostPort>) -> Vec<HostPo
     hosts
 }
 
-/// Tries each of `hosts` the way that the engine goes, all at once.
+/// Tries to reach all `hosts` in parallel, each by the engine's route.
 pub(super) fn examine(
     question: &Options<'_>,
     tested: &Tested<'_>,
@@ -108,12 +108,12 @@ pub(super) fn examine(
     told.step(question).with(json!({ "hosts": facts }))
 }
 
-/// Whether the proxy said that it may not be.
+/// Returns whether the proxy forbade the tunnel.
 fn forbids(reached: &Reached) -> bool {
     matches!(reached, Reached::NoTunnel(Ok(head)) if head.status == 403)
 }
 
-/// Why a host was not reached, if it was not.
+/// Returns the reason why a host was not reached. `None` if it was reached.
 fn trouble(
     host: &HostPort,
     reached: &Reached,
@@ -153,7 +153,7 @@ fn trouble(
     })
 }
 
-/// Whether a connection was closed, by whatever name.
+/// Returns whether the peer closed the connection, whichever error the system reports.
 pub(super) fn is_closed(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -164,11 +164,11 @@ pub(super) fn is_closed(error: &io::Error) -> bool {
     )
 }
 
-/// Hosts by what came of them.
+/// The hosts, grouped by the result of trying to reach them.
 #[derive(Default)]
 struct Told {
     good: Vec<String>,
-    /// With the reason, each once.
+    /// Each reason once, with its hosts.
     bad: Vec<(String, Vec<String>)>,
     forbidden: Vec<String>,
 }

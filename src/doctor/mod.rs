@@ -1,19 +1,21 @@
-//! Step by step from Docker.app to the registry: what is well, what is not, and what to do about it.
+//! The checks of `baleen doctor`, step by step from Docker.app to the registry. Each step shows its result and, if it
+//! failed, a remedy.
 //!
 //! ```text
-//! bundle -> family -> writable -> image            the patch
-//! proxy -> name -> tcp -> connect -> tls -> registry -> hosts   the way out, as this computer sees it
-//! engine                                           what the running engine says it uses
-//! settings                                         how the settings differ from what Docker has
+//! bundle -> family -> writable -> image                         the patch
+//! proxy -> name -> tcp -> connect -> tls -> registry -> hosts   the route to the registry, from this computer
+//! engine                                                        the proxy that the running engine reports
+//! settings                                                      the difference between the settings and Docker
 //! ```
 //!
-//! The proxy that is tested is the one that Docker has; only without one, or where another is named to be tested, it is
-//! that of the settings.
+//! The checks test the proxy that Docker has. If Docker has none, or the user names another proxy to test, they test
+//! the proxy of the settings.
 //!
-//! It changes nothing: to see whether a patch could be written, a private folder is made beside the image and
-//! removed again. A step whose ground is missing is skipped and says why. Nothing secret leaves the computer but
-//! the proxy's password, to the proxy, as the engine sends it; the connection to the registry is made no matter who
-//! vouches for it, so that what answers can be named, and nothing is sent over it but the question.
+//! The checks change nothing: to test whether a patch could be written, they create a private folder next to the boot
+//! image and remove it. A step that depends on a failed one is skipped and gives the reason. The only secret that
+//! leaves the computer is the proxy's password, which goes to the proxy, as the engine sends it. The connection to the
+//! registry accepts any certificate, so that the report can name the server that answers. Only the request of the
+//! check is sent over it.
 
 mod diagnosis;
 mod docker_app;
@@ -46,95 +48,95 @@ use crate::proxy::{ClientDialect, EngineProxy, Translation};
 use untrusted_text::Redactor;
 use ways::Tested;
 
-/// What the examination rests on.
+/// The inputs of the checks.
 pub struct Options<'a> {
-    /// Docker.app, or why there is none.
+    /// The path of Docker.app, or the reason why there is none.
     pub bundle: Result<&'a Path, &'a Error>,
-    /// What the user was heard to want in this bundle.
+    /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
-    /// What the engine is to be given.
+    /// The proxy that the engine should get.
     pub expected: Expected<'a>,
-    /// What this computer's settings, or the options, say.
+    /// The proxy settings of this computer or of the options.
     pub settings: Settings<'a>,
-    /// The proxy that Docker has, password included.
+    /// The proxy that Docker has, with its password.
     pub in_place: Option<&'a EngineProxy>,
-    /// The engine that uses it.
+    /// The dialect of the engine that uses this proxy.
     pub engine: &'a ClientDialect,
-    /// The way of this computer to a host, by its settings; nothing where that is not known.
+    /// Returns this computer's route to a host by its settings. `None` if it is not known.
     pub here: &'a dyn Fn(&HostPort) -> Option<Hop>,
-    /// The registry to reach.
+    /// The registry to test.
     pub registry: &'a HostPort,
-    /// The running engine's socket, or why there is none to ask.
+    /// The running engine's socket, or the reason why there is none.
     pub docker_socket: Result<PathBuf, String>,
-    /// Whom the engine and this computer trust.
+    /// The authorities that the engine and this computer trust.
     pub trust: &'a Trust,
-    /// How long each step that waits for someone may take.
+    /// Timeout for each step that waits for a peer.
     pub patience: Duration,
 }
 
-/// What is set, and where.
+/// The proxy settings and their origin.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
-    /// Who says it, as in "the system's settings".
+    /// The origin of the settings, as in "the system's settings".
     pub origin: &'a str,
-    /// What the engine is to get by them; or why they can't be used.
+    /// The engine's proxy by these settings, or the reason why they can't be used.
     pub translation: Result<&'a Translation, &'a Error>,
-    /// Whether it was named to be tested, whatever Docker has.
+    /// True if the user named this proxy to test, whatever Docker has.
     pub named: bool,
-    /// Whether that was by an option that names a proxy.
+    /// True if the user named it by an option that names a proxy.
     pub by_option: bool,
-    /// Whether a PAC script decides.
+    /// True if a PAC script decides.
     pub by_script: bool,
-    /// Where in the VM this computer is, if the user knows better.
+    /// The address of this computer in the VM, if the user has set it.
     pub host_address: Option<&'a str>,
-    /// The hosts that the config file lists already, under `no_proxy` and under `pac_hosts`.
+    /// The hosts that the config file already lists, under `no_proxy` and under `pac_hosts`.
     pub listed: (&'a [String], &'a [String]),
 }
 
 /// Lists of authorities.
 #[derive(Debug)]
 pub struct Trust {
-    /// The public ones, which stand for the list of the engine's VM.
+    /// The public authorities, which stand for the list of the engine's VM.
     pub public: RootCertStore,
-    /// Those of this computer.
+    /// The authorities of this computer.
     pub computer: RootCertStore,
 }
 
-/// How a step came out.
+/// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// As it should be.
+    /// Everything is as it should be.
     Good,
-    /// Worth knowing, but nothing that keeps the engine from working.
+    /// A problem that does not keep the engine from working.
     Warning,
-    /// Something is to be done.
+    /// A problem that the user has to fix.
     Bad,
-    /// Not tried.
+    /// The step was not tried.
     Skipped,
 }
 
-/// One step.
+/// The result of one step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// Its name for scripts.
     pub id: &'static str,
-    /// What was looked at.
+    /// The title, which names the checked item.
     pub title: String,
-    /// How it came out.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// What was found, without passwords.
+    /// The finding, without passwords.
     pub found: String,
-    /// What to do now. A line that begins with four spaces is a command.
+    /// The remedy. A line that begins with four spaces is a command.
     pub remedy: Option<String>,
-    /// The same for programs.
+    /// The finding for programs.
     pub facts: Value,
-    /// Whether it is missing where it is skipped: some steps are for other set-ups.
+    /// True if this setup needs the step. Some steps are only for other setups.
     #[serde(skip)]
     pub is_needed: bool,
 }
 
-/// All steps, in their order.
+/// The results of all steps, in order.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Report {
@@ -143,7 +145,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many steps came out so.
+    /// Returns the number of steps with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.steps
             .iter()
@@ -151,13 +153,14 @@ impl Report {
             .count()
     }
 
-    /// How many steps should have been taken, and were not.
+    /// Returns the number of needed steps that were skipped.
     pub fn missed(&self) -> usize {
         let missed = |step: &&Step| step.outcome == Outcome::Skipped && step.is_needed;
         self.steps.iter().filter(missed).count()
     }
 
-    /// The steps as they are shown: those that are skipped for one reason together, those that are not needed not at all.
+    /// Returns the steps to show. Groups steps that were skipped for the same reason, and leaves out steps that are
+    /// not needed.
     pub fn shown(&self) -> impl Iterator<Item = &[Step]> {
         self.steps
             .chunk_by(is_one_line)
@@ -165,7 +168,7 @@ impl Report {
     }
 }
 
-/// Whether two steps are shown as one.
+/// Returns whether two steps are shown as one.
 pub fn is_one_line(a: &Step, b: &Step) -> bool {
     let skipped = a.outcome == Outcome::Skipped && b.outcome == Outcome::Skipped;
     skipped && (a.is_needed, &a.found) == (b.is_needed, &b.found)
@@ -189,7 +192,7 @@ impl Step {
         }
     }
 
-    /// A step that this set-up does not need.
+    /// Creates a step that this setup does not need.
     fn needless(id: &'static str, title: impl Into<String>, why: impl Into<String>) -> Self {
         let mut step = Self::new(id, title, Outcome::Skipped, why);
         step.is_needed = false;
@@ -211,7 +214,7 @@ impl Step {
     }
 }
 
-/// Takes all the steps, and hands each to `on_step` when it is done.
+/// Runs all steps and passes each result to `on_step` when it is done.
 pub fn examine(question: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report {
     let mut report = Report { steps: Vec::new() };
     let mut tell = |step: Step| {
@@ -232,12 +235,12 @@ pub fn examine(question: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report
 }
 
 impl Options<'_> {
-    /// Whether Docker's proxy was named by hand, so that the settings say nothing of it.
+    /// Returns whether the user named Docker's proxy by hand, so that the settings do not apply to it.
     fn is_by_hand(&self) -> bool {
         self.intent == Some(Intent::Named)
     }
 
-    /// What keeps the passwords of the proxies out of what others send.
+    /// Returns the redactor that removes the proxies' passwords from text that others send.
     fn censor(&self) -> Redactor {
         let set = self.settings.translation.ok();
         let proxies = [self.in_place, set.and_then(|set| set.proxy.as_ref())];

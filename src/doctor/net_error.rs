@@ -1,4 +1,4 @@
-//! What is said to others, and how system errors are said to people.
+//! Parts of requests, and network errors in plain words.
 
 use std::io;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::proxy::ProxyUrl;
 
-/// What requests say of who asks.
+/// The `User-Agent` of requests.
 pub(super) const AGENT: &str = concat!("baleen/", env!("CARGO_PKG_VERSION"));
 
-/// The credentials of `proxy` as Basic authentication sends them (RFC 7617), if it has any.
+/// Returns the credentials of `proxy` in the form of Basic authentication (RFC 7617), if it has any.
 ///
-/// Go sends them with a user alone as well, so this does.
+/// Like Go, it also returns them for a user without a password.
 pub(super) fn basic(proxy: &ProxyUrl) -> Option<Zeroizing<String>> {
     let user = proxy.user()?;
     let password = proxy.password().map_or(&b""[..], |p| p.expose());
@@ -25,7 +25,7 @@ pub(super) fn basic(proxy: &ProxyUrl) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(STANDARD.encode(&*plain)))
 }
 
-/// A system's error in plain words, for who asked `host` and waited for `patience`.
+/// Returns a system error in plain words. `patience` is the timeout of the call that failed.
 pub(super) fn plain(error: &io::Error, patience: Duration) -> String {
     use io::ErrorKind as Kind;
     match error.kind() {
@@ -50,7 +50,7 @@ pub(super) fn plain(error: &io::Error, patience: Duration) -> String {
     }
 }
 
-/// The word for an error in the facts.
+/// Returns the word for an error in the facts.
 pub(super) fn word(error: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
     match error.kind() {

@@ -1,37 +1,37 @@
-//! What a proxy's answer to `CONNECT` means. Pure: from what was observed to one cause.
+//! The interpretation of a proxy's response to `CONNECT`: a pure function from the observations to one cause.
 //!
-//! The facts are what 27 programs did in 56 set-ups in November 2026 (Debian 12, PyPI, npm); the tests name them.
-//! What one answer leaves open, further connections tell: `CONNECT` to another host, a greeting of SOCKS 5, and one
-//! of TLS.
+//! It is based on the behavior of 27 programs in 56 setups in November 2026 (Debian 12, PyPI, npm); the tests name
+//! them. If one response is not enough, further connections help: `CONNECT` to another host, a SOCKS 5 greeting, and a
+//! TLS greeting.
 
 use std::io;
 
 use crate::net::HostPort;
 use crate::net::http::{Head, HttpError};
 
-/// What came of asking for a tunnel.
+/// The observations from asking a proxy for a tunnel.
 pub(super) struct Observed<'a> {
     pub(super) answer: &'a Result<Head, HttpError>,
-    /// What further connections told, where they were asked.
+    /// The results of further connections, if there were any.
     pub(super) second: Second,
-    /// Where the tunnel was to lead.
+    /// The target of the tunnel.
     pub(super) target: &'a HostPort,
-    /// Whether the proxy is on this computer.
+    /// True if the proxy is on this computer.
     pub(super) is_local: bool,
 }
 
-/// What further connections to the proxy told.
+/// The results of further connections to the proxy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Second {
-    /// The status of its answer to `CONNECT` to another host, if it gave one.
+    /// The status of its response to `CONNECT` to another host, if it sent one.
     pub(super) connect: Option<u16>,
-    /// Whether it speaks SOCKS 5.
+    /// True if it speaks SOCKS 5.
     pub(super) socks: bool,
-    /// Whether it speaks TLS.
+    /// True if it speaks TLS.
     pub(super) tls: bool,
 }
 
-/// Which further connections tell something.
+/// The further connections that can help.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Worthwhile {
     pub(super) connect: bool,
@@ -39,54 +39,54 @@ pub(super) struct Worthwhile {
     pub(super) tls: bool,
 }
 
-/// Why there is no tunnel, or that there is one.
+/// The reason why there is no tunnel, or [`Cause::Opened`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It was opened, as far as the proxy says.
+    /// The proxy reports that the tunnel is open.
     Opened,
-    /// It wants to know who asks.
+    /// It requires a login.
     Login,
     /// It forbids the host, the port, or this computer.
     Forbidden,
-    /// It knows no such name.
+    /// It can't resolve the name.
     Unknown,
     /// It could not reach the host.
     Unreachable,
-    /// It is on this computer, and could not reach this host; whether others is not known.
+    /// It is on this computer and could not reach this host. It may reach others.
     UnreachableFromRelay,
-    /// It is on this computer, and can't reach anything: what it hands on to is not there.
+    /// It is on this computer and can't reach any host, since its parent proxy is not there.
     OwnParent,
-    /// It sends the caller to a page.
+    /// It redirects to a page.
     Redirect,
-    /// It refuses this host, though it opens tunnels.
+    /// It refuses this host, but opens other tunnels.
     Refused,
-    /// It opens none: a web server.
+    /// It is a web server, which opens no tunnels.
     WebServer,
-    /// An answer that means none of these.
+    /// Its response has none of the other meanings.
     Odd,
     /// It speaks SOCKS.
     Socks,
     /// It speaks TLS.
     Tls,
-    /// It closes the connection for this host, and answers for another.
+    /// It closes the connection for this host, but responds for another one.
     DropsHost,
-    /// The same for an IPv6 address.
+    /// It closes the connection for an IPv6 address, but responds for another host.
     DropsIpv6,
-    /// It closes the connection whatever it is asked for.
+    /// It closes the connection for every host.
     DropsAll,
-    /// The connection was closed in the middle of the answer.
+    /// The connection was closed in the middle of the response.
     Half,
-    /// It speaks something else.
+    /// It speaks another protocol.
     NotHttp,
-    /// It does not come to an end.
+    /// Its response does not end.
     TooLong,
-    /// It does not answer for this host, but does for another.
+    /// It does not respond for this host, but does for another one.
     SilentForHost,
-    /// It does not answer.
+    /// It does not respond.
     Silent,
 }
 
-/// Which further connections are worth their time after this answer.
+/// Returns the further connections that are worth their time after this response.
 pub(super) fn worthwhile(answer: &Result<Head, HttpError>, is_local: bool) -> Worthwhile {
     let all = Worthwhile {
         connect: true,
@@ -120,14 +120,14 @@ impl Observed<'_> {
             Err(HttpError::Closed | HttpError::Io(_)) if second.socks => Cause::Socks,
             Err(HttpError::Closed | HttpError::Io(_)) if second.tls => Cause::Tls,
             Err(HttpError::Closed) => match second.connect {
-                // cntlm 0.92.3 does, whatever the address.
+                // cntlm 0.92.3 does this for every IPv6 address.
                 Some(_) if self.target.host.contains(':') => Cause::DropsIpv6,
-                // proxy-chain 3.0.1 and pproxy 2.7.9 do where a name is unknown or the host dead.
+                // proxy-chain 3.0.1 and pproxy 2.7.9 do this if a name is unknown or the host is down.
                 Some(_) => Cause::DropsHost,
                 None => Cause::DropsAll,
             },
             Err(HttpError::Io(error)) => match (error.kind(), second.connect) {
-                // tinyproxy and mitmproxy wait as long as the system does for a host that swallows everything.
+                // tinyproxy and mitmproxy wait as long as the system does for a host that never answers.
                 (io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock, Some(_)) => {
                     Cause::SilentForHost
                 }
@@ -143,21 +143,21 @@ impl Observed<'_> {
         let second = self.second;
         match status {
             200 => Cause::Opened,
-            // tinyproxy 1.11 asks with 407, but says 401 of a wrong password.
+            // tinyproxy 1.11 asks for a login with 407, but rejects a wrong password with 401.
             401 | 407 => Cause::Login,
             403 => Cause::Forbidden,
             300..=399 => Cause::Redirect,
             400 if second.tls && second.connect.is_none_or(|other| other == 400) => Cause::Tls,
-            // What says the same of every host is no proxy.
+            // A server with the same response for every host is not a proxy.
             400 | 404 | 405 | 501 => match second.connect {
                 Some(other) if other != status => match status {
-                    // privoxy 3.0.34 and npm's proxy 4.1.0.
+                    // privoxy 3.0.34 and npm's proxy 4.1.0 do this.
                     404 => Cause::Unknown,
                     _ => Cause::Refused,
                 },
                 _ => Cause::WebServer,
             },
-            // 597 is proxy-chain's word for a parent that refuses its login.
+            // proxy-chain sends 597 if its parent refuses its login.
             500..=599 if self.is_local => match second.connect {
                 Some(500..=599) => Cause::OwnParent,
                 _ => Cause::UnreachableFromRelay,
@@ -168,27 +168,27 @@ impl Observed<'_> {
     }
 }
 
-/// What the first bytes of an answer are, if they are not HTTP.
+/// Returns the cause for a response that is not HTTP, from its first bytes.
 fn of_bytes(bytes: &[u8]) -> Cause {
     match bytes {
-        // A record of TLS: an alert, or a handshake.
+        // A TLS record: an alert or a handshake.
         [0x15 | 0x16, 0x03, ..] => Cause::Tls,
-        // The answer of SOCKS 5 to a greeting (microsocks says that it takes no login that it was offered), that of SOCKS 4.
+        // A SOCKS 5 response to a greeting (microsocks accepts none of the offered logins), or a SOCKS 4 response.
         [0x05, 0x00..=0x08 | 0xff, ..] | [0x00, 0x5a..=0x5d, ..] => Cause::Socks,
         _ => Cause::NotHttp,
     }
 }
 
-/// Whether a 200 has the fields of a page, which a tunnel has none of: Caddy 2.6 answers `CONNECT` like a `GET`. Only
-/// together with a tunnel that carries nothing does it say something.
+/// Returns whether a 200 has the fields of a page, which a tunnel does not have: Caddy 2.6 answers `CONNECT` like a
+/// `GET`. This is meaningful only if the tunnel also carries nothing.
 pub(super) fn is_page(head: &Head) -> bool {
     ["content-length", "content-type"]
         .iter()
         .any(|name| head.values(name).next().is_some())
 }
 
-/// The programs that log in to a proxy with one of these schemes for others that can't, and run on a Mac. What each
-/// of them can do is what its documentation says (2026-11).
+/// Returns the relays for the Mac that can log in to a proxy with one of these schemes, for programs that can't. The
+/// schemes of each relay are from its documentation (2026-11).
 pub(super) fn relays_for(schemes: &[String]) -> Vec<&'static str> {
     const CAN: [(&str, &[&str]); 4] = [
         ("px", &["ntlm", "negotiate", "digest"]),

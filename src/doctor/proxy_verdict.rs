@@ -1,4 +1,4 @@
-//! What a proxy that opens no tunnel means, in words.
+//! Diagnoses in words for a proxy that opens no tunnel.
 
 use std::net::IpAddr;
 
@@ -16,19 +16,20 @@ use super::proxy_answer::{Cause, relays_for};
 use super::untrusted_text::Redactor;
 use super::ways::{Origin, Tested, is_here};
 
-/// A tunnel was asked for.
+/// The context of a request for a tunnel.
 pub(super) struct Asked<'a> {
     pub(super) question: &'a Options<'a>,
     pub(super) tested: &'a Tested<'a>,
-    /// Of whom.
+    /// The proxy that was asked.
     pub(super) proxy: &'a ProxyUrl,
-    /// This computer, as the proxy sees it, if that is not the proxy itself.
+    /// The address of this computer as the proxy sees it. `None` if the proxy is on this computer.
     pub(super) from: Option<IpAddr>,
     pub(super) censor: &'a Redactor,
 }
 
 impl Asked<'_> {
-    /// Why there is none. `schemes` are those of a login, `page` is the title of what the proxy sent along.
+    /// Returns the diagnosis for `cause`. `schemes` are those of the login, and `page` is the title of the page
+    /// that the proxy sent.
     pub(super) fn verdict(
         &self,
         cause: Cause,
@@ -146,11 +147,11 @@ impl Asked<'_> {
         }
     }
 
-    /// Where this computer itself does not go through the proxy, the engine should not either: that, and not the proxy, is
-    /// the fault.
+    /// Returns the diagnosis if this computer reaches the registry without the proxy. Then the engine should not use
+    /// the proxy either, and the fault is the route, not the proxy.
     pub(super) fn bypassed_here(&self, what: &str) -> Option<Diagnosis> {
         let registry = self.question.registry;
-        // On this computer every host is its own, and in the VM another one.
+        // An address of this computer itself means another host in the VM.
         if is_here(registry) || (self.question.here)(registry) != Some(Hop::Direct) {
             return None;
         }
@@ -178,7 +179,7 @@ impl Asked<'_> {
         } else {
             "; many proxies allow port 443 only".to_owned()
         };
-        // tinyproxy and others say so to callers whom they don't know, squid whatever the reason.
+        // tinyproxy and others send this to clients that they don't know; squid sends it for any reason.
         let caller = match self.from {
             _ if !said.to_ascii_lowercase().contains("access denied") => String::new(),
             Some(address) => {
@@ -192,8 +193,8 @@ impl Asked<'_> {
         )
     }
 
-    /// The proxy wants to know who asks. Go's client, so the engine, knows Basic and nothing else
-    /// (`proxyAuth` in `net/http/transport.go`).
+    /// Returns the diagnosis for a proxy that requires a login. Go's client, and so the engine, supports only
+    /// Basic (`proxyAuth` in `net/http/transport.go`).
     fn login(&self, said: &str, schemes: &[String]) -> Diagnosis {
         if !schemes.is_empty() && !schemes.iter().any(|s| s.eq_ignore_ascii_case("basic")) {
             let remedy = match &*relays_for(schemes) {
@@ -239,7 +240,7 @@ impl Asked<'_> {
     }
 }
 
-/// What a proxy does with a host, if that is a matter of the host.
+/// Returns what the proxy does with the host, if the cause depends on the host.
 fn obstacle(cause: Cause) -> Option<&'static str> {
     match cause {
         Cause::Forbidden => Some("forbids it"),
@@ -252,7 +253,7 @@ fn obstacle(cause: Cause) -> Option<&'static str> {
     }
 }
 
-/// How Docker is made to reach the registry as this computer does: directly.
+/// Returns the remedy that makes Docker reach the registry directly, as this computer does.
 fn let_bypass(question: &Options<'_>, tested: &Tested<'_>) -> String {
     let registry = question.registry;
     let (no_proxy, pac_hosts) = question.settings.listed;
@@ -265,7 +266,7 @@ fn let_bypass(question: &Options<'_>, tested: &Tested<'_>) -> String {
         Origin::Docker => question.is_by_hand(),
         Origin::Settings => question.settings.by_option,
     };
-    // Up to Go 1.10 an IPv6 address stands in brackets, later on it must not.
+    // Up to Go 1.10 an IPv6 address needs brackets; later it must not have them.
     let host = match (registry.host.contains(':'), question.engine.rules) {
         (true, NoProxyRules::UpTo1_10) => format!("[{}]", registry.host),
         _ => registry.host.clone(),
@@ -294,7 +295,7 @@ fn without_443(place: &HostPort) -> String {
         .map_or(text.clone(), str::to_owned)
 }
 
-/// Names as a sentence has them.
+/// Joins names for use in a sentence.
 fn listed(names: &[&str]) -> String {
     match names {
         [] => String::new(),

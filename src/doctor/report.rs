@@ -1,21 +1,21 @@
-//! The report as a text that can be shown to others: a page of Markdown without names of people.
+//! The report as a Markdown page that can be shown to others: it has no names of people.
 
 use std::path::Path;
 
 use super::{Outcome, Report, Step};
 
-/// What the names of one user are replaced by.
+/// The names of one user, which the page replaces.
 #[derive(Debug, Clone, Copy)]
 pub struct Anonymous<'a> {
-    /// The home folder, which becomes `~`.
+    /// The home folder, replaced with `~`.
     pub home: Option<&'a Path>,
-    /// The account, which becomes `USER` where it is part of a path.
+    /// The account, replaced with `USER` in paths.
     pub user: Option<&'a str>,
-    /// The users at the proxies, who become `USER` as well; each also as it stands in a URL.
+    /// The proxies' users, replaced with `USER`. Each is in the list a second time as written in a URL.
     pub proxy_users: &'a [String],
 }
 
-/// The page: `facts` are lines of a name and a value on top of it.
+/// Returns the page. `facts` are names and values for the lines at its top.
 pub fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>) -> String {
     let mut page = String::from("# Report of `baleen doctor`\n\n");
     for (name, value) in facts {
@@ -29,7 +29,7 @@ pub fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>)
     anonymous.apply(&page)
 }
 
-/// One step, or several that were skipped for one reason.
+/// Returns the section of one step, or of several that were skipped for the same reason.
 fn section(steps: &[Step]) -> String {
     let Some(step) = steps.first() else {
         return String::new();
@@ -70,7 +70,7 @@ impl Anonymous<'_> {
                 text = replace_folder(&text, &folder, &format!("{parent}USER"));
             }
         }
-        // So it stands in sentences; in URLs it is told by its place.
+        // Sentences have a user in quotes. In URLs, the position shows the user.
         for user in self.forms() {
             text = text.replace(&format!("'{user}'"), "'USER'");
             text = replace_user(&text, &user);
@@ -78,7 +78,8 @@ impl Anonymous<'_> {
         without_users(&text)
     }
 
-    /// The users at the proxies, also as JSON writes them. One that ends like another comes before it.
+    /// Returns the proxies' users, each also as written in JSON. A longer form comes before a shorter one
+    /// that may be its end.
     fn forms(self) -> Vec<String> {
         let named = self.proxy_users.iter().filter(|user| !user.is_empty());
         let mut forms: Vec<String> = named
@@ -92,7 +93,7 @@ impl Anonymous<'_> {
     }
 }
 
-/// Replaces `user` where a place follows, as in `me@proxy.corp:80`.
+/// Replaces `user` if a host follows, as in `me@proxy.corp:80`.
 fn replace_user(text: &str, user: &str) -> String {
     let login = format!("{user}@");
     let mut parts = text.split(&login);
@@ -106,7 +107,7 @@ fn replace_user(text: &str, user: &str) -> String {
     replaced
 }
 
-/// Replaces `folder` where it is a whole path or the beginning of one.
+/// Replaces `folder` if it is a whole path or the beginning of one.
 fn replace_folder(text: &str, folder: &str, with: &str) -> String {
     let mut parts = text.split(folder);
     let mut replaced = parts.next().unwrap_or_default().to_owned();
@@ -118,7 +119,7 @@ fn replace_folder(text: &str, folder: &str, with: &str) -> String {
     replaced
 }
 
-/// Replaces the user of each URL; its password is gone already.
+/// Replaces the user of each URL. Its password has already been removed.
 fn without_users(text: &str) -> String {
     let mut parts = text.split("://");
     let mut replaced = parts.next().unwrap_or_default().to_owned();

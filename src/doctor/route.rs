@@ -1,5 +1,6 @@
-//! The steps on the way out, as this computer sees it: the proxy's name, a connection, a tunnel through it, TLS in
-//! that, the registry's answer, and the other hosts of a pull. Without a proxy the same way is gone directly.
+//! The steps on the route to the registry, as this computer sees it: the proxy's name, a connection, a tunnel through
+//! it, TLS inside the tunnel, the registry's response, and the other hosts of a pull. Without a proxy, the same steps
+//! test the direct route.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -27,15 +28,15 @@ use super::{Options, Outcome, Step, hosts, settings};
 
 type TlsStream = StreamOwned<ClientConnection, Stream>;
 
-/// A step, and what the next one stands on.
+/// The result of a step, and the data that the next step needs.
 type Taken<T> = (Step, Option<T>);
 
-/// The ids of the steps behind the first, in their order.
+/// The IDs of the steps after the first, in order.
 const IDS: [&str; 6] = ["name", "tcp", "connect", "tls", "registry", hosts::ID];
 
 const ABOVE: &str = "skipped (needs the step above)";
 
-/// Tells the seven steps.
+/// Runs the seven steps.
 pub(super) fn examine(
     question: &Options<'_>,
     tested: Option<&Tested<'_>>,
@@ -70,7 +71,7 @@ pub(super) fn examine(
     }
 }
 
-/// Where the settings can't be used, and Docker has no proxy of its own.
+/// Returns the step for settings that can't be used while Docker has no proxy.
 fn unusable(question: &Options<'_>) -> Step {
     let Err(error) = question.settings.translation else {
         return Step::new("proxy", PROXY, Outcome::Skipped, "there is none to test");
@@ -84,7 +85,7 @@ fn unusable(question: &Options<'_>) -> Step {
 
 const PROXY: &str = "Proxy";
 
-/// The titles of [`IDS`], where the first connection goes to `first`.
+/// Returns the titles of [`IDS`]. The first connection goes to `first`.
 fn titles(first: Option<&HostPort>, registry: &HostPort) -> [String; 6] {
     let (address, connection) = match first {
         Some(first) => (
@@ -108,20 +109,20 @@ struct Path<'a> {
     tested: &'a Tested<'a>,
     engines: EnginesWay<'a>,
     censor: &'a Redactor,
-    /// The cryptography, or why there is none.
+    /// The cryptography, or the reason why there is none.
     provider: Result<Arc<CryptoProvider>, String>,
 }
 
-/// A connection, and where it leads.
+/// A connection and its address.
 struct Connected {
     stream: TcpStream,
     place: SocketAddr,
 }
 
-/// A way to the registry, without TLS yet.
+/// A connection to the registry before TLS.
 struct Opened {
     stream: Stream,
-    /// What a proxy said that answered like a web server.
+    /// The head of the proxy's response, if it looks like one of a web server.
     page: Option<Head>,
 }
 
@@ -184,12 +185,12 @@ impl Path<'_> {
         }
     }
 
-    /// Whether there is a proxy, but not on the way to this registry.
+    /// Returns whether there is a proxy, but not for this registry.
     fn is_bypassed(&self) -> bool {
         self.engines == EnginesWay::Bypassed
     }
 
-    /// Where the first connection goes.
+    /// Returns the target of the first connection.
     fn target(&self) -> HostPort {
         self.proxy()
             .map_or_else(|| self.question.registry.clone(), place_of)
@@ -218,7 +219,7 @@ impl Path<'_> {
             .with_hint(verdict.remedy)
     }
 
-    /// Which proxy is tested, and whose it is.
+    /// Returns the step that names the tested proxy and its origin.
     fn proxy_step(&self) -> Step {
         let registry = self.question.registry;
         let in_docker = self.tested.origin == Origin::Docker;
@@ -235,7 +236,7 @@ impl Path<'_> {
             }
             (EnginesWay::Direct, _) => "none is set; the registry is tried directly".to_owned(),
         };
-        // Where Docker has its own, the step about the settings tells them.
+        // If Docker has its own proxy, the step about the settings has the remarks.
         let remarks = match in_docker {
             true => Vec::new(),
             false => settings::remarks(self.question, Some(self.tested)),
@@ -293,7 +294,7 @@ impl Path<'_> {
         }
     }
 
-    /// That this computer goes through a proxy where the engine does not.
+    /// Returns a remark if this computer uses a proxy for the registry, but the engine does not.
     fn other_way_here(&self) -> String {
         match (self.question.here)(self.question.registry) {
             Some(MacsWay::Through(proxy)) if self.proxy().is_none() => format!(
@@ -338,7 +339,7 @@ impl Path<'_> {
                     .iter()
                     .map(|(place, error)| json!({ "address": place.to_string(), "error": word(error) }))
                     .collect();
-                // Each address had its share of the time, but the user waited for all of it.
+                // Each address had a share of the time, but the user waited for the whole time.
                 let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
                 for (place, error) in &failed {
                     let why = plain(error, patience);
@@ -370,7 +371,7 @@ impl Path<'_> {
             let step = Step::needless("connect", self.title("connect"), why);
             return (step, Some(Opened { stream, page: None }));
         };
-        // Docker's later engines can use one.
+        // Docker's later engines can use a SOCKS proxy.
         if proxy.scheme() == Scheme::Socks5 {
             let why = "skipped (this check can't go through a SOCKS proxy; Docker's engine may)";
             return (self.step("connect", Outcome::Skipped, why), None);
@@ -428,7 +429,7 @@ impl Path<'_> {
         }
     }
 
-    /// A 200 that was no tunnel.
+    /// Returns the diagnosis for a 200 without a tunnel.
     fn no_tunnel(&self, head: &Head) -> Diagnosis {
         let said = diagnosis::said(head, None, self.censor);
         Diagnosis::bad(
@@ -460,7 +461,7 @@ impl Path<'_> {
         let Some(proxy) = self.proxy() else {
             return diagnosis::no_tls("", error, self.censor, |error| plain(error, patience));
         };
-        // A tunnel that leads nowhere may be one that this computer does not need.
+        // This computer may not need the tunnel that leads nowhere.
         let dead = matches!(error, TlsError::Io(_));
         let bypassed = || {
             let what = "opens a tunnel that leads nowhere";
@@ -536,7 +537,7 @@ impl Path<'_> {
     }
 }
 
-/// The schemes of the login that a proxy asks for; one that says 401 names them as a server does.
+/// Returns the schemes of the login that a proxy requires. With 401, a proxy may name them as a server does.
 fn login_schemes(head: &Head) -> Vec<String> {
     let own = http::schemes(head.values("proxy-authenticate"));
     match head.status {
@@ -545,7 +546,7 @@ fn login_schemes(head: &Head) -> Vec<String> {
     }
 }
 
-/// The question by which a registry of the second version is told
+/// Returns the request that identifies a version 2 registry
 /// (<https://distribution.github.io/distribution/spec/api/#api-version-check>).
 fn ping_request(registry: &HostPort) -> String {
     let host = registry.to_string();

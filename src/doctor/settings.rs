@@ -1,4 +1,4 @@
-//! The step about the settings, where Docker has a proxy of its own: how they differ from it, in one line.
+//! The step about the settings, if Docker has its own proxy: the difference between the two, in one line.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use super::{Options, Outcome, Step};
 const ID: &str = "settings";
 const TITLE: &str = "Settings";
 
-/// The step.
+/// Returns the step.
 pub(super) fn compare(
     question: &Options<'_>,
     status: Option<&Status>,
@@ -53,7 +53,7 @@ pub(super) fn compare(
                     "nothing, if that is what you want; `baleen apply --follow-settings` makes Docker follow the settings again",
                 ),
             ),
-            // The step about the image says so already, and what to do.
+            // The step about the boot image already reports this and its remedy.
             (false, true) => (
                 Outcome::Good,
                 format!("{found} (see {})", super::docker_app::IMAGE),
@@ -83,7 +83,8 @@ pub(super) fn compare(
         }))
 }
 
-/// What the engine can't be given of the settings; but for a name that can't be resolved, of which its own step tells.
+/// Returns the remarks about settings that the engine can't get. Leaves out the remark about a name that can't be
+/// resolved, since the step `name` reports it.
 pub(super) fn remarks(question: &Options<'_>, tested: Option<&Tested<'_>>) -> Vec<String> {
     let Ok(set) = question.settings.translation else {
         return Vec::new();
@@ -99,7 +100,7 @@ pub(super) fn remarks(question: &Options<'_>, tested: Option<&Tested<'_>>) -> Ve
     remarks.cloned().collect()
 }
 
-/// `origin` as a subject, with its verb.
+/// Returns `origin` with the verb that fits.
 fn names(origin: &str) -> String {
     let verb = if origin.ends_with('s') {
         "name"
@@ -109,13 +110,13 @@ fn names(origin: &str) -> String {
     format!("{origin} {verb}")
 }
 
-/// The proxy that is set, beside the one that Docker has.
+/// Describes the proxy of the settings, compared with the one that Docker has.
 fn in_words(set: &Translation, in_docker: &RedactedProxy) -> String {
     let Some(proxy) = &set.proxy else {
         return "no proxy".to_owned();
     };
     let shown = proxy.shown();
-    // As the settings have it, which is not always as the engine gets it.
+    // The proxy's name in the settings, which may differ from the name that the engine gets.
     let name = match &set.host_proxy {
         Some(here) if proxy.http() == proxy.https() => here.redacted(),
         _ => shown.summary(),

@@ -1,4 +1,4 @@
-//! Connections to a host, or to a proxy that is asked for a tunnel to it: what is done, without what it means.
+//! Connections to a host, directly or through a tunnel of a proxy. Other modules interpret the results.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -20,17 +20,17 @@ use super::proxy_answer::{Second, Worthwhile};
 
 pub(super) type Stream = Timed<TcpStream>;
 
-/// What is read of a page that explains an error, and for how long: it is a courtesy.
+/// Maximum length of the part read of a page that explains an error. The page is optional.
 const MAX_PAGE_LEN: u64 = 64 * 1024;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a further connection to a proxy may take: its answer only explains another one.
+/// Timeout for a further connection to a proxy. Its response only explains another one.
 const SECOND_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A greeting of SOCKS 5 (RFC 1928): without a login, or with user and password.
+/// A SOCKS 5 greeting (RFC 1928) that offers no login, or user and password.
 const SOCKS_GREETING: [u8; 4] = [5, 2, 0, 2];
 
-/// Where a proxy listens.
+/// Returns the host and port of a proxy.
 pub(super) fn place_of(proxy: &ProxyUrl) -> HostPort {
     HostPort {
         host: proxy.host().trim_matches(['[', ']']).to_owned(),
@@ -38,7 +38,7 @@ pub(super) fn place_of(proxy: &ProxyUrl) -> HostPort {
     }
 }
 
-/// Asks for a tunnel to `host`, as the engine does.
+/// Asks the proxy for a tunnel to `host`, as the engine does.
 pub(super) fn ask(
     stream: &mut Stream,
     host: &HostPort,
@@ -50,11 +50,11 @@ pub(super) fn ask(
         .and_then(|()| Head::read(stream))
 }
 
-/// The request that the engine makes as well: Go sends the credentials of the URL at once.
+/// Returns the request as the engine makes it: Go sends the URL's credentials with the first request.
 fn request(host: &HostPort, proxy: &ProxyUrl) -> Zeroizing<String> {
     let credentials = basic(proxy);
     let room = 256 + 2 * host.host.len() + credentials.as_ref().map_or(0, |c| c.len());
-    // Room for all of it: a string that grows leaves its old bytes behind.
+    // Large enough for all of it: a string that grows leaves its old bytes in memory.
     let mut request = Zeroizing::new(String::with_capacity(room));
     request.push_str("CONNECT ");
     request.push_str(&host.to_string());
@@ -70,7 +70,7 @@ fn request(host: &HostPort, proxy: &ProxyUrl) -> Zeroizing<String> {
     request
 }
 
-/// The title of the page behind `head`, read within the time that `hurry` sets.
+/// Reads the page after `head` and returns its title. `hurry` sets the timeout.
 pub(super) fn page<S: Read>(
     head: &Head,
     stream: &mut S,
@@ -82,7 +82,7 @@ pub(super) fn page<S: Read>(
     http::title(&body)
 }
 
-/// Asks the proxy at `place` what its first answer left open, all at once.
+/// Makes the further connections to the proxy at `place`, in parallel.
 pub(super) fn second(
     place: SocketAddr,
     proxy: &ProxyUrl,
@@ -95,7 +95,7 @@ pub(super) fn second(
         let stream = TcpStream::connect_timeout(&place, patience).ok()?;
         Some(Timed::new(stream, patience))
     };
-    // The proxy's own address leads to no server of someone else, needs no look-up, and something listens there.
+    // The proxy's own address is no third party's server, needs no look-up, and something listens there.
     let own = HostPort {
         host: place.ip().to_string(),
         port: place.port(),
@@ -125,7 +125,7 @@ fn speaks_socks(mut stream: Stream) -> io::Result<bool> {
     Ok(matches!(answer, [5, 0 | 2 | 0xff]))
 }
 
-/// Whether something that speaks TLS answers, whatever it has to say.
+/// Returns whether the peer speaks TLS, whether or not the handshake succeeds.
 fn speaks_tls(stream: Stream, host: &str, provider: &Arc<CryptoProvider>) -> bool {
     match tls::connect(stream, host, provider) {
         Ok(_) => true,
@@ -134,21 +134,21 @@ fn speaks_tls(stream: Stream, host: &str, provider: &Arc<CryptoProvider>) -> boo
     }
 }
 
-/// What came of a whole way to a host, up to TLS.
+/// The result of trying a whole route to a host, up to TLS.
 pub(super) enum Reached {
-    /// TLS was spoken.
+    /// The TLS handshake succeeded.
     Yes,
-    /// Its name could not be resolved.
+    /// The name could not be resolved.
     NoName(io::Error),
-    /// It took no connection.
+    /// The connection failed.
     NoConnection(io::Error),
     /// The proxy opened no tunnel.
     NoTunnel(Result<Head, HttpError>),
-    /// There is no TLS behind it.
+    /// The TLS handshake failed.
     NoTls(TlsError),
 }
 
-/// Goes the way to `host`, through `proxy` if there is one.
+/// Tries the route to `host`, through `proxy` if there is one.
 pub(super) fn reach(
     host: &HostPort,
     proxy: Option<&ProxyUrl>,
@@ -184,7 +184,7 @@ pub(super) fn reach(
     }
 }
 
-/// Whether all of `addresses` are this computer.
+/// Returns whether all of `addresses` lead to this computer.
 pub(super) fn are_local(addresses: &[IpAddr]) -> bool {
     !addresses.is_empty()
         && addresses

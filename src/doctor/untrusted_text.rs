@@ -1,4 +1,4 @@
-//! Text that someone else sent: it may hold anything, a password that we sent before among it.
+//! Text from a peer. It may hold anything, including a password that Baleen sent before.
 
 use zeroize::Zeroizing;
 
@@ -6,19 +6,19 @@ use crate::proxy::ProxyUrl;
 
 use super::net_error::basic;
 
-/// What is shown of a foreign text, in characters.
+/// Maximum length of a peer's text when shown, in characters.
 const MAX_LEN: usize = 160;
 
-/// Shorter passwords are not searched for: they would be found everywhere, and protect nothing.
+/// Minimum length of a password to search for. Shorter ones would match everywhere and protect nothing.
 const MIN_SECRET_LEN: usize = 3;
 
-/// Makes foreign text fit to be shown.
+/// Makes a peer's text safe to show.
 pub(super) struct Redactor {
     secrets: Vec<Zeroizing<String>>,
 }
 
 impl Redactor {
-    /// Cuts out the passwords of `proxies`, plain or encoded.
+    /// Creates a redactor that removes the passwords of `proxies`, plain or encoded.
     pub(super) fn of<'p>(proxies: impl IntoIterator<Item = &'p ProxyUrl>) -> Self {
         let mut secrets = Vec::new();
         for proxy in proxies {
@@ -30,7 +30,7 @@ impl Redactor {
             };
             let plain = String::from_utf8_lossy(password.expose());
             secrets.push(Zeroizing::new(plain.into_owned()));
-            // What stands between the user's colon and the last @ of the URL.
+            // The text between the user's colon and the last @ of the URL.
             let url = proxy.for_engine();
             let user = url.find("://").map_or(0, |at| at + 3);
             if let (Some(start), Some(end)) = (url[user..].find(':'), url.rfind('@')) {
@@ -41,7 +41,7 @@ impl Redactor {
         Self { secrets }
     }
 
-    /// `text` on one line, without control characters and secrets, cut to a length that can be read.
+    /// Returns `text` on one line, without control characters and secrets, cut to a readable length.
     pub(super) fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
@@ -63,7 +63,7 @@ impl Redactor {
     }
 }
 
-/// Characters that turn the direction of a line, or hide.
+/// Returns whether the character is invisible or changes the direction of a line.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! Which proxy is tested, and which way a host is reached: by the engine, and by this computer. Pure.
+//! The choice of the proxy to test, and the routes of the engine and of this computer to a host. Pure functions.
 
 use std::net::IpAddr;
 
@@ -11,39 +11,39 @@ use crate::proxy::{ClientDialect, EngineProxy, ProxyUrl};
 
 use super::Options;
 
-/// Whose proxy is tested.
+/// The origin of the tested proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Origin {
-    /// The one that Docker has.
+    /// Docker has it.
     Docker,
-    /// The one that the settings or the options name.
+    /// The settings or the options name it.
     Settings,
 }
 
-/// A proxy, and how the engine uses it.
+/// The tested proxy and the engine that uses it.
 #[derive(Debug)]
 pub(super) struct Tested<'a> {
     pub(super) origin: Origin,
     proxy: Option<&'a EngineProxy>,
-    /// For `https://`, as this computer reaches it.
+    /// The proxy for `https://`, as this computer reaches it.
     here: Option<ProxyUrl>,
     engine: &'a ClientDialect,
 }
 
-/// How the engine reaches a host.
+/// The engine's route to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EnginesWay<'t> {
     /// There is no proxy.
     Direct,
-    /// There is one, but not for this host.
+    /// There is a proxy, but not for this host.
     Bypassed,
-    /// Through this one, as this computer reaches it.
+    /// The engine uses this proxy. The URL is the one by which this computer reaches it.
     Through(&'t ProxyUrl),
 }
 
-/// Where the VM finds the Mac, over the years (`VPNKIT_HOST` of [`ClientDialect`], and its followers), so that an image made by
-/// an older Baleen or for another Docker is understood as well.
+/// The Mac's addresses in the VM over the years (`VPNKIT_HOST` of [`ClientDialect`], and its successors). With all of
+/// them, a boot image from an older Baleen or for another Docker is understood too.
 const MAC_IN_VM: [&str; 5] = [
     "192.168.65.1",
     "192.168.65.2",
@@ -53,7 +53,7 @@ const MAC_IN_VM: [&str; 5] = [
 ];
 
 impl<'a> Tested<'a> {
-    /// What Docker has, unless another one was named to be tested; nothing where that can't be used.
+    /// Returns Docker's proxy, unless the user named another one to test. `None` if that one can't be used.
     pub(super) fn of(question: &Options<'a>) -> Option<Self> {
         let translation = question.settings.translation;
         let (origin, proxy, here) = match (question.in_place, translation) {
@@ -62,7 +62,7 @@ impl<'a> Tested<'a> {
                     .ok()
                     .filter(|translation| translation.proxy.as_ref() == Some(proxy));
                 let here = match own {
-                    // By the name that the settings have for it.
+                    // The settings have this computer's name for the same proxy.
                     Some(translation) => translation.host_proxy.clone(),
                     None => route::engines_own(proxy, question.engine, true)
                         .map(|url| from_here(url, question.settings.host_address)),

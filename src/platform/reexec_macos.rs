@@ -1,12 +1,12 @@
-//! This program once more, by another name.
+//! Replacing this process with another executable.
 
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Goes on as the program at `path`, with the same arguments: the same process, from the start (`man 2 execve`). It
-/// returns only where that can't be, and then all is as before.
+/// Replaces this process with the program at `path`, with the same arguments (`man 2 execve`). Returns only on
+/// failure, and then nothing has changed.
 pub(crate) fn reexec(path: &Path) {
     let mut arguments = env::args_os();
     let mut command = Command::new(path);

@@ -1,10 +1,9 @@
-//! The message bus of a desktop session: whether there is one, and at which of its addresses.
+//! The message bus of a desktop session: its existence and its address.
 //!
-//! `DBUS_SESSION_BUS_ADDRESS` is a list: "a semicolon-separated list of addresses", which a client tries "in order until
-//! one succeeds" (<https://dbus.freedesktop.org/doc/dbus-specification.html#addresses>, section "Server Addresses"). GLib
-//! and libdbus do so. zbus 5.19, on which the icon, the notifications and the keyring rest, takes the list for one
-//! address. A variable that is empty is no address to libdbus, which goes on to `$XDG_RUNTIME_DIR/bus`; GLib 2.74 and
-//! zbus fail on it.
+//! `DBUS_SESSION_BUS_ADDRESS` is "a semicolon-separated list of addresses", which a client tries "in order until one
+//! succeeds" (<https://dbus.freedesktop.org/doc/dbus-specification.html#addresses>, section "Server Addresses"). GLib
+//! and libdbus do so. zbus 5.19, which the icon, the notifications and the keyring use, takes the list for one address.
+//! If the variable is empty, libdbus continues with `$XDG_RUNTIME_DIR/bus`; GLib 2.74 and zbus fail.
 
 use std::env;
 use std::io;
@@ -16,33 +15,33 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-/// The variable that says where the bus is.
+/// The environment variable with the addresses of the bus.
 const VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
-/// How long a bus in the network may take to answer.
+/// Timeout for a bus in the network.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether this process belongs to a session with a message bus: `DBUS_SESSION_BUS_ADDRESS` names
-/// it, or it is at `$XDG_RUNTIME_DIR/bus` (`man 1 dbus-daemon`, `man 8 pam_systemd`). Without one,
-/// no keyring and no desktop's setting is this user's here and now, and none is asked.
+/// Returns whether this process belongs to a session with a message bus: `DBUS_SESSION_BUS_ADDRESS`
+/// names it, or it is at `$XDG_RUNTIME_DIR/bus` (`man 1 dbus-daemon`, `man 8 pam_systemd`). Without a
+/// bus, this session has no keyring and no desktop settings, so Baleen queries neither.
 pub(crate) fn has_session_bus() -> bool {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     set(VARIABLE).is_some()
         || set("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).join("bus").exists())
 }
 
-/// What the variable should be for those that take it for one address.
+/// The change to the variable for clients that take it for one address.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice<'a> {
-    /// As it is.
+    /// Keep it unchanged.
     Keep,
-    /// This address of the list.
+    /// Set it to this address of the list.
     Set(&'a str),
-    /// Not set: it names no address.
+    /// Remove it, since it names no address.
     Remove,
 }
 
-/// Chooses the first address of `list` that answers; where none does, the first is what an error should name.
+/// Chooses the first address of `list` that answers. If none does, chooses the first, so that an error names it.
 fn choose<'a>(list: &'a str, answers: impl Fn(&str) -> bool) -> Choice<'a> {
     let addresses: Vec<&str> = list.split(';').filter(|one| !one.is_empty()).collect();
     match addresses[..] {
@@ -55,7 +54,7 @@ fn choose<'a>(list: &'a str, answers: impl Fn(&str) -> bool) -> Choice<'a> {
     }
 }
 
-/// Leaves one address in `DBUS_SESSION_BUS_ADDRESS`: one that answers. To be called before the program starts a thread.
+/// Reduces `DBUS_SESSION_BUS_ADDRESS` to one address that answers. Must be called before the program starts a thread.
 pub(crate) fn choose_session_bus() {
     let Ok(list) = env::var(VARIABLE) else {
         return;
@@ -66,14 +65,14 @@ pub(crate) fn choose_session_bus() {
     )]
     match choose(&list, |address| connect(address).is_ok()) {
         Choice::Keep => {}
-        // SAFETY: the program has one thread yet, so nothing reads the environment during the change.
+        // SAFETY: the program has only one thread so far, so nothing reads the environment during the change.
         Choice::Set(address) => unsafe { env::set_var(VARIABLE, address) },
         // SAFETY: as above.
         Choice::Remove => unsafe { env::remove_var(VARIABLE) },
     }
 }
 
-/// Connects to a bus, and leaves again. What is started for each connection counts as there.
+/// Connects to a bus and disconnects. A transport that starts a program for each connection counts as present.
 fn connect(address: &str) -> io::Result<()> {
     let unusable = || io::Error::new(io::ErrorKind::InvalidInput, "not an address to connect to");
     let (transport, options) = address.split_once(':').ok_or_else(unusable)?;
@@ -88,7 +87,7 @@ fn connect(address: &str) -> io::Result<()> {
                 UnixStream::connect(Path::new(std::ffi::OsStr::from_bytes(&path))).map(drop)
             }
             (None, Some(name)) => connect_abstract(&name),
-            // `dir`, `tmpdir` and `runtime` are for those that listen.
+            // `dir`, `tmpdir` and `runtime` are for servers.
             (None, None) => Err(unusable()),
         },
         "tcp" => {

@@ -1,11 +1,11 @@
-//! The rules by which local time follows UTC on this computer.
+//! The time zone of this computer.
 
 use std::env;
 
 use tz::TimeZone;
 
-/// The rules that `TZ` names, or else those of the system; UTC where neither can be read, as in the C
-/// library. `tz-rs` itself doesn't look at `TZ`.
+/// Returns the time zone of `TZ`, or else the system's. UTC if it can't be read, as in the C library.
+/// `tz-rs` itself does not read `TZ`.
 pub(crate) fn local() -> TimeZone {
     let named = env::var("TZ").ok();
     of(named.as_deref())

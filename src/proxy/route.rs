@@ -3,8 +3,8 @@
 use super::go::NoProxyRules;
 use super::idn;
 use super::pac::{PacAnswer, Route};
+use super::proxy_config::{ProxySettings, ProxyUrls};
 use super::settings::{Server, SystemSettings};
-use super::translate::{ProxySettings, ProxyUrls};
 use super::{ClientDialect, EngineProxy, ProxyUrl, bypass};
 
 /// A host and port to reach.

@@ -9,8 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::property_list;
 
 use super::environment::all_proxy;
+use super::proxy_config::{ProxyConfig, ProxySettings, ProxyUrls};
 use super::settings::SystemSettings;
-use super::translate::{ProxyConfig, ProxySettings, ProxyUrls};
 use super::{NamedValue, ProxyUrl, from_environment, no_proxy};
 
 /// The source of the proxy settings.

@@ -85,7 +85,7 @@ pub struct ProxyUrl {
     port: u16,
 }
 
-/// The port of a proxy that names none, on macOS and in Go.
+/// Default port of a proxy, on macOS and in Go.
 const DEFAULT_PORT: u16 = 80;
 
 impl ProxyUrl {

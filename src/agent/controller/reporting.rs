@@ -1,4 +1,4 @@
-//! Reporting: which notices to show, and what the faces display.
+//! Reporting: the notices to show, and the state for display.
 
 use super::*;
 use crate::agent::notice::full;

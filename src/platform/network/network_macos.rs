@@ -1,14 +1,14 @@
-//! The network, as the dynamic store knows it.
+//! The state of the network in macOS's dynamic store.
 
 use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 
-/// What there is of IPv4 and IPv6, and nothing where no interface has them
+/// The keys of the global state of IPv4 and IPv6. They have no value if no interface has an address
 /// (<https://developer.apple.com/documentation/systemconfiguration/scdynamicstorekeycreatenetworkglobalentity(_:_:_:)>).
 pub(in crate::platform) const KEYS: [&str; 2] =
     ["State:/Network/Global/IPv4", "State:/Network/Global/IPv6"];
 
-/// Whether there is a network, without which macOS also says that there are no proxies. Where macOS
-/// does not tell, there is.
+/// Returns whether there is a network. Without one, macOS reports no proxies either. Returns `true` if
+/// macOS does not say.
 pub fn is_up() -> bool {
     // <https://developer.apple.com/documentation/systemconfiguration/scdynamicstorecopyvalue(_:_:)>
     SCDynamicStoreBuilder::new("baleen")

@@ -1,4 +1,4 @@
-//! Opening something for the user, in the app that is for it.
+//! Opening a file, a folder or a URL for the user in its default app.
 
 #[cfg(not(target_os = "macos"))]
 mod open_linux;

@@ -1,4 +1,4 @@
-//! Opening by `xdg-open`.
+//! Opening with `xdg-open`.
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// Opens a file, a folder or a URL in the app that is for it (`man 1 xdg-open`).
+/// Opens a file, a folder or a URL in its default app (`man 1 xdg-open`).
 ///
 /// # Errors
 /// When `xdg-open` can't be run.
@@ -17,14 +17,14 @@ pub fn open(target: &OsStr) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Someone has to take notice of its end, which may be that of the app it opens.
+    // A parent has to wait for its child, which may end only with the app that it opens.
     thread::Builder::new()
         .name("open".to_owned())
         .spawn(move || child.wait())?;
     Ok(())
 }
 
-/// Opens a file of text.
+/// Opens a text file.
 ///
 /// # Errors
 /// As [`open`].

@@ -1,4 +1,4 @@
-//! Opening by NSWorkspace.
+//! Opening with NSWorkspace.
 
 use std::ffi::OsStr;
 use std::io;
@@ -10,10 +10,10 @@ use objc2_app_kit::NSWorkspace;
 use objc2_foundation::{NSString, NSURL};
 
 /// Opens a file or folder, given by its absolute path, or a URL such as
-/// `x-apple.systempreferences:com.apple.preference.security`, in the app that is for it.
+/// `x-apple.systempreferences:com.apple.preference.security`, in its default app.
 ///
 /// # Errors
-/// When it is neither, or the system knows no app for it.
+/// When it is neither, or the system has no app for it.
 pub fn open(target: &OsStr) -> io::Result<()> {
     autoreleasepool(|_| {
         // <https://developer.apple.com/documentation/foundation/nsurl/init(string:)>
@@ -38,7 +38,7 @@ pub fn open(target: &OsStr) -> io::Result<()> {
     })
 }
 
-/// Opens a file in the user's editor of plain text, whatever its name ends in.
+/// Opens a file in the user's plain-text editor, whatever its extension.
 ///
 /// # Errors
 /// When `open` can't be run, or fails.
@@ -46,7 +46,7 @@ pub fn open_text(path: &Path) -> io::Result<()> {
     run_open("-t", path)
 }
 
-/// Runs `open`, and waits for it (`man 1 open`).
+/// Runs `open` and waits for its end (`man 1 open`).
 pub(in crate::platform) fn run_open(option: &str, path: &Path) -> io::Result<()> {
     let output = Command::new("/usr/bin/open")
         .arg(option)
@@ -69,7 +69,7 @@ mod tests {
     fn what_can_not_be_opened() {
         let error = open(OsStr::new("/a\0b")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        // Says so and shows nothing.
+        // `open` reports this and shows nothing.
         let error = open_text(Path::new("/nowhere/nothing.toml")).unwrap_err();
         assert!(error.to_string().contains("nothing.toml"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Who else has a file open.
+//! The processes that have a file open.
 
 #[cfg(not(target_os = "macos"))]
 mod open_files_linux;
@@ -10,10 +10,10 @@ pub(crate) use open_files_linux::open_by_others;
 #[cfg(target_os = "macos")]
 pub(crate) use open_files_macos::open_by_others;
 
-/// A process that has it open.
+/// A process that has a file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpenFile {
     pub(crate) pid: u32,
-    /// The name of its program; empty where the system does not say.
+    /// The name of its program. Empty if the system does not say.
     pub(crate) name: String,
 }

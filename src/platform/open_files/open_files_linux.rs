@@ -1,4 +1,4 @@
-//! Who has a file open, as `/proc` shows it.
+//! The processes that have a file open, from `/proc`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,8 @@ use std::process;
 
 use super::OpenFile;
 
-/// The other processes that have the device at `path` open. Of those of other users nothing is seen.
+/// Returns the other processes that have the device at `path` open. Processes of other users are not
+/// visible.
 pub(crate) fn open_by_others(path: &Path) -> Vec<OpenFile> {
     let Ok(device) = path.metadata().map(|found| found.rdev()) else {
         return Vec::new();
@@ -15,7 +16,7 @@ pub(crate) fn open_by_others(path: &Path) -> Vec<OpenFile> {
     let has_it = |process: &Path| {
         let files = fs::read_dir(process.join("fd")).into_iter().flatten();
         files.flatten().any(|file| {
-            // What a number leads to, and not the link that stands for it.
+            // The metadata of the open file, not of the link in `/proc`.
             fs::metadata(file.path()).is_ok_and(|found| device != 0 && found.rdev() == device)
         })
     };

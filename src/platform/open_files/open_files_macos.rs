@@ -1,4 +1,4 @@
-//! Who has a file open, as libproc tells it (`/usr/include/libproc.h`, which is all the documentation there is).
+//! The processes that have a file open, from libproc (`/usr/include/libproc.h`, its only documentation).
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -9,14 +9,14 @@ use super::OpenFile;
 
 /// `PROC_ALL_PIDS` of `sys/proc_info.h`.
 const ALL: u32 = 1;
-/// The longest name is 2 * `MAXCOMLEN`, which is 16.
+/// Length of the buffer for a name. The longest name has 2 * `MAXCOMLEN` bytes, and `MAXCOMLEN` is 16.
 const MAX_NAME_LEN: usize = 64;
 
 #[allow(unsafe_code, reason = "declarations of functions of the system")]
 // SAFETY: as `libproc.h` declares them.
 unsafe extern "C" {
-    /// Fills `buffer` with the numbers of those that have the file at `path` open, and returns how many bytes they take;
-    /// without a buffer, how many would be enough. -1 is a failure.
+    /// Fills `buffer` with the pids of the processes that have the file at `path` open, and returns their length in
+    /// bytes. Without a buffer, returns a sufficient length. -1 is a failure.
     fn proc_listpidspath(
         kind: u32,
         info: u32,
@@ -26,11 +26,11 @@ unsafe extern "C" {
         size: c_int,
     ) -> c_int;
 
-    /// Writes the name of a process and a zero behind it, and returns its length; 0 is a failure.
+    /// Writes the name of a process and a zero after it, and returns its length. 0 is a failure.
     fn proc_name(pid: c_int, buffer: *mut c_void, size: u32) -> c_int;
 }
 
-/// The other processes that have the device at `path` open. Of those of other users nothing is seen.
+/// Returns the other processes that have the device at `path` open. Processes of other users are not visible.
 pub(crate) fn open_by_others(path: &Path) -> Vec<OpenFile> {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
         return Vec::new();
@@ -39,7 +39,7 @@ pub(crate) fn open_by_others(path: &Path) -> Vec<OpenFile> {
     // SAFETY: the path ends with a zero, and without a buffer nothing is written.
     let enough = unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), 0, ptr::null_mut(), 0) };
     let number = usize::try_from(enough).unwrap_or(0) / size_of::<c_int>();
-    // More may have started by the time of the next call.
+    // More processes may have opened it before the next call.
     let mut pids: Vec<c_int> = vec![0; number + 64];
     let size = c_int::try_from(pids.len() * size_of::<c_int>()).unwrap_or(0);
     #[allow(unsafe_code, reason = "a call of the system")]

@@ -1,31 +1,31 @@
-//! GNOME's proxy settings, as `gsettings list-recursively org.gnome.system.proxy` prints them, in
-//! the shape of macOS's dictionary.
+//! The conversion of GNOME's proxy settings, as `gsettings list-recursively org.gnome.system.proxy`
+//! prints them, to the form of macOS's dictionary.
 //!
-//! The meaning of the keys is told by their schema (`org.gnome.system.proxy.gschema.xml`): a proxy is
-//! on when its host and port are set, and the HTTP proxy serves HTTPS as well where no other does.
-//! Values are printed in GVariant's text format
-//! (<https://docs.gtk.org/glib/gvariant-text-format.html>).
+//! The schema (`org.gnome.system.proxy.gschema.xml`) defines the meaning of the keys: a proxy is on if
+//! its host and port are set, and the HTTP proxy also serves HTTPS if no other proxy does. Values are
+//! in GVariant's text format (<https://docs.gtk.org/glib/gvariant-text-format.html>).
 //!
-//! | GNOME's `ignore-hosts` | macOS's `ExceptionsList` | since |
+//! | GNOME's `ignore-hosts` | macOS's `ExceptionsList` | reason |
 //! |---|---|---|
-//! | `corp`, `.corp`, `*.corp` | `corp` and `*.corp` | each covers the name and all below it in GNOME; on macOS a plain name is exact |
+//! | `corp`, `.corp`, `*.corp` | `corp` and `*.corp` | GNOME covers subdomains; on macOS a plain name is exact |
 //! | `10.0.0.1`, `::1`, `10.0.0.0/8`, `fe80::/10` | the same | |
-//! | `corp:80`, `10.0.*`, a bare `*` | the same | macOS has no ports, GNOME no such patterns: anyone who reads the list reports them |
+//! | `corp:80`, `10.0.*`, a bare `*` | the same | macOS has no ports, GNOME no such patterns; readers report them |
 //!
-//! The password that the HTTP proxy may have there in clear (`authentication-password`) is left where it is.
+//! The settings may hold the HTTP proxy's password in clear text (`authentication-password`). This
+//! module does not read it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use plist::{Dictionary, Value};
 
-/// The schema with the settings; those of each kind of proxy are in schemas below it.
+/// The schema with the settings. Each kind of proxy has a schema below it.
 pub(super) const SCHEMA: &str = "org.gnome.system.proxy";
 
-/// The settings that `listing` tells.
+/// Converts the settings in `listing`.
 ///
 /// # Errors
-/// What is not as the schema has it, without any value, since one of them may be a password.
+/// When a setting does not match the schema. The message has no value, since it may be a password.
 pub(super) fn dictionary(listing: &str) -> Result<Value, String> {
     let settings = Settings::parse(listing);
     let mut proxies = Dictionary::new();
@@ -76,7 +76,8 @@ fn put(proxies: &mut Dictionary, kind: &str, (host, port): &(String, i64), user:
     }
 }
 
-/// The entries of macOS's list that cover what `entry` covers in GNOME's: see the module's table.
+/// Returns the entries of macOS's list that cover the same hosts as `entry` does in GNOME's. See the
+/// table of the module.
 fn exceptions_of(entry: &str) -> Vec<String> {
     let name = entry
         .strip_prefix("*.")
@@ -88,7 +89,8 @@ fn exceptions_of(entry: &str) -> Vec<String> {
     vec![name.to_owned(), format!("*.{name}")]
 }
 
-/// The values in text format, by schema and key as in `.http port`; those of the schema itself by `mode`.
+/// The values in text format. The map's keys are schema and key, as in `.http port`, or only the key for
+/// the top schema, as in `mode`.
 struct Settings<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Settings<'a> {
@@ -128,7 +130,7 @@ impl<'a> Settings<'a> {
         strings(self.get(key)).ok_or_else(|| self.not(key, "a list of strings"))
     }
 
-    /// Host and port of a proxy that is on.
+    /// Returns the host and port of a proxy if it is on.
     fn proxy(&self, kind: &str) -> Result<Option<(String, i64)>, String> {
         let host = self.string(&format!(".{kind} host"))?;
         let key = format!(".{kind} port");
@@ -150,7 +152,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// A key as `gsettings` wants it: schema, space, key.
+/// Returns a key as `gsettings` expects it: schema, space, key.
 fn written(key: &str) -> String {
     match key.starts_with('.') {
         true => format!("{SCHEMA}{key}"),
@@ -158,7 +160,7 @@ fn written(key: &str) -> String {
     }
 }
 
-/// The string that `text` begins with, and what comes after it.
+/// Parses the string at the start of `text`. Returns it with the rest of `text`.
 fn string(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let mut chars = text[1..].char_indices();
@@ -193,7 +195,7 @@ fn code_point(chars: &mut impl Iterator<Item = (usize, char)>, digits: usize) ->
     char::from_u32(code)
 }
 
-/// A list of strings; an empty one has its type before it.
+/// Parses a list of strings. An empty list has its type before it.
 fn strings(text: &str) -> Option<Vec<String>> {
     let mut rest = text
         .strip_prefix("@as ")
@@ -216,7 +218,7 @@ fn strings(text: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    /// As Debian 12 prints it where no one ever set anything.
+    /// The output on Debian 12 when no setting was ever changed.
     const DEFAULTS: &str = "\
 org.gnome.system.proxy autoconfig-url ''
 org.gnome.system.proxy ignore-hosts ['localhost', '127.0.0.0/8', '::1']
@@ -236,7 +238,7 @@ org.gnome.system.proxy.socks host ''
 org.gnome.system.proxy.socks port 0
 ";
 
-    /// The defaults with other values for some keys, or without a key where the value is empty.
+    /// Returns the defaults with other values for some keys. An empty value removes its key.
     fn with(changes: &[(&str, &str)]) -> String {
         let mut listing = String::new();
         for line in DEFAULTS.lines() {
@@ -252,7 +254,7 @@ org.gnome.system.proxy.socks port 0
         listing
     }
 
-    /// Keys and values in their order, as in `HTTPEnable=1 ExceptionsList=[a b]`.
+    /// Formats the keys and values in their order, as in `HTTPEnable=1 ExceptionsList=[a b]`.
     fn shown(changes: &[(&str, &str)]) -> String {
         let text = |value: &Value| match value {
             Value::Integer(number) => number.to_string(),
@@ -315,7 +317,7 @@ org.gnome.system.proxy.socks port 0
                  SOCKSEnable=1 SOCKSProxy=c.corp SOCKSPort=1080 ExceptionsList=[]",
             ),
             (
-                // Without host or port a proxy is off, and a user without authentication is none.
+                // A proxy without host or port is off, and a user without authentication does not count.
                 &[
                     manual,
                     (" ignore-hosts", "@as []"),

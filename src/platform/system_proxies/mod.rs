@@ -1,6 +1,5 @@
-//! What the system's settings say of proxies: one dictionary, of the shape that
-//! `SCDynamicStoreCopyProxies` gives on macOS, whichever system it comes from. What it means is
-//! decided elsewhere.
+//! The proxies of the system's settings, as one dictionary. On every system it has the form that
+//! `SCDynamicStoreCopyProxies` returns on macOS. Other modules interpret it.
 
 #[cfg(any(not(target_os = "macos"), test))]
 mod gnome;

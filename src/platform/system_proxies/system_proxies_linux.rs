@@ -1,6 +1,6 @@
-//! The desktop's proxy settings on Linux, asked of `gsettings`, which finds them wherever GLib
-//! programs do. Where it is not installed, knows no such settings, or there is no session to which
-//! they could belong, there is no desktop's setting.
+//! The desktop's proxy settings on Linux, from `gsettings`, which finds them wherever GLib programs
+//! do. If it is not installed or does not know these settings, or there is no session for them, the
+//! desktop has no proxy settings.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -15,10 +15,10 @@ use crate::platform::has_session_bus;
 
 use super::gnome::{self, SCHEMA};
 
-/// How long `gsettings` may take, which is done in an instant unless its session hangs.
+/// Timeout for `gsettings`, which ends in an instant unless its session hangs.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is watched: `gsettings monitor` takes one schema, without those below it.
+/// The watched schemas. `gsettings monitor` takes one schema, without those below it.
 const WATCHED: [&str; 4] = ["", ".http", ".https", ".socks"];
 
 fn failed(why: impl std::fmt::Display) -> Error {
@@ -27,11 +27,11 @@ fn failed(why: impl std::fmt::Display) -> Error {
         .with_hint("see what `gsettings list-recursively org.gnome.system.proxy` says")
 }
 
-/// The proxies of the desktop's settings; nothing where none is set there. (`mode 'none'` is also what
-/// the schema says where no one ever set anything, so it does not tell that the user wants none.)
+/// Returns the proxies of the desktop's settings. `None` if no proxy is set. (`mode 'none'` is also the
+/// schema's default, so it does not show that the user wants no proxy.)
 ///
 /// # Errors
-/// When they can't be read, or are not as their schema has them.
+/// When the settings can't be read, or do not match their schema.
 pub fn read() -> Result<Option<plist::Value>> {
     let Some(listing) = listing()? else {
         return Ok(None);
@@ -41,14 +41,14 @@ pub fn read() -> Result<Option<plist::Value>> {
         .map_err(|why| failed(format!("in what gsettings prints, {why}")))
 }
 
-/// The program, told to speak UTF-8 and untranslated.
+/// Returns the command `gsettings` with untranslated output in UTF-8.
 fn gsettings() -> Command {
     let mut command = Command::new("gsettings");
     command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
     command
 }
 
-/// What `gsettings` lists. An HTTP proxy's password may be in it.
+/// Returns the output of `gsettings list-recursively`. It may hold an HTTP proxy's password.
 fn listing() -> Result<Option<Zeroizing<String>>> {
     if !has_session_bus() {
         return Ok(None);
@@ -65,14 +65,14 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
     let out = child.stdout.take();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        // Room for all of it: a string that grows leaves its old bytes behind.
+        // Large enough for all of it: a string that grows leaves its old bytes in memory.
         let mut text = Zeroizing::new(String::with_capacity(1 << 16));
         let read = out.map_or(Ok(0), |mut out| out.read_to_string(&mut text));
-        // No one waits any more if this fails.
+        // Fails if the receiver has stopped waiting.
         let _ = sender.send(read.map(|_| text));
     });
     let Ok(said) = receiver.recv_timeout(TIMEOUT) else {
-        // It may have ended by itself in the meantime.
+        // It may have ended by itself by now.
         let _ = child.kill();
         let _ = child.wait();
         let seconds = TIMEOUT.as_secs();
@@ -92,8 +92,8 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
     Err(failed(format!("gsettings failed: {why}")))
 }
 
-/// Runs a monitor for each of its arguments, until no one holds its standard input any more: so the monitors end with
-/// this program, whichever way that ends.
+/// Shell script that runs a monitor for each of its arguments until its standard input is closed. So the monitors end
+/// with this program, however it ends.
 const MONITORS: &str = r#"
 for schema
 do
@@ -104,16 +104,16 @@ read -r nothing
 kill $pids
 "#;
 
-/// A look-out for changes, until it is dropped.
+/// A watcher for changes. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Watch {
     monitors: Child,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Calls `on_change`, on a thread of its own, when the proxies may have changed; nothing where there
-/// are no such settings. A change in the first instant, while the monitors start, may go unseen. The
-/// returned value must not be dropped by `on_change`.
+/// Calls `on_change`, on a separate thread, when the proxies may have changed. Returns `None` if the
+/// desktop has no proxy settings. May miss a change in the first instant, while the monitors start.
+/// `on_change` must not drop the returned value.
 ///
 /// # Errors
 /// When the settings can't be read or watched.
@@ -131,7 +131,7 @@ pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watc
         .spawn()
         .map_err(failed)?;
     let out = monitors.stdout.take();
-    // Dropped on the way out of a failure, it takes along the monitors.
+    // If starting the thread fails, dropping this ends the monitors.
     let mut watch = Watch {
         monitors,
         thread: None,
@@ -140,7 +140,7 @@ pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watc
         .name("system proxies".to_owned())
         .spawn(move || {
             let Some(out) = out else { return };
-            // One line for each key that changed, until all monitors are gone.
+            // One line for each changed key, until all monitors have ended.
             let mut lines = BufReader::new(out);
             let mut line = Zeroizing::new(Vec::with_capacity(1 << 12));
             while lines
@@ -160,7 +160,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         drop(self.monitors.stdin.take());
         let _ = self.monitors.wait();
-        // A panic of the callback was told when it happened.
+        // A panic of the callback was reported when it happened.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

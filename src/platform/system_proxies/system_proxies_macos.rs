@@ -1,4 +1,4 @@
-//! The proxies of System Settings, out of the dynamic store.
+//! The proxies of System Settings, from the dynamic store.
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -17,11 +17,11 @@ use crate::error::{Error, Kind, Result};
 use crate::platform::network::network_macos;
 use crate::property_list;
 
-/// What `SCDynamicStoreKeyCreateProxies` gives, of which `scutil` shows the value.
+/// The key that `SCDynamicStoreKeyCreateProxies` returns. `scutil` shows its value.
 const PROXIES: &str = "State:/Network/Global/Proxies";
 
-/// The name servers. Another network may have the same proxies, and a PAC script or a proxy's name
-/// still come to something else there.
+/// The key of the name servers. Another network may have the same proxies, but a PAC script or a
+/// proxy's name may give another result there.
 const DNS: &str = "State:/Network/Global/DNS";
 
 fn silent(call: &str) -> Error {
@@ -29,7 +29,7 @@ fn silent(call: &str) -> Error {
     Error::new(Kind::Failure, message)
 }
 
-/// The proxies that the Mac uses now.
+/// Returns the proxies that the Mac uses now.
 ///
 /// # Errors
 /// When the system does not say.
@@ -48,18 +48,18 @@ pub fn read() -> Result<Option<plist::Value>> {
         .map_err(|why| silent(&format!("reading its property list ({why})")))
 }
 
-/// A look-out for changes, until it is dropped.
+/// A watcher for changes. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Watch {
     run_loop: CFRunLoop,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Calls `on_change`, on a thread of its own, when the proxies may have changed, or the network. The
-/// returned value must not be dropped by `on_change`.
+/// Calls `on_change`, on a separate thread, when the proxies or the network may have changed.
+/// `on_change` must not drop the returned value.
 ///
 /// # Errors
-/// When the system does not let them be watched.
+/// When the system can't watch them.
 pub fn watch(on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>> {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new()
@@ -78,7 +78,7 @@ pub fn watch(on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>> 
             }
         })
         .map_err(|_| silent("starting a thread"))?;
-    // The sender goes without a word where `observe` found nothing to observe.
+    // If `observe` fails, the sender is dropped without a message.
     let run_loop = receiver
         .recv()
         .map_err(|_| silent("SCDynamicStoreSetNotificationKeys"))?;
@@ -88,6 +88,8 @@ pub fn watch(on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>> 
     }))
 }
 
+/// Observes the keys of the proxies, the name servers and the network.
+///
 /// <https://developer.apple.com/documentation/systemconfiguration/scdynamicstoresetnotificationkeys(_:_:_:)>
 fn observe<F: FnMut()>(on_change: F) -> Option<(SCDynamicStore, CFRunLoopSource)> {
     let store = SCDynamicStoreBuilder::new("baleen")
@@ -112,12 +114,12 @@ impl Drop for Watch {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        // CFRunLoopStop says nothing to a loop that has yet to begin, so it is said until it is heard.
+        // CFRunLoopStop has no effect before the loop starts, so repeat it until the thread has ended.
         while !thread.is_finished() {
             self.run_loop.stop();
             thread::sleep(Duration::from_millis(5));
         }
-        // A panic of the callback was told when it happened.
+        // A panic of the callback was reported when it happened.
         let _ = thread.join();
     }
 }

@@ -1,4 +1,4 @@
-//! Noticing that the computer slept.
+//! The detection of the computer's wake from sleep.
 
 #[cfg(not(target_os = "macos"))]
 mod wake_linux;

@@ -1,4 +1,4 @@
-//! Sleep on Linux, noticed by the clock that runs on during it.
+//! The detection of a wake on Linux, with a clock that keeps running during sleep.
 
 use std::thread;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use rustix::time::{
     timerfd_settime,
 };
 
-/// A timer of this length that ends during sleep rings on waking up.
+/// Interval of the timer. A timer that expires during sleep fires on wake.
 const CHECK_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
-/// A look-out for the end of sleep; it goes on until the program ends.
+/// A watcher for the end of sleep. It runs until the program ends.
 #[derive(Debug)]
 pub struct Watch;
 
-/// Calls `on_wake`, on a thread of its own, after a sleep, and otherwise every quarter of an hour.
+/// Calls `on_wake`, on a separate thread, after a sleep, and otherwise every quarter of an hour.
 pub fn watch(on_wake: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
     // `man 2 timerfd_create`: CLOCK_BOOTTIME counts the time that the system is suspended.
     let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC).ok()?;

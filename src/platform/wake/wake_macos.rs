@@ -1,4 +1,4 @@
-//! When the Mac wakes.
+//! The detection of a wake on macOS.
 
 use std::ptr::NonNull;
 
@@ -8,13 +8,13 @@ use objc2::runtime::{NSObjectProtocol, ProtocolObject};
 use objc2_app_kit::{NSWorkspace, NSWorkspaceDidWakeNotification};
 use objc2_foundation::{NSNotification, NSNotificationCenter};
 
-/// A look-out for it, until it is dropped.
+/// A watcher for the Mac's wake. It ends when it is dropped.
 pub struct Watch {
     center: Retained<NSNotificationCenter>,
     token: Retained<ProtocolObject<dyn NSObjectProtocol>>,
 }
 
-/// Calls `on_wake` when the Mac has woken: on the main thread, whose run loop brings the news.
+/// Calls `on_wake` when the Mac has woken, on the main thread, whose run loop delivers the notification.
 ///
 /// <https://developer.apple.com/documentation/appkit/nsworkspace/didwakenotification>, which only the
 /// center of NSWorkspace posts.
@@ -39,7 +39,7 @@ pub fn watch(on_wake: impl Fn() + Send + Sync + 'static) -> Option<Watch> {
 impl Drop for Watch {
     fn drop(&mut self) {
         #[allow(unsafe_code, reason = "an observer of any type would be taken")]
-        // SAFETY: it is the one that this center returned.
+        // SAFETY: this is the token that this center returned.
         autoreleasepool(|_| unsafe { self.center.removeObserver((*self.token).as_ref()) });
     }
 }
@@ -52,11 +52,11 @@ mod tests {
 
     #[test]
     fn is_told_until_it_is_dropped() {
-        // The center is everybody's, so this is what an observer of its sees when the Mac wakes.
+        // The center is shared, so its observers get the same notification as when the Mac wakes.
         let wake = || {
             let center = NSWorkspace::sharedWorkspace().notificationCenter();
             #[allow(unsafe_code, reason = "any object could be handed along")]
-            // SAFETY: none is. The name is a constant of AppKit.
+            // SAFETY: no object is passed. The name is a constant of AppKit.
             unsafe {
                 center.postNotificationName_object(NSWorkspaceDidWakeNotification, None);
             }

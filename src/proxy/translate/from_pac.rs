@@ -9,16 +9,18 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Kind, Result};
 
-use super::pac::{FIREFOX_ONLY, PacAnswer, PacAnswers, PacSource, Route, ScriptState, of_host};
-use super::translate::{
-    BELOW, EffectiveProxies, EntryOutcome, Overrides, Resolvers, TranslatedEntry, for_go,
+use crate::proxy::pac::{
+    FIREFOX_ONLY, PacAnswer, PacAnswers, PacSource, Route, ScriptState, of_host,
 };
-use super::url::Scheme;
-use super::{ClientDialect, ProxyUrl, docker_hub};
+use crate::proxy::url::Scheme;
+use crate::proxy::{ClientDialect, ProxyUrl, docker_hub};
+
+use super::entries::{BELOW, EntryOutcome, TranslatedEntry, for_go};
+use super::{EffectiveProxies, Overrides, Resolvers};
 
 /// A PAC script that can't be asked now, and what applies instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Away {
+pub struct ScriptUnreachable {
     /// The whole state as a sentence without a period.
     pub sentence: String,
     /// The time of the oldest answer in use; none if the engine goes direct.
@@ -27,7 +29,7 @@ pub struct Away {
     pub until: Option<SystemTime>,
 }
 
-impl Away {
+impl ScriptUnreachable {
     /// Returns the state of these answers, unless they are fresh or the network offers no script.
     pub fn of(asked: &PacAnswers) -> Option<Self> {
         let why = asked.trouble.as_deref().unwrap_or_default();
@@ -200,7 +202,7 @@ fn shown(routes: &[Route]) -> String {
 pub(super) struct ByScript {
     pub(super) chosen: EffectiveProxies,
     pub(super) explanations: Vec<String>,
-    pub(super) away: Option<Away>,
+    pub(super) away: Option<ScriptUnreachable>,
 }
 
 /// Chooses the proxies by the script's answers for the hosts that matter to Docker. Returns nothing if
@@ -225,7 +227,7 @@ pub(super) fn by_script(
         .map(|host| format!("http://{host}/"))
         .collect();
     let asked = (resolvers.pac)(source, &[&hosts[..], &plain[..]].concat())?;
-    let away = Away::of(&asked);
+    let away = ScriptUnreachable::of(&asked);
     match &away {
         Some(away) => remarks.push(away.sentence.clone()),
         None => remarks.extend(asked.trouble.clone()),
@@ -439,378 +441,4 @@ fn engines_choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<(usize, 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    use super::super::pac::Routes;
-    use super::super::settings::SystemSettings;
-    use super::super::translate::{ProxyConfig, ProxySettings, Translation, translate};
-    use super::*;
-
-    const OLD: &str = "17.06.0";
-    const NEW: &str = "2.2.0";
-    const HUB: &str = "registry-1.docker.io";
-    const OWN: &str = "registry.corp";
-    const OWN_PLAIN: &str = "http://registry.corp/";
-
-    fn answer(host: &str, text: &str) -> PacAnswer {
-        let Routes { routes, ignored } = Routes::parse(text).unwrap();
-        PacAnswer {
-            host: host.to_owned(),
-            url: host.to_owned(),
-            text: text.to_owned(),
-            routes,
-            ignored,
-        }
-    }
-
-    #[test]
-    fn what_only_firefox_understands_counts_as_in_chromium() {
-        let engine = ClientDialect::of(NEW, false);
-        let way = |text| match choice(&answer(HUB, text), &engine) {
-            None => "nothing".to_owned(),
-            Some(Choice::Direct) => "direct".to_owned(),
-            Some(Choice::Proxy(url)) => url.authority(),
-        };
-        assert_eq!(way("HTTP p.corp:1"), "direct");
-        assert_eq!(way("HTTP p.corp:1; DIRECT"), "direct");
-        assert_eq!(way("HTTP p.corp:1; PROXY q.corp:2"), "q.corp:2");
-        // An entry that no browser understands may have been meant for a proxy.
-        assert_eq!(way("PROXI p.corp:1; DIRECT"), "nothing");
-        let said = notes([&answer(HUB, "HTTP p.corp:1")], &engine).remarks;
-        assert!(said.iter().any(|note| note.contains("Firefox")), "{said:?}");
-    }
-
-    /// Translates a script that answers `usual` for all hosts except those in `others`. For a host in
-    /// `others` without a text, it has no answer.
-    fn translated(
-        usual: &str,
-        others: &[(&str, Option<&str>)],
-        standing: ScriptState,
-        version: &str,
-    ) -> Result<Translation> {
-        let pac = |source: &PacSource, hosts: &[String]| {
-            assert_eq!(*source, PacSource::Discover);
-            let answers = hosts.iter().filter_map(|host| {
-                let other = others.iter().find(|(other, _)| other == host);
-                Some(answer(host, other.map_or(Some(usual), |(_, text)| *text)?))
-            });
-            Ok(PacAnswers {
-                answers: answers.collect(),
-                standing: standing.clone(),
-                trouble: (standing != ScriptState::Fresh).then(|| "no way there".to_owned()),
-            })
-        };
-        let proxy_config = ProxyConfig {
-            origin: "a test".into(),
-            settings: ProxySettings::Settings(SystemSettings {
-                pac: Some(PacSource::Discover),
-                // With a script switched on, macOS ignores these.
-                exceptions: vec!["unused.corp".into()],
-                ..SystemSettings::default()
-            }),
-        };
-        let overrides = Overrides {
-            // The same host in another spelling is asked about once.
-            pac_hosts: vec![OWN.into(), "Auth.docker.io:443".into()],
-            ..Overrides::default()
-        };
-        let resolvers = Resolvers {
-            addresses: &|_| Ok(Vec::new()),
-            password: &|_| Ok(None),
-            pac: &pac,
-        };
-        translate(
-            &proxy_config,
-            &ClientDialect::of(version, version == OLD),
-            &overrides,
-            &resolvers,
-        )
-    }
-
-    /// Returns the proxies for `http://` and `https://`, and the bypass list without its usual beginning.
-    fn got(found: &Translation) -> Option<(String, String, String)> {
-        let shown = found.proxy.as_ref()?.shown();
-        let plain = |url: Option<String>| url.unwrap_or_default().replace("http://", "");
-        let list = shown.no_proxy.replacen("localhost,127.0.0.1", "", 1);
-        Some((plain(shown.http), plain(shown.https), list))
-    }
-
-    #[test]
-    fn what_a_script_comes_to() {
-        let all_docker = format!(",{}", docker_hub::HOSTS.join(","));
-        let last = docker_hub::HOSTS[docker_hub::HOSTS.len() - 1];
-        let through = format!(
-            "the script sends {last} through q:1, but an engine has one proxy for all: it uses p:1"
-        );
-        for (usual, others, expected, remark) in [
-            ("PROXY p:1", &[][..], Some(("p:1", "p:1", "")), ""),
-            ("DIRECT", &[], None, ""),
-            ("DIRECT; PROXY p:1", &[], None, ""),
-            (
-                "PROXY p:1",
-                &[(OWN, Some("DIRECT"))],
-                Some(("p:1", "p:1", ",registry.corp")),
-                "the script reaches http://registry.corp/ through p:1; the engine reaches it directly",
-            ),
-            (
-                "PROXY p:1",
-                &[(OWN, Some("DIRECT")), (OWN_PLAIN, Some("DIRECT"))],
-                Some(("p:1", "p:1", ",registry.corp")),
-                "",
-            ),
-            (
-                "DIRECT",
-                &[(OWN, Some("PROXY p:1")), (OWN_PLAIN, Some("PROXY p:1"))],
-                Some(("p:1", "p:1", &*all_docker)),
-                "",
-            ),
-            (
-                "PROXY p:1",
-                &[(last, Some("PROXY q:1"))],
-                Some(("p:1", "p:1", "")),
-                &*through,
-            ),
-            (
-                "PROXY p:1",
-                &[(HUB, Some("SOCKS q:1; DIRECT"))],
-                Some(("p:1", "p:1", "")),
-                "says \"SOCKS q:1; DIRECT\" for registry-1.docker.io, which no engine of this version knows; it uses p:1",
-            ),
-            // http:// may have a proxy of its own.
-            (
-                "PROXY p:1",
-                &[
-                    ("http://registry-1.docker.io/", Some("PROXY h:2")),
-                    (OWN_PLAIN, Some("PROXY h:2")),
-                ],
-                Some(("h:2", "p:1", "")),
-                "",
-            ),
-            (
-                "PROXY p:1",
-                &[
-                    ("http://registry-1.docker.io/", Some("PROXY h:2")),
-                    (OWN_PLAIN, Some("PROXY i:3")),
-                ],
-                Some(("h:2", "p:1", "")),
-                "the script reaches http://registry.corp/ through i:3; the engine uses h:2",
-            ),
-            (
-                "PROXY p:1",
-                &[
-                    ("http://registry-1.docker.io/", Some("DIRECT")),
-                    (OWN_PLAIN, Some("DIRECT")),
-                ],
-                Some(("p:1", "p:1", "")),
-                "the script reaches http://registry.corp/ directly; the engine uses p:1",
-            ),
-            (
-                "DIRECT",
-                &[(OWN_PLAIN, Some("PROXY h:2"))],
-                None,
-                "the script sends http:// through h:2 and https:// directly; the engine goes direct for both",
-            ),
-        ] {
-            let found = translated(usual, others, ScriptState::Fresh, OLD).unwrap();
-            let proxies = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
-            let remarks = found.remarks.join("\n");
-            assert_eq!(got(&found), proxies, "{usual} {others:?}: {remarks}");
-            assert!(remarks.contains(remark), "{usual} {others:?}: {remarks}");
-            let expected = usize::from(!remark.is_empty());
-            assert_eq!(
-                found.remarks.len(),
-                expected,
-                "{usual} {others:?}: {remarks}"
-            );
-        }
-        // A proxy that the engine can't use must not turn into direct access.
-        for (usual, others) in [
-            ("SOCKS q:1", &[][..]),
-            ("SOCKS q:1; DIRECT", &[]),
-            ("HTTPS q:1; DIRECT", &[]),
-            ("DIRECT", &[(OWN, Some("SOCKS q:1"))]),
-        ] {
-            let error = translated(usual, others, ScriptState::Fresh, OLD).unwrap_err();
-            assert_eq!(error.kind(), Kind::Unsupported);
-            assert!(error.to_string().contains(":1"), "{error}");
-        }
-    }
-
-    /// Each part of an answer that the engine can't express is reported once.
-    #[test]
-    fn what_can_not_be_passed_on_is_said() {
-        const FIRST: &str = "for a the PAC script's first choice is ";
-        for (text, version, remark, explanation) in [
-            ("PROXY p:1", OLD, "", ""),
-            ("DIRECT", OLD, "", ""),
-            ("PROXY p:1; PROXY p:1", OLD, "", ""),
-            (
-                "PROXY p:1; DIRECT",
-                OLD,
-                "",
-                "if p:1 fails, the PAC script goes on to DIRECT; the engine can't do that",
-            ),
-            (
-                "PROXY p:1; PROXY q:2; PROXY p:1; DIRECT",
-                OLD,
-                "",
-                "if p:1 fails, the PAC script goes on to PROXY q:2, then DIRECT; the engine can't do that",
-            ),
-            (
-                "DIRECT; PROXY p:1",
-                OLD,
-                "",
-                "if a direct connection fails, the PAC script goes on to PROXY p:1; the engine can't do that",
-            ),
-            (
-                "HTTPS s:443; PROXY p:1",
-                OLD,
-                &format!(
-                    "{FIRST}HTTPS s:443, which this engine can't use; the next that it can use is PROXY p:1"
-                ),
-                "",
-            ),
-            (
-                "SOCKS5 s:1080; HTTPS s:443; PROXY p:1; DIRECT",
-                OLD,
-                &format!("{FIRST}SOCKS s:1080, then HTTPS s:443, which this"),
-                "if p:1 fails",
-            ),
-            ("SOCKS5 s:1080", NEW, "", ""),
-            (
-                "SOCKS s:1080",
-                NEW,
-                "for a the PAC script says SOCKS without a version: browsers take that for version 4, the engine speaks version 5",
-                "",
-            ),
-            (
-                "SOCKS4 s:1080; SOCKS5 s:1080",
-                NEW,
-                &format!("{FIRST}SOCKS4 s:1080, which this"),
-                "",
-            ),
-            (
-                "QUIC p:1; PROXY p:1",
-                OLD,
-                "in the PAC script's answer for a, this can't be understood: 'QUIC p:1'",
-                "",
-            ),
-            // No route is usable, which another message reports.
-            ("HTTPS s:443; DIRECT", OLD, "", ""),
-        ] {
-            let found = notes(
-                &[answer("a", text)],
-                &ClientDialect::of(version, version == OLD),
-            );
-            for (found, expected) in [(found.remarks, remark), (found.explanations, explanation)] {
-                let said = found.join("\n");
-                assert!(said.contains(expected), "{text}: {said}");
-                assert_eq!(
-                    found.len(),
-                    usize::from(!expected.is_empty()),
-                    "{text}: {said}"
-                );
-            }
-        }
-        let many = ["a", "b", "c", "d"].map(|host| answer(host, "QUIC q:1; PROXY p:1; DIRECT"));
-        let found = notes(&many, &ClientDialect::of(OLD, true));
-        assert_eq!(
-            (found.remarks.len(), found.explanations.len()),
-            (1, 1),
-            "{found:?}"
-        );
-        assert!(
-            found.remarks[0].contains("for a, b and 2 more, this"),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn what_counts_while_the_script_is_away() {
-        let now = SystemTime::now();
-        let hours = |hours: u64| now - Duration::from_secs(3600 * hours);
-        let kept = |until| ScriptState::Kept {
-            given: BTreeMap::from([("a".to_owned(), hours(2)), ("b".to_owned(), hours(72))]),
-            until,
-        };
-        // The cache has all answers.
-        let found = translated("PROXY p:1", &[], kept(None), OLD).unwrap();
-        assert_eq!(
-            found.remarks,
-            ["no way there; its answers from 3 days ago are used"]
-        );
-        let away = found.away.unwrap();
-        assert_eq!(
-            (away.sentence, away.kept_since),
-            (found.remarks[0].clone(), Some(hours(72)))
-        );
-
-        let soon = now + Duration::from_secs(200);
-        let found = translated("PROXY p:1", &[], kept(Some(soon)), OLD).unwrap();
-        assert_eq!(
-            found.remarks,
-            [
-                "no way there; its answers from 3 days ago are used for another 4 minutes, then the engine goes direct"
-            ]
-        );
-        assert_eq!(found.away.unwrap().until, Some(soon));
-
-        // An unknown host doesn't affect the others, and is reported.
-        let unknown = [(OWN, None), (OWN_PLAIN, None)];
-        let found = translated("PROXY p:1", &unknown, kept(None), OLD).unwrap();
-        assert_eq!(got(&found).unwrap().1, "p:1");
-        assert_eq!(
-            found.remarks[1],
-            "the PAC script was never asked about registry.corp; until it can be, the engine uses p:1 there"
-        );
-        assert_eq!(found.remarks.len(), 2);
-        let error = translated("PROXY p:1", &[], kept(None), OLD).map(|found| found.remarks);
-        assert!(error.is_ok());
-        let nothing: Vec<(&str, Option<&str>)> = docker_hub::HOSTS
-            .iter()
-            .chain(&[OWN])
-            .map(|host| (*host, None))
-            .collect();
-        let error = translated("PROXY p:1", &nothing, kept(None), OLD).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("it was never asked about registry-1"),
-            "{error}"
-        );
-
-        let found = translated("DIRECT", &[], ScriptState::Direct, OLD).unwrap();
-        assert!(found.proxy.is_none());
-        assert!(
-            found.remarks[0].starts_with("no way there; so the engine goes direct"),
-            "{found:?}"
-        );
-        assert_eq!(found.why_direct("x"), "the PAC script can't be reached");
-        assert_eq!(found.away.unwrap().kept_since, None);
-
-        let found = translated("DIRECT", &[], ScriptState::Fresh, OLD).unwrap();
-        assert_eq!(
-            (found.away.is_none(), found.why_direct("x")),
-            (true, "no proxy is set in x".to_owned())
-        );
-    }
-
-    #[test]
-    fn how_long_ago() {
-        for (minutes, expected) in [
-            (0, "a moment ago"),
-            (59, "59 minutes ago"),
-            (180, "3 hours ago"),
-            (6000, "4 days ago"),
-        ] {
-            let since = SystemTime::now() - Duration::from_secs(60 * minutes);
-            assert_eq!(ago(since), expected);
-        }
-        assert_eq!(
-            ago(SystemTime::now() + Duration::from_secs(60)),
-            "a moment ago"
-        );
-    }
-}
+mod tests;
