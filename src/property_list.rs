@@ -1,4 +1,4 @@
-//! Property lists from outside, which may hold anything: the one place where they are read.
+//! The only reader of property lists from outside, which may hold anything.
 
 mod xml;
 
@@ -9,17 +9,17 @@ use std::thread;
 
 use plist::Value;
 
-/// Far more than any `Info.plist` or the settings of a network have.
+/// Maximum length of a property list, far more than any `Info.plist` or a network's settings have.
 const MAX_LEN: u64 = 1024 * 1024;
 
-/// The same of lists in lists.
+/// Maximum depth of nested lists, also far more than those have.
 const MAX_DEPTH: usize = 64;
 
-/// A list is taken apart by recursion, wherever that happens, also behind an error. This is enough for the deepest
-/// list that [`MAX_LEN`] bytes can hold; memory that is not used costs nothing.
+/// Stack length of the reader's thread. Nested lists are dropped recursively, also after an error. This is enough for
+/// the deepest list that [`MAX_LEN`] bytes can hold. Unused memory costs nothing.
 const STACK_LEN: usize = 256 * 1024 * 1024;
 
-/// The property list in the file at `path`, in XML or binary, or why it is none.
+/// Reads the property list in the file at `path`, in XML or binary. The inner error is the reason why it is not one.
 ///
 /// # Errors
 /// When the file can't be read.
@@ -34,10 +34,10 @@ pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
     parse(bytes)
 }
 
-/// The property list in `bytes`, in XML or binary, or why it is none.
+/// Reads the property list in `bytes`, in XML or binary. The inner error is the reason why it is not one.
 ///
 /// # Errors
-/// When there is no memory for reading it.
+/// When there is not enough memory to read it.
 pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, String>> {
     let reader = thread::Builder::new()
         .name("property list".to_owned())
@@ -49,13 +49,13 @@ pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, String>> {
 }
 
 fn value(bytes: Vec<u8>) -> Result<Value, String> {
-    // The third form, that of NeXTSTEP, is of no use here.
+    // The third format, that of NeXTSTEP, is not supported, since nothing needs it.
     let parsed = if bytes.starts_with(b"bplist") {
         Value::from_reader(Cursor::new(bytes))
     } else {
         Value::from_reader_xml(xml::plain(&bytes)?.as_bytes())
     };
-    // What the parser says is meant for programmers.
+    // The parser's messages are meant for programmers.
     let value = parsed.map_err(|_| "it can't be read as XML or in binary form".to_owned())?;
     if is_deeper(&value, MAX_DEPTH) {
         return Err(format!("its lists are nested deeper than {MAX_DEPTH}"));
@@ -82,13 +82,13 @@ mod tests {
         read(file.path()).unwrap()
     }
 
-    /// Lists in lists, as many as `levels`, with `end` behind the last.
+    /// Returns `levels` nested lists with `end` after the last one.
     fn xml(levels: usize, end: &str) -> Vec<u8> {
         let (open, close) = ("<array>".repeat(levels), "</array>".repeat(levels));
         format!("<plist version=\"1.0\">{open}{close}{end}").into_bytes()
     }
 
-    /// The same; each object holds the next one.
+    /// Returns `levels` nested lists in binary. Each object holds the next one.
     fn binary(levels: u32) -> Vec<u8> {
         let mut bytes = b"bplist00".to_vec();
         let mut offsets = Vec::new();
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_nested_without_end_ends_in_words() {
-        // As deep as goes into a file that is read at all.
+        // The greatest depths that fit into a file of the maximum length.
         for bytes in [xml(69_000, "</plist>"), binary(149_000)] {
             assert!(bytes.len() as u64 <= MAX_LEN);
             assert!(of(&bytes).unwrap_err().contains("deeper than 64"));

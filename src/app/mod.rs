@@ -20,17 +20,14 @@ pub mod login_item;
 pub mod menu;
 mod notification_text;
 pub mod notifications;
+mod opening;
 pub mod single_instance;
+mod subprocess;
 mod tray;
 
-use std::env;
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -43,7 +40,7 @@ use crate::agent::{Agent, AgentOutput, Options};
 use crate::docker;
 use crate::error::{Error, Kind, Result};
 use crate::logs;
-use crate::platform::{apps, clipboard, open};
+use crate::platform::apps;
 use crate::proxy::Field;
 
 use clock::Clock;
@@ -392,225 +389,6 @@ impl App {
             Some(NoticeAction::Later) | None => {}
         }
     }
-
-    /// Copies the values for Docker's own proxy settings. Without a clipboard, opens a file with them.
-    fn copy_proxy_settings(&self, field: Field) {
-        let view = self.view.as_ref();
-        let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
-            return self.show_notification(&notification_text::nothing_to_copy());
-        };
-        let pane = view.proxy_pane().unwrap_or_default();
-        let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
-        let why = match clipboard::copy(&fields.text(field)) {
-            Ok(()) => {
-                return self.show_notification(&notification_text::copied(pane, &remarks, None));
-            }
-            Err(why) => why,
-        };
-        tracing::info!("not copied: {why}");
-        match write_text("baleen-proxy-settings-", &fields.text(Field::All)) {
-            Ok(file) => {
-                self.show_notification(&notification_text::copied(pane, &remarks, Some(&file)));
-                self.open_text(&file);
-            }
-            Err(error) => self.not_opened("a file with Docker's proxy settings", &error),
-        }
-    }
-
-    /// Opens Docker's own proxy settings, or at least Docker.
-    fn open_docker_settings(&self) {
-        let view = self.view.as_ref();
-        let Some((docker, family)) = view.and_then(|v| v.path.as_ref().zip(v.family.as_ref()))
-        else {
-            return;
-        };
-        let is_running = docker::restart::running(docker).is_some();
-        if let Some(url) = family.settings_url(is_running) {
-            match open::open(OsStr::new(url)) {
-                Ok(()) => return,
-                Err(why) => tracing::info!("{url} was not opened: {why}"),
-            }
-        }
-        if let Err(error) = apps::open(docker) {
-            tracing::warn!("{error}");
-            self.show_notification(&notification_text::failed(
-                "Docker could not be opened",
-                &error,
-            ));
-        }
-    }
-
-    fn open(&self, target: &OsStr) {
-        if let Err(error) = open::open(target) {
-            self.not_opened(&target.to_string_lossy(), &error);
-        }
-    }
-
-    fn open_text(&self, path: &Path) {
-        if let Err(error) = open::open_text(path) {
-            self.not_opened(&path.to_string_lossy(), &error);
-        }
-    }
-
-    fn not_opened(&self, what: &str, why: &io::Error) {
-        let error = Error::new(Kind::Failure, format!("could not open {what}: {why}"));
-        tracing::warn!("{error}");
-        self.show_notification(&notification_text::failed(
-            "That could not be opened",
-            &error,
-        ));
-    }
-
-    fn open_settings(&self) {
-        let path = &self.options.config;
-        if let Err(error) = crate::config::make(path) {
-            tracing::warn!("{error}");
-            return self.show_notification(&notification_text::failed(
-                "There is no settings file",
-                &error,
-            ));
-        }
-        self.open_text(path);
-    }
-
-    /// Returns the path of the check's report.
-    fn report(&self) -> PathBuf {
-        report_beside(&self.log)
-    }
-
-    /// Runs the doctor in a separate process: it loads much that the app does not need otherwise.
-    fn check_connection(&mut self) {
-        self.context.is_checking = true;
-        let report = self.report();
-        let mut doctor = self.command(&["doctor", "--json"]);
-        doctor.arg("--report").arg(&report);
-        let sender = self.sender.clone();
-        let spawned = thread::Builder::new()
-            .name("doctor".to_owned())
-            .spawn(move || {
-                // The new report replaces that of the last check.
-                let _ = fs::remove_file(&report);
-                let result = doctor.output().map(|output| output.stdout);
-                sender.send(AppEvent::Checked(CheckResult::of(result)));
-            });
-        if let Err(error) = spawned {
-            self.sender
-                .send(AppEvent::Checked(CheckResult::of(Err(error))));
-        }
-    }
-
-    /// Returns a command that runs this program in a separate process, with the same Docker.app and the same
-    /// settings.
-    fn command(&self, arguments: &[&str]) -> Process {
-        let mut command = Process::new(env::current_exe().unwrap_or_else(|_| "baleen".into()));
-        command.args(arguments);
-        // A config file given as an argument must exist. Without one, the defaults apply.
-        if self.options.config.exists() {
-            command.arg("--config").arg(&self.options.config);
-        }
-        if let Some(docker_app) = &self.options.docker_app {
-            command.arg("--docker-app").arg(docker_app);
-        }
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-
-    /// Removes everything that Baleen made, in a separate process. That process is then the only Baleen that
-    /// acts.
-    fn uninstall(&mut self) {
-        tracing::info!("uninstalling");
-        self.context.is_uninstalling = true;
-        let agent = self.running_agent.take().map(|running_agent| {
-            running_agent.stop();
-            running_agent.agent.clone()
-        });
-        let mut uninstall = self.command(&["uninstall", "--yes", "--json"]);
-        let sender = self.sender.clone();
-        let spawned = thread::Builder::new()
-            .name("uninstall".to_owned())
-            .spawn(move || {
-                if agent.is_some_and(|agent| !agent.wait_idle(QUIT_TIMEOUT)) {
-                    tracing::warn!("something is still under way, and may leave a file behind");
-                }
-                let result = uninstall.output().map(|output| output.stdout);
-                sender.send(AppEvent::Uninstalled(Uninstalled::of(result)));
-            });
-        if let Err(error) = spawned {
-            let failed = Uninstalled::of(Err(error));
-            self.sender.send(AppEvent::Uninstalled(failed));
-        }
-    }
-
-    /// Shows the result of an uninstall. If it failed, the app continues; otherwise it quits.
-    fn uninstalled(&mut self, result: &Uninstalled) {
-        let (is_all, next, list) = match result {
-            Uninstalled::Done { is_all, next, list } => (*is_all, next, list),
-            Uninstalled::Failed(why) => {
-                tracing::warn!("not uninstalled: {}", why.sentence);
-                let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
-                self.show_notification(&notification_text::not_uninstalled(why, &program));
-                return self.continue_uninstall();
-            }
-        };
-        self.show_notification(&notification_text::uninstalled(is_all, next));
-        if let Err(error) = open_as_text(list) {
-            self.not_opened("the list of what was done", &error);
-        }
-        self.quit_soon();
-    }
-
-    /// Quits after a notification, with a delay: macOS takes its time to accept and show it.
-    fn quit_soon(&self) {
-        let sender = self.sender.clone();
-        let wait_and_quit = move || {
-            thread::sleep(NOTIFICATION_TIMEOUT);
-            sender.send(AppEvent::Quit);
-        };
-        if thread::Builder::new().spawn(wait_and_quit).is_err() {
-            self.sender.send(AppEvent::Quit);
-        }
-    }
-
-    /// Restarts the agent after a failed uninstall.
-    fn continue_uninstall(&mut self) {
-        self.context.is_uninstalling = false;
-        let running_agent = match Instance::claim(&self.options.state, APP) {
-            Ok(Claim::First(first)) => {
-                RunningAgent::start(self.options.clone(), first, &self.sender)
-            }
-            Ok(Claim::Taken(who)) => Err(taken(&who)),
-            Err(error) => Err(error),
-        };
-        match running_agent {
-            Ok(running_agent) => self.running_agent = Some(running_agent),
-            Err(error) => {
-                self.show_notification(&notification_text::failed("Baleen has ended", &error));
-                self.quit_soon();
-            }
-        }
-        self.show_or_exit();
-    }
-}
-
-/// Timeout for running jobs to end before an uninstall, such as fetching and running a PAC script.
-const QUIT_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time for a notification to appear.
-const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Shows a text in a new file in the system's temporary folder.
-fn open_as_text(text: &str) -> io::Result<()> {
-    open::open_text(&write_text("baleen-uninstalled-", text)?)
-}
-
-/// Writes a text into a new file in the system's temporary folder. Its name begins with `prefix`.
-fn write_text(prefix: &str, text: &str) -> io::Result<PathBuf> {
-    let mut file = tempfile::Builder::new()
-        .prefix(prefix)
-        .suffix(".txt")
-        .tempfile()?;
-    file.write_all(text.as_bytes())?;
-    let (_, path) = file.keep().map_err(|error| error.error)?;
-    Ok(path)
 }
 
 /// The URL of the App Management pane in System Settings since macOS 13.

@@ -22,6 +22,7 @@ pub(super) type Stream = Timed<TcpStream>;
 
 /// Maximum length of the part read of a page that explains an error. The page is optional.
 const MAX_PAGE_LEN: u64 = 64 * 1024;
+/// Timeout for reading that page.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Timeout for a further connection to a proxy. Its response only explains another one.

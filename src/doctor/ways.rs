@@ -84,12 +84,12 @@ impl<'a> Tested<'a> {
         })
     }
 
-    /// The proxy for `https://`, as this computer reaches it.
+    /// Returns the proxy for `https://`, as this computer reaches it.
     pub(super) fn url(&self) -> Option<&ProxyUrl> {
         self.here.as_ref()
     }
 
-    /// How the engine reaches `host` over `https://`.
+    /// Returns the engine's route to `host` over `https://`.
     pub(super) fn way_to(&self, host: &HostPort) -> EnginesWay<'_> {
         let (Some(proxy), Some(here)) = (self.proxy, &self.here) else {
             return match self.proxy {
@@ -97,7 +97,7 @@ impl<'a> Tested<'a> {
                 None => EnginesWay::Direct,
             };
         };
-        // A registry on this computer is on the VM itself for the engine; what the proxy does can be seen anyway.
+        // For the engine, an address of this computer itself means the VM. The proxy can be tested anyway.
         match route::engines_choice(proxy, self.engine, &target(host)) {
             None if !is_here(host) => EnginesWay::Bypassed,
             _ => EnginesWay::Through(here),
@@ -105,12 +105,12 @@ impl<'a> Tested<'a> {
     }
 }
 
-/// Whether `host` is this computer itself.
+/// Returns whether `host` is this computer itself.
 pub(super) fn is_here(host: &HostPort) -> bool {
     host.host == "localhost" || host.host.parse::<IpAddr>().is_ok_and(is_loopback)
 }
 
-/// `host` over `https://`.
+/// Returns the target for `host` over `https://`.
 pub(super) fn target(host: &HostPort) -> Target {
     Target {
         secure: true,
@@ -119,7 +119,7 @@ pub(super) fn target(host: &HostPort) -> Target {
     }
 }
 
-/// The engine's proxy as this computer reaches it: what is this Mac for the VM is this computer's own loopback.
+/// Returns the URL by which this computer reaches the engine's proxy: the VM's address of the Mac becomes `localhost`.
 fn from_here(url: &ProxyUrl, host_address: Option<&str>) -> ProxyUrl {
     let host = url.host().trim_matches(['[', ']']);
     let is_mac = MAC_IN_VM.contains(&host) || host_address == Some(host);

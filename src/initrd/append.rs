@@ -27,7 +27,7 @@ pub struct NewFile<'a> {
     pub body: &'a [u8],
 }
 
-/// A file of a labelled member.
+/// A file of a labeled member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverlayFile {
     /// The fields of its header.
@@ -38,7 +38,7 @@ pub struct OverlayFile {
     pub body: Vec<u8>,
 }
 
-/// A labelled member at the end of an image.
+/// A labeled member at the end of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     /// Offset of its first byte, which is the length of the image without it.

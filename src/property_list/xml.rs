@@ -1,11 +1,11 @@
-//! XML property lists in a form in which the `plist` crate reads all of them.
+//! The conversion of XML property lists to a form that the `plist` crate reads completely.
 //!
-//! The crate (1.10.3) passes over some of XML in silence: in a text it drops CDATA sections and entities that it
-//! doesn't know, and in a dictionary it takes any text for a key. A PAC script would lose its middle, and a list of
-//! exceptions an entry. So what it drops is resolved here, as XML 1.0 has it, or refused with its name, as macOS
-//! refuses it.
+//! The crate (1.10.3) silently ignores some parts of XML: in a text it drops CDATA sections and entities that it
+//! doesn't know, and in a dictionary it takes any text for a key. A PAC script could lose its middle, and a list of
+//! exceptions an entry. So this module resolves the parts that the crate drops, as XML 1.0 requires, or refuses them
+//! by name, as macOS does.
 
-/// The elements of Apple's document type, and whether text stands in them.
+/// The elements of Apple's document type, and their content.
 const ELEMENTS: [(&str, Content); 11] = [
     ("plist", Content::Values),
     ("array", Content::Values),
@@ -25,7 +25,7 @@ enum Content {
     Values,
     Pairs,
     Text,
-    /// Text, in which spaces at either end mean nothing; the crate stumbles over them.
+    /// Text without meaningful spaces at its ends. The crate fails on such spaces.
     Trimmed,
     Nothing,
 }
@@ -33,16 +33,16 @@ enum Content {
 /// An element that is not closed yet.
 struct Open {
     content: Content,
-    /// How long the text is up to here.
+    /// Length of the output before its content.
     start: usize,
-    /// How many elements are in it.
+    /// Number of its child elements.
     children: usize,
 }
 
-/// The same document without comments, processing instructions, a document type and CDATA sections.
+/// Returns the same document without comments, processing instructions, a document type and CDATA sections.
 ///
 /// # Errors
-/// Where it is no property list, or has something that property lists don't have: a sentence.
+/// When it is not a property list, or has something that property lists don't have. The error is a sentence.
 pub(super) fn plain(bytes: &[u8]) -> Result<String, String> {
     let text = decode(bytes)?;
     if let Some(c) = text.chars().find(|&c| !is_char(c)) {
@@ -91,7 +91,7 @@ pub(super) fn plain(bytes: &[u8]) -> Result<String, String> {
     Ok(plain)
 }
 
-/// Reads the tag that `rest` begins with, and gives what is behind it.
+/// Reads the tag at the start of `rest`. Returns the text after it.
 fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'a str, String> {
     let (inside, after) = until(&rest[1..], ">", "tag")?;
     if let Some(name) = inside.strip_prefix('/') {
@@ -111,7 +111,7 @@ fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'
         Some(inside) => (inside, true),
         None => (inside, false),
     };
-    // Attributes mean nothing; `plist` has the version.
+    // Attributes have no meaning. Only `plist` has one, the version.
     let name = name.split_ascii_whitespace().next().unwrap_or_default();
     let Some(&(name, content)) = ELEMENTS.iter().find(|(known, _)| *known == name) else {
         return Err("it has an element that no property list has".to_owned());
@@ -146,13 +146,13 @@ fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'
     Ok(after)
 }
 
-/// What stands before `end`, and what behind it.
+/// Returns the text before `end` and the text after it.
 fn until<'a>(text: &'a str, end: &str, what: &str) -> Result<(&'a str, &'a str), String> {
     text.split_once(end)
         .ok_or_else(|| format!("it has the beginning of a {what}, but not the end"))
 }
 
-/// An entity as the crate reads it: one of XML's own, or a character.
+/// Returns an entity in a form that the crate reads: one of XML's own, or a character.
 fn entity(name: &str) -> Result<String, String> {
     if ["amp", "lt", "gt", "quot", "apos"].contains(&name) {
         return Ok(format!("&{name};"));
@@ -179,7 +179,7 @@ fn entity(name: &str) -> Result<String, String> {
     })
 }
 
-/// UTF-8, or UTF-16 with a byte order mark.
+/// Decodes UTF-8, or UTF-16 with a byte order mark.
 fn decode(bytes: &[u8]) -> Result<String, String> {
     let wide = |of: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes[2..]
@@ -209,7 +209,7 @@ fn decode(bytes: &[u8]) -> Result<String, String> {
     }
 }
 
-/// The encoding that an XML declaration names.
+/// Returns the encoding that the XML declaration names.
 fn declared_encoding(text: &str) -> Option<&str> {
     let (declaration, _) = text.strip_prefix("<?xml")?.split_once("?>")?;
     let (_, value) = declaration.split_once("encoding")?;
@@ -218,7 +218,7 @@ fn declared_encoding(text: &str) -> Option<&str> {
     value[1..].split(mark).next()
 }
 
-/// XML 1.0, section 2.2.
+/// Returns whether XML allows the character (XML 1.0, section 2.2).
 fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
@@ -227,7 +227,7 @@ fn is_char(c: char) -> bool {
 mod tests {
     use plist::Value;
 
-    /// A property list with this inside, read; or why it is none.
+    /// Reads a property list with this content. The error is the reason why it is not one.
     fn of(inside: &str) -> Result<Value, String> {
         let text = format!("<?xml version=\"1.0\"?><plist version=\"1.0\">{inside}</plist>");
         super::super::value(text.into_bytes())

@@ -1,0 +1,110 @@
+//! What the app opens or copies for the user: settings, logs, Docker, texts.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::docker;
+use crate::error::{Error, Kind};
+use crate::platform::{apps, clipboard, open};
+use crate::proxy::Field;
+
+use super::{App, notification_text};
+
+impl App {
+    /// Copies the values for Docker's own proxy settings. Without a clipboard, opens a file with them.
+    pub(super) fn copy_proxy_settings(&self, field: Field) {
+        let view = self.view.as_ref();
+        let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
+            return self.show_notification(&notification_text::nothing_to_copy());
+        };
+        let pane = view.proxy_pane().unwrap_or_default();
+        let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
+        let why = match clipboard::copy(&fields.text(field)) {
+            Ok(()) => {
+                return self.show_notification(&notification_text::copied(pane, &remarks, None));
+            }
+            Err(why) => why,
+        };
+        tracing::info!("not copied: {why}");
+        match write_text("baleen-proxy-settings-", &fields.text(Field::All)) {
+            Ok(file) => {
+                self.show_notification(&notification_text::copied(pane, &remarks, Some(&file)));
+                self.open_text(&file);
+            }
+            Err(error) => self.not_opened("a file with Docker's proxy settings", &error),
+        }
+    }
+
+    /// Opens Docker's own proxy settings, or at least Docker.
+    pub(super) fn open_docker_settings(&self) {
+        let view = self.view.as_ref();
+        let Some((docker, family)) = view.and_then(|v| v.path.as_ref().zip(v.family.as_ref()))
+        else {
+            return;
+        };
+        let is_running = docker::restart::running(docker).is_some();
+        if let Some(url) = family.settings_url(is_running) {
+            match open::open(OsStr::new(url)) {
+                Ok(()) => return,
+                Err(why) => tracing::info!("{url} was not opened: {why}"),
+            }
+        }
+        if let Err(error) = apps::open(docker) {
+            tracing::warn!("{error}");
+            self.show_notification(&notification_text::failed(
+                "Docker could not be opened",
+                &error,
+            ));
+        }
+    }
+
+    pub(super) fn open(&self, target: &OsStr) {
+        if let Err(error) = open::open(target) {
+            self.not_opened(&target.to_string_lossy(), &error);
+        }
+    }
+
+    pub(super) fn open_text(&self, path: &Path) {
+        if let Err(error) = open::open_text(path) {
+            self.not_opened(&path.to_string_lossy(), &error);
+        }
+    }
+
+    pub(super) fn not_opened(&self, what: &str, why: &io::Error) {
+        let error = Error::new(Kind::Failure, format!("could not open {what}: {why}"));
+        tracing::warn!("{error}");
+        self.show_notification(&notification_text::failed(
+            "That could not be opened",
+            &error,
+        ));
+    }
+
+    pub(super) fn open_settings(&self) {
+        let path = &self.options.config;
+        if let Err(error) = crate::config::make(path) {
+            tracing::warn!("{error}");
+            return self.show_notification(&notification_text::failed(
+                "There is no settings file",
+                &error,
+            ));
+        }
+        self.open_text(path);
+    }
+}
+
+/// Shows a text in a new file in the system's temporary folder.
+pub(super) fn open_as_text(text: &str) -> io::Result<()> {
+    open::open_text(&write_text("baleen-uninstalled-", text)?)
+}
+
+/// Writes a text into a new file in the system's temporary folder. Its name begins with `prefix`.
+fn write_text(prefix: &str, text: &str) -> io::Result<PathBuf> {
+    let mut file = tempfile::Builder::new()
+        .prefix(prefix)
+        .suffix(".txt")
+        .tempfile()?;
+    file.write_all(text.as_bytes())?;
+    let (_, path) = file.keep().map_err(|error| error.error)?;
+    Ok(path)
+}

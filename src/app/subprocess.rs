@@ -1,0 +1,138 @@
+//! What the app does in a separate process: checking the connection and uninstalling.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command as Process, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::notification_text::{self, CheckResult, Uninstalled};
+use super::opening::open_as_text;
+use super::single_instance::{Claim, Instance};
+use super::{APP, App, AppEvent, RunningAgent, report_beside, taken};
+
+/// Timeout for running jobs to end before an uninstall, such as fetching and running a PAC script.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time for a notification to appear.
+const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Returns the path of the check's report.
+    pub(super) fn report(&self) -> PathBuf {
+        report_beside(&self.log)
+    }
+
+    /// Runs the doctor in a separate process: it loads much that the app does not need otherwise.
+    pub(super) fn check_connection(&mut self) {
+        self.context.is_checking = true;
+        let report = self.report();
+        let mut doctor = self.command(&["doctor", "--json"]);
+        doctor.arg("--report").arg(&report);
+        let sender = self.sender.clone();
+        let spawned = thread::Builder::new()
+            .name("doctor".to_owned())
+            .spawn(move || {
+                // The new report replaces that of the last check.
+                let _ = fs::remove_file(&report);
+                let result = doctor.output().map(|output| output.stdout);
+                sender.send(AppEvent::Checked(CheckResult::of(result)));
+            });
+        if let Err(error) = spawned {
+            self.sender
+                .send(AppEvent::Checked(CheckResult::of(Err(error))));
+        }
+    }
+
+    /// Returns a command that runs this program in a separate process, with the same Docker.app and the same
+    /// settings.
+    pub(super) fn command(&self, arguments: &[&str]) -> Process {
+        let mut command = Process::new(env::current_exe().unwrap_or_else(|_| "baleen".into()));
+        command.args(arguments);
+        // A config file given as an argument must exist. Without one, the defaults apply.
+        if self.options.config.exists() {
+            command.arg("--config").arg(&self.options.config);
+        }
+        if let Some(docker_app) = &self.options.docker_app {
+            command.arg("--docker-app").arg(docker_app);
+        }
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// Removes everything that Baleen made, in a separate process. That process is then the only Baleen that
+    /// acts.
+    pub(super) fn uninstall(&mut self) {
+        tracing::info!("uninstalling");
+        self.context.is_uninstalling = true;
+        let agent = self.running_agent.take().map(|running_agent| {
+            running_agent.stop();
+            running_agent.agent.clone()
+        });
+        let mut uninstall = self.command(&["uninstall", "--yes", "--json"]);
+        let sender = self.sender.clone();
+        let spawned = thread::Builder::new()
+            .name("uninstall".to_owned())
+            .spawn(move || {
+                if agent.is_some_and(|agent| !agent.wait_idle(QUIT_TIMEOUT)) {
+                    tracing::warn!("something is still under way, and may leave a file behind");
+                }
+                let result = uninstall.output().map(|output| output.stdout);
+                sender.send(AppEvent::Uninstalled(Uninstalled::of(result)));
+            });
+        if let Err(error) = spawned {
+            let failed = Uninstalled::of(Err(error));
+            self.sender.send(AppEvent::Uninstalled(failed));
+        }
+    }
+
+    /// Shows the result of an uninstall. If it failed, the app continues; otherwise it quits.
+    pub(super) fn uninstalled(&mut self, result: &Uninstalled) {
+        let (is_all, next, list) = match result {
+            Uninstalled::Done { is_all, next, list } => (*is_all, next, list),
+            Uninstalled::Failed(why) => {
+                tracing::warn!("not uninstalled: {}", why.sentence);
+                let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
+                self.show_notification(&notification_text::not_uninstalled(why, &program));
+                return self.continue_uninstall();
+            }
+        };
+        self.show_notification(&notification_text::uninstalled(is_all, next));
+        if let Err(error) = open_as_text(list) {
+            self.not_opened("the list of what was done", &error);
+        }
+        self.quit_soon();
+    }
+
+    /// Quits after a notification, with a delay: macOS takes its time to accept and show it.
+    pub(super) fn quit_soon(&self) {
+        let sender = self.sender.clone();
+        let wait_and_quit = move || {
+            thread::sleep(NOTIFICATION_TIMEOUT);
+            sender.send(AppEvent::Quit);
+        };
+        if thread::Builder::new().spawn(wait_and_quit).is_err() {
+            self.sender.send(AppEvent::Quit);
+        }
+    }
+
+    /// Restarts the agent after a failed uninstall.
+    pub(super) fn continue_uninstall(&mut self) {
+        self.context.is_uninstalling = false;
+        let running_agent = match Instance::claim(&self.options.state, APP) {
+            Ok(Claim::First(first)) => {
+                RunningAgent::start(self.options.clone(), first, &self.sender)
+            }
+            Ok(Claim::Taken(who)) => Err(taken(&who)),
+            Err(error) => Err(error),
+        };
+        match running_agent {
+            Ok(running_agent) => self.running_agent = Some(running_agent),
+            Err(error) => {
+                self.show_notification(&notification_text::failed("Baleen has ended", &error));
+                self.quit_soon();
+            }
+        }
+        self.show_or_exit();
+    }
+}
