@@ -33,7 +33,7 @@ def problems(tag, cargo, lock, info, changelog, kept):
     if f'name = "baleen"\nversion = "{version}"\n' not in lock:
         yield f"Cargo.lock does not have baleen {version}; `cargo check` puts it in"
     if version not in kept:
-        yield f"tests/upgrade has no folder {version}; `cargo test --test upgrade -- --ignored make` makes it"
+        yield f"tests/upgrade has no folder {version}; `cargo test --test it upgrade::make -- --ignored` makes it"
     for key in ("CFBundleShortVersionString", "CFBundleVersion"):
         # package.sh puts Cargo.toml's version there.
         if info.get(key) not in ("$(VERSION)", version):

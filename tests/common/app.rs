@@ -1,8 +1,6 @@
 //! A made-up Docker.app in a folder of its own, the real program run on it, and what is on disk
 //! afterwards, so that a test can show that nothing was touched.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;

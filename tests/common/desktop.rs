@@ -3,7 +3,7 @@
 //!
 //! An icon is a StatusNotifierItem (freedesktop.org's document of that name; the names on the bus are KDE's).
 
-#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+#![allow(unused_imports, reason = "each test file uses a part of it")]
 
 #[path = "desktop/bus.rs"]
 mod bus;

@@ -1,7 +1,5 @@
 //! Lists of exceptions as people write them, and hosts near their entries: just inside, just outside.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -2,8 +2,6 @@
 //! behind that a shell of this computer on a terminal of its own. What goes over the line is delayed, cut and written into
 //! by a generator of numbers, which makes the same of the same seed.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -18,10 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-#[path = "tty.rs"]
-mod tty;
-
-use tty::{open, terminal};
+use super::tty::{open, terminal};
 
 /// What is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! What real Go says: Debian's `go`, asked through the program in `tests/rules/go`.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::tools;
+use crate::common::tools;
 
 /// The variables of an environment, with their values.
 pub(crate) type Env = Vec<(&'static str, String)>;

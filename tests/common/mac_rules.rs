@@ -17,8 +17,6 @@
 //! - Loopback addresses other than the two are hosts like any other (Go never sends them to a proxy).
 //! - Dots at the end are characters like others, and nothing is trimmed.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::net::{IpAddr, Ipv4Addr};
 
 use regex::Regex;

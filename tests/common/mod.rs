@@ -1,7 +1,26 @@
-//! What several test files share: archives written byte by byte, without the code under test; a
+//! What the test binaries share: archives written byte by byte, without the code under test; a
 //! plain reading of an image; files and tools to work with.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod app;
+#[cfg(target_os = "linux")]
+pub(crate) mod desktop;
+pub(crate) mod exceptions;
+#[cfg(target_os = "linux")]
+pub(crate) mod fake_vm;
+pub(crate) mod fixtures;
+pub(crate) mod go;
+pub(crate) mod mac_rules;
+pub(crate) mod network;
+pub(crate) mod old_go;
+pub(crate) mod secret;
+#[cfg(not(target_os = "macos"))]
+pub(crate) mod session;
+pub(crate) mod tampering;
+pub(crate) mod tools;
+#[cfg(target_os = "linux")]
+pub(crate) mod tty;
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};

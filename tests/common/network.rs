@@ -1,8 +1,6 @@
 //! Servers on loopback for tests: real proxies, registries with certificates made by `openssl`, and peers that do
 //! what proxies should not.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};

@@ -23,11 +23,9 @@
 //!     with one of the same kind that is harmless.
 //! 11. Dots at the end are characters like others, in hosts and in entries.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::net::IpAddr;
 
-use crate::go::Env;
+use crate::common::go::Env;
 
 /// Which Go it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

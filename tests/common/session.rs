@@ -1,8 +1,6 @@
 //! A desktop session without a desktop: a message bus of its own, on which nothing is started unasked, and GNOME's
 //! keyring on it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -1,8 +1,6 @@
 //! Real tools that tests compare with. Where one is missing the test says so and passes; but in CI on
 //! Linux, where all of them are available, that is a failure, since it would take tests away unseen.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -48,6 +46,37 @@ pub(crate) fn which(name: &str) -> PathBuf {
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The name of the test `name` in the module `module`, which is `module_path!()`, as the test binary lists it.
+pub(crate) fn test_name(module: &str, name: &str) -> String {
+    let (_binary, path) = module.split_once("::").unwrap();
+    format!("{path}::{name}")
+}
+
+/// Whether this process runs the test `name` of the module `module`, which is `module_path!()`, and no other. Where it
+/// does not, one that does has run it by now, and the test is over.
+///
+/// For tests that let go of a file's lock and need it free right after that: a program that another test starts has a
+/// copy of it until it is loaded.
+#[track_caller]
+pub(crate) fn is_alone(module: &str, name: &str) -> bool {
+    const ALONE: &str = "BALEEN_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &test_name(module, name), "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    false
 }
 
 /// Says something to who reads the run, also of a test that passes: what `println!` says is kept back then.

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::Case;
+use crate::common::network::RealProxy;
+use crate::common::session::{Session, has_keyring};
+use crate::common::tools::{self, has_tool};
 use crate::lab::{Lab, Stock};
 use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, ON_THE_MAC, TUNNEL, both_cases};
-use crate::network::RealProxy;
 use crate::servers::PLAIN_IMAGE;
-use crate::session::{Session, has_keyring};
-use crate::tools::{self, has_tool};
 
 /// Where no one listens.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";

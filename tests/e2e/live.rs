@@ -13,11 +13,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{OptionalActions, ioctl_tiocexcl, tcgetattr, tcsetattr};
 
 use crate::Case;
-use crate::app::Run;
 use crate::cases::{Behind, Guarded, NOWHERE, NOWHERE_IN_THE_VM, stock};
+use crate::common::app::Run;
+use crate::common::secret::shapes;
 use crate::lab::Lab;
 use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, ON_THE_MAC, TUNNEL, both_cases};
-use crate::secret::shapes;
 use crate::servers::IMAGE;
 
 /// Those that CI runs.

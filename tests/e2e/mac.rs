@@ -16,7 +16,7 @@ use baleen::platform::apps;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::app::{App, Run};
+use crate::common::app::{App, Run};
 use crate::lab::{Lab, Stock};
 use crate::servers::{HELLO, IMAGE, PROXY};
 

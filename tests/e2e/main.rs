@@ -12,24 +12,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-#[path = "../common/app.rs"]
-mod app;
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/desktop.rs"]
-mod desktop;
-#[path = "../kernel/facts.rs"]
+#[path = "../slow/kernel/facts.rs"]
 mod facts;
-#[path = "../kernel/machine.rs"]
+#[path = "../slow/kernel/machine.rs"]
 mod machine;
-#[path = "../common/network.rs"]
-mod network;
-#[path = "../common/secret.rs"]
-mod secret;
-#[path = "../common/session.rs"]
-mod session;
-#[path = "../common/tools.rs"]
-mod tools;
 
 mod cases;
 mod lab;
@@ -118,7 +106,7 @@ fn main() -> ExitCode {
     run(&lab, &cases)
 }
 
-/// What holds on every kernel there is. `tests/kernel` checks it on one with every `cargo test`.
+/// What holds on every kernel there is. `tests/slow/kernel` checks it on one with every `cargo test`.
 fn kernels() -> Vec<Case> {
     let case = |fact: &'static Fact| Case {
         name: fact.name.to_owned(),

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::tools::{sha256, which};
+use crate::common::tools::{sha256, which};
 
 /// The image in the registry.
 pub(crate) const IMAGE: &str = "registry.test:5443/hello:1";

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use crate::Case;
-use crate::desktop::{Item, Notification, Notifications, Panel};
+use crate::common::desktop::{Item, Notification, Notifications, Panel};
+use crate::common::session::Session;
+use crate::common::tools::has_tool;
 use crate::lab::{Lab, Stock};
 use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, both_cases, install};
 use crate::servers::PROXY;
-use crate::session::Session;
-use crate::tools::has_tool;
 
 const STOCK: Stock = Stock {
     members: 3,

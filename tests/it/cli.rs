@@ -1,0 +1,1715 @@
+//! The program as its user meets it: what it prints, what it returns, what is on disk afterwards.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::common::app::{
+    App, OTHER_PROXY, PROXY, Run, image_with, mode, percent_decoded, set_mode,
+};
+use crate::common::{app, tools};
+use baleen::patch::digest::Sha;
+
+/// A password with all that shells and URLs trip over; `NEEDLE` is in it, raw or encoded.
+const PASSWORD: &str = "Xq7needle'$`% @#\"\\ü";
+const NEEDLE: &str = "Xq7needle";
+const STOCK_SCRIPT: &str = "#!/sbin/openrc-run\n\ncommand=/usr/bin/docker\n";
+
+fn with_password() -> String {
+    format!("http://me:{PASSWORD}@proxy.corp:8080")
+}
+
+fn sha(bytes: &[u8]) -> String {
+    Sha::of(bytes).to_string()
+}
+
+#[test]
+fn help_teaches_the_tool() {
+    let app = App::new();
+    let help = app.ok(&["--help"]);
+    for word in [
+        "apply",
+        "restore",
+        "status",
+        "inspect",
+        "demo",
+        "credentials",
+        "uninstall",
+        "completions",
+        "--docker-app",
+        "BALEEN_DOCKER_APP",
+        "--json",
+        "Examples:",
+        "Exit codes:",
+        "baleen demo",
+    ] {
+        assert!(help.contains(word), "no {word} in:\n{help}");
+    }
+    for (command, words) in [
+        (
+            "apply",
+            &[
+                "--http-proxy",
+                "--https-proxy",
+                "--no-proxy",
+                "--method",
+                "--adopt",
+                "--follow-settings",
+                "--dry-run",
+                "HTTPS_PROXY",
+            ][..],
+        ),
+        ("restore", &["byte for byte"]),
+        ("status", &["--verify"]),
+        ("inspect", &["--entry", "initrd.img"]),
+        ("demo", &["--keep"]),
+        ("credentials", &["set", "delete", "status"]),
+        ("uninstall", &["--dry-run", "--yes", "--leave-images"]),
+        ("completions", &["bash", "zsh", "fish"]),
+    ] {
+        let help = app.ok(&[command, "--help"]);
+        for word in words {
+            assert!(help.contains(word), "no {word} in:\n{help}");
+        }
+    }
+    let version = app.ok(&["--version"]);
+    assert_eq!(version, concat!("baleen ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// A page for each command that the help names, and groff has no complaint.
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let app = App::new();
+    let folder = app.dir.path().join("manual/man1");
+    app.ok(&["man", folder.to_str().unwrap()]);
+    let help = app.ok(&["--help"]);
+    let commands = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help");
+    let mut pages: Vec<String> = commands
+        .map(|command| format!("baleen-{command}.1"))
+        .collect();
+    assert!(pages.len() > 10, "{help}");
+    pages.push("baleen.1".to_owned());
+    for page in &pages {
+        let path = folder.join(page);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+        if let Some(mut groff) = tools::tool("groff", "groff") {
+            let seen = groff
+                .args(["-man", "-ww", "-z", "-Tutf8"])
+                .arg(&path)
+                .output()
+                .unwrap();
+            let complaints = String::from_utf8_lossy(&seen.stderr);
+            assert_eq!(complaints, "", "{page}");
+            // On a terminal of the usual width no word is broken, and no line is cut off.
+            let seen = tools::tool("groff", "groff")
+                .unwrap()
+                .args(["-man", "-Tascii", "-P-cbou", "-rLL=78n"])
+                .arg(&path)
+                .output()
+                .unwrap();
+            let seen = String::from_utf8_lossy(&seen.stdout);
+            let widest = seen.lines().max_by_key(|line| line.len()).unwrap();
+            assert!(widest.len() <= 80, "{page}: {widest}");
+        }
+    }
+    let main = fs::read_to_string(folder.join("baleen.1")).unwrap();
+    for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+        assert_eq!(
+            main.matches(&format!(".SH {section}\n")).count(),
+            1,
+            "{section} in {main}"
+        );
+    }
+    assert!(!main.contains("EXTRA"), "{main}");
+}
+
+#[test]
+fn what_is_not_understood_is_a_usage_error() {
+    let app = App::new();
+    let before = app.strict_snapshot();
+    for arguments in [
+        &[][..],
+        &["patch"],
+        &["apply", "--proxy", "x"],
+        &["apply", "--method", "zip", "--http-proxy", PROXY],
+        &["apply", "--http-proxy"],
+        &["apply", "--no-proxy", "*"],
+        &["apply", "--source", "magic"],
+        &["apply", "--source", "manual"],
+        &["apply", "--source", "system", "--http-proxy", PROXY],
+        &["proxy", "test"],
+        &["proxy", "test", "a b"],
+        &["restore", "now"],
+        &["inspect"],
+        &["uninstall", "--dry-run", "--yes"],
+        &["completions", "csh"],
+        &["status", "--color", "often"],
+        &["status", "--docker-app", ""],
+    ] {
+        let run = app.run(arguments);
+        assert_eq!((run.code, &*run.out), (2, ""), "{arguments:?}: {run}");
+        assert!(!run.err.is_empty(), "{arguments:?}");
+    }
+    before.is_still(&app.strict_snapshot());
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let app = App::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = app.ok(&["completions", shell]);
+        assert!(
+            script.contains("baleen") && script.contains("http-proxy"),
+            "{shell}"
+        );
+    }
+    if tools::has_tool("bash") {
+        let file = app.dir.path().join("completion");
+        fs::write(&file, app.ok(&["completions", "bash"])).unwrap();
+        let output = Command::new("bash").arg("-n").arg(&file).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn the_demo_tells_its_story_and_leaves_nothing_behind() {
+    let app = App::new();
+    let temporary = app.dir.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let before = app.snapshot();
+    let run = |arguments: &[&str]| Run::of(app.command(arguments).env("TMPDIR", &temporary));
+    let text = run(&["demo"]);
+    assert_eq!((text.code, &*text.err), (0, ""), "{text}");
+    for word in [
+        "status: off",
+        "status: current",
+        "status: wiped",
+        "nothing was done",
+        "byte for byte",
+        "+export HTTPS_PROXY=",
+    ] {
+        assert!(text.out.contains(word), "no {word} in {text}");
+    }
+    assert!(!text.out.contains("not so"), "{text}");
+    let steps = run(&["demo", "--json"]).object();
+    let steps = steps["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 8);
+    let states: Vec<&Value> = steps
+        .iter()
+        .flat_map(|step| step["facts"].as_array().unwrap())
+        .filter_map(|fact| fact.get("state"))
+        .collect();
+    assert_eq!(states, ["off", "current", "wiped", "current", "off"]);
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    before.is_still(&app.snapshot());
+
+    let kept = app.dir.path().join("kept");
+    let kept = kept.to_str().unwrap();
+    app.ok(&["demo", "--keep", kept]);
+    assert!(
+        Path::new(kept)
+            .join("Docker.app/Contents/Info.plist")
+            .exists()
+    );
+    app.refused(&["demo", "--keep", kept], 4, &["is not empty"]);
+}
+
+#[test]
+fn apply_and_restore_say_what_they_did_and_do_it() {
+    let app = App::new();
+    let original = app.bytes();
+    assert_eq!(app.state(&[]), ("off".into(), 0));
+
+    let said = app.apply(PROXY);
+    for word in [
+        "Docker 1.11.1-beta12",
+        "Done.",
+        PROXY,
+        "by append",
+        &sha(&original),
+        "Docker isn't running; it will use the proxy the next time it starts.",
+    ] {
+        assert!(said.contains(word), "no {word} in:\n{said}");
+    }
+    assert!(app.bytes().starts_with(&original));
+    assert_eq!(fs::read(app.backup()).unwrap(), original);
+    assert!(app.script_text().contains(&format!(
+        "export HTTP_PROXY='{PROXY}' http_proxy='{PROXY}'\n"
+    )));
+    assert_eq!(app.state(&[]), ("current".into(), 0));
+    assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
+
+    let said = app.ok(&["restore"]);
+    assert!(
+        said.contains("Done.") && said.contains(&sha(&original)),
+        "{said}"
+    );
+    assert!(said.contains("its original boot image again"), "{said}");
+    let next = "Docker isn't running; it will no longer use the proxy the next time it starts.";
+    assert!(
+        said.contains(next) && !said.contains("Restart Docker"),
+        "{said}"
+    );
+    assert_eq!(app.bytes(), original);
+    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    assert_eq!(app.state(&["--verify"]), ("off".into(), 0));
+
+    let before = app.strict_snapshot();
+    assert!(app.ok(&["restore"]).contains("Nothing to do"));
+    before.is_still(&app.strict_snapshot());
+}
+
+#[test]
+fn applying_twice_is_applying_once() {
+    for method in ["append", "rebuild"] {
+        let app = App::new();
+        let arguments = ["apply", "--http-proxy", PROXY, "--method", method];
+        app.ok(&arguments);
+        let before = app.strict_snapshot();
+        assert!(app.ok(&arguments).contains("nothing to do"));
+        // Without a method, the one that is in place will do.
+        assert!(app.apply(PROXY).contains("nothing to do"));
+        let (code, object) = app.json(&arguments);
+        assert_eq!((code, &object["changed"]), (0, &json!(false)));
+        before.is_still(&app.strict_snapshot());
+    }
+}
+
+#[test]
+fn a_dry_run_shows_the_change_and_touches_nothing() {
+    let app = App::new();
+    for prepare in [
+        &[][..],
+        &["apply", "--http-proxy", OTHER_PROXY],
+        &["apply", "--http-proxy", OTHER_PROXY, "--method", "rebuild"],
+    ] {
+        if !prepare.is_empty() {
+            app.ok(prepare);
+        }
+        let before = app.strict_snapshot();
+        for method in ["append", "rebuild"] {
+            let arguments = [
+                "apply",
+                "--http-proxy",
+                PROXY,
+                "--dry-run",
+                "--method",
+                method,
+            ];
+            let said = app.ok(&arguments);
+            for word in [
+                "--- a/etc/init.d/docker",
+                &format!("+export HTTPS_PROXY='{PROXY}' https_proxy='{PROXY}'"),
+                "Nothing was changed",
+                method,
+            ] {
+                assert!(said.contains(word), "no {word} in:\n{said}");
+            }
+            let (code, object) = app.json(&arguments);
+            assert_eq!(code, 0);
+            assert_eq!(object["changed"], false);
+            assert_eq!(object["would_change"], true);
+            assert_eq!(object["image"]["method"], method);
+            assert!(object["script_diff"].as_str().unwrap().contains("+export"));
+            before.is_still(&app.strict_snapshot());
+        }
+    }
+    let said = app.ok(&["apply", "--http-proxy", OTHER_PROXY, "--dry-run"]);
+    assert!(said.contains("nothing to do"), "{said}");
+    let (_, object) = app.json(&["apply", "--http-proxy", OTHER_PROXY, "--dry-run"]);
+    assert_eq!(object["would_change"], false);
+}
+
+#[test]
+fn json_has_what_scripts_rely_on() {
+    let app = App::new();
+    let original = app.bytes();
+    let path = app.app();
+    let docker =
+        json!({ "path": path, "family": "moby", "version": "1.11.1-beta12", "build": "7488" });
+    let proxy = json!({ "http": "http://me:***@one:1", "https": "http://two:2", "no_proxy": "localhost,127.0.0.1,.corp" });
+
+    let (code, status) = app.json(&["status"]);
+    assert_eq!(
+        (code, &status["state"], &status["docker"]),
+        (0, &json!("off"), &docker)
+    );
+    assert_eq!(status["proxy"], Value::Null);
+    let image = json!({ "path": app.image(), "bytes": original.len(), "original_sha256": null, "method": null });
+    assert_eq!(status["image"], image);
+    let (_, verified) = app.json(&["status", "--verify"]);
+    assert_eq!(verified["image"]["original_sha256"], sha(&original));
+
+    let arguments = [
+        "apply",
+        "--http-proxy",
+        "http://me:x@one:1",
+        "--https-proxy",
+        "two:2",
+        "--no-proxy",
+        ".corp",
+    ];
+    let (code, applied) = app.json(&arguments);
+    assert_eq!(
+        (code, &applied["changed"], &applied["docker"]),
+        (0, &json!(true), &docker)
+    );
+    assert_eq!(applied["proxy"], proxy);
+    let length = app.bytes().len();
+    let image = json!({ "path": app.image(), "bytes": length, "original_sha256": sha(&original), "method": "append" });
+    assert_eq!(applied["image"], image);
+
+    let (code, status) = app.json(&["status"]);
+    assert_eq!(
+        (code, &status["state"], &status["proxy"]),
+        (0, &json!("current"), &proxy)
+    );
+    assert_eq!((&status["image"], &status["docker"]), (&image, &docker));
+
+    let path = app.image();
+    let (code, inspected) = app.json(&["inspect", path.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    assert_eq!(inspected["image"]["bytes"], length);
+    let members = inspected["members"].as_array().unwrap();
+    assert_eq!(members.len(), 3);
+    assert_eq!(members[2]["offset"], original.len());
+    for field in ["offset", "bytes", "compression", "unpacked", "entries"] {
+        assert!(
+            members.iter().all(|member| !member[field].is_null()),
+            "{field}"
+        );
+    }
+    let entries = inspected["entries"].as_array().unwrap();
+    let named = |name: &str| -> Vec<&Value> {
+        entries
+            .iter()
+            .filter(|entry| entry["name"] == name)
+            .collect()
+    };
+    let scripts = named("etc/init.d/docker");
+    assert_eq!(scripts.len(), 2);
+    assert_eq!(scripts[0]["mode"], scripts[1]["mode"]);
+    assert_eq!(named("bin/sh")[0]["target"], "busybox");
+    assert_eq!(named("bin/busybox")[0]["mode"], "4755");
+    assert_eq!(named("dev/null")[0]["device"], json!([1, 3]));
+
+    let (code, restored) = app.json(&["restore"]);
+    assert_eq!(
+        (code, &restored["changed"], &restored["docker"]),
+        (0, &json!(true), &docker)
+    );
+    assert_eq!(restored["original_sha256"], sha(&original));
+    assert_eq!(app.json(&["restore"]).1["changed"], false);
+
+    // A failure is an object, too, and told on standard error besides.
+    let refused = app.run(&["apply", "--json", "--http-proxy", "socks5://p:1"]);
+    let error = &refused.object()["error"];
+    assert_eq!((refused.code, &error["kind"]), (2, &json!("usage")));
+    assert!(error["message"].as_str().unwrap().contains("socks5"));
+    assert!(refused.err.starts_with("error: "), "{refused}");
+}
+
+#[test]
+fn no_output_ever_holds_a_password() {
+    let app = App::new();
+    let (url, other) = (with_password(), format!("http://me:{NEEDLE}2@p:1"));
+    let image = app.image();
+    let image = image.to_str().unwrap();
+    let bad_port = format!("http://me:{PASSWORD}@p:x");
+    let bad_host = format!("http://me:{PASSWORD}@p q:1");
+    let bad_scheme = format!("socks5://me:{PASSWORD}@p:1");
+    let no_host = format!("http://me:{NEEDLE}");
+    let no_host_path = format!("http://me:1#{NEEDLE}");
+    let control = format!("http://me:{NEEDLE}%0a@p:1");
+    let no_user = format!("http://:{NEEDLE}@p:1");
+    let silent = |arguments: &[&str], codes: &[i32]| {
+        for extra in [&[][..], &["--json"], &["--color", "always"]] {
+            let arguments = [arguments, extra].concat();
+            let run = app.run(&arguments);
+            assert!(codes.contains(&run.code), "{arguments:?}: {run}");
+            assert!(
+                !run.out.contains(NEEDLE) && !run.err.contains(NEEDLE),
+                "{arguments:?}: {run}"
+            );
+        }
+    };
+    silent(&["apply", "--http-proxy", &url, "--dry-run"], &[0]);
+    silent(
+        &[
+            "apply",
+            "--http-proxy",
+            &url,
+            "--https-proxy",
+            &other,
+            "--dry-run",
+        ],
+        &[0],
+    );
+    silent(&["apply", "--http-proxy", &url], &[0]);
+    let text = app.run(&["apply", "--http-proxy", &url, "--https-proxy", &other]);
+    assert!(text.out.contains("holds the proxy's password"), "{text}");
+    silent(&["apply", "--http-proxy", &url, "--dry-run"], &[0]);
+    silent(
+        &[
+            "apply",
+            "--http-proxy",
+            &url,
+            "--method",
+            "rebuild",
+            "--dry-run",
+        ],
+        &[0],
+    );
+    silent(&["status"], &[0]);
+    silent(&["status", "--verify"], &[0]);
+    silent(&["status", "--http-proxy", &other], &[3]);
+    silent(&["inspect", image], &[0]);
+    for bad in [
+        &bad_port,
+        &bad_host,
+        &bad_scheme,
+        &no_host,
+        &no_host_path,
+        &control,
+        &no_user,
+    ] {
+        silent(&["apply", "--http-proxy", bad], &[2]);
+        silent(&["status", "--https-proxy", bad], &[2]);
+        let run = Run::of(app.command(&["apply"]).env("https_proxy", bad));
+        assert_eq!(run.code, 2, "{run}");
+        assert!(!run.err.contains(NEEDLE), "{run}");
+    }
+    silent(&["restore"], &[0]);
+
+    // A script that someone else put a password into.
+    for value in [
+        format!("http://me:{NEEDLE}@p:1"),
+        format!("me:{NEEDLE}@p:1"),
+        format!("'http://me:a@{NEEDLE}@p:1'"),
+        format!("\"CORP\\\\me:a b{NEEDLE}@p:1\""),
+    ] {
+        let script = format!("#!/sbin/openrc-run\nexport http_proxy={value}\ncommand=x\n");
+        app.replace_image(&image_with(script.as_bytes()));
+        silent(&["apply", "--http-proxy", PROXY], &[4]);
+        silent(
+            &["apply", "--http-proxy", PROXY, "--adopt", "--dry-run"],
+            &[0],
+        );
+        silent(&["status", "--verify"], &[4]);
+        silent(&["apply", "--http-proxy", PROXY, "--adopt"], &[0]);
+        silent(
+            &["apply", "--http-proxy", OTHER_PROXY, "--adopt", "--dry-run"],
+            &[0],
+        );
+    }
+}
+
+#[test]
+fn the_image_holds_the_password_so_that_it_decodes_to_the_same() {
+    let app = App::new();
+    app.apply(&with_password());
+    let script = app.script_text();
+    assert!(!script.contains(PASSWORD));
+    let line = script
+        .lines()
+        .find(|line| line.starts_with("export HTTPS_PROXY="))
+        .unwrap();
+    let quoted: Vec<&str> = line.split('\'').collect();
+    assert_eq!(quoted.len(), 5, "{line}");
+    assert_eq!(quoted[1], quoted[3]);
+    let encoded = quoted[1].strip_prefix("http://me:").unwrap();
+    let encoded = encoded.strip_suffix("@proxy.corp:8080").unwrap();
+    assert_eq!(percent_decoded(encoded), PASSWORD.as_bytes());
+    // Nothing else in the image holds it, and no other file does.
+    let manifest = app.ok(&[
+        "inspect",
+        "--entry",
+        "etc/baleen.json",
+        app.image().to_str().unwrap(),
+    ]);
+    assert!(!manifest.contains(NEEDLE), "{manifest}");
+    let state = fs::read_to_string(app.dir.path().join("state/state.json")).unwrap();
+    assert!(!state.contains(NEEDLE), "{state}");
+    // The proxy that was named is noted, without its password.
+    assert!(state.contains("http://me:***@proxy.corp:8080"), "{state}");
+}
+
+#[test]
+fn proxies_come_from_the_environment_when_no_option_names_one() {
+    let app = App::new();
+    let dry = |variables: &[(&str, &str)], options: &[&str]| {
+        let arguments = [&["apply", "--dry-run", "--json"], options].concat();
+        let run = Run::of(app.command(&arguments).envs(variables.iter().copied()));
+        assert_eq!(run.code, 0, "{run}");
+        run.object()["proxy"].clone()
+    };
+    let list = "localhost,127.0.0.1";
+    assert_eq!(
+        dry(
+            &[
+                ("https_proxy", "a:1"),
+                ("HTTP_PROXY", "b:2"),
+                ("http_proxy", "c:3"),
+                ("no_proxy", "x")
+            ],
+            &[]
+        ),
+        json!({ "http": "http://b:2", "https": "http://a:1", "no_proxy": format!("{list},x") })
+    );
+    assert_eq!(
+        dry(&[("HTTPS_PROXY", ""), ("https_proxy", "a:1")], &[]),
+        json!({ "http": null, "https": "http://a:1", "no_proxy": list })
+    );
+    // An option is all that counts, bad variables included.
+    assert_eq!(
+        dry(
+            &[("https_proxy", "socks5://a:1"), ("no_proxy", "*")],
+            &["--http-proxy", "d:4"]
+        ),
+        json!({ "http": "http://d:4", "https": "http://d:4", "no_proxy": list })
+    );
+}
+
+#[test]
+fn every_state_has_its_word_and_exit_code() {
+    let app = App::new();
+    assert_eq!(app.state(&[]), ("off".into(), 0));
+    app.apply(PROXY);
+    assert_eq!(app.state(&["--http-proxy", PROXY]), ("current".into(), 0));
+    assert_eq!(
+        app.state(&["--http-proxy", OTHER_PROXY]),
+        ("stale".into(), 3)
+    );
+    // Another list or another password is another proxy.
+    assert_eq!(
+        app.state(&["--http-proxy", PROXY, "--no-proxy", ".corp"]),
+        ("stale".into(), 3)
+    );
+    app.apply("http://me:a@p:1");
+    assert_eq!(
+        app.state(&["--http-proxy", "http://me:a@p:1"]),
+        ("current".into(), 0)
+    );
+    assert_eq!(
+        app.state(&["--http-proxy", "http://me:b@p:1"]),
+        ("stale".into(), 3)
+    );
+
+    app.install("1.11.1-beta13", "7975");
+    assert_eq!(app.state(&[]), ("wiped".into(), 3));
+    assert_eq!(app.state(&["--verify"]), ("wiped".into(), 3));
+    app.apply(PROXY);
+    assert_eq!(app.state(&[]), ("current".into(), 0));
+    app.ok(&["restore"]);
+    app.install("1.12.0", "10871");
+    assert_eq!(app.state(&[]), ("off".into(), 0));
+
+    let plist = fs::read(app.info_plist()).unwrap();
+    fs::write(app.info_plist(), &plist[..plist.len() / 2]).unwrap();
+    assert_eq!(app.state(&[]), ("updating".into(), 4));
+    fs::write(app.info_plist(), &plist).unwrap();
+    let image = app.bytes();
+    app.replace_image(&image[..image.len() / 2]);
+    assert_eq!(app.state(&["--verify"]), ("updating".into(), 4));
+    app.replace_image(b"text");
+    assert_eq!(app.state(&[]), ("unsupported".into(), 4));
+    fs::remove_dir_all(app.app()).unwrap();
+    assert_eq!(app.state(&[]), ("no-docker".into(), 4));
+    assert_eq!(app.json(&["status"]).1["docker"], Value::Null);
+}
+
+/// A Docker from 17.12 on: what to enter in its own settings is printed, and nothing is changed.
+#[test]
+fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
+    let app = App::new();
+    for (family, version, files, pane) in [
+        (
+            "linuxkit-iso",
+            "17.12.0-ce-mac55",
+            &["linuxkit/docker-for-mac.iso", "uefi/UEFI.fd"][..],
+            "Preferences > Proxies",
+        ),
+        (
+            "linuxkit-iso",
+            "2.1.0.5",
+            &["linuxkit/docker-desktop.iso"],
+            "Preferences > Proxies",
+        ),
+        (
+            "linuxkit-initrd",
+            "4.30.0",
+            &["linuxkit/kernel", "linuxkit/initrd.img"],
+            "Settings > Resources > Proxies",
+        ),
+        (
+            "boot-image",
+            "4.84.0",
+            &["linuxkit/boot.img", "linuxkit/boot.img.sha256"],
+            "Settings > Resources > Proxies",
+        ),
+        (
+            "boot-image",
+            "4.93.0",
+            &["linuxkit/kernel", "linuxkit/boot.img"],
+            "Settings > Resources > Proxies",
+        ),
+    ] {
+        app.install_with(version, files);
+        let before = app.strict_snapshot();
+        for more in [&[][..], &["--dry-run"], &["--method", "rebuild"]] {
+            let arguments = [&["apply", "--http-proxy", "127.0.0.1:3128"], more].concat();
+            let run = app.run(&arguments);
+            assert_eq!((run.code, &*run.err), (4, ""), "{run}");
+            for words in [
+                format!("Docker {version} at "),
+                format!("own proxy settings ({pane})"),
+                format!("open {pane}, choose \"Manual proxy configuration\""),
+                // Docker's own proxy runs on the Mac.
+                "Web Server (HTTP)          http://127.0.0.1:3128\n".to_owned(),
+                "Secure Web Server (HTTPS)  http://127.0.0.1:3128\n".to_owned(),
+                "Bypass these hosts         localhost,127.0.0.1\n".to_owned(),
+            ] {
+                assert!(run.out.contains(&words), "no {words} in: {run}");
+            }
+            assert!(!run.out.contains("192.168.65"), "{run}");
+        }
+        let sentence = format!("own proxy settings ({pane}), which Baleen doesn't change yet");
+        let refusal = app.run(&["restore"]);
+        refusal.is_refusal(4, &[&sentence]);
+        let (code, status) = app.json(&["status"]);
+        assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
+        assert_eq!(status["docker"]["family"], family);
+        assert_eq!(
+            status["sentence"],
+            format!("Docker {version} has its {sentence}")
+        );
+        assert!(
+            status["advice"]
+                .as_str()
+                .unwrap()
+                .contains("`baleen apply`")
+        );
+        before.is_still(&app.strict_snapshot());
+        assert!(
+            !app.dir.path().join("state").exists(),
+            "nothing is noted as wanted"
+        );
+    }
+
+    let (code, object) = app.json(&["apply", "--https-proxy", "127.0.0.1:3128"]);
+    assert_eq!((code, &object["changed"]), (4, &json!(false)));
+    let fields = &object["enter"]["fields"];
+    assert_eq!(object["enter"]["pane"], "Settings > Resources > Proxies");
+    assert_eq!(fields["https"], "http://127.0.0.1:3128");
+    assert_eq!(
+        (&fields["http"], &fields["lacks_password"]),
+        (&Value::Null, &json!(false))
+    );
+    assert_eq!(object["error"]["kind"], "refused");
+    assert_eq!(object["error"]["remedy"], "docker-settings");
+    let run = app.run(&["apply", "--https-proxy", "127.0.0.1:3128"]);
+    assert!(
+        run.out
+            .contains("Web Server (HTTP)          (leave empty)\n"),
+        "{run}"
+    );
+
+    // A password is said to be missing, and is printed nowhere.
+    let url = with_password();
+    for more in [&[][..], &["--json"]] {
+        let run = app.run(&[&["apply", "--http-proxy", &url], more].concat());
+        assert!(run.out.contains("http://me@proxy.corp:8080"), "{run}");
+        assert!(run.out.contains("Docker asks for it"), "{run}");
+        assert!(
+            !run.out.contains(NEEDLE) && !run.err.contains(NEEDLE),
+            "{run}"
+        );
+    }
+
+    // Nor is one asked for: what Baleen would be told to store is of no use to this Docker.
+    let run = app.run(&["apply", "--http-proxy", "http://me@proxy.corp:8080"]);
+    assert!(run.out.contains("Docker asks for it"), "{run}");
+    assert!(!run.out.contains("baleen credentials"), "{run}");
+
+    // Where no proxy is set, there is nothing to enter, and that is no failure of anything either.
+    let run = app.run(&["apply", "--source", "environment"]);
+    assert_eq!((run.code, &*run.err), (4, ""), "{run}");
+    assert!(run.out.contains("nothing to enter there"), "{run}");
+    assert_eq!(
+        app.json(&["apply", "--source", "environment"]).1["enter"]["fields"],
+        Value::Null
+    );
+}
+
+#[test]
+fn a_patch_that_was_tampered_with_is_seen_by_verify() {
+    let app = App::new();
+    app.apply(PROXY);
+    let mut image = app.bytes();
+    // A bit of the stock image: nothing the kernel would notice in this place.
+    image[4] ^= 1;
+    app.replace_image(&image);
+    assert_eq!(app.state(&[]), ("current".into(), 0));
+    let (code, status) = app.json(&["status", "--verify"]);
+    assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
+    assert!(status["sentence"].as_str().unwrap().contains("digest"));
+    // The backup is whole, so the original can be had back anyway.
+    app.ok(&["restore"]);
+    assert_eq!(app.state(&["--verify"]), ("off".into(), 0));
+}
+
+#[test]
+fn exports_made_by_hand_are_taken_over_only_on_request() {
+    let script = "#!/sbin/openrc-run\n\nexport http_proxy=http://hand.corp:1\ndepend() { need net; }\nstart() { start-stop-daemon --start; }\n";
+    for method in ["append", "rebuild"] {
+        let app = App::with_script(script.as_bytes());
+        let original = app.bytes();
+        assert_eq!(
+            app.state(&[]).0,
+            "off",
+            "a cheap status does not look inside"
+        );
+        assert_eq!(app.state(&["--verify"]), ("foreign".into(), 4));
+        let arguments = ["apply", "--http-proxy", PROXY, "--method", method];
+        app.refused(
+            &arguments,
+            4,
+            &[
+                "line 3: export http_proxy=http://hand.corp:1",
+                "not by Baleen",
+            ],
+        );
+        app.ok(&[&arguments[..], &["--adopt"]].concat());
+        let patched = app.script_text();
+        assert!(!patched.contains("hand.corp"), "{patched}");
+        assert!(
+            patched.contains("depend() { need net; }\nstart()"),
+            "{patched}"
+        );
+        assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
+        let said = app.ok(&["restore"]);
+        assert_eq!(app.bytes(), original);
+
+        // What came back is not Docker's own image, and nothing says that it is.
+        assert!(
+            said.contains("the boot image that it had before Baleen"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("own boot image") && !said.contains("original boot image"),
+            "{said}"
+        );
+        for words in [
+            "a proxy is set by hand in this boot image",
+            "export http_proxy=http://hand.corp:1",
+            "installing Docker again takes it out",
+            "Docker isn't running; it will use that one the next time it starts.",
+        ] {
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains(words), "no {words} in:\n{said}");
+        }
+        for arguments in [&[][..], &["--verify"]] {
+            let (code, status) = app.json(&[&["status"], arguments].concat());
+            assert_eq!((code, &status["state"]), (4, &json!("foreign")), "{status}");
+            let sentence = status["sentence"].as_str().unwrap();
+            assert!(sentence.contains("http://hand.corp:1"), "{sentence}");
+        }
+        // An update of Docker brings another image, about which nothing is known.
+        app.replace_image(&image_with(STOCK_SCRIPT.as_bytes()));
+        assert_eq!(app.state(&[]), ("off".into(), 0));
+    }
+}
+
+/// The recipe of 2016: the stock image is kept as `initrd.img-backup`, and the script in the other one is edited.
+#[test]
+fn the_stock_image_beside_one_with_a_proxy_set_by_hand_is_named() {
+    let script = "#!/sbin/openrc-run\nexport HTTPS_PROXY=http://me:secret@hand.corp:1\ncommand=/usr/bin/docker\n";
+    let app = App::with_script(script.as_bytes());
+    let original = app.bytes();
+    fs::write(app.backup(), image_with(STOCK_SCRIPT.as_bytes())).unwrap();
+    let advice = |status: &Value| status["advice"].as_str().unwrap().to_owned();
+    let (_, status) = app.json(&["status", "--verify"]);
+    let path = app.backup().display().to_string();
+    assert!(
+        advice(&status).contains(&format!("{path} sets no proxy")),
+        "{status}"
+    );
+
+    app.ok(&["apply", "--http-proxy", PROXY, "--adopt"]);
+    let (_, plan) = app.json(&["uninstall", "--dry-run"]);
+    let steps = plan["steps"].to_string();
+    assert!(steps.contains("in which a proxy is set by hand"), "{plan}");
+    assert!(
+        plan["notes"].to_string().contains("sets no proxy"),
+        "{plan}"
+    );
+    let (_, restored) = app.json(&["restore"]);
+    assert_eq!(app.bytes(), original);
+    assert_eq!(
+        restored["proxy_by_hand"],
+        "export HTTPS_PROXY=http://me:***@hand.corp:1"
+    );
+    let aside = app
+        .beside()
+        .into_iter()
+        .find(|name| name.starts_with("initrd.img-backup-"));
+    let aside = app.moby().join(aside.unwrap()).display().to_string();
+    let named = format!("{aside} sets no proxy");
+    assert!(restored["notes"].to_string().contains(&named), "{restored}");
+    let (code, status) = app.json(&["status"]);
+    assert_eq!((code, &status["state"]), (4, &json!("foreign")));
+    assert!(advice(&status).contains(&named), "{status}");
+    assert!(!status.to_string().contains("secret"), "{status}");
+}
+
+/// No proxy is set, and the image has one that someone wrote into it.
+#[test]
+fn the_engine_is_not_said_to_have_no_proxy_where_one_is_set_by_hand() {
+    let script =
+        "#!/sbin/openrc-run\nexport HTTPS_PROXY=http://hand.corp:1\ncommand=/usr/bin/docker\n";
+    let app = App::with_script(script.as_bytes());
+    let said = app.ok(&["apply"]);
+    assert!(!said.contains("the engine has none"), "{said}");
+    assert!(
+        said.contains("export HTTPS_PROXY=http://hand.corp:1"),
+        "{said}"
+    );
+}
+
+/// Words wrapped to the width of a terminal, on one line.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
+    let app = App::new();
+    let with = |proxy: Option<&str>, arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        if let Some(proxy) = proxy {
+            command.env("HTTPS_PROXY", proxy).env("HTTP_PROXY", proxy);
+        }
+        let run = Run::of(&mut command);
+        assert_eq!(run.code, 0, "{run}");
+        unwrapped(&run.out)
+    };
+    let said = unwrapped(&app.apply(PROXY));
+    let keeps =
+        "Docker keeps this proxy, whatever the settings say; `baleen apply --follow-settings`";
+    assert!(said.contains(keeps), "{said}");
+    for (settings, clause) in [
+        (None, "no proxy is set in the environment"),
+        (Some(PROXY), "the same is set in the environment"),
+        (
+            Some(OTHER_PROXY),
+            &*format!("{OTHER_PROXY} is set in the environment"),
+        ),
+    ] {
+        let said = with(settings, &["status"]);
+        assert!(
+            said.starts_with(&format!("current: the engine gets {PROXY} ")),
+            "{said}"
+        );
+        let line = format!(
+            "source named by hand; {clause} (`baleen apply --follow-settings` follows the settings)"
+        );
+        assert!(said.contains(&line), "{said}");
+        let object: Value = serde_json::from_str(&with(settings, &["status", "--json"])).unwrap();
+        assert_eq!(
+            (&object["state"], &object["source"]),
+            (&json!("current"), &json!("named"))
+        );
+        assert_eq!(object["settings"]["origin"], "the environment");
+        assert_eq!(object["settings"]["proxy"]["https"], json!(settings));
+        assert_eq!(object["settings"]["error"], Value::Null);
+
+        let said = with(settings, &["proxy"]);
+        let first = format!("Docker uses {PROXY}, which was named by hand ");
+        assert!(said.starts_with(&first), "{said}");
+        let object: Value = serde_json::from_str(&with(settings, &["proxy", "--json"])).unwrap();
+        assert_eq!(object["named"]["https"], PROXY);
+        // What the options ask about is answered for them.
+        let said = with(settings, &["proxy", "--http-proxy", OTHER_PROXY]);
+        assert!(!said.contains("named by hand"), "{said}");
+    }
+    let said = with(Some(OTHER_PROXY), &["proxy", "test", "a.example"]);
+    assert!(
+        said.contains("a.example other.corp:3128 proxy.corp:8080"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("Docker uses {PROXY}, which was named by hand")),
+        "{said}"
+    );
+    let broken = with(Some("http://a b:1"), &["status"]);
+    assert!(
+        broken.contains("named by hand; the settings can't be used: "),
+        "{broken}"
+    );
+
+    let said = with(Some(OTHER_PROXY), &["apply", "--follow-settings"]);
+    let follows =
+        format!("Docker follows the environment again, and not {PROXY}, which was named by hand.");
+    assert!(said.contains(&follows), "{said}");
+    assert!(app.script_text().contains(OTHER_PROXY));
+    let object: Value =
+        serde_json::from_str(&with(Some(OTHER_PROXY), &["status", "--json"])).unwrap();
+    assert_eq!(object["source"], "settings");
+    assert_eq!(object["settings"]["proxy"]["https"], OTHER_PROXY);
+    let said = with(Some(OTHER_PROXY), &["status"]);
+    assert!(!said.contains("named by hand"), "{said}");
+
+    // The same proxy in both is no change of the image, and follows the settings anyway.
+    app.apply(OTHER_PROXY);
+    let said = with(Some(OTHER_PROXY), &["apply", "--follow-settings"]);
+    assert!(
+        said.contains("the same proxy was named by hand before"),
+        "{said}"
+    );
+    let (_, object) = app.json(&["status"]);
+    assert_eq!(object["source"], "settings");
+    for option in ["--http-proxy", "--no-proxy"] {
+        let run = app.run(&["apply", "--follow-settings", option, PROXY]);
+        assert!(
+            run.code == 2 && run.err.contains("cannot be used with"),
+            "{run}"
+        );
+    }
+}
+
+/// As a Mac comes: no proxy, and a list of hosts that would bypass one.
+#[test]
+fn nothing_is_said_of_a_bypass_list_without_a_proxy() {
+    let app = App::new();
+    let plist = app.dir.path().join("settings.plist");
+    let list = |more: &str| {
+        let text = format!(
+            "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>ExceptionsList</key><array><string>*.local</string><string>169.254/16</string><string>a,b</string></array><key>ExcludeSimpleHostnames</key><integer>1</integer>{more}</dict></plist>"
+        );
+        fs::write(&plist, text).unwrap();
+    };
+    let path = plist.to_str().unwrap();
+    let script = "<key>ProxyAutoConfigEnable</key><integer>1</integer><key>ProxyAutoConfigJavaScript</key><string>function FindProxyForURL(u, h) { return 'DIRECT'; }</string>";
+    for more in ["", script] {
+        list(more);
+        for arguments in [&["apply"][..], &["apply", "--dry-run"], &["proxy"]] {
+            let named = [arguments, &["--system-proxies", path]].concat();
+            let said = app.ok(&named);
+            for word in [
+                "through the proxy",
+                "left out",
+                "widened",
+                "refused",
+                "cover",
+            ] {
+                assert!(!said.contains(word), "{word} in:\n{said}");
+            }
+            let (_, object) = app.json(&named);
+            assert_eq!(
+                object["notes"].as_array().map_or(0, Vec::len),
+                0,
+                "{object}"
+            );
+        }
+        let (_, object) = app.json(&["proxy", "--system-proxies", path]);
+        assert_eq!(object["entries"], json!([]));
+        // With an older kind of Docker that has settings of its own, too.
+        let newer = [
+            "proxy",
+            "--docker-version",
+            "4.0.0",
+            "--system-proxies",
+            path,
+        ];
+        assert!(!app.ok(&newer).contains("note:"));
+    }
+    list(
+        "<key>HTTPSEnable</key><integer>1</integer><key>HTTPSProxy</key><string>proxy.corp</string>",
+    );
+    let said = app.ok(&["apply", "--system-proxies", path]);
+    assert!(said.contains("left out of the no-proxy list"), "{said}");
+}
+
+#[test]
+fn methods_can_be_changed_and_all_lead_back_to_the_original() {
+    let app = App::new();
+    let original = app.bytes();
+    for method in [
+        "rebuild", "append", "rebuild", "rebuild", "append", "append",
+    ] {
+        // Each time another proxy, so that there is something to do.
+        let proxy = format!("http://p:{}", 1000 + app.bytes().len() % 1000);
+        for proxy in [&*proxy, PROXY] {
+            app.ok(&["apply", "--http-proxy", proxy, "--method", method]);
+            let (code, status) = app.json(&["status", "--verify", "--http-proxy", proxy]);
+            assert_eq!((code, &status["state"]), (0, &json!("current")), "{status}");
+            assert_eq!(status["image"]["method"], method);
+            assert_eq!(status["image"]["original_sha256"], sha(&original));
+            let script = app.script_text();
+            assert_eq!(script.matches(">>> baleen").count(), 1, "{script}");
+            assert_eq!(
+                script.matches(&format!("HTTP_PROXY='{proxy}'")).count(),
+                1,
+                "{script}"
+            );
+        }
+        assert_eq!(app.bytes().starts_with(&original), method == "append");
+    }
+    // Changing the proxy alone keeps the method.
+    app.ok(&["apply", "--http-proxy", OTHER_PROXY, "--method", "rebuild"]);
+    app.apply(PROXY);
+    assert_eq!(app.json(&["status"]).1["image"]["method"], "rebuild");
+    app.ok(&["restore"]);
+    assert_eq!(app.bytes(), original);
+    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+}
+
+#[test]
+fn a_rebuilt_image_differs_in_the_script_and_the_manifest_alone() {
+    let app = App::new();
+    let list = || -> Vec<Value> {
+        let (_, inspected) = app.json(&["inspect", app.image().to_str().unwrap()]);
+        inspected["entries"].as_array().unwrap().clone()
+    };
+    let before = list();
+    app.ok(&["apply", "--http-proxy", PROXY, "--method", "rebuild"]);
+    let mut after = list();
+    after.retain(|entry| entry["name"] != "etc/baleen.json");
+    assert_eq!(after.len(), before.len());
+    for (old, mut new) in before.into_iter().zip(after) {
+        if old["name"] == "etc/init.d/docker" {
+            assert_ne!(old["bytes"], new["bytes"]);
+            new["bytes"] = old["bytes"].clone();
+        }
+        assert_eq!(old, new);
+    }
+}
+
+#[test]
+fn an_image_with_a_password_is_its_owners_alone_and_gets_its_mode_back() {
+    for method in ["append", "rebuild"] {
+        for (original, with_a_password) in [
+            (0o644, 0o600),
+            (0o664, 0o600),
+            (0o755, 0o700),
+            (0o600, 0o600),
+            (0o444, 0o400),
+        ] {
+            let app = App::new();
+            set_mode(&app.image(), original);
+            app.ok(&[
+                "apply",
+                "--http-proxy",
+                &with_password(),
+                "--method",
+                method,
+            ]);
+            assert_eq!(mode(&app.image()), with_a_password, "{original:o}");
+            assert_eq!(mode(&app.backup()), original);
+            // Without a password there is nothing to hide any more.
+            app.apply(PROXY);
+            assert_eq!(mode(&app.image()), original);
+            app.apply(&with_password());
+            assert_eq!(mode(&app.image()), with_a_password);
+            app.ok(&["restore"]);
+            assert_eq!(mode(&app.image()), original);
+        }
+        let app = App::new();
+        set_mode(&app.image(), 0o644);
+        app.apply(&with_password());
+        fs::remove_file(app.backup()).unwrap();
+        app.ok(&["restore"]);
+        assert_eq!(mode(&app.image()), 0o644, "restored by cutting back");
+    }
+}
+
+// The crate `xattr` is there where the program needs it itself.
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn extended_attributes_and_the_owner_are_kept() {
+    for method in ["append", "rebuild"] {
+        let app = App::new();
+        if xattr::set(app.image(), "user.baleen.test", b"kept").is_err() {
+            tools::tell(&format!(
+                "skipped: extended attributes on {}",
+                app.image().display()
+            ));
+            return;
+        }
+        let root = app.dir.path().metadata().unwrap().uid() == 0;
+        if root {
+            std::os::unix::fs::chown(app.image(), Some(501), Some(80)).unwrap();
+        }
+        let check = || {
+            let value = xattr::get(app.image(), "user.baleen.test").unwrap();
+            assert_eq!(value.as_deref(), Some(&b"kept"[..]), "{method}");
+            let found = app.image().metadata().unwrap();
+            assert!(!root || (found.uid(), found.gid()) == (501, 80), "{method}");
+        };
+        app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
+        check();
+        app.ok(&["apply", "--http-proxy", OTHER_PROXY, "--method", method]);
+        check();
+        if method == "append" {
+            fs::remove_file(app.backup()).unwrap();
+        }
+        app.ok(&["restore"]);
+        check();
+    }
+}
+
+#[test]
+fn the_backup_is_the_original_file_itself() {
+    let app = App::new();
+    let inode = |path: &Path| path.metadata().unwrap().ino();
+    let (was, bytes) = (inode(&app.image()), app.bytes());
+    app.apply(PROXY);
+    assert_eq!(inode(&app.backup()), was, "a second name, not a copy");
+    assert_ne!(inode(&app.image()), was);
+    // Another proxy leaves the backup alone.
+    let facts = app.backup().metadata().unwrap().modified().unwrap();
+    app.apply(OTHER_PROXY);
+    assert_eq!(inode(&app.backup()), was);
+    assert_eq!(app.backup().metadata().unwrap().modified().unwrap(), facts);
+    app.ok(&["restore"]);
+    assert_eq!((inode(&app.image()), app.bytes()), (was, bytes));
+}
+
+#[test]
+fn a_file_that_is_called_like_the_backup_is_never_lost() {
+    for method in ["append", "rebuild"] {
+        let app = App::new();
+        let original = app.bytes();
+        fs::write(app.backup(), b"the only copy of something").unwrap();
+        let said = app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
+        assert!(
+            said.contains("is another file than the original; it goes to"),
+            "{said}"
+        );
+        assert_eq!(fs::read(app.backup()).unwrap(), original);
+        let aside: Vec<String> = app
+            .beside()
+            .into_iter()
+            .filter(|name| name.starts_with("initrd.img-backup-"))
+            .collect();
+        assert_eq!(aside.len(), 1);
+        let aside = app.moby().join(&aside[0]);
+        assert!(said.contains(aside.to_str().unwrap()), "{said}");
+        let kept = || fs::read(&aside).unwrap() == b"the only copy of something";
+        assert!(kept());
+        app.apply(OTHER_PROXY);
+        app.ok(&["restore"]);
+        assert!(kept());
+        assert_eq!(app.bytes(), original);
+    }
+    // What is no file can't be set aside without a guess.
+    let app = App::new();
+    fs::create_dir(app.backup()).unwrap();
+    let run = app.refused(
+        &["apply", "--http-proxy", PROXY],
+        4,
+        &["initrd.img-backup should be a regular file, but is a folder"],
+    );
+    assert!(run.err.contains("move away what is there"), "{run}");
+    fs::remove_dir(app.backup()).unwrap();
+    symlink("/etc/hostname", app.backup()).unwrap();
+    app.refused(
+        &["apply", "--http-proxy", PROXY],
+        4,
+        &["but is a symbolic link"],
+    );
+}
+
+#[test]
+fn somebody_elses_backup_of_the_right_bytes_is_used_but_not_its_mode() {
+    let app = App::new();
+    set_mode(&app.image(), 0o644);
+    fs::write(app.backup(), app.bytes()).unwrap();
+    set_mode(&app.backup(), 0o400);
+    let original = app.bytes();
+    app.apply(PROXY);
+    assert_eq!(
+        app.beside(),
+        ["initrd.img", "initrd.img-backup", "vmlinuz64"]
+    );
+    app.ok(&["restore"]);
+    assert_eq!((app.bytes(), mode(&app.image())), (original, 0o644));
+}
+
+#[test]
+fn without_its_backup_an_appended_image_is_cut_back_and_a_rebuilt_one_refused() {
+    let app = App::new();
+    let original = app.bytes();
+    app.apply(PROXY);
+    fs::remove_file(app.backup()).unwrap();
+    assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
+    // Another proxy makes the backup again.
+    app.apply(OTHER_PROXY);
+    assert_eq!(fs::read(app.backup()).unwrap(), original);
+    fs::remove_file(app.backup()).unwrap();
+    app.ok(&["restore"]);
+    assert_eq!(app.bytes(), original);
+
+    app.ok(&["apply", "--http-proxy", PROXY, "--method", "rebuild"]);
+    fs::remove_file(app.backup()).unwrap();
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+    app.refused(&["restore"], 4, &["initrd.img-backup", "not the original"]);
+    app.refused(
+        &["apply", "--http-proxy", OTHER_PROXY],
+        4,
+        &["rebuilt", "original is needed"],
+    );
+}
+
+#[test]
+fn a_stale_backup_is_never_restored() {
+    for method in ["append", "rebuild"] {
+        let app = App::new();
+        let old = app.bytes();
+        app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
+        // The update replaces the image and leaves what it does not know.
+        let new = App::new();
+        new.install("1.12.0", "10871");
+        app.replace_image(&new.bytes());
+        assert_eq!(fs::read(app.backup()).unwrap(), old);
+        assert!(app.ok(&["restore"]).contains("Nothing to do"));
+        assert_eq!(app.bytes(), new.bytes());
+        app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
+        assert_eq!(fs::read(app.backup()).unwrap(), new.bytes());
+        app.ok(&["restore"]);
+        assert_eq!(app.bytes(), new.bytes());
+    }
+    // Of the same length, but not the same bytes.
+    let app = App::new();
+    let original = app.bytes();
+    app.ok(&["apply", "--http-proxy", PROXY, "--method", "rebuild"]);
+    let mut stale = original.clone();
+    stale[5000] ^= 1;
+    fs::remove_file(app.backup()).unwrap();
+    fs::write(app.backup(), &stale).unwrap();
+    app.refused(&["restore"], 4, &["not the original"]);
+    app.refused(
+        &["apply", "--http-proxy", OTHER_PROXY],
+        4,
+        &["initrd.img-backup"],
+    );
+}
+
+#[test]
+fn a_second_baleen_waits_for_nobody_and_breaks_nothing() {
+    let app = App::new();
+    app.apply(OTHER_PROXY);
+    let folder = File::open(app.moby()).unwrap();
+    folder.lock().unwrap();
+    for arguments in [&["apply", "--http-proxy", PROXY][..], &["restore"]] {
+        let run = app.refused(
+            arguments,
+            4,
+            &["another Baleen is at work in", app.moby().to_str().unwrap()],
+        );
+        assert!(run.err.contains("wait until it is done"), "{run}");
+    }
+    // Looking is free.
+    assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
+    app.ok(&["apply", "--http-proxy", PROXY, "--dry-run"]);
+    drop(folder);
+    app.apply(PROXY);
+}
+
+#[test]
+fn two_at_once_end_in_one_right_image() {
+    let app = App::new();
+    let original = app.bytes();
+    let mut refused = 0;
+    for round in 0..10 {
+        let start = |proxy: &str| {
+            app.command(&["apply", "--http-proxy", proxy])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        let proxies = [
+            format!("http://a:{}", 100 + round),
+            format!("http://b:{}", 100 + round),
+        ];
+        let runs = [start(&proxies[0]), start(&proxies[1])]
+            .map(|child| Run::from(child.wait_with_output().unwrap()));
+        let done = runs.iter().filter(|run| run.code == 0).count();
+        assert!(done >= 1, "{}{}", runs[0], runs[1]);
+        for run in runs.iter().filter(|run| run.code != 0) {
+            assert_eq!(run.code, 4, "{run}");
+            assert!(run.err.contains("another Baleen is at work"), "{run}");
+            refused += 1;
+        }
+        let script = app.script_text();
+        let holds = |proxy: &String| script.contains(&format!("HTTP_PROXY='{proxy}'"));
+        assert!(
+            proxies
+                .iter()
+                .zip(&runs)
+                .any(|(proxy, run)| run.code == 0 && holds(proxy)),
+            "{script}"
+        );
+        assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
+        assert_eq!(
+            app.beside(),
+            ["initrd.img", "initrd.img-backup", "vmlinuz64"]
+        );
+        assert_eq!(fs::read(app.backup()).unwrap(), original);
+    }
+    tools::tell(&format!("{refused} of 20 found the other at work"));
+    app.ok(&["restore"]);
+    assert_eq!(app.bytes(), original);
+}
+
+#[test]
+fn what_a_dead_run_left_is_cleared_away_and_nothing_else() {
+    let app = App::new();
+    for folder in [".baleen-x", ".other"] {
+        fs::create_dir(app.moby().join(folder)).unwrap();
+        fs::write(app.moby().join(folder).join("initrd.img"), b"half").unwrap();
+    }
+    fs::write(app.moby().join(".baleen-note"), b"a file of the user's").unwrap();
+    app.apply(PROXY);
+    assert_eq!(
+        app.beside(),
+        [
+            ".baleen-note",
+            ".other",
+            "initrd.img",
+            "initrd.img-backup",
+            "vmlinuz64"
+        ]
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let app = App::new();
+    let image = app.image();
+    let image = image.to_str().unwrap();
+    // More than a pipe holds, so that the program is still writing when the reader goes.
+    let names: Vec<String> = (0..20_000)
+        .map(|n| format!("some/file/number-{n}"))
+        .collect();
+    let entries: Vec<app::Entry<'_>> = names
+        .iter()
+        .map(|name| app::Entry::file(name, b""))
+        .collect();
+    app.replace_image(&app::member(&entries));
+    for arguments in [
+        &["inspect", image][..],
+        &["inspect", "--json", image],
+        &["--help"],
+        &["completions", "bash"],
+    ] {
+        let mut child = app
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = Vec::new();
+        let mut reader = BufReader::with_capacity(64, child.stdout.take().unwrap());
+        reader.read_until(b'\n', &mut line).unwrap();
+        drop(reader);
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        let code = child.wait().unwrap().code();
+        assert_eq!((code, &*said), (Some(0), ""), "{arguments:?}");
+    }
+    // The entry of a demo image that is longer than a pipe.
+    app.install("1.12.0", "1");
+    let mut child = app
+        .command(&["inspect", image, "--entry", "usr/bin/dockerd"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut some = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut some).unwrap();
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!((child.wait().unwrap().code(), &*said), (Some(0), ""));
+}
+
+#[test]
+fn inspect_prints_the_entry_that_the_kernel_would_end_up_with() {
+    let app = App::with_script(STOCK_SCRIPT.as_bytes());
+    assert_eq!(app.script_text(), STOCK_SCRIPT);
+    for name in ["./etc/init.d/docker", "/etc/init.d/docker"] {
+        let printed = app.ok(&["inspect", app.image().to_str().unwrap(), "--entry", name]);
+        assert_eq!(printed, STOCK_SCRIPT);
+    }
+    app.apply(PROXY);
+    assert_ne!(app.script_text(), STOCK_SCRIPT);
+    let image = app.image();
+    let image = image.to_str().unwrap();
+    app.refused(
+        &["inspect", image, "--entry", "etc/none"],
+        4,
+        &["no entry called etc/none"],
+    );
+    let text = app.ok(&["inspect", image]);
+    for word in [
+        "member 1 at byte 0, compression gzip",
+        "etc/hostname",
+        "-rwxr-xr-x",
+        "patched by Baleen",
+        PROXY,
+    ] {
+        assert!(text.contains(word), "no {word} in:\n{text}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_unless_asked_for() {
+    let app = App::new();
+    assert!(!app.ok(&["status"]).contains('\x1b'));
+    assert!(app.ok(&["status", "--color", "always"]).contains('\x1b'));
+    assert!(
+        !app.ok(&["status", "--color", "always", "--json"])
+            .contains('\x1b')
+    );
+}
+
+/// The option counts for more than the variable, and a chosen app that is missing is never replaced by another.
+#[test]
+fn the_app_that_was_named_is_the_one_that_is_changed() {
+    let (app, other) = (App::new(), App::new());
+    let path = other.app();
+    let path = path.to_str().unwrap();
+    app.ok(&["apply", "--http-proxy", PROXY, "--docker-app", path]);
+    assert_ne!(other.bytes(), app.bytes());
+    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    // By another path to the same app, the same is remembered.
+    let link = other.dir.path().join("link");
+    symlink(other.app(), &link).unwrap();
+    other.install("1.12.0", "1");
+    assert_eq!(
+        app.state(&["--docker-app", link.to_str().unwrap()]),
+        ("wiped".into(), 3)
+    );
+    let named = |path: &str| {
+        let mut command = app.command(&["status", "--json"]);
+        Run::of(command.env("BALEEN_DOCKER_APP", path)).object()
+    };
+    assert_eq!(named(path)["docker"]["path"], path);
+    assert!(
+        !named("")["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("there is no Docker.app at")
+    );
+    let gone = app.dir.path().join("gone.app");
+    app.refused(
+        &[
+            "apply",
+            "--http-proxy",
+            PROXY,
+            "--docker-app",
+            gone.to_str().unwrap(),
+        ],
+        4,
+        &["there is no Docker.app at", "gone.app"],
+    );
+}
+
+#[test]
+fn what_follows_the_patch_does_not_make_the_image_stock() {
+    let app = App::new();
+    let original = app.bytes();
+    app.apply("http://me:s3cret@proxy.corp:8080");
+    let more = [app.bytes(), original.clone()].concat();
+    fs::write(app.image(), &more).unwrap();
+    // The member behind brings a script of its own, which the kernel takes: nothing of Baleen's is in force.
+    assert_eq!(app.state(&["--verify"]).0, "wiped");
+    // Here Baleen's script is still the last one.
+    let padding = baleen::initrd::append::overlay("other", &[]).unwrap();
+    app.ok(&["restore"]);
+    fs::write(app.image(), &original).unwrap();
+    app.apply(PROXY);
+    let patched = app.bytes();
+    let more = [patched, padding].concat();
+    fs::write(app.image(), &more).unwrap();
+    let words = [
+        "proxy that Baleen put there",
+        "what marks the patch is gone",
+    ];
+    app.refused(&["restore"], 4, &words);
+    app.refused(&["apply", "--http-proxy", OTHER_PROXY], 4, &words);
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+    assert_eq!(app.bytes(), more);
+}
+
+#[test]
+fn verify_sees_any_byte_that_is_neither_the_original_nor_the_proxy() {
+    use baleen::initrd::FileRange;
+    use baleen::initrd::append::find_overlay;
+    let app = App::new();
+    app.apply(PROXY);
+    let bytes = app.bytes();
+    let file = fs::File::open(app.image()).unwrap();
+    let length = bytes.len() as u64;
+    let overlay = find_overlay(&file, length, "baleen-overlay")
+        .unwrap()
+        .unwrap();
+    let files: Vec<_> = overlay
+        .files
+        .iter()
+        .map(|file| {
+            let text = String::from_utf8(file.body.clone()).unwrap();
+            (
+                String::from_utf8(file.name.clone()).unwrap(),
+                text.replace("eend", "evil"),
+            )
+        })
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, body)| baleen::initrd::append::NewFile {
+            name,
+            mode: 0o100_755,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            body: body.as_bytes(),
+        })
+        .collect();
+    let evil = baleen::initrd::append::overlay("baleen-overlay", &files).unwrap();
+    fs::write(
+        app.image(),
+        [&bytes[..overlay.offset as usize], &evil].concat(),
+    )
+    .unwrap();
+    assert_eq!(app.state(&[]).0, "current");
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+
+    let app = App::new();
+    app.ok(&["apply", "--http-proxy", PROXY, "--method", "rebuild"]);
+    assert_eq!(app.state(&["--verify"]).0, "current");
+    // The second member, with another file in it.
+    let file = fs::File::open(app.image()).unwrap();
+    let length = app.bytes().len() as u64;
+    let layout = baleen::initrd::walk(
+        FileRange::new(&file, 0, length),
+        &mut |_: baleen::initrd::Part<'_>| Ok(()),
+    )
+    .unwrap();
+    let start = layout.members[1].offset as usize;
+    let other = baleen::initrd::append::overlay("x", &files[1..]).unwrap();
+    fs::write(app.image(), [&app.bytes()[..start], &other].concat()).unwrap();
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+}
+
+#[test]
+fn a_password_is_not_put_where_docker_could_not_read_it() {
+    let app = App::new();
+    let before = app.bytes();
+    let output = app
+        .command(&["apply", "--http-proxy", "http://me:s3cret@proxy.corp:8080"])
+        .env("SUDO_UID", "54321")
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{errors}");
+    assert!(
+        errors.contains("54321") && errors.contains("sudo chown"),
+        "{errors}"
+    );
+    assert_eq!(app.bytes(), before);
+}
+
+#[test]
+fn an_image_whose_mode_was_loosened_is_not_in_place() {
+    use std::os::unix::fs::PermissionsExt;
+    let app = App::new();
+    app.apply("http://me:s3cret@proxy.corp:8080");
+    fs::set_permissions(app.image(), fs::Permissions::from_mode(0o644)).unwrap();
+    app.apply("http://me:s3cret@proxy.corp:8080");
+    assert_eq!(
+        app.image().metadata().unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
+}
+
+#[test]
+fn a_url_whose_option_was_forgotten_does_not_show_its_password() {
+    let app = App::new();
+    for arguments in [
+        &["apply", "http://me:s3cret@proxy.corp:8080"][..],
+        &["apply", "--method", "http://me:s3cret@proxy.corp:8080"],
+        &["http://me:s3cret@proxy.corp:8080"],
+        &[
+            "apply",
+            "--http-proxy",
+            PROXY,
+            "--no-proxy",
+            "http://me:s3cret@proxy.corp:8080",
+        ],
+    ] {
+        let output = app.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn what_the_engine_can_not_be_told_is_noted() {
+    let app = App::new();
+    let said = app.ok(&[
+        "apply",
+        "--json",
+        "--http-proxy",
+        PROXY,
+        "--no-proxy",
+        "*.corp,10.0.0.0/8",
+    ]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["proxy"]["no_proxy"], "localhost,127.0.0.1,.corp");
+    let notes = said["notes"].to_string();
+    assert!(notes.contains("cover more in the engine: *.corp"), "{said}");
+    assert!(
+        notes.contains("left out of the no-proxy list, so reached through the proxy: 10.0.0.0/8"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_docs_show_what_the_demo_prints() {
+    let app = App::new();
+    let said = app.ok(&["demo"]);
+    let page = include_str!("../../docs/demo.md");
+    assert!(
+        page.contains(said.trim_end()),
+        "update docs/demo.md with:\n{said}"
+    );
+}

@@ -1,0 +1,226 @@
+//! Images that are not as Docker packs them: what the kernel makes of each is what the command line goes by.
+//! What a real kernel makes of the same is in `tests/slow/kernel`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::Read;
+
+use crate::common::app::{App, OTHER_PROXY, PROXY};
+use crate::common::{Entry, Image, SCRIPT, cpio, cpio_without_trailer, gzip};
+use flate2::read::MultiGzDecoder;
+
+const MANIFEST: &str = "etc/baleen.json";
+const STOCK_SCRIPT: &[u8] = include_bytes!("../../scripts/2016-one-line-mobyconfig.openrc");
+const METHODS: [&str; 2] = ["append", "rebuild"];
+
+fn folders() -> Vec<Entry> {
+    ["etc", "etc/init.d"].map(Entry::directory).to_vec()
+}
+
+fn script() -> Entry {
+    Entry::file(SCRIPT, STOCK_SCRIPT)
+}
+
+/// An image with the script in it, and `more` behind that.
+fn stock_and(more: &[Entry]) -> Vec<u8> {
+    let init = Entry::file("init", b"#!/bin/sh\n");
+    gzip(&cpio(&[&folders()[..], &[script(), init], more].concat()))
+}
+
+fn app_with(image: &[u8]) -> App {
+    let app = App::with_script(STOCK_SCRIPT);
+    app.replace_image(image);
+    app
+}
+
+fn apply<'a>(proxy: &'a str, method: &'a str) -> Vec<&'a str> {
+    vec!["apply", "--http-proxy", proxy, "--method", method]
+}
+
+/// Neither way of patching is taken, and `status` tells the same.
+#[track_caller]
+fn is_refused(image: &[u8], words: &[&str]) {
+    let app = app_with(image);
+    for method in METHODS {
+        app.refused(&apply(PROXY, method), 4, words);
+    }
+    assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
+}
+
+/// Both ways work: the script has the proxy, every other entry is as it was, and it all can be taken out again.
+#[track_caller]
+fn is_patched(image: &[u8]) {
+    for method in METHODS {
+        let app = app_with(image);
+        app.ok(&apply(PROXY, method));
+        assert!(app.script_text().contains(PROXY), "{method}");
+        let now = ["--verify", "--http-proxy", PROXY];
+        assert_eq!(app.state(&now), ("current".into(), 0), "{method}");
+        app.ok(&["restore"]);
+        assert!(app.bytes() == image, "{method}: restore gives other bytes");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_no_longer_the_last_entry_is_not_taken_for_the_new_one() {
+    let app = app_with(&stock_and(&[]));
+    app.ok(&apply(PROXY, "append"));
+    // Another tool packs all members as one, so that there is a manifest of Baleen's that no mark leads to.
+    let mut inside = Vec::new();
+    let patched = app.bytes();
+    MultiGzDecoder::new(&patched[..])
+        .read_to_end(&mut inside)
+        .unwrap();
+    let packed = gzip(&inside);
+    app.replace_image(&packed);
+    fs::remove_file(app.backup()).unwrap();
+    for method in METHODS {
+        app.ok(&[&apply(OTHER_PROXY, method)[..], &["--adopt"]].concat());
+        assert!(app.script_text().contains(OTHER_PROXY));
+        let now = ["--verify", "--http-proxy", OTHER_PROXY];
+        assert_eq!(app.state(&now), ("current".into(), 0));
+        app.ok(&["restore"]);
+        assert!(app.bytes() == packed, "{method}");
+    }
+}
+
+#[test]
+fn a_file_called_like_the_manifest_wherever_it_is() {
+    let own = Entry::file(MANIFEST, b"somebody's");
+    let before = [folders(), vec![own.clone(), script()]].concat();
+    let elsewhere = Image::default()
+        .packed(&[folders(), vec![script()]].concat())
+        .packed(&[own.clone(), Entry::file("etc/other", b"x")])
+        .bytes;
+    for image in [
+        gzip(&cpio(&before)),
+        stock_and(std::slice::from_ref(&own)),
+        stock_and(&[own.clone(), own, Entry::file("etc/other", b"x")]),
+        elsewhere,
+    ] {
+        is_patched(&image);
+    }
+}
+
+#[test]
+fn a_manifest_that_is_also_another_file_is_not_written_over() {
+    let linked = |name: &str, body: &[u8]| Entry::name_of(21, 2, name, body);
+    let pair = [
+        linked("etc/other", b""),
+        linked(MANIFEST, b"shared with etc/other"),
+    ];
+    is_refused(
+        &stock_and(&pair),
+        &[MANIFEST, "has other names, which would change with it"],
+    );
+    let link = Entry::link(MANIFEST, "other");
+    is_refused(&stock_and(&[link]), &[MANIFEST, "a symbolic link is there"]);
+    let full = [
+        Entry::directory(MANIFEST),
+        Entry::file("etc/baleen.json/x", b""),
+    ];
+    is_refused(&stock_and(&full), &[MANIFEST, "a directory is there"]);
+}
+
+#[test]
+fn an_entry_that_the_kernel_drops_is_not_the_script() {
+    let really = [
+        Entry::directory("etc"),
+        Entry::directory("etc/really"),
+        Entry::link("etc/init.d", "really"),
+        script(),
+        Entry::directory("etc/init.d"),
+    ];
+    let in_its_place = [
+        Entry::directory(SCRIPT),
+        Entry::file("etc/init.d/docker/x", b""),
+        script(),
+    ];
+    let none = Entry::file("etc/none/../init.d/docker", b"another");
+    for (entries, words) in [
+        (
+            [vec![script()], folders()].concat(),
+            "a folder in its path does not exist",
+        ),
+        (really.to_vec(), "behind it takes its place away"),
+        (
+            [folders(), in_its_place.to_vec()].concat(),
+            "a folder that is not empty is in its place",
+        ),
+        (
+            [folders(), vec![script(), none]].concat(),
+            "a folder in its path does not exist",
+        ),
+        (
+            [folders(), vec![script(), Entry::new(0, SCRIPT, b"")]].concat(),
+            "without a file type it removes what is there",
+        ),
+    ] {
+        is_refused(&gzip(&cpio(&entries)), &["docker", words]);
+    }
+}
+
+/// The same behind Baleen's own patch, where a look at the end of the file alone can't tell.
+#[test]
+fn a_script_that_is_dropped_later_is_not_current() {
+    for method in METHODS {
+        for name in ["etc/init.d/docker", "etc/init.d/x/../docker"] {
+            let app = app_with(&stock_and(&[Entry::directory("etc/init.d/x")]));
+            app.ok(&apply(PROXY, method));
+            let removed = gzip(&cpio(&[Entry::new(0, name, b"")]));
+            app.replace_image(&[app.bytes(), removed].concat());
+            let (state, code) = app.state(&["--verify", "--http-proxy", PROXY]);
+            assert!(state != "current" && code != 0, "{method} {name}: {state}");
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_takes_for_junk_is_not_called_unfinished() {
+    let stock = stock_and(&[]);
+    let across = cpio(&[folders(), vec![script()]].concat());
+    let (one, two) = across.split_at(across.len() / 2 / 4 * 4);
+    for (image, words) in [
+        (
+            [gzip(b""), stock.clone()].concat(),
+            "holds no cpio archive; the kernel takes it and all that follows it for junk",
+        ),
+        (
+            [gzip(one), gzip(two)].concat(),
+            "although the gzip member around it is whole",
+        ),
+        (
+            gzip(&cpio_without_trailer(&[script()])[..150]),
+            "although the gzip member around it is whole",
+        ),
+    ] {
+        is_refused(&image, &["is not a boot image that Baleen can take", words]);
+    }
+    // A file that does end too early is one that may still be written.
+    let app = app_with(&stock[..stock.len() - 20]);
+    app.refused(&apply(PROXY, "append"), 4, &["it is cut off"]);
+}
+
+/// The form is that of the kernel's `tools/bootconfig`: text, length, checksum, and a word at the very end.
+#[test]
+fn a_boot_configuration_behind_the_image_is_named() {
+    let text = b"kernel.console = ttyS0\n\0\0";
+    let sum: u32 = text.iter().map(|&byte| u32::from(byte)).sum();
+    let mut image = stock_and(&[]);
+    image.extend_from_slice(text);
+    image.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    image.extend_from_slice(&sum.to_le_bytes());
+    image.extend_from_slice(b"#BOOTCONFIG\n");
+    is_refused(&image, &["a boot configuration (bootconfig,"]);
+}
+
+#[test]
+fn the_target_of_a_link_is_shown_without_the_zeros_behind_it() {
+    let app = app_with(&stock_and(&[Entry::link(
+        "etc/link",
+        b"init.d/docker\0\0\0",
+    )]));
+    let listed = app.ok(&["inspect", app.image().to_str().unwrap()]);
+    assert!(listed.contains("etc/link -> init.d/docker\n"), "{listed}");
+}

@@ -1,0 +1,46 @@
+//! The tests of the whole crate and of the program, by feature. What takes more than 10 seconds is in `tests/slow`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod agent_convergence;
+mod bad_input;
+mod cli;
+mod config;
+mod credentials;
+mod doctor;
+mod layers;
+mod packaging;
+mod uninstall;
+mod upgrade;
+
+mod app {
+    mod menu;
+}
+
+mod initrd {
+    mod cases;
+    mod odd_images;
+    mod properties;
+    mod real_root;
+    mod tools;
+}
+
+mod pac {
+    mod browsers;
+    mod scripts;
+}
+
+mod patch {
+    mod live;
+    mod live_state;
+    mod properties;
+    mod script_runs;
+}
+
+mod proxy {
+    mod oracles;
+    mod rules;
+    mod settings;
+    mod system;
+}

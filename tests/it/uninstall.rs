@@ -1,0 +1,651 @@
+//! `baleen uninstall`: what was made goes, what was there before stays, and no half of it.
+
+#![cfg(not(target_os = "macos"))]
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use baleen::app::single_instance::{Claim, Instance};
+use baleen::credentials::SERVICE;
+use baleen::patch::Lock;
+use baleen::patch::live::LiveLock;
+use baleen::uninstall::{Artifacts, places};
+use serde_json::{Value, json};
+
+use crate::common::app::{App, OTHER_PROXY, PROXY, Run, set_mode};
+use crate::common::session::{Session, has_keyring};
+use crate::common::tools;
+
+/// A home as every desktop has it, with something of its user's in it.
+fn home(app: &App) -> PathBuf {
+    let home = app.dir.path().join("home");
+    for folder in [".config/autostart", ".local/state"] {
+        fs::create_dir_all(home.join(folder)).unwrap();
+    }
+    fs::write(home.join(".config/other.toml"), "mine = true\n").unwrap();
+    home
+}
+
+/// The program with all of its own in that home.
+fn command(app: &App, arguments: &[&str]) -> Command {
+    let mut command = app.command(arguments);
+    command.env_remove("BALEEN_STATE_DIR");
+    command
+}
+
+#[track_caller]
+fn ok(command: &mut Command) -> String {
+    let run = Run::of(command);
+    assert_eq!((run.code, &*run.err), (0, ""), "{run}");
+    run.out
+}
+
+fn known_places(home: &Path) -> Artifacts {
+    places(|_| None, home, false)
+}
+
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "in vain: {what}"
+        );
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn texts(array: &Value, key: &str) -> Vec<String> {
+    let all = array.as_array().unwrap().iter();
+    all.map(|one| one[key].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn nothing_is_left_of_all_that_it_does() {
+    let app = App::new();
+    let home = home(&app);
+    let before = app.snapshot();
+
+    ok(&mut command(&app, &["config", "set", "http_proxy", PROXY]));
+    ok(&mut command(&app, &["config", "set", "source", "manual"]));
+    ok(&mut command(&app, &["apply"]));
+    let watch = command(&app, &["watch"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let known = known_places(&home);
+    let is_there = |name: &str| {
+        known
+            .files
+            .iter()
+            .any(|file| file.ends_with(name) && file.exists())
+    };
+    until("it runs, and keeps what it has to", || {
+        ["agent.json", "agent.lock", "agent.socket", "baleen.log"]
+            .into_iter()
+            .all(is_there)
+    });
+    // What is made in the course of time, or by the app, is made here.
+    for file in known.files.iter().filter(|file| !file.exists()) {
+        fs::write(file, "x").unwrap();
+    }
+    // What was left by one that was killed.
+    for folder in &known.folders {
+        fs::write(folder.join(".baleen-x7"), "x").unwrap();
+    }
+    let staging = app.moby().join(".baleen-x7");
+    fs::create_dir(&staging).unwrap();
+    fs::write(staging.join("initrd.img"), "secret").unwrap();
+
+    let said = ok(&mut command(&app, &["uninstall", "--yes"]));
+    assert!(said.contains("ended baleen watch (process "), "{said}");
+    assert!(
+        said.contains("its own boot image back, byte for byte"),
+        "{said}"
+    );
+    let next = "Docker isn't running; it will no longer use the proxy the next time it starts.";
+    assert!(said.contains(next), "{said}");
+    assert!(!said.contains("Restart Docker"), "{said}");
+    assert!(said.contains("Delete the program itself: /"), "{said}");
+    assert_eq!(watch.wait_with_output().unwrap().status.code(), Some(0));
+    before.is_still(&app.snapshot());
+
+    let (code, said) = {
+        let run = Run::of(&mut command(&app, &["uninstall", "--yes"]));
+        (run.code, run.out)
+    };
+    assert_eq!(code, 0);
+    assert!(said.starts_with("There is nothing to remove.\n"), "{said}");
+    before.is_still(&app.snapshot());
+}
+
+#[test]
+fn where_there_is_nothing_nothing_is_made() {
+    let app = App::new();
+    fs::remove_dir_all(app.app()).unwrap();
+    let before = app.strict_snapshot();
+    let (code, object) = app.json(&["uninstall", "--yes"]);
+    assert_eq!(code, 0);
+    assert_eq!(object["done"], json!([]));
+    assert_eq!(object["left"], json!([]));
+    let next = object["next"].as_array().unwrap();
+    assert!(
+        next[0].as_str().unwrap().starts_with("Delete the program"),
+        "{object}"
+    );
+    app.ok(&["uninstall", "--dry-run"]);
+    before.is_still(&app.strict_snapshot());
+}
+
+#[test]
+fn a_dry_run_lists_it_and_touches_nothing() {
+    let app = App::new();
+    app.apply(PROXY);
+    let before = app.strict_snapshot();
+    let (code, object) = app.json(&["uninstall", "--dry-run"]);
+    assert_eq!((code, &object["dry_run"]), (0, &json!(true)));
+    let state = app.dir.path().join("state");
+    assert_eq!(
+        texts(&object["steps"], "what"),
+        [app.app(), state.join("state.json"), state.clone()].map(|path| path.display().to_string())
+    );
+    assert_eq!(texts(&object["steps"], "kind"), ["image", "file", "folder"]);
+    let said = app.ok(&["uninstall", "--dry-run"]);
+    assert!(
+        said.starts_with("To be done:\n  give Docker 1.11.1-beta12 at /"),
+        "{said}"
+    );
+    before.is_still(&app.strict_snapshot());
+}
+
+#[test]
+fn nobody_is_taken_by_surprise() {
+    let app = App::new();
+    app.apply(PROXY);
+    for arguments in [&["uninstall"][..], &["uninstall", "--leave-images"]] {
+        let run = app.refused(arguments, 2, &["no terminal to ask on"]);
+        assert!(run.err.contains("--dry-run"), "{run}");
+    }
+    if !tools::has_tool("script") {
+        return;
+    }
+    // `script` gives the program a terminal.
+    let answered_by = |answer: &str, rest: &str| {
+        let program = format!("{} uninstall{rest}", env!("CARGO_BIN_EXE_baleen"));
+        let mut script = Command::new("script");
+        script.args(["-qec", &program, "/dev/null"]);
+        app.environment(&mut script);
+        tools::said(&mut script, answer.into())
+    };
+    let answered = |answer: &str| answered_by(answer, "");
+    let before = app.snapshot();
+    // No one sees what would be agreed to.
+    let said = answered_by("y\n", " | cat; true");
+    assert!(said.contains("no terminal to ask on"), "{said}");
+    before.is_still(&app.snapshot());
+    for answer in ["\n", "n\n", "no\n"] {
+        let said = answered(answer);
+        assert!(said.contains("To be done:"), "{said}");
+        assert!(said.contains("Remove all this? [y/N]"), "{said}");
+        assert!(said.contains("Nothing was removed."), "{said}");
+        before.is_still(&app.snapshot());
+    }
+    let said = answered("y\n");
+    assert!(said.contains("Done:"), "{said}");
+    assert!(!app.dir.path().join("state").exists());
+    assert_eq!(app.state(&[]), ("off".into(), 0));
+}
+
+/// Whatever the reason, Baleen is there to try again.
+#[test]
+fn an_image_that_can_not_be_given_back_leaves_everything() {
+    type Damage = fn(&App);
+    let cases: [(&str, Damage, &str); 4] = [
+        (
+            "rebuild",
+            |app| fs::remove_file(app.backup()).unwrap(),
+            "initrd.img-backup",
+        ),
+        (
+            "append",
+            |app| {
+                fs::remove_file(app.backup()).unwrap();
+                let mut bytes = app.bytes();
+                bytes[1000] ^= 1;
+                app.replace_image(&bytes);
+            },
+            "should have the digest",
+        ),
+        (
+            "append",
+            |app| {
+                let bytes = app.bytes();
+                app.replace_image(&bytes[..bytes.len() - 100]);
+            },
+            "is not a whole boot image",
+        ),
+        (
+            "append",
+            |app| fs::write(app.info_plist(), "<?xml version=\"1.0\"?><plist><di").unwrap(),
+            "no usable Contents/Info.plist",
+        ),
+    ];
+    for (method, damage, word) in cases {
+        let app = App::new();
+        app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
+        damage(&app);
+        for arguments in [&["uninstall", "--yes"][..], &["uninstall", "--dry-run"]] {
+            let run = app.refused(arguments, 4, &[word]);
+            assert!(run.err.contains("--leave-images"), "{run}");
+            assert!(run.err.contains("nothing was removed"), "{run}");
+        }
+        let image = app.bytes();
+        let (code, object) = app.json(&["uninstall", "--yes", "--leave-images"]);
+        assert_eq!(code, 0, "{object}");
+        assert_eq!(
+            texts(&object["left"], "what"),
+            [app.app().display().to_string()]
+        );
+        assert_eq!(app.bytes(), image);
+        assert!(!app.dir.path().join("state").exists());
+    }
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_leaves_everything() {
+    let app = App::new();
+    app.apply(PROXY);
+    set_mode(&app.moby(), 0o555);
+    set_mode(app.dir.path(), 0o755);
+    let mut command = app.command(&["uninstall", "--yes"]);
+    if is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let before = app.snapshot();
+    let run = Run::of(&mut command);
+    run.is_refusal(5, &[app.moby().to_str().unwrap(), "Permission denied"]);
+    assert!(run.err.contains("nothing was removed"), "{run}");
+    before.is_still(&app.snapshot());
+    set_mode(&app.moby(), 0o755);
+}
+
+fn is_root() -> bool {
+    baleen::platform::user() == 0
+}
+
+#[test]
+fn images_that_are_left_keep_the_proxy_and_it_is_said() {
+    let app = App::new();
+    app.apply(PROXY);
+    let image = app.bytes();
+    let said = app.ok(&["uninstall", "--yes", "--leave-images"]);
+    assert!(
+        said.contains(&format!("its engine keeps the proxy {PROXY}")),
+        "{said}"
+    );
+    assert!(!said.contains("Restart Docker"), "{said}");
+    assert_eq!(app.bytes(), image);
+    assert!(!app.dir.path().join("state").exists());
+}
+
+#[test]
+fn each_docker_that_was_ever_patched_gets_its_own_image_back() {
+    let app = App::new();
+    let stock = app.bytes();
+    app.apply(PROXY);
+    let other = app.dir.path().join("other/Docker.app");
+    let unpatched = app.dir.path().join("unpatched/Docker.app");
+    for path in [&other, &unpatched] {
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        baleen::demo::build(path, "1.12.0", "1").unwrap();
+    }
+    let image = other.join("Contents/Resources/moby/initrd.img");
+    let others = fs::read(&image).unwrap();
+    let named = other.to_str().unwrap();
+    app.ok(&["apply", "--http-proxy", OTHER_PROXY, "--docker-app", named]);
+    app.ok(&["restore", "--docker-app", unpatched.to_str().unwrap()]);
+    // One in the usual place, of which nothing is known any more.
+    let usual = app.dir.path().join("home/Applications/Docker.app");
+    fs::create_dir_all(usual.parent().unwrap()).unwrap();
+    baleen::demo::build(&usual, "1.12.0", "1").unwrap();
+    let mut command = app.command(&["apply", "--http-proxy", PROXY, "--docker-app"]);
+    let forgetful = app.dir.path().join("forgetful");
+    ok(command.arg(&usual).env("BALEEN_STATE_DIR", &forgetful));
+    let (code, object) = app.json(&["uninstall", "--yes"]);
+    assert_eq!(code, 0, "{object}");
+    let mut restored: Vec<String> = texts(&object["done"], "what");
+    restored.truncate(3);
+    assert_eq!(
+        restored,
+        [app.app(), usual, other].map(|path| path.display().to_string())
+    );
+    assert_eq!(app.bytes(), stock);
+    assert_eq!(fs::read(&image).unwrap(), others);
+    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+}
+
+#[test]
+fn what_is_not_baleens_is_left_and_named() {
+    let app = App::new();
+    let home = home(&app);
+    let settings = home.join(".config/baleen");
+    let named = app.dir.path().join("work.toml");
+    ok(&mut command(&app, &["config", "set", "restart", "never"]));
+    fs::write(settings.join("notes.txt"), "mine").unwrap();
+    fs::create_dir(settings.join("old")).unwrap();
+    fs::write(&named, "source = \"nonsense\"\n").unwrap();
+    // A config file that can't be read is no reason to keep Baleen.
+    let mut command = command(&app, &["uninstall", "--yes", "--json"]);
+    let run = Run::of(command.env("BALEEN_CONFIG", &named));
+    let object = run.object();
+    assert_eq!(run.code, 0, "{run}");
+    assert_eq!(
+        object["left"],
+        json!([
+            { "what": settings, "why": "Baleen did not make notes.txt, old in it" },
+            { "what": named, "why": "the settings file that was named, which may serve others" },
+        ])
+    );
+    assert!(
+        object["notes"][0].as_str().unwrap().contains("nonsense"),
+        "{run}"
+    );
+    assert!(named.exists() && settings.join("notes.txt").exists() && settings.join("old").exists());
+    assert!(!settings.join("config.toml").exists());
+    // The same file, named where it is by default, is Baleen's anyway.
+    ok(&mut self::command(
+        &app,
+        &["config", "set", "restart", "never"],
+    ));
+    let config = settings.join("config.toml");
+    let mut command = self::command(&app, &["uninstall", "--yes", "--config"]);
+    ok(command.arg(&config));
+    assert!(!config.exists());
+}
+
+#[test]
+fn a_stray_backup_is_left_and_named() {
+    let app = App::new();
+    app.apply(PROXY);
+    app.replace_image(&fs::read(app.backup()).unwrap());
+    fs::write(app.backup(), "of some other day").unwrap();
+    let (code, object) = app.json(&["uninstall", "--yes"]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        texts(&object["left"], "what"),
+        [app.backup().display().to_string()]
+    );
+    assert!(app.backup().exists());
+}
+
+/// A Baleen was killed after it had made the backup, and before it changed the image.
+#[test]
+fn a_backup_that_is_the_unchanged_image_goes() {
+    type Make = fn(&App);
+    let cases: [Make; 2] = [
+        |app| fs::hard_link(app.image(), app.backup()).unwrap(),
+        |app| {
+            fs::copy(app.image(), app.backup()).unwrap();
+        },
+    ];
+    for make in cases {
+        let app = App::new();
+        let stock = app.bytes();
+        make(&app);
+        let (code, object) = app.json(&["uninstall", "--yes", "--leave-images"]);
+        assert_eq!((code, &object["left"]), (0, &json!([])), "{object}");
+        assert_eq!(texts(&object["done"], "kind"), ["leftover-backup"]);
+        assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+        assert_eq!(app.bytes(), stock);
+    }
+}
+
+/// It may be about to change the image, and the backup beside it be the original.
+#[test]
+fn another_baleen_at_work_on_an_image_leaves_everything() {
+    if !tools::is_alone(
+        module_path!(),
+        "another_baleen_at_work_on_an_image_leaves_everything",
+    ) {
+        return;
+    }
+    type Make = fn(&App);
+    let cases: [Make; 2] = [
+        |app| fs::create_dir(app.moby().join(".baleen-x7")).unwrap(),
+        |app| fs::hard_link(app.image(), app.backup()).unwrap(),
+    ];
+    for make in cases {
+        let app = App::new();
+        app.ok(&["restore"]);
+        let lock = Lock::acquire(&app.image()).unwrap();
+        make(&app);
+        let before = app.snapshot();
+        let run = app.refused(
+            &["uninstall", "--yes"],
+            4,
+            &["another Baleen is at work in"],
+        );
+        assert!(run.err.contains("nothing was removed"), "{run}");
+        assert!(!run.err.contains("--leave-images"), "{run}");
+        before.is_still(&app.snapshot());
+        drop(lock);
+        app.ok(&["uninstall", "--yes"]);
+        assert!(!app.dir.path().join("state").exists());
+        assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    }
+}
+
+/// It would give the running VM what is taken out of the image here.
+#[test]
+fn a_live_edit_in_a_terminal_leaves_everything() {
+    if !tools::is_alone(
+        module_path!(),
+        "a_live_edit_in_a_terminal_leaves_everything",
+    ) {
+        return;
+    }
+    let app = App::new();
+    app.apply(PROXY);
+    let live = LiveLock::begin(&app.dir.path().join("state")).unwrap();
+    let before = app.snapshot();
+    let run = app.refused(&["uninstall", "--yes"], 4, &["at work in a terminal"]);
+    assert!(run.err.contains("nothing was removed"), "{run}");
+    before.is_still(&app.snapshot());
+    drop(live);
+    app.ok(&["uninstall", "--yes"]);
+    assert!(!app.dir.path().join("state").exists());
+}
+
+#[test]
+fn a_docker_that_is_not_there_is_told_of_where_the_proxy_was_wanted() {
+    let app = App::new();
+    for (intent, name) in [("apply", "patched"), ("restore", "unpatched")] {
+        let path = app.dir.path().join(name).join("Docker.app");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        baleen::demo::build(&path, "1.12.0", "1").unwrap();
+        let mut command = app.command(&[intent, "--docker-app"]);
+        command.arg(&path);
+        if intent == "apply" {
+            command.args(["--http-proxy", PROXY]);
+        }
+        ok(&mut command);
+        fs::remove_dir_all(path).unwrap();
+    }
+    let (code, object) = app.json(&["uninstall", "--dry-run"]);
+    assert_eq!(code, 0, "{object}");
+    let notes: Vec<&str> = object["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(notes.len(), 1, "{object}");
+    assert!(
+        notes[0].contains("/patched/Docker.app, in which the proxy was wanted"),
+        "{object}"
+    );
+}
+
+#[test]
+fn what_a_link_leads_to_is_left_and_named() {
+    let app = App::new();
+    let home = home(&app);
+    ok(&mut command(&app, &["config", "set", "restart", "never"]));
+    let config = home.join(".config/baleen/config.toml");
+    let own = app.dir.path().canonicalize().unwrap().join("dotfiles.toml");
+    fs::rename(&config, &own).unwrap();
+    std::os::unix::fs::symlink(&own, &config).unwrap();
+    let mut command = command(&app, &["uninstall", "--yes", "--json"]);
+    let object = Run::of(&mut command).object();
+    assert_eq!(
+        texts(&object["left"], "what"),
+        [own.display().to_string()],
+        "{object}"
+    );
+    assert!(own.exists() && !config.parent().unwrap().exists());
+}
+
+#[test]
+fn a_config_file_that_was_named_has_to_be_there() {
+    let app = App::new();
+    app.apply(PROXY);
+    let before = app.snapshot();
+    app.refused(
+        &["uninstall", "--yes", "--config", "/nowhere.toml"],
+        2,
+        &["there is no config file at /nowhere.toml"],
+    );
+    before.is_still(&app.snapshot());
+}
+
+#[test]
+fn what_can_not_be_removed_is_told_and_the_rest_goes() {
+    let app = App::new();
+    let home = home(&app);
+    ok(&mut command(&app, &["config", "set", "restart", "never"]));
+    ok(&mut command(&app, &["restore"]));
+    let known = known_places(&home);
+    let (settings, state) = (&known.folders[0], &known.folders[1]);
+    set_mode(app.dir.path(), 0o755);
+    set_mode(state, 0o555);
+    set_mode(settings, 0o777);
+    let mut command = command(&app, &["uninstall", "--yes", "--json"]);
+    if is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let run = Run::of(&mut command);
+    let object = run.object();
+    assert_eq!(run.code, 1, "{run}");
+    let failed = texts(&object["failed"], "what");
+    assert!(
+        failed.contains(&format!("remove {}", state.join("state.json").display())),
+        "{run}"
+    );
+    assert!(
+        object["failed"][0]["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("Permission denied"),
+        "{run}"
+    );
+    // None of it is Docker's.
+    let advice = object["failed"][0]["error"]["advice"].as_str().unwrap();
+    assert!(advice.starts_with("remove it by hand"), "{run}");
+    assert!(!settings.join("config.toml").exists());
+    assert!(state.join("state.json").exists());
+    set_mode(state, 0o755);
+}
+
+#[test]
+fn one_that_does_not_end_stops_it() {
+    let app = App::new();
+    app.apply(PROXY);
+    // It never listens.
+    let state = app.dir.path().join("state");
+    let Claim::First(deaf) = Instance::claim(&state, "the Baleen app").unwrap() else {
+        panic!("nobody else is there");
+    };
+    let run = app.refused(
+        &["uninstall", "--yes"],
+        4,
+        &["the Baleen app (process ", "still runs after 15 seconds"],
+    );
+    assert!(run.err.contains("nothing was removed"), "{run}");
+    drop(deaf);
+    app.ok(&["uninstall", "--yes"]);
+    assert!(!state.exists());
+}
+
+/// All of them, also of proxies that no one uses any more.
+#[test]
+fn passwords_go_from_a_real_keyring() {
+    if !has_keyring() {
+        return;
+    }
+    let app = App::new();
+    let mut session = Session::new(
+        &app.dir.path().join("session"),
+        &app.dir.path().join("home"),
+    );
+    session.start_keyring();
+    let run = |arguments: &[&str]| {
+        let mut command = app.command(arguments);
+        session.environment(&mut command);
+        command
+    };
+    let accounts = ["me@proxy.corp:8080", "you@old.corp:80"];
+    for account in accounts {
+        let mut set = run(&["credentials", "set", account]);
+        tools::said(&mut set, b"Xq7needle".to_vec());
+        assert!(session.lookup(SERVICE, account).is_some());
+    }
+    let mut other = session.command("secret-tool");
+    other.args([
+        "store",
+        "--label=x",
+        "service",
+        "another",
+        "username",
+        accounts[0],
+    ]);
+    tools::said(&mut other, b"not Baleen's".to_vec());
+
+    let said = ok(&mut run(&["uninstall", "--dry-run"]));
+    for account in accounts {
+        let line = format!("delete the password of {account} from the keyring");
+        assert!(said.contains(&line), "{said}");
+        assert!(session.lookup(SERVICE, account).is_some());
+    }
+    let said = ok(&mut run(&["uninstall", "--yes"]));
+    assert!(!said.contains("Xq7needle"), "{said}");
+    for account in accounts {
+        assert_eq!(session.lookup(SERVICE, account), None);
+    }
+    assert!(session.lookup("another", accounts[0]).is_some());
+    let said = ok(&mut run(&["uninstall", "--yes"]));
+    assert!(said.starts_with("There is nothing to remove.\n"), "{said}");
+
+    // One that is locked, and asks no one, is told of, and stops nothing else.
+    let mut set = run(&["credentials", "set", accounts[0]]);
+    tools::said(&mut set, b"Xq7needle".to_vec());
+    app.apply(PROXY);
+    session.lock_keyring();
+    let locked = Run::of(&mut run(&["uninstall", "--yes"]));
+    assert_eq!(locked.code, 1, "{locked}");
+    assert!(
+        locked
+            .out
+            .contains("what may be of Baleen's in the keyring"),
+        "{locked}"
+    );
+    assert!(!app.dir.path().join("state").exists());
+    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    let locked = Run::of(&mut run(&["uninstall", "--yes"]));
+    assert!(locked.out.starts_with("Not done:\n"), "{locked}");
+}

@@ -1,0 +1,1506 @@
+//! The menu-bar app, started for real and used as a person does: by its icon, its menu and its notifications, over
+//! the message bus of a desktop that the test plays. Docker.app is the one of `baleen demo`, whose program does
+//! nothing until it is asked to quit; what happens to its image, and to its process, is looked up on disk.
+
+#![cfg(target_os = "linux")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use baleen::docker::{Vm, restart};
+use baleen::patch::image::Image;
+use baleen::patch::live::{LiveEdit, LiveEdits, LiveLock};
+use baleen::platform::apps::{self, RunningApp};
+
+use crate::common::app::{App, Snapshot};
+use crate::common::desktop::{Item, Notification, Notifications, Panel};
+use crate::common::session::Session;
+use crate::common::tools::has_tool;
+use crate::common::{app, desktop, tty};
+
+const PROXY: &str = "proxy.corp.example:8080";
+const UPDATED: &str = "Docker was updated";
+
+/// A desktop with a Docker.app, on which the app runs or does not.
+struct Desk {
+    app: App,
+    session: Session,
+    /// Taken while there is none.
+    panel: Option<Panel>,
+    notes: Notifications,
+    running: Option<Child>,
+}
+
+impl Desk {
+    /// One whose settings name [`PROXY`]; nothing where it can't be played.
+    fn new() -> Option<Self> {
+        if !(has_tool("dbus-daemon") && has_tool("gsettings")) {
+            return None;
+        }
+        let app = App::new();
+        let session = Session::new(&app.dir.path().join("bus"), &app.dir.path().join("home"));
+        let (panel, notes) = (Panel::start(&session), Notifications::start(&session));
+        let desk = Self {
+            app,
+            session,
+            panel: Some(panel),
+            notes,
+            running: None,
+        };
+        fs::create_dir(desk.tools()).unwrap();
+        desk.set_proxy(Some("proxy.corp.example"));
+        Some(desk)
+    }
+
+    fn tools(&self) -> PathBuf {
+        self.app.dir.path().join("tools")
+    }
+
+    fn environment(&self, command: &mut Command) {
+        self.app.environment(command);
+        self.session.environment(command);
+        command
+            .env("PATH", format!("{}:/usr/bin:/bin", self.tools().display()))
+            .env("TMPDIR", self.tools())
+            .env("XDG_CONFIG_HOME", self.app.dir.path().join("home/config"))
+            .env("GSETTINGS_BACKEND", "keyfile");
+    }
+
+    fn baleen(&self, arguments: &[&str]) -> Command {
+        self.command(Path::new(env!("CARGO_BIN_EXE_baleen")), arguments)
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        self.environment(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    /// Sets the proxy of the desktop, or none.
+    fn set_proxy(&self, host: Option<&str>) {
+        match host {
+            Some(host) => self.set_proxy_at(host, 8080),
+            None => self.set("org.gnome.system.proxy", "mode", "none"),
+        }
+    }
+
+    fn set_proxy_at(&self, host: &str, port: u16) {
+        self.set("org.gnome.system.proxy.http", "host", host);
+        self.set("org.gnome.system.proxy.http", "port", &port.to_string());
+        self.set("org.gnome.system.proxy", "mode", "manual");
+    }
+
+    fn set(&self, schema: &str, key: &str, value: &str) {
+        let mut command = Command::new("gsettings");
+        self.environment(&mut command);
+        let output = command.args(["set", schema, key, value]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// The app's icon in the panel.
+    fn item(&self) -> Item {
+        self.panel.as_ref().unwrap().item()
+    }
+
+    /// Starts the app, and waits for its icon.
+    fn start(&mut self) -> Item {
+        self.running = Some(self.baleen(&["app"]).spawn().unwrap());
+        self.item()
+    }
+
+    /// Starts the app in a bundle in `folder`, below the desk's own, as macOS does.
+    fn start_in(&mut self, folder: &str) -> Item {
+        let bundle = self.app.dir.path().join(folder).join("Baleen.app");
+        let program = bundle.join("Contents/MacOS/baleen");
+        if !program.exists() {
+            fs::create_dir_all(program.parent().unwrap()).unwrap();
+            let built = Path::new(env!("CARGO_BIN_EXE_baleen"));
+            if fs::hard_link(built, &program).is_err() {
+                fs::copy(built, &program).unwrap();
+            }
+        }
+        self.running = Some(self.command(&program, &["app"]).spawn().unwrap());
+        self.item()
+    }
+
+    /// Starts the app, switches the proxy on, and waits until it is in place.
+    fn start_switched_on(&mut self) -> Item {
+        let item = self.start();
+        item.wait_until("the proxy can be switched", |item| {
+            item.menu()
+                .find(&["Use Proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        item.click(&["Use Proxy"]);
+        self.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+        assert!(self.script().contains(PROXY));
+        item
+    }
+
+    /// Waits until the tooltip begins so, and the menu has this line.
+    #[track_caller]
+    fn wait_for_state(&self, item: &Item, line: &str, tooltip: &str) {
+        item.wait_until(&format!("{line} and {tooltip}"), |item| {
+            item.tooltip().starts_with(tooltip) && item.menu().has(&[line])
+        });
+    }
+
+    /// Has what is opened for the user written down: one path in a line of the file that is returned.
+    fn write_down_what_is_opened(&self) -> PathBuf {
+        let opened = self.app.dir.path().join("opened");
+        let xdg_open = self.tools().join("xdg-open");
+        let script = format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display());
+        fs::write(&xdg_open, script).unwrap();
+        fs::set_permissions(&xdg_open, fs::Permissions::from_mode(0o755)).unwrap();
+        opened
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Quits it by its menu.
+    fn quit(&mut self, item: &Item) {
+        item.click(&["Quit Baleen"]);
+        self.running.take().unwrap().wait().unwrap();
+        item.wait_until_gone();
+    }
+
+    fn script(&self) -> String {
+        self.app.script_text()
+    }
+
+    fn image(&self) -> Vec<u8> {
+        self.app.bytes()
+    }
+
+    fn log(&self) -> String {
+        // There is none any more once it is uninstalled.
+        fs::read_to_string(self.app.dir.path().join("state/baleen.log")).unwrap_or_default()
+    }
+
+    fn docker(&self) -> Option<RunningApp> {
+        restart::running(&self.app.app())
+    }
+
+    /// Starts Docker as its user does.
+    fn start_docker(&self) -> RunningApp {
+        apps::open(&self.app.app()).unwrap();
+        until("Docker runs", || self.docker())
+    }
+
+    /// A console of its VM, at which no one answers: the side of the VM, and that of the Mac.
+    fn make_console(&self) -> (File, PathBuf) {
+        tty::console(&self.app.dir.path().join("home"))
+    }
+
+    /// The desk with a Docker that runs, has a console, and needs a restart; and the note about that.
+    fn start_out_of_date(&mut self, other: &str) -> (Item, Notification) {
+        let item = self.start_switched_on();
+        self.set_proxy(Some(other));
+        let note = self.notes.wait_for("the other proxy", |note| {
+            note.body.contains(&format!("{other}:8080 instead"))
+        });
+        (item, note)
+    }
+
+    fn stop_docker(&self) {
+        while let Some(docker) = self.docker() {
+            apps::ask_to_quit(&docker);
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A new Docker.app beside the other one.
+    fn new_version(&self, version: &str) -> PathBuf {
+        let new = self.app.dir.path().join(format!("new-{version}"));
+        baleen::demo::build(&new, version, "9999").unwrap();
+        new
+    }
+
+    /// The note about the update to `version`.
+    #[track_caller]
+    fn told_of_update(&self, from: &str, to: &str) -> Notification {
+        let arrow = format!("Docker {from} → {to} removed the proxy");
+        let note = self
+            .notes
+            .wait_for(&arrow, |note| note.body.contains(&arrow));
+        assert_eq!(note.summary, UPDATED);
+        assert!(
+            note.body
+                .contains(&format!("The proxy ({PROXY}) is in place again.")),
+            "{}",
+            note.body
+        );
+        note
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.kill();
+        // What it started ends with it, even after a kill.
+        let home = format!("HOME={}", self.app.dir.path().join("home").display());
+        until("nothing is left of it", || (!runs_in(&home)).then_some(()));
+        if std::thread::panicking() {
+            eprintln!("--- the app's log\n{}", self.log());
+        }
+        self.stop_docker();
+    }
+}
+
+/// Whether a monitor of settings runs in this home.
+fn runs_in(home: &str) -> bool {
+    fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let read = |name: &str| fs::read(process.path().join(name)).unwrap_or_default();
+        read("cmdline").starts_with(b"gsettings")
+            && read("environ")
+                .split(|&byte| byte == 0)
+                .any(|one| one == home.as_bytes())
+    })
+}
+
+#[track_caller]
+fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "in vain: {what}"
+        );
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn copy(from: &Path, to: &Path, pause: Duration) {
+    fs::create_dir_all(to).unwrap();
+    let mut entries: Vec<_> = fs::read_dir(from).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target, pause);
+        } else {
+            let bytes = fs::read(entry.path()).unwrap();
+            // In two halves, as a copy on its way looks.
+            fs::write(&target, &bytes[..bytes.len() / 2]).unwrap();
+            sleep(pause);
+            fs::write(&target, bytes).unwrap();
+            fs::set_permissions(&target, entry.metadata().unwrap().permissions()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_line_of_the_menu_does_what_it_says() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    let was_opened = |name: &str| {
+        until(name, || {
+            let all = fs::read_to_string(&opened).ok()?;
+            all.lines()
+                .last()
+                .filter(|path| path.ends_with(name))
+                .map(PathBuf::from)
+        })
+    };
+
+    let stock = desk.image();
+    let item = desk.start();
+    assert_eq!(item.title(), "Baleen");
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(welcome.summary, "Baleen is in the menu bar");
+    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    assert_eq!(
+        desk.image(),
+        stock,
+        "nothing is changed before anybody says so"
+    );
+    assert!(item.menu().has(&["Off"]), "{}", item.menu());
+    assert!(item.menu().has(&["Docker 1.11.1-beta12"]));
+    let off = item.icon();
+
+    // The one button of the welcome switches it on, too; here it is the menu.
+    item.click(&["Use Proxy"]);
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+    assert!(item.menu().entry(&["Use Proxy"]).is_checked());
+    assert!(desk.script().contains(PROXY));
+    assert_ne!(item.icon(), off);
+    desk.notes.wait_for("the change", |note| {
+        note.summary == "Docker now has the proxy"
+    });
+
+    item.click(&["Check and Repair Now"]);
+    item.wait_until("the check is among the last events", |item| {
+        item.menu().to_string().contains("Checked: The engine gets")
+    });
+
+    // Decisions go to the settings file, and those made there are seen in the menu.
+    let config = desk.app.dir.path().join("home/config/baleen/config.toml");
+    for (restart, text) in [
+        ("Do Nothing", "never"),
+        ("Restart Automatically", "always"),
+        ("Ask Me", "ask"),
+    ] {
+        item.click(&["When a Restart Is Needed", restart]);
+        let line = format!("restart = \"{text}\"");
+        until(&line, || {
+            fs::read_to_string(&config)
+                .ok()
+                .filter(|all| all.contains(&line))
+        });
+        item.wait_until(restart, |item| {
+            let menu = item.menu();
+            let marks = ["Ask Me", "Restart Automatically", "Do Nothing"].map(|label| {
+                menu.entry(&["When a Restart Is Needed", label])
+                    .is_checked()
+            });
+            marks.iter().filter(|mark| **mark).count() == 1
+                && menu
+                    .entry(&["When a Restart Is Needed", restart])
+                    .is_checked()
+        });
+    }
+    item.click(&["Proxy Source", "Environment"]);
+    desk.wait_for_state(
+        &item,
+        "On: no proxy set on this Mac",
+        "No proxy is set in the environment",
+    );
+    assert_eq!(desk.image(), stock);
+    assert!(
+        !item
+            .menu()
+            .entry(&["Proxy Source", "Manual (no proxy in the settings file)"])
+            .enabled
+    );
+    let set = desk
+        .baleen(&["config", "set", "http_proxy", "http://manual.example:3128"])
+        .output()
+        .unwrap();
+    assert!(set.status.success());
+    item.wait_until("Manual can be chosen", |item| {
+        item.menu()
+            .find(&["Proxy Source", "Manual"])
+            .is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&["Proxy Source", "Manual"]);
+    desk.wait_for_state(
+        &item,
+        "Proxy: manual.example:3128",
+        "The engine gets http://manual.example:3128",
+    );
+    item.click(&["Proxy Source", "System"]);
+    desk.wait_for_state(
+        &item,
+        &format!("Proxy: {PROXY}"),
+        &format!("The engine gets http://{PROXY}"),
+    );
+
+    let autostart = desk
+        .app
+        .dir
+        .path()
+        .join("home/config/autostart/baleen.desktop");
+    item.click(&["Start at Login"]);
+    until("it starts at login", || autostart.exists().then_some(()));
+    item.wait_until("the mark", |item| {
+        item.menu().entry(&["Start at Login"]).is_checked()
+    });
+    item.click(&["Start at Login"]);
+    until("it starts at login no more", || {
+        (!autostart.exists()).then_some(())
+    });
+    item.wait_until("no mark", |item| {
+        !item.menu().entry(&["Start at Login"]).is_checked()
+    });
+
+    item.click(&["Open Settings File"]);
+    was_opened("/config.toml");
+    item.click(&["Open Log"]);
+    let log = was_opened("/baleen.log");
+    assert!(fs::read_to_string(log).unwrap().contains("told: "));
+    item.click(&["About Baleen"]);
+    let version = concat!("Baleen ", env!("CARGO_PKG_VERSION"));
+    desk.notes
+        .wait_for("what Baleen is", |note| note.summary == version);
+    // No one listens there.
+    desk.set_proxy_at("127.0.0.1", 1);
+    desk.wait_for_state(
+        &item,
+        "On: Docker uses the proxy",
+        "The engine gets http://192.168.65.1:1",
+    );
+    item.click(&["Check Connection"]);
+    let checked = desk.notes.wait_for("the check", |note| {
+        note.summary == "Docker can't reach the registry"
+    });
+    assert!(checked.body.contains("127.0.0.1:1"), "{}", checked.body);
+    desk.notes.press(&checked, "Open report");
+    let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
+    assert!(report.contains("baleen doctor"), "{report}");
+
+    item.click(&["Use Proxy"]);
+    desk.wait_for_state(&item, "Off", "Docker has its own boot image");
+    assert_eq!(desk.image(), stock);
+    assert_eq!(item.icon(), off);
+    item.click(&["Quit Baleen"]);
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(item.is_gone());
+    assert!(!desk.log().contains("WARN"), "{}", desk.log());
+}
+
+/// Each of the ways in which a Docker.app can be replaced.
+/// `baleen apply --http-proxy` came before the app.
+#[test]
+fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it() {
+    let Some(mut desk) = Desk::new() else { return };
+    let named = "named.example:3128";
+    let url = format!("http://{named}");
+    let applied = desk.baleen(&["apply", "--http-proxy", &url]).output();
+    assert!(applied.unwrap().status.success());
+    let image = desk.image();
+    let item = desk.start();
+    let first = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(first.summary, "Baleen is in the menu bar");
+    for diagnostic in [
+        named,
+        "It was named by hand.",
+        PROXY,
+        "is set in the system's settings",
+    ] {
+        assert!(first.body.contains(diagnostic), "{}", first.body);
+    }
+    let in_use = format!("Proxy: {named}, named by hand");
+    let tooltip = format!("The engine gets {url}, which was named by hand; ");
+    desk.wait_for_state(&item, &in_use, &tooltip);
+    assert!(item.menu().has(&[&format!("Settings: {PROXY}")]));
+
+    desk.set_proxy(Some("other.example"));
+    let changed = "The proxy settings changed";
+    let note = desk
+        .notes
+        .wait_for("the change", |note| note.summary == changed);
+    assert!(
+        note.body.contains("http://other.example:8080 is set"),
+        "{}",
+        note.body
+    );
+    assert_eq!(desk.image(), image, "the named one is kept");
+    desk.wait_for_state(&item, "Settings: other.example:8080", &tooltip);
+    item.click(&["Check and Repair Now"]);
+    sleep(Duration::from_secs(3));
+    let told = desk.notes.all();
+    let told = told.iter().filter(|note| note.summary == changed).count();
+    assert_eq!(told, 1);
+
+    item.click(&["Follow System Settings"]);
+    desk.wait_for_state(
+        &item,
+        "Proxy: other.example:8080",
+        "The engine gets http://other",
+    );
+    assert!(!item.menu().has(&["Follow System Settings"]));
+    assert!(desk.script().contains("other.example:8080"));
+}
+
+#[test]
+fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
+    let Some(mut desk) = Desk::new() else { return };
+    let line = "export HTTP_PROXY=http://hand.example:1";
+    let script = format!("#!/sbin/openrc-run\n{line}\ncommand=/usr/bin/docker\n");
+    let by_hand = app::image_with(script.as_bytes());
+    desk.app.replace_image(&by_hand);
+    let item = desk.start();
+    item.wait_until("the proxy can be switched", |item| {
+        item.menu()
+            .find(&["Use Proxy"])
+            .is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&["Use Proxy"]);
+    item.wait_until("it is not taken over unasked", |item| {
+        item.menu().has(&["Adopt Existing Proxy"])
+    });
+    item.click(&["Adopt Existing Proxy"]);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    item.click(&["Use Proxy"]);
+    desk.wait_for_state(
+        &item,
+        &format!("Proxy: set by hand ({line})"),
+        "The boot image carries",
+    );
+    assert_eq!(desk.image(), by_hand);
+    let note = desk.notes.wait_for("whose proxy is back", |note| {
+        note.summary == "Docker has a proxy set by hand again"
+    });
+    assert!(note.body.contains(line), "{}", note.body);
+    assert_eq!(state_of(&desk), ("foreign".to_owned(), 4));
+    // One click has Baleen's there again.
+    item.click(&["Adopt Existing Proxy"]);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+}
+
+#[test]
+fn an_update_is_repaired_and_told_whichever_way_it_comes() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let (place, aside) = (desk.app.app(), desk.app.dir.path().join("aside"));
+    let mut from = "1.11.1-beta12".to_owned();
+    for (number, way) in [
+        "rename over",
+        "exchange",
+        "remove and copy",
+        "in place",
+        "downgrade",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let to = match *way {
+            "downgrade" => "1.11.0-beta9".to_owned(),
+            _ => format!("1.12.{number}"),
+        };
+        let new = desk.new_version(&to);
+        let before = item.icon();
+        match *way {
+            "rename over" | "downgrade" => {
+                fs::rename(&place, &aside).unwrap();
+                fs::rename(&new, &place).unwrap();
+                fs::remove_dir_all(&aside).unwrap();
+            }
+            "exchange" => {
+                let flags = rustix::fs::RenameFlags::EXCHANGE;
+                let here = rustix::fs::CWD;
+                rustix::fs::renameat_with(here, &new, here, &place, flags).unwrap();
+            }
+            "remove and copy" => {
+                fs::remove_dir_all(&place).unwrap();
+                // Five files in two halves each: some seconds.
+                copy(&new, &place, Duration::from_millis(700));
+            }
+            "in place" => {
+                // Each file is written again where it is; the backup stays behind.
+                copy(&new, &place, Duration::from_millis(100));
+            }
+            other => unreachable!("{other}"),
+        }
+        desk.told_of_update(&from, &to);
+        desk.wait_for_state(&item, &format!("Docker {to}"), "The engine gets");
+        assert!(desk.script().contains(PROXY), "{way}");
+        assert_eq!(item.icon(), before, "{way}");
+        let (state, code) = state_of(&desk);
+        assert_eq!((&*state, code), ("current", 0), "{way}");
+        from = to;
+        let _ = fs::remove_dir_all(new);
+    }
+    assert_eq!(desk.notes.count(|note| note.summary == UPDATED), 5);
+    let patched = desk.image();
+    let restored = desk.baleen(&["restore"]).output().unwrap();
+    assert!(restored.status.success());
+    assert!(patched.starts_with(&desk.image()));
+}
+
+/// What `baleen status --verify` says, which reads every byte.
+fn state_of(desk: &Desk) -> (String, i32) {
+    let output = desk
+        .baleen(&["status", "--verify", "--json"])
+        .output()
+        .unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    (
+        object["state"].as_str().unwrap().to_owned(),
+        output.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn docker_is_restarted_by_the_button_and_not_without_it() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let before = desk.start_docker();
+    item.click(&["Check and Repair Now"]);
+    item.wait_until("no restart is needed", |item| {
+        !item.menu().has(&["Restart Docker"])
+    });
+
+    // Docker updates itself and runs on, as it does while its user has not restarted it.
+    let new = desk.new_version("1.12.0");
+    let place = desk.app.app();
+    fs::rename(&place, desk.app.dir.path().join("old")).unwrap();
+    fs::rename(new, &place).unwrap();
+    let note = desk.told_of_update("1.11.1-beta12", "1.12.0");
+    // What it started from had this very proxy.
+    assert!(!note.body.contains("Restart"), "{}", note.body);
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+
+    // Another proxy is another matter.
+    desk.set_proxy(Some("other.example"));
+    let note = desk.notes.wait_for("the other proxy", |note| {
+        note.summary == "Docker's proxy has changed"
+    });
+    assert_eq!(
+        note.body,
+        format!("other.example:8080 instead of {PROXY} is in place. Restart Docker to use it.")
+    );
+    desk.wait_for_state(
+        &item,
+        "Docker needs a restart",
+        "The engine gets http://other.example:8080, from",
+    );
+    assert!(item.menu().entry(&["Restart Docker"]).enabled);
+    sleep(Duration::from_secs(3));
+    assert_eq!(
+        desk.docker().unwrap().pid,
+        before.pid,
+        "nobody allowed a restart"
+    );
+    desk.notes.press(&note, "Later");
+    sleep(Duration::from_millis(500));
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+
+    // By the button of the next note.
+    desk.set_proxy(Some("third.example"));
+    let note = desk.notes.wait_for("the third proxy", |note| {
+        note.body.contains("third.example:8080 instead")
+    });
+    desk.notes.press(&note, "Restart Docker");
+    let after = until("another Docker", || {
+        desk.docker().filter(|docker| docker.pid != before.pid)
+    });
+    desk.wait_for_state(
+        &item,
+        "On: Docker uses the proxy",
+        "The engine gets http://third.example:8080",
+    );
+    assert!(!item.menu().has(&["Restart Docker"]));
+
+    // By the menu.
+    desk.set_proxy(Some("fourth.example"));
+    item.wait_until("a restart is needed", |item| {
+        item.menu().has(&["Restart Docker"])
+    });
+    item.click(&["Restart Docker"]);
+    let later = until("yet another", || {
+        desk.docker().filter(|docker| docker.pid != after.pid)
+    });
+    item.wait_until("it is done", |item| !item.menu().has(&["Restart Docker"]));
+
+    // Always: by itself, and once.
+    item.click(&["When a Restart Is Needed", "Restart Automatically"]);
+    desk.set_proxy(Some("fifth.example"));
+    let last = until("by itself", || {
+        desk.docker().filter(|docker| docker.pid != later.pid)
+    });
+    desk.wait_for_state(
+        &item,
+        "On: Docker uses the proxy",
+        "The engine gets http://fifth.example:8080",
+    );
+    sleep(Duration::from_secs(3));
+    assert_eq!(desk.docker().unwrap().pid, last.pid);
+
+    // Docker's user quits it: nothing is to be restarted then.
+    item.click(&["When a Restart Is Needed", "Ask Me"]);
+    desk.set_proxy(Some("sixth.example"));
+    item.wait_until("a restart is needed", |item| {
+        item.menu().has(&["Restart Docker"])
+    });
+    desk.stop_docker();
+    desk.wait_for_state(
+        &item,
+        "On: Docker uses the proxy",
+        "The engine gets http://sixth.example:8080",
+    );
+}
+
+#[test]
+fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
+    let Some(mut desk) = Desk::new() else { return };
+    let before = desk.start_docker();
+    let (_vm, device) = desk.make_console();
+    let (item, note) = desk.start_out_of_date("other.example");
+    let asks = "Restart the Engine or Docker to use it.";
+    assert!(note.body.ends_with(asks), "{}", note.body);
+    let buttons = ["Restart Docker Engine", "Restart Docker", "Later"];
+    let labels: Vec<&str> = note.actions.iter().map(|(_, label)| &**label).collect();
+    assert!(labels.ends_with(&buttons), "{labels:?}");
+    let engine = ["Restart Docker Engine (Fast)"];
+    item.wait_until("both can be chosen", |item| {
+        let menu = item.menu();
+        menu.has(&engine) && menu.has(&["Restart Docker"])
+    });
+
+    // Someone has the console open: that is told, and nothing else is restarted instead of what was agreed to.
+    let mut screen = Command::new("sleep")
+        .arg("600")
+        .stdin(Stdio::from(tty::open(&device)))
+        .spawn()
+        .unwrap();
+    desk.notes.press(&note, "Restart Docker Engine");
+    let note = desk.notes.wait_for("that it was not", |note| {
+        note.summary == "The Docker Engine was not restarted"
+    });
+    let who = format!("in use by sleep (process {})", screen.id());
+    let _ = screen.kill();
+    screen.wait().unwrap();
+    assert!(note.body.contains(&who), "{}", note.body);
+    assert!(
+        note.body.contains("restart Docker instead"),
+        "{}",
+        note.body
+    );
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+    item.wait_until("a restart is needed all the same", |item| {
+        let menu = item.menu();
+        menu.has(&["Docker needs a restart"]) && menu.has(&engine)
+    });
+
+    // No one answers there, and the app is quit in the meantime: it does not wait for that.
+    item.click(&engine);
+    item.wait_until("it is at it", |item| {
+        item.menu().has(&["Restarting the Engine…"])
+    });
+    let asked = Instant::now();
+    desk.quit(&item);
+    assert!(asked.elapsed() < Duration::from_secs(20), "it hangs");
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+
+    // Docker's own restart works in any case.
+    let item = desk.start();
+    item.wait_until("a restart is needed", |item| {
+        item.menu().has(&["Restart Docker"])
+    });
+    item.click(&["Restart Docker"]);
+    until("another Docker", || {
+        desk.docker().filter(|docker| docker.pid != before.pid)
+    });
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+}
+
+#[test]
+fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
+    let Some(mut desk) = Desk::new() else { return };
+    let set = desk
+        .baleen(&["config", "set", "restart", "always"])
+        .output();
+    assert!(set.unwrap().status.success());
+    let before = desk.start_docker();
+    let (vm, _) = desk.make_console();
+    // A VM that ends as soon as someone is there.
+    std::thread::spawn(move || {
+        let until = Instant::now() + Duration::from_secs(120);
+        // Until someone is there, reading fails.
+        while rustix::io::read(&vm, &mut [0; 8]).is_err() && Instant::now() < until {
+            sleep(Duration::from_millis(10));
+        }
+    });
+    let item = desk.start_switched_on();
+    let note = desk.notes.wait_for("that the engine was not", |note| {
+        note.summary == "The Docker Engine was not restarted"
+    });
+    assert!(
+        note.body.ends_with("Docker is being restarted instead."),
+        "{}",
+        note.body
+    );
+    until("another Docker", || {
+        desk.docker().filter(|docker| docker.pid != before.pid)
+    });
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+}
+
+#[test]
+fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
+    let Some(mut desk) = Desk::new() else { return };
+    let before = desk.start_docker();
+    let (item, _) = desk.start_out_of_date("other.example");
+    let needs = "Docker needs a restart";
+    item.wait_until("a restart is needed", |item| item.menu().has(&[needs]));
+
+    // As `baleen apply --live` keeps it when it is done.
+    let state = desk.app.dir.path().join("state");
+    let keep = || {
+        let bundle = desk.app.app().canonicalize().unwrap();
+        let vm = Vm::of(&bundle).unwrap();
+        let patched = Image::open(&desk.app.image()).unwrap().patched().unwrap();
+        let edit = LiveEdit {
+            block: patched.manifest().map(|manifest| manifest.block_sha256),
+            at: SystemTime::now(),
+            is_open: false,
+        };
+        LiveEdits::in_folder(&state)
+            .set(&bundle, &vm, edit)
+            .unwrap();
+    };
+    keep();
+    let is_followed = |item: &Item| {
+        let menu = item.menu().to_string();
+        menu.contains("Running VM: brought up to date at ") && !menu.contains("Restart Docker")
+    };
+    item.wait_until("that it was followed", is_followed);
+    desk.wait_for_state(
+        &item,
+        "On: Docker uses the proxy",
+        "The engine gets http://other.example:8080",
+    );
+
+    // While it is at work, there is nothing to tell of the image that it has changed. It succeeds, and then it does not.
+    let told = |note: &Notification| note.body.contains(":8080 instead of");
+    for (host, succeeds) in [("third.example", true), ("fourth.example", false)] {
+        let before = desk.notes.count(told);
+        let in_flight = LiveLock::begin(&state).unwrap();
+        desk.set_proxy(Some(host));
+        let tooltip = format!("The boot image has http://{host}:8080; `baleen` in a terminal is");
+        desk.wait_for_state(&item, "On: Docker uses the proxy", &tooltip);
+        sleep(Duration::from_secs(3));
+        assert_eq!(desk.notes.count(told), before);
+        assert!(!item.menu().has(&[needs]));
+        if succeeds {
+            keep();
+        }
+        drop(in_flight);
+        let note = desk.notes.wait_for("what came of it", |note| {
+            note.body.contains(&format!("{host}:8080 instead of"))
+        });
+        assert_eq!(note.body.contains("Restart Docker"), !succeeds, "{note}");
+        item.wait_until("what it came to", |item| {
+            is_followed(item) == succeeds && item.menu().has(&[needs]) != succeeds
+        });
+    }
+    assert_eq!(desk.docker().unwrap().pid, before.pid);
+}
+
+#[test]
+fn killed_at_any_time_it_puts_things_right_at_the_next_start() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.start_switched_on();
+    for number in 0..6u64 {
+        let new = desk.new_version(&format!("1.12.{number}"));
+        let place = desk.app.app();
+        fs::remove_dir_all(&place).unwrap();
+        fs::rename(new, &place).unwrap();
+        // Around the moment when the quiet time is over.
+        sleep(Duration::from_millis(1990 + 8 * number));
+        desk.kill();
+        desk.running = Some(desk.baleen(&["app"]).spawn().unwrap());
+        until("the proxy is in place", || {
+            desk.script().contains(PROXY).then_some(())
+        });
+        let item = desk.item();
+        desk.wait_for_state(&item, &format!("Docker 1.12.{number}"), "The engine gets");
+    }
+    assert_eq!(state_of(&desk), ("current".to_owned(), 0));
+    assert_eq!(
+        desk.app.beside(),
+        ["initrd.img", "initrd.img-backup", "vmlinuz64"]
+    );
+    for number in 1..6 {
+        let arrow = format!("Docker 1.12.{} → 1.12.{number} ", number - 1);
+        assert!(
+            desk.notes.count(|note| note.body.contains(&arrow)) <= 1,
+            "told twice"
+        );
+    }
+}
+
+#[test]
+fn twenty_updates_in_a_row_are_repaired_and_none_is_told_twice() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let mut from = "1.11.1-beta12".to_owned();
+    for number in 0..20 {
+        let to = format!("1.12.{number}");
+        let new = desk.new_version(&to);
+        fs::remove_dir_all(desk.app.app()).unwrap();
+        fs::rename(new, desk.app.app()).unwrap();
+        desk.told_of_update(&from, &to);
+        from = to;
+    }
+    desk.wait_for_state(&item, "Docker 1.12.19", "The engine gets");
+    assert_eq!(desk.notes.count(|note| note.summary == UPDATED), 20);
+    assert_eq!(state_of(&desk), ("current".to_owned(), 0));
+    desk.notes.assert_no_more_for(Duration::from_secs(3));
+}
+
+#[test]
+fn an_update_that_never_finishes_is_told_and_one_that_does_after_all_is_repaired() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let good = item.icon();
+    let new = desk.new_version("1.12.0");
+    let bytes = fs::read(new.join("Contents/Resources/moby/initrd.img")).unwrap();
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    fs::write(
+        new.join("Contents/Resources/moby/initrd.img"),
+        &bytes[..bytes.len() / 2],
+    )
+    .unwrap();
+    fs::rename(&new, desk.app.app()).unwrap();
+    desk.wait_for_state(&item, "Docker is being updated…", "Docker is being updated");
+    assert_ne!(item.icon(), good);
+    let started = Instant::now();
+    let note = until("it is told that the update is stuck", || {
+        desk.notes
+            .all()
+            .into_iter()
+            .find(|note| note.summary == "A Docker update seems to be stuck")
+    });
+    assert!(
+        started.elapsed() > Duration::from_secs(30),
+        "told too early: {}",
+        note.body
+    );
+    assert_eq!(desk.image(), &bytes[..bytes.len() / 2], "it is left alone");
+    fs::write(desk.app.image(), &bytes).unwrap();
+    desk.told_of_update("1.11.1-beta12", "1.12.0");
+    assert_eq!(item.icon(), good);
+    assert_eq!(desk.notes.count(|note| note.summary.contains("stuck")), 1);
+}
+
+#[test]
+fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    desk.notes.wait_for("the first note", |_| true);
+    let before = fs::metadata(desk.app.image()).unwrap();
+    let told = desk.notes.all().len();
+    for _ in 0..5 {
+        desk.set("org.gnome.system.proxy", "mode", "none");
+        desk.set("org.gnome.system.proxy", "mode", "manual");
+    }
+    sleep(Duration::from_secs(3));
+    let after = fs::metadata(desk.app.image()).unwrap();
+    assert_eq!(
+        (before.ino(), before.ctime_nsec()),
+        (after.ino(), after.ctime_nsec())
+    );
+    assert_eq!(desk.notes.all().len(), told);
+
+    desk.set_proxy(None);
+    desk.wait_for_state(&item, "On: no proxy set on this Mac", "No proxy is set");
+    desk.notes.wait_for("it is gone", |note| {
+        note.summary == "Docker has its own boot image again"
+    });
+    assert!(!desk.script().contains("baleen"));
+    desk.set_proxy(Some("proxy.corp.example"));
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+    assert!(desk.script().contains(PROXY));
+}
+
+/// A PAC script that can't be reached: first its answers count, then the engine goes direct, and back when the script is.
+#[test]
+fn a_pac_script_that_goes_away_and_comes_back() {
+    let Some(mut desk) = Desk::new() else {
+        return;
+    };
+    let pac = desk.app.dir.path().join("proxy.pac");
+    let text = format!("function FindProxyForURL() {{ return 'PROXY {PROXY}'; }}");
+    fs::write(&pac, &text).unwrap();
+    let url = format!("file://{}", pac.display());
+    desk.set("org.gnome.system.proxy", "autoconfig-url", &url);
+    desk.set("org.gnome.system.proxy", "mode", "auto");
+    let item = desk.start_switched_on();
+
+    let again = |item: &Item| item.click(&["Check and Repair Now"]);
+    let by_script = "PAC script unavailable; using its answer from a moment ago";
+    fs::remove_file(&pac).unwrap();
+    again(&item);
+    desk.wait_for_state(&item, by_script, "The engine gets");
+    assert!(desk.script().contains(PROXY));
+
+    // As if that was a while ago.
+    let file = desk.app.dir.path().join("state/pac.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for script in kept["scripts"].as_object_mut().unwrap().values_mut() {
+        let since = &mut script["unreachable_since"];
+        *since = (since.as_u64().unwrap() - 301).into();
+    }
+    fs::write(&file, kept.to_string()).unwrap();
+    again(&item);
+    let direct = "Proxy: none, as the PAC script can't be reached";
+    desk.wait_for_state(&item, direct, "The PAC script can't be reached");
+    assert!(item.menu().has(&["On: Docker goes direct for now"]));
+    assert!(!desk.script().contains(PROXY));
+
+    fs::write(&pac, &text).unwrap();
+    again(&item);
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(!item.menu().has(&[by_script]) && desk.script().contains(PROXY));
+}
+
+#[test]
+fn a_second_one_hands_over_and_panels_come_and_go() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.panel = None;
+    desk.running = Some(desk.baleen(&["app"]).spawn().unwrap());
+    Panel::wait_until_awaited(&desk.session);
+    desk.panel = Some(Panel::start(&desk.session));
+    let item = desk.item();
+    assert_eq!(item.title(), "Baleen");
+
+    let second = desk.baleen(&["app"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&second.stdout).into_owned();
+    assert!(said.starts_with("Baleen is already running"), "{said}");
+    desk.notes.wait_for("the first shows itself", |note| {
+        note.summary == "Baleen is already running"
+    });
+    // Two that act by themselves are one too many.
+    let watch = desk.baleen(&["watch"]).output().unwrap();
+    assert_eq!(watch.status.code(), Some(4));
+
+    desk.panel = None;
+    desk.panel = Some(Panel::start(&desk.session));
+    let item = desk.item();
+    item.wait_until("it can be used", |item| item.menu().has(&["Use Proxy"]));
+    item.click(&["Use Proxy"]);
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+}
+
+#[test]
+fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
+    let Some(mut desk) = Desk::new() else { return };
+    let login = "Start at Login (move Baleen to Applications first)";
+    for starts in 1..=2 {
+        let item = desk.start_in("var/folders/x/T/AppTranslocation/ABC/d");
+        let told = |note: &Notification| note.body.contains("macOS opened it from a temporary");
+        until("it is told", || {
+            (desk.notes.count(told) == starts).then_some(())
+        });
+        let note = desk.notes.wait_for("the note", told);
+        assert_eq!(note.summary, "Move Baleen to Applications");
+        assert!(note.body.contains("drag it into the Applications folder"));
+        let menu = item.menu();
+        let line = "Move Baleen to the Applications folder";
+        assert!(menu.has(&[line]), "{menu}");
+        assert!(!menu.entry(&[login]).enabled, "{menu}");
+        // All else works.
+        item.wait_until("the proxy can be switched", |item| {
+            item.menu()
+                .find(&["Use Proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        desk.quit(&item);
+    }
+}
+
+#[test]
+fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once() {
+    let Some(mut desk) = Desk::new() else { return };
+    let told = |note: &Notification| note.summary == "Move Baleen to Applications";
+    for (folder, is_new, notes) in [
+        ("home/Applications", true, 0),
+        ("home/Downloads", true, 1),
+        ("home/Downloads", false, 1),
+    ] {
+        if is_new {
+            let _ = fs::remove_file(desk.app.dir.path().join("state/agent.json"));
+        }
+        let item = desk.start_in(folder);
+        if is_new {
+            desk.notes.wait_for("the first note", |note| {
+                note.summary == "Baleen is in the menu bar"
+            });
+        }
+        item.wait_until("the proxy can be switched", |item| {
+            item.menu()
+                .find(&["Use Proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        sleep(Duration::from_secs(3));
+        assert_eq!(desk.notes.count(told), notes, "{folder}");
+        let menu = item.menu();
+        assert!(menu.entry(&["Start at Login"]).enabled, "{menu}");
+        assert!(!menu.to_string().contains("Applications"), "{menu}");
+        desk.quit(&item);
+    }
+    let note = desk.notes.wait_for("the note", told);
+    assert!(
+        note.body.contains("Start at Login stops working"),
+        "{}",
+        note.body
+    );
+}
+
+/// Uninstalls, once nothing is under way any more.
+fn uninstall_now(item: &Item) {
+    let path = ["Uninstall Baleen", "Uninstall Now"];
+    item.wait_until("it can be uninstalled", |item| {
+        item.menu().find(&path).is_ok_and(|entry| entry.enabled)
+    });
+    item.click(&path);
+}
+
+#[test]
+fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    let home = desk.app.dir.path().join("home");
+    fs::create_dir_all(home.join("config/autostart")).unwrap();
+    let (stock, before) = (desk.image(), Snapshot::of(&home, false));
+    let item = desk.start_switched_on();
+    item.click(&["Start at Login"]);
+    item.click(&["When a Restart Is Needed", "Do Nothing"]);
+    let made = ["autostart/baleen.desktop", "baleen/config.toml"];
+    let made = made.map(|name| home.join("config").join(name));
+    until("there is something to remove", || {
+        made.iter().all(|file| file.exists()).then_some(())
+    });
+    let submenu = item.menu().entry(&["Uninstall Baleen"]).clone();
+    assert!(matches!(submenu.kind, desktop::EntryKind::Submenu(_)));
+
+    uninstall_now(&item);
+    let note = desk.notes.wait_for("that it is done", |note| {
+        note.summary == "Baleen is uninstalled"
+    });
+    assert!(note.body.contains("Docker isn't running"), "{}", note.body);
+    let list = until("the list", || fs::read_to_string(&opened).ok());
+    let list = fs::read_to_string(list.trim()).unwrap();
+    for file in &made {
+        assert!(
+            list.contains(&format!("- removed {}\n", file.display())),
+            "{list}"
+        );
+    }
+    assert!(
+        list.contains("its own boot image back, byte for byte"),
+        "{list}"
+    );
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(item.is_gone());
+    assert_eq!(desk.image(), stock);
+    before.is_still(&Snapshot::of(&home, false));
+    assert!(!desk.app.dir.path().join("state").exists());
+}
+
+#[test]
+fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
+    let Some(mut desk) = Desk::new() else { return };
+    let set = desk
+        .baleen(&["config", "set", "method", "rebuild"])
+        .output();
+    assert!(set.unwrap().status.success());
+    let item = desk.start_switched_on();
+    let patched = desk.image();
+    fs::remove_file(desk.app.backup()).unwrap();
+    uninstall_now(&item);
+    let note = desk.notes.wait_for("that it is not done", |note| {
+        note.summary == "Baleen was not uninstalled"
+    });
+    assert!(note.body.contains("initrd.img-backup"), "{}", note.body);
+    assert!(note.body.contains("nothing was removed"), "{}", note.body);
+    assert_eq!(desk.image(), patched);
+    // It is the one, listens, and looks after Docker as before.
+    item.wait_until("the menu is as before", |item| {
+        item.menu().has(&["Use Proxy"])
+    });
+    let second = desk.baleen(&["app"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(0));
+    let new = desk.new_version("1.12.0");
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    fs::rename(new, desk.app.app()).unwrap();
+    desk.told_of_update("1.11.1-beta12", "1.12.0");
+    // With the new image there is an original available again.
+    uninstall_now(&item);
+    desk.notes.wait_for("that it is done", |note| {
+        note.summary == "Baleen is uninstalled"
+    });
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(!desk.script().contains("baleen"));
+}
+
+#[test]
+fn uninstalled_from_the_command_line_the_app_ends_first() {
+    let Some(mut desk) = Desk::new() else { return };
+    let stock = desk.image();
+    let item = desk.start_switched_on();
+    let said = desk.baleen(&["uninstall", "--yes"]).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("ended the Baleen app (process "), "{said}");
+    let ended = desk.running.take().unwrap().wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(item.is_gone());
+    assert_eq!(desk.image(), stock);
+    assert!(!desk.app.dir.path().join("state").exists());
+}
+
+const BOOT_IMAGE: &[&str] = &["linuxkit/kernel", "linuxkit/boot.img"];
+
+fn buttons(note: &Notification) -> Vec<&str> {
+    let buttons = note.actions.iter().filter(|(key, _)| key != "default");
+    buttons.map(|(_, label)| label.as_str()).collect()
+}
+
+/// With today's Docker Desktop nothing is offered that can't be: what its own settings need is copied, and they open.
+#[test]
+fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    desk.set_proxy_at("127.0.0.1", 3128);
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let before = Snapshot::of(&desk.app.place(), true);
+    // A clipboard of Wayland's, as far as this program is concerned.
+    let clipboard = desk.app.dir.path().join("clipboard");
+    let wl_copy = desk.tools().join("wl-copy");
+    fs::write(
+        &wl_copy,
+        format!("#!/bin/sh\ncat > {}\n", clipboard.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&wl_copy, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = desk.baleen(&["app"]);
+    desk.running = Some(command.env("WAYLAND_DISPLAY", "wayland-0").spawn().unwrap());
+    let item = desk.item();
+
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(
+        welcome.body.starts_with(
+            "Docker 4.84.0 has its own proxy settings (Settings &gt; Resources &gt; Proxies)"
+        ),
+        "{}",
+        welcome.body
+    );
+    assert!(welcome.body.contains("127.0.0.1:3128"), "{}", welcome.body);
+    assert_eq!(
+        buttons(&welcome),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    let menu = item.menu();
+    assert!(
+        menu.has(&["This Docker has its own proxy settings"]),
+        "{menu}"
+    );
+    assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
+    assert!(!menu.has(&["Use Proxy"]), "{menu}");
+    assert!(
+        !menu.to_string().contains("gets its own boot image back"),
+        "{menu}"
+    );
+
+    // Each field by itself, as Docker on the Mac reaches the proxy, and all of them.
+    let is_copied = |text: &str| {
+        until(text, || {
+            fs::read_to_string(&clipboard)
+                .ok()
+                .filter(|copied| copied == text)
+        })
+    };
+    item.click(&["Copy Proxy Settings", "Web Server (HTTP)"]);
+    is_copied("http://127.0.0.1:3128");
+    let copied = desk
+        .notes
+        .wait_for("that it was copied", |note| note.summary == "Copied");
+    assert!(
+        copied.body.contains("Settings &gt; Resources &gt; Proxies"),
+        "{}",
+        copied.body
+    );
+    item.click(&["Copy Proxy Settings", "Bypass these hosts"]);
+    let bypass = until("the bypass list", || {
+        fs::read_to_string(&clipboard)
+            .ok()
+            .filter(|copied| copied.starts_with("localhost"))
+    });
+    desk.notes.press(&welcome, "Copy Proxy Settings");
+    is_copied(&format!(
+        "Web Server (HTTP): http://127.0.0.1:3128\n\
+         Secure Web Server (HTTPS): http://127.0.0.1:3128\n\
+         Bypass these hosts: {bypass}\n"
+    ));
+
+    // A Docker that does not run is opened; in one that does, the pane is.
+    item.click(&["Open Docker's Settings"]);
+    until("Docker runs", || desk.docker());
+    item.click(&["Open Docker's Settings"]);
+    until("its settings are opened", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.contains("docker-desktop://dashboard/open?path=settings/")
+            .then_some(())
+    });
+
+    assert!(
+        !desk.app.dir.path().join("state/state.json").exists(),
+        "no wish is noted"
+    );
+    before.is_still(&Snapshot::of(&desk.app.place(), true));
+    let troubles = |note: &Notification| buttons(note).contains(&"Try again");
+    assert_eq!(desk.notes.count(troubles), 0);
+    desk.quit(&item);
+}
+
+/// A button of an older note, from when there was a Docker that could be patched, notes no wish and promises nothing.
+#[test]
+fn a_button_that_can_not_be_obeyed_any_more_says_why() {
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    let item = desk.start();
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(buttons(&welcome), ["Use Proxy"]);
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    item.wait_until("it is seen", |item| {
+        item.menu().has(&["This Docker has its own proxy settings"])
+    });
+    desk.notes.press(&welcome, "Use Proxy");
+    let note = desk.notes.wait_for("why not", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(
+        !desk.app.dir.path().join("state/state.json").exists(),
+        "no wish is noted"
+    );
+
+    // This computer has no clipboard, so a file opens.
+    desk.notes.press(&note, "Copy Proxy Settings");
+    let copied = desk.notes.wait_for("where it is", |note| {
+        note.summary == "This computer has no clipboard"
+    });
+    let path = until("a file", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.lines().last().map(PathBuf::from)
+    });
+    assert!(
+        copied.body.contains(path.to_str().unwrap()),
+        "{}",
+        copied.body
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with(&format!("Web Server (HTTP): http://{PROXY}\n")),
+        "{text}"
+    );
+    desk.quit(&item);
+}
+
+/// The wish for a proxy outlives a Docker that needs none of it from Baleen, and what is said then is short.
+#[test]
+fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    desk.app.install_with("4.84.0", BOOT_IMAGE);
+    let note = desk.notes.wait_for("the other kind of Docker", |note| {
+        note.summary == "This Docker has its own proxy settings"
+    });
+    assert_eq!(
+        buttons(&note),
+        ["Copy Proxy Settings", "Open Docker's Settings"]
+    );
+    assert!(note.body.len() < 250, "{}", note.body);
+    assert!(!item.menu().has(&["Use Proxy"]), "{}", item.menu());
+    desk.app.install("1.12.0", "1");
+    desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
+    assert!(desk.script().contains(PROXY));
+    desk.quit(&item);
+}
+
+#[test]
+fn without_docker_nothing_is_offered_that_needs_one() {
+    let Some(mut desk) = Desk::new() else { return };
+    desk.set_proxy_at("127.0.0.1", 3128);
+    fs::remove_dir_all(desk.app.app()).unwrap();
+    let item = desk.start();
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(
+        welcome.body.contains("it found no Docker.app"),
+        "{}",
+        welcome.body
+    );
+    // There is no VM in which the Mac would have another address.
+    assert!(
+        welcome.body.contains("(127.0.0.1:3128)"),
+        "{}",
+        welcome.body
+    );
+    assert_eq!(buttons(&welcome), ["Open Settings File"]);
+    let menu = item.menu();
+    assert!(!menu.entry(&["Use Proxy"]).enabled, "{menu}");
+    assert!(!menu.has(&["Docker: not found"]), "it is said once: {menu}");
+    desk.quit(&item);
+}
+
+/// `DBUS_SESSION_BUS_ADDRESS` is a list, of which the first address may lead nowhere.
+#[test]
+fn the_desktop_is_found_behind_any_address_of_the_list() {
+    let Some(mut desk) = Desk::new() else { return };
+    let list = format!("unix:path=/nonexistent/bus;{}", desk.session.address());
+    let mut command = desk.baleen(&["app"]);
+    let command = command.env("DBUS_SESSION_BUS_ADDRESS", list);
+    desk.running = Some(command.spawn().unwrap());
+    let item = desk.item();
+    // Notifications, and the desktop's settings.
+    let welcome = desk.notes.wait_for("the first note", |_| true);
+    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    desk.set_proxy(Some("other.corp.example"));
+    item.wait_until("the other proxy", |item| {
+        item.menu().has(&["Proxy: other.corp.example:8080"])
+    });
+    desk.quit(&item);
+}
+
+#[test]
+fn without_a_session_the_app_says_what_to_do() {
+    let app = App::new();
+    let run = app.run(&["app"]);
+    assert_eq!(run.code, 1, "{run}");
+    assert!(
+        run.err.contains("could not show an icon in the menu bar"),
+        "{run}"
+    );
+    assert!(run.err.contains("baleen watch"), "{run}");
+}
+
+#[test]
+fn watch_says_what_it_sees_and_ends_when_it_is_asked_to() {
+    let app = App::new();
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let mut command = app.command(&["watch", "--json"]);
+        command.env("https_proxy", format!("http://{PROXY}"));
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let applied = app
+            .command(&["apply"])
+            .env("https_proxy", format!("http://{PROXY}"))
+            .output();
+        assert!(applied.unwrap().status.success());
+        app.install("1.12.0", "1");
+        until("the proxy is in place again", || {
+            app.script_text().contains(PROXY).then_some(())
+        });
+        sleep(Duration::from_millis(500));
+        rustix::process::kill_process(pid, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(lines.iter().all(|line| line["schema"] == 1));
+        let states: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line["state"].as_str())
+            .collect();
+        assert_eq!(states.last(), Some(&"current"), "{lines:?}");
+        // It speaks of no menu bar, where it has no icon.
+        assert!(lines.iter().all(|line| line["news"]["kind"] != "welcome"));
+    }
+}
