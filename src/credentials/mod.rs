@@ -1,15 +1,18 @@
 //! Passwords of proxies in the system's own store: the Keychain on macOS, the Secret Service of the
 //! desktop session elsewhere (GNOME Keyring, KWallet, KeePassXC). Nothing is stored anywhere else.
 //!
-//! Each lies under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. The `keyring-core`
-//! crate and the one store that a system needs are used without the crate `keyring` around them,
-//! which would keep the store in a global variable, out of the reach of tests.
+//! Each lies under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. The crate `keyring` opens the
+//! Keychain; what it finds is used through `keyring-core`, which also lists and searches, and which has the store
+//! in memory of the tests. The Secret Service is opened by its own crate: `keyring` opens a store once for a
+//! process and keeps a failure, so an app that started before the session bus was there would never find a
+//! password. The Keychain needs no service that has to be running, and opening it can't fail.
 
 #[cfg(target_os = "macos")]
 mod keychain_macos;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
@@ -327,13 +330,14 @@ pub fn kept_for(account: &Account) -> Result<Option<Password>> {
 }
 
 /// What the store could not do, for the user.
-fn in_words(tried: &str, error: StoreError) -> Error {
-    let trouble = match &error {
+fn in_words(tried: &str, error: impl Borrow<StoreError>) -> Error {
+    let error = error.borrow();
+    let trouble = match error {
         StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::trouble(why),
         _ => Trouble::Other,
     };
     match trouble {
-        Trouble::Missing => missing(&reason(&error)),
+        Trouble::Missing => missing(&reason(error)),
         Trouble::Locked => Error::new(
             Kind::NotPermitted,
             format!("could not {tried}: {STORE} is locked, and its user could not be asked to unlock it"),
@@ -345,7 +349,7 @@ fn in_words(tried: &str, error: StoreError) -> Error {
         )
         .advise(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
         Trouble::Other => {
-            let why = match &error {
+            let why = match error {
                 // Its own words would list the entries in the notation of a debugger.
                 StoreError::Ambiguous(_) => "more than one is stored for it".to_owned(),
                 other => reason(other),
