@@ -12,8 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 for tool in strace python3 dbus-run-session; do
 	command -v "$tool" > /dev/null || { echo "agent.sh: $tool is missing" >&2; exit 1; }
 done
-cargo build --release --quiet --manifest-path "$here/../Cargo.toml"
-baleen=${CARGO_TARGET_DIR:-$here/../target}/release/baleen
+cargo build --profile dist --quiet --manifest-path "$here/../Cargo.toml"
+baleen=${CARGO_TARGET_DIR:-$here/../target}/dist/baleen
 work=$(mktemp -d) trace=$(mktemp)    # the trace where nobody watches
 pids=()
 trap 'kill "${pids[@]}" 2> /dev/null || true; wait; rm -rf "$work" "$trace"' EXIT

@@ -13,8 +13,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 for tool in hyperfine libdeflate-gunzip cpio gzip python3 /usr/bin/time; do
 	command -v "$tool" > /dev/null || { echo "compare.sh: $tool is missing" >&2; exit 1; }
 done
-cargo build --release --quiet --manifest-path "$here/../Cargo.toml"
-baleen=${CARGO_TARGET_DIR:-$here/../target}/release/baleen
+cargo build --profile dist --quiet --manifest-path "$here/../Cargo.toml"
+baleen=${CARGO_TARGET_DIR:-$here/../target}/dist/baleen
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -56,7 +56,7 @@ cross=(--locked "-Zbuild-std=std,panic_abort")
 for target in "${targets[@]}"; do
 	cross+=(--target "$target")
 done
-for profile in dev test release; do
+for profile in dev test release dist; do
 	cross+=(--config "profile.$profile.strip=false")
 done
 

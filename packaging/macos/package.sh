@@ -71,19 +71,19 @@ if [ ${#executables[@]} = 0 ]; then
 		target_folder=${CARGO_TARGET_DIR:-target}
 		# Separated by a character that is in no path: a space may be.
 		flags=--remap-path-prefix=$top=/baleen$'\x1f'--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates
-		CARGO_ENCODED_RUSTFLAGS=$flags cargo build --release --locked --target "${targets[0]}" --target "${targets[1]}"
+		CARGO_ENCODED_RUSTFLAGS=$flags cargo build --profile dist --locked --target "${targets[0]}" --target "${targets[1]}"
 	else
 		# In a shell of its own: what it sets is for these two programs alone.
 		target_folder=$(
 			# shellcheck source=packaging/macos/cross.sh
 			. "$here/cross.sh"
-			nice "$CARGO" build --release "${cross[@]}" >&2
+			nice "$CARGO" build --profile dist "${cross[@]}" >&2
 			echo "$CARGO_TARGET_DIR"
 		)
 		targets=(aarch64-apple-darwin x86_64-apple-darwin)
 	fi
 	for target in "${targets[@]}"; do
-		executables+=("$target_folder/$target/release/baleen")
+		executables+=("$target_folder/$target/dist/baleen")
 	done
 fi
 

@@ -1,13 +1,14 @@
 //! Output as text for people and as JSON for programs, without secrets in either.
 
 use std::cell::RefCell;
+use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
@@ -21,6 +22,11 @@ use super::printing;
 pub(super) const WIDTH: usize = 100;
 /// Minimum width at which lines are wrapped. A narrower terminal wraps them just as well itself.
 const NARROWEST: usize = 30;
+
+/// Interval between redraws of a progress bar, so that drawing costs nothing.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(50);
+/// Width of the bar itself, in characters.
+const BAR_WIDTH: usize = 30;
 
 /// Version of the output of `--json`.
 const SCHEMA: u32 = 1;
@@ -46,7 +52,8 @@ pub(super) struct Output {
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
     json: bool,
-    bar: RefCell<Option<(&'static str, ProgressBar)>>,
+    /// The step whose progress is shown, and when that was drawn.
+    bar: RefCell<Option<(&'static str, Instant)>>,
     broken_pipe: bool,
     notes: Vec<String>,
 }
@@ -155,28 +162,28 @@ impl Output {
         if self.json || !io::stderr().is_terminal() || progress.total == 0 {
             return;
         }
-        let mut bar = self.bar.borrow_mut();
-        match &*bar {
-            Some((step, bar)) if *step == progress.step => bar.set_position(progress.done),
-            _ => {
-                if let Some((_, old)) = bar.take() {
-                    old.finish_and_clear();
-                }
-                let new = ProgressBar::new(progress.total).with_message(progress.step);
-                if let Ok(style) =
-                    ProgressStyle::with_template("{msg:10} {bar:30} {bytes}/{total_bytes}")
-                {
-                    new.set_style(style);
-                }
-                new.set_position(progress.done);
-                *bar = Some((progress.step, new));
-            }
+        // No terminal that can erase a line.
+        if env::var_os("TERM").is_none_or(|name| name == "dumb") {
+            return;
         }
+        let mut bar = self.bar.borrow_mut();
+        let is_current = |(step, drawn): (&str, Instant)| {
+            step == progress.step && drawn.elapsed() < REDRAW_INTERVAL
+        };
+        if bar.is_some_and(is_current) {
+            return;
+        }
+        // One that wraps can't be erased.
+        let columns = columns(io::stderr()).map_or(NARROWEST, |columns| columns - 1);
+        let text: String = bar_text(&progress).chars().take(columns).collect();
+        // It only fails where no one sees it.
+        let _ = write!(io::stderr(), "\r\x1b[K{text}");
+        *bar = Some((progress.step, Instant::now()));
     }
 
     fn clear_bar(&self) {
-        if let Some((_, bar)) = self.bar.borrow_mut().take() {
-            bar.finish_and_clear();
+        if self.bar.borrow_mut().take().is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 
@@ -206,6 +213,19 @@ impl Output {
             Kind::NotPermitted => 5,
         }
     }
+}
+
+/// Returns the text of a progress bar, as in
+/// "reading    ███████████████░░░░░░░░░░░░░░░ 33.10 MiB/66.21 MiB".
+fn bar_text(Progress { step, done, total }: &Progress) -> String {
+    let full = (*done as f64 / *total as f64 * BAR_WIDTH as f64) as usize;
+    let bar = "█".repeat(full.min(BAR_WIDTH)) + &"░".repeat(BAR_WIDTH.saturating_sub(full));
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    format!(
+        "{step:10} {bar} {:.2} MiB/{:.2} MiB",
+        mib(*done),
+        mib(*total)
+    )
 }
 
 /// Returns the width at which lines are wrapped; nothing unless the output is a terminal, since programs
@@ -272,6 +292,23 @@ pub(super) fn describe(error: &Error) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_progress_bar_is_as_full_as_the_work_is_done() {
+        let text = |done| {
+            bar_text(&Progress {
+                step: "reading",
+                done,
+                total: 64 << 20,
+            })
+        };
+        let (full, empty) = ("█".repeat(15), "░".repeat(15));
+        let half = format!("reading    {full}{empty} 32.00 MiB/64.00 MiB");
+        assert_eq!(text(32 << 20), half);
+        assert!(text(0).contains(&empty.repeat(2)));
+        // A file that grows in the meantime.
+        assert!(text(65 << 20).ends_with(&format!("{full}{full} 65.00 MiB/64.00 MiB")));
+    }
 
     #[test]
     fn lines_are_broken_between_words() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use apple_native_keyring_store::keychain;
+use keyring::Entry;
 use keyring_core::error::PlatformError;
 use keyring_core::{CredentialStore, Error as StoreError};
 use security_framework::os::macos::passwords::{
@@ -22,8 +22,11 @@ pub(super) const INSTEAD: &str =
     "create a login keychain in Keychain Access, or leave the password in the URL in HTTPS_PROXY";
 
 pub(super) fn open() -> Result<Arc<CredentialStore>> {
-    let store = keychain::Store::new();
-    Ok(store.map_err(|error| in_words("open the login keychain", error))?)
+    let tried = "open the login keychain";
+    if let Err(error) = Entry::store_status() {
+        return Err(in_words(tried, error));
+    }
+    keyring_core::get_default_store().ok_or_else(|| in_words(tried, StoreError::NoDefaultStore))
 }
 
 /// Returns whether there is a password. It requests attributes only, which the Keychain returns without
@@ -50,7 +53,11 @@ pub(super) fn system_secret(account: &Account) -> keyring_core::Result<Vec<u8>> 
         let any = SecAuthenticationType::Any;
         find_internet_password(None, host, None, &account.user, "", port, protocol, any)
             .map(|(secret, _)| secret.as_ref().to_vec())
-            .map_err(keychain::decode_error)
+            .map_err(|error| match error.code() {
+                // errSecItemNotFound
+                -25300 => StoreError::NoEntry,
+                _ => StoreError::PlatformFailure(Box::new(error)),
+            })
     };
     match find(SecProtocolType::HTTPSProxy) {
         Err(StoreError::NoEntry) => find(SecProtocolType::HTTPProxy),

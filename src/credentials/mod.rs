@@ -1,15 +1,18 @@
 //! Proxy passwords in the system's own store: the Keychain on macOS, the Secret Service of the desktop
 //! session elsewhere (GNOME Keyring, KWallet, KeePassXC). Passwords are stored nowhere else.
 //!
-//! Each is stored under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. This module uses the
-//! `keyring-core` crate and the one store that a system needs directly. The crate `keyring` around them
-//! would keep the store in a global variable, which tests can't replace.
+//! Each is stored under [`SERVICE`] and an [`Account`], as in `me@proxy.corp:8080`. The crate `keyring`
+//! opens the Keychain. The store that it opens is used through `keyring-core`, which can also list and
+//! search, and has an in-memory store for tests. The Secret Service is opened by its own crate: `keyring`
+//! opens the store once for a process and keeps a failure, so an app that started before the session bus
+//! would never find a password. The Keychain needs no running service, and opening it can't fail.
 
 #[cfg(target_os = "macos")]
 mod keychain_macos;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
@@ -330,13 +333,14 @@ pub fn password_for(account: &Account) -> Result<Option<Password>> {
 }
 
 /// Converts an error of the store into an error for the user.
-fn in_words(tried: &str, error: StoreError) -> Error {
-    let trouble = match &error {
+fn in_words(tried: &str, error: impl Borrow<StoreError>) -> Error {
+    let error = error.borrow();
+    let failure = match error {
         StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::failure(why),
         _ => StoreFailure::Other,
     };
-    match trouble {
-        StoreFailure::Missing => missing(&reason(&error)),
+    match failure {
+        StoreFailure::Missing => missing(&reason(error)),
         StoreFailure::Locked => Error::new(
             Kind::NotPermitted,
             format!("could not {tried}: {STORE} is locked, and its user could not be asked to unlock it"),
@@ -348,7 +352,7 @@ fn in_words(tried: &str, error: StoreError) -> Error {
         )
         .with_hint(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
         StoreFailure::Other => {
-            let why = match &error {
+            let why = match error {
                 // The store's own message would list the entries in debug format.
                 StoreError::Ambiguous(_) => "more than one is stored for it".to_owned(),
                 other => reason(other),

@@ -264,6 +264,42 @@ fn reads_in_the_session_of_its_caller() {
     assert!(read("you@proxy.corp:8080").is_none());
 }
 
+/// The crate `keyring`, which other programs use, finds a password where Baleen stored it, and the other way round.
+#[test]
+fn the_keyring_crate_reads_what_is_stored_and_what_it_stores_is_read() {
+    if !has_keyring() {
+        return;
+    }
+    let app = App::new();
+    let mut session = session(&app);
+    session.start_keyring();
+    ok(&run_with(
+        &mut command(&app, &session, &["credentials", "set", ACCOUNT]),
+        PASSWORD,
+    ));
+    let mut inner = session.command(std::env::current_exe().unwrap().to_str().unwrap());
+    inner.args([
+        "--exact",
+        "the_keyring_crate_in_the_session_of_its_caller",
+        "--ignored",
+    ]);
+    let run = run_with(&mut inner, "");
+    assert!(run.code == 0 && run.out.contains("1 passed"), "{run}");
+    let kept = session.lookup(SERVICE, ACCOUNT).unwrap();
+    assert_eq!(String::from_utf8(kept).unwrap(), NEEDLE);
+}
+
+#[test]
+#[ignore = "the_keyring_crate_reads_what_is_stored_and_what_it_stores_is_read runs it"]
+fn the_keyring_crate_in_the_session_of_its_caller() {
+    let entry = keyring::Entry::new(SERVICE, ACCOUNT).unwrap();
+    assert_eq!(entry.get_password().unwrap(), PASSWORD);
+    entry.set_password(NEEDLE).unwrap();
+    let account = Account::parse(ACCOUNT).unwrap();
+    let read = Store::open().unwrap().password(&account).unwrap();
+    assert_eq!(read.unwrap().expose(), NEEDLE.as_bytes());
+}
+
 #[test]
 fn a_locked_keyring_is_told_as_such_and_keeps_what_it_has() {
     if !has_keyring() {
