@@ -24,7 +24,7 @@ use crate::proxy::{
 
 /// The source of the proxy settings, and the user's own settings.
 #[derive(Debug, Clone)]
-pub struct ProxyQuery {
+pub(crate) struct ProxyQuery {
     source: ProxySource,
     overrides: Overrides,
     intent: Intent,
@@ -33,7 +33,7 @@ pub struct ProxyQuery {
 
 impl ProxyQuery {
     /// Creates the query for the configuration. Baleen keeps its state in `state`.
-    pub fn new(config: &Config, state: PathBuf) -> Self {
+    pub(crate) fn new(config: &Config, state: PathBuf) -> Self {
         let source = match config.source {
             config::SourceSetting::Auto | config::SourceSetting::System => ProxySource::System,
             config::SourceSetting::Environment => ProxySource::Environment,
@@ -62,14 +62,14 @@ impl ProxyQuery {
 
     /// Replaces the source by one that was named for this run only.
     #[must_use]
-    pub fn named(self, source: ProxySource) -> Self {
+    pub(crate) fn named(self, source: ProxySource) -> Self {
         Self { source, ..self }.for_once()
     }
 
     /// Marks the query as one for this run only, since some of its values were named instead of
     /// configured.
     #[must_use]
-    pub fn for_once(self) -> Self {
+    pub(crate) fn for_once(self) -> Self {
         Self {
             intent: Intent::Named,
             ..self
@@ -79,25 +79,25 @@ impl ProxyQuery {
     /// Leaves out passwords, for the fields of Docker's own window, which get no password from
     /// Baleen. A locked Keychain is then no obstacle.
     #[must_use]
-    pub fn without_passwords(mut self) -> Self {
+    pub(crate) fn without_passwords(mut self) -> Self {
         self.overrides.no_passwords = true;
         self
     }
 
     /// Returns the intent that the user expresses with this query.
-    pub fn intent(&self) -> Intent {
+    pub(crate) fn intent(&self) -> Intent {
         self.intent
     }
 
     /// Returns whether the proxy in place is compared with this query, given the user's recorded
     /// intent. A proxy that was named for a bundle stays right until another is named. Without a
     /// recorded intent, the proxy in place may have been named by hand.
-    pub fn is_compared(&self, intent: Option<Intent>) -> bool {
+    pub(crate) fn is_compared(&self, intent: Option<Intent>) -> bool {
         intent == Some(Intent::Settings) || self.intent == Intent::Named
     }
 
     /// Returns the proxy that should be in place.
-    pub fn expected<'t>(
+    pub(crate) fn expected<'t>(
         &self,
         intent: Option<Intent>,
         translation: Option<&'t Translation>,
@@ -115,7 +115,7 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// When the source can't be read, or its settings can't be used.
-    pub fn read(&self) -> Result<ProxyConfig> {
+    pub(crate) fn read(&self) -> Result<ProxyConfig> {
         self.source
             .read(platform::system_proxies::read, |name| env::var_os(name))
     }
@@ -124,7 +124,7 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// See [`translate()`].
-    pub fn translate(
+    pub(crate) fn translate(
         &self,
         proxy_config: &ProxyConfig,
         engine: &ClientDialect,
@@ -138,7 +138,7 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// The same as for [`Self::translate`].
-    pub fn translate_and_ask(
+    pub(crate) fn translate_and_ask(
         &self,
         proxy_config: &ProxyConfig,
         engine: &ClientDialect,
@@ -165,7 +165,7 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// When the script can't be loaded or run, and no earlier answer is known.
-    pub fn ask_script(
+    pub(crate) fn ask_script(
         &self,
         proxy_config: &ProxyConfig,
         hosts: &[String],
@@ -197,7 +197,7 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// The same as for [`Self::read`] and [`Self::translate`].
-    pub fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
+    pub(crate) fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
         let proxy_config = self.read()?;
         let translation = self.translate(&proxy_config, &engine_of(bundle))?;
         Ok((proxy_config.origin, translation))
@@ -206,7 +206,7 @@ impl ProxyQuery {
 
 /// Returns the Docker.app that the user chose: on the command line, in `BALEEN_DOCKER_APP`, or in
 /// the config file.
-pub fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
+pub(crate) fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
     // Some shells set an empty variable to unset it; an empty option is a mistake.
     let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
     option
@@ -219,21 +219,21 @@ pub fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> 
 ///
 /// # Errors
 /// When no bundle is found.
-pub fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
+pub(crate) fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     let chosen = chosen_bundle(option, config);
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
 /// Replaces the password in a proxy URL that is displayed.
-pub const REDACTED: &str = ":***@";
+pub(crate) const REDACTED: &str = ":***@";
 
 /// Returns the source for a proxy that was named earlier, from its form without a password. The
 /// Keychain may have the password.
 ///
 /// # Errors
 /// When the proxy can't be used.
-pub fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
+pub(crate) fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
     let url = |shown: &Option<String>| {
         let parse = |url: &String| {
             ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
@@ -264,7 +264,7 @@ pub fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
 }
 
 /// Returns the client dialect of the engine in a bundle.
-pub fn engine_of(bundle: &Bundle) -> ClientDialect {
+pub(crate) fn engine_of(bundle: &Bundle) -> ClientDialect {
     let patched = matches!(bundle.family, Family::Moby { .. });
     ClientDialect::of(&bundle.version, patched)
 }

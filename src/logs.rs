@@ -27,7 +27,11 @@ const MAX_LOG_LEN: u64 = 1 << 20;
 /// Returns the path of the log: in `~/Library/Logs/Baleen` on macOS (Apple, "File System Programming
 /// Guide"), on other systems in the program's own folder. It is in that folder on macOS too if
 /// `BALEEN_STATE_DIR` sets it.
-pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub(crate) fn default_path(
+    get: impl Fn(&str) -> Option<OsString>,
+    home: &Path,
+    macos: bool,
+) -> PathBuf {
     let is_chosen = get("BALEEN_STATE_DIR").is_some_and(|folder| Path::new(&folder).is_absolute());
     let folder = match macos && !is_chosen {
         true => home.join("Library/Logs/Baleen"),
@@ -37,14 +41,14 @@ pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: 
 }
 
 /// Returns the path of the log that precedes the one at `path`.
-pub fn older(path: &Path) -> PathBuf {
+pub(crate) fn older(path: &Path) -> PathBuf {
     let mut older = path.to_owned().into_os_string();
     older.push(".1");
     older.into()
 }
 
 /// Returns the path of the current user's log.
-pub fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     default_path(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
@@ -54,7 +58,7 @@ pub fn path() -> PathBuf {
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn start(path: &Path, verbosity: u8) -> Result<()> {
+pub(crate) fn start(path: &Path, verbosity: u8) -> Result<()> {
     let file = Rotated::open(path).map_err(|error| Error::io("write", path, &error))?;
     let (file_level, terminal_level) = match verbosity {
         0 => (Level::INFO, None),

@@ -163,7 +163,7 @@ pub(crate) fn quarantined_from(path: &Path) -> Option<PathBuf> {
 
 /// Returns the folder of the stored files: `BALEEN_STATE_DIR`, otherwise the platform's standard folder
 /// (`app_folder`).
-pub fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub(crate) fn folder(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
     absolute(&get, "BALEEN_STATE_DIR")
         .unwrap_or_else(|| app_folder(&get, home, macos, ("XDG_STATE_HOME", ".local/state")))
 }

@@ -9,7 +9,7 @@ use super::observation::Setting;
 
 /// Returns the clause about the settings next to a proxy named by hand, or `None` while the settings are
 /// unknown.
-pub fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
+pub(crate) fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
     Some(match settings {
         Setting::Unknown => return None,
         Setting::Offline => "the settings are unknown while the network is down".to_owned(),
@@ -32,7 +32,7 @@ pub fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<String> {
 }
 
 /// Returns the menu line about the settings, or `None` if the line about Docker's proxy says the same.
-pub fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -> Option<String> {
+pub(crate) fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -> Option<String> {
     let says = match settings {
         Setting::Unknown => return None,
         Setting::Offline => "unknown (offline)".to_owned(),
@@ -50,7 +50,7 @@ pub fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -> Optio
 }
 
 /// Returns the resolved settings as JSON; null while they are unknown.
-pub fn json(settings: &Setting) -> Value {
+pub(crate) fn json(settings: &Setting) -> Value {
     let (origin, proxy, error) = match settings {
         Setting::Unknown => return Value::Null,
         Setting::Offline => (None, None, Some("the network is down")),

@@ -24,7 +24,7 @@ use super::observation::{Diagnostic, KeptAnswers, Setting};
 
 /// The jobs, and the paths that they need.
 #[derive(Debug, Clone)]
-pub struct Effects {
+pub(crate) struct Effects {
     /// The config file.
     pub config: PathBuf,
     /// The folder for Baleen's own files.
@@ -33,7 +33,11 @@ pub struct Effects {
 
 impl Effects {
     /// Resolves the settings for `engine`, and also the proxy that was `named` by hand, if any.
-    pub fn resolve(&self, engine: &ClientDialect, named: Option<&RedactedProxy>) -> Resolved {
+    pub(crate) fn resolve(
+        &self,
+        engine: &ClientDialect,
+        named: Option<&RedactedProxy>,
+    ) -> Resolved {
         let settings = self.resolve_one(engine, None);
         match named {
             None => settings.into(),
@@ -83,7 +87,7 @@ impl Effects {
     ///
     /// # Errors
     /// When the change is refused or fails. The image then stays unchanged.
-    pub fn apply(
+    pub(crate) fn apply(
         &self,
         path: &Path,
         expected: &Setting,
@@ -131,7 +135,7 @@ impl Effects {
     ///
     /// # Errors
     /// When the change is refused or fails. The image then stays unchanged.
-    pub fn restore(&self, path: &Path) -> Result<ChangeOutcome> {
+    pub(crate) fn restore(&self, path: &Path) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
         Ok(match patch::restore_original(&bundle)? {
             None => ChangeOutcome::Nothing,
@@ -160,7 +164,7 @@ impl Effects {
     ///
     /// # Errors
     /// When the update is refused or fails. A console in use is tried again before that.
-    pub fn apply_live(
+    pub(crate) fn apply_live(
         &self,
         path: &Path,
         adopt: bool,
@@ -193,7 +197,7 @@ impl Effects {
     ///
     /// # Errors
     /// When the file can't be written. It then keeps its contents.
-    pub fn configure(&self, click: Click) -> Result<()> {
+    pub(crate) fn configure(&self, click: Click) -> Result<()> {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
             Click::WhenRestart(restart) => (Key::Restart, restart.name()),

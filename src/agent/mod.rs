@@ -11,16 +11,16 @@
 //! so a lost event costs time, and a superfluous one costs a millisecond.
 
 pub mod agent_state;
-pub mod by_hand;
+pub(crate) mod by_hand;
 pub mod controller;
 pub mod effect;
-pub mod effects;
+pub(crate) mod effects;
 pub mod event;
 mod executor;
 pub mod notice;
 pub mod observation;
-pub mod observe;
-pub mod reconcile;
+pub(crate) mod observe;
+pub(crate) mod reconcile;
 pub mod snapshot;
 pub mod view;
 mod watcher;

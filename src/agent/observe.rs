@@ -18,7 +18,7 @@ use super::snapshot::{Fingerprint, Snapshot};
 
 /// The observer of the current state.
 #[derive(Debug, Clone)]
-pub struct Observer {
+pub(crate) struct Observer {
     /// The path of Docker.app, if it was given on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file.
@@ -31,7 +31,7 @@ pub struct Observer {
 
 impl Observer {
     /// Returns the possible paths of Docker.app.
-    pub fn places(&self) -> Vec<PathBuf> {
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
         match desired::chosen_bundle(self.docker_app.as_deref(), &self.last) {
             Some(chosen) => vec![chosen],
             None => bundle::default_places(std::env::home_dir().as_deref()),
@@ -39,7 +39,7 @@ impl Observer {
     }
 
     /// Observes the current state.
-    pub fn observe(&mut self) -> Snapshot {
+    pub(crate) fn observe(&mut self) -> Snapshot {
         let config = Config::load(&self.config);
         if let Ok(config) = &config {
             self.last.clone_from(config);

@@ -19,7 +19,7 @@ use super::observation::{
 
 /// The ways that were tried without success, each with the image that it was tried for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attempts {
+pub(crate) struct Attempts {
     /// The image for which a restart of the Engine was attempted.
     pub engine: Option<Revision>,
     /// The image for which a restart of Docker was attempted.
@@ -28,7 +28,7 @@ pub struct Attempts {
 
 /// A failed attempt, and the time before which it is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     /// The kind of failure.
     pub kind: Kind,
     /// The reason.
@@ -39,7 +39,7 @@ pub struct Backoff {
 
 /// The inputs of [`reconcile`].
 #[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
     /// The observed state of the bundle.
@@ -72,7 +72,7 @@ pub struct Inputs<'a> {
 
 /// An action of the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Do nothing.
     Nothing,
     /// Write the proxy of the settings into the boot image.
@@ -85,7 +85,7 @@ pub enum Action {
 
 /// The result of [`reconcile`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// The state in one word.
     pub state: State,
     /// The state in a sentence.
@@ -97,7 +97,7 @@ pub struct Decision {
 }
 
 /// Decides the state and the next action.
-pub fn reconcile(s: &Inputs<'_>) -> Decision {
+pub(crate) fn reconcile(s: &Inputs<'_>) -> Decision {
     let at_rest = |state, diagnostic: Diagnostic| Decision {
         state,
         diagnostic,

@@ -1,7 +1,7 @@
 //! The app's event loop: one thread that owns the app's parts and handles one message after another.
 
 #[cfg(not(target_os = "macos"))]
-pub use super::event_loop_linux::run;
+pub(crate) use super::event_loop_linux::run;
 #[cfg(target_os = "macos")]
 pub use super::event_loop_macos::run;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// The decision to continue or to end the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// Continue with the next message.
     Continue,
     /// End the loop; the app quits.
@@ -17,7 +17,7 @@ pub enum Flow {
 }
 
 /// A sender of messages to the loop, from any thread.
-pub struct Sender<M>(Arc<dyn Fn(M) + Send + Sync>);
+pub(crate) struct Sender<M>(Arc<dyn Fn(M) + Send + Sync>);
 
 impl<M> Sender<M> {
     pub(super) fn new(send: impl Fn(M) + Send + Sync + 'static) -> Self {
@@ -25,7 +25,7 @@ impl<M> Sender<M> {
     }
 
     /// Sends a message. It is lost if the loop has ended.
-    pub fn send(&self, message: M) {
+    pub(crate) fn send(&self, message: M) {
         (self.0)(message);
     }
 }

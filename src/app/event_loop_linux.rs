@@ -6,7 +6,7 @@ use super::event_loop::{Flow, Sender};
 
 /// Creates the app with `start` and calls `handle` for each message, until it returns [`Flow::Quit`] or no
 /// sender is left.
-pub fn run<M: Send + 'static, H: 'static>(
+pub(crate) fn run<M: Send + 'static, H: 'static>(
     start: impl FnOnce(Sender<M>) -> H + 'static,
     mut handle: impl FnMut(&mut H, M) -> Flow + 'static,
 ) {

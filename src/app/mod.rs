@@ -9,7 +9,7 @@
 //! The app is one thread that handles one message after another. It decides only what to show.
 
 mod clock;
-pub mod event_loop;
+pub(crate) mod event_loop;
 #[cfg(not(target_os = "macos"))]
 mod event_loop_linux;
 #[cfg(target_os = "macos")]
@@ -19,7 +19,7 @@ pub mod install_location;
 pub mod login_item;
 pub mod menu;
 mod notification_text;
-pub mod notifications;
+pub(crate) mod notifications;
 mod opening;
 pub mod single_instance;
 mod subprocess;

@@ -128,7 +128,7 @@ fn no_info(path: &Path, found: &str) -> Error {
 }
 
 /// Returns the default places of Docker.app.
-pub fn default_places(home: Option<&Path>) -> Vec<PathBuf> {
+pub(crate) fn default_places(home: Option<&Path>) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from("/Applications/Docker.app")];
     places.extend(home.map(|home| home.join("Applications/Docker.app")));
     places
@@ -154,7 +154,7 @@ pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>
 }
 
 /// The error for no bundle in the default places.
-pub fn not_found(places: &[PathBuf]) -> Error {
+pub(crate) fn not_found(places: &[PathBuf]) -> Error {
     let listed: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
     Error::new(
         Kind::Unsupported,

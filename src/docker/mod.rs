@@ -1,7 +1,7 @@
 //! Docker.app on the Mac: its location, its version, and the family of its VM. This module does not
 //! know how a boot image is packed.
 
-pub mod bundle;
+pub(crate) mod bundle;
 pub mod console;
 mod family;
 mod process;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use crate::common::app::{App, PROXY, Run, Snapshot, set_mode};
+#[cfg(target_os = "linux")]
 use crate::common::tampering;
 use baleen::agent::agent_state::{AgentStateFile, EngineRecord};
 use baleen::agent::observation::Running;

@@ -10,13 +10,13 @@ mod ns_user_notifications_macos;
 mod user_notifications_macos;
 
 #[cfg(not(target_os = "macos"))]
-pub use notifications_linux::Notifier;
+pub(crate) use notifications_linux::Notifier;
 #[cfg(target_os = "macos")]
 pub use notifications_macos::Notifier;
 
 /// The contents of a notification. It replaces an older one with the same `id` on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notification {
+pub(crate) struct Notification {
     /// The identifier.
     pub id: String,
     /// The title.
@@ -29,7 +29,7 @@ pub struct Notification {
 
 /// A button of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Button {
+pub(crate) struct Button {
     /// The identifier. "default" is reserved for the notification itself.
     pub key: String,
     /// The label.

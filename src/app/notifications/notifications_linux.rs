@@ -20,7 +20,7 @@ const PATH: &str = "/org/freedesktop/Notifications";
 type Shown = Arc<Mutex<HashMap<String, u32>>>;
 
 /// The sender of notifications.
-pub struct Notifier {
+pub(crate) struct Notifier {
     proxy: Proxy<'static>,
     shown: Shown,
     on_refused: Box<dyn Fn(String) + Send + Sync>,
@@ -29,7 +29,7 @@ pub struct Notifier {
 impl Notifier {
     /// Calls `on_press` on a separate thread with the id of a notification and the key of its pressed button,
     /// and `on_refused` with the reason when a notification can't be shown. Returns `None` without a session.
-    pub fn new(
+    pub(crate) fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
         on_refused: impl Fn(String) + Send + Sync + 'static,
     ) -> Option<Self> {
@@ -70,7 +70,7 @@ impl Notifier {
     }
 
     /// Shows a notification.
-    pub fn show(&self, notification: &Notification) {
+    pub(crate) fn show(&self, notification: &Notification) {
         let mut actions = vec!["default", ""];
         for button in &notification.buttons {
             actions.extend([button.key.as_str(), button.label.as_str()]);
