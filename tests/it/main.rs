@@ -22,7 +22,6 @@ mod initrd {
     mod cases;
     mod odd_images;
     mod properties;
-    mod real_root;
     mod tools;
 }
 
@@ -34,7 +33,6 @@ mod pac {
 mod patch {
     mod live;
     mod live_state;
-    mod properties;
     mod script_runs;
 }
 

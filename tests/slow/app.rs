@@ -965,7 +965,7 @@ fn an_update_that_never_finishes_is_told_and_one_that_does_after_all_is_repaired
     assert_eq!(desk.image(), &bytes[..bytes.len() / 2], "it is left alone");
     fs::write(desk.app.image(), &bytes).unwrap();
     desk.told_of_update("1.11.1-beta12", "1.12.0");
-    assert_eq!(item.icon(), good);
+    item.wait_until("the icon is as before", |item| item.icon() == good);
     assert_eq!(desk.notes.count(|note| note.summary.contains("stuck")), 1);
 }
 

@@ -43,7 +43,7 @@ const CALLS: &[&str] = &[
 const PROXY: &str = "http://proxy.corp:8080";
 
 /// Runs of the program at once. Each waits for the disk most of its time.
-const WORKERS: usize = 6;
+const WORKERS: usize = 2;
 
 struct Case {
     dir: tempfile::TempDir,

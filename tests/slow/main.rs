@@ -1,4 +1,4 @@
-//! The tests that take more than 10 seconds each, or wait for most of their time.
+//! The tests that take more than 10 seconds.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -7,3 +7,5 @@ mod app;
 mod console;
 mod crash_safety;
 mod kernel;
+mod patch_properties;
+mod real_root;
