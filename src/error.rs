@@ -80,14 +80,14 @@ impl Error {
 
     /// Adds advice on what to do.
     #[must_use]
-    pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
     /// Adds a remedy.
     #[must_use]
-    pub fn with_fix(mut self, remedy: Fix) -> Self {
+    pub(crate) fn with_fix(mut self, remedy: Fix) -> Self {
         self.remedy = Some(remedy);
         self
     }

@@ -193,7 +193,7 @@ impl EngineRecord {
     }
 
     /// Returns the block that `running` started from, if it is the same process.
-    pub fn block_of(&self, running: &Running) -> Option<Option<Sha>> {
+    pub(crate) fn block_of(&self, running: &Running) -> Option<Option<Sha>> {
         let is_same = self.process.is(running.pid, running.since);
         is_same.then_some(self.block)
     }

@@ -158,7 +158,7 @@ impl Agent {
 
     /// Waits until a stopped agent has finished all jobs, even the resolution of the settings, but at most
     /// for `patience`. Returns whether it succeeded.
-    pub fn wait_idle(&self, patience: Duration) -> bool {
+    pub(crate) fn wait_idle(&self, patience: Duration) -> bool {
         self.in_flight.wait_idle(patience)
     }
 }

@@ -25,4 +25,6 @@ pub mod snapshot;
 pub mod view;
 mod watcher;
 
-pub use executor::{Agent, AgentOutput, Options};
+pub use executor::{Agent, Options};
+
+pub(crate) use executor::AgentOutput;

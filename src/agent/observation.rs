@@ -34,7 +34,7 @@ impl Diagnostic {
 
     /// Adds advice on what to do.
     #[must_use]
-    pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, advice: impl Into<String>) -> Self {
         self.hint = Some(advice.into());
         self
     }
@@ -85,7 +85,7 @@ impl Installed {
     }
 
     /// The revision of the image.
-    pub fn revision(&self) -> Revision {
+    pub(crate) fn revision(&self) -> Revision {
         Revision {
             block: self.block(),
             since: self.image_since,
@@ -106,7 +106,7 @@ pub struct Patch {
 
 /// The identity of a boot image, to distinguish it from earlier and later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revision {
+pub(crate) struct Revision {
     /// Digest of the block in the image; `None` for Docker's own image.
     pub block: Option<Sha>,
     /// Time at which the image was put in place.
@@ -151,7 +151,7 @@ impl Running {
     }
 
     /// Returns whether the engine can be brought up to date without a restart of Docker.
-    pub fn can_apply_live(&self, installed: &Installed) -> bool {
+    pub(crate) fn can_apply_live(&self, installed: &Installed) -> bool {
         self.has_console && matches!(installed.bundle.family, Family::Moby { .. })
     }
 }

@@ -87,7 +87,7 @@ impl Busy {
 
 impl View {
     /// Returns the time of the live update that the running VM still matches, in seconds since 1970.
-    pub fn applied_live_at(&self) -> Option<u64> {
+    pub(crate) fn applied_live_at(&self) -> Option<u64> {
         match self.engine? {
             EngineSync::Followed { at } => Some(seconds(at)),
             EngineSync::UpToDate | EngineSync::OutOfDate => None,
@@ -95,12 +95,12 @@ impl View {
     }
 
     /// Returns the pane of Docker's own proxy settings, if it has one.
-    pub fn proxy_pane(&self) -> Option<&'static str> {
+    pub(crate) fn proxy_pane(&self) -> Option<&'static str> {
         self.family.as_ref()?.proxy_pane()
     }
 
     /// Returns the values to enter in that pane, or `None` if no proxy is set.
-    pub fn docker_fields(&self) -> Option<DockerFields> {
+    pub(crate) fn docker_fields(&self) -> Option<DockerFields> {
         match &self.setting {
             Setting::Proxy { shown, .. } if self.proxy_pane().is_some() => {
                 Some(DockerFields::of(shown))

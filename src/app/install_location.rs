@@ -58,7 +58,7 @@ impl InstallLocation {
     }
 
     /// Returns whether the app disappears from there when it quits or the disk is ejected.
-    pub fn is_temporary(self) -> bool {
+    pub(crate) fn is_temporary(self) -> bool {
         matches!(self, Self::Translocated | Self::DiskImage)
     }
 }

@@ -137,7 +137,7 @@ pub fn taken(who: &str) -> Error {
 }
 
 /// Returns the path of a check's report, next to the log.
-pub fn report_beside(log: &Path) -> PathBuf {
+pub(crate) fn report_beside(log: &Path) -> PathBuf {
     log.with_file_name("doctor-report.md")
 }
 
@@ -399,7 +399,7 @@ const APP_MANAGEMENT: &str =
 ///
 /// # Errors
 /// When signals can't be waited for.
-pub fn quit_on_signals(quit: impl Fn() + Send + 'static) -> Result<()> {
+pub(crate) fn quit_on_signals(quit: impl Fn() + Send + 'static) -> Result<()> {
     let failed = |error: std::io::Error| {
         Error::new(
             Kind::Failure,

@@ -56,9 +56,9 @@ pub enum Claim {
 
 impl Instance {
     /// The name of the file with the lock.
-    pub const LOCK: &str = "agent.lock";
+    pub(crate) const LOCK: &str = "agent.lock";
     /// The name of the socket.
-    pub const SOCKET: &str = "agent.socket";
+    pub(crate) const SOCKET: &str = "agent.socket";
 
     /// Tries to become the only instance for the folder `state`. `what` describes this instance to others.
     ///

@@ -60,7 +60,7 @@ fn after_help() -> String {
 #[derive(Debug, Parser)]
 #[command(name = "baleen", version, about = ABOUT, long_about = LONG_ABOUT, after_help = after_help())]
 #[command(arg_required_else_help = true, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -71,7 +71,7 @@ pub struct Cli {
 
 /// Options of all commands.
 #[derive(Debug, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// Docker.app to work on, instead of the one in BALEEN_DOCKER_APP, the config file, /Applications or ~/Applications
     #[arg(long, global = true, value_name = "PATH")]
     pub docker_app: Option<PathBuf>,
@@ -88,8 +88,7 @@ pub struct Global {
 
 /// When to use color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Color {
+pub(crate) enum Color {
     Auto,
     Always,
     Never,

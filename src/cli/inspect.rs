@@ -359,7 +359,7 @@ mod tests {
             (0o120_777, "lrwxrwxrwx"),
             (0o020_600, "crw-------"),
         ] {
-            let mut bytes = [b'0'; initrd::HEADER_LEN];
+            let mut bytes = [b'0'; initrd::header::HEADER_LEN];
             bytes[..6].copy_from_slice(b"070701");
             bytes[14..22].copy_from_slice(format!("{mode:08x}").as_bytes());
             let header = Header::parse(&bytes, 0, 0).unwrap();

@@ -24,7 +24,8 @@ use crate::proxy::pac::Unreachable;
 use crate::storage::app_folder;
 
 pub use edit::{make, set, unset};
-pub use key::{Key, UnknownKey};
+pub use key::Key;
+pub(crate) use key::UnknownKey;
 
 /// The user's settings. The default applies if there is no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,7 +151,11 @@ impl ConfigReading {
 
 /// Returns the path of the file: `BALEEN_CONFIG`, else `config.toml` in the platform's folder. Except on
 /// macOS, that is `$XDG_CONFIG_HOME/baleen` or `~/.config/baleen` (see `app_folder`).
-pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub(crate) fn default_path(
+    get: impl Fn(&str) -> Option<OsString>,
+    home: &Path,
+    macos: bool,
+) -> PathBuf {
     match get("BALEEN_CONFIG").filter(|path| !path.is_empty()) {
         Some(chosen) => chosen.into(),
         None => app_folder(get, home, macos, ("XDG_CONFIG_HOME", ".config")).join("config.toml"),

@@ -35,7 +35,7 @@ use secret_service as system;
 pub const SERVICE: &str = "io.github.baleen-app.Baleen";
 
 /// Name of the store, as in "the Keychain".
-pub const STORE: &str = system::NAME;
+pub(crate) const STORE: &str = system::NAME;
 
 /// Timeout for reading from the store. The store may exist but never answer, for example while it waits
 /// for an invisible prompt.
@@ -138,7 +138,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store can't be searched.
-    pub fn has_password(&self, account: &Account) -> Result<bool> {
+    pub(crate) fn has_password(&self, account: &Account) -> Result<bool> {
         let tried = format!("look for the password of {account}");
         let (store, asked) = (Arc::clone(&self.0), account.clone());
         match within(TIMEOUT, &tried, move || system::is_stored(&store, &asked))? {
@@ -200,7 +200,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store refuses to delete it.
-    pub fn delete_named(&self, name: &str) -> Result<()> {
+    pub(crate) fn delete_named(&self, name: &str) -> Result<()> {
         let tried = format!("delete the password of {name}");
         let (store, meant) = (Arc::clone(&self.0), name.to_owned());
         within(PROMPT_TIMEOUT, &tried, move || {
@@ -276,7 +276,7 @@ fn within<T: Send + 'static>(
 ///
 /// # Errors
 /// When there is no password, the user refuses, or this system has no store that Baleen can read.
-pub fn system_password(account: &Account) -> Result<Password> {
+pub(crate) fn system_password(account: &Account) -> Result<Password> {
     let tried = format!("read the password that the system's settings have for {account}");
     let advice = "leave --from-system out, and give the password when asked for it";
     let asked = account.clone();
@@ -325,7 +325,7 @@ fn failure_of_status(code: i32) -> StoreFailure {
 ///
 /// # Errors
 /// When there is a store, but it can't be read, so that the password is unknown.
-pub fn password_for(account: &Account) -> Result<Option<Password>> {
+pub(crate) fn password_for(account: &Account) -> Result<Option<Password>> {
     match Store::open().and_then(|store| store.password(account)) {
         Err(error) if error.kind() == Kind::Unsupported => Ok(None),
         found => found,

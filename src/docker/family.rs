@@ -59,7 +59,7 @@ impl Family {
 
     /// Returns whether a bundle with only these files may become complete, as while an update
     /// copies it.
-    pub fn may_become_whole(found: &[String]) -> bool {
+    pub(crate) fn may_become_whole(found: &[String]) -> bool {
         matches!(
             found.iter().map(String::as_str).collect::<Vec<_>>()[..],
             [] | ["moby/vmlinuz64" | "moby/initrd.img" | "linuxkit/kernel" | "linuxkit/initrd.img"]
@@ -68,7 +68,7 @@ impl Family {
 
     /// Returns whether Docker for Mac of this version belongs to the patched family: until 17.10.
     /// This is for versions without a bundle on disk; for a bundle, its files decide.
-    pub fn is_patched_in(version: &str) -> bool {
+    pub(crate) fn is_patched_in(version: &str) -> bool {
         let mut numbers = version
             .split(|c: char| !c.is_ascii_digit())
             .map(|digits| digits.parse::<u32>().ok());
@@ -94,7 +94,7 @@ impl Family {
     /// such pane or is unknown. From 17.12 on, a proxy process on the Mac reads that setting, and
     /// patching the boot image is wrong. The window was rebuilt with 2.2, and *Preferences* became
     /// *Settings* later.
-    pub fn proxy_pane(&self) -> Option<&'static str> {
+    pub(crate) fn proxy_pane(&self) -> Option<&'static str> {
         match self {
             Self::LinuxKitIso => Some("Preferences > Proxies"),
             Self::LinuxKitInitrd | Self::BootImage => Some("Settings > Resources > Proxies"),
@@ -106,7 +106,7 @@ impl Family {
     /// these URLs; a public list of the URLs that the app of June 2026 understands contains this
     /// one. They only work while Docker runs and do not start it, so otherwise the app itself must
     /// be opened.
-    pub fn settings_url(&self, is_running: bool) -> Option<&'static str> {
+    pub(crate) fn settings_url(&self, is_running: bool) -> Option<&'static str> {
         (is_running && *self == Self::BootImage)
             .then_some("docker-desktop://dashboard/open?path=settings/resources/proxies")
     }

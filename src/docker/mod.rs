@@ -10,5 +10,5 @@ mod vm;
 
 pub use bundle::{Bundle, find};
 pub use family::Family;
-pub use process::KnownProcess;
+pub(crate) use process::KnownProcess;
 pub use vm::Vm;

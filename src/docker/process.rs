@@ -9,7 +9,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// A process that was seen. Process IDs are reused, so the start time is part of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownProcess {
+pub(crate) struct KnownProcess {
     pid: u32,
     /// Start time in milliseconds since 1970.
     since: u64,
@@ -17,13 +17,13 @@ pub struct KnownProcess {
 
 impl KnownProcess {
     /// Creates the record of a process. Returns `None` if the system does not tell its start time.
-    pub fn new(pid: u32, since: Option<SystemTime>) -> Option<Self> {
+    pub(crate) fn new(pid: u32, since: Option<SystemTime>) -> Option<Self> {
         let since = milliseconds(since?);
         Some(Self { pid, since })
     }
 
     /// Returns whether it is the process with this ID and start time.
-    pub fn is(&self, pid: u32, since: Option<SystemTime>) -> bool {
+    pub(crate) fn is(&self, pid: u32, since: Option<SystemTime>) -> bool {
         let drift = |since| milliseconds(since).abs_diff(self.since);
         self.pid == pid
             && since.is_some_and(|since| u128::from(drift(since)) <= CLOCK_TOLERANCE.as_millis())

@@ -169,7 +169,7 @@ impl Report {
 }
 
 /// Returns whether two steps are shown as one.
-pub fn is_one_line(a: &Step, b: &Step) -> bool {
+pub(crate) fn is_one_line(a: &Step, b: &Step) -> bool {
     let skipped = a.outcome == Outcome::Skipped && b.outcome == Outcome::Skipped;
     skipped && (a.is_needed, &a.found) == (b.is_needed, &b.found)
 }

@@ -29,7 +29,7 @@ pub struct Found {
 
 /// The result of the search for one name.
 #[derive(Debug)]
-pub struct Sought {
+pub(crate) struct Sought {
     /// The last entry with the name, if there is one. An error if the kernel drops it, or a later
     /// entry removes its file.
     pub found: Result<Option<Found>, Error>,
@@ -41,7 +41,7 @@ pub struct Sought {
 
 /// A [`Visitor`] that looks for the files that some names lead to after all entries.
 #[derive(Debug)]
-pub struct Finder {
+pub(crate) struct Finder {
     tree: Tree,
     /// The name of the current or latest entry.
     name: Vec<u8>,
@@ -134,7 +134,7 @@ impl Target {
 impl Finder {
     /// Creates a finder that looks for `name`, however its slashes and dots are written, and keeps a body
     /// of up to `keep` bytes.
-    pub fn new(name: &[u8], keep: usize) -> Self {
+    pub(crate) fn new(name: &[u8], keep: usize) -> Self {
         let finder = Self {
             tree: Tree::new(),
             name: Vec::new(),
@@ -145,7 +145,7 @@ impl Finder {
 
     /// Adds `name` to the names that the finder looks for.
     #[must_use]
-    pub fn and(mut self, name: &[u8], keep: usize) -> Self {
+    pub(crate) fn and(mut self, name: &[u8], keep: usize) -> Self {
         self.targets.push(Target {
             path: normalise(name),
             keep,
@@ -158,7 +158,7 @@ impl Finder {
     }
 
     /// Returns the result for each name, in the order in which the names were added.
-    pub fn finish(self) -> Vec<Sought> {
+    pub(crate) fn finish(self) -> Vec<Sought> {
         let Self { tree, targets, .. } = self;
         let finish = |target: Target| target.finish(&tree);
         targets.into_iter().map(finish).collect()
@@ -238,7 +238,10 @@ pub fn find<R: Read>(
 ///
 /// # Errors
 /// Those of [`walk`].
-pub fn find_all<R: Read>(reader: R, mut finder: Finder) -> Result<(Layout, Vec<Sought>), Error> {
+pub(crate) fn find_all<R: Read>(
+    reader: R,
+    mut finder: Finder,
+) -> Result<(Layout, Vec<Sought>), Error> {
     let layout = walk(reader, &mut finder)?;
     Ok((layout, finder.finish()))
 }

@@ -8,7 +8,7 @@
 use super::Error;
 
 /// Length of a header, in bytes.
-pub const HEADER_LEN: usize = 110;
+pub(crate) const HEADER_LEN: usize = 110;
 
 /// Maximum length of a name, including its terminator. The kernel skips entries with longer ones.
 pub const PATH_MAX: u32 = 4096;

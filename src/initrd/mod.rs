@@ -34,7 +34,7 @@
 mod archive;
 mod error;
 mod gzip;
-mod header;
+pub(crate) mod header;
 mod name;
 mod source;
 mod tree;
@@ -46,16 +46,18 @@ pub mod rebuild;
 
 pub use archive::{Entry, Part};
 pub use error::Error;
-pub use header::{FileType, HEADER_LEN, Header, Magic, PATH_MAX};
+pub use header::{FileType, Header, PATH_MAX};
 pub use name::{display as display_name, normalise, same_path};
-pub use source::{FileRange, ProgressReader};
+pub use source::FileRange;
+pub(crate) use source::ProgressReader;
 pub(crate) use tree::until_nul;
-pub use tree::{Effect, FinalEntry, Reason, Tree};
-pub use walk::{Compression, Layout, Member, Visitor, walk};
+pub use tree::{Effect, Tree};
+pub(crate) use walk::Visitor;
+pub use walk::{Compression, Layout, Member, walk};
 
 /// Maximum unpacked length of an image. The VM holds all of it in memory, and a file that claims more
 /// is a mistake or an attack.
-pub const MAX_UNPACKED_LEN: u64 = 4 << 30;
+pub(crate) const MAX_UNPACKED_LEN: u64 = 4 << 30;
 
 /// Maximum number of members in an image. Docker's images have one to three; the list needs a limit.
 pub const MAX_MEMBERS: usize = 1024;

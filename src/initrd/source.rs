@@ -106,14 +106,14 @@ impl Read for FileRange<'_> {
 }
 
 /// A [`FileRange`] that reports its position in the file after every read.
-pub struct ProgressReader<'a> {
+pub(crate) struct ProgressReader<'a> {
     inner: FileRange<'a>,
     progress: &'a dyn Fn(u64),
 }
 
 impl<'a> ProgressReader<'a> {
     /// Creates a reader of `inner` that reports to `progress`.
-    pub fn new(inner: FileRange<'a>, progress: &'a dyn Fn(u64)) -> Self {
+    pub(crate) fn new(inner: FileRange<'a>, progress: &'a dyn Fn(u64)) -> Self {
         Self { inner, progress }
     }
 }

@@ -62,7 +62,7 @@ pub enum Reason {
 
 impl Reason {
     /// Returns the clause that gives the reason in a sentence about a dropped entry.
-    pub fn because(self) -> &'static str {
+    pub(crate) fn because(self) -> &'static str {
         match self {
             Self::PassedOver => "it has a size that the kernel does not take",
             Self::NoFolder => "a folder in its path does not exist at that point of the archive",

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 /// A stream with one deadline for all reads and writes. A timeout for each call would not be enough: a peer that
 /// sends a byte now and then could hold the program up without limit.
 #[derive(Debug)]
-pub struct Timed<S> {
+pub(crate) struct Timed<S> {
     stream: S,
     deadline: Instant,
 }
 
 /// A stream that supports a timeout for its next call.
-pub trait Timeouts: Read + Write {
+pub(crate) trait Timeouts: Read + Write {
     /// Sets the timeout of the next read or write to `time`, which is not zero.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Timeouts for UnixStream {
 
 impl<S: Timeouts> Timed<S> {
     /// Wraps `stream`. All reads and writes from now on have `patience` in total.
-    pub fn new(stream: S, patience: Duration) -> Self {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
             deadline: Instant::now() + patience,
@@ -49,7 +49,7 @@ impl<S: Timeouts> Timed<S> {
     }
 
     /// Sets a new deadline, `patience` from now.
-    pub fn wait_again(&mut self, patience: Duration) {
+    pub(crate) fn wait_again(&mut self, patience: Duration) {
         self.deadline = Instant::now() + patience;
     }
 

@@ -7,4 +7,4 @@ pub mod http;
 pub mod lookup;
 pub mod tls;
 
-pub use host_port::{HostPort, InvalidHostPort};
+pub use host_port::HostPort;

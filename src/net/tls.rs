@@ -78,7 +78,7 @@ fn features() -> Vec<(&'static str, bool)> {
 
 /// Returns the authorities that Mozilla's programs trust. The lists of Linux systems, including that of Docker's VM,
 /// are based on them.
-pub fn public_roots() -> RootCertStore {
+pub(crate) fn public_roots() -> RootCertStore {
     RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     }
@@ -86,14 +86,14 @@ pub fn public_roots() -> RootCertStore {
 
 /// Returns the authorities that this computer trusts. On Linux `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace them.
 /// Leaves out certificates that can't be read: it may be one odd certificate among hundreds.
-pub fn native_roots() -> RootCertStore {
+pub(crate) fn native_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(native_certificates());
     roots
 }
 
 /// Returns the certificates of the authorities that this computer trusts. Empty if the system has no such list.
-pub fn native_certificates() -> Vec<CertificateDer<'static>> {
+pub(crate) fn native_certificates() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
 }
 
@@ -176,7 +176,7 @@ impl Peer {
     ///
     /// # Errors
     /// The reason why the client would refuse the server.
-    pub fn verdict(&self, roots: &RootCertStore) -> Result<(), CertificateError> {
+    pub(crate) fn verdict(&self, roots: &RootCertStore) -> Result<(), CertificateError> {
         let Some((own, others)) = self.chain.split_first() else {
             return Err(CertificateError::BadEncoding);
         };

@@ -23,7 +23,7 @@ impl Sha {
     ///
     /// # Errors
     /// When the file can't be read or is shorter.
-    pub fn of_file(file: &File, length: u64) -> io::Result<Self> {
+    pub(crate) fn of_file(file: &File, length: u64) -> io::Result<Self> {
         let mut section = FileRange::new(file, 0, length);
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];

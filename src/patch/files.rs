@@ -17,7 +17,7 @@ use super::manifest::Original;
 
 /// Suffix of the backup: the original is kept beside the image under its name plus this suffix, as
 /// in the recipe of 2016.
-pub const BACKUP_SUFFIX: &str = "-backup";
+pub(crate) const BACKUP_SUFFIX: &str = "-backup";
 
 /// The identity and state of a file: two are equal only if it is the same file and nobody wrote to
 /// it.
@@ -68,7 +68,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Returns the path of the backup of the image at `image`.
-pub fn backup_of(image: &Path) -> PathBuf {
+pub(crate) fn backup_of(image: &Path) -> PathBuf {
     beside(image, BACKUP_SUFFIX)
 }
 

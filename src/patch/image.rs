@@ -117,7 +117,7 @@ impl Image {
     }
 
     /// The path of the backup that keeps its original.
-    pub fn backup_path(&self) -> PathBuf {
+    pub(crate) fn backup_path(&self) -> PathBuf {
         files::backup_of(&self.path)
     }
 

@@ -91,7 +91,7 @@ impl Intents {
     ///
     /// # Errors
     /// When the file can't be written; it is then unchanged.
-    pub fn set_named(&self, bundle: &Path, proxy: &RedactedProxy) -> io::Result<()> {
+    pub(crate) fn set_named(&self, bundle: &Path, proxy: &RedactedProxy) -> io::Result<()> {
         self.note(bundle, Intent::Named, Some(proxy))
     }
 
@@ -118,7 +118,12 @@ impl Intents {
     ///
     /// # Errors
     /// When the image can't be opened or the file can't be written; the file is then unchanged.
-    pub fn note_original(&self, bundle: &Path, image: &Path, found: Unpatched) -> Result<()> {
+    pub(crate) fn note_original(
+        &self,
+        bundle: &Path,
+        image: &Path,
+        found: Unpatched,
+    ) -> Result<()> {
         let checked = Checked::new(&Image::open(image)?, found);
         self.file
             .update(|stored: &mut Stored| {
@@ -142,7 +147,7 @@ impl Intents {
     }
 
     /// Returns all bundles that have an intent.
-    pub fn bundles(&self) -> Vec<PathBuf> {
+    pub(crate) fn bundles(&self) -> Vec<PathBuf> {
         let wanted = self.file.read::<Stored>().wanted;
         wanted.into_keys().map(PathBuf::from).collect()
     }

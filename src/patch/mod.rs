@@ -34,12 +34,13 @@ use std::fs;
 use crate::docker::Bundle;
 use crate::error::{Error, Result};
 
-pub use files::{BACKUP_SUFFIX, backup_of};
+pub(crate) use files::{BACKUP_SUFFIX, backup_of};
 pub use in_place::in_place;
 pub use lock::{Lock, unfinished};
-pub use manifest::{Manifest, Method, Original};
+pub(crate) use manifest::Manifest;
+pub use manifest::Method;
 pub use original::Unpatched;
-pub use preflight::preflight;
+pub(crate) use preflight::preflight;
 
 /// The progress of a long step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub struct Progress {
 }
 
 /// Receives progress reports. It is called often.
-pub type OnProgress<'a> = &'a dyn Fn(Progress);
+pub(crate) type OnProgress<'a> = &'a dyn Fn(Progress);
 
 /// The result of [`apply_proxy`].
 #[derive(Debug)]
@@ -114,7 +115,7 @@ pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
 }
 
 /// Returns the proxy in the image of `bundle`, which Baleen did not patch. Reads the whole image.
-pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
+pub(crate) fn read_unpatched(bundle: &Bundle) -> Unpatched {
     let image = image::image_of(bundle).and_then(image::Image::open);
     image.map_or_else(
         |_| Unpatched::default(),
@@ -127,7 +128,7 @@ pub fn read_unpatched(bundle: &Bundle) -> Unpatched {
 ///
 /// # Errors
 /// When the backup can't be checked or removed.
-pub fn remove_leftover(bundle: &Bundle) -> Result<()> {
+pub(crate) fn remove_leftover(bundle: &Bundle) -> Result<()> {
     let _lock = Lock::acquire(image::image_of(bundle)?)?;
     match restore::leftover(bundle)? {
         Some(backup) => {

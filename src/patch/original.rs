@@ -87,7 +87,7 @@ impl Unpatched {
     }
 
     /// Returns advice on how to start Docker without the proxy that was set by hand.
-    pub fn way_out(&self) -> Option<String> {
+    pub(crate) fn way_out(&self) -> Option<String> {
         match self {
             Self::ByHand {
                 stock: Some(stock), ..
@@ -104,7 +104,7 @@ impl Unpatched {
 
     /// Returns a phrase for the image after it has replaced a patched one, as the object of a
     /// sentence.
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         match self {
             Self::Clean => "its own boot image".to_owned(),
             Self::Unchecked => "the boot image that it had before Baleen".to_owned(),

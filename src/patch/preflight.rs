@@ -18,7 +18,7 @@ use super::{files, guard};
 ///
 /// # Errors
 /// The same errors as for a patch.
-pub fn preflight(image: &Path) -> Result<()> {
+pub(crate) fn preflight(image: &Path) -> Result<()> {
     let image = Image::open(image)?;
     guard::check_unlocked(&image)?;
     let lock = Lock::acquire(image.path())?;

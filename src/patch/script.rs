@@ -19,7 +19,7 @@ use super::shell;
 pub const SCRIPT: &str = "etc/init.d/docker";
 
 /// Maximum length of a script. Real ones have 4 KB; an overlay has to hold the script.
-pub const MAX_SCRIPT_LEN: usize = 128 * 1024;
+pub(crate) const MAX_SCRIPT_LEN: usize = 128 * 1024;
 
 const BEGIN: &str = "# >>> baleen: proxy for the Docker Engine (managed; edits are lost) >>>";
 const END: &str = "# <<< baleen <<<";

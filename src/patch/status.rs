@@ -146,7 +146,7 @@ pub struct StatusQuery<'a> {
 }
 
 /// Returns the status when there is no bundle.
-pub fn without_docker(error: &Error) -> Status {
+pub(crate) fn without_docker(error: &Error) -> Status {
     Status {
         state: State::NoDocker,
         sentence: error.to_string(),
@@ -192,7 +192,7 @@ pub fn status(path: &Path, question: StatusQuery<'_>, report: OnProgress<'_>) ->
 /// Completes a status with what Baleen remembers of the image that it restored in the bundle at
 /// `path`: that image may set a proxy by hand. The image does not have to be read again.
 #[must_use]
-pub fn with_history(mut status: Status, path: &Path, intents: &Intents) -> Status {
+pub(crate) fn with_history(mut status: Status, path: &Path, intents: &Intents) -> Status {
     let is_unread = status.unpatched == Unpatched::Unchecked
         && matches!(status.state, State::Off | State::Direct | State::Wiped);
     let image = status.image.as_ref().filter(|_| is_unread);

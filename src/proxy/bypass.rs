@@ -79,7 +79,7 @@ impl BypassEntry {
     }
 
     /// Returns whether macOS reaches `host` directly because of this entry.
-    pub fn covers(&self, host: &str) -> bool {
+    pub(crate) fn covers(&self, host: &str) -> bool {
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         match self {
             Self::Host(name) => name.eq_ignore_ascii_case(host),

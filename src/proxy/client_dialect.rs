@@ -64,7 +64,7 @@ impl ClientDialect {
     }
 
     /// Returns the Go version that built it, in words.
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         match self.go {
             Some(go) => format!("Go {go}"),
             None => self.rules.in_words().to_owned(),

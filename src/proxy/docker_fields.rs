@@ -14,7 +14,7 @@ use super::RedactedProxy;
 
 /// The value of each field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DockerFields {
+pub(crate) struct DockerFields {
     /// The value of *Web Server (HTTP)*; none if the field stays empty.
     pub http: Option<String>,
     /// The value of *Secure Web Server (HTTPS)*; none if the field stays empty.
@@ -43,7 +43,7 @@ const REDACTED: &str = ":***@";
 
 impl DockerFields {
     /// Returns the values for a proxy that was translated for this Docker.
-    pub fn of(proxy: &RedactedProxy) -> Self {
+    pub(crate) fn of(proxy: &RedactedProxy) -> Self {
         let urls = [&proxy.http, &proxy.https];
         let has_user = |url: &String| url.contains('@');
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.replace(REDACTED, "@"));
@@ -56,7 +56,7 @@ impl DockerFields {
     }
 
     /// Returns each field's name, as in Docker's window, with its value, which may be empty.
-    pub fn lines(&self) -> [(&'static str, &str); 3] {
+    pub(crate) fn lines(&self) -> [(&'static str, &str); 3] {
         [
             ("Web Server (HTTP)", self.http.as_deref().unwrap_or("")),
             (
@@ -68,7 +68,7 @@ impl DockerFields {
     }
 
     /// Returns the text to copy for a field.
-    pub fn text(&self, field: Field) -> String {
+    pub(crate) fn text(&self, field: Field) -> String {
         let [http, https, bypass] = self.lines();
         match field {
             Field::Http => http.1.to_owned(),
@@ -81,7 +81,7 @@ impl DockerFields {
     }
 
     /// Returns the unexpected ways in which this Docker version handles the values, a sentence each.
-    pub fn remarks(&self, version: &str) -> Vec<String> {
+    pub(crate) fn remarks(&self, version: &str) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.lacks_password {
             remarks.push(match is_at_least(version, (4, 13)) {

@@ -48,7 +48,7 @@ impl EngineProxy {
     }
 
     /// Returns whether any of the proxies has a password.
-    pub fn has_password(&self) -> bool {
+    pub(crate) fn has_password(&self) -> bool {
         [&self.http, &self.https]
             .into_iter()
             .flatten()

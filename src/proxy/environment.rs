@@ -2,10 +2,10 @@
 //! first of the two that is not empty (`getEnvAny` in `golang.org/x/net/http/httpproxy`).
 
 /// A variable that is set: its name and its value.
-pub type NamedValue = (String, String);
+pub(crate) type NamedValue = (String, String);
 
 /// Returns the variables for the `http://` proxy, the `https://` proxy and the no-proxy list.
-pub fn from_environment(
+pub(crate) fn from_environment(
     get: impl Fn(&str) -> Option<String>,
 ) -> (Option<NamedValue>, Option<NamedValue>, Option<NamedValue>) {
     let any = |name: &str| {

@@ -32,7 +32,7 @@ pub enum NoProxyRules {
 
 impl NoProxyRules {
     /// Returns the Go versions in words, as in "reads no_proxy as Go 1.10 and earlier do".
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::UpTo1_10 => "Go 1.10 and earlier",
             Self::From1_11 => "Go 1.11 and later",

@@ -33,12 +33,13 @@ pub mod translate;
 mod url;
 
 pub use client_dialect::ClientDialect;
-pub use docker_fields::{DockerFields, Field};
+pub(crate) use docker_fields::{DockerFields, Field};
 pub use engine_proxy::{EngineProxy, RedactedProxy};
-pub use environment::{NamedValue, from_environment};
-pub use no_proxy::{InvalidNoProxy, NoProxy};
+pub(crate) use environment::{NamedValue, from_environment};
+pub use no_proxy::NoProxy;
 pub use password::Password;
 pub use proxy_config::{ProxyConfig, ProxySettings, ProxyUrls};
-pub use translate::from_pac::{Notes, ScriptUnreachable, ago, notes};
+pub use translate::from_pac::{ago, notes};
 pub use translate::{Overrides, Resolvers, Translation, translate};
-pub use url::{InvalidUrl, ProxyUrl, Scheme, redact};
+pub use url::ProxyUrl;
+pub(crate) use url::{InvalidUrl, Scheme, redact};

@@ -117,7 +117,7 @@ pub fn in_engine(proxy: Option<&EngineProxy>, engine: &ClientDialect, target: &T
 }
 
 /// Returns the proxy that the engine uses for a target; nothing if it goes directly.
-pub fn engines_choice<'p>(
+pub(crate) fn engines_choice<'p>(
     proxy: &'p EngineProxy,
     engine: &ClientDialect,
     target: &Target,
@@ -128,7 +128,7 @@ pub fn engines_choice<'p>(
 }
 
 /// Returns the engine's proxy for a scheme, regardless of its no-proxy list.
-pub fn engines_own<'p>(
+pub(crate) fn engines_own<'p>(
     proxy: &'p EngineProxy,
     engine: &ClientDialect,
     secure: bool,

@@ -49,7 +49,7 @@ pub struct Server {
 
 impl SystemSettings {
     /// Reads the dictionary. It ignores `__SCOPED__`, which is for single interfaces.
-    pub fn from_dictionary(value: &Value) -> Self {
+    pub(crate) fn from_dictionary(value: &Value) -> Self {
         let mut settings = Self::default();
         let Some(dictionary) = value.as_dictionary() else {
             settings

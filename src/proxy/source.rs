@@ -15,7 +15,7 @@ use super::{NamedValue, ProxyUrl, from_environment, no_proxy};
 
 /// The source of the proxy settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxySource {
+pub(crate) enum ProxySource {
     /// The system's settings, or the environment if the system has none (a Linux without a desktop).
     System,
     /// The variables of this process.
@@ -31,7 +31,7 @@ impl ProxySource {
     ///
     /// # Errors
     /// When the source can't be read, or its settings can't be used.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         system: impl FnOnce() -> Result<Option<plist::Value>>,
         get: impl Fn(&str) -> Option<OsString>,

@@ -15,7 +15,6 @@ use super::{Password, idn};
 /// The reason why a proxy URL was refused. The texts never hold the URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the message of each says it")]
 pub enum InvalidUrl {
     #[error("it is empty")]
     Empty,
@@ -158,7 +157,7 @@ impl ProxyUrl {
     ///
     /// # Errors
     /// When `host` is not a host, or `user` has control characters in it.
-    pub fn from_parts(
+    pub(crate) fn from_parts(
         scheme: Scheme,
         host: &str,
         port: u16,
@@ -210,7 +209,7 @@ impl ProxyUrl {
     }
 
     /// Returns the URL for display, with the password replaced by `***`.
-    pub fn redacted(&self) -> String {
+    pub(crate) fn redacted(&self) -> String {
         let mut url = String::from(self.scheme.prefix());
         if let Some(user) = self.encoded_user() {
             url.push_str(&user);
@@ -245,7 +244,7 @@ impl ProxyUrl {
     }
 
     /// The user, percent-encoded as in a URL.
-    pub fn encoded_user(&self) -> Option<String> {
+    pub(crate) fn encoded_user(&self) -> Option<String> {
         let mut encoded = String::new();
         encode(self.user.as_ref()?, &mut encoded);
         Some(encoded)
@@ -260,7 +259,7 @@ impl ProxyUrl {
     ///
     /// # Errors
     /// When `host` is not a host.
-    pub fn with_host(&self, host: &str) -> Result<Self, InvalidUrl> {
+    pub(crate) fn with_host(&self, host: &str) -> Result<Self, InvalidUrl> {
         let moved = Self::from_parts(self.scheme, host, self.port, None)?;
         Ok(Self {
             host: moved.host,
@@ -284,7 +283,7 @@ impl ProxyUrl {
     }
 
     /// Returns whether the URL has a password.
-    pub fn has_password(&self) -> bool {
+    pub(crate) fn has_password(&self) -> bool {
         self.password.is_some()
     }
 
@@ -302,7 +301,7 @@ impl fmt::Debug for ProxyUrl {
 
 /// Returns `text` without the passwords that it holds as `USER:PASSWORD@`, with or without a scheme
 /// before them (Go takes both). It is for texts that Baleen didn't write, such as scripts.
-pub fn redact(text: &str) -> String {
+pub(crate) fn redact(text: &str) -> String {
     text.split_inclusive('\n').map(redact_line).collect()
 }
 

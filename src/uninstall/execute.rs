@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The result of an uninstallation.
 #[derive(Debug, Default)]
-pub struct ExecuteOutcome {
+pub(crate) struct ExecuteOutcome {
     /// The steps that were done.
     pub done: Vec<UninstallStep>,
     /// The items that stay.
@@ -39,7 +39,7 @@ pub struct ExecuteOutcome {
 
 impl ExecuteOutcome {
     /// Returns the outcome of a plan without steps.
-    pub fn nothing(plan: UninstallPlan) -> Self {
+    pub(crate) fn nothing(plan: UninstallPlan) -> Self {
         Self {
             done: Vec::new(),
             left: plan.left,
@@ -50,7 +50,7 @@ impl ExecuteOutcome {
 
     /// Returns each Docker.app whose proxy was removed. A running one keeps the proxy until it is
     /// restarted.
-    pub fn restored(&self) -> impl Iterator<Item = (&Path, &Unpatched)> {
+    pub(crate) fn restored(&self) -> impl Iterator<Item = (&Path, &Unpatched)> {
         self.done.iter().filter_map(|step| match step {
             UninstallStep::Restore(path, _, original) => Some((&**path, original)),
             _ => None,
@@ -63,7 +63,7 @@ impl ExecuteOutcome {
 /// # Errors
 /// When another Baleen does not end or is working on a boot image, or a boot image can't be
 /// restored. Then nothing else is removed.
-pub fn execute(
+pub(crate) fn execute(
     planned: &UninstallPlan,
     scope: &Scope,
     leave_images: bool,

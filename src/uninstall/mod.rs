@@ -21,9 +21,10 @@ use crate::app::install_location::{self, InstallLocation};
 use crate::error::Error;
 
 pub use artifacts::{Artifacts, places};
-pub use execute::{ExecuteOutcome, execute};
-pub use plan::{UninstallPlan, UninstallStep, plan};
-pub use scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult, Scope, scan};
+pub(crate) use execute::{ExecuteOutcome, execute};
+pub use plan::plan;
+pub(crate) use plan::{UninstallPlan, UninstallStep};
+pub(crate) use scan::{Scope, scan};
 
 /// An item that stays in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,7 @@ fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
 
 /// Returns the instruction for the last step, which the user has to do: removing the program
 /// itself. The program is at `program`, and the user's home is `home`. Links in both are resolved.
-pub fn last_step(program: &Path, home: &Path, macos: bool) -> String {
+pub(crate) fn last_step(program: &Path, home: &Path, macos: bool) -> String {
     match (install_location::bundle(program), InstallLocation::of(program, home)) {
         // The user does not know the path of a translocated app.
         (Some(_), InstallLocation::Translocated) if macos => {

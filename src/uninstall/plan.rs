@@ -89,7 +89,7 @@ impl UninstallStep {
     }
 
     /// Returns the text for a planned step, as in "remove /a/b".
-    pub fn to_do(&self) -> String {
+    pub(crate) fn to_do(&self) -> String {
         match self {
             Self::End(who) => format!("end {who}"),
             Self::Restore(path, version, original) => format!(

@@ -21,7 +21,7 @@ use super::{Artifacts, of_own};
 
 /// The places to scan.
 #[derive(Debug, Clone)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The Docker.app that was named on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file that is in use.
@@ -105,7 +105,7 @@ pub struct FolderScan {
 ///
 /// # Errors
 /// When one of Baleen's folders can't be read.
-pub fn scan(scope: &Scope) -> Result<ScanResult> {
+pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
     let mut remarks = Vec::new();
     // A broken config file must not prevent uninstalling: it may be the reason for it.
     let config = Config::load(&scope.config).unwrap_or_else(|error| {

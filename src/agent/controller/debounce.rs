@@ -10,14 +10,14 @@ use crate::agent::snapshot::Fingerprint;
 /// file after another, with pauses well below this.
 pub const DEBOUNCE: Duration = Duration::from_secs(2);
 /// Time without a change after which an incomplete bundle counts as stuck.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum duration of an update.
-pub const MAX_UPDATE_TIME: Duration = Duration::from_secs(15 * 60);
+pub(crate) const MAX_UPDATE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Debounce time for the settings: one click in System Settings makes several changes, and a network
 /// that comes up makes many.
-pub const SETTINGS_DEBOUNCE: Duration = Duration::from_millis(500);
+pub(crate) const SETTINGS_DEBOUNCE: Duration = Duration::from_millis(500);
 /// Maximum delay by [`SETTINGS_DEBOUNCE`], for settings that keep changing.
-pub const MAX_SETTINGS_DEBOUNCE: Duration = Duration::from_secs(5);
+pub(crate) const MAX_SETTINGS_DEBOUNCE: Duration = Duration::from_secs(5);
 /// Interval between full checks, which need no event.
 pub const RESYNC_INTERVAL: Duration = Duration::from_secs(15 * 60);
 

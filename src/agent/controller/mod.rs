@@ -31,10 +31,8 @@ mod debounce;
 mod reporting;
 
 use attempts::{Adopted, QUIT_GRACE, RETRY_DELAY};
-pub use debounce::{
-    DEBOUNCE, MAX_SETTINGS_DEBOUNCE, MAX_UPDATE_TIME, RESYNC_INTERVAL, SETTINGS_DEBOUNCE,
-    STALL_TIMEOUT,
-};
+pub use debounce::{DEBOUNCE, RESYNC_INTERVAL};
+pub(crate) use debounce::{MAX_SETTINGS_DEBOUNCE, SETTINGS_DEBOUNCE};
 
 /// Timeout for the VM's console to appear after Docker was first seen.
 const CONSOLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -138,7 +136,7 @@ impl Controller {
 
     /// Returns the controller for an agent without an icon, which needs no welcome notice.
     #[must_use]
-    pub fn without_icon(mut self) -> Self {
+    pub(crate) fn without_icon(mut self) -> Self {
         self.has_icon = false;
         self
     }

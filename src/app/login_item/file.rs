@@ -16,7 +16,11 @@ use super::LoginItem;
 pub const LABEL: &str = "io.github.baleen-app.Baleen";
 
 /// Returns the path of the file.
-pub fn default_path(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> PathBuf {
+pub(crate) fn default_path(
+    get: impl Fn(&str) -> Option<OsString>,
+    home: &Path,
+    macos: bool,
+) -> PathBuf {
     if macos {
         return home.join(format!("Library/LaunchAgents/{LABEL}.plist"));
     }

@@ -32,7 +32,7 @@ pub fn status() -> LoginItem {
 }
 
 /// Returns whether a login item may exist that this program can't see: the app's, which is another program.
-pub fn is_out_of_sight() -> bool {
+pub(crate) fn is_out_of_sight() -> bool {
     #[cfg(target_os = "macos")]
     let is_out_of_sight = login_item_macos::is_out_of_sight();
     #[cfg(not(target_os = "macos"))]

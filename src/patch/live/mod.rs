@@ -68,7 +68,7 @@ pub struct GuestPaths<'a> {
 
 impl GuestPaths<'static> {
     /// The paths in Moby's VM.
-    pub const MOBY: Self = Self {
+    pub(crate) const MOBY: Self = Self {
         script: "/etc/init.d/docker",
         pid: "/var/run/docker.pid",
         // The names from 1.12 on, and before.
@@ -84,7 +84,7 @@ impl GuestPaths<'static> {
 /// # Errors
 /// When the console can't be used, or the script in the VM is unknown. The error says what was
 /// done.
-pub fn apply_live(
+pub(crate) fn apply_live(
     bundle: &Bundle,
     vm: &Vm,
     adopt: bool,

@@ -151,7 +151,7 @@ pub(super) fn question(asked: &str) -> String {
 
 /// Returns the normalized form of a host that a script is asked about. For `https://` that is `HOST` or
 /// `HOST:PORT`, since a script sees no more; for other schemes it is the whole URL.
-pub fn of_host(asked: &str) -> String {
+pub(crate) fn of_host(asked: &str) -> String {
     match parts(&with_scheme(asked)) {
         Some(parts) if parts.scheme == "https" => parts.place(parts.bare()),
         Some(parts) => format!(

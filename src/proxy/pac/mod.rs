@@ -41,12 +41,12 @@ use crate::error::{Error, Kind, Result, plain};
 use crate::net::lookup;
 use crate::proxy::redact;
 
-pub use address::of_host;
+pub(crate) use address::of_host;
 pub use answer_cache::AnswerCache;
 pub use fetch::{Script, fetch};
 pub(super) use route::FIREFOX_ONLY;
 pub use route::{Route, Routes};
-pub use worker::{COMMAND, Evaluated, evaluate_in_worker, work};
+pub use worker::{Evaluated, evaluate_in_worker, work};
 
 /// Host name that WPAD looks up in the system's search domains, and the URL of its script.
 const WPAD_HOST: &str = "wpad";

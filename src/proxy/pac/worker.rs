@@ -47,7 +47,7 @@ const OUT_OF_MEMORY: i32 = 70;
 const MAX_MESSAGE_LEN: usize = 300;
 
 /// The hidden command that runs [`work`].
-pub const COMMAND: &str = "pac-worker";
+pub(crate) const COMMAND: &str = "pac-worker";
 
 #[derive(Serialize, Deserialize)]
 struct Request {

@@ -19,11 +19,12 @@ pub mod from_pac;
 mod from_settings;
 mod reachability;
 
+pub use entries::EntryOutcome;
+pub(crate) use entries::TranslatedEntry;
 use entries::for_go;
-pub use entries::{EntryOutcome, TranslatedEntry};
 use from_pac::{ScriptUnreachable, by_script};
 use from_settings::by_settings;
-pub use reachability::unresolved;
+pub(crate) use reachability::unresolved;
 use reachability::{add_password, reachable};
 
 /// The user's additions to the source's settings.
@@ -71,7 +72,7 @@ pub struct Translation {
 
 impl Translation {
     /// Returns the reason why the engine gets no proxy, where `origin` names the source.
-    pub fn why_direct(&self, origin: &str) -> String {
+    pub(crate) fn why_direct(&self, origin: &str) -> String {
         match &self.away {
             Some(_) => "the PAC script can't be reached".to_owned(),
             None => format!("no proxy is set in {origin}"),

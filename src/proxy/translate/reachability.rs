@@ -29,7 +29,7 @@ pub(super) fn add_password(
 
 /// Returns the beginning of the remark about a host name that can't be resolved. Callers that
 /// report this in their own words recognize the remark by it.
-pub fn unresolved(host: &str) -> String {
+pub(crate) fn unresolved(host: &str) -> String {
     format!("can't resolve {host}")
 }
 
