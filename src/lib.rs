@@ -51,3 +51,4 @@ pub mod property_list;
 pub mod proxy;
 pub(crate) mod storage;
 pub mod uninstall;
+mod util;

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, Key};
@@ -18,6 +17,7 @@ use crate::patch::plan::Desired;
 use crate::patch::{self, ApplyOutcome, script};
 use crate::platform::network;
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
+use crate::util::poll_until;
 
 use super::event::{ChangeOutcome, Click, Resolved};
 use super::observation::{Diagnostic, KeptAnswers, Setting};
@@ -231,12 +231,12 @@ fn retrying<T>(
             other => return other,
         };
         tracing::debug!("{error}");
-        let until = Instant::now() + moment;
-        while Instant::now() < until && !is_cancelled() {
-            thread::sleep(POLL_INTERVAL.min(moment));
-        }
         // Another attempt takes about a second, which would delay the end of the program.
-        if is_cancelled() {
+        if poll_until(
+            Instant::now() + moment,
+            POLL_INTERVAL.min(moment),
+            is_cancelled,
+        ) {
             return Err(error);
         }
     }

@@ -351,7 +351,7 @@ impl Executor {
             }
             Effect::Notify(notice) => {
                 let message = notice.text();
-                tracing::info!("told: {}. {}", message.title, message.body);
+                tracing::info!("notified: {}. {}", message.title, message.body);
                 report(AgentOutput::Notice(Box::new(notice)));
             }
         }

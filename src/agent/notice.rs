@@ -485,7 +485,7 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> Not
         Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
         Setting::ScriptAway => "Its PAC script can't be reached now.".to_owned(),
         Setting::Offline | Setting::Unknown => {
-            "Which one that is can't be told while the network is down.".to_owned()
+            "Baleen can't know which one while the network is down.".to_owned()
         }
         Setting::Failed { diagnostic, .. } => {
             format!("Its settings can't be used now: {}.", diagnostic.sentence)

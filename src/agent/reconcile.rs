@@ -265,7 +265,7 @@ fn judge_state(
                 State::Current,
                 Diagnostic {
                     sentence: format!(
-                        "the engine gets {}{AFTER}whether that is right can't be told: {}",
+                        "the engine gets {}{AFTER}whether that is right is unknown: {}",
                         patch.proxy.summary(),
                         diagnostic.sentence
                     ),

@@ -121,7 +121,7 @@ pub(super) fn nothing_to_copy() -> Notification {
     plain(
         "copied",
         "Nothing was copied",
-        "No proxy is set on this computer now, or which one it is can't be told.".to_owned(),
+        "No proxy is set on this computer now, or Baleen can't tell which one.".to_owned(),
     )
 }
 

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
+use crate::util::poll_until;
 
 /// Timeout for the first instance to listen.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,7 +133,9 @@ impl Drop for Instance {
 
 /// Sends a message to the running instance. Returns whether it listens.
 pub fn send(state: &Path, word: Message) -> bool {
-    wait_until(Instant::now() + TIMEOUT, || try_send(state, word))
+    poll_until(Instant::now() + TIMEOUT, POLL_INTERVAL, || {
+        try_send(state, word)
+    })
 }
 
 fn try_send(state: &Path, word: Message) -> bool {
@@ -166,7 +169,7 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
     };
     let deadline = Instant::now() + patience;
     let (mut has_heard, mut failed) = (false, None);
-    let is_alone = wait_until(deadline, || match lock.try_lock() {
+    let is_alone = poll_until(deadline, POLL_INTERVAL, || match lock.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => {
             // The instance may not listen yet.
@@ -194,19 +197,6 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
             ),
         )
         .with_hint("quit it from its menu, or `baleen watch` with Ctrl-C, and try again; nothing was removed")),
-    }
-}
-
-/// Polls `is_so` until it returns true or `deadline` has passed. Returns whether it did.
-fn wait_until(deadline: Instant, mut is_so: impl FnMut() -> bool) -> bool {
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -248,7 +238,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("new");
         let Claim::First(first) = Instance::claim(&state, "the app").unwrap() else {
-            panic!("nobody else is there");
+            panic!("no one else is there");
         };
         let (sender, heard) = mpsc::channel();
         first.listen(move |word| sender.send(word).unwrap());

@@ -140,7 +140,7 @@ impl Story<'_> {
         let stock = self.digest(&image, "stock image")?;
         self.show_state(State::Off)?;
 
-        self.step("What System Settings say, and what this engine can be told")?;
+        self.step("System Settings, and what this engine can express")?;
         self.fact(
             &format!("proxy for http and https: {HOST}:{PORT}"),
             json!({ "proxy": format!("{HOST}:{PORT}") }),

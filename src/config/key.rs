@@ -8,6 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::net::lookup::is_loopback;
+use crate::net::port_number;
 use crate::patch::Method;
 use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, go, redact};
@@ -85,7 +86,7 @@ impl Key {
             Self::HostAddress => {
                 "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
             }
-            Self::PacHosts => "registries to ask a PAC file about, besides Docker's own",
+            Self::PacHosts => "registries to ask a PAC file about, in addition to Docker's own",
             Self::PacUnreachable => {
                 "what to do when a PAC file can't be reached: direct (after 5 minutes), or keep its last answers"
             }
@@ -298,12 +299,7 @@ fn host_address(text: &str) -> Result<String, InvalidValue> {
 /// Checks a registry, as in the name of a container image.
 fn registry(text: &str) -> Result<String, InvalidValue> {
     let host = match text.rsplit_once(':') {
-        Some((host, port))
-            if port.bytes().all(|b| b.is_ascii_digit())
-                && port.parse::<u16>().is_ok_and(|port| port != 0) =>
-        {
-            host
-        }
+        Some((host, port)) if port_number(port).is_some() => host,
         _ => text,
     };
     let is_ipv6 = host

@@ -16,8 +16,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error as StoreError};
@@ -25,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result};
 use crate::proxy::{Password, ProxyUrl};
+use crate::util::call_with_timeout;
 
 #[cfg(target_os = "macos")]
 use keychain_macos as system;
@@ -251,15 +251,10 @@ fn within<T: Send + 'static>(
     tried: &str,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new()
-        .name("credentials".to_owned())
-        .spawn(move || {
-            // If this fails, the receiver is gone.
-            let _ = sender.send(call());
-        })
-        .map_err(|error| Error::new(Kind::Failure, format!("could not {tried}: {error}")))?;
-    receiver.recv_timeout(patience).map_err(|_| {
+    call_with_timeout("credentials", patience, call).map_err(|error| {
+        if error.kind() != std::io::ErrorKind::TimedOut {
+            return Error::new(Kind::Failure, format!("could not {tried}: {error}"));
+        }
         let message = format!(
             "could not {tried}: {STORE} should answer, but did not within {} seconds",
             patience.as_secs()
@@ -397,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_store_that_never_answers_is_not_waited_for() {
-        let (_open, never) = mpsc::channel::<()>();
+        let (_open, never) = std::sync::mpsc::channel::<()>();
         let patience = Duration::from_millis(10);
         let error = within(patience, "open it", move || never.recv()).unwrap_err();
         assert_eq!(error.kind(), Kind::Failure);

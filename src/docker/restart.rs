@@ -3,13 +3,13 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, test_kill_process};
 
 use crate::error::{Error, Kind, Result};
 use crate::platform::apps::{self, RunningApp};
+use crate::util::poll_until;
 
 use super::bundle::BUNDLE_ID;
 
@@ -54,7 +54,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
             .iter()
             .any(|app| runs(app) && process_exists(app.pid))
     };
-    if !wait(until, is_gone) {
+    if !poll_until(until, POLL_INTERVAL, is_gone) {
         return Err(Error::new(
             Kind::Failure,
             format!("Docker was asked to quit, and still runs after {seconds} seconds"),
@@ -68,7 +68,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
         seen.set(running(bundle).map_or(0, |_| seen.get() + 1));
         seen.get() > STABLE_POLLS
     };
-    if !wait(Instant::now() + patience, is_up) {
+    if !poll_until(Instant::now() + patience, POLL_INTERVAL, is_up) {
         return Err(Error::new(
             Kind::Failure,
             format!(
@@ -85,18 +85,6 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
 fn process_exists(pid: u32) -> bool {
     let pid = pid.try_into().ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid).is_ok())
-}
-
-fn wait(until: Instant, is_so: impl Fn() -> bool) -> bool {
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() >= until {
-            return false;
-        }
-        thread::sleep(POLL_INTERVAL);
-    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -121,7 +109,7 @@ mod tests {
         let dir = bundle("while :; do sleep 0.05; done");
         apps::open(dir.path()).unwrap();
         let until = Instant::now() + TIMEOUT;
-        assert!(wait(until, || running(dir.path()).is_some()));
+        assert!(poll_until(until, POLL_INTERVAL, || running(dir.path()).is_some()));
         let before = running(dir.path()).unwrap();
         restart(dir.path()).unwrap();
         let after = running(dir.path()).unwrap();
@@ -134,7 +122,7 @@ mod tests {
         let dir = bundle("trap '' TERM; touch \"$0.up\"; while :; do sleep 0.05; done");
         apps::open(dir.path()).unwrap();
         let up = dir.path().join("Contents/MacOS/Docker.up");
-        assert!(wait(Instant::now() + TIMEOUT, || up.exists()));
+        assert!(poll_until(Instant::now() + TIMEOUT, POLL_INTERVAL, || up.exists()));
         let before = running(dir.path()).unwrap();
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().contains("still runs"), "{error}");

@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::util::call_with_timeout;
 
 /// A stream with one deadline for all reads and writes. A timeout for each call would not be enough: a peer that
 /// sends a byte now and then could hold the program up without limit.
@@ -127,24 +127,15 @@ pub fn tcp(
 /// # Errors
 /// When no process listens there, or it does not accept the connection in time.
 pub fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
-    let (sender, receiver) = mpsc::channel();
     let socket = path.to_owned();
-    // If the listener's queue is full, `connect` blocks without limit. So a separate thread calls it, and is
-    // abandoned after a timeout.
-    thread::Builder::new()
-        .name("connect".to_owned())
-        .spawn(move || {
-            // Fails if the receiver has stopped waiting.
-            let _ = sender.send(UnixStream::connect(socket));
-        })?;
-    receiver
-        .recv_timeout(patience)
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    // If the listener's queue is full, `connect` blocks without limit.
+    call_with_timeout("connect", patience, || UnixStream::connect(socket))?
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::thread;
 
     use super::*;
 

@@ -23,38 +23,44 @@ pub struct InvalidHostPort;
 /// The port of HTTPS, which is a registry's default port.
 const HTTPS: u16 = 443;
 
+/// Splits `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`. Without brackets, a text with several colons is
+/// an IPv6 address without a port.
+pub(crate) fn split(text: &str) -> Option<(&str, Option<&str>)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, after) = rest.split_once(']')?;
+        return match after.strip_prefix(':') {
+            None if !after.is_empty() => None,
+            port => Some((address, port)),
+        };
+    }
+    Some(match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => (host, Some(port)),
+        _ => (text, None),
+    })
+}
+
+/// Returns the port number from 1 to 65535 that `digits` are.
+pub(crate) fn port_number(digits: &str) -> Option<u16> {
+    // `parse` would accept a plus sign.
+    Some(digits)
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?
+        .parse()
+        .ok()
+        .filter(|&port| port != 0)
+}
+
 impl FromStr for HostPort {
     type Err = InvalidHostPort;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (address, port) = rest.split_once(']').ok_or(InvalidHostPort)?;
-                address.parse::<Ipv6Addr>().map_err(|_| InvalidHostPort)?;
-                let port = match port.strip_prefix(':') {
-                    None if !port.is_empty() => return Err(InvalidHostPort),
-                    port => port,
-                };
-                (address, port)
-            }
-            None => match text.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (text, None),
-            },
+        let (host, port) = split(text).ok_or(InvalidHostPort)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let is_host = match text.starts_with('[') {
+            true => host.parse::<Ipv6Addr>().is_ok(),
+            false => !host.is_empty() && host.chars().all(plain),
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
-        if host.is_empty() || !host.chars().all(plain) {
-            return Err(InvalidHostPort);
-        }
-        let port = match port {
-            None => HTTPS,
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits
-                .parse()
-                .ok()
-                .filter(|&port| port != 0)
-                .ok_or(InvalidHostPort)?,
-            Some(_) => return Err(InvalidHostPort),
-        };
+        let port = port.map_or(Some(HTTPS), port_number);
+        let port = port.filter(|_| is_host).ok_or(InvalidHostPort)?;
         Ok(Self {
             host: host.to_owned(),
             port,

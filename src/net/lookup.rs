@@ -6,9 +6,9 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
+
+use crate::util::call_with_timeout;
 
 /// Timeout for the resolver. A name that only a VPN knows can take the system's full half minute to
 /// fail, and no caller should wait that long.
@@ -30,32 +30,22 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     if let Some(file) = env::var_os(HOSTS_FILE).filter(|path| !path.is_empty()) {
         return from_hosts_file(&PathBuf::from(file), host);
     }
-    let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    // The call of the resolver can't be canceled. So a separate thread makes it, and is abandoned after
-    // a timeout.
-    thread::Builder::new()
-        .name("lookup".to_owned())
-        .spawn(move || {
-            let found = (&*name, 0)
-                .to_socket_addrs()
-                .map_err(in_our_words)
-                .map(|addresses| {
-                    let mut seen = BTreeSet::new();
-                    addresses
-                        .map(|address| address.ip())
-                        .filter(|&ip| seen.insert(ip))
-                        .collect()
-                });
-            // Fails if the receiver has stopped waiting.
-            let _ = sender.send(found);
-        })?;
-    receiver.recv_timeout(patience).unwrap_or_else(|_| {
-        Err(io::Error::new(
+    call_with_timeout("lookup", patience, move || {
+        let addresses = (&*name, 0).to_socket_addrs().map_err(in_our_words)?;
+        let mut seen = BTreeSet::new();
+        Ok(addresses
+            .map(|address| address.ip())
+            .filter(|&ip| seen.insert(ip))
+            .collect())
+    })
+    .map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => io::Error::new(
             io::ErrorKind::TimedOut,
             format!("no answer from DNS within {} s", patience.as_secs_f64()),
-        ))
-    })
+        ),
+        _ => error,
+    })?
 }
 
 /// Translates an error of the resolver into Baleen's words. A name that does not exist is an

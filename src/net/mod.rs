@@ -8,3 +8,4 @@ pub mod lookup;
 pub mod tls;
 
 pub use host_port::HostPort;
+pub(crate) use host_port::{port_number, split as split_authority};

@@ -19,6 +19,8 @@ use thiserror::Error;
 use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
 
+use crate::util::hex;
+
 /// The error for a processor without the instructions that the cryptography needs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
@@ -211,7 +213,7 @@ fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
         issuer: content.issuer().to_string(),
         not_before: content.validity().not_before.to_string(),
         not_after: content.validity().not_after.to_string(),
-        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(&sha256),
     })
 }
 

@@ -19,7 +19,7 @@ use super::manifest::Original;
 /// in the recipe of 2016.
 pub(crate) const BACKUP_SUFFIX: &str = "-backup";
 
-/// The identity and state of a file: two are equal only if it is the same file and nobody wrote to
+/// The identity and state of a file: two are equal only if it is the same file and no one wrote to
 /// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {

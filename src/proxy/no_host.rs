@@ -182,7 +182,7 @@ impl NoHost {
             }
             Self::PathBehind => "it has a path; write the host alone",
             Self::Local => {
-                "this is Windows' word for names without a dot, which no engine can be told; add the hosts by name"
+                "this is Windows' word for names without a dot, which no engine can express; add the hosts by name"
             }
             Self::Quoted => {
                 "it has quotation marks, which count as part of the name; leave them out"

@@ -7,6 +7,8 @@ use super::proxy_config::{ProxySettings, ProxyUrls};
 use super::settings::{Server, SystemSettings};
 use super::{ClientDialect, EngineProxy, ProxyUrl, bypass};
 
+use crate::net::{port_number, split_authority};
+
 /// A host and port to reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -39,23 +41,7 @@ impl Target {
         };
         let place = rest.split(['/', '?', '#']).next()?;
         let default = if secure { 443 } else { 80 };
-        let (host, port) = match place.strip_prefix('[') {
-            Some(rest) => {
-                let (host, after) = rest.split_once(']')?;
-                (
-                    host,
-                    after
-                        .strip_prefix(':')
-                        .or(after.is_empty().then_some(""))
-                        .map(str::to_owned)?,
-                )
-            }
-            None if place.matches(':').count() > 1 => (place, String::new()),
-            None => {
-                let (host, port) = place.split_once(':').unwrap_or((place, ""));
-                (host, port.to_owned())
-            }
-        };
+        let (host, port) = split_authority(place)?;
         // Proxies, the resolver and PAC scripts get the name in ASCII.
         let host = idn::to_ascii(host)?;
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
@@ -65,12 +51,9 @@ impl Target {
         Some(Self {
             secure,
             host: host.into_owned(),
-            port: if port.is_empty() {
-                default
-            } else if port.bytes().all(|b| b.is_ascii_digit()) {
-                port.parse().ok().filter(|&port| port != 0)?
-            } else {
-                return None;
+            port: match port {
+                None | Some("") => default,
+                Some(digits) => port_number(digits)?,
             },
         })
     }

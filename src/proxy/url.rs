@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{Password, idn};
 
+use crate::net::port_number;
+
 /// The reason why a proxy URL was refused. The texts never hold the URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -413,11 +415,7 @@ fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
     };
     let port = match port {
         None => DEFAULT_PORT,
-        Some(digits) => digits
-            .parse()
-            .ok()
-            .filter(|&port| port != 0 && digits.bytes().all(|b| b.is_ascii_digit()))
-            .ok_or_else(|| InvalidUrl::Port(digits.to_owned()))?,
+        Some(digits) => port_number(digits).ok_or_else(|| InvalidUrl::Port(digits.to_owned()))?,
     };
     Ok((host, port))
 }

@@ -252,7 +252,7 @@ impl UninstallPlan {
     /// Removes a folder and everything that Baleen made in it, unless it holds other files as well.
     fn add_folder(&mut self, folder: &FolderScan, places: &Artifacts) {
         let mut others = Vec::new();
-        let (mut besides, mut finders) = (Vec::new(), None);
+        let (mut more, mut finders) = (Vec::new(), None);
         for (name, is_folder) in &folder.entries {
             let path = folder.path.join(name);
             let was = quarantined_from(&path);
@@ -261,12 +261,12 @@ impl UninstallPlan {
             } else if name == FINDERS {
                 finders = Some(UninstallStep::File(path));
             } else if is_temporary(name) || was.is_some_and(|was| places.files.contains(&was)) {
-                besides.push(UninstallStep::File(path));
+                more.push(UninstallStep::File(path));
             } else if !places.files.contains(&path) {
                 others.push(name);
             }
         }
-        self.steps.extend(besides);
+        self.steps.extend(more);
         if !others.is_empty() {
             let names: Vec<String> = others
                 .iter()

@@ -1,5 +1,5 @@
-//! A made-up Docker.app in a folder of its own, the real program run on it, and what is on disk
-//! afterwards, so that a test can show that nothing was touched.
+//! A made-up Docker.app in its own folder, the real program run on it, and snapshots of the disk, with which a test
+//! shows that nothing was touched.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) struct App {
     pub(crate) dir: tempfile::TempDir,
 }
 
-/// What one run of the program came to.
+/// The result of one run of the program.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -65,12 +65,12 @@ impl App {
         app
     }
 
-    /// Puts a fresh Docker.app there, as an update of Docker does.
+    /// Installs a fresh Docker.app, as an update of Docker does.
     pub(crate) fn install(&self, version: &str, build: &str) {
         baleen::demo::build(&self.app(), version, build).unwrap();
     }
 
-    /// Puts a fresh Docker.app there whose VM is made of these files below `Contents/Resources`.
+    /// Installs a fresh Docker.app whose VM consists of these files below `Contents/Resources`.
     pub(crate) fn install_with(&self, version: &str, files: &[&str]) {
         self.install(version, "236816");
         fs::remove_dir_all(self.resources()).unwrap();
@@ -113,14 +113,14 @@ impl App {
         fs::read(self.image()).unwrap()
     }
 
-    /// Another file in the place of the image, as an update brings it.
+    /// Replaces the image, as an update does.
     pub(crate) fn replace_image(&self, bytes: &[u8]) {
         let new = self.place().join("new");
         fs::write(&new, bytes).unwrap();
         fs::rename(new, self.image()).unwrap();
     }
 
-    /// Names of what lies beside the image.
+    /// The names of the files beside the image.
     pub(crate) fn beside(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.moby())
             .unwrap()
@@ -137,7 +137,7 @@ impl App {
         command
     }
 
-    /// The clean environment of every run: no proxy, no home of anybody's.
+    /// The clean environment of every run: no proxy, and no real user's home.
     pub(crate) fn environment(&self, command: &mut Command) {
         command
             .env_clear()
@@ -156,7 +156,7 @@ impl App {
         Run::of(&mut self.command(arguments))
     }
 
-    /// Runs it and wants success.
+    /// Runs the program, which must succeed.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let run = self.run(arguments);
@@ -169,14 +169,14 @@ impl App {
         self.ok(&["apply", "--http-proxy", proxy])
     }
 
-    /// Runs it with `--json`; the exit code and the one object on standard output.
+    /// Runs the program with `--json`; returns the exit code and the one object on standard output.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let run = self.run(&[arguments, &["--json"]].concat());
         (run.code, run.object())
     }
 
-    /// The word and the exit code of `status`.
+    /// The state and the exit code of `status`.
     #[track_caller]
     pub(crate) fn state(&self, arguments: &[&str]) -> (String, i32) {
         let (code, object) = self.json(&[&["status"], arguments].concat());
@@ -200,18 +200,18 @@ impl App {
         String::from_utf8(self.script()).unwrap()
     }
 
-    /// All that is in the folder. A folder's own time is left out: a staging folder may come and go.
+    /// A snapshot of the folder. The modification time of a folder is left out, since a staging folder may come and go.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot::of(self.dir.path(), false)
     }
 
-    /// All that is in the folder, the folders' times included.
+    /// A snapshot of the folder, the times of folders included.
     pub(crate) fn strict_snapshot(&self) -> Snapshot {
         Snapshot::of(self.dir.path(), true)
     }
 
-    /// Runs it and wants it refused with `code` and one `error:` line that holds all of `words`,
-    /// with every file left as it was.
+    /// Runs the program, which must refuse with `code` and one `error:` line that contains all of `words`, and leave
+    /// every file as it was.
     #[track_caller]
     pub(crate) fn refused(&self, arguments: &[&str], code: i32, diagnostic: &[&str]) -> Run {
         let before = self.snapshot();
@@ -250,7 +250,7 @@ impl Run {
         for word in diagnostic {
             assert!(errors[0].contains(word), "no {word:?} in: {self}");
         }
-        // Beside the error there is nothing but one word of advice.
+        // Besides the error there may be one word of advice only.
         let rest = self.err.lines().filter(|line| *line != errors[0]);
         for line in rest {
             assert!(line.starts_with("what to do: "), "{self}");
@@ -278,7 +278,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// What is on disk below a folder.
+/// A snapshot of what is on disk below a folder.
 #[derive(PartialEq)]
 pub(crate) struct Snapshot(BTreeMap<PathBuf, (String, Vec<u8>)>);
 
@@ -423,7 +423,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Undoes percent-encoding, as Go's `net/url` does.
+/// Decodes percent-encoding, as Go's `net/url` does.
 pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::new();

@@ -1,5 +1,5 @@
-//! A desktop that a test plays by itself on a [`Session`]'s bus: the panel that icons and their menus are shown in,
-//! and the place where notifications come up. Both can come late, go away and come back, as on a real desktop.
+//! A desktop that a test plays on a [`Session`]'s bus: the panel that shows icons and their menus, and the server that
+//! shows notifications. Both can come late, go away and come back, as on a real desktop.
 //!
 //! An icon is a StatusNotifierItem (freedesktop.org's document of that name; the names on the bus are KDE's).
 
@@ -33,7 +33,7 @@ const WATCHER_PATH: &str = "/StatusNotifierWatcher";
 const ITEM: &str = "org.kde.StatusNotifierItem";
 const MENU: &str = "com.canonical.dbusmenu";
 
-/// The panel: its icons are there until it is stopped or dropped.
+/// The panel, which shows icons until it is stopped or dropped.
 pub(crate) struct Panel {
     address: String,
     connection: Connection,
@@ -41,7 +41,7 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// A panel on the bus of `session`, which must not have another.
+    /// Starts a panel on the bus of `session`, which must have no other.
     #[track_caller]
     pub(crate) fn start(session: &Session) -> Self {
         let registered = Arc::<Mutex<Vec<Registered>>>::default();
@@ -56,8 +56,8 @@ impl Panel {
         }
     }
 
-    /// Waits until a program listens for a panel to come. One that has just found none needs a moment for that, and
-    /// would miss a panel that came within it.
+    /// Waits until a program listens for a panel. A program that has just found none needs a moment before it listens,
+    /// and would miss a panel that came in between.
     #[track_caller]
     pub(crate) fn wait_until_awaited(session: &Session) {
         let connection = connect(session.address());
@@ -66,7 +66,7 @@ impl Panel {
         assert!(is_awaited, "no program waits for a panel");
     }
 
-    /// Waits for an icon with a menu that has entries; of several it is the last that came.
+    /// Waits for an icon with a menu that has entries; of several icons returns the newest.
     #[track_caller]
     pub(crate) fn item(&self) -> Item {
         let connection = connect(&self.address);
@@ -87,7 +87,7 @@ impl Panel {
         item
     }
 
-    /// How many icons there are now.
+    /// The number of icons.
     pub(crate) fn count(&self) -> usize {
         let registered = lock(&self.registered).clone();
         registered
@@ -96,7 +96,7 @@ impl Panel {
             .count()
     }
 
-    /// Ends it. Icons stay on the bus, and register with the next panel.
+    /// Stops the panel. Icons stay on the bus, and register with the next panel.
     pub(crate) fn stop(self) {}
 }
 
@@ -106,7 +106,7 @@ impl Drop for Panel {
     }
 }
 
-/// Where an icon is.
+/// The address of an icon.
 #[derive(Clone, PartialEq)]
 struct Registered {
     name: String,
@@ -115,10 +115,10 @@ struct Registered {
 
 struct Watcher(Arc<Mutex<Vec<Registered>>>);
 
-/// That an icon has gone is told to hosts, and the only host is the test, which looks by itself.
+/// Never signals that an icon has gone: the only host is the test, which checks by itself.
 #[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
 impl Watcher {
-    /// `service` is a name on the bus, or the path of an object of the caller's.
+    /// `service` is a name on the bus, or the path of one of the caller's objects.
     async fn register_status_notifier_item(
         &self,
         service: &str,
@@ -177,7 +177,7 @@ impl Watcher {
     async fn status_notifier_host_registered(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
 }
 
-/// An icon in the panel. It is asked again each time, on a connection of its own, so it outlives its panel.
+/// An icon in the panel. Each question uses its own connection, so the icon outlives its panel.
 pub(crate) struct Item {
     connection: Connection,
     place: Registered,
@@ -206,7 +206,7 @@ impl Item {
         self.wanted("Title")
     }
 
-    /// What is said beside the title when the pointer rests on the icon.
+    /// The tooltip beside the title.
     #[track_caller]
     pub(crate) fn tooltip(&self) -> String {
         let (_, _, _, text): (String, Vec<Pixels>, String, String) = self.wanted("ToolTip");
@@ -219,7 +219,7 @@ impl Item {
         self.wanted("Status")
     }
 
-    /// The picture, in all sizes that there are.
+    /// The picture, in all its sizes.
     #[track_caller]
     pub(crate) fn icon(&self) -> Vec<Pixmap> {
         let pixels: Vec<Pixels> = self.wanted("IconPixmap");
@@ -238,7 +238,7 @@ impl Item {
         good(self.layout(), "the menu can't be read")
     }
 
-    /// Clicks on the entry that [`Menu::find`] finds, which has to be enabled. The program may end by that.
+    /// Clicks on the entry that [`Menu::find`] finds, which has to be enabled. The click may end the program.
     #[track_caller]
     pub(crate) fn click(&self, path: &[&str]) {
         for again in 0.. {
@@ -251,7 +251,7 @@ impl Item {
             match self.call(self.menu.as_str(), MENU, "Event", &click) {
                 Ok(_) => return,
                 Err(_) if self.is_gone() => return,
-                // The menu was built again between the look and the click, by which entries get new numbers.
+                // The menu was rebuilt between the look-up and the click, so its entries have new numbers.
                 Err(zbus::Error::MethodError(name, ..))
                     if name == "org.freedesktop.DBus.Error.InvalidArgs" && again < 5 => {}
                 Err(error) => panic!("no click on {path:?}: {error}\n{}", self.shown()),
@@ -266,7 +266,7 @@ impl Item {
         good(reply, "no click on the icon");
     }
 
-    /// Waits until `is_so` says yes. `what` completes "waited until".
+    /// Waits until `is_so` returns true. `what` completes "waited until".
     #[track_caller]
     pub(crate) fn wait_until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let is_so = wait(|| is_so(self));
@@ -277,7 +277,7 @@ impl Item {
         );
     }
 
-    /// Whether its program has left the bus.
+    /// Returns whether its program has left the bus.
     pub(crate) fn is_gone(&self) -> bool {
         !is_there(&self.connection, &self.place.name)
     }
@@ -340,7 +340,7 @@ impl Item {
 /// Width, height, and four bytes for each pixel: alpha, red, green, blue.
 type Pixels = (i32, i32, Vec<u8>);
 
-/// An icon's picture in one size.
+/// The picture of an icon in one size.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Pixmap {
     pub(crate) width: i32,

@@ -1,4 +1,4 @@
-//! Lists of exceptions as people write them, and hosts near their entries: just inside, just outside.
+//! Lists of exceptions as people write them, and hosts near their entries: just inside or just outside.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ pub(crate) struct Case {
     pub(crate) exclude_simple: bool,
     /// Names and addresses, without brackets or ports.
     pub(crate) hosts: Vec<String>,
-    /// A port to ask for, where it is not the scheme's own.
+    /// The port of the request, if it isn't the scheme's default.
     pub(crate) port: Option<u16>,
 }
 
@@ -29,7 +29,7 @@ impl Case {
     }
 }
 
-/// Lists with hosts near each entry, and some that have nothing to do with it.
+/// Lists with hosts near each entry, and some hosts that have nothing to do with it.
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
     let ports = prop::option::of(select(vec![80u16, 443, 5000, 8080]));
     let near = vec((any::<Index>(), any::<Index>()), 1..8);
@@ -52,7 +52,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-/// What may stand in System Settings > Network > Proxies.
+/// The kinds of entries that System Settings > Network > Proxies accepts.
 pub(crate) fn exceptions() -> impl Strategy<Value = Vec<String>> {
     vec(entry(), 0..6)
 }
@@ -100,7 +100,7 @@ pub(crate) fn entry() -> impl Strategy<Value = String> {
     })
 }
 
-/// A host that a registry or a mirror may have.
+/// A host name that a registry or a mirror may have.
 pub(crate) fn hosts() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => domain(),
@@ -153,7 +153,7 @@ fn ipv6() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
-/// The network of `address` with a prefix of `n` bits; `short` leaves out octets of 0 at its end.
+/// The network of `address` with a prefix of `n` bits; `short` omits octets of 0 at its end.
 fn network(address: &str, n: u32, short: bool) -> String {
     let bits = u32::from(address.parse::<std::net::Ipv4Addr>().unwrap());
     let mask = u32::MAX.checked_shl(32 - n).unwrap_or(0);
@@ -164,7 +164,7 @@ fn network(address: &str, n: u32, short: bool) -> String {
     format!("{text}/{n}")
 }
 
-/// Hosts inside and just outside of what `entry` may mean; there is always one.
+/// Hosts inside and just outside of what `entry` may mean; at least one.
 fn around(entry: &str) -> Vec<String> {
     let bare = entry.split('/').next().unwrap_or_default();
     let mut octets: Vec<u8> = bare
@@ -194,7 +194,7 @@ fn around(entry: &str) -> Vec<String> {
     }
     if entry.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_ok() {
         found.push(bare.to_owned());
-        // An IPv4 address inside is another address to macOS, and the same to Go.
+        // An IPv4-mapped address is a different address to macOS, and the same one to Go.
         if let Some(inside) = bare.rsplit(':').next().filter(|end| end.contains('.')) {
             found.push(inside.to_owned());
         }

@@ -1,6 +1,6 @@
-//! A VM as it is to be seen from its console, in this process: a pseudo-terminal as a hypervisor makes it, a login, and
-//! behind that a shell of this computer on a terminal of its own. What goes over the line is delayed, cut and written into
-//! by a generator of numbers, which makes the same of the same seed.
+//! A VM as seen from its console, simulated in this process: a pseudo-terminal as a hypervisor makes it, a login, and
+//! behind the login a shell of the host on its own terminal. A pseudo-random generator delays, cuts and disturbs the
+//! traffic on the line; the same seed gives the same traffic.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -18,38 +18,38 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::tty::{open, terminal};
 
-/// What is at the other end.
+/// The state of the other end of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum There {
-    /// A login, which lets root in.
+    /// A login that lets root in without a password.
     Login,
     /// A login that asks for root's password.
     Password,
-    /// Someone's login that was left half way.
+    /// A login that a user left half done.
     HalfLogin,
-    /// A login at which a name was typed that comes before the next one.
+    /// A login with a name already typed, which comes before the next one.
     TypedAhead,
     /// A shell that was left open, with a line half typed.
     Shell,
-    /// A shell that was left open within a quote.
+    /// A shell that was left open inside a quote.
     Quote,
-    /// A program that prints without an end.
+    /// A program that prints endlessly.
     Flood,
-    /// No one.
+    /// No answer.
     Silence,
 }
 
-/// What the line is like.
+/// The disturbances on the line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Weather {
     pub(crate) seed: u64,
-    /// Others write to it, every few milliseconds.
+    /// Other programs write to the line, every few milliseconds.
     pub(crate) noise: bool,
-    /// What is sent arrives late, and in pieces.
+    /// The traffic arrives late, and in pieces.
     pub(crate) delays: bool,
-    /// From how many bytes on towards the VM one is lost.
+    /// Number of bytes towards the VM after which one byte is lost.
     pub(crate) lost_at: Option<usize>,
-    /// After how many bytes towards the VM it ends.
+    /// Number of bytes towards the VM after which the VM ends.
     pub(crate) ends_at: Option<usize>,
 }
 
@@ -58,19 +58,19 @@ pub(crate) struct FakeVm {
     stop: Arc<AtomicBool>,
     traffic: Arc<Mutex<Traffic>>,
     thread: Option<JoinHandle<()>>,
-    /// Kept open, since a terminal forgets its modes when no one has it.
+    /// Kept open, since a terminal forgets its modes when no process has it open.
     slave: File,
 }
 
 #[derive(Default)]
 struct Traffic {
-    /// All that was sent to the VM, and all that came from it, without what the weather did.
+    /// All bytes that were sent to the VM, and all that came from it, before any disturbance.
     to_vm: Vec<u8>,
     from_vm: Vec<u8>,
 }
 
 impl FakeVm {
-    /// Starts one whose shell is the command `shell`.
+    /// Starts a VM whose shell is the command `shell`.
     pub(crate) fn start(there: There, shell: &[&str], weather: Weather) -> Self {
         let dir = tempfile::tempdir().unwrap();
         furnish(dir.path());
@@ -103,12 +103,12 @@ impl FakeVm {
         }
     }
 
-    /// The console, as a hypervisor links it.
+    /// The path of the console, as a hypervisor links it.
     pub(crate) fn console(&self) -> PathBuf {
         self.dir.path().join("tty")
     }
 
-    /// The modes of the console. This process has it open as well, and is not counted among those who have.
+    /// The modes of the console. This process has the console open as well, but isn't counted among its users.
     pub(crate) fn modes(&self) -> Termios {
         tcgetattr(&self.slave).unwrap()
     }
@@ -121,12 +121,12 @@ impl FakeVm {
         self.dir.path().join("docker.pid")
     }
 
-    /// What the Engine's program is called: as nothing else on this computer.
+    /// The name of the Engine's program, which no other program of the host has.
     pub(crate) fn program(&self) -> String {
         program(self.dir.path())
     }
 
-    /// The process of the Engine.
+    /// The process ID of the Engine.
     pub(crate) fn engine(&self) -> Option<u32> {
         fs::read_to_string(self.pid_file())
             .ok()?
@@ -135,7 +135,7 @@ impl FakeVm {
             .ok()
     }
 
-    /// Its proxies.
+    /// The proxy variables of the Engine.
     pub(crate) fn environment(&self) -> Vec<String> {
         let path = format!("/proc/{}/environ", self.engine().unwrap());
         let bytes = fs::read(path).unwrap();
@@ -171,7 +171,7 @@ fn program(dir: &Path) -> String {
     dir.file_name().unwrap().to_string_lossy().replace('.', "")
 }
 
-/// The script that is patched, and what it needs to start a process that has its environment.
+/// Writes the script that is patched, and the files it needs to start a process that inherits its environment.
 fn furnish(dir: &Path) {
     let root = dir.display();
     let program = program(dir);
@@ -209,7 +209,7 @@ fn raw(terminal: &File) {
     tcsetattr(terminal, OptionalActions::Now, &modes).unwrap();
 }
 
-/// A generator of numbers (xorshift).
+/// A generator of pseudo-random numbers (xorshift).
 struct Numbers(u64);
 
 impl Numbers {
@@ -226,7 +226,7 @@ fn readable(file: &File) -> bool {
     poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&none)).is_ok_and(|ready| ready > 0)
 }
 
-/// What is between the two terminals.
+/// The relay between the two terminals.
 struct Relay {
     home: PathBuf,
     shell: Vec<String>,
@@ -234,7 +234,7 @@ struct Relay {
     inside: Option<(File, Child)>,
     there: There,
     typed: Vec<u8>,
-    /// Whose password was asked for.
+    /// The name whose password was asked for.
     asked: Option<Vec<u8>>,
     numbers: Numbers,
     weather: Weather,
@@ -301,7 +301,7 @@ impl Relay {
         }
     }
 
-    /// Kernel messages, and a service that ends no line.
+    /// Writes kernel messages, and output of a service that ends no line.
     fn make_noise(&mut self) {
         let noise = match self.numbers.below(4) {
             0 => format!(
@@ -316,7 +316,7 @@ impl Relay {
         self.print(noise.as_bytes());
     }
 
-    /// The VM prints something; what is broken into may be a marker.
+    /// Prints output of the VM. Noise may interrupt it, even inside a marker.
     fn say(&mut self, bytes: &[u8]) {
         self.traffic
             .lock()
@@ -341,7 +341,7 @@ impl Relay {
         }
     }
 
-    /// Puts `bytes` on the terminal, which takes no more when it is full and no one reads it.
+    /// Writes `bytes` to the terminal, which blocks when it is full and no process reads it.
     fn print(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.stop.load(Ordering::Relaxed) {
             match self.outside.write(bytes) {
@@ -354,7 +354,7 @@ impl Relay {
         }
     }
 
-    /// The VM gets a byte.
+    /// Handles one byte sent to the VM.
     fn take(&mut self, byte: u8) {
         if matches!(self.there, There::Silence | There::Flood) {
             return;
@@ -407,7 +407,7 @@ impl Relay {
         let (master, name) = terminal();
         let slave = open(&name);
         let stdio = || Stdio::from(slave.try_clone().unwrap());
-        // With a terminal of its own, as after a login.
+        // On its own terminal, as after a login.
         let mut command = Command::new("setsid");
         command
             .arg("--ctty")

@@ -71,7 +71,7 @@ fn entries() -> impl Strategy<Value = Entry> {
     )
 }
 
-/// One archive, and the zeros behind it, counted in words.
+/// One archive, and the number of zero words behind it.
 #[derive(Debug, Clone)]
 struct MadeArchive {
     entries: Vec<Entry>,
@@ -83,7 +83,7 @@ struct MadeArchive {
 struct MadeMember {
     archives: Vec<MadeArchive>,
     packed: bool,
-    /// In the gzip header.
+    /// The name in the gzip header.
     name: Option<Vec<u8>>,
     /// Zeros behind the member.
     zeros: usize,
@@ -123,7 +123,7 @@ fn members() -> impl Strategy<Value = MadeMember> {
         })
 }
 
-/// An image and what it is made of.
+/// An image and the parts it is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
     pub(crate) image: Image,
@@ -180,7 +180,8 @@ fn make(leading: usize, members: &[MadeMember]) -> Made {
             bytes = gzip_named(&bytes, member.name.as_deref());
         }
         image = image.member(&bytes);
-        // Without a trailer, a raw archive goes on in the next unless there are zeros between.
+        // Without a trailer, a raw archive continues in the next one unless there are zeros between
+        // them.
         let open = !member.packed && !member.archives[0].has_trailer;
         image = image.zeros(if open {
             member.zeros.max(4)

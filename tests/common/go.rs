@@ -1,4 +1,4 @@
-//! What real Go says: Debian's `go`, asked through the program in `tests/rules/go`.
+//! The answers of real Go: Debian's `go`, asked through the program in `tests/rules/go`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,11 +11,11 @@ use crate::common::tools;
 /// The variables of an environment, with their values.
 pub(crate) type Env = Vec<(&'static str, String)>;
 
-/// For each environment and each of its URLs the proxy that `net/http` takes, or nothing where it goes
-/// direct. Nothing at all where Go is not installed, which it has then said.
+/// Returns, for each environment and each of its URLs, the proxy that `net/http` takes, or nothing for a direct
+/// connection. Returns nothing at all, with a message, if Go is not installed.
 ///
-/// Debian 12 has Go 1.19: its rules are those from 1.11 on, but for `https://` without `HTTPS_PROXY`,
-/// which fell back to `HTTP_PROXY` until 1.15.
+/// Debian 12 has Go 1.19: its rules are those since 1.11, except for `https://` without `HTTPS_PROXY`, which fell back
+/// to `HTTP_PROXY` until 1.15.
 pub(crate) fn judge(cases: &[(Env, Vec<String>)]) -> Option<Vec<Vec<Option<String>>>> {
     let program = program()?;
     let mut input = Vec::new();
@@ -38,7 +38,7 @@ pub(crate) fn judge(cases: &[(Env, Vec<String>)]) -> Option<Vec<Vec<Option<Strin
     Some(answers)
 }
 
-/// The program, built once in the life of a process.
+/// The program, built once per process.
 fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
@@ -47,7 +47,7 @@ fn program() -> Option<&'static Path> {
         }
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
         std::fs::create_dir_all(&folder).unwrap();
-        // Another process may be building the same: each builds a file of its own.
+        // Another process may be building the same program, so each builds its own file.
         let program = folder.join(format!("judge-{}", std::process::id()));
         let output = Command::new("go")
             .args(["build", "-o"])

@@ -1,18 +1,18 @@
-//! A model of what macOS does with `ExceptionsList` and `ExcludeSimpleHostnames`, with every entry
-//! translated to a regular expression; a network's is one of the 32 binary digits of an address.
+//! A model of how macOS reads `ExceptionsList` and `ExcludeSimpleHostnames`, which translates every entry to a regular
+//! expression; that of a network matches the 32 binary digits of an address.
 //!
 //! From FACTS, section 4: case does not count; a plain name is exact; `*` stands for whole labels at any
 //! depth; a leading dot is `*`; a bare `*` is inert; `a.b/n` is an IPv4 network whose missing octets are 0,
 //! inert with bits set behind its prefix; there are no ports; `localhost`, `127.0.0.1` and `::1` always
 //! bypass; with `ExcludeSimpleHostnames` names without a dot do.
 //!
-//! What these sentences leave open, and how it is read here:
-//! - `*` is one label or more, wherever it stands (`*.corp` has `a.b.corp`, `10.1.*` has `10.1.2.3`); a `*`
+//! What these sentences leave open, and how this model reads it:
+//! - `*` is one label or more, in any place (`*.corp` matches `a.b.corp`, `10.1.*` matches `10.1.2.3`); a `*
 //!   beside other characters of its label is a character.
-//! - `*.*` is not bare: it has every name with a dot.
-//! - A network has addresses that the URL names as such, never names that resolve to one, and only IPv4.
+//! - `*.*` is not bare: it matches every name with a dot.
+//! - A network matches addresses that the URL names as such, never names that resolve to one, and only IPv4.
 //!   `0/0` is a network like any other.
-//! - Two spellings of one address are the same address; in brackets an entry is a name that no host has.
+//! - Two spellings of one address are the same address; an entry in brackets is a name that no host has.
 //! - An address without a dot (`fe80::1`) is not a simple name.
 //! - Loopback addresses other than the two are hosts like any other (Go never sends them to a proxy).
 //! - Dots at the end are characters like others, and nothing is trimmed.
@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use regex::Regex;
 
-/// Whether the Mac reaches `host`, a name or an address without brackets, without the proxy.
+/// Returns whether the Mac reaches `host`, a name or an address without brackets, without the proxy.
 pub(crate) fn bypasses(exceptions: &[String], exclude_simple: bool, host: &str) -> bool {
     let always = ["localhost", "127.0.0.1", "::1"];
     let address: Option<IpAddr> = host.parse().ok();
@@ -43,7 +43,7 @@ fn plain(text: &str) -> String {
     format!("^(?i:{})$", regex::escape(text))
 }
 
-/// The names that an entry has; nothing for an entry that has none.
+/// The pattern of the names that an entry matches; `None` for an entry that matches no name.
 fn names(entry: &str) -> Option<String> {
     let entry = match entry.strip_prefix('.') {
         Some(rest) => format!("*.{rest}"),
@@ -62,7 +62,7 @@ fn names(entry: &str) -> Option<String> {
     Some(format!("^(?i:{})$", labels.join(r"\.")))
 }
 
-/// The addresses of a network, as binary digits.
+/// The pattern of the addresses of a network, as binary digits.
 fn network(entry: &str) -> Option<String> {
     let form = Regex::new(r"^([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})/([0-9]{1,2})$").unwrap();
     let parts = form.captures(entry)?;
@@ -74,7 +74,7 @@ fn network(entry: &str) -> Option<String> {
         .then(|| format!("^{network}[01]{{{}}}$", host.len()))
 }
 
-/// An IPv4 address as 32 binary digits; nothing for what is none.
+/// An IPv4 address as 32 binary digits; `None` if `host` isn't one.
 fn bits(host: &str) -> String {
     let address = host.parse::<Ipv4Addr>();
     address.map_or(String::new(), |address| {

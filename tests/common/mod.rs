@@ -1,5 +1,5 @@
-//! What the test binaries share: archives written byte by byte, without the code under test; a
-//! plain reading of an image; files and tools to work with.
+//! Helpers that the test binaries share: archives written byte by byte, without the code under
+//! test; a plain reader of images; files and tools to work with.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -32,18 +32,18 @@ use flate2::{Compression, GzBuilder};
 
 pub(crate) const SCRIPT: &str = "etc/init.d/docker";
 
-/// An entry as its writer sees it: every field can be set, also to what no tool would write.
+/// An entry as its writer sees it. Every field can be set, also to values that no tool would write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) name: Vec<u8>,
     /// Zero bytes after the name, counted in its size: one, unless the writer pads.
     pub(crate) name_end: usize,
     pub(crate) body: Vec<u8>,
-    /// Written in the place of the body's length.
+    /// Overrides the length of the body.
     pub(crate) claimed_size: Option<u32>,
-    /// `070702`, with the sum of the body.
+    /// Writes the entry as `070702`, with the sum of the body.
     pub(crate) crc: bool,
-    /// Written in the place of the right sum.
+    /// Overrides the sum.
     pub(crate) claimed_sum: Option<u32>,
     pub(crate) lower_case: bool,
     pub(crate) ino: u32,
@@ -127,7 +127,7 @@ impl Entry {
         ]
     }
 
-    /// Header, name and the zeros after it.
+    /// Its header, name and the zeros after the name.
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut bytes = if self.crc { b"070702" } else { b"070701" }.to_vec();
         for field in self.fields() {
@@ -144,7 +144,7 @@ impl Entry {
         bytes
     }
 
-    /// All of it.
+    /// The entire entry.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head();
         bytes.extend_from_slice(&self.body);
@@ -189,7 +189,7 @@ pub(crate) fn gzip_named(bytes: &[u8], name: Option<&[u8]>) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// An image put together from members, which remembers where each stands.
+/// An image put together from members, which remembers where each begins.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
     pub(crate) bytes: Vec<u8>,
@@ -202,7 +202,7 @@ impl Image {
         self
     }
 
-    /// A member as it is, raw or compressed.
+    /// Adds a member as it is, raw or compressed.
     pub(crate) fn member(mut self, bytes: &[u8]) -> Self {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -210,12 +210,12 @@ impl Image {
         self
     }
 
-    /// An archive of its own in a gzip member.
+    /// Adds an archive in its own gzip member.
     pub(crate) fn packed(self, entries: &[Entry]) -> Self {
         self.member(&gzip(&cpio(entries)))
     }
 
-    /// An archive as it is, at the next multiple of four.
+    /// Adds an archive uncompressed, at the next multiple of four.
     pub(crate) fn raw(mut self, entries: &[Entry]) -> Self {
         align(&mut self.bytes);
         self.member(&cpio(entries))
@@ -233,7 +233,7 @@ pub(crate) struct Unpacked {
     pub(crate) body: Vec<u8>,
 }
 
-/// Everything that a walk finds. That all parts together are all bytes is checked on the way.
+/// Everything that a walk finds. The walk also checks that the parts together are all bytes.
 pub(crate) fn unpack(image: &[u8]) -> Result<(Layout, Vec<Unpacked>), Error> {
     let mut entries: Vec<Unpacked> = Vec::new();
     let mut bytes = 0;
@@ -251,7 +251,7 @@ pub(crate) fn unpack(image: &[u8]) -> Result<(Layout, Vec<Unpacked>), Error> {
                 entry.raw.len()
             }
             Part::Body(bytes) => {
-                // The body of a trailer, if there is one, is put down to the entry before it.
+                // The body of a trailer, if any, is assigned to the entry before it.
                 if let Some(entry) = entries.last_mut() {
                     entry.body.extend_from_slice(bytes);
                 }
@@ -267,7 +267,7 @@ pub(crate) fn unpack(image: &[u8]) -> Result<(Layout, Vec<Unpacked>), Error> {
     Ok((layout, entries))
 }
 
-/// Fails unless `found` are the entries `expected`, to the byte and in order.
+/// Fails unless `found` are the entries `expected`, byte for byte and in order.
 #[track_caller]
 pub(crate) fn assert_entries<'a, E>(found: &[Unpacked], expected: E)
 where
@@ -311,7 +311,7 @@ pub(crate) fn file_of(bytes: &[u8]) -> File {
     file
 }
 
-/// Runs `command` with `input`, and returns what it said.
+/// Runs `command` with `input`, and returns its output.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
@@ -321,13 +321,13 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
-        // A tool may stop reading at what ends the input for it.
+        // A tool may stop reading at the point that ends the input for it.
         scope.spawn(move || drop(stdin.write_all(input)));
         child.wait_with_output().unwrap()
     })
 }
 
-/// What `command` writes; it has to succeed.
+/// The output of `command`, which must succeed.
 #[track_caller]
 pub(crate) fn output(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let output = run(command, input);

@@ -1,5 +1,5 @@
-//! Servers on loopback for tests: real proxies, registries with certificates made by `openssl`, and peers that do
-//! what proxies should not.
+//! Servers on loopback for tests: real proxies, registries with certificates made by `openssl`, and peers that
+//! misbehave as proxies.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-/// Answers each connection to a port of its own with `answer`, and gives the port.
+/// Answers each connection to a free port with `answer`, and returns the port.
 pub(crate) fn serve(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -29,7 +29,7 @@ pub(crate) fn serve(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     port
 }
 
-/// A server that reads a request and sends these bytes, then closes.
+/// Starts a server that reads a request, sends these bytes and closes the connection.
 pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> u16 {
     let bytes = bytes.into();
     serve(move |mut stream| {
@@ -38,7 +38,7 @@ pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> u16 {
     })
 }
 
-/// A port on which no one listens, nor will while the test runs: it is taken.
+/// A port that refuses connections as long as the test runs, since it is taken but has no listener.
 pub(crate) fn dead_port() -> u16 {
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
     let taken = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -48,13 +48,13 @@ pub(crate) fn dead_port() -> u16 {
     place.port()
 }
 
-/// A port that a program may take next.
+/// A free port for a program to take.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// Reads up to the end of a request's head; what there is when the peer stops before.
+/// Reads up to the end of a request's head, or what there is if the peer stops before.
 pub(crate) fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -64,7 +64,7 @@ pub(crate) fn read_head(stream: &mut impl Read) -> String {
     String::from_utf8_lossy(&head).into_owned()
 }
 
-/// A fake Docker Engine's socket at `path`, which answers each request with `body`, and other paths than `/info` with 404.
+/// Starts a fake Docker Engine at the socket `path`. It answers requests for `/info` with `body`, and others with 404.
 pub(crate) fn docker_socket(path: &Path, body: &str) {
     let listener = UnixListener::bind(path).unwrap();
     let body = body.to_owned();
@@ -83,8 +83,8 @@ pub(crate) fn docker_socket(path: &Path, body: &str) {
     });
 }
 
-/// A proxy that answers `CONNECT` to its own address with `other`, to any other with `answer`, a greeting of SOCKS with
-/// `socks` and one of TLS with `tls`; then it closes.
+/// Starts a proxy that answers `CONNECT` to its own address with `other`, to any other address with `answer`, a SOCKS
+/// greeting with `socks` and a TLS one with `tls`, and then closes the connection.
 pub(crate) fn plays(
     answer: &'static [u8],
     other: &'static [u8],
@@ -108,17 +108,17 @@ pub(crate) fn plays(
             }
         };
         let _ = stream.write_all(bytes);
-        // Closed with bytes unread it would be reset, and what was sent be lost.
+        // Closing with bytes unread would reset the connection, and lose what was sent.
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
         let _ = stream.read_to_end(&mut Vec::new());
     })
 }
 
-/// What a registry says to who asks for `/v2/` without a token. The realm gets the port of the server that says it.
+/// A registry's answer to a request for `/v2/` without a token. The realm gets the port of the server that answers.
 pub(crate) const REGISTRY: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nDocker-Distribution-Api-Version: registry/2.0\r\nWww-Authenticate: Bearer realm=\"https://localhost/token\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
 
-/// An authority made by `openssl`.
+/// A certificate authority made by `openssl`.
 pub(crate) struct Authority {
     dir: PathBuf,
 }
@@ -130,7 +130,7 @@ pub(crate) struct Identity {
 }
 
 impl Authority {
-    /// A new one, in the folder `dir`.
+    /// Makes an authority in the folder `dir`.
     pub(crate) fn new(dir: PathBuf, subject: &str) -> Self {
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("index"), "").unwrap();
@@ -150,7 +150,7 @@ impl Authority {
         self.dir.join("ca.crt")
     }
 
-    /// Those who trust it and no one else.
+    /// The root store that trusts this authority alone.
     pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_file(self.certificate()).unwrap();
@@ -158,7 +158,7 @@ impl Authority {
         roots
     }
 
-    /// A certificate for `names`, as in `DNS:localhost,IP:127.0.0.1`, that holds until the year `until`.
+    /// Makes a certificate for `names`, as in `DNS:localhost,IP:127.0.0.1`, that is valid until the year `until`.
     pub(crate) fn identity(&self, names: &str, until: u32) -> Identity {
         fs::write(self.dir.join("names"), format!("subjectAltName={names}\n")).unwrap();
         let own = [
@@ -222,13 +222,13 @@ const NEW_KEY: &[&str] = &[
 ];
 
 impl Identity {
-    /// A server that speaks TLS with this certificate, reads a request and sends `answer`.
+    /// Starts a server that speaks TLS with this certificate, reads a request and sends `answer`.
     pub(crate) fn serve(self, answer: &'static str) -> u16 {
         let config = self.config();
         serve(move |stream| speak_tls(stream, &config, answer))
     }
 
-    /// A proxy that opens every tunnel, and then speaks TLS in the place of the server.
+    /// Starts a proxy that opens every tunnel, and then speaks TLS itself instead of the server.
     pub(crate) fn inspect(self, answer: &'static str) -> u16 {
         let config = self.config();
         serve(move |mut stream| {
@@ -263,7 +263,7 @@ fn speak_tls(stream: TcpStream, config: &Arc<ServerConfig>, answer: &str) {
     }
 }
 
-/// A real proxy, for as long as this lives.
+/// A real proxy, which is stopped when this is dropped.
 pub(crate) struct RealProxy {
     child: Child,
     log: PathBuf,
@@ -271,7 +271,7 @@ pub(crate) struct RealProxy {
 }
 
 impl RealProxy {
-    /// `tinyproxy`, which lets in `login` (user and password) alone, if there is one, and opens tunnels to `allowed`.
+    /// `tinyproxy`, which requires `login` (user and password) if given, and opens tunnels to `allowed`.
     pub(crate) fn tinyproxy(dir: &Path, login: Option<(&str, &str)>, allowed: u16) -> Self {
         let port = free_port();
         let log = dir.join("tinyproxy.log");
@@ -285,8 +285,8 @@ impl RealProxy {
         Self::tinyproxy_by(dir, port, log, &config)
     }
 
-    /// `tinyproxy`, which opens tunnels to the hosts that one of `allowed` matches, and to no others; it hands them on
-    /// to the proxy at `parent`, so that it need not resolve them.
+    /// `tinyproxy`, which opens tunnels only to hosts that match one of `allowed`. It forwards them to the proxy at
+    /// `parent`, so that it need not resolve them.
     pub(crate) fn tinyproxy_for(dir: &Path, allowed: &[&str], parent: u16) -> Self {
         let port = free_port();
         let log = dir.join("tinyproxy.log");
@@ -308,7 +308,7 @@ impl RealProxy {
         Self::start(command, port, log)
     }
 
-    /// `squid`, which lets in `login` alone, if there is one, and forbids every tunnel unless `open`.
+    /// `squid`, which requires `login` if given, and forbids every tunnel unless `open`.
     pub(crate) fn squid(dir: &Path, login: Option<(&str, &str)>, open: bool) -> Self {
         let port = free_port();
         let log = dir.join("squid.log");
@@ -345,7 +345,7 @@ impl RealProxy {
         );
         let file = dir.join("squid.conf");
         fs::write(&file, config).unwrap();
-        // As root it becomes another user, who has to write here.
+        // Started as root it becomes another user, which has to write to these files.
         let open_to_all = |path: &Path, mode| {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -356,11 +356,11 @@ impl RealProxy {
         Self::start(command, port, log)
     }
 
-    /// `privoxy`, as it comes.
+    /// `privoxy`, with its default settings.
     pub(crate) fn privoxy(dir: &Path) -> Self {
         let port = free_port();
         let file = dir.join("privoxy.conf");
-        // Without its templates it says 500 of everything.
+        // Without its templates it answers every request with 500.
         let folders = ["/etc/privoxy", "/opt/homebrew/etc/privoxy"];
         let folder = folders.iter().find(|folder| Path::new(folder).is_dir());
         let folder = folder.map(|folder| format!("confdir {folder}\n"));
@@ -395,7 +395,7 @@ impl RealProxy {
         Self::start(command, port, log)
     }
 
-    /// `cntlm`, which hands everything on to the proxy at `parent`.
+    /// `cntlm`, which forwards every request to the proxy at `parent`.
     pub(crate) fn cntlm(dir: &Path, parent: u16) -> Self {
         let port = free_port();
         let file = dir.join("cntlm.conf");
@@ -427,12 +427,12 @@ impl RealProxy {
         proxy
     }
 
-    /// What the proxy wrote of its callers so far.
+    /// The proxy's log of its clients so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until what the proxy wrote of its callers holds `word`; it writes after it has answered.
+    /// Waits until the proxy's log of its clients contains `word`; the proxy logs after it has answered.
     #[track_caller]
     pub(crate) fn saw(&self, word: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! A model of the proxy rules of Go up to 1.10, which no toolchain that is available runs any more.
+//! A model of the proxy rules of Go up to 1.10, which no available toolchain runs any more.
 //!
 //! Read in `src/net/http/transport.go` of golang/go at 0026cb788b54e3108534992d98b7fec0cf96de17 (April 2016,
 //! the cycle of Go 1.7) and compared with later copies of it; the engines of the Moby family were built
@@ -27,7 +27,7 @@ use std::net::IpAddr;
 
 use crate::common::go::Env;
 
-/// Which Go it is.
+/// The age of the Go version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Release {
     /// Engines up to 17.11.
@@ -36,10 +36,10 @@ pub(crate) enum Release {
     From1_9To1_10,
 }
 
-/// For each environment and each of its URLs the proxy that is taken, or nothing where it goes direct.
+/// Returns, for each environment and each of its URLs, the proxy that is taken, or nothing for a direct connection.
 ///
 /// # Panics
-/// Where the model has no answer (rule 10), and on what is no `http://` or `https://` URL.
+/// If the model has no answer (rule 10), or if a URL is neither `http://` nor `https://`.
 pub(crate) fn judge(cases: &[(Env, Vec<String>)], release: Release) -> Vec<Vec<Option<String>>> {
     let each = |(env, urls): &(Env, Vec<String>)| {
         let proxies = urls.iter().map(|url| proxy_for(env, url, release));
@@ -79,7 +79,7 @@ pub(crate) fn proxy_for(env: &Env, url: &str, release: Release) -> Option<String
     Some(format!("http://{proxy}"))
 }
 
-/// The text without a port, if it has one: a last colon that no bracket follows.
+/// The text without its port, if any: without a last colon that no bracket follows.
 fn without_port(text: &str) -> &str {
     let colon = text.rfind(':');
     match colon {

@@ -1,5 +1,5 @@
-//! A desktop session without a desktop: a message bus of its own, on which nothing is started unasked, and GNOME's
-//! keyring on it.
+//! A desktop session without a desktop: its own message bus, on which no service starts by itself, and GNOME's keyring
+//! on that bus.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::tools::has_tool;
 
-/// Whether a session with a keyring can be had.
+/// Returns whether the tools for a session with a keyring are installed.
 pub(crate) fn has_keyring() -> bool {
     [
         "dbus-daemon",
@@ -23,7 +23,7 @@ pub(crate) fn has_keyring() -> bool {
     .all(has_tool)
 }
 
-/// Ends its processes when it is dropped.
+/// A session, whose processes end when it is dropped.
 pub(crate) struct Session {
     folder: PathBuf,
     home: PathBuf,
@@ -33,7 +33,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A bus in the new folder `folder`, for those who live in `home`.
+    /// Starts a bus in the new folder `folder`, for programs whose home is `home`.
     pub(crate) fn new(folder: &Path, home: &Path) -> Self {
         fs::create_dir_all(home).unwrap();
         fs::create_dir(folder).unwrap();
@@ -69,12 +69,12 @@ impl Session {
         }
     }
 
-    /// Where the bus is, for who connects to it by itself.
+    /// The address of the bus, for a test that connects to it directly.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// What a program of this session finds in its environment.
+    /// Sets the environment of a program in this session.
     pub(crate) fn environment(&self, command: &mut Command) {
         command
             .env("HOME", &self.home)
@@ -160,7 +160,7 @@ impl Session {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// The password that the keyring has for `account` of `service`, asked with a tool of GNOME's.
+    /// The password that the keyring has for `account` of `service`, read with one of GNOME's tools.
     pub(crate) fn lookup(&self, service: &str, account: &str) -> Option<Vec<u8>> {
         let output = self
             .command("secret-tool")

@@ -1,10 +1,10 @@
-//! A patch as Baleen makes it, but with another manifest: what other versions of it leave in an image.
+//! A patch as Baleen makes it, but with another manifest, as other versions of Baleen leave it in an image.
 
 use baleen::initrd::append::{self, NewFile};
 
 use crate::common::app::{App, PROXY};
 
-/// A Docker.app whose image is patched, and what it takes to do that again.
+/// A Docker.app whose image is patched, and the parts needed to patch it again.
 pub(crate) struct Forgery {
     pub(crate) app: App,
     pub(crate) original: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Forgery {
 }
 
 impl Forgery {
-    /// The same patch as this version's.
+    /// The same patch as this version makes.
     #[track_caller]
     pub(crate) fn new() -> Self {
         let app = App::new();
@@ -60,7 +60,7 @@ impl Forgery {
             .replace_image(&[&self.original[..], &overlay].concat());
     }
 
-    /// The manifest with this in the place of its format.
+    /// The manifest with its format replaced.
     pub(crate) fn with_format(&self, format: &str) -> String {
         self.manifest.replace("\"format\": 1", format)
     }

@@ -1,5 +1,5 @@
-//! Real tools that tests compare with. Where one is missing the test says so and passes; but in CI on
-//! Linux, where all of them are available, that is a failure, since it would take tests away unseen.
+//! Real tools that tests compare with. If one is missing, the test says so and passes. In CI on Linux, where all of
+//! them are available, that is a failure, since tests would be skipped unnoticed.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
-/// Whether the tool `name` can be run. Says `skipped: NAME` where it can't.
+/// Returns whether the tool `name` can be run. Prints `skipped: NAME` if it can't.
 pub(crate) fn has_tool(name: &str) -> bool {
     tool(name, "").is_some()
 }
 
-/// The tool `name`, whose version names it `word`, or nothing where that is not installed; the caller
-/// then leaves its test.
+/// The tool `name`, whose version output contains `word`, or `None` if it is not installed; the caller then skips its
+/// test.
 pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
     let version = Command::new(name)
         .arg("--version")
@@ -34,7 +34,7 @@ pub(crate) fn tool(name: &str, word: &str) -> Option<Command> {
     None
 }
 
-/// Where the program `name` is.
+/// The path of the program `name`.
 pub(crate) fn which(name: &str) -> PathBuf {
     std::env::split_paths(&std::env::var_os("PATH").unwrap())
         .map(|folder| folder.join(name))
@@ -54,11 +54,11 @@ pub(crate) fn test_name(module: &str, name: &str) -> String {
     format!("{path}::{name}")
 }
 
-/// Whether this process runs the test `name` of the module `module`, which is `module_path!()`, and no other. Where it
-/// does not, one that does has run it by now, and the test is over.
+/// Returns whether this process runs only the test `name` of the module `module`, which is `module_path!()`. If not, it
+/// first runs that test in a separate process, and the caller is done.
 ///
-/// For tests that let go of a file's lock and need it free right after that: a program that another test starts has a
-/// copy of it until it is loaded.
+/// For tests that release a file's lock and need it free right after that: a program that another test starts holds a
+/// copy of the lock until it is loaded.
 #[track_caller]
 pub(crate) fn is_alone(module: &str, name: &str) -> bool {
     const ALONE: &str = "BALEEN_TEST_ALONE";
@@ -79,12 +79,12 @@ pub(crate) fn is_alone(module: &str, name: &str) -> bool {
     false
 }
 
-/// Says something to who reads the run, also of a test that passes: what `println!` says is kept back then.
+/// Prints a message for the reader of the run, even if the test passes: `println!` output is hidden then.
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// What `command` prints when it is given `input`; it has to succeed.
+/// The output of `command` when it is given `input`; it must succeed.
 #[track_caller]
 pub(crate) fn said(command: &mut Command, input: Vec<u8>) -> String {
     let mut child = command

@@ -1,4 +1,4 @@
-//! Terminals that stand for the console of a VM.
+//! Terminals that stand in for the console of a VM.
 
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// A new one: the side of the VM, and the device that the Mac has.
+/// Makes a terminal; returns the VM's side, and the device that the Mac has.
 pub(crate) fn terminal() -> (OwnedFd, PathBuf) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
@@ -23,7 +23,8 @@ pub(crate) fn open(device: &Path) -> File {
     opened.unwrap().into()
 }
 
-/// A console at which no one answers, where the Docker of the user with this home has its own, in the place of any other.
+/// Makes a console that never answers, at the place where Docker keeps its own for the user with this home, and
+/// replaces any other there.
 pub(crate) fn console(home: &Path) -> (File, PathBuf) {
     let (vm, device) = terminal();
     let folder =

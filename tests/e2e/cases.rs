@@ -1,5 +1,5 @@
-//! The cases with Baleen's command line: an image as Docker ships it, what Baleen does to it, and what the Engine then has
-//! and can pull.
+//! The cases with Baleen's command line: an image as Docker ships it, what Baleen does to it, and what environment the
+//! Engine then has and which images it can pull.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::lab::{Lab, Stock};
 use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, ON_THE_MAC, TUNNEL, both_cases};
 use crate::servers::PLAIN_IMAGE;
 
-/// Where no one listens.
+/// A proxy URL at which no program listens.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 pub(crate) const NOWHERE_IN_THE_VM: &str = "http://192.168.65.1:9";
 
@@ -26,7 +26,7 @@ pub(crate) fn stock(members: u8) -> Stock {
     }
 }
 
-/// An image whose script has the form that it had once.
+/// An image whose script has one of its historical forms.
 fn of_form(name: &str) -> Stock {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     Stock {
@@ -35,7 +35,7 @@ fn of_form(name: &str) -> Stock {
     }
 }
 
-/// Those that CI runs.
+/// The cases that CI runs.
 const SHORT: &[&str] = &[
     "unpatched",
     "append",
@@ -174,7 +174,7 @@ fn patched(lab: &Lab, stock: &Stock, method: &str) {
     mac.vm_has("/etc/init.d/docker", Some("-rwxr-xr-x 0:0"));
     mac.vm_has("/etc/baleen.json", Some("-rw-r--r-- 0:0"));
     mac.pulls_through_the_proxy();
-    // The proxy for http is used, too. tinyproxy does not always get such a pull to its end.
+    // The proxy for http is used, too. tinyproxy does not always complete such a pull.
     mac.try_pull(PLAIN_IMAGE);
     let log = mac.log();
     assert!(log.contains("http://registry.test:5000/v2/"), "{log}");
@@ -236,7 +236,7 @@ fn bypass_others(lab: &Lab) {
 }
 
 const USER: &str = "me";
-/// All that is special to URLs, shells and files of settings, and some that is not.
+/// All characters that are special to URLs, shells and settings files, and some that are not.
 const PASSWORD: &str = "p%41:$x`'\"\\&é#/? @!~";
 
 /// A proxy that asks for a password. Its log stays with the case.
@@ -247,14 +247,14 @@ pub(crate) struct Guarded<'a> {
 }
 
 impl<'a> Guarded<'a> {
-    /// tinyproxy, which knows no other characters in passwords than letters, digits, `-`, `.` and `_`.
+    /// tinyproxy, which accepts only letters, digits, `-`, `.` and `_` in passwords.
     pub(crate) fn tinyproxy(lab: &'a Lab, password: &str) -> Self {
         Self::new(lab, |dir| {
             RealProxy::tinyproxy(dir, Some((USER, password)), 5443)
         })
     }
 
-    /// squid, which becomes another user where it can, so that its folder has to be open to all.
+    /// squid, which becomes another user if it can, so its folder has to be writable for all.
     fn squid(lab: &'a Lab, password: &str) -> Self {
         if !has_tool("squid") || std::env::var_os("BALEEN_E2E_UID").is_some() {
             lab.skip("needs squid, and to be run by root");
@@ -281,14 +281,14 @@ impl Drop for Guarded<'_> {
     }
 }
 
-/// A Mac on which everything goes through a proxy that asks for a password, which is in the keyring.
+/// A Mac on which all traffic goes through a proxy that asks for a password, which is in the keyring.
 pub(crate) struct Behind<'a> {
     pub(crate) mac: Mac<'a>,
     lab: &'a Lab,
     session: Session,
     url: String,
     password: String,
-    /// The proxy as the Engine is to have it.
+    /// The proxy URL that the Engine must have.
     pub(crate) in_the_vm: String,
 }
 
@@ -324,7 +324,7 @@ impl<'a> Behind<'a> {
         new
     }
 
-    /// Runs Baleen, which must not say the password; what it says.
+    /// Runs Baleen, which must not print the password; returns its output.
     pub(crate) fn baleen(&self, arguments: &[&str], input: &str) -> String {
         let Self { mac, lab, url, .. } = self;
         let mut command = mac.app.command(arguments);
@@ -342,7 +342,7 @@ impl<'a> Behind<'a> {
     }
 }
 
-/// Such a Mac, with the password in the image from which Docker was started.
+/// Such a Mac, whose Docker was started from an image that has the password.
 fn behind<'a>(guarded: &Guarded<'a>, password: &str) -> Mac<'a> {
     let behind = Behind::new(guarded, password);
     behind.baleen(&["apply"], "");

@@ -1,5 +1,5 @@
-//! What all cases share: the registry and the proxy, what was made beforehand, and where a case leaves
-//! what it saw.
+//! The common parts of all cases: the registry and the proxy, the files made in advance, and the folder where a case
+//! leaves its records.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -22,7 +22,7 @@ pub(crate) struct Lab {
 /// An image as Docker ships it.
 pub(crate) struct Stock {
     pub(crate) members: u8,
-    /// The init script, where it is not that of `tests/image`.
+    /// The init script, if it isn't that of `tests/image`.
     pub(crate) script: Option<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ impl Lab {
         }
     }
 
-    /// A case begins, and what is left of its last run goes.
+    /// Begins a case, and removes what its last run left.
     pub(crate) fn begin(&self, name: &str) {
         let folder = self.cache.join("e2e").join(name);
         let _ = fs::remove_dir_all(&folder);
@@ -51,18 +51,18 @@ impl Lab {
         }
     }
 
-    /// Where the case leaves what it saw.
+    /// The folder where the case leaves its records.
     pub(crate) fn folder(&self) -> PathBuf {
         self.case.borrow().clone()
     }
 
-    /// A name for what the next boot leaves there.
+    /// A name for the records of the next boot.
     pub(crate) fn next_boot(&self) -> usize {
         self.boots.set(self.boots.get() + 1);
         self.boots.get()
     }
 
-    /// Writes down what happens; with `--verbose` on the terminal as well.
+    /// Adds to the transcript; with `--verbose` prints to the terminal as well.
     pub(crate) fn say(&self, text: &str) {
         let mut file = fs::File::options()
             .create(true)
@@ -75,7 +75,7 @@ impl Lab {
         }
     }
 
-    /// Ends the case, which needs something that is not here. In CI all of it has to be.
+    /// Skips the case, since something that it needs is missing. In CI everything must be there.
     pub(crate) fn skip(&self, why: &str) -> ! {
         assert!(std::env::var_os("CI").is_none(), "{why}");
         panic::panic_any(Skip(why.to_owned()))
@@ -87,7 +87,7 @@ impl Lab {
         std::env::split_paths(&named).collect()
     }
 
-    /// Puts the image to `path`.
+    /// Copies the image to `path`.
     pub(crate) fn make(&self, stock: &Stock, path: &Path) {
         let mut command =
             Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/image/build.sh"));

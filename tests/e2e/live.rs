@@ -1,5 +1,5 @@
-//! The cases with `--live`: a VM that runs follows the image, over its console, and neither Docker nor the VM is started
-//! again. What they find in the VM they are told beside the console.
+//! The cases with `--live`: Baleen updates the running VM over its console, and neither Docker nor the VM restarts. The
+//! cases inspect the VM over a second serial line, not over that console.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,10 +20,10 @@ use crate::lab::Lab;
 use crate::mac::{IN_THE_VM, LOCAL, Mac, NO_WAY, ON_THE_MAC, TUNNEL, both_cases};
 use crate::servers::IMAGE;
 
-/// Those that CI runs.
+/// The cases that CI runs.
 const SHORT: &[&str] = &["live", "live-noise"];
 
-/// Why nothing can be pulled through [`NOWHERE`].
+/// The reason why no pull works through [`NOWHERE`].
 const NOBODY_THERE: &str = "proxyconnect tcp: dial tcp 192.168.65.1:9";
 
 pub(crate) fn all() -> Vec<Case> {
@@ -83,13 +83,13 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
-/// Whether a claim on a terminal (`TIOCEXCL`) does no harm once no one is there any more who made it. On Linux it stays as
-/// long as the terminal, unlike on macOS, but does not concern root.
+/// Returns whether a claim on a terminal (`TIOCEXCL`) is harmless once the process that made it is gone. On Linux the
+/// claim lasts as long as the terminal, unlike on macOS, but doesn't bind root.
 fn claims_end() -> bool {
     std::env::var_os("BALEEN_E2E_UID").is_none()
 }
 
-/// Has the running VM follow; it works.
+/// Has Baleen update the running VM, which must succeed.
 #[track_caller]
 fn follow(mac: &Mac<'_>, what: &str, proxy: &str) -> Run {
     let run = live(mac, what, proxy);
@@ -111,7 +111,7 @@ fn restarts(run: &Run) {
     assert!(run.out.contains(word), "{run}");
 }
 
-/// Which Docker, which VM, and which boot of it this is.
+/// Identifies the Docker process, the VM process and the boot of the VM.
 #[track_caller]
 fn identity(mac: &Mac<'_>) -> (Option<u32>, Pid, String) {
     let boot = mac.aside("cat /proc/sys/kernel/random/boot_id");
@@ -200,7 +200,7 @@ fn native(lab: &Lab) {
     wanted.extend(own);
     mac.engine_has_now(&wanted);
     mac.pulls_through_the_proxy();
-    // What the script itself asks for is not Baleen's to take out.
+    // Baleen must not take out what the script itself asks for.
     restarts(&follow(&mac, "restore", ""));
     mac.engine_has_now(&own);
 }
@@ -212,7 +212,7 @@ fn password(lab: &Lab) {
     let mut behind = Behind::new(&guarded, PASSWORD);
     behind.mac.start();
     behind.mac.can_not_pull(NO_WAY);
-    // All that runs in the VM in the meantime is written down, with its arguments.
+    // A watcher in the VM records all that runs there from now on, with its arguments.
     behind.mac.aside(
         "(while :; do cat /proc/[0-9]*/cmdline >>/tmp/seen; usleep 100000; done) >/dev/null 2>&1 & echo $! >/tmp/watch",
     );
@@ -240,7 +240,7 @@ fn password(lab: &Lab) {
     }
 }
 
-/// Someone who uses the console by hand.
+/// A user who works at the console by hand.
 struct Somebody<'a> {
     lab: &'a Lab,
     tty: File,
@@ -261,7 +261,7 @@ impl<'a> Somebody<'a> {
         Self { lab, tty }
     }
 
-    /// Types something until something is shown.
+    /// Types `keys` until the console shows `shown`.
     #[track_caller]
     fn types_until(&mut self, keys: &str, shown: &str) {
         self.lab
@@ -287,7 +287,7 @@ impl<'a> Somebody<'a> {
         }
     }
 
-    /// Logs in, and comes to a shell.
+    /// Logs in and waits for the shell.
     #[track_caller]
     fn logs_in(&mut self) {
         self.types_until("\r", "login: ");
@@ -324,12 +324,12 @@ fn somebody(lab: &Lab) {
         let proxy = proxies.next().unwrap();
         let run = live(&mac, "apply", proxy);
         assert_eq!(run.code, 4, "{run}");
-        // No one but root sees who has what is open exclusively.
+        // Only root sees which process has claimed a terminal.
         let who = format!("in use by sleep (process {})", screen.0.id());
         for words in [&*who, "the boot image is done", "Baleen leaves it alone"] {
             assert!(run.err.contains(words), "{run}");
         }
-        // Whatever is typed there brings another prompt.
+        // Each key typed there brings another prompt.
         let console = mac.console();
         let sent = console[printed..].contains("login");
         assert!(!sent, "something was sent: {}", &console[printed..]);
@@ -339,7 +339,7 @@ fn somebody(lab: &Lab) {
         screen.end();
     }
 
-    // As `screen` leaves it that is simply closed.
+    // The state that `screen` leaves when its window is simply closed.
     let mut somebody = Somebody::at(lab, &mac);
     somebody.logs_in();
     somebody.types_until("cd /etc; echo $((6*7))\r", "42");
@@ -348,17 +348,17 @@ fn somebody(lab: &Lab) {
     restarts(&follow(&mac, "apply", ON_THE_MAC));
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
 
-    // Anyone who comes next finds a login.
+    // The next user finds a login.
     let mut somebody = Somebody::at(lab, &mac);
     somebody.types_until("\r", "login: ");
-    // And leaves it half way.
+    // That user leaves the login half done.
     somebody.types_until("nobody\r", "assword: ");
     drop(somebody);
     restarts(&follow(&mac, "restore", ""));
     assert_eq!(script(&mac), before);
 }
 
-/// A process that ends with it.
+/// A process that is ended when this is dropped.
 struct Held(Child);
 
 impl Held {
@@ -378,7 +378,7 @@ fn noise(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
     mac.start();
     mac.aside("echo 8 >/proc/sys/kernel/printk");
-    // Lines of the kernel's, lines and pieces of others', each some ten times a second.
+    // Lines from the kernel, and lines and fragments from other programs, each some ten times a second.
     for (pause, what, to) in [
         (110_000, "noise of the kernel", "/dev/kmsg"),
         (130_000, "noise of a service", "/dev/console"),
@@ -429,13 +429,13 @@ fn hung(lab: &Lab) {
     mac.pulls_through_the_proxy();
 }
 
-/// A moment of the dialogue, and whether it has come, by what the console has shown since its beginning.
+/// A moment of the dialogue: its name, and a test for it in what the console has shown since the start.
 type Moment = (&'static str, fn(&str) -> bool);
 
 const MOMENTS: &[Moment] = &[
     ("it logs in", |shown| shown.contains("login: root")),
     ("it has looked at a few things", |shown| frames(shown) >= 4),
-    // It is as long as that after the first lines of it.
+    // The script is this long after its first lines.
     ("the script is on its way", |shown| {
         shown.contains(":4:1920;")
     }),
@@ -444,7 +444,7 @@ const MOMENTS: &[Moment] = &[
     }),
 ];
 
-/// How many answers there are.
+/// Counts the answers.
 fn frames(shown: &str) -> usize {
     let is_frame = |line: &str| {
         let mut parts = line.split(':');
@@ -454,7 +454,7 @@ fn frames(shown: &str) -> usize {
     shown.lines().filter(|line| is_frame(line)).count()
 }
 
-/// Starts Baleen, and does something to it or to the VM at one of [`MOMENTS`]; what came of it.
+/// Starts Baleen, interrupts it or the VM at one of [`MOMENTS`], and returns Baleen's result.
 #[track_caller]
 fn interrupted(
     lab: &Lab,
@@ -491,7 +491,7 @@ fn baleen_killed(lab: &Lab) {
             break;
         }
         for &moment in MOMENTS {
-            // To another one than the script has, so that there is something to be done.
+            // Differs from the proxy in the script, so that there is a change to make.
             let proxy = match script(&mac).contains(IN_THE_VM) {
                 true => NOWHERE,
                 false => ON_THE_MAC,
@@ -506,7 +506,7 @@ fn baleen_killed(lab: &Lab) {
                     assert!(run.err.contains("stopped while"), "{run}");
                 }
             }
-            // No script but those that are whole.
+            // The script must be a complete one.
             let now = script(&mac);
             let is_known = possible.contains(&now);
             assert!(is_known || is_of(&possible[0], &now, proxy), "{now}");
@@ -522,7 +522,7 @@ fn baleen_killed(lab: &Lab) {
     assert_eq!(script(&mac), possible[0]);
 }
 
-/// Whether `script` is `own` with a block after the first line that is whole and has `proxy`.
+/// Returns whether `script` is `own` with a complete block after the first line, and the block has `proxy`.
 fn is_of(own: &str, script: &str, proxy: &str) -> bool {
     let proxy = proxy.replace("127.0.0.1", "192.168.65.1");
     let (first, rest) = own.split_once('\n').unwrap();
@@ -539,7 +539,7 @@ fn vm_killed(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
     let mut in_the_image = Vec::new();
     for (index, proxy) in [(0, ON_THE_MAC), (2, NOWHERE), (3, ON_THE_MAC)] {
-        // That of the last one, which the VM that ended had nothing to do with.
+        // The image has the proxy of the previous round, which the end of the VM did not affect.
         mac.start();
         mac.engine_has(&in_the_image);
         let qemu = mac.qemu();

@@ -20,9 +20,9 @@ use crate::common::app::{App, Run};
 use crate::lab::{Lab, Stock};
 use crate::servers::{HELLO, IMAGE, PROXY};
 
-/// How long a VM may take to come up, and an image to come; software emulation on a busy computer is slow.
+/// Time limit for the start of a VM, and for a pull; software emulation on a busy computer is slow.
 const TIMEOUT: Duration = Duration::from_secs(240);
-/// How long a command in the VM may take.
+/// Time limit for a command in the VM.
 const ASIDE: Duration = Duration::from_secs(60);
 const DATA: &str = "home/Library/Containers/com.docker.docker/Data";
 const DRIVER: &str = "com.docker.driver.amd64-linux";
@@ -30,13 +30,13 @@ const DRIVER: &str = "com.docker.driver.amd64-linux";
 pub(crate) struct Mac<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) app: App,
-    /// The Docker that was opened here, and not by the app.
+    /// The Docker that was opened by the test, not by the app.
     opened: Option<Child>,
-    /// Those of the Mac's own ports that the VM reaches.
+    /// The ports of the Mac that the VM reaches.
     pub(crate) ports: Vec<u16>,
-    /// There is a VM of which nothing is kept yet.
+    /// Set while there is a VM whose records are not saved yet.
     is_to_keep: Cell<bool>,
-    /// How much the proxy had logged when the VM was started.
+    /// Length of the proxy's log when the VM was started.
     logged: Cell<usize>,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// What a program finds in its environment on this Mac.
+    /// Sets the environment of a program on this Mac.
     pub(crate) fn environment(&self, command: &mut Command) {
         self.app.environment(command);
         let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
@@ -64,7 +64,7 @@ impl<'a> Mac<'a> {
             .env("DOCKER_HOST", "tcp://127.0.0.1:2375");
     }
 
-    /// Sets what Docker for Mac keeps for its VM: `proxy/http` and the like.
+    /// Sets a value that Docker for Mac keeps for its VM, such as `proxy/http`.
     pub(crate) fn set_native(&self, key: &str, value: &str) {
         let file = self.app.dir.path().join(DATA).join("database").join(DRIVER);
         let file = file.join(key);
@@ -72,7 +72,7 @@ impl<'a> Mac<'a> {
         fs::write(file, value).unwrap();
     }
 
-    /// Runs Baleen where the proxy of all is `proxy`, and `no_proxy` the list of exceptions.
+    /// Runs Baleen with `proxy` as the proxy for everything, and `no_proxy` as the list of exceptions.
     pub(crate) fn run(&self, arguments: &[&str], proxy: &str, no_proxy: &str) -> Run {
         let (mut command, shown) = self.baleen(arguments, proxy, no_proxy);
         let run = Run::of(&mut command);
@@ -80,7 +80,7 @@ impl<'a> Mac<'a> {
         run
     }
 
-    /// The command of [`Mac::run`], and how it is shown.
+    /// The command of [`Mac::run`], and its text for the transcript.
     pub(crate) fn baleen(
         &self,
         arguments: &[&str],
@@ -98,7 +98,7 @@ impl<'a> Mac<'a> {
         (command, format!("{shown} baleen {}", arguments.join(" ")))
     }
 
-    /// Puts the proxy of all into the image.
+    /// Puts `proxy` into the image as the proxy for everything.
     #[track_caller]
     pub(crate) fn apply(&self, arguments: &[&str], proxy: &str) {
         self.apply_but(arguments, proxy, "");
@@ -154,7 +154,7 @@ impl<'a> Mac<'a> {
         restart::running(&self.app.app()).map(|docker| docker.pid)
     }
 
-    /// Does what makes someone else restart Docker, and waits until the Engine of the new one answers.
+    /// Calls a function that makes another program restart Docker, and waits until the new Engine answers.
     #[track_caller]
     pub(crate) fn is_restarted_by(&mut self, cause: impl FnOnce()) {
         let before = self.docker_runs();
@@ -173,7 +173,7 @@ impl<'a> Mac<'a> {
         self.wait_for_engine();
     }
 
-    /// Takes notice of the end of the Docker that was opened here.
+    /// Forgets the Docker that the test opened, if it has ended.
     pub(crate) fn reap(&mut self) {
         if let Some(child) = &mut self.opened
             && child.try_wait().unwrap().is_some()
@@ -182,7 +182,7 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// From here on the proxy's log is that of what happens now.
+    /// Starts a new record of the proxy's log.
     pub(crate) fn begin_log(&self) {
         self.logged.set(self.lab.servers.log().len());
     }
@@ -210,7 +210,7 @@ impl<'a> Mac<'a> {
             .say(&format!("(the Engine answers after {seconds:.0} s)"));
     }
 
-    /// Quits Docker, and keeps what is to be known of its VM.
+    /// Quits Docker, and saves the records of its VM.
     pub(crate) fn quit(&mut self) {
         let mut started = Instant::now();
         while let Some(docker) = restart::running(&self.app.app()) {
@@ -230,7 +230,7 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// Keeps the console and the proxy's log of this boot.
+    /// Saves the console and the proxy's log of this boot.
     fn keep(&self) {
         self.is_to_keep.set(false);
         let boot = self.lab.next_boot();
@@ -241,12 +241,12 @@ impl<'a> Mac<'a> {
         let _ = fs::copy(log, folder.join("baleen.log"));
     }
 
-    /// What the proxy logged since the VM was started.
+    /// The proxy's log since the VM was started.
     pub(crate) fn log(&self) -> String {
         self.lab.servers.log()[self.logged.get()..].to_owned()
     }
 
-    /// What the VM printed.
+    /// The console output of the VM.
     pub(crate) fn console(&self) -> String {
         let bytes = fs::read(self.driver().join("console-ring")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\r', "")
@@ -261,7 +261,7 @@ impl<'a> Mac<'a> {
         self.app.dir.path().join(DATA).join(DRIVER)
     }
 
-    /// What the line `command` prints in the VM, which is asked beside its console.
+    /// The output of the line `command` in the VM, sent over the second serial line, not the console.
     #[track_caller]
     pub(crate) fn aside(&self, command: &str) -> String {
         let path = self.app.dir.path().join("home/aside");
@@ -270,7 +270,7 @@ impl<'a> Mac<'a> {
             .unwrap();
         let started = Instant::now();
         let mut received = String::new();
-        // Both numbers are computed in the VM, so that what is sent is not taken for what has come.
+        // The VM computes both numbers, so that the echo of the command is not taken for its output.
         let mut wait_for = |line: &mut UnixStream, mark: &str, again: &str| {
             let mut bytes = [0; 4096];
             while !received.contains(mark) {
@@ -286,7 +286,7 @@ impl<'a> Mac<'a> {
             }
             received.clone()
         };
-        // So soon after its start there may be no one yet.
+        // So soon after the start, no shell may answer yet.
         let hello = "echo \"<$((6*7))>\"\n";
         line.write_all(hello.as_bytes()).unwrap();
         wait_for(&mut line, "<42>", hello);
@@ -322,7 +322,7 @@ impl<'a> Mac<'a> {
         command.output().unwrap()
     }
 
-    /// Has the Engine pull the image; the client's exit code, and what was said.
+    /// Has the Engine pull the image; returns the client's exit code and output.
     pub(crate) fn try_pull(&self, image: &str) -> (Option<i32>, String) {
         let pull = self.docker(&["pull", image]);
         let said = [pull.stdout, pull.stderr].concat();
@@ -331,7 +331,7 @@ impl<'a> Mac<'a> {
         (pull.status.code(), said)
     }
 
-    /// The image comes, and runs.
+    /// The pull succeeds, and the image runs.
     #[track_caller]
     pub(crate) fn pulls(&self) {
         let (code, said) = self.try_pull(IMAGE);
@@ -343,7 +343,7 @@ impl<'a> Mac<'a> {
         assert_eq!(said.trim_end(), HELLO, "{run:?}");
     }
 
-    /// The image comes through the proxy, and runs.
+    /// The pull succeeds through the proxy, and the image runs.
     #[track_caller]
     pub(crate) fn pulls_through_the_proxy(&self) {
         self.pulls();
@@ -353,7 +353,7 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// The image does not come, for this reason, and the proxy was not asked.
+    /// The pull fails for this reason, and the proxy was not asked.
     #[track_caller]
     pub(crate) fn finds_no_way(&self, reason: &str) {
         self.can_not_pull(reason);
@@ -361,7 +361,7 @@ impl<'a> Mac<'a> {
         assert!(!log.contains("Request"), "the proxy was asked: {log}");
     }
 
-    /// The image does not come, for this reason; the Engine answers anyway.
+    /// The pull fails for this reason; the Engine still answers.
     #[track_caller]
     pub(crate) fn can_not_pull(&self, reason: &str) {
         let (code, said) = self.try_pull(IMAGE);
@@ -372,7 +372,7 @@ impl<'a> Mac<'a> {
         assert!(images.stdout.is_empty(), "{images:?}");
     }
 
-    /// The Engine's own environment, as far as proxies are concerned, is this and nothing more.
+    /// The proxy variables in the Engine's own environment are exactly these.
     #[track_caller]
     pub(crate) fn engine_has(&self, wanted: &[(&str, &str)]) {
         let started = Instant::now();
@@ -397,7 +397,7 @@ impl<'a> Mac<'a> {
         assert_eq!(environment, wanted.iter().copied().collect());
     }
 
-    /// The same of the Engine that runs now, which may not be the one that the VM started with.
+    /// The same check for the Engine that runs now, which may not be the one that the VM started with.
     #[track_caller]
     pub(crate) fn engine_has_now(&self, wanted: &[(&str, &str)]) {
         let said = self.aside("tr '\\0' '\\n' </proc/$(cat /run/docker.pid)/environ");
@@ -434,14 +434,14 @@ impl Drop for Mac<'_> {
     }
 }
 
-/// The proxy as the Mac has it, and as the VM reaches the Mac.
+/// The proxy as the Mac names it, and as the VM reaches it on the Mac.
 pub(crate) const ON_THE_MAC: &str = "http://127.0.0.1:3128";
 pub(crate) const IN_THE_VM: &str = "http://192.168.65.1:3128";
-/// What is always on the list of exceptions.
+/// The entries that are always on the list of exceptions.
 pub(crate) const LOCAL: &str = "localhost,127.0.0.1";
-/// Why nothing can be pulled without a proxy: there is no server of names, nor a way to one.
+/// The reason why no pull works without a proxy: there is no name server, nor a route to one.
 pub(crate) const NO_WAY: &str = "lookup registry.test";
-/// What tinyproxy logs when it has let someone through to the registry.
+/// The line that tinyproxy logs when it has let a client through to the registry.
 pub(crate) const TUNNEL: &str = "Established connection to host \"registry.test\"";
 
 /// Both cases of each variable, as Baleen sets them.
@@ -456,7 +456,7 @@ pub(crate) fn both_cases<'a>(proxy: &'a str, no_proxy: &'a str) -> Vec<(&'static
     ]
 }
 
-/// Puts a Docker.app there that boots, in the place of what is there.
+/// Installs a Docker.app that boots, and replaces any other.
 pub(crate) fn install(lab: &Lab, stock: &Stock, bundle: &Path, version: &str, build: &str) {
     baleen::demo::build(bundle, version, build).unwrap();
     let moby = bundle.join("Contents/Resources/moby");
@@ -466,7 +466,7 @@ pub(crate) fn install(lab: &Lab, stock: &Stock, bundle: &Path, version: &str, bu
     fs::copy(program, bundle.join("Contents/MacOS/Docker")).unwrap();
 }
 
-/// What stands behind this on the console. A login that is asked for may stand before it.
+/// The rest of the console output after this text. A login prompt may precede it.
 fn reported<'a>(console: &'a str, what: &'a str) -> impl Iterator<Item = &'a str> {
     let lines = console.lines();
     lines.filter_map(move |line| Some(line.split_once(what)?.1))

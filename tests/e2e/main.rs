@@ -1,5 +1,6 @@
-//! The proof: a real kernel boots the images that Baleen patches, and a real Docker Engine pulls an image through a
-//! real proxy, or can't. `tests/e2e/run` prepares all that is needed, and starts this in a network of its own.
+//! The end-to-end test: a real kernel boots the images that Baleen patches, and a real Docker Engine pulls an image
+//! through a real proxy, or fails to. `tests/e2e/run` prepares everything, and starts this in its own network
+//! namespace.
 
 #![cfg(target_os = "linux")]
 
@@ -30,7 +31,7 @@ use facts::Fact;
 use lab::Lab;
 use machine::{Kernel, Machine};
 
-/// Something that has to hold. What it does panics where it does not.
+/// A case, whose function panics if it fails.
 struct Case {
     name: String,
     /// One line.
@@ -40,7 +41,7 @@ struct Case {
     run: Box<dyn Fn(&Lab)>,
 }
 
-/// What a case panics with that can't be run here.
+/// The panic payload of a case that can't be run here.
 struct Skip(String);
 
 fn main() -> ExitCode {
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
             "--verbose" | "-v" => verbose = true,
             "--list" => list = true,
             "--shell" => shell = true,
-            // Whether the rest of the line makes sense, and no more.
+            // Checks only whether the rest of the line makes sense.
             "--check" => check = true,
             option if option.starts_with('-') => {
                 eprintln!("no option {option}: there are --short, --verbose, --list and --shell");
@@ -106,7 +107,7 @@ fn main() -> ExitCode {
     run(&lab, &cases)
 }
 
-/// What holds on every kernel there is. `tests/slow/kernel` checks it on one with every `cargo test`.
+/// The facts that hold on every kernel. `tests/slow/kernel` checks them on one kernel with every `cargo test`.
 fn kernels() -> Vec<Case> {
     let case = |fact: &'static Fact| Case {
         name: fact.name.to_owned(),
@@ -144,7 +145,7 @@ fn run(lab: &Lab, cases: &[Case]) -> ExitCode {
     for case in cases {
         lab.begin(&case.name);
         let before = Instant::now();
-        // The message is told below, with the rest.
+        // The message is printed below, with the rest.
         panic::set_hook(Box::new(|_| {}));
         let result = panic::catch_unwind(panic::AssertUnwindSafe(|| (case.run)(lab)));
         drop(panic::take_hook());
@@ -184,7 +185,7 @@ fn run(lab: &Lab, cases: &[Case]) -> ExitCode {
     }
 }
 
-/// Prints the ends of what a case left behind, for who can't have the files.
+/// Prints the ends of the files that a case left behind, for readers who can't open them.
 fn show(folder: &Path) {
     for path in fs::read_dir(folder)
         .unwrap()

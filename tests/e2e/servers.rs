@@ -1,5 +1,4 @@
-//! What there is outside the VM, each the real thing, on this computer's loopback alone: a registry with an image in it,
-//! and a proxy.
+//! The servers outside the VM, all real, on the host's loopback alone: a registry with an image in it, and a proxy.
 
 use std::fs;
 use std::net::TcpStream;
@@ -16,9 +15,9 @@ use crate::common::tools::{sha256, which};
 
 /// The image in the registry.
 pub(crate) const IMAGE: &str = "registry.test:5443/hello:1";
-/// The same, asked for without TLS.
+/// The same image, requested without TLS.
 pub(crate) const PLAIN_IMAGE: &str = "registry.test:5000/hello:1";
-/// What it prints.
+/// The output of the image.
 pub(crate) const HELLO: &str = "hello from an image that came through the proxy";
 /// The proxy's port on the Mac.
 pub(crate) const PROXY: u16 = 3128;
@@ -29,7 +28,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts all, with their logs in `folder`.
+    /// Starts all servers, with their logs in `folder`.
     pub(crate) fn start(folder: &Path) -> Self {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder.join("registry")).unwrap();
@@ -54,7 +53,7 @@ impl Servers {
         servers
     }
 
-    /// What the proxy logged so far.
+    /// The proxy's log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("proxy.log")).unwrap_or_default()
     }
@@ -131,7 +130,7 @@ impl Drop for Servers {
     }
 }
 
-/// Puts an image with nothing but busybox into the registry, which has its own protocol for that:
+/// Puts an image with nothing but busybox into the registry, by the registry's protocol:
 /// <https://distribution.github.io/distribution/spec/api/>.
 fn push(name: &str, tag: &str) {
     let busybox = which("busybox");

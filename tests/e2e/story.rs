@@ -1,5 +1,5 @@
-//! The whole story, as its user lives it: the app's icon, menu and notifications, a Docker that is restarted and updated,
-//! and what can be pulled in the meantime.
+//! The whole story, as its user lives it: the app's icon, menu and notifications, a Docker that is restarted and
+//! updated, and the pulls that work at each step.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ const STOCK: Stock = Stock {
     members: 3,
     script: None,
 };
-/// What it is updated to.
+/// The version that Docker is updated to.
 const UPDATE: Stock = Stock {
     members: 2,
     script: None,
@@ -44,7 +44,7 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
-/// The desktop of a [`Mac`], with the app on it. It ends with it.
+/// The desktop of a [`Mac`] with the app on it. The app ends with the desktop.
 struct Desk {
     app: Child,
     item: Item,
@@ -204,7 +204,7 @@ fn live(lab: &Lab) {
     assert_eq!((mac.docker_runs(), mac.qemu()), before);
 }
 
-/// What programs of a desktop find in their environment besides.
+/// Further environment variables of programs on a desktop.
 fn desktop(mac: &Mac<'_>, command: &mut Command) {
     command
         .env("XDG_CONFIG_HOME", mac.app.dir.path().join("home/config"))
@@ -233,7 +233,7 @@ fn set_proxy(lab: &Lab, mac: &Mac<'_>) {
     }
 }
 
-/// A shell beside such a Mac, whose desktop is the one that this was started on.
+/// A shell beside such a Mac, whose desktop is the one that this program was started on.
 pub(crate) fn shell(lab: &Lab) -> ExitCode {
     lab.begin("shell");
     let mac = Mac::new(lab, &STOCK);
@@ -252,7 +252,7 @@ pub(crate) fn shell(lab: &Lab) -> ExitCode {
     mac.environment(&mut bash);
     desktop(&mac, &mut bash);
     let proxy = format!("http://127.0.0.1:{PROXY}");
-    // Where there is no desktop, the proxy is that of the environment.
+    // Without a desktop, the proxy is that of the environment.
     bash.env("PATH", path)
         .env("http_proxy", &proxy)
         .env("https_proxy", &proxy)

@@ -278,11 +278,11 @@ fn the_keyring_crate_reads_what_is_stored_and_what_it_stores_is_read() {
         PASSWORD,
     ));
     let mut inner = session.command(std::env::current_exe().unwrap().to_str().unwrap());
-    inner.args([
-        "--exact",
+    let name = tools::test_name(
+        module_path!(),
         "the_keyring_crate_in_the_session_of_its_caller",
-        "--ignored",
-    ]);
+    );
+    inner.args(["--exact", &name, "--ignored"]);
     let run = run_with(&mut inner, "");
     assert!(run.code == 0 && run.out.contains("1 passed"), "{run}");
     let kept = session.lookup(SERVICE, ACCOUNT).unwrap();

@@ -430,7 +430,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     was_opened("/config.toml");
     item.click(&["Open Log"]);
     let log = was_opened("/baleen.log");
-    assert!(fs::read_to_string(log).unwrap().contains("told: "));
+    assert!(fs::read_to_string(log).unwrap().contains("notified: "));
     item.click(&["About Baleen"]);
     let version = concat!("Baleen ", env!("CARGO_PKG_VERSION"));
     desk.notes

@@ -436,7 +436,7 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             &old,
             true,
             format!(
-                "the boot image has http://a:1 for https; whether that is right can't be told: the script can't be had; {in_a_terminal}"
+                "the boot image has http://a:1 for https; whether that is right is unknown: the script can't be had; {in_a_terminal}"
             ),
         ),
         (

@@ -73,7 +73,7 @@ impl<'a> Line<'a> {
         line.before = Some(before);
         tcsetattr(&line.file, OptionalActions::Now, &raw)
             .map_err(|error| Error::io("set up", path, &error.into()))?;
-        // Output that nobody has read, such as an old prompt, says nothing about the current state.
+        // Output that no one has read, such as an old prompt, says nothing about the current state.
         let _ = tcflush(&line.file, QueueSelector::IFlush);
         line.is_alone()?;
         Ok(line)
@@ -240,7 +240,7 @@ fn device_of(path: &Path) -> Result<PathBuf> {
 }
 
 /// Returns the other processes that have the device open. The hypervisor is excluded: it is at the
-/// VM's end, and may also have opened this end, since a terminal that nobody has open is at end of
+/// VM's end, and may also have opened this end, since a terminal that no one has open is at end of
 /// file (`ttyread` in hyperkit's `uart_emul.c`).
 fn others(device: &Path) -> Vec<OpenFile> {
     let is_hypervisor = |holder: &OpenFile| {

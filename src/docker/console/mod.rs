@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result};
+use crate::util::hex;
 
 use line::{HANGS, Line};
 
@@ -482,8 +483,4 @@ fn random() -> Result<String> {
     })?;
     // Begins with a letter, so that it is never taken for a part of a number.
     Ok(format!("x{}", hex(&bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

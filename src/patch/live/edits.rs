@@ -128,7 +128,7 @@ mod tests {
             assert!(!edit.gives(other));
         }
         assert_eq!(edits.get(bundle, &vm(8, 100)), None);
-        assert_eq!(edits.get(bundle, &vm(7, 150)), None, "started anew");
+        assert_eq!(edits.get(bundle, &vm(7, 150)), None, "started again");
         assert_eq!(edits.get(Path::new("/other"), &vm(7, 100)), None);
     }
 

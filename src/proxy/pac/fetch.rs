@@ -15,6 +15,7 @@ use ureq::{Agent, Body};
 
 use super::shown;
 use crate::error::{Error, Kind, Result, plain};
+use crate::net::port_number;
 use crate::net::{lookup, tls};
 
 /// Timeout for a download, including redirects and lookups.
@@ -293,11 +294,7 @@ fn port(uri: &Uri, default: u16) -> std::result::Result<u16, &str> {
     let end = place.rsplit(']').next().unwrap_or_default();
     match end.split_once(':') {
         None | Some((_, "")) => Ok(default),
-        Some((_, text)) => Some(text)
-            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|text| text.parse().ok())
-            .filter(|&port| port != 0)
-            .ok_or(text),
+        Some((_, text)) => port_number(text).ok_or(text),
     }
 }
 

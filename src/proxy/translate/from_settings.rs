@@ -106,7 +106,7 @@ pub(super) fn by_settings(
             from: "names without a dot".to_owned(),
             to: None,
             fate: EntryOutcome::LeftOut,
-            reason: Some("no engine can be told that; add the hosts by name"),
+            reason: Some("no engine can express that; add the hosts by name"),
         });
     }
     Ok(EffectiveProxies {

@@ -1,4 +1,4 @@
-//! What icons and notifications share: connections to the bus, questions to it, and waiting.
+//! The common parts of icons and notifications: connections to the bus, calls on it, and waiting.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -11,7 +11,7 @@ use zbus::blocking::connection::Builder;
 use zbus::message::{Header, Message};
 use zbus::zvariant::DynamicType;
 
-/// How long anything is waited for. It is only ever used up by a test that fails.
+/// Timeout of every wait. Only a test that fails ever uses it up.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn sender(header: &Header<'_>) -> String {
@@ -28,20 +28,20 @@ pub(super) fn connect(address: &str) -> Connection {
     good(builder(address).build(), address)
 }
 
-/// Gives the name back first: the bus is told of an end later, and would not let the next one have it.
+/// Gives the name back first: the bus notices the end of a connection late, and would refuse the name to the next one.
 pub(super) fn leave(connection: &Connection, name: &str) {
     let _ = connection.release_name(name);
     let _ = connection.clone().close();
 }
 
-/// Whether a connection with this name is on the bus.
+/// Returns whether a connection with this name is on the bus.
 pub(super) fn is_there(connection: &Connection, name: &str) -> bool {
     let answer = bus(connection, "org.freedesktop.DBus", "NameHasOwner", &name)
         .and_then(|reply| reply.body().deserialize());
     good(answer, "the bus does not answer")
 }
 
-/// Whether someone, or the connection `who`, has asked the bus for signals that such a rule is for.
+/// Returns whether a connection (`who`, if given) has asked the bus for signals that match such a rule.
 pub(super) fn is_listened_for(
     connection: &Connection,
     who: Option<&str>,
@@ -71,12 +71,12 @@ where
     )
 }
 
-/// Waits until `is_so` says yes; whether it did.
+/// Waits until `is_so` returns true; returns whether it did.
 pub(super) fn wait(mut is_so: impl FnMut() -> bool) -> bool {
     wait_for(|| is_so().then_some(())).is_some()
 }
 
-/// Waits until `look` finds something.
+/// Waits until `look` returns a value.
 pub(super) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
@@ -88,7 +88,7 @@ pub(super) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
-/// What `result` holds; a failure begins with `problem`.
+/// The value of `result`; the message of a failure begins with `problem`.
 #[track_caller]
 pub(super) fn good<T>(result: zbus::Result<T>, problem: &str) -> T {
     match result {
@@ -97,7 +97,7 @@ pub(super) fn good<T>(result: zbus::Result<T>, problem: &str) -> T {
     }
 }
 
-/// What a thread that panicked has left behind is still good to look at.
+/// The data that a thread that panicked has left behind is still valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|error| error.into_inner())
 }

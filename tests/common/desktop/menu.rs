@@ -6,7 +6,7 @@ use std::fmt;
 use zbus::message::Message;
 use zbus::zvariant::{OwnedValue, Structure};
 
-/// Entries from top to bottom. Printed, it is one line for each; those of a submenu are further in.
+/// The entries from top to bottom. Printed, each takes one line, and those of a submenu are indented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Menu(pub(crate) Vec<Entry>);
 
@@ -14,7 +14,7 @@ pub(crate) struct Menu(pub(crate) Vec<Entry>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: i32,
-    /// As it is seen, without the underscores that mark keys.
+    /// The label as the user sees it, without the underscores that mark keys.
     pub(crate) label: String,
     pub(crate) enabled: bool,
     pub(crate) visible: bool,
@@ -30,13 +30,13 @@ pub(crate) enum EntryKind {
 }
 
 impl Menu {
-    /// What a reply to `GetLayout` holds.
+    /// The menu in a reply to `GetLayout`.
     pub(super) fn read(reply: &Message) -> zbus::Result<Self> {
         let (_, (_, _, below)): (u32, Layout) = reply.body().deserialize()?;
         Ok(Self(entries(below)?))
     }
 
-    /// The entry that the labels lead to. A label that ends in `…` stands for all that begin like it.
+    /// The entry that the labels lead to. A label that ends in `…` matches every label with that beginning.
     pub(crate) fn find(&self, path: &[&str]) -> Result<&Entry, String> {
         let (first, rest) = path.split_first().ok_or("a path needs a label")?;
         let mut found: Vec<&Entry> = self.matching(|label| label == *first);
@@ -53,7 +53,7 @@ impl Menu {
         }
     }
 
-    /// [`Menu::find`], where the entry has to be there.
+    /// [`Menu::find`] for an entry that must exist.
     #[track_caller]
     pub(crate) fn entry(&self, path: &[&str]) -> &Entry {
         match self.find(path) {
@@ -66,7 +66,7 @@ impl Menu {
         self.find(path).is_ok()
     }
 
-    /// What can be seen of the menu, separators left out.
+    /// The visible entries of the menu, without separators.
     pub(crate) fn labels(&self) -> Vec<&str> {
         self.matching(|_| true)
             .into_iter()
@@ -82,7 +82,7 @@ impl Menu {
             .collect()
     }
 
-    /// The number of an entry that can be clicked on, as can all that lead to it.
+    /// The number of an entry that can be clicked, as can all entries that lead to it.
     pub(super) fn clickable(&self, path: &[&str]) -> Result<i32, String> {
         let mut id = Err("a path needs a label".to_owned());
         for length in 1..=path.len() {
@@ -129,13 +129,13 @@ impl fmt::Display for Menu {
 }
 
 impl Entry {
-    /// Whether it has a check mark.
+    /// Returns whether the entry has a check mark.
     pub(crate) fn is_checked(&self) -> bool {
         self.kind == EntryKind::Check(true)
     }
 }
 
-/// The number of an entry, what it says of itself, and those below it.
+/// The number of an entry, its properties, and the entries below it.
 type Layout = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
 fn entries(layouts: Vec<OwnedValue>) -> zbus::Result<Vec<Entry>> {
@@ -176,7 +176,7 @@ fn entry((id, mut said, below): Layout) -> zbus::Result<Entry> {
     })
 }
 
-/// Two underscores stand for one, and a single one is not seen.
+/// Two underscores stand for one, and a single one is invisible.
 fn without_mnemonic(label: &str) -> String {
     label
         .split("__")

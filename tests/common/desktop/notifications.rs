@@ -1,4 +1,4 @@
-//! The place where notifications come up (Desktop Notifications Specification 1.2).
+//! The server that shows notifications (Desktop Notifications Specification 1.2).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -23,12 +23,12 @@ const NOTIFICATIONS_PATH: &str = "/org/freedesktop/Notifications";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notification {
     pub(crate) id: u32,
-    /// The number of the one that it takes the place of, or 0.
+    /// The number of the notification that this one replaces, or 0.
     pub(crate) replaces: u32,
     pub(crate) app_name: String,
     pub(crate) summary: String,
     pub(crate) body: String,
-    /// Keys and what is written on the buttons.
+    /// The keys and the labels of the buttons.
     pub(crate) actions: Vec<(String, String)>,
     /// 0 is low, 1 normal, 2 critical.
     pub(crate) urgency: Option<u8>,
@@ -53,16 +53,16 @@ impl fmt::Display for Notification {
     }
 }
 
-/// Where notifications come up, until it is stopped or dropped.
+/// The server that shows notifications until it is stopped or dropped.
 pub(crate) struct Notifications {
     connection: Connection,
     shown: Arc<Mutex<Shown>>,
-    /// Which of all have been returned by a wait.
+    /// The notifications that a wait has already returned.
     taken: Mutex<HashSet<usize>>,
 }
 
 impl Notifications {
-    /// On the bus of `session`, which must not have another.
+    /// Starts the server on the bus of `session`, which must have no other.
     #[track_caller]
     pub(crate) fn start(session: &Session) -> Self {
         let shown = Arc::<Mutex<Shown>>::default();
@@ -77,7 +77,7 @@ impl Notifications {
         }
     }
 
-    /// All that came, in their order.
+    /// All notifications that came, in order.
     pub(crate) fn all(&self) -> Vec<Notification> {
         lock(&self.shown).all.clone()
     }
@@ -106,8 +106,8 @@ impl Notifications {
         notification
     }
 
-    /// Presses the button with this label, as soon as the program listens for that on the connection it has sent the
-    /// notification on. With notify-rust it does so only after the notification is on the screen.
+    /// Presses the button with this label, as soon as the program listens for that on the connection from which it sent
+    /// the notification. With notify-rust it listens only after the notification is on the screen.
     #[track_caller]
     pub(crate) fn press(&self, notification: &Notification, label: &str) {
         let action = notification.actions.iter().find(|(_, text)| text == label);
@@ -121,27 +121,27 @@ impl Notifications {
         };
         let is_heard = wait(|| is_listened_for(&self.connection, Some(&notification.sender), rule));
         assert!(is_heard, "its program does not listen: {notification}");
-        // A program may ask the bus for signals first, and start to look at what comes right after that.
+        // A program may subscribe to signals first, and start to read them right after that.
         sleep(Duration::from_millis(100));
         self.emit("ActionInvoked", &(notification.id, key));
         self.close(notification);
     }
 
-    /// Closes it as its user does, without a press on a button.
+    /// Closes the notification as its user does, without pressing a button.
     #[track_caller]
     pub(crate) fn dismiss(&self, notification: &Notification) {
         assert!(self.is_open(notification), "was closed: {notification}");
         self.close(notification);
     }
 
-    /// Whether it is still on the screen: neither closed by its program or by the test, nor replaced.
+    /// Returns whether it is still on the screen: neither closed by its program or by the test, nor replaced.
     pub(crate) fn is_open(&self, notification: &Notification) -> bool {
         let shown = lock(&self.shown);
         let last = shown.all.iter().rfind(|one| one.id == notification.id);
         shown.open.contains(&notification.id) && last == Some(notification)
     }
 
-    /// Fails when another notification comes within `time`.
+    /// Fails if another notification comes within `time`.
     #[track_caller]
     pub(crate) fn assert_no_more_for(&self, time: Duration) {
         let (before, started) = (self.all().len(), Instant::now());
@@ -156,7 +156,7 @@ impl Notifications {
         }
     }
 
-    /// Ends it, and what is on the screen is gone.
+    /// Stops the server, which removes everything from the screen.
     pub(crate) fn stop(self) {}
 
     #[track_caller]

@@ -59,7 +59,7 @@ fn proxy_says_what_is_set_what_the_engine_gets_and_why() {
         "  169.254/16           -             left out: this engine knows no networks\n",
         "  corp.example         corp.example  widened: the engine also reaches directly what is below it\n",
         "  a, b                 -             refused: it has a comma",
-        "  names without a dot  -             left out: no engine can be told that",
+        "  names without a dot  -             left out: no engine can express that",
         "note: cntlm.corp:3128 is this computer itself, which the engine reaches as 192.168.65.1\n",
     ] {
         assert!(said.contains(line), "no {line:?} in:\n{said}");
