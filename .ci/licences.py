@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Every crate that is built into Baleen has a licence that fits "MIT OR Apache-2.0".
+"""Checks that every crate in Baleen has a license that is compatible with "MIT OR Apache-2.0".
 
-Advisories are not checked: their database can't be had without the network at large.
+Doesn't check advisories: their database needs access to the internet.
 """
 import json
 import re
@@ -16,7 +16,7 @@ FITS = {
 
 
 def fits(expression):
-    """SPDX: one of each OR has to fit, all of each AND."""
+    """Evaluates an SPDX expression: one part of each OR must fit, and all parts of each AND."""
     expression = expression.replace("/", " OR ")
     return all(
         any(one.strip(" ()") in FITS for one in re.split(r"\bOR\b", group))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare what is checked in with what render.sh has just drawn from the SVGs: check.py ASSETS DRAWN STATE...
+"""Compare the committed icons with those that render.sh has just drawn from the SVGs: check.py ASSETS DRAWN STATE...
 
 DRAWN has STATE.alpha and STATE.16 for the menu bar, and app/drawn and app/found: the pictures of the new AppIcon.icns
 and of the one that is checked in, as RGBA. Another version of the renderer smooths an edge a little differently.
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 def distance(one, other):
-    """By how much two pictures differ, on average over all values."""
+    """The difference of two pictures, averaged over all values."""
     return sum(abs(a - b) for a, b in zip(one, other)) / len(one)
 
 
 def menu(assets, drawn, states):
-    """What is wrong with the icons of the menu bar, one sentence each."""
+    """The problems of the menu-bar icons, one sentence each."""
     for path in (assets / "menu").glob("*.alpha"):
         if path.stem not in states:
             yield f"{path.name} has no drawing"
@@ -27,13 +27,13 @@ def menu(assets, drawn, states):
     small = {state: (drawn / f"{state}.16").read_bytes() for state in states}
     for number, one in enumerate(states):
         for other in states[:number]:
-            # A badge is some 36 of the 256 pixels; two that differ in a third of one are told apart.
+            # A badge has some 36 of the 256 pixels; a difference in a third of them is visible.
             if distance(small[one], small[other]) < 12:
                 yield f"{one} and {other} look alike at 16 pixels"
 
 
 def app(drawn, found):
-    """What is wrong with the app's icon. That every size is there, icns.py has seen to."""
+    """The problems of the app's icon. icns.py has already checked that every size exists."""
     for path in sorted(drawn.glob("*.rgba")):
         new, old = path.read_bytes(), (found / path.name).read_bytes()
         if old == new:

@@ -6,7 +6,7 @@
     icns.py unpack FILE.icns FOLDER    writes TYPE.rgba or TYPE.png for each picture
 
 Which types: those that every macOS since 10.12 shows, in the Finder as well as for an app. For a screen with one pixel
-a point, the small sizes are colours (is32, il32) with a mask beside them (s8mk, l8mk), the way of Mac OS 8.5 that every
+a point, the small sizes are colors (is32, il32) with a mask beside them (s8mk, l8mk), the way of Mac OS 8.5 that every
 system since has kept. PNG in icp4 and icp5 comes out as noise in the Finder's lists; ARGB in ic04 and ic05, which
 Apple's iconutil writes today, is for macOS 10.13 and later, and 10.14 and 10.15 do not show it everywhere. From 128
 pixels on, and for screens with two pixels a point, it is PNG as it is, since Mac OS X 10.7.
@@ -100,7 +100,7 @@ def pack(folder):
 
 
 def unpack(icns):
-    """What is in an .icns: the type and the bytes of each picture, the colours of a pair as RGBA with its mask."""
+    """What is in an .icns: the type and the bytes of each picture, the colors of a pair as RGBA with its mask."""
     if icns[:4] != b"icns" or struct.unpack(">I", icns[4:8])[0] != len(icns):
         raise ValueError("expected icns and its own length, found something else at the start")
     parts, at = {}, 8

@@ -7,9 +7,9 @@
 #
 # assets/icon.svg becomes AppIcon.icns, in every size from 16 to 1024 pixels, and assets/app-icon.png, where it is seen.
 #
-#   assets/render.sh            render anew
-#   assets/render.sh --check    only see whether what is checked in is what the drawings give, whether each icon of the
-#                               menu bar can be told from each other at 16 pixels, and whether the app's has every size
+#   assets/render.sh            renders all icons
+#   assets/render.sh --check    only checks that the committed icons match the drawings, that the menu-bar icons differ
+#                               visibly at 16 pixels, and that the app's icon has every size
 #
 # Needs rsvg-convert and ImageMagick (Debian: librsvg2-bin, imagemagick, fonts-dejavu-core) and python3.
 set -euo pipefail

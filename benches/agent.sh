@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What the agent costs: how soon an update is repaired, what it does when nothing happens, how much memory it holds, and
-# the size of the program. Results go to standard output as the table of benches/README.md.
+# Measures the agent: how soon it repairs an update, its system calls when idle, its memory, and the size of the program.
+# Results go to standard output as the table of benches/README.md.
 #
 #   benches/agent.sh [IMAGE.img [SECONDS]]
 #
-# IMAGE.img stands in for Docker's (as tests/image/build.sh makes it; without it that of `baleen demo`), and for
-# SECONDS (300) nothing happens. Needs strace, python3, dbus-run-session.
+# IMAGE.img stands in for Docker's (as tests/image/build.sh makes it; without it that of `baleen demo`), and the
+# agent idles for SECONDS (300). Needs strace, python3, dbus-run-session.
 set -euo pipefail
 image=${1:+$(realpath "$1")} idle=${2:-300}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +14,7 @@ for tool in strace python3 dbus-run-session; do
 done
 cargo build --profile dist --quiet --manifest-path "$here/../Cargo.toml"
 baleen=${CARGO_TARGET_DIR:-$here/../target}/dist/baleen
-work=$(mktemp -d) trace=$(mktemp)    # the trace where nobody watches
+work=$(mktemp -d) trace=$(mktemp)    # the trace outside of the watched folder
 pids=()
 trap 'kill "${pids[@]}" 2> /dev/null || true; wait; rm -rf "$work" "$trace"' EXIT
 unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY DBUS_SESSION_BUS_ADDRESS
@@ -27,7 +27,7 @@ target=$BALEEN_DOCKER_APP/Contents/Resources/moby/initrd.img
 "$baleen" config set source manual > "$work/log"
 cp "$image" "$target"
 
-# How long an apply takes by itself: the median of five.
+# The time of an apply by itself: the median of five.
 apply=$(python3 - "$baleen" << 'PYTHON'
 import statistics, subprocess, sys, time
 def run(*arguments):

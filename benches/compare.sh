@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Times the whole program beside the recipe of 2016 and beside mere decompression, on one image in one run, and
-# measures peak memory on a small and a large image. The figures are ratios: what they say does not depend on the
+# Compares the whole program with the recipe of 2016 and with mere decompression, on one image in one run, and
+# measures peak memory on a small and a large image. The figures are ratios, which don't depend on the
 # machine. Results go to standard output as the tables of benches/README.md.
 #
 #   benches/compare.sh IMAGE.img [RUNS]

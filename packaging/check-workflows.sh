@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Reads .github/workflows as GitHub would, which can't be tried elsewhere: actionlint (its syntax, its expressions, the
+# Checks .github/workflows, which only GitHub can run: actionlint (its syntax, its expressions, the
 # labels of runners, and the shell scripts in it by shellcheck) and zizmor (who may do what with which secret). Both come
 # from PyPI as programs that need nothing else, in the versions and with the digests of check-workflows.requirements.txt.
 #
@@ -15,7 +15,7 @@ command -v shellcheck > /dev/null || die "shellcheck is missing: apt-get install
 if ! cmp -s "$here/check-workflows.requirements.txt" "$tools/installed"; then
 	python3 -m pip --version > /dev/null 2>&1 || die "pip is missing: apt-get install --no-install-recommends python3-pip"
 	rm -rf "$tools"
-	# Into a folder of its own: the Python of the machine is left as it is.
+	# Into a separate folder, so that the machine's Python stays unchanged.
 	python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --only-binary :all: --no-deps \
 		--require-hashes --requirement "$here/check-workflows.requirements.txt" --target "$tools"
 	cp "$here/check-workflows.requirements.txt" "$tools/installed"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Check that a tag is what this tree would be released as, and print the notes of the release.    release.py v0.1.0
+"""Check that a tag fits this tree, and print the notes of the release.    release.py v0.1.0
 
-Cargo.toml, Cargo.lock, Info.plist, CHANGELOG.md and tests/upgrade have to speak of the same version, and the notes are what CHANGELOG.md says of it.
+Cargo.toml, Cargo.lock, Info.plist, CHANGELOG.md and tests/upgrade must have the same version. The notes are its section in
+CHANGELOG.md.
 Standard library of Python 3.9 only.
 """
 import argparse
@@ -17,13 +18,13 @@ from cask import cargo_version  # noqa: E402
 
 
 def notes(changelog, version):
-    """What stands under the heading of this version; None where there is no such heading."""
+    """The text under the heading of this version; None without such a heading."""
     section = re.search(rf"^## \[{re.escape(version)}\](?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
     return section and section[1].strip()
 
 
 def problems(tag, cargo, lock, info, changelog, kept):
-    """One sentence for each thing that is not as the tag says; `kept` has the releases that tests/upgrade knows."""
+    """One sentence for each difference from the tag; `kept` has the releases in tests/upgrade."""
     version = tag[1:]
     if not re.fullmatch(r"v\d+\.\d+\.\d+", tag):
         yield f"the tag is {tag!r}, expected one such as 'v0.1.0'"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""release.py lets no tag through that does not fit, and takes the notes of that version alone."""
+"""Tests of release.py: it refuses a tag that doesn't fit, and prints the notes of that version alone."""
 import sys
 import unittest
 from pathlib import Path

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the cask of a release.    cask.py --dmg dist/Baleen.dmg --out dist/baleen.rb
 
-It is the template beside this script, with the version of Cargo.toml and the SHA-256 of the disk image.
+Fills in the template beside this script with the version of Cargo.toml and the SHA-256 of the disk image.
 Standard library of Python 3.9 only.
 """
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).with_name("baleen.rb")
 
-# What stands in the template where a release has its own.
+# The placeholders of the template.
 NO_VERSION = "0.0.0"
 NO_DIGEST = "0" * 64
 

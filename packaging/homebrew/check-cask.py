@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Check a cask for what can be known without Homebrew.    check-cask.py [CASK [DMG [APP]]]
+"""Check a cask as far as possible without Homebrew.    check-cask.py [CASK [DMG [APP]]]
 
-CASK: the template beside this script by default, or what cask.py made of it. DMG: the disk image it is for. APP: the
-bundle in it, whose files are then compared as well. The rules of style are those of `brew style` and `brew audit` as
-the Cask Cookbook (https://docs.brew.sh/Cask-Cookbook) and Homebrew's own constants have them, as of Homebrew 6.
-Standard library of Python 3.9 only; `ruby -c` is run where there is a Ruby.
+CASK: the template beside this script by default, or a cask that cask.py made. DMG: the cask's disk image. APP: the bundle
+in it, whose files are then compared as well. The rules of style are those of `brew style` and `brew audit` as
+the Cask Cookbook (https://docs.brew.sh/Cask-Cookbook) and Homebrew's own constants state them, as of Homebrew 6.
+Needs only the standard library of Python 3.9; runs `ruby -c` if Ruby is installed.
 """
 import argparse
 import plistlib
@@ -64,7 +64,7 @@ def stanzas(text):
 
 
 def strings(text):
-    """What stands between double quotes."""
+    """The strings between double quotes."""
     return re.findall(r'"((?:[^"\\]|\\.)*)"', text)
 
 
@@ -129,7 +129,7 @@ def contents(parts):
         yield f"`url` is {url}, and should name Baleen.dmg of the release v#{{version}} at {HOMEPAGE}"
     if homepage != [HOMEPAGE]:
         yield f"`homepage` is {homepage}, and should be {HOMEPAGE}"
-    # It is for a download from elsewhere than the homepage, and refused otherwise.
+    # Allowed only for a download from another place than the homepage.
     if "verified:" in parts["url"]:
         yield "`url` needs no `verified:`, since it is below the homepage"
     if "url :url" not in parts["livecheck"] or "strategy :github_latest" not in parts["livecheck"]:
@@ -156,7 +156,7 @@ def contents(parts):
 
 
 def agreement(parts, info, cargo, dmg, app):
-    """One sentence for each thing that is not as the release has it."""
+    """One sentence for each difference from the release."""
     version, digest = strings(parts["version"])[:1], strings(parts["sha256"])[:1]
     is_template = version == [maker.NO_VERSION] and digest == [maker.NO_DIGEST]
     if not is_template and version != [maker.cargo_version(cargo)]:
@@ -175,7 +175,7 @@ def agreement(parts, info, cargo, dmg, app):
         yield f"`app` and `name` should have the name of Info.plist, {name!r}"
     minimum = minimum_system(info)
     symbol = next((symbol for symbol, major in RELEASES.items() if major == minimum), None)
-    # One that is no newer than all that Homebrew knows need not be said, and an older one can't be.
+    # A minimum that all of Homebrew's systems meet is redundant, and Homebrew refuses the names of older systems.
     is_old = minimum is not None and minimum <= min(RELEASES.values())
     wanted = "depends_on :macos" if is_old else f"depends_on macos: :{symbol}"
     if parts["depends_on"].strip() != wanted:
@@ -202,7 +202,7 @@ def problems(text, stem, info, cargo, dmg=None, app=None):
     parts = {}
     for name, part, _ in stanzas(text[text.find("\ncask ") + 1:]):
         parts[name] = f"{parts[name]}\n{part}" if name in parts else part
-    # What is missing was said already, and there is nothing to look at in it.
+    # A missing stanza was reported above, and has nothing to check.
     if all(name in parts for name in WANTED):
         found += contents(parts)
         found += agreement(parts, info, cargo, dmg, app)

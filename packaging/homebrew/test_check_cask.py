@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""check-cask.py finds what it is there to find: each case breaks the cask in one way."""
+"""Tests of check-cask.py: each case breaks the cask in one way."""
 import hashlib
 import importlib.util
 import plistlib
@@ -27,7 +27,7 @@ INFO = {
 }
 MAN = '  manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen.1"\n'
 
-# What is replaced in the cask, by what, and what has to be said of it.
+# The replaced text, the replacement, and the expected message.
 BREAKS = [
     # style
     ('cask "baleen" do', 'cask "whale" do', "have to agree"),
@@ -42,7 +42,7 @@ BREAKS = [
     ('  app "Baleen.app"\n', f'{MAN}  app "Baleen.app"\n', "`app` has to come before `manpage`"),
     ("  caveats <<~EOS\n", f"  caveats <<~EOS\n    {'x' * 118}\n", "at most 118"),
     ("\nend\n", "\nend\n\n", "one line end"),
-    # what stands in it
+    # content
     ("/v#{version}/", "/1.2.3/", "of the release"),
     ('Baleen.dmg"\n', 'Baleen.dmg",\n      verified: "github.com/baleen-app/"\n', "no `verified:`"),
     ('homepage "https://github.com/baleen-app/baleen"', 'homepage "https://example.com"', "`homepage`"),
@@ -54,7 +54,7 @@ BREAKS = [
     ('        "~/Library/Logs/Baleen",\n', '        "~/Library/Logs/Baleen",\n        "~/Library/Fonts",\n', "alphabetical"),
     ('            login_item: "Baleen"', '            login_item: "Baleen",\n            launchctl:  "x"', "`launchctl:`, which an upgrade"),
     ("      baleen uninstall\n", "      baleen restore\n", "know of baleen uninstall"),
-    # what the release has
+    # agreement with the release
     ('version "0.0.0"', 'version "1.2.4"', "Cargo.toml has '1.2.3'"),
     ('version "0.0.0"', 'version "1.2.3"', "no digest of a file"),
     ('quit:       "io.github.baleen-app.Baleen"', 'quit:       "org.example.Baleen"', "`uninstall quit:`"),

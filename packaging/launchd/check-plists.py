@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Check that the launch agents here are sound: property lists of keys that launchd knows, for the program in the bundle.
+"""Check that the launch agents in this folder are valid: property lists of keys that launchd knows, for the program in the bundle.
 
 Takes no arguments. Standard library of Python 3.9 only. The keys and their types are those of `man 5 launchd.plist`
-that a launch agent of Baleen's may have use for. That the one for the app is what the app itself writes is a test in
-src/app/login_item/file.rs.
+that a launch agent for Baleen may need. A test in src/app/login_item/file.rs compares the agent for the app with the one
+that the app itself writes.
 """
 import plistlib
 import sys
@@ -54,7 +54,7 @@ def problems(agent, stem, info):
         for key, value in keep_alive.items():
             if type(value) is not KEEP_ALIVE.get(key):
                 yield f"KeepAlive has {key}: {value!r}, which is none of {sorted(KEEP_ALIVE)} with a boolean"
-    # launchd does not start a job oftener than once in ten seconds; what goes on failing is to be left alone for longer.
+    # launchd starts a job at most once in ten seconds; a job that keeps failing should wait longer.
     throttle = agent.get("ThrottleInterval", 10)
     if keep_alive and isinstance(throttle, int) and throttle < 30:
         yield "an agent that is started again needs a ThrottleInterval of half a minute at least"
@@ -71,7 +71,7 @@ def main():
             found = list(problems(plistlib.loads(file.read_bytes()), file.stem, info))
         except Exception as error:  # plistlib lets several kinds through, from the XML parser too
             found = [f"not a property list: {error}"]
-        # launchd takes no file that others than its owner may write to.
+        # launchd ignores a file that others than its owner may write to.
         if file.stat().st_mode & 0o022:
             found.append(f"its mode is {file.stat().st_mode & 0o777:04o}, and launchd loads no file that others may write to")
         for problem in found:

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Check Baleen.app as it will be released, without a Mac.    check-bundle.py Baleen.app
 
-What is in it and who may do what with it; Info.plist; for each architecture the load commands and the oldest system; that
-no path of the machine that built it is inside; the icon's sizes; and the signature: each hash in it is computed anew,
-from the pages of the program, from Info.plist, and from every file that the seal names. Trusts none of the tools that
-made it. Standard library of Python 3.9 only.
+Files and permissions; Info.plist; for each architecture the load commands and the oldest system; that the app contains no
+path of the build machine; the icon's sizes; and the signature: each hash is recomputed from the pages of the program, from
+Info.plist, and from every file that the seal names. Trusts none of the tools that made the app. Standard library of Python 3.9 only.
 """
 import hashlib
 import os
@@ -31,7 +30,7 @@ EXECUTABLE = "Contents/MacOS/baleen"
 LINK = ("Contents/Resources/bin/baleen", "../../MacOS/baleen")
 # One for each command of the program.
 PAGE = re.compile(r"Contents/Resources/man/man1/baleen-[a-z-]+\.1")
-# Folders in which people and machines build. What Baleen itself says to people begins with none of them.
+# Folders in which people and machines build. No path in Baleen's own messages begins with one of them.
 BUILT_IN = [
     rb"/home/[a-z]", rb"/root/", rb"/Users/[a-z]", rb"/build/", rb"/target/[a-z0-9_/-]*(debug|release)/", rb"\.cargo/",
     rb"registry/src",
@@ -41,7 +40,7 @@ ICONS = {16, 32, 64, 128, 256, 512, 1024}
 
 
 def check_files(app):
-    """What is in it, with which permissions."""
+    """Files and their permissions."""
     found = {path.relative_to(app).as_posix(): path for path in app.rglob("*")}
     for name in [*PLAIN, EXECUTABLE, LINK[0]]:
         if name not in found:
@@ -67,7 +66,7 @@ def check_files(app):
 
 
 def check_paths(name, data):
-    """Nothing says where it was built."""
+    """No path of the build machine."""
     here = {str(TOP), os.path.expanduser("~"), *(os.environ.get(v, "") for v in ["CARGO_HOME", "CARGO_TARGET_DIR"])}
     patterns = [*BUILT_IN, *(re.escape(path.encode()) + rb"/" for path in here if len(path) > 1)]
     for match in re.finditer(b"|".join(patterns), data):
@@ -77,14 +76,14 @@ def check_paths(name, data):
 
 
 def check_plist(info):
-    """The version is in it. The rest of it is check-plist.py's."""
+    """The version. check-plist.py checks the rest."""
     for key in ["CFBundleShortVersionString", "CFBundleVersion"]:
         if not re.fullmatch(r"\d+\.\d+\.\d+", info[key]):
             yield f"{key} is {info[key]!r}, expected a version as in 1.2.3"
 
 
 def oldest(info, architecture):
-    """The oldest system that Info.plist says it is for."""
+    """The oldest system in Info.plist."""
     by_architecture = info.get("LSMinimumSystemVersionByArchitecture", {})
     version = by_architecture.get(architecture, info["LSMinimumSystemVersion"])
     return tuple(int(number) for number in version.split("."))
@@ -136,7 +135,7 @@ def check_signature(part, app, info):
 
 
 def check_seal(app):
-    """Every file that the seal names, and every file that it should name."""
+    """Every file in the seal, and every file that belongs there."""
     contents = app / "Contents"
     sealed = plistlib.loads((contents / "_CodeSignature/CodeResources").read_bytes())["files2"]
     present = {path.relative_to(contents).as_posix() for path in contents.rglob("*") if path.is_file()}
@@ -174,7 +173,7 @@ def icon_sizes(data):
 
 
 def problems(app):
-    """One sentence for each thing that is wrong."""
+    """One sentence for each problem."""
     yield from check_files(app)
     info = plistlib.loads((app / "Contents/Info.plist").read_bytes())
     yield from check_plist(info)
@@ -191,7 +190,7 @@ def problems(app):
 
 
 def describe(app):
-    """What a reader of the log may want to see."""
+    """A summary for the log."""
     for part in macho.slices((app / EXECUTABLE).read_bytes()):
         system = ".".join(map(str, part.minimum()))
         hashes = ", ".join(f"{d.hash}, flags {d.flags:#x}" for d in part.code_directories())

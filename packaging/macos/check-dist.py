@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Check what package.sh made, as somebody gets it.    check-dist.py [--write] DIST
+"""Check the files of package.sh as users get them.    check-dist.py [--write] DIST
 
-Unpacks the archive and the disk image, and looks at the app that comes out of each; then the bill of materials, the cask,
-and the checksums, which --write writes first. On a Mac the disk image is mounted; elsewhere 7z, dmg2img and xorriso read it.
+Unpacks the archive and the disk image, and checks the app in each; then the bill of materials, the cask, and the checksums,
+which --write writes first. On a Mac the disk image is mounted; elsewhere 7z, dmg2img and xorriso read it.
 """
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ SUMS = "SHA256SUMS"
 
 
 def run(*command, **options):
-    """Runs it, and shows what it said only if it failed."""
+    """Runs a command, and shows its output only if it fails."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
     if done.returncode != 0:
         raise OSError(f"{' '.join(map(str, command))}: {done.stdout.strip()}")
@@ -54,10 +54,10 @@ def mounted(image, work):
         try:
             yield place
         finally:
-            # Something may still look at what is in it.
+            # Another program may still read from the volume.
             subprocess.run(["hdiutil", "detach", "-force", place], check=False)
         return
-    # Two readers of the format that know nothing of each other.
+    # Two independent readers of the format.
     run("7z", "t", image)
     run("dmg2img", "-s", image, work / "disk.iso")
     run("xorriso", "-osirrox", "on:auto_chmod_on", "-indev", work / "disk.iso", "-extract", "/", work / "content")
@@ -107,7 +107,7 @@ def sums(dist):
 
 
 def problems(dist):
-    """One sentence for each thing that is wrong."""
+    """One sentence for each problem."""
     for name in RELEASED:
         if not (dist / name).is_file():
             yield f"{name} is missing"
@@ -135,7 +135,7 @@ def main(arguments):
     if len(places) != 1:
         sys.exit(__doc__)
     dist = Path(places[0])
-    # What is unpacked below is to have the permissions that it was packed with.
+    # Unpacked files must get the permissions they were packed with.
     os.umask(0o022)
     try:
         if write:

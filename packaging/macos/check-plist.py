@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Check that Info.plist is a sound one for Baleen.app, or make the app's out of it.
+"""Check that Info.plist is valid for Baleen.app, or write the app's copy of it.
 
     check-plist.py                 check
     check-plist.py --fill OUT      check, and write it with Cargo.toml's version in it
 
-Standard library of Python 3.9 only, hence no TOML parser: the few lines of
-[package] that are wanted are plain `key = "value"` ones.
+Standard library of Python 3.9 only, hence no TOML parser: the needed lines of
+[package] are plain `key = "value"` ones.
 """
 import plistlib
 import re
@@ -14,9 +14,9 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 
-# Where Info.plist has the version, which stands in Cargo.toml alone.
+# The placeholder for the version, which only Cargo.toml has.
 VERSION = "$(VERSION)"
-# What must stand there, and stand there so. Why the less obvious ones are wanted:
+# Keys with a required value, with reasons for the less obvious ones.
 EXPECTED = {
     "CFBundleIdentifier": "io.github.baleen-app.Baleen",  # the system ties permissions to it
     "CFBundleIconFile": "AppIcon",
@@ -29,10 +29,10 @@ EXPECTED = {
     "LSUIElement": True,  # lives in the menu bar: no Dock icon, no menus of its own
     "NSHighResolutionCapable": True,
     "NSSupportsAutomaticTermination": False,  # it waits for events with no window open
-    "NSSupportsSuddenTermination": False,  # a kill in the middle of a write is to be the exception
+    "NSSupportsSuddenTermination": False,  # avoids a kill in the middle of a write
     "NSUserNotificationAlertStyle": "alert",  # before macOS 10.14 a banner has no buttons
 }
-# What must be there, whatever it says.
+# Keys that must exist, with any value.
 PRESENT = ["CFBundleDevelopmentRegion", "CFBundleDisplayName", "CFBundleName"]
 
 
@@ -44,7 +44,7 @@ def cargo_package():
 
 
 def problems(info, package, version):
-    """One sentence for each thing that is wrong; `version` is what stands where the version does."""
+    """One sentence for each problem; `version` is the expected version or its placeholder."""
     name = package.get("name")
     expected = {
         **EXPECTED,

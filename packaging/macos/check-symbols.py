@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Check that programs for the Mac can start on the oldest macOS they are for.    check-symbols.py EXECUTABLE...
+"""Check that programs for the Mac can start on the oldest macOS they support.    check-symbols.py EXECUTABLE...
 
-A library or a symbol that a system lacks ends the program there before its first line, unless it is linked weakly.
-Compares each library and each symbol that a program asks the system for with symbols.txt. What is asked for while it
-runs, classes and methods of Objective-C among it, shows in no table: README.md has what was looked at there.
+On a system that lacks a library or symbol, the program ends before its first line, unless the link is weak. Compares each
+library and symbol that a program needs from the system with symbols.txt. No table lists what a program looks up at run time,
+such as Objective-C classes and methods: README.md says which of those were reviewed.
 """
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ import symbols
 
 
 def check(path, known):
-    """One sentence for each thing that is wrong, and what there is besides printed."""
+    """Returns one sentence for each problem, and prints a summary of the rest."""
     for part in macho.slices(path.read_bytes()):
         found = [f"for {part.architecture}: {problem}" for problem in symbols.problems(part, known)]
         yield from found

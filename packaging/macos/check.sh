@@ -5,7 +5,7 @@
 #   packaging/macos/check.sh [OPTION OF CARGO...]       e.g. check.sh --features x
 #   LINK=0 packaging/macos/check.sh                     lint only
 #
-# Its output goes to a folder of its own, macos/, inside CARGO_TARGET_DIR or target/.
+# Its output goes to the folder macos/ inside CARGO_TARGET_DIR or target/.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,7 +16,7 @@ die() { printf 'check.sh: %s\n' "$*" >&2; exit 1; }
 
 # shellcheck source=packaging/macos/cross.sh
 . "$here/cross.sh"
-# What is linked here is looked at, and never run: no debug information, which takes longest to write, and no optimising.
+# The linked programs are only inspected, never run: no debug information, which is slowest to write, and no optimization.
 settings=()
 for setting in profile.{dev,test}.debug=0 profile.{dev,test}.opt-level=0 \
 	profile.dev.package.{zlib-rs,flate2,sha2,boa_engine,boa_parser,boa_gc,regress}.opt-level=0; do

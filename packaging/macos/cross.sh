@@ -1,9 +1,9 @@
 # Sourced by check.sh and package.sh: how to compile for a Mac on a Debian machine, with no Apple SDK. Takes $top, and
 # gives $targets, $cross (options for cargo), and the environment that cargo needs.
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154  # the variables go to and fro between this file and who sources it
+# shellcheck disable=SC2034,SC2154  # the variables are shared with the script that sources this file
 
-# Nothing is installed here: that is for whoever owns the machine to decide.
+# Installs nothing: that is up to the owner of the machine.
 cross_packages() {
 	local packages=(rustc-web cargo-web rust-web-src libstd-rust-web-dev rust-web-clippy lld-22 llvm-22) missing=() package
 	for package in "${packages[@]}"; do
@@ -23,22 +23,22 @@ export RUSTC_BOOTSTRAP=1    # lets a stable compiler take -Z options
 # system that Rust supports on it, which is what Info.plist asks for; the checks compare the two.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER MACOSX_DEPLOYMENT_TARGET
 
-# A folder of its own: two compilers that share one throw out each other's work.
+# A separate folder: two compilers that share one discard each other's work.
 mkdir -p "${CARGO_TARGET_DIR:-$top/target}/macos"
 CARGO_TARGET_DIR=$(cd "${CARGO_TARGET_DIR:-$top/target}/macos" && pwd)
 export CARGO_TARGET_DIR
 export SDKROOT=$CARGO_TARGET_DIR/stub-sdk       # where rustc looks instead of asking Xcode's xcrun
 
-# What the compiler writes into a program of where its sources lay, for panics to name, is the same everywhere. They have
-# to lie there by now to be found.
+# Makes the source paths that the compiler writes into a program, for panic messages, the same everywhere. The sources must
+# be in place by now to be found.
 (cd "$top" && "$CARGO" fetch --locked --quiet)
 flags=(-Clinker-flavor=ld64.lld "--remap-path-prefix=$top=/baleen" "--remap-path-prefix=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust=/rust")
 for sources in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
 	flags+=("--remap-path-prefix=$sources=/crates")
 done
 # The linker strips (-S: debugging symbols, -x: local ones), since rustc would call rust-objcopy, which Debian does not
-# have. Cargo has dynamic libraries of dependencies stripped all the same (boa_engine is one besides), so something of
-# that name is there.
+# have. Cargo still strips dynamic libraries of dependencies (boa_engine also builds one), so a program of that name is
+# provided.
 flags+=(-Clink-arg=-S -Clink-arg=-x)
 tools=$CARGO_TARGET_DIR/tools
 mkdir -p "$tools"

@@ -1,4 +1,4 @@
-"""What a program for the Mac says of itself, read without a Mac.
+"""Reads the headers of executables for the Mac, without a Mac.
 
 Facts: Apple's <mach-o/loader.h>, <mach-o/fat.h>, <kern/cs_blobs.h>. Standard library of Python 3.9 only.
 """
@@ -40,11 +40,11 @@ class Slice:
         return [(command, body) for command, body in self.commands if command in kinds]
 
     def minimum(self):
-        """The oldest system it is for, as (10, 12)."""
+        """The oldest supported system, as (10, 12)."""
         return self._version(0)
 
     def sdk(self):
-        """The system that it was built for, as (11, 0)."""
+        """The version of its SDK, as (11, 0)."""
         return self._version(1)
 
     def _version(self, which):
@@ -80,7 +80,7 @@ class Slice:
         return found
 
     def rpaths(self):
-        """Where else it looks for libraries."""
+        """Further folders that it searches for libraries."""
         return [text(body, 8) for _, body in self.of(LC_RPATH)]
 
     def signature(self):

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Has Apple look at the disk image that package.sh made and signed, and staples its ticket to it, so that macOS opens the
-# app without a word also where it can't ask Apple. Then makes anew what depends on the image: the cask and the sums.
+# Has Apple notarize the disk image that package.sh made and signed, and staples the ticket to it, so that macOS opens the
+# app without a warning even offline. Then makes the files that depend on the image again: the cask and the checksums.
 #
 #   packaging/macos/notarize.sh [DMG]       by default dist/Baleen.dmg
 #
-# Who asks is told in one of two ways (`man notarytool`):
+# Set the credentials in one of two ways (`man notarytool`):
 #   NOTARY_PROFILE      the name that `xcrun notarytool store-credentials` was given
 #   NOTARY_KEY_FILE, NOTARY_KEY_ID, NOTARY_ISSUER
 #                       an App Store Connect API key: its .p8 file, its id, and the issuer of a team's key
@@ -27,7 +27,7 @@ else
 	die "who asks? Set NOTARY_PROFILE, or NOTARY_KEY_FILE and NOTARY_KEY_ID; the top of this script says more"
 fi
 
-# It takes minutes, rarely an hour. notarytool says what came of it, and may end well all the same: so that is read.
+# It takes minutes, rarely an hour. notarytool may exit with 0 even if Apple refused, so its output is read.
 answer=$(xcrun notarytool submit "$dmg" "${who[@]}" --wait --timeout 1h --output-format json) \
 	|| die "Apple's notary did not take $dmg: $answer"
 field() { printf '%s' "$answer" | plutil -extract "$1" raw -o - -; }

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes what is released, out of a clean checkout: dist/Baleen.dmg, dist/Baleen.tar.gz, a bill of materials, the cask,
+# Makes the files of a release, from a clean checkout: dist/Baleen.dmg, dist/Baleen.tar.gz, a bill of materials, the cask,
 # and their checksums. On a Mac with Apple's tools, on Debian without any of them.
 #
 #   packaging/macos/package.sh                              everything, from the sources
 #   packaging/macos/package.sh --with ARM64 X86_64          with two executables that are built already
 #
-# Paths in these are taken from the top of the checkout:
-# DIST              the folder it all goes to (dist); what an earlier run made there gives way
+# Variables; paths in them are relative to the top of the checkout:
+# DIST              the output folder (dist); replaces the files of an earlier run
 # SIGN_AS           on a Mac: the name of the certificate to sign with; without it the signature is ad hoc
 # P12_FILE, P12_PASSWORD_FILE   elsewhere: the certificate with its key, and the file with its password
-# BALEEN            elsewhere: a baleen for this system, which is asked for its manual and completions; else it is built
-# SOURCE_DATE_EPOCH the time that is written into files, in seconds since 1970 (that of the last commit)
+# BALEEN            elsewhere: a baleen for this system, which prints the manual and completions; built if not set
+# SOURCE_DATE_EPOCH the time that is written into files, in seconds since 1970 (default: that of the last commit)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -73,7 +73,7 @@ if [ ${#executables[@]} = 0 ]; then
 		flags=--remap-path-prefix=$top=/baleen$'\x1f'--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates
 		CARGO_ENCODED_RUSTFLAGS=$flags cargo build --profile dist --locked --target "${targets[0]}" --target "${targets[1]}"
 	else
-		# In a shell of its own: what it sets is for these two programs alone.
+		# In a subshell: its settings are for these two programs alone.
 		target_folder=$(
 			# shellcheck source=packaging/macos/cross.sh
 			. "$here/cross.sh"
@@ -95,7 +95,7 @@ python3 "$here/check-plist.py" --fill "$app/Contents/Info.plist"
 printf 'APPL????' > "$app/Contents/PkgInfo"
 cp assets/AppIcon.icns LICENSE-MIT LICENSE-APACHE "$resources"
 ln -s ../../MacOS/baleen "$resources/bin/baleen"
-# What the program says of itself is the same on every system, so the one of this system says it.
+# The program prints the same manual and completions on every system, so this system's build prints them.
 if $mac; then
 	program=$app/Contents/MacOS/baleen
 elif [ -n "${BALEEN:-}" ]; then
@@ -123,7 +123,7 @@ say "the archive, the disk image, the bill of materials"
 python3 "$here/tarball.py" "$dist/image" Baleen.app "$dist/Baleen.tar.gz"
 ln -s /Applications "$dist/image/Applications"
 if $mac; then
-	# What indexes new files may still hold the volume ("Resource busy"), and lets go of it after a while.
+	# The indexer may still hold the volume ("Resource busy"), and releases it after a while.
 	for try in 1 2 3 4 5; do
 		hdiutil create -volname Baleen -srcfolder "$dist/image" -fs HFS+ -format UDZO -ov "$dist/Baleen.dmg" && break
 		[ "$try" != 5 ] || die "hdiutil made no disk image in five tries"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write the bill of materials of what is released: every crate in it, in CycloneDX's JSON.    sbom.py OUT
+"""Write the bill of materials of a release: every crate in it, in CycloneDX's JSON.    sbom.py OUT
 
-cargo-cyclonedx makes it; where the checkout lay, which it writes too, is taken out, so that the same sources give the
-same bytes (with SOURCE_DATE_EPOCH set).
+cargo-cyclonedx makes it; this script removes the path of the checkout, so that the same sources give the same bytes (with
+SOURCE_DATE_EPOCH set).
 """
 import json
 import subprocess
@@ -31,7 +31,7 @@ def bill(target):
 
 
 def both():
-    """The bill of the first target, with what the others have besides."""
+    """The bill of the first target, with the additional crates of the others."""
     first, *others = map(bill, TARGETS)
     for other in others:
         for key, name in [("components", "bom-ref"), ("dependencies", "ref")]:

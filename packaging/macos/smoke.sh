@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Has the real program go through the story of an update, on a Docker.app made for the purpose: in place, undone by an
-# update, put back by itself, and away again to the byte. Nothing of the user's is touched, unless --open is given.
+# Plays through an update of Docker with the real program, on a made-up Docker.app: the proxy is put in, an update undoes it,
+# Baleen repairs it, and takes it out again to the last byte. Touches none of the user's files, unless --open is given.
 #
 #   packaging/macos/smoke.sh [--open] PROGRAM       a baleen, or a Baleen.app
 #
-# On a Mac the program is the menu-bar app, with its icon; it needs somebody to be logged in at the screen. Elsewhere it
-# is `baleen watch`. --open then has the system open the app as the Finder does, with the user's own files, and looks
-# whether it comes up: for a Mac that nobody uses, such as CI's.
+# On a Mac the program is the menu-bar app, with its icon; a user must be logged in at the screen. Elsewhere it
+# is `baleen watch`. --open also has the system open the app as the Finder does, with the user's own files, and checks
+# that it starts: for a Mac without a user, such as CI's.
 set -euo pipefail
 
 die() { printf 'smoke.sh: %s\n' "$*" >&2; exit 1; }
@@ -22,7 +22,7 @@ baleen=$1
 mac=no
 [ "$(uname -s)" != Darwin ] || mac=yes
 
-# A short name: the path of a socket has to fit into a hundred bytes.
+# A short name: the path of a socket must fit into a hundred bytes.
 folder=$(mktemp -d /tmp/baleen.XXXXXX)
 export BALEEN_STATE_DIR=$folder/state BALEEN_CONFIG=$folder/config.toml BALEEN_DOCKER_APP=$folder/docker/Docker.app
 log=$folder/state/baleen.log
@@ -38,7 +38,7 @@ end() {
 }
 trap end EXIT
 
-# Waits until the log has another line with this in it than those that were looked at before.
+# Waits until the log has a new line that contains this text.
 seen=0
 wait_for() {
 	for _ in $(seq 300); do
@@ -111,10 +111,10 @@ seen=0
 [ ! -f "$log" ] || seen=$(wc -l < "$log")
 open "$1"
 wait_for " starts, as the app"
-# The first look at Docker.app, whatever it finds.
+# The first check of Docker.app, with any result.
 wait_for "INFO  "
 running=$(sed -n 's/.*(process \([0-9]*\)).*/\1/p' "$HOME/Library/Application Support/Baleen/agent.lock")
-# What AppKit does not like shows when the icon is made.
+# AppKit reports problems when the icon is made.
 sleep 5
 kill -0 "$running" || die "it did not stay; ~/Library/Logs/DiagnosticReports may say why"
 ps -o pid=,rss=,time=,command= -p "$running"

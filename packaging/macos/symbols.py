@@ -1,4 +1,5 @@
-"""What macOS exports, since when (symbols.txt), and whether a program could do without what its oldest system lacks.
+"""The symbols that macOS exports, with their versions (symbols.txt), and a check that a program needs none that its oldest
+system lacks.
 
 Standard library of Python 3.9 only.
 """
@@ -6,15 +7,15 @@ import re
 from pathlib import Path
 
 LIST = Path(__file__).with_name("symbols.txt")
-# Of the oldest system that is supported, or older.
+# The version of symbols that the oldest supported system has.
 ALWAYS = (0,)
-# A program built with an older SDK is told by every later system that it is macOS 10.16.
+# To a program built with an older SDK, every later system says that it is macOS 10.16.
 OLDEST_SDK = (11, 0)
 LOOK_UP = "look up since which macOS there is it, and add it"
 
 
 class Library:
-    """What a library exports: since when there is it, and each of its symbols."""
+    """The exports of a library: the first version of the library, and of each symbol."""
 
     def __init__(self, since):
         self.since = since
@@ -26,7 +27,7 @@ class Library:
 
 
 def version(text):
-    """A version as in 10.14, for comparing; without one, of every system."""
+    """A version such as 10.14, for comparisons; without a version, that of every system."""
     return tuple(int(number) for number in text.split(".")) if text else ALWAYS
 
 
@@ -76,7 +77,7 @@ def problems(part, known):
 
 
 def lacks(what, since, minimum):
-    """What is the matter with something that is too young."""
+    """The problem with a symbol that is too new."""
     return (
         f"needs {what}, which came with macOS {shown(since)}, and is for macOS {shown(minimum)}: "
         "link the library weakly (build.rs), and ask for the version before it is used"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Pack a folder so that the same content gives the same bytes.    tarball.py PARENT NAME OUT.tar.gz
 
-Order, owners and times would differ from machine to machine: names are sorted, nobody owns anything, and the time is
-SOURCE_DATE_EPOCH. Python's own modules, since the tar of a Mac can't do it.
+Order, owners and times would differ from machine to machine, so names are sorted, the owner is 0, and the time is
+SOURCE_DATE_EPOCH. Uses Python's own modules, since the tar of a Mac can't do this.
 """
 import gzip
 import os

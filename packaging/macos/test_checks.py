@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The checks of what is released see what they are for: a sound app is damaged in each way, and has to be found out.
+"""Tests of the release checks: each test damages a valid app in one way, and the checks must notice.
 
     test_checks.py DIST         the folder that package.sh made
 
@@ -22,7 +22,7 @@ import macho  # noqa: E402  (found beside this file)
 
 
 def module(name):
-    """A script of this folder, whose name is no word of Python's."""
+    """Loads a script of this folder whose name is no Python identifier."""
     spec = importlib.util.spec_from_file_location(name.replace("-", "_"), HERE / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
@@ -156,7 +156,7 @@ class DamagedRelease(unittest.TestCase):
             shutil.copy(DIST / name, self.dist)
 
     def complains(self, words):
-        """What is wrong with the release, which may be that it can't even be read."""
+        """The problems of the release; one of them may be that it can't be read."""
         try:
             found = "\n".join(dist.problems(self.dist))
         except (OSError, ValueError, tarfile.TarError) as error:

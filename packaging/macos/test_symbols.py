@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""See check-symbols.py refuse what it is there to refuse.    test_symbols.py EXECUTABLE...
+"""Test that check-symbols.py refuses damaged programs.    test_symbols.py EXECUTABLE...
 
-Takes programs that are sound, spoils a copy of each in one place after the other, and reads what is said of it.
+Takes valid programs, damages a copy of each in one place after the other, and checks the messages.
 """
 import struct
 import sys
@@ -34,14 +34,14 @@ def set_versions(data, minimum, sdk):
 
 
 def harden_library(data, name):
-    """Lets a program load a library, come what may."""
+    """Makes a program require a library."""
     for at in commands(data, macho.LC_LOAD_WEAK_DYLIB):
         if macho.text(bytes(data[at : at + 256]), 8) == name:
             struct.pack_into("<I", data, at, macho.LC_LOAD_DYLIB)
 
 
 def harden_symbol(data, name):
-    """Lets a program ask for a symbol, come what may."""
+    """Makes a program require a symbol."""
     for at in commands(data, macho.LC_SYMTAB):
         table, count, strings, _ = struct.unpack_from("<4I", data, at + 8)
         for entry in range(table, table + 16 * count, 16):
@@ -58,28 +58,28 @@ def strip(data):
 
 
 def without(symbol):
-    """The list, but for a symbol of the system."""
+    """The list without one of the system's symbols."""
     known = symbols.read()
     del known[SYSTEM].symbols[symbol]
     return known
 
 
 def since(symbol, text):
-    """The list, by which a symbol of the system is younger."""
+    """The list with a later version for one of the system's symbols."""
     known = symbols.read()
     known[SYSTEM].symbols[symbol] = symbols.version(text)
     return known
 
 
 def said(data, spoil=lambda data: None, known=None):
-    """What is said of a copy, spoilt."""
+    """The messages for a damaged copy."""
     copy = bytearray(data)
     spoil(copy)
     return list(symbols.problems(macho.Slice(bytes(copy)), known or symbols.read()))
 
 
 def cases(data):
-    """(what is wrong, what is said of it, what has to stand there)"""
+    """(the damage, the messages, the text expected in them)"""
     yield "nothing", said(data), None
     yield "a framework it can't do without", said(data, lambda d: harden_library(d, WEAK_FRAMEWORK)), WEAK_FRAMEWORK
     for name in [WEAK_SYMBOL, WEAK_SYMBOL_OF_OLD_FRAMEWORK]:
@@ -96,7 +96,7 @@ def main(paths):
     failed, count = False, 0
     for part in (part for path in paths for part in macho.slices(Path(path).read_bytes())):
         data = bytearray(part.data)
-        # What is refused for macOS 10.12 does not depend on what the program itself is for.
+        # The refusals for macOS 10.12 don't depend on the program's own minimum.
         set_versions(data, (10, 12), (11, 0))
         for wrong, sentences, expected in cases(data):
             count += 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools of package.sh that are neither Debian's nor Apple's: from crates.io, in the versions that it was
-# tried with, into the cache of this project. On a Mac, Apple's codesign signs, and one of them is enough.
+# Installs the tools of package.sh that come neither from Debian nor from Apple: from crates.io, in the tested versions,
+# into the cache of this project. On a Mac, Apple's codesign signs, and one of them is enough.
 #
 #   packaging/macos/tools.sh        minutes at first, a moment afterwards
 set -euo pipefail
@@ -10,7 +10,7 @@ command -v cargo > /dev/null || { echo "tools.sh: cargo is missing: https://rust
 install() { # CRATE VERSION OPTIONS...
 	local crate=$1 version=$2
 	shift 2
-	# Says which are there, so that another version gives way.
+	# Lists the installed ones, so that another version is replaced.
 	cargo install --list --root "$root" | grep -qx "$crate v$version:" ||
 		nice cargo install --quiet --locked --root "$root" "$crate@$version" "$@"
 }

@@ -7,7 +7,7 @@
 //! bypass; with `ExcludeSimpleHostnames` names without a dot do.
 //!
 //! What these sentences leave open, and how this model reads it:
-//! - `*` is one label or more, in any place (`*.corp` matches `a.b.corp`, `10.1.*` matches `10.1.2.3`); a `*
+//! - `*` is one label or more, in any place (`*.corp` matches `a.b.corp`, `10.1.*` matches `10.1.2.3`); a `*`
 //!   beside other characters of its label is a character.
 //! - `*.*` is not bare: it matches every name with a dot.
 //! - A network matches addresses that the URL names as such, never names that resolve to one, and only IPv4.

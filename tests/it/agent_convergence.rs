@@ -1,5 +1,5 @@
-//! The agent's mind in a made-up world, on a made-up clock: from any state, with any order and loss of
-//! events, everything comes to rest where it should, and nothing is done that must not be.
+//! The agent's controller in a simulated world with a simulated clock: from any state, with any order and loss of
+//! events, everything comes to rest in the right state, and the agent does nothing forbidden.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -27,34 +27,34 @@ use baleen::patch::status::State;
 use baleen::proxy::RedactedProxy;
 use proptest::prelude::*;
 
-/// Something that happens in the world, some milliseconds after the one before.
+/// An event in the world, some milliseconds after the one before.
 #[derive(Debug, Clone)]
 enum Happening {
-    /// An update begins: the bundle is replaced in so many steps, with pauses of so many milliseconds.
+    /// An update begins: the bundle is replaced in `steps` steps, with pauses of `pause` milliseconds.
     Update { version: u8, steps: u8, pause: u16 },
     /// An update stops halfway and is finished much later.
     Stalled { version: u8 },
-    /// Docker.app is thrown away.
+    /// Docker.app is removed.
     Removed,
-    /// The computer's proxy is another one, or none.
+    /// The computer's proxy changes, or goes away.
     Proxy(Option<u8>),
     /// The network goes down or comes up.
     Network(bool),
-    /// The user clicks.
+    /// The user clicks on an entry.
     Click(u8),
-    /// Someone uses the command line.
+    /// A user runs the command line.
     CommandLine(bool),
-    /// The same with `--live`, which takes so many milliseconds, and may fail.
+    /// The same with `--live`, which takes some milliseconds and may fail.
     Live {
         puts_in: bool,
         takes: u16,
         fails: bool,
     },
-    /// The VM's console can be used, or is in use, or there is none.
+    /// The VM's console is free (`Some(true)`), in use (`Some(false)`) or missing (`None`).
     Console(Option<bool>),
-    /// Docker starts its VM again, while it goes on itself.
+    /// Docker starts its VM again, and keeps running.
     VmStarts,
-    /// Docker is started or quit by its user.
+    /// The user starts or quits Docker.
     Docker(bool),
     /// The system forbids changes, or allows them again.
     Permission(bool),
@@ -62,7 +62,7 @@ enum Happening {
     Woke,
     /// The agent is killed and started again.
     Killed,
-    /// Something else in the bundle is written to, and nothing that counts.
+    /// A file in the bundle that doesn't matter is written.
     Noise,
 }
 
@@ -88,7 +88,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// A Docker.app of the world.
+/// The Docker.app of the world.
 #[derive(Debug, Clone, PartialEq)]
 struct App {
     version: u8,
@@ -96,7 +96,7 @@ struct App {
     block: Option<u8>,
 }
 
-/// The time of the image, the proxy of the settings, and whether there is a network: an agreement rests on these.
+/// The basis of a consent: the time of the image, the proxy of the settings, and whether there is a network.
 type Basis = (u64, Option<u8>, bool);
 
 struct World {
@@ -104,9 +104,9 @@ struct World {
     /// Milliseconds since the start.
     now: u64,
     app: Option<App>,
-    /// Grows with each change of the files.
+    /// The fingerprint, which grows with each change of the files.
     print: u64,
-    /// When someone else changed the files last.
+    /// The time of the last change of the files that Baleen didn't make.
     foreign_change: u64,
     image_since: u64,
     proxy: Option<u8>,
@@ -118,37 +118,37 @@ struct World {
     pids: u32,
     /// Whether Docker keeps a console for its VM, and whether it works.
     console: Option<bool>,
-    /// How long after Docker's start its VM starts and the console is there, in milliseconds.
+    /// Time from Docker's start until its VM and the console are there, in milliseconds.
     vm_starts_after: u64,
-    /// How many are at work on the command line with `--live`.
+    /// Number of `--live` commands at work.
     at_work: u32,
     memory: AgentState,
     loses_events: bool,
     dice: u64,
-    /// What is under way: when it is done, and what that is.
+    /// The work in progress: when it is done, and what it is.
     pending: VecDeque<(u64, Pending)>,
-    /// To what the user has agreed, of the image and the settings that were there then.
+    /// The restart that the user agreed to, and the image and settings at that time.
     consent: Option<(RestartScope, Basis)>,
     restarts: u32,
     follows: u32,
-    /// Whether what someone else wrote was to be taken over, into the image or the running VM, the last time.
+    /// Set if the last change adopted what someone else wrote, into the image or the running VM.
     adopts: bool,
     effects: u32,
     updates: u32,
-    /// What was told; nothing where there was a reason to tell the same again.
+    /// The notices so far; `None` marks a reason to send the same notice again.
     notice: Vec<Option<Notice>>,
 }
 
-/// The Docker that runs.
+/// The running Docker.
 #[derive(Debug, Clone, Copy)]
 struct Docker {
     pid: u32,
     since: u64,
-    /// Its VM runs; until then the time of Docker's start stands for that of its start.
+    /// Set once its VM runs; until then Docker's start time stands for that of the VM.
     has_vm: bool,
-    /// What its engine has.
+    /// The proxy of its engine.
     has: Option<u8>,
-    /// What was edited in its VM.
+    /// The last edit of its VM.
     edit: Option<LiveEdit>,
 }
 
@@ -166,7 +166,7 @@ enum Pending {
     Follow,
     /// The VM of this Docker starts.
     VmIsThere(u32),
-    /// `--live` on the command line comes to its end.
+    /// `--live` on the command line ends.
     Live {
         fails: bool,
     },
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    /// Tells the mind, unless that gets lost.
+    /// Sends the controller an event, unless that gets lost.
     fn tell(&mut self, controller: &mut Controller, event: Event) {
         if self.loses_events && self.random(3) == 0 {
             return;
@@ -322,7 +322,7 @@ impl World {
         }
     }
 
-    /// No work may begin while the files change, as far as that could be known.
+    /// Work must not begin while the files change, as far as the agent could know.
     fn may_begin(&self) {
         let quiet = DEBOUNCE.as_millis() as u64;
         assert!(
@@ -332,7 +332,7 @@ impl World {
         );
     }
 
-    /// Containers stop only if the user agreed to that, in this very way, and to what is there now.
+    /// Containers may stop only if the user agreed to this very kind of restart, on the current basis.
     fn may_restart(&mut self, way: RestartScope) {
         let needed = Some((way, self.basis()));
         assert!(
@@ -342,7 +342,7 @@ impl World {
         self.consent = None;
     }
 
-    /// What an agreement made now rests on.
+    /// The basis of a consent given now.
     fn basis(&self) -> Basis {
         (self.image_since, self.proxy, self.is_online)
     }
@@ -355,14 +355,14 @@ impl World {
         }
     }
 
-    /// The running VM follows the image, or not; whether it did.
+    /// Updates the running VM from the image, or fails; returns whether it worked.
     fn follow(&mut self, works: bool) -> bool {
         let block = self.app.as_ref().and_then(|app| app.block);
         let has_console = |docker: &&mut Docker| docker.has_vm && self.console.is_some();
         let Some(docker) = self.docker.as_mut().filter(has_console) else {
             return false;
         };
-        // What fails may fail before anything is changed, or in the middle.
+        // A failure may come before any change, or in the middle.
         let is_touched = works || self.dice.is_multiple_of(2);
         if is_touched {
             docker.has = block.filter(|_| works);
@@ -390,7 +390,7 @@ impl World {
         }
     }
 
-    /// As `baleen apply` and `restore`: the image first, what is wanted then.
+    /// Acts as `baleen apply` and `restore` do: changes the image first, then the intent.
     fn command_line(&mut self, controller: &mut Controller, puts_in: bool) {
         let proxy = self.proxy.filter(|_| puts_in);
         let Some(app) = self.app.as_mut().filter(|app| app.is_whole) else {
@@ -413,7 +413,7 @@ impl World {
         self.pending.make_contiguous().sort_by_key(|(at, _)| *at);
     }
 
-    /// What is under way comes to its end.
+    /// Ends a piece of work.
     fn end(&mut self, controller: &mut Controller, what: Pending) {
         let event = match what {
             Pending::Resolve(engine, named) => {
@@ -473,7 +473,7 @@ impl World {
                 self.follow(works);
                 self.at_work -= 1;
                 self.notice.push(None);
-                // As a lost event has it; that of a file that was written.
+                // May get lost, as may the event of a file that was written.
                 self.tell(controller, Event::Decisions);
                 return;
             }
@@ -502,7 +502,7 @@ impl World {
                 return;
             }
         };
-        // An end is never lost: it comes over a channel of the program's own.
+        // The end of a job is never lost: it comes over the program's own channel.
         let effects = controller.handle(event, self.instant());
         self.take(controller, effects);
     }
@@ -535,7 +535,7 @@ impl World {
     }
 
     fn happen(&mut self, controller: &mut Controller, what: &Happening) {
-        // Whether it is told again is then a new question.
+        // These events are a reason to send the same notice again.
         let is_new_reason = matches!(
             what,
             Happening::Click(0..=4 | 8)
@@ -669,7 +669,7 @@ impl World {
         Controller::new(self.memory.clone(), self.instant(), || UNIX_EPOCH)
     }
 
-    /// Lets the time go by.
+    /// Lets the time pass.
     fn run(&mut self, controller: &mut Controller, until: u64) {
         loop {
             let mut rounds = 0;
@@ -774,18 +774,18 @@ proptest! {
             world.run(&mut controller, until);
             world.happen(&mut controller, what);
         }
-        // Longer than the slow timer, so that what was missed is seen.
+        // Longer than the slow timer, so that missed events are noticed.
         let slowly = RESYNC_INTERVAL.as_millis() as u64;
         let until = world.now + 3 * slowly;
         world.run(&mut controller, until);
-        // And at rest it stays so.
+        // The state at rest doesn't change any more.
         let (effects, before) = (world.effects, world.app.clone());
         let until = world.now + 10 * slowly;
         world.run(&mut controller, until);
         prop_assert!(world.effects - effects <= 10 * 15, "{} jobs in ten rounds of the timer", world.effects - effects);
         prop_assert_eq!(&world.app, &before);
 
-        // What is forbidden is tried again now and then: that is let come to its end.
+        // A forbidden change is retried now and then; wait until such a try ends.
         while controller.view(world.instant()).busy.is_some() {
             let until = world.now + 1000;
             world.run(&mut controller, until);
@@ -825,8 +825,8 @@ proptest! {
                         prop_assert!(world.restart != RestartPolicy::Always);
                     } else {
                         prop_assert_eq!(state, image);
-                        // A Docker that was started before the agent saw it may have had anything; but what has
-                        // the proxy now and had it not is known.
+                        // A Docker that was started before the agent saw it may have had any proxy. The agent knows
+                        // only that the image has the proxy now and didn't have it then.
                         prop_assert!(!(runs_other && app.block.is_some() && !loses_events && image != State::Wiped
                             && world.docker.is_some_and(|docker| docker.since < world.image_since)),
                             "Docker runs without the proxy, and nobody is told");
@@ -835,7 +835,7 @@ proptest! {
             }
         }
 
-        // The same is not told twice in a row.
+        // No notice is repeated without a reason.
         for pair in world.notice.windows(2) {
             prop_assert!(pair[0].is_none() || pair[0] != pair[1], "{:?}", pair);
         }
@@ -873,7 +873,7 @@ fn out_of_date(restart: RestartPolicy, console: Option<bool>) -> (World, Control
 }
 
 impl World {
-    /// Lets everything under way come to its end, and says how things are then.
+    /// Lets all work in progress end, and returns the state.
     fn settled(&mut self, controller: &mut Controller) -> (State, Option<EngineSync>) {
         self.run(controller, self.now + 60_000);
         let view = controller.view(self.instant());
@@ -887,7 +887,7 @@ impl World {
         self.take(controller, effects);
     }
 
-    /// What was told last.
+    /// The last notice.
     fn last_news(&self) -> Option<&Notice> {
         self.notice.iter().flatten().last()
     }
@@ -982,7 +982,7 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
         );
         assert_eq!(is_told, console == Some(false), "{:?}", world.notice);
 
-        // The next proxy is another matter, for which everything is tried again.
+        // For the next proxy everything is tried again.
         world.proxy = Some(1);
         world.tell(&mut controller, Event::Settings);
         assert_eq!(world.settled(&mut controller), settled, "{console:?}");
@@ -992,13 +992,13 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
 }
 
 impl World {
-    /// The settings name another proxy.
+    /// Changes the proxy of the settings.
     fn set_proxy(&mut self, controller: &mut Controller, proxy: Option<u8>) {
         self.proxy = proxy;
         self.tell(controller, Event::Settings);
     }
 
-    /// The same, and what someone else wrote is to be taken over with it.
+    /// The same, and adopts what someone else wrote as well.
     fn take_over(&mut self, controller: &mut Controller, proxy: u8) {
         self.set_proxy(controller, Some(proxy));
         self.click(controller, Click::Adopt);
@@ -1006,7 +1006,7 @@ impl World {
         assert!(self.adopts, "in the boot image");
     }
 
-    /// Whether the running VM, which is brought up to date now, has what someone else wrote taken over.
+    /// Updates the running VM, and returns whether that adopts what someone else wrote.
     fn follows_with_it(&mut self, controller: &mut Controller) -> bool {
         self.click(controller, Click::Restart(RestartScope::Engine));
         assert_eq!(self.settled(controller), FOLLOWED);
@@ -1077,7 +1077,7 @@ fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
     assert_eq!((world.follows, world.restarts), (1, 0));
 }
 
-/// A Docker that quits ends its VM first, so the dialogue with it fails while Docker is there to be seen.
+/// A Docker that quits ends its VM first, so the dialogue with the VM fails while Docker still seems to run.
 #[test]
 fn a_docker_that_its_user_quits_is_not_opened_again() {
     for restart in [RestartPolicy::Ask, RestartPolicy::Always] {
@@ -1116,7 +1116,7 @@ fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
     while controller.view(world.instant()).busy.is_some() {
         world.run(&mut controller, world.now + 10);
     }
-    // Whenever it is looked next, the files are not at rest.
+    // At each of the next checks, the files aren't at rest.
     for _ in 0..10 {
         world.changed(&mut controller);
         world.run(&mut controller, world.now + 1000);
@@ -1202,7 +1202,7 @@ fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
     assert_eq!(world.effects, effects);
 }
 
-/// What failed once by a click of the user's own is no reason to restart Docker instead when that is decided later on.
+/// A failed click on "restart the Engine" is no reason to restart Docker instead when the policy changes later.
 #[test]
 fn always_begins_with_the_engine_although_a_click_on_it_failed() {
     let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(false));
@@ -1268,7 +1268,7 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
     }
 }
 
-/// As when `baleen apply --http-proxy` named proxy 2 before the app's first start.
+/// The state after `baleen apply --http-proxy` named proxy 2 before the app's first start.
 fn named_before_the_first_start(settings: Option<u8>) -> (World, Controller) {
     let app = App {
         version: 0,
@@ -1318,7 +1318,7 @@ fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
     let before = told(&world).len();
     for (settings, online, more) in [
         (Some(0), true, 1),
-        // The same as before, and what comes back after a network that was down.
+        // The same settings as before, and settings that come back when the network does.
         (Some(0), true, 0),
         (Some(0), false, 0),
         (Some(0), true, 0),
@@ -1342,7 +1342,7 @@ fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
         assert!(world.app.as_ref().is_some_and(|app| app.block == Some(2)));
     }
     assert_eq!(told(&world).len(), before + 3);
-    // After a restart of Baleen it is not told again.
+    // A restart of Baleen doesn't repeat the notice.
     world.happen(&mut controller, &Happening::Killed);
     world.run(&mut controller, world.now + 60_000);
     assert_eq!(told(&world).len(), before + 3);
@@ -1363,7 +1363,7 @@ fn one_click_goes_back_to_following_the_settings() {
         assert_eq!((view.state, view.is_named()), (State::Current, false));
         assert_eq!(view.diagnostic.sentence, "the engine gets http://proxy0:80");
 
-        // On a note that is out of date it switches nothing on.
+        // A click on an outdated notification switches nothing on.
         world.click(&mut controller, Click::UseProxy(false));
         world.run(&mut controller, world.now + 30_000);
         world.click(&mut controller, Click::FollowSettings);
@@ -1372,7 +1372,7 @@ fn one_click_goes_back_to_following_the_settings() {
     }
 }
 
-/// Another name was given on the command line while Baleen did not run.
+/// A different proxy was named on the command line while Baleen did not run.
 #[test]
 fn the_name_in_the_image_counts_and_not_the_one_that_was_seen_before() {
     let (mut world, _) = named_before_the_first_start(None);

@@ -1,5 +1,5 @@
-//! Whatever is wrong, the program says so in one sentence, returns the right code, never hangs, and
-//! leaves every file as it was.
+//! On any bad input, the program says so in one sentence, returns the right code, never hangs, and leaves every file as
+//! it was.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -23,7 +23,7 @@ const APPLY: &[&str] = &["apply", "--http-proxy", PROXY];
 const REBUILD: &[&str] = &["apply", "--http-proxy", PROXY, "--method", "rebuild"];
 const SCRIPT: &str = "#!/sbin/openrc-run\n\ndepend()\n{\n\tneed net\n}\n\nstart()\n{\n\tstart-stop-daemon --start --exec /usr/bin/dockerd\n}\n";
 
-/// Applying by either method and a dry run are refused alike.
+/// Both methods and a dry run refuse the image alike.
 #[track_caller]
 fn not_applied(app: &App, code: i32, words: &[&str]) {
     for arguments in [APPLY, REBUILD, &[APPLY, &["--dry-run"]].concat()] {
@@ -31,7 +31,7 @@ fn not_applied(app: &App, code: i32, words: &[&str]) {
     }
 }
 
-/// A program that waits for ever fails the test, instead of holding it up.
+/// Fails the test if the program hangs, instead of waiting for it.
 #[track_caller]
 fn in_time(command: &mut Command) -> Run {
     let mut child = command
@@ -51,7 +51,7 @@ fn in_time(command: &mut Command) -> Run {
 }
 
 fn is_root() -> bool {
-    // The test's own process made this folder, so it belongs to anyone who runs it.
+    // The test's own process made this folder, so the folder belongs to the user who runs the test.
     tempfile::tempdir()
         .unwrap()
         .path()
@@ -103,7 +103,7 @@ fn an_empty_image() {
 fn a_truncated_image() {
     let app = App::new();
     let whole = app.bytes();
-    // The first member ends somewhere in between; cut there, the image is whole but for its second.
+    // The first member ends somewhere in between; with a cut at that place, the image lacks only its second member.
     for length in [
         1,
         2,
@@ -150,7 +150,7 @@ fn a_truncated_patched_image() {
             }
             app.replace_image(&whole[..length]);
             let run = app.run(&["apply", "--http-proxy", OTHER_PROXY]);
-            // Where the cut is behind the original, what is left of the patch is junk or a cut member.
+            // With a cut behind the original, the rest of the patch is junk or a cut member.
             assert_eq!(run.code, 4, "{method} {length}: {run}");
             assert_eq!(app.bytes(), &whole[..length]);
             assert_eq!(fs::read(app.backup()).unwrap(), original);
@@ -213,7 +213,7 @@ fn an_image_that_is_something_else() {
         not_applied(&app, 4, words);
         app.refused(&["restore"], 4, &["initrd.img"]);
         assert_eq!(app.state(&["--verify"]).1, 4);
-        // What can be listed before the fault is listed.
+        // The entries before the fault are listed.
         let before = app.snapshot();
         let path = app.image();
         let mut run = app.run(&["inspect", path.to_str().unwrap()]);
@@ -301,7 +301,7 @@ fn an_info_plist_that_can_not_be_read() {
         in_time(&mut app.command(APPLY)).is_refusal(4, &["it is not a file"]);
         fs::remove_file(app.info_plist()).unwrap();
     }
-    // Not so much as an app.
+    // Not even an app.
     let folder = app.place();
     app.refused(
         &[
@@ -428,7 +428,7 @@ fn proxies_that_no_engine_could_use() {
             "http://me:a%0ab@p:1",
             &["line break, a NUL or another control character"],
         ),
-        // A NUL can't be in an argument, but encoded it can.
+        // An argument can't contain a NUL, but an encoded one.
         ("http://me:a%00b@p:1", &["NUL"]),
         ("\x1b[31mp:1", &["control character"]),
         ("", &["it is empty"]),
@@ -485,7 +485,7 @@ fn proxies_that_no_engine_could_use() {
         .is_refusal(2, &["--https-proxy", "socks5"]);
     before.is_still(&app.snapshot());
 
-    // The state can be told without it.
+    // The state needs no password.
     let run = Run::of(app.command(&["apply"]).env("https_proxy", PROXY));
     assert_eq!(run.code, 0, "{run}");
     let status = Run::of(app.command(&["status"]).env("https_proxy", "socks5://p:1"));
@@ -601,8 +601,8 @@ fn a_script_of_an_unusual_form_is_patched() {
             assert_eq!(app.bytes(), original);
         }
     }
-    // A block that an older Baleen put there, in an image that another tool packed again since: what
-    // was before can't be told any more, so the user has to say that it may be taken as it is.
+    // A block that an older Baleen wrote, in an image that another tool has packed again since: the previous content is
+    // unknown, so the user has to say that the image may be taken as it is.
     let older = SCRIPT.replacen(
         '\n',
         "\n# >>> baleen 0.0 >>>\nexport http_proxy='http://old:1'\n# <<< baleen <<<\n",
@@ -625,7 +625,7 @@ fn a_script_of_an_unusual_form_is_patched() {
     assert!(!block.contains("old:1") && block.contains(PROXY), "{block}");
 }
 
-/// Whatever would look at the image or change it refuses alike, and touches nothing.
+/// Every command that reads the image or changes it refuses alike, and touches nothing.
 #[track_caller]
 fn forgery_is_refused(app: &App, words: &[&str]) {
     not_applied(app, 4, words);
@@ -667,7 +667,7 @@ fn a_manifest_of_a_newer_format() {
         forgery.put(&manifest, &[]);
         forgery_is_refused(&forgery.app, words);
     }
-    // What a newer Baleen puts there besides is no damage, but that of this one's format is.
+    // Extra files with a newer format are no damage, but extra files with this version's format are.
     let more = &["etc/baleen.d/more"][..];
     forgery.put(&forgery.with_format("\"format\": 2"), more);
     forgery_is_refused(&forgery.app, unknown);
@@ -696,7 +696,7 @@ fn a_manifest_of_a_newer_format_that_says_that_it_can_be_read() {
     before.is_still(&app.snapshot());
     is_restored();
 
-    // Another proxy is put in the place of the one that is there, on the same original.
+    // Another proxy replaces the present one, on the same original.
     put();
     app.apply(OTHER_PROXY);
     assert_eq!(
@@ -705,7 +705,7 @@ fn a_manifest_of_a_newer_format_that_says_that_it_can_be_read() {
     );
     is_restored();
 
-    // Without its backup, too, which the last restore put back into its place.
+    // Also without its backup, which the last restore put back in place.
     put();
     assert!(!app.backup().exists());
     is_restored();
@@ -853,7 +853,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Makes `command` run as no one in particular, if this is root, whom no mode would stop.
+/// Makes `command` run as an unprivileged user if this is root, whom no mode would stop.
 fn as_somebody(app: &App, command: &mut Command) {
     if is_root() {
         set_mode(app.dir.path(), 0o755);
@@ -882,7 +882,7 @@ fn a_folder_that_may_not_be_written() {
         assert!(run.err.contains("what to do: "), "{run}");
         before.is_still(&app.snapshot());
     }
-    // What may be read can be asked.
+    // The readable parts still give an answer.
     let mut command = app.command(&["status", "--verify", "--json"]);
     as_somebody(&app, &mut command);
     assert_eq!(Run::of(&mut command).object()["state"], "current");
@@ -894,7 +894,7 @@ fn an_image_that_may_not_be_read() {
     let app = App::new();
     set_mode(&app.image(), 0o600);
     let before = app.snapshot();
-    // Its owner may not either, where that is who runs the test.
+    // The owner may not read it either, if the owner runs the test.
     set_mode(&app.image(), if is_root() { 0o600 } else { 0o000 });
     let run = |arguments: &[&str]| {
         let mut command = app.command(arguments);
@@ -912,8 +912,8 @@ fn an_image_that_may_not_be_read() {
     before.is_still(&app.snapshot());
 }
 
-/// Runs `script` with the app's folder in `$PLACE`, as root in mounts of its own; nothing, and a
-/// word, where that is not permitted.
+/// Runs `script` with the app's folder in `$PLACE`, as root in its own mount namespace. Returns nothing, with a
+/// message, if that is not permitted.
 fn with_mounts(app: &App, script: &str) -> Option<Run> {
     if !is_root() || !tools::has_tool("unshare") {
         tools::tell("skipped: mounts (not root)");
@@ -1017,7 +1017,7 @@ fn a_state_folder_that_can_not_be_written_is_told_but_stops_nothing() {
     assert_eq!(app.state(&[]), ("current".into(), 0));
     let said = app.ok(&["restore"]);
     assert!(said.contains("could not note"), "{said}");
-    // A damaged one is as good as none.
+    // A damaged file counts as a missing one.
     fs::remove_file(app.dir.path().join("state")).unwrap();
     fs::create_dir(app.dir.path().join("state")).unwrap();
     fs::write(app.dir.path().join("state/state.json"), b"{").unwrap();

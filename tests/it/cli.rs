@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, what it returns, what is on disk afterwards.
+//! The program as its user sees it: its output, its exit code, and the files on disk afterwards.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use crate::common::app::{
 use crate::common::{app, tools};
 use baleen::patch::digest::Sha;
 
-/// A password with all that shells and URLs trip over; `NEEDLE` is in it, raw or encoded.
+/// A password with all characters that shells and URLs trip over; it contains `NEEDLE`, raw or encoded.
 const PASSWORD: &str = "Xq7needle'$`% @#\"\\ü";
 const NEEDLE: &str = "Xq7needle";
 const STOCK_SCRIPT: &str = "#!/sbin/openrc-run\n\ncommand=/usr/bin/docker\n";
@@ -80,7 +80,7 @@ fn help_teaches_the_tool() {
     assert_eq!(version, concat!("baleen ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
-/// A page for each command that the help names, and groff has no complaint.
+/// The manual has a page for each command that the help names, and groff accepts every page.
 #[test]
 fn the_manual_has_a_page_for_each_command() {
     let app = App::new();
@@ -282,7 +282,7 @@ fn applying_twice_is_applying_once() {
         app.ok(&arguments);
         let before = app.strict_snapshot();
         assert!(app.ok(&arguments).contains("nothing to do"));
-        // Without a method, the one that is in place will do.
+        // Without `--method`, the method in place is kept.
         assert!(app.apply(PROXY).contains("nothing to do"));
         let (code, object) = app.json(&arguments);
         assert_eq!((code, &object["changed"]), (0, &json!(false)));
@@ -416,7 +416,7 @@ fn json_has_what_scripts_rely_on() {
     assert_eq!(restored["original_sha256"], sha(&original));
     assert_eq!(app.json(&["restore"]).1["changed"], false);
 
-    // A failure is an object, too, and told on standard error besides.
+    // A failure is a JSON object as well, and is also printed on standard error.
     let refused = app.run(&["apply", "--json", "--http-proxy", "socks5://p:1"]);
     let error = &refused.object()["error"];
     assert_eq!((refused.code, &error["kind"]), (2, &json!("usage")));
@@ -496,7 +496,7 @@ fn no_output_ever_holds_a_password() {
     }
     silent(&["restore"], &[0]);
 
-    // A script that someone else put a password into.
+    // A script into which someone else wrote a password.
     for value in [
         format!("http://me:{NEEDLE}@p:1"),
         format!("me:{NEEDLE}@p:1"),
@@ -535,7 +535,7 @@ fn the_image_holds_the_password_so_that_it_decodes_to_the_same() {
     let encoded = quoted[1].strip_prefix("http://me:").unwrap();
     let encoded = encoded.strip_suffix("@proxy.corp:8080").unwrap();
     assert_eq!(percent_decoded(encoded), PASSWORD.as_bytes());
-    // Nothing else in the image holds it, and no other file does.
+    // No other entry of the image contains it, and no other file does.
     let manifest = app.ok(&[
         "inspect",
         "--entry",
@@ -575,7 +575,7 @@ fn proxies_come_from_the_environment_when_no_option_names_one() {
         dry(&[("HTTPS_PROXY", ""), ("https_proxy", "a:1")], &[]),
         json!({ "http": null, "https": "http://a:1", "no_proxy": list })
     );
-    // An option is all that counts, bad variables included.
+    // The option alone counts, even if variables are invalid.
     assert_eq!(
         dry(
             &[("https_proxy", "socks5://a:1"), ("no_proxy", "*")],
@@ -595,7 +595,7 @@ fn every_state_has_its_word_and_exit_code() {
         app.state(&["--http-proxy", OTHER_PROXY]),
         ("stale".into(), 3)
     );
-    // Another list or another password is another proxy.
+    // A different list or password makes a different proxy.
     assert_eq!(
         app.state(&["--http-proxy", PROXY, "--no-proxy", ".corp"]),
         ("stale".into(), 3)
@@ -633,7 +633,7 @@ fn every_state_has_its_word_and_exit_code() {
     assert_eq!(app.json(&["status"]).1["docker"], Value::Null);
 }
 
-/// A Docker from 17.12 on: what to enter in its own settings is printed, and nothing is changed.
+/// For a Docker since 17.12, Baleen prints what to enter in Docker's own settings, and changes nothing.
 #[test]
 fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
     let app = App::new();
@@ -729,7 +729,7 @@ fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
         "{run}"
     );
 
-    // A password is said to be missing, and is printed nowhere.
+    // The output says that the password is missing, and prints it nowhere.
     let url = with_password();
     for more in [&[][..], &["--json"]] {
         let run = app.run(&[&["apply", "--http-proxy", &url], more].concat());
@@ -741,12 +741,12 @@ fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
         );
     }
 
-    // Nor is one asked for: what Baleen would be told to store is of no use to this Docker.
+    // Baleen doesn't ask for a password either: storing one with Baleen is of no use to this Docker.
     let run = app.run(&["apply", "--http-proxy", "http://me@proxy.corp:8080"]);
     assert!(run.out.contains("Docker asks for it"), "{run}");
     assert!(!run.out.contains("baleen credentials"), "{run}");
 
-    // Where no proxy is set, there is nothing to enter, and that is no failure of anything either.
+    // Without a proxy there is nothing to enter, and that is no failure.
     let run = app.run(&["apply", "--source", "environment"]);
     assert_eq!((run.code, &*run.err), (4, ""), "{run}");
     assert!(run.out.contains("nothing to enter there"), "{run}");
@@ -768,7 +768,7 @@ fn a_patch_that_was_tampered_with_is_seen_by_verify() {
     let (code, status) = app.json(&["status", "--verify"]);
     assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
     assert!(status["sentence"].as_str().unwrap().contains("digest"));
-    // The backup is whole, so the original can be had back anyway.
+    // The backup is complete, so the original can still be restored.
     app.ok(&["restore"]);
     assert_eq!(app.state(&["--verify"]), ("off".into(), 0));
 }
@@ -805,7 +805,7 @@ fn exports_made_by_hand_are_taken_over_only_on_request() {
         let said = app.ok(&["restore"]);
         assert_eq!(app.bytes(), original);
 
-        // What came back is not Docker's own image, and nothing says that it is.
+        // The restored image is not Docker's own, and no message says that it is.
         assert!(
             said.contains("the boot image that it had before Baleen"),
             "{said}"
@@ -835,7 +835,7 @@ fn exports_made_by_hand_are_taken_over_only_on_request() {
     }
 }
 
-/// The recipe of 2016: the stock image is kept as `initrd.img-backup`, and the script in the other one is edited.
+/// The recipe of 2016: the stock image is kept as `initrd.img-backup`, and the script in the other image is edited.
 #[test]
 fn the_stock_image_beside_one_with_a_proxy_set_by_hand_is_named() {
     let script = "#!/sbin/openrc-run\nexport HTTPS_PROXY=http://me:secret@hand.corp:1\ncommand=/usr/bin/docker\n";
@@ -943,7 +943,7 @@ fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
         assert!(said.starts_with(&first), "{said}");
         let object: Value = serde_json::from_str(&with(settings, &["proxy", "--json"])).unwrap();
         assert_eq!(object["named"]["https"], PROXY);
-        // What the options ask about is answered for them.
+        // The command answers for the proxy that the options name.
         let said = with(settings, &["proxy", "--http-proxy", OTHER_PROXY]);
         assert!(!said.contains("named by hand"), "{said}");
     }
@@ -992,7 +992,7 @@ fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
     }
 }
 
-/// As a Mac comes: no proxy, and a list of hosts that would bypass one.
+/// The default of a Mac: no proxy, and a list of hosts that would bypass one.
 #[test]
 fn nothing_is_said_of_a_bypass_list_without_a_proxy() {
     let app = App::new();
@@ -1052,7 +1052,7 @@ fn methods_can_be_changed_and_all_lead_back_to_the_original() {
     for method in [
         "rebuild", "append", "rebuild", "rebuild", "append", "append",
     ] {
-        // Each time another proxy, so that there is something to do.
+        // A different proxy each time, so that there is a change to make.
         let proxy = format!("http://p:{}", 1000 + app.bytes().len() % 1000);
         for proxy in [&*proxy, PROXY] {
             app.ok(&["apply", "--http-proxy", proxy, "--method", method]);
@@ -1138,7 +1138,7 @@ fn an_image_with_a_password_is_its_owners_alone_and_gets_its_mode_back() {
     }
 }
 
-// The crate `xattr` is there where the program needs it itself.
+// The crate `xattr` is a dependency only where the program itself needs it.
 #[cfg(not(target_os = "macos"))]
 #[test]
 fn extended_attributes_and_the_owner_are_kept() {
@@ -1217,7 +1217,7 @@ fn a_file_that_is_called_like_the_backup_is_never_lost() {
         assert!(kept());
         assert_eq!(app.bytes(), original);
     }
-    // What is no file can't be set aside without a guess.
+    // An entry that is not a file can't be set aside without a guess.
     let app = App::new();
     fs::create_dir(app.backup()).unwrap();
     let run = app.refused(
@@ -1258,7 +1258,7 @@ fn without_its_backup_an_appended_image_is_cut_back_and_a_rebuilt_one_refused() 
     app.apply(PROXY);
     fs::remove_file(app.backup()).unwrap();
     assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
-    // Another proxy makes the backup again.
+    // A change of the proxy makes the backup again.
     app.apply(OTHER_PROXY);
     assert_eq!(fs::read(app.backup()).unwrap(), original);
     fs::remove_file(app.backup()).unwrap();
@@ -1282,7 +1282,7 @@ fn a_stale_backup_is_never_restored() {
         let app = App::new();
         let old = app.bytes();
         app.ok(&["apply", "--http-proxy", PROXY, "--method", method]);
-        // The update replaces the image and leaves what it does not know.
+        // The update replaces the image and leaves files that it does not know.
         let new = App::new();
         new.install("1.12.0", "10871");
         app.replace_image(&new.bytes());
@@ -1294,7 +1294,7 @@ fn a_stale_backup_is_never_restored() {
         app.ok(&["restore"]);
         assert_eq!(app.bytes(), new.bytes());
     }
-    // Of the same length, but not the same bytes.
+    // Of the same length, but with other bytes.
     let app = App::new();
     let original = app.bytes();
     app.ok(&["apply", "--http-proxy", PROXY, "--method", "rebuild"]);
@@ -1324,7 +1324,7 @@ fn a_second_baleen_waits_for_nobody_and_breaks_nothing() {
         );
         assert!(run.err.contains("wait until it is done"), "{run}");
     }
-    // Looking is free.
+    // Commands that only read still work.
     assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
     app.ok(&["apply", "--http-proxy", PROXY, "--dry-run"]);
     drop(folder);
@@ -1499,7 +1499,7 @@ fn colour_is_for_terminals_unless_asked_for() {
     );
 }
 
-/// The option counts for more than the variable, and a chosen app that is missing is never replaced by another.
+/// The option overrides the variable, and another app never replaces a chosen one that is missing.
 #[test]
 fn the_app_that_was_named_is_the_one_that_is_changed() {
     let (app, other) = (App::new(), App::new());
@@ -1508,7 +1508,7 @@ fn the_app_that_was_named_is_the_one_that_is_changed() {
     app.ok(&["apply", "--http-proxy", PROXY, "--docker-app", path]);
     assert_ne!(other.bytes(), app.bytes());
     assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
-    // By another path to the same app, the same is remembered.
+    // Another path to the same app is the same entry in the memory.
     let link = other.dir.path().join("link");
     symlink(other.app(), &link).unwrap();
     other.install("1.12.0", "1");
@@ -1548,9 +1548,9 @@ fn what_follows_the_patch_does_not_make_the_image_stock() {
     app.apply("http://me:s3cret@proxy.corp:8080");
     let more = [app.bytes(), original.clone()].concat();
     fs::write(app.image(), &more).unwrap();
-    // The member behind brings a script of its own, which the kernel takes: nothing of Baleen's is in force.
+    // The member behind brings its own script, which the kernel takes: Baleen's patch is not in force.
     assert_eq!(app.state(&["--verify"]).0, "wiped");
-    // Here Baleen's script is still the last one.
+    // Now Baleen's script is still the last one.
     let padding = baleen::initrd::append::overlay("other", &[]).unwrap();
     app.ok(&["restore"]);
     fs::write(app.image(), &original).unwrap();

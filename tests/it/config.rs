@@ -1,4 +1,4 @@
-//! The config file as its user meets it: shown, changed, and wrong in every way it can be.
+//! The config file as its user sees it: shown, changed, and invalid in every possible way.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::common::tools;
 
 const STOCK_SCRIPT: &[u8] = b"#!/sbin/openrc-run\n\ncommand=/usr/bin/docker\n";
 
-/// The file of `app`, where there need not be one.
+/// The path of `app`'s config file, which need not exist.
 fn file(app: &App) -> PathBuf {
     PathBuf::from(app.ok(&["config", "path"]).trim_end())
 }
@@ -38,7 +38,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Makes `command` run as no one in particular, if this is root, whom no mode would stop.
+/// Makes `command` run as an unprivileged user if this is root, whom no mode would stop.
 fn as_somebody(app: &App, command: &mut Command) {
     if app.dir.path().metadata().unwrap().uid() == 0 {
         set_mode(app.dir.path(), 0o755);
@@ -126,7 +126,7 @@ fn set_and_unset_make_change_and_leave_the_file() {
     );
     assert_eq!(mode(&file), 0o600);
 
-    // The same again touches nothing, nor does taking out what is not there.
+    // Setting the same value again touches nothing, nor does unsetting a missing key.
     let before = app.strict_snapshot();
     let (_, object) = app.json(&["config", "set", "no_proxy", ".corp,10.0.0.5"]);
     assert_eq!(object["changed"], false);
@@ -137,7 +137,7 @@ fn set_and_unset_make_change_and_leave_the_file() {
     );
     before.is_still(&app.strict_snapshot());
 
-    // What another key needs can't go before it does.
+    // A key can't be unset while another key needs it.
     app.refused(&["config", "unset", "http_proxy"], 2, &["source is manual"]);
     app.ok(&["config", "unset", "source"]);
     app.ok(&["config", "unset", "http_proxy"]);
@@ -183,7 +183,7 @@ fn what_set_refuses_changes_nothing() {
         ),
         ("", "host_address", "127.0.0.1", &["host_address should be"]),
         ("", "method", "-x", &["append or rebuild"]),
-        // A file that can't be read as TOML is not touched, and one that would still be wrong neither.
+        // A file that isn't valid TOML is not touched, nor is one that would still be invalid after the change.
         (
             "a = [1,\n",
             "source",
@@ -214,7 +214,7 @@ fn what_set_refuses_changes_nothing() {
         assert!(!run.err.contains("Xq7needle"), "{run}");
         assert_eq!(fs::read_to_string(file).unwrap(), text);
     }
-    // A value that is wrong can be put right.
+    // An invalid value can be corrected.
     let file = write(&app, "source = 5 # a\n");
     app.ok(&["config", "set", "source", "auto"]);
     assert_eq!(fs::read_to_string(file).unwrap(), "source = \"auto\" # a\n");
@@ -283,7 +283,7 @@ fn a_file_that_is_wrong_stops_every_command_that_reads_it() {
         assert_eq!(object["error"]["kind"], "usage");
         assert!(!object.to_string().contains("Xq7needle"), "{object}");
     }
-    // Those that need nothing of it go on.
+    // Commands that don't need the file go on.
     app.ok(&["config", "path"]);
     app.ok(&["completions", "bash"]);
 }
@@ -300,7 +300,7 @@ fn a_named_file_that_is_missing_is_no_default() {
     app.ok(&["config", "set", "restart", "never", "--config", named]);
     app.ok(&["status", "--config", named]);
     assert!(!file(&app).exists());
-    // A bare name is one in the folder where the program runs.
+    // A bare name is a file in the working directory.
     let mut command = app.command(&["config", "set", "source", "system", "--config", "bare.toml"]);
     let run = Run::of(command.current_dir(app.dir.path()));
     assert_eq!(run.code, 0, "{run}");
@@ -350,7 +350,7 @@ fn what_may_not_be_read_or_written_is_told_and_left() {
         before.is_still(&app.snapshot());
     };
     refused(&["config", "set", "source", "auto"]);
-    // Its owner may not either, where that is who runs the test.
+    // The owner may not read it either, if the owner runs the test.
     set_mode(
         &file,
         if file.metadata().unwrap().uid() == 0 {
@@ -481,7 +481,7 @@ fn the_example_and_the_table_of_the_manual_hold() {
     assert_eq!(rows, Key::ALL.map(Key::name));
 }
 
-/// Eight programs at once, each with a key of its own: nothing that one writes is lost by another.
+/// Eight programs at once, each with its own key: none loses what another writes.
 #[test]
 fn who_writes_at_the_same_time_loses_nothing() {
     let values = [
@@ -528,7 +528,7 @@ fn a_lock_that_somebody_keeps_is_told() {
     app.ok(&["config", "set", "source", "auto"]);
 }
 
-/// Debian's `strace` kills the program at one system call after another, one run each, or fails it.
+/// Debian's `strace` kills the program at one system call after another, one run each, or makes the call fail.
 #[test]
 fn killed_anywhere_it_leaves_the_old_file_or_the_new() {
     if !tools::has_tool("strace") {
@@ -617,7 +617,7 @@ fn values(key: Key) -> Vec<(&'static str, Vec<&'static str>)> {
     }
 }
 
-/// One line, or a few that belong together, of a file that someone wrote; without its end.
+/// One line, or a few that belong together, of a file that someone wrote; without the final line break.
 fn piece(key: Option<Key>, style: u8, comment: &str) -> String {
     let Some(key) = key else {
         let plain = ["", "  ", "\t"][style as usize % 3];
@@ -738,7 +738,7 @@ proptest! {
         let last = read(&path);
         prop_assert!(!last.set.contains(&key));
         prop_assert_eq!(comments(&without), comments(&text), "{}", without);
-        // All other keys and all other pieces are as they were, in their order.
+        // All other keys and pieces are unchanged, in the same order.
         let mut at = 0;
         for (number, piece) in pieces.iter().enumerate() {
             if order[..keys].contains(&key) && piece.trim_start().trim_start_matches('"').starts_with(&format!("{key}")) {
@@ -758,7 +758,7 @@ proptest! {
         }
     }
 
-    /// No text makes the reader panic, and every error tells a place that is in the text.
+    /// No text makes the reader panic, and every error names a place in the text.
     #[test]
     fn any_bytes_are_read_or_refused_with_a_place(bytes in prop_oneof![
         prop::collection::vec(any::<u8>(), 0..60),

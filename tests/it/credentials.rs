@@ -1,6 +1,6 @@
 //! `baleen credentials` with a real keyring, and the search for a password everywhere it must not be.
 //!
-//! Not on macOS, where there is no other Keychain than the user's own, and no `/proc`.
+//! Not on macOS, where the only Keychain is the user's own, and there is no `/proc`.
 
 #![cfg(not(target_os = "macos"))]
 
@@ -20,7 +20,7 @@ use crate::common::tools;
 
 const ACCOUNT: &str = "me@proxy.corp:8080";
 const URL: &str = "http://me@proxy.corp:8080";
-/// A password with all that shells, URLs and terminals trip over; the needle is in it.
+/// A password with all characters that shells, URLs and terminals trip over; it contains the needle.
 const PASSWORD: &str = "Xq7needleK9'$`% @#\"\\ü";
 const NEEDLE: &str = "Xq7needleK9";
 
@@ -80,7 +80,7 @@ fn a_password_is_kept_in_a_real_keyring() {
     let run = with(&["credentials", "delete"], "");
     assert!(ok(&run).starts_with("nothing to delete: "), "{run}");
 
-    // With a line's end and without, named and not, and each in the place of the one before.
+    // With and without a line break at the end, named and not, and each replaces the one before.
     for (arguments, input, expected) in [
         (&["credentials", "set"][..], "first\n", "first"),
         (
@@ -113,7 +113,7 @@ fn a_password_is_kept_in_a_real_keyring() {
     assert_eq!(status(), object(false));
 }
 
-/// The variable is a list, of which GLib takes the first address that answers, and so does the program.
+/// The variable is a list, of which GLib takes the first address that answers; the program does the same.
 #[test]
 fn the_keyring_is_found_behind_any_address_of_the_list() {
     if !has_keyring() {
@@ -123,7 +123,7 @@ fn the_keyring_is_found_behind_any_address_of_the_list() {
     let mut session = session(&app);
     session.start_keyring();
     let (good, bad) = (session.address(), "unix:path=/nonexistent/bus");
-    // Where systemd puts it, which is where it is if the variable says nothing.
+    // The place where systemd puts it, which is the default if the variable is not set.
     let socket = good.trim_start_matches("unix:path=").split(',').next();
     let by_default = app.dir.path().join("session/bus");
     std::os::unix::fs::symlink(socket.unwrap(), by_default).unwrap();
@@ -145,7 +145,7 @@ fn the_keyring_is_found_behind_any_address_of_the_list() {
     }
 }
 
-/// A bus that takes connections and never says a word.
+/// A bus that accepts connections and never answers.
 #[test]
 fn a_silent_bus_is_not_waited_for() {
     let app = App::new();
@@ -172,7 +172,7 @@ fn a_silent_bus_is_not_waited_for() {
     }
 }
 
-/// From the keyring into the image, and what `status` makes of another password.
+/// From the keyring into the image, and the answer of `status` if the password changes.
 #[test]
 fn apply_puts_the_stored_password_into_the_image() {
     if !has_keyring() {
@@ -211,7 +211,7 @@ fn apply_puts_the_stored_password_into_the_image() {
     let run = with(&["status"], "");
     assert_eq!(run.code, 3, "{run}");
     assert!(run.out.contains("its password has changed"), "{run}");
-    // No one knows the password now, which is not the same as that there is none.
+    // The password is unknown now, which is not the same as missing.
     session.lock_keyring();
     let patched = app.bytes();
     let run = with(&["status"], "");
@@ -228,8 +228,8 @@ fn apply_puts_the_stored_password_into_the_image() {
     assert_eq!(app.bytes(), patched);
 }
 
-/// The other way round: GNOME's tool stores, Baleen reads. The library looks at its process's own environment,
-/// so it is called in a process of its own.
+/// The other direction: GNOME's tool stores, Baleen reads. The library reads its process's own environment, so the test
+/// calls it in a separate process.
 #[test]
 fn a_password_in_a_real_keyring_is_read() {
     if !has_keyring() {
@@ -403,7 +403,7 @@ fn what_is_meant_has_to_be_clear() {
         assert!(!run.err.contains("s3cret"), "{run}");
         before.is_still(&app.snapshot());
     }
-    // No proxy needs a password: there is nothing that a keyring would be needed for.
+    // No proxy needs a password, so no keyring is needed.
     let text = app.ok(&["credentials", "status"]);
     assert!(text.contains("no proxy in use names a user"), "{text}");
     let (code, object) = app.json(&["credentials", "status"]);
@@ -487,8 +487,8 @@ fn a_terminal_does_not_show_the_password() {
     );
 }
 
-/// A password in the forms that it could take on its way: as it is, in UTF-16, in hexadecimal digits, and in base64
-/// at each of the three places that it may begin at. Percent-encoding, JSON and a shell's quotes leave the needle's letters alone.
+/// A password in the forms it could take: as it is, in UTF-16, in hexadecimal digits, and in base64 at each of the
+/// three possible offsets. Percent-encoding, JSON and a shell's quotes leave the needle's letters alone.
 struct Needles(Vec<Vec<u8>>);
 
 impl Needles {
@@ -513,7 +513,7 @@ impl Needles {
         }
     }
 
-    /// In no file's name and no file's bytes below `folder`, but for the file `image`.
+    /// Fails if a file name or a file's content below `folder` has the password, except the file `image`.
     #[track_caller]
     fn are_not_below(&self, folder: &Path, image: &Path) {
         let Ok(entries) = fs::read_dir(folder) else {
@@ -533,7 +533,8 @@ impl Needles {
         }
     }
 
-    /// In the arguments of no process; in the environment of none of `child` and its children, unless it was put there.
+    /// Fails if the arguments of any process have the password, or the environment of `child` or its children, unless
+    /// the test put it there.
     #[track_caller]
     fn are_not_in_processes(&self, child: u32, in_environment: bool) {
         let mut family = BTreeSet::from([child]);
@@ -570,7 +571,7 @@ impl Needles {
     }
 }
 
-/// As much of it as makes whole groups of three.
+/// Encodes as many bytes as make whole groups of three.
 fn base64(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let groups = bytes
@@ -581,8 +582,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Runs `command`, whose password comes in two pieces on standard input or is in its environment, and looks all the
-/// while at processes and at the files below `app`.
+/// Runs `command`, whose password comes in two pieces on standard input or is in its environment, and searches
+/// processes and the files below `app` while it runs.
 fn searched(app: &App, command: &mut Command, input: [&str; 2], in_environment: bool) -> Run {
     let needles = Needles::new(NEEDLE);
     let look = |child| {
@@ -599,7 +600,7 @@ fn searched(app: &App, command: &mut Command, input: [&str; 2], in_environment: 
     let number = child.id();
     let mut stdin = child.stdin.take().unwrap();
     for piece in input {
-        // A program that wants no input may be gone.
+        // A program that wants no input may have ended.
         let _ = stdin.write_all(piece.as_bytes());
         look(number);
     }
@@ -640,7 +641,7 @@ fn the_search_finds_what_it_looks_for() {
     }
 }
 
-/// Of all commands that can come to know a password, `apply` alone puts it anywhere, and there in the image alone.
+/// Of all commands that can learn a password, only `apply` puts it anywhere, and only into the image.
 #[test]
 fn a_password_from_the_environment_is_in_the_image_alone() {
     let app = App::new();
@@ -673,7 +674,7 @@ fn a_password_from_the_environment_is_in_the_image_alone() {
             searched(&app, &mut command, ["", ""], true);
         }
         if arguments == ["apply"] {
-            // It is where it belongs, so what was searched did have it.
+            // The image has the password, so it was there to be found during the search.
             let script = app.script_text();
             let value = script.split("HTTPS_PROXY='http://me:").nth(1).unwrap();
             let value = value.split('@').next().unwrap();
@@ -709,9 +710,9 @@ fn a_password_from_standard_input_is_in_the_keyring_alone() {
     }
 }
 
-/// What the program writes to files, pipes and sockets, and what it starts, as the kernel sees it: this leaves out
-/// nothing that comes and goes between two looks. That the password is seen when it is read shows that it would be
-/// seen when it is written.
+/// What the program writes to files, pipes and sockets, and what it starts, as the kernel sees it: this misses nothing
+/// that comes and goes between two searches. The trace shows the password being read, so it would also show it being
+/// written.
 #[test]
 fn no_system_call_takes_a_password_out() {
     if !has_keyring() || !tools::has_tool("strace") {
@@ -723,7 +724,7 @@ fn no_system_call_takes_a_password_out() {
     let needles = Needles::new(NEEDLE);
     let calls = "read,readv,pread64,write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,execve,openat,mkdir,rename,\
                  symlink,setxattr,fsetxattr";
-    // The number of calls that read the password; any other that has it is a failure.
+    // The number of calls that read the password; any other call with it is a failure.
     let reads = |arguments: &[&str], url: &str, input: &str| {
         let log = app.dir.path().join("trace");
         let mut command = session.command("strace");
@@ -747,7 +748,7 @@ fn no_system_call_takes_a_password_out() {
         ok(&run_with(&mut command, input));
         let text = fs::read_to_string(&log).unwrap();
         fs::remove_file(log).unwrap();
-        // Each line has the number of a thread before its call.
+        // Each line has the thread ID before the call.
         let is_read = |line: &&str| line.split(' ').any(|word| word.starts_with("read("));
         let (reads, others): (Vec<&str>, Vec<&str>) = text.lines().partition(is_read);
         assert!(others.iter().any(|line| line.contains("write(")), "{text}");

@@ -1,5 +1,5 @@
-//! `baleen doctor` against real proxies, and against peers that do what a proxy or a registry should not. Nothing
-//! leaves loopback.
+//! `baleen doctor` against real proxies, and against peers that misbehave as a proxy or registry. Nothing leaves
+//! loopback.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -27,7 +27,7 @@ const IDS: [&str; 13] = [
     "hosts", "engine", "settings",
 ];
 
-/// A Docker.app and a network of one computer, on which `proxy.corp` is.
+/// A Docker.app, and a network of one computer that is also `proxy.corp`.
 struct Lab {
     app: App,
 }
@@ -50,7 +50,7 @@ impl Lab {
     fn folder(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(&path).unwrap();
-        // A proxy that is started as root may go on as someone else.
+        // A proxy that is started as root may switch to another user.
         set_mode(self.app.dir.path(), 0o755);
         path
     }
@@ -73,7 +73,7 @@ impl Lab {
         command
     }
 
-    /// Asks through the proxy at `port` for the registry at `registry`.
+    /// The command that asks the proxy at `port` for the registry at `registry`.
     fn ask(&self, port: u16, registry: &str) -> Command {
         let mut command = self.command(&["--json", "--registry", registry]);
         command.env("HTTP_PROXY", format!("http://proxy.corp:{port}"));
@@ -106,7 +106,7 @@ impl Steps {
         self.steps.iter().find(|step| step["id"] == id).unwrap()
     }
 
-    /// That a step came out so, and that what was found and what to do hold these words.
+    /// Asserts the outcome of a step, and that its finding and remedy contain these words.
     #[track_caller]
     fn is(&self, id: &str, outcome: &str, words: &[&str]) {
         let step = self.get(id);
@@ -119,11 +119,11 @@ impl Steps {
         for word in words {
             assert!(text.contains(word), "no {word:?} in: {text}");
         }
-        // What is bad comes with a remedy.
+        // A bad outcome has a remedy.
         assert!(outcome != "bad" || step["remedy"].is_string(), "{step:#}");
     }
 
-    /// That the steps behind `id` up to the engine were not tried.
+    /// Asserts that the steps behind `id` up to the engine were not tried.
     #[track_caller]
     fn stops_at(&self, id: &str) {
         assert_eq!(self.code, 3);
@@ -171,7 +171,7 @@ fn all_is_well_through_tinyproxy() {
         steps.is("bundle", "good", &["1.11.1-beta12"]);
         steps.is("name", "good", &["127.0.0.1"]);
         assert_eq!(steps.get("connect")["facts"]["status"], 200);
-        // The authority is known here, but is none of the public ones.
+        // This computer knows the authority, which is none of the public ones.
         steps.is(
             "tls",
             "warning",
@@ -194,7 +194,7 @@ fn all_is_well_through_tinyproxy() {
     }
 }
 
-/// Only a test can be an authority that the engine's list has, so it asks the library.
+/// Only a test's own authority could be in the engine's list, so the test calls the library.
 #[test]
 fn a_public_certificate_is_good() {
     let lab = Lab::new();
@@ -295,7 +295,7 @@ fn without_a_proxy_the_registry_is_tried_directly() {
     steps.is("tcp", "bad", &["refused", "through a proxy"]);
     steps.stops_at("tcp");
 
-    // A patch that nothing asks for any more is told.
+    // A patch that the settings no longer ask for is reported.
     let mut apply = lab.app.command(&["apply"]);
     assert_eq!(
         Run::of(apply.env("HTTP_PROXY", "http://proxy.corp:1")).code,
@@ -308,7 +308,7 @@ fn without_a_proxy_the_registry_is_tried_directly() {
         &["stale", "uses no proxy now", "baleen apply"],
     );
 
-    // One that was named by hand is as it should be, and none of this computer's.
+    // A proxy named by hand is right, although this computer's settings don't have it.
     lab.app.apply("http://proxy.corp:2");
     let steps = ask();
     steps.is("image", "good", &["current"]);
@@ -519,7 +519,7 @@ fn a_proxy_that_is_not_there() {
     steps.is("name", "bad", &["can't resolve it", "VPN"]);
     steps.stops_at("name");
 
-    // To connect to the address of all is refused by the system itself; so Linux calls it.
+    // The system itself refuses to connect to the address of all; so Linux calls it.
     if cfg!(target_os = "linux") {
         fs::write(lab.path("hosts"), "255.255.255.255 proxy.corp\n").unwrap();
         let steps = Steps::of(&mut lab.ask(1, "localhost:443"));
@@ -551,7 +551,7 @@ fn proxies_that_never_answer() {
         command.args(["--timeout", "1"]);
         Steps::of(&mut command)
     };
-    // It takes the connection and says nothing.
+    // The proxy accepts the connection and never answers.
     let silent = serve(|mut stream| {
         read_head(&mut stream);
         thread::sleep(Duration::from_secs(30));
@@ -565,7 +565,7 @@ fn proxies_that_never_answer() {
     );
     steps.stops_at("connect");
 
-    // It opens the tunnel and says nothing more.
+    // The proxy opens the tunnel and then never answers.
     let hole = serve(|mut stream| {
         read_head(&mut stream);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
@@ -579,7 +579,7 @@ fn proxies_that_never_answer() {
     );
     steps.stops_at("tls");
 
-    // Its queue of callers is full, so the system lets further ones wait.
+    // The queue of connections is full, so the system makes further ones wait.
     let full = TcpListener::bind("127.0.0.1:0").unwrap();
     rustix::net::listen(&full, 0).unwrap();
     let place = full.local_addr().unwrap();
@@ -617,7 +617,7 @@ fn a_proxy_that_inspects_tls() {
             "For Docker Hub the engine does not look into certs.d",
         ],
     );
-    // What answers behind it can still be told.
+    // The step behind it can still be checked.
     steps.is("registry", "good", &[]);
     assert_eq!(steps.code, 3);
     let steps = Steps::of(
@@ -799,7 +799,7 @@ fn the_running_engine_is_compared_with_the_image() {
     );
     elsewhere.is("engine", "skipped", &["elsewhere"]);
 
-    // Taken out by the settings, while the engine runs with it.
+    // The settings removed the proxy while the engine still runs with it.
     for proxy in ["http://proxy.corp:8080", ""] {
         let run = Run::of(lab.app.command(&["apply"]).env("HTTP_PROXY", proxy));
         assert_eq!(run.code, 0, "{run}");
@@ -817,7 +817,7 @@ fn the_running_engine_is_compared_with_the_image() {
         &["not in the boot image", "restart Docker"],
     );
 
-    // One that takes the call and says nothing.
+    // A socket that accepts the connection and never answers.
     let _hung = std::os::unix::net::UnixListener::bind(lab.path("hung.sock")).unwrap();
     let mut command = lab.ask(1, "localhost:443");
     command.args(["--timeout", "1"]).env(
@@ -852,7 +852,7 @@ fn docker_apps_that_can_not_be_patched() {
     Steps::of(&mut command).is("writable", "bad", &["Permission denied", "ls -l"]);
     before.is_still(&lab.app.snapshot());
     set_mode(&lab.app.moby(), 0o755);
-    // Where it may be written, nothing of the rehearsal stays but the folder's new time.
+    // With write access, the rehearsal leaves nothing but the folder's new time.
     let before = lab.app.snapshot();
     ask().is("writable", "good", &[]);
     before.is_still(&lab.app.snapshot());
@@ -955,7 +955,7 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     Run::of(&mut ask()).is_refusal(2, &["there is something of that name already"]);
     assert_eq!(fs::read_to_string(&report).unwrap(), text);
 
-    // Nor in a remark.
+    // Nor in a comment.
     fs::remove_file(&report).unwrap();
     let url = format!("http://CORP%5Cannabel@proxy.corp:{asking}");
     Run::of(ask().env("HTTP_PROXY", url));
@@ -967,8 +967,8 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     assert!(!text.contains("annabel"), "{text}");
 }
 
-/// A password is looked for in all that the program says and leaves behind, raw, percent-encoded and as Basic
-/// authentication sends it, while each peer hands back what it was sent.
+/// Searches all output and all files for a password, raw, percent-encoded and as Basic authentication sends it, while
+/// each peer sends back what it was sent.
 #[test]
 fn a_planted_password_is_nowhere() {
     const PASSWORD: &str = "pl4nted %n33dle";
@@ -1021,7 +1021,7 @@ fn a_planted_password_is_nowhere() {
             }
         }
     }
-    // And while it runs, in the list of processes, and in what lies on the disk.
+    // And while it runs, in the list of processes, and in the files on disk.
     let silent = serve(|mut stream| {
         read_head(&mut stream);
         thread::sleep(Duration::from_secs(30));
@@ -1067,7 +1067,7 @@ fn a_planted_password_is_nowhere() {
     }
 }
 
-/// A dictionary as macOS gives it, in a file for `--system-proxies`: the keys, in XML.
+/// A file for `--system-proxies` with a dictionary as macOS gives it: the keys, in XML.
 fn dictionary(lab: &Lab, keys: &str) -> String {
     let file = lab.path("proxies.plist");
     fs::write(
@@ -1118,7 +1118,7 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
         steps.is("settings", "warning", &[words]);
         assert_eq!(steps.code, 0);
     }
-    // By the name that the settings have, though the VM has another.
+    // By the name in the settings, though the VM has another name.
     let apply = |url: &str| {
         let mut apply = lab.app.command(&["apply", "--http-proxy", url]);
         let run = Run::of(apply.env("BALEEN_HOSTS_FILE", lab.path("hosts")));
@@ -1130,14 +1130,14 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
     steps.is("image", "good", &["http://192.168.65.1:"]);
     steps.is("proxy", "good", &[&format!("{url}, which Docker has")]);
     steps.is("settings", "good", &["the same proxy"]);
-    // One that is named to be tested is tested.
+    // A proxy that was named for the test is tested.
     let other = format!("http://proxy.corp:{}", dead_port());
     let steps = ask("", &["--http-proxy", &other]);
     steps.is("proxy", "good", &[&other]);
     steps.is("tcp", "bad", &["refused"]);
     steps.is("settings", "skipped", &[]);
 
-    // What can't be resolved is said once, no matter who names it.
+    // A name that can't be resolved is reported once, no matter where it comes from.
     lab.app
         .ok(&["apply", "--http-proxy", "http://nowhere.corp:1"]);
     for settings in ["", "http://nowhere.corp:1"] {
@@ -1153,7 +1153,7 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
         assert!(!run.out.contains("well"), "{run}");
     }
 
-    // The Mac's own loopback is the Mac for the VM.
+    // The Mac's loopback addresses become the Mac's name in the VM.
     apply(&format!("http://localhost:{working}"));
     let steps = ask("", &[]);
     steps.is("image", "good", &["http://192.168.65.1:"]);
@@ -1181,7 +1181,7 @@ fn a_proxy_that_somebody_else_put_into_the_image_is_tested_as_well() {
     }
 }
 
-/// As the engine sends it: the settings may have no password at all.
+/// The password that the engine sends; the settings may have none.
 #[test]
 fn the_password_in_the_image_is_the_one_that_is_sent() {
     for method in ["append", "rebuild"] {
@@ -1280,7 +1280,7 @@ fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
             "baleen config set pac_hosts registry.corp:5000`",
         ],
     );
-    // What was named by hand is named again by hand.
+    // The advice for a proxy named by hand is to name another by hand.
     lab.app.apply(&format!("http://proxy.corp:{denying}"));
     let ask = |proxy: &str, no_proxy: &str| {
         let mut command = lab.command(&["--json", "--registry", "registry.corp"]);
@@ -1294,7 +1294,7 @@ fn where_this_mac_goes_directly_the_proxy_is_not_to_blame() {
             "as --no-proxy",
         ],
     );
-    // That no proxy is set does not say that this computer gets out without one.
+    // Settings without a proxy don't prove that this computer reaches the internet without one.
     for (proxy, no_proxy) in [("", ""), ("http://other.corp:1", "")] {
         let steps = ask(proxy, no_proxy);
         steps.is("connect", "bad", &["the proxy forbids it"]);
@@ -1373,7 +1373,7 @@ fn every_host_that_a_pull_needs_is_asked_for() {
     steps.is("hosts", "good", &["auth.corp:8443"]);
 }
 
-/// What real proxies answered in November 2026, each with its version, played again.
+/// The answers of real proxies in November 2026, each with its version, replayed.
 #[test]
 fn recorded_answers_of_real_proxies() {
     const OPENED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
@@ -1385,7 +1385,8 @@ fn recorded_answers_of_real_proxies() {
         &'static str,
         &'static [&'static str],
     );
-    // Who; its answers for the registry, for its own address, to SOCKS 5, to TLS; the step that tells; the words.
+    // The proxy; its answers for the registry, for its own address, to SOCKS 5, to TLS; the step that reports; the
+    // words.
     let recorded: &[Recorded] = &[
         (
             "privoxy 3.0.34, a name that does not resolve",
@@ -1548,7 +1549,7 @@ fn recorded_answers_of_real_proxies() {
     );
 }
 
-/// The resolver itself refuses a name with so long a label, so nothing leaves this computer.
+/// The resolver itself refuses a name with such a long label, so nothing leaves this computer.
 #[test]
 fn more_real_proxies() {
     let lab = Lab::new();

@@ -1,5 +1,5 @@
-//! The architecture as ARCHITECTURE.md draws it: imports run downward, and what is below the faces does not
-//! speak of the command line.
+//! The architecture as ARCHITECTURE.md draws it: imports run downward, and the layers below the faces don't speak of
+//! the command line.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["demo", "logs", "patch"],
     &["docker", "initrd", "proxy"],
     &["storage", "net", "platform"],
-    &["property_list"],
+    &["property_list", "util"],
     &["error"],
 ];
 

@@ -1,4 +1,4 @@
-//! What is packaged around the program knows what the program does.
+//! The packaging files agree with what the program does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use baleen::app::login_item::file::LABEL;
 use baleen::uninstall;
 
-/// What the cask does where all is to go.
+/// The cask's stanza for removing everything.
 fn zap() -> String {
     let cask = fs::read_to_string("packaging/homebrew/baleen.rb").unwrap();
     let zap = cask.split("zap ").nth(1).unwrap();
@@ -19,7 +19,7 @@ fn zap() -> String {
 fn the_cask_knows_every_place() {
     let home = Path::new("/home");
     let places = uninstall::places(|_| None, home, true);
-    // Homebrew takes whole folders; a file in none of them stands for itself.
+    // Homebrew deletes whole folders; a file outside of them is listed by itself.
     let alone =
         |file: &&std::path::PathBuf| !places.folders.iter().any(|folder| file.starts_with(folder));
     let expected: BTreeSet<String> = places
@@ -37,7 +37,7 @@ fn the_cask_knows_every_place() {
     assert!(expected.len() > 3, "{expected:?}");
 }
 
-/// The cask ends what launchd starts: what the program has it start, and what may be put there by hand.
+/// The cask stops every launchd job: those that the program installs, and those that can be installed by hand.
 #[test]
 fn the_cask_knows_every_launch_agent() {
     let launchd = Path::new("packaging/launchd");
@@ -63,7 +63,7 @@ fn the_cask_knows_every_launch_agent() {
         .step_by(2);
     assert_eq!(ended.map(str::to_owned).collect::<BTreeSet<_>>(), labels);
 
-    // What someone put there by hand is told of by its path, which is by its label.
+    // A job installed by hand is reported by its path, which contains its label.
     let places = uninstall::places(|_| None, Path::new("/home"), true);
     let agents = places.launch_agents.iter().chain(&places.files[..1]);
     let told: BTreeSet<String> = agents

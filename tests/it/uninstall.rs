@@ -1,4 +1,5 @@
-//! `baleen uninstall`: what was made goes, what was there before stays, and no half of it.
+//! `baleen uninstall`: removes what was made, keeps what was there before, and stops at no half-way
+//! state.
 
 #![cfg(not(target_os = "macos"))]
 
@@ -20,7 +21,7 @@ use crate::common::app::{App, OTHER_PROXY, PROXY, Run, set_mode};
 use crate::common::session::{Session, has_keyring};
 use crate::common::tools;
 
-/// A home as every desktop has it, with something of its user's in it.
+/// A home as every desktop has it, with some files of its user.
 fn home(app: &App) -> PathBuf {
     let home = app.dir.path().join("home");
     for folder in [".config/autostart", ".local/state"] {
@@ -30,7 +31,7 @@ fn home(app: &App) -> PathBuf {
     home
 }
 
-/// The program with all of its own in that home.
+/// The program with all of its files in that home.
 fn command(app: &App, arguments: &[&str]) -> Command {
     let mut command = app.command(arguments);
     command.env_remove("BALEEN_STATE_DIR");
@@ -91,11 +92,11 @@ fn nothing_is_left_of_all_that_it_does() {
             .into_iter()
             .all(is_there)
     });
-    // What is made in the course of time, or by the app, is made here.
+    // Makes the files that appear over time, or that the app makes.
     for file in known.files.iter().filter(|file| !file.exists()) {
         fs::write(file, "x").unwrap();
     }
-    // What was left by one that was killed.
+    // The remains of a program that was killed.
     for folder in &known.folders {
         fs::write(folder.join(".baleen-x7"), "x").unwrap();
     }
@@ -185,7 +186,7 @@ fn nobody_is_taken_by_surprise() {
     };
     let answered = |answer: &str| answered_by(answer, "");
     let before = app.snapshot();
-    // No one sees what would be agreed to.
+    // With output to a pipe the user can't see the question.
     let said = answered_by("y\n", " | cat; true");
     assert!(said.contains("no terminal to ask on"), "{said}");
     before.is_still(&app.snapshot());
@@ -202,7 +203,7 @@ fn nobody_is_taken_by_surprise() {
     assert_eq!(app.state(&[]), ("off".into(), 0));
 }
 
-/// Whatever the reason, Baleen is there to try again.
+/// In any such case Baleen stays, to try again.
 #[test]
 fn an_image_that_can_not_be_given_back_leaves_everything() {
     type Damage = fn(&App);
@@ -310,7 +311,7 @@ fn each_docker_that_was_ever_patched_gets_its_own_image_back() {
     let named = other.to_str().unwrap();
     app.ok(&["apply", "--http-proxy", OTHER_PROXY, "--docker-app", named]);
     app.ok(&["restore", "--docker-app", unpatched.to_str().unwrap()]);
-    // One in the usual place, of which nothing is known any more.
+    // An image in the usual place that Baleen's records don't have any more.
     let usual = app.dir.path().join("home/Applications/Docker.app");
     fs::create_dir_all(usual.parent().unwrap()).unwrap();
     baleen::demo::build(&usual, "1.12.0", "1").unwrap();
@@ -340,7 +341,7 @@ fn what_is_not_baleens_is_left_and_named() {
     fs::write(settings.join("notes.txt"), "mine").unwrap();
     fs::create_dir(settings.join("old")).unwrap();
     fs::write(&named, "source = \"nonsense\"\n").unwrap();
-    // A config file that can't be read is no reason to keep Baleen.
+    // An unreadable config file is no reason to keep Baleen.
     let mut command = command(&app, &["uninstall", "--yes", "--json"]);
     let run = Run::of(command.env("BALEEN_CONFIG", &named));
     let object = run.object();
@@ -358,7 +359,7 @@ fn what_is_not_baleens_is_left_and_named() {
     );
     assert!(named.exists() && settings.join("notes.txt").exists() && settings.join("old").exists());
     assert!(!settings.join("config.toml").exists());
-    // The same file, named where it is by default, is Baleen's anyway.
+    // The file in the default place is Baleen's, even if `--config` names it.
     ok(&mut self::command(
         &app,
         &["config", "set", "restart", "never"],
@@ -406,7 +407,7 @@ fn a_backup_that_is_the_unchanged_image_goes() {
     }
 }
 
-/// It may be about to change the image, and the backup beside it be the original.
+/// The other Baleen may be about to change the image, and the backup may be the original.
 #[test]
 fn another_baleen_at_work_on_an_image_leaves_everything() {
     if !tools::is_alone(
@@ -441,7 +442,7 @@ fn another_baleen_at_work_on_an_image_leaves_everything() {
     }
 }
 
-/// It would give the running VM what is taken out of the image here.
+/// The edit would give the running VM what the uninstallation takes out of the image.
 #[test]
 fn a_live_edit_in_a_terminal_leaves_everything() {
     if !tools::is_alone(
@@ -582,7 +583,7 @@ fn one_that_does_not_end_stops_it() {
     assert!(!state.exists());
 }
 
-/// All of them, also of proxies that no one uses any more.
+/// All passwords, also those of proxies that are no longer used.
 #[test]
 fn passwords_go_from_a_real_keyring() {
     if !has_keyring() {
@@ -631,7 +632,7 @@ fn passwords_go_from_a_real_keyring() {
     let said = ok(&mut run(&["uninstall", "--yes"]));
     assert!(said.starts_with("There is nothing to remove.\n"), "{said}");
 
-    // One that is locked, and asks no one, is told of, and stops nothing else.
+    // A locked keyring that can't ask is reported, and stops nothing else.
     let mut set = run(&["credentials", "set", accounts[0]]);
     tools::said(&mut set, b"Xq7needle".to_vec());
     app.apply(PROXY);

@@ -1,4 +1,4 @@
-//! An update of Baleen itself: what the releases before wrote, this version reads, and has nothing to do.
+//! An update of Baleen itself: this version reads what earlier releases wrote, and has nothing to do.
 //!
 //! `tests/upgrade/VERSION` holds the files exactly as that version wrote them, but for the path of Docker.app. They were
 //! made by `make_the_folder_of_this_version` below, run with that version, and are never changed after its release:
@@ -30,13 +30,13 @@ use baleen::patch::live::{LiveEdit, LiveEdits};
 use baleen::proxy::RedactedProxy;
 use baleen::proxy::pac::{AnswerCache, PacAnswer, Route};
 
-/// What stands in the files for the path of Docker.app.
+/// The path of Docker.app in the files.
 const DOCKER_APP: &str = "/Applications/Docker.app";
 const SCRIPT: &[u8] = b"#!/sbin/openrc-run\n\ncommand=/usr/bin/docker\n";
 const METHODS: [&str; 2] = ["append", "rebuild"];
 const STATE: [&str; 3] = ["state.json", "agent.json", "pac.json"];
 
-/// All keys but `method` and `docker_app`, which each case has its own of.
+/// All keys except `method` and `docker_app`, which each case sets by itself.
 const SETTINGS: [(&str, &str); 7] = [
     ("http_proxy", "http://me@proxy.corp.example:8080"),
     ("https_proxy", "http://proxy.corp.example:8443"),
@@ -123,7 +123,7 @@ fn word(app: &App, arguments: &[&str]) -> String {
     run.object()["state"].as_str().unwrap().to_owned()
 }
 
-/// Has the agent look until the proxy is in place and three seconds more, and returns all it said.
+/// Runs the agent until the proxy is in place and three seconds more, and returns all its output.
 #[track_caller]
 fn watch(app: &App) -> Vec<Value> {
     let said = app.dir.path().join("said");
@@ -142,7 +142,7 @@ fn watch(app: &App) -> Vec<Value> {
         }
         sleep(Duration::from_millis(20));
     }
-    // Longer than it waits for anything to settle before it tells news.
+    // Longer than the agent waits for things to settle before it reports news.
     sleep(Duration::from_secs(3));
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -155,7 +155,7 @@ fn watch(app: &App) -> Vec<Value> {
         .collect()
 }
 
-/// It saw that all is well, and nothing else.
+/// Asserts that the agent found all well, and reported nothing else.
 #[track_caller]
 fn told_nothing(said: &[Value]) {
     for line in said {
@@ -194,7 +194,7 @@ fn all() -> Vec<(String, &'static str, App)> {
     versions.into_iter().flat_map(of_version).collect()
 }
 
-/// What that version kept, about the Docker.app of `app`.
+/// The state that this version kept for the Docker.app of `app`.
 fn kept(app: &App, version: &str, name: &str) -> String {
     let path = folders().join(version).join("state").join(name);
     let path_of_app = app.app().canonicalize().unwrap();
@@ -312,7 +312,7 @@ fn the_images_of_each_release_are_in_place_and_lead_back_to_the_original() {
     }
 }
 
-/// A newer version was here before, and will be again.
+/// A newer version was in use before, and will be again.
 #[test]
 fn what_a_newer_version_kept_is_there_when_it_comes_back() {
     let app = App::with_script(SCRIPT);
@@ -335,7 +335,7 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
         let now = fs::read_to_string(state(&app).join(name)).unwrap();
         assert!(now.contains("Docker.app"), "{now}");
     }
-    // What was edited in which VM is written by none of these.
+    // None of these versions records which VM was edited.
     let vm = Vm {
         pid: 4242,
         since: Some(at(50)),
@@ -352,7 +352,7 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
     assert_eq!(edits.get(&bundle, &vm), Some(edit));
     let aside = fs::read_to_string(state(&app).join("live.json.schema-9"));
     assert_eq!(aside.unwrap(), newer);
-    // A key of a newer version is no proxy that could be guessed: it is told, with its place, and nothing is done.
+    // A newer version's key is not guessed to be a proxy: Baleen reports it with its place, and does nothing.
     let config = app.dir.path().join("config.toml");
     let known = fs::read_to_string(&config).unwrap();
     fs::write(&config, format!("{known}proxy_of_tomorrow = \"x\"\n")).unwrap();
@@ -362,7 +362,8 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
     before.is_still(&app.snapshot());
 }
 
-/// Docker runs with what an older Baleen put into its image: the newer one neither touches nor restarts nor tells anything.
+/// Docker runs with an image that an older Baleen patched: the newer one neither changes nor restarts nor reports
+/// anything.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_update_of_baleen_is_no_reason_to_do_anything() {
@@ -406,7 +407,7 @@ fn an_update_of_baleen_is_no_reason_to_do_anything() {
     let asked = Instant::now();
     while let Some(docker) = running(&app.app()) {
         if asked.elapsed() > Duration::from_secs(120) {
-            // It is not to outlive the test.
+            // It must not outlive the test.
             let kill = std::process::Command::new("kill")
                 .args(["-KILL", &docker.pid.to_string()])
                 .status();
@@ -454,7 +455,7 @@ fn make_the_folder_of_this_version() {
             continue;
         }
 
-        // What else there may be in it, at times that are the same each time.
+        // Further contents of the file, with the same times on every run.
         let bundle = app.app().canonicalize().unwrap();
         let file = AgentStateFile::in_folder(&state(&app));
         let mut memory = file.read();

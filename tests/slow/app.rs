@@ -1,6 +1,6 @@
-//! The menu-bar app, started for real and used as a person does: by its icon, its menu and its notifications, over
-//! the message bus of a desktop that the test plays. Docker.app is the one of `baleen demo`, whose program does
-//! nothing until it is asked to quit; what happens to its image, and to its process, is looked up on disk.
+//! The menu-bar app, started for real and used as a person does: by its icon, its menu and its notifications, over the
+//! message bus of a desktop that the test plays. Docker.app is that of `baleen demo`, whose program does nothing until
+//! it is asked to quit; the test checks the image and the process on disk.
 
 #![cfg(target_os = "linux")]
 
@@ -25,18 +25,18 @@ use crate::common::{app, desktop, tty};
 const PROXY: &str = "proxy.corp.example:8080";
 const UPDATED: &str = "Docker was updated";
 
-/// A desktop with a Docker.app, on which the app runs or does not.
+/// A desktop with a Docker.app; the app may run on it or not.
 struct Desk {
     app: App,
     session: Session,
-    /// Taken while there is none.
+    /// `None` while the desktop has no panel.
     panel: Option<Panel>,
     notes: Notifications,
     running: Option<Child>,
 }
 
 impl Desk {
-    /// One whose settings name [`PROXY`]; nothing where it can't be played.
+    /// Makes a desktop whose settings name [`PROXY`]; `None` if the tools for it are missing.
     fn new() -> Option<Self> {
         if !(has_tool("dbus-daemon") && has_tool("gsettings")) {
             return None;
@@ -81,7 +81,7 @@ impl Desk {
         command
     }
 
-    /// Sets the proxy of the desktop, or none.
+    /// Sets the proxy of the desktop, or removes it.
     fn set_proxy(&self, host: Option<&str>) {
         match host {
             Some(host) => self.set_proxy_at(host, 8080),
@@ -113,7 +113,7 @@ impl Desk {
         self.item()
     }
 
-    /// Starts the app in a bundle in `folder`, below the desk's own, as macOS does.
+    /// Starts the app from a bundle in `folder`, below the desk's own, as macOS does.
     fn start_in(&mut self, folder: &str) -> Item {
         let bundle = self.app.dir.path().join(folder).join("Baleen.app");
         let program = bundle.join("Contents/MacOS/baleen");
@@ -142,7 +142,7 @@ impl Desk {
         item
     }
 
-    /// Waits until the tooltip begins so, and the menu has this line.
+    /// Waits until the tooltip begins with `tooltip`, and the menu has the line `line`.
     #[track_caller]
     fn wait_for_state(&self, item: &Item, line: &str, tooltip: &str) {
         item.wait_until(&format!("{line} and {tooltip}"), |item| {
@@ -150,7 +150,7 @@ impl Desk {
         });
     }
 
-    /// Has what is opened for the user written down: one path in a line of the file that is returned.
+    /// Records what is opened for the user: one path per line in the file that is returned.
     fn write_down_what_is_opened(&self) -> PathBuf {
         let opened = self.app.dir.path().join("opened");
         let xdg_open = self.tools().join("xdg-open");
@@ -167,7 +167,7 @@ impl Desk {
         }
     }
 
-    /// Quits it by its menu.
+    /// Quits the app by its menu.
     fn quit(&mut self, item: &Item) {
         item.click(&["Quit Baleen"]);
         self.running.take().unwrap().wait().unwrap();
@@ -183,7 +183,7 @@ impl Desk {
     }
 
     fn log(&self) -> String {
-        // There is none any more once it is uninstalled.
+        // The log is gone once the app is uninstalled.
         fs::read_to_string(self.app.dir.path().join("state/baleen.log")).unwrap_or_default()
     }
 
@@ -197,12 +197,13 @@ impl Desk {
         until("Docker runs", || self.docker())
     }
 
-    /// A console of its VM, at which no one answers: the side of the VM, and that of the Mac.
+    /// Makes a console of its VM that never answers; returns the VM's side and the Mac's.
     fn make_console(&self) -> (File, PathBuf) {
         tty::console(&self.app.dir.path().join("home"))
     }
 
-    /// The desk with a Docker that runs, has a console, and needs a restart; and the note about that.
+    /// Starts the desk with a Docker that runs, has a console, and needs a restart; returns the icon and the
+    /// notification about that.
     fn start_out_of_date(&mut self, other: &str) -> (Item, Notification) {
         let item = self.start_switched_on();
         self.set_proxy(Some(other));
@@ -219,14 +220,14 @@ impl Desk {
         }
     }
 
-    /// A new Docker.app beside the other one.
+    /// Makes a new Docker.app beside the other one.
     fn new_version(&self, version: &str) -> PathBuf {
         let new = self.app.dir.path().join(format!("new-{version}"));
         baleen::demo::build(&new, version, "9999").unwrap();
         new
     }
 
-    /// The note about the update to `version`.
+    /// Waits for the notification about the update to `version`.
     #[track_caller]
     fn told_of_update(&self, from: &str, to: &str) -> Notification {
         let arrow = format!("Docker {from} → {to} removed the proxy");
@@ -247,7 +248,7 @@ impl Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         self.kill();
-        // What it started ends with it, even after a kill.
+        // Its child processes end with it, even after a kill.
         let home = format!("HOME={}", self.app.dir.path().join("home").display());
         until("nothing is left of it", || (!runs_in(&home)).then_some(()));
         if std::thread::panicking() {
@@ -257,7 +258,7 @@ impl Drop for Desk {
     }
 }
 
-/// Whether a monitor of settings runs in this home.
+/// Returns whether a monitor of settings runs in this home.
 fn runs_in(home: &str) -> bool {
     fs::read_dir("/proc").unwrap().flatten().any(|process| {
         let read = |name: &str| fs::read(process.path().join(name)).unwrap_or_default();
@@ -293,7 +294,7 @@ fn copy(from: &Path, to: &Path, pause: Duration) {
             copy(&entry.path(), &target, pause);
         } else {
             let bytes = fs::read(entry.path()).unwrap();
-            // In two halves, as a copy on its way looks.
+            // In two halves, like a copy in progress.
             fs::write(&target, &bytes[..bytes.len() / 2]).unwrap();
             sleep(pause);
             fs::write(&target, bytes).unwrap();
@@ -331,7 +332,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(item.menu().has(&["Docker 1.11.1-beta12"]));
     let off = item.icon();
 
-    // The one button of the welcome switches it on, too; here it is the menu.
+    // The one button of the welcome switches it on, too; this test uses the menu.
     item.click(&["Use Proxy"]);
     desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
     assert!(item.menu().entry(&["Use Proxy"]).is_checked());
@@ -346,7 +347,7 @@ fn every_line_of_the_menu_does_what_it_says() {
         item.menu().to_string().contains("Checked: The engine gets")
     });
 
-    // Decisions go to the settings file, and those made there are seen in the menu.
+    // Decisions go to the settings file, and the menu shows changes made there.
     let config = desk.app.dir.path().join("home/config/baleen/config.toml");
     for (restart, text) in [
         ("Do Nothing", "never"),
@@ -435,7 +436,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     let version = concat!("Baleen ", env!("CARGO_PKG_VERSION"));
     desk.notes
         .wait_for("what Baleen is", |note| note.summary == version);
-    // No one listens there.
+    // No program listens there.
     desk.set_proxy_at("127.0.0.1", 1);
     desk.wait_for_state(
         &item,
@@ -547,7 +548,7 @@ fn a_proxy_set_by_hand_that_comes_back_is_called_so() {
     });
     assert!(note.body.contains(line), "{}", note.body);
     assert_eq!(state_of(&desk), ("foreign".to_owned(), 4));
-    // One click has Baleen's there again.
+    // One click restores Baleen's own block.
     item.click(&["Adopt Existing Proxy"]);
     desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
 }
@@ -587,11 +588,11 @@ fn an_update_is_repaired_and_told_whichever_way_it_comes() {
             }
             "remove and copy" => {
                 fs::remove_dir_all(&place).unwrap();
-                // Five files in two halves each: some seconds.
+                // Five files in two halves each take some seconds.
                 copy(&new, &place, Duration::from_millis(700));
             }
             "in place" => {
-                // Each file is written again where it is; the backup stays behind.
+                // Each file is overwritten in place; the backup stays behind.
                 copy(&new, &place, Duration::from_millis(100));
             }
             other => unreachable!("{other}"),
@@ -612,7 +613,7 @@ fn an_update_is_repaired_and_told_whichever_way_it_comes() {
     assert!(patched.starts_with(&desk.image()));
 }
 
-/// What `baleen status --verify` says, which reads every byte.
+/// The result of `baleen status --verify`, which reads every byte.
 fn state_of(desk: &Desk) -> (String, i32) {
     let output = desk
         .baleen(&["status", "--verify", "--json"])
@@ -635,17 +636,17 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
         !item.menu().has(&["Restart Docker"])
     });
 
-    // Docker updates itself and runs on, as it does while its user has not restarted it.
+    // Docker updates itself and keeps running, until its user restarts it.
     let new = desk.new_version("1.12.0");
     let place = desk.app.app();
     fs::rename(&place, desk.app.dir.path().join("old")).unwrap();
     fs::rename(new, &place).unwrap();
     let note = desk.told_of_update("1.11.1-beta12", "1.12.0");
-    // What it started from had this very proxy.
+    // Docker started from an image with this very proxy.
     assert!(!note.body.contains("Restart"), "{}", note.body);
     assert_eq!(desk.docker().unwrap().pid, before.pid);
 
-    // Another proxy is another matter.
+    // A different proxy does need a restart.
     desk.set_proxy(Some("other.example"));
     let note = desk.notes.wait_for("the other proxy", |note| {
         note.summary == "Docker's proxy has changed"
@@ -670,7 +671,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     sleep(Duration::from_millis(500));
     assert_eq!(desk.docker().unwrap().pid, before.pid);
 
-    // By the button of the next note.
+    // By the button of the next notification.
     desk.set_proxy(Some("third.example"));
     let note = desk.notes.wait_for("the third proxy", |note| {
         note.body.contains("third.example:8080 instead")
@@ -711,7 +712,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     sleep(Duration::from_secs(3));
     assert_eq!(desk.docker().unwrap().pid, last.pid);
 
-    // Docker's user quits it: nothing is to be restarted then.
+    // The user quits Docker: no restart is due then.
     item.click(&["When a Restart Is Needed", "Ask Me"]);
     desk.set_proxy(Some("sixth.example"));
     item.wait_until("a restart is needed", |item| {
@@ -742,7 +743,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         menu.has(&engine) && menu.has(&["Restart Docker"])
     });
 
-    // Someone has the console open: that is told, and nothing else is restarted instead of what was agreed to.
+    // Another process has the console open: the app reports that, and doesn't restart anything else instead.
     let mut screen = Command::new("sleep")
         .arg("600")
         .stdin(Stdio::from(tty::open(&device)))
@@ -767,7 +768,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         menu.has(&["Docker needs a restart"]) && menu.has(&engine)
     });
 
-    // No one answers there, and the app is quit in the meantime: it does not wait for that.
+    // The console never answers, and the app is quit in the middle: it does not wait.
     item.click(&engine);
     item.wait_until("it is at it", |item| {
         item.menu().has(&["Restarting the Engine…"])
@@ -798,10 +799,10 @@ fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
     assert!(set.unwrap().status.success());
     let before = desk.start_docker();
     let (vm, _) = desk.make_console();
-    // A VM that ends as soon as someone is there.
+    // A VM that ends as soon as a process opens its console.
     std::thread::spawn(move || {
         let until = Instant::now() + Duration::from_secs(120);
-        // Until someone is there, reading fails.
+        // Until a process opens the console, reading fails.
         while rustix::io::read(&vm, &mut [0; 8]).is_err() && Instant::now() < until {
             sleep(Duration::from_millis(10));
         }
@@ -829,7 +830,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
     let needs = "Docker needs a restart";
     item.wait_until("a restart is needed", |item| item.menu().has(&[needs]));
 
-    // As `baleen apply --live` keeps it when it is done.
+    // In the form that `baleen apply --live` records when it is done.
     let state = desk.app.dir.path().join("state");
     let keep = || {
         let bundle = desk.app.app().canonicalize().unwrap();
@@ -856,7 +857,8 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         "The engine gets http://other.example:8080",
     );
 
-    // While it is at work, there is nothing to tell of the image that it has changed. It succeeds, and then it does not.
+    // While `--live` is at work, the app doesn't report the change of the image. First `--live` succeeds, then it
+    // fails.
     let told = |note: &Notification| note.body.contains(":8080 instead of");
     for (host, succeeds) in [("third.example", true), ("fourth.example", false)] {
         let before = desk.notes.count(told);
@@ -891,7 +893,7 @@ fn killed_at_any_time_it_puts_things_right_at_the_next_start() {
         let place = desk.app.app();
         fs::remove_dir_all(&place).unwrap();
         fs::rename(new, &place).unwrap();
-        // Around the moment when the quiet time is over.
+        // Around the moment when the quiet time ends.
         sleep(Duration::from_millis(1990 + 8 * number));
         desk.kill();
         desk.running = Some(desk.baleen(&["app"]).spawn().unwrap());
@@ -999,7 +1001,8 @@ fn a_proxy_that_flaps_changes_nothing_and_one_that_stays_away_does() {
     assert!(desk.script().contains(PROXY));
 }
 
-/// A PAC script that can't be reached: first its answers count, then the engine goes direct, and back when the script is.
+/// A PAC script that can't be reached: first its last answers count, then the engine goes direct, until the script is
+/// back.
 #[test]
 fn a_pac_script_that_goes_away_and_comes_back() {
     let Some(mut desk) = Desk::new() else {
@@ -1020,7 +1023,7 @@ fn a_pac_script_that_goes_away_and_comes_back() {
     desk.wait_for_state(&item, by_script, "The engine gets");
     assert!(desk.script().contains(PROXY));
 
-    // As if that was a while ago.
+    // Pretends that this was a while ago.
     let file = desk.app.dir.path().join("state/pac.json");
     let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     for script in kept["scripts"].as_object_mut().unwrap().values_mut() {
@@ -1057,7 +1060,7 @@ fn a_second_one_hands_over_and_panels_come_and_go() {
     desk.notes.wait_for("the first shows itself", |note| {
         note.summary == "Baleen is already running"
     });
-    // Two that act by themselves are one too many.
+    // Two programs that act by themselves are one too many.
     let watch = desk.baleen(&["watch"]).output().unwrap();
     assert_eq!(watch.status.code(), Some(4));
 
@@ -1086,7 +1089,7 @@ fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
         let line = "Move Baleen to the Applications folder";
         assert!(menu.has(&[line]), "{menu}");
         assert!(!menu.entry(&[login]).enabled, "{menu}");
-        // All else works.
+        // Everything else works.
         item.wait_until("the proxy can be switched", |item| {
             item.menu()
                 .find(&["Use Proxy"])
@@ -1134,7 +1137,7 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
     );
 }
 
-/// Uninstalls, once nothing is under way any more.
+/// Uninstalls, once no work is in progress.
 fn uninstall_now(item: &Item) {
     let path = ["Uninstall Baleen", "Uninstall Now"];
     item.wait_until("it can be uninstalled", |item| {
@@ -1203,7 +1206,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     assert!(note.body.contains("initrd.img-backup"), "{}", note.body);
     assert!(note.body.contains("nothing was removed"), "{}", note.body);
     assert_eq!(desk.image(), patched);
-    // It is the one, listens, and looks after Docker as before.
+    // The app is still the only one, listens, and manages Docker as before.
     item.wait_until("the menu is as before", |item| {
         item.menu().has(&["Use Proxy"])
     });
@@ -1213,7 +1216,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     fs::remove_dir_all(desk.app.app()).unwrap();
     fs::rename(new, desk.app.app()).unwrap();
     desk.told_of_update("1.11.1-beta12", "1.12.0");
-    // With the new image there is an original available again.
+    // With the new image the original is available again.
     uninstall_now(&item);
     desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
@@ -1246,7 +1249,8 @@ fn buttons(note: &Notification) -> Vec<&str> {
     buttons.map(|(_, label)| label.as_str()).collect()
 }
 
-/// With today's Docker Desktop nothing is offered that can't be: what its own settings need is copied, and they open.
+/// With today's Docker Desktop the app offers nothing impossible: it copies what to enter in Docker's own settings, and
+/// opens them.
 #[test]
 fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1254,7 +1258,7 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     desk.set_proxy_at("127.0.0.1", 3128);
     desk.app.install_with("4.84.0", BOOT_IMAGE);
     let before = Snapshot::of(&desk.app.place(), true);
-    // A clipboard of Wayland's, as far as this program is concerned.
+    // To this program it looks like a Wayland clipboard.
     let clipboard = desk.app.dir.path().join("clipboard");
     let wl_copy = desk.tools().join("wl-copy");
     fs::write(
@@ -1292,7 +1296,7 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
         "{menu}"
     );
 
-    // Each field by itself, as Docker on the Mac reaches the proxy, and all of them.
+    // Each field separately, in the form by which Docker on the Mac reaches the proxy, and all of them.
     let is_copied = |text: &str| {
         until(text, || {
             fs::read_to_string(&clipboard)
@@ -1323,7 +1327,7 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
          Bypass these hosts: {bypass}\n"
     ));
 
-    // A Docker that does not run is opened; in one that does, the pane is.
+    // If Docker doesn't run, it is opened; if it runs, its settings pane is.
     item.click(&["Open Docker's Settings"]);
     until("Docker runs", || desk.docker());
     item.click(&["Open Docker's Settings"]);
@@ -1343,7 +1347,7 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     desk.quit(&item);
 }
 
-/// A button of an older note, from when there was a Docker that could be patched, notes no wish and promises nothing.
+/// A button of an older notification, from when Docker could be patched, records no wish and promises nothing.
 #[test]
 fn a_button_that_can_not_be_obeyed_any_more_says_why() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1391,7 +1395,7 @@ fn a_button_that_can_not_be_obeyed_any_more_says_why() {
     desk.quit(&item);
 }
 
-/// The wish for a proxy outlives a Docker that needs none of it from Baleen, and what is said then is short.
+/// The wish for a proxy outlives a Docker that doesn't need Baleen, and the message is short then.
 #[test]
 fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1437,7 +1441,7 @@ fn without_docker_nothing_is_offered_that_needs_one() {
     desk.quit(&item);
 }
 
-/// `DBUS_SESSION_BUS_ADDRESS` is a list, of which the first address may lead nowhere.
+/// `DBUS_SESSION_BUS_ADDRESS` is a list, whose first address may be dead.
 #[test]
 fn the_desktop_is_found_behind_any_address_of_the_list() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1500,7 +1504,7 @@ fn watch_says_what_it_sees_and_ends_when_it_is_asked_to() {
             .filter_map(|line| line["state"].as_str())
             .collect();
         assert_eq!(states.last(), Some(&"current"), "{lines:?}");
-        // It speaks of no menu bar, where it has no icon.
+        // The text doesn't mention the menu bar, since there is no icon.
         assert!(lines.iter().all(|line| line["news"]["kind"] != "welcome"));
     }
 }

@@ -1,4 +1,4 @@
-//! The dialogue with a VM over its console, with a line in this process and a shell of this computer at its end.
+//! The dialogue with a VM over its console, with a line in this process and a shell of the host at its end.
 
 #![cfg(target_os = "linux")]
 
@@ -19,7 +19,7 @@ use crate::common::fake_vm::{FakeVm, There, Weather};
 use crate::common::secret::shapes;
 use crate::common::tools;
 
-/// A shell ends in an instant, unless the computer has much else to do.
+/// Maximum time of a logout. A shell ends in an instant, unless the computer is busy.
 const LONGEST_LOGOUT: Duration = Duration::from_secs(20);
 
 const PASSWORD: &str = "s3cr3t-%40-pa55word";
@@ -67,7 +67,7 @@ fn go(vm: &FakeVm, block: Option<&[u8]>) -> Result<LiveOutcome> {
     follow(vm, block, &AtomicBool::new(false))
 }
 
-/// The script is the one of these blocks, and whole.
+/// Asserts that the script is complete and has one of these blocks.
 fn assert_script_is_one_of(vm: &FakeVm, stock: &[u8], blocks: &[Option<&[u8]>]) {
     let found = fs::read(vm.script()).unwrap();
     let possible = blocks
@@ -80,7 +80,7 @@ fn assert_script_is_one_of(vm: &FakeVm, stock: &[u8], blocks: &[Option<&[u8]>]) 
     );
 }
 
-/// On, the same again, another, and off.
+/// Puts a proxy in, repeats that, changes the proxy, and takes it out.
 fn round(there: There, shell: &[&str], weather: Weather) {
     let vm = FakeVm::start(there, shell, weather);
     let stock = fs::read(vm.script()).unwrap();
@@ -116,14 +116,14 @@ fn round(there: There, shell: &[&str], weather: Weather) {
     assert_eq!(mode & 0o7777, 0o755);
     assert!(!go(&vm, None).unwrap().restarted);
 
-    // Nothing is left behind, neither here nor there.
+    // Nothing is left behind on either side.
     assert_eq!(format!("{:?}", vm.modes()), modes);
     let left = fs::read_dir(vm.script().parent().unwrap()).unwrap().count();
     assert_eq!(left, 1);
     assert_no_password(&vm);
 }
 
-/// The password was never printed, and no shell keeps it.
+/// Asserts that the password was never printed, and that no shell keeps it.
 fn assert_no_password(vm: &FakeVm) {
     let printed = vm.printed();
     let history = fs::read(vm.dir.path().join(".ash_history")).unwrap_or_default();
@@ -169,7 +169,7 @@ fn in_any_weather() {
     });
 }
 
-/// As when someone was killed between the script and the restart.
+/// As after a kill between the change of the script and the restart.
 #[test]
 fn an_engine_that_has_more_than_the_script_says_is_not_up_to_date() {
     let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
@@ -194,7 +194,7 @@ fn what_is_lost_on_the_way_is_noticed() {
     let calm = FakeVm::start(There::Login, &["sh"], Weather::default());
     go(&calm, Some(&block("one.corp"))).unwrap();
     let sent = calm.sent();
-    // The parts of the script, of which the first ones hold the password.
+    // The parts of the script, of which the first ones contain the password.
     let part = sent
         .windows(3)
         .position(|window| window == b"\np ")
@@ -214,7 +214,7 @@ fn what_is_lost_on_the_way_is_noticed() {
                 let result = go(&vm, Some(&one));
                 assert_script_is_one_of(&vm, &stock, &[None, Some(&one)]);
                 assert_no_password(&vm);
-                // Whatever was lost, the next one has no trouble.
+                // After any loss, the next dialogue works.
                 if result.is_err() {
                     go(&vm, Some(&one)).unwrap();
                 }
@@ -269,7 +269,7 @@ fn whoever_is_interrupted_gives_the_terminal_back_and_logs_out() {
                     assert!(error.to_string().contains("stopped"), "{error}");
                 }
                 assert_eq!(format!("{:?}", vm.modes()), modes);
-                // The shell has been told to end, and may still be at it.
+                // The shell was asked to end, and may still be ending.
                 let started = Instant::now();
                 while !vm.printed().ends_with(b"login: ") {
                     assert!(started.elapsed() < LONGEST_LOGOUT, "nobody logged out");

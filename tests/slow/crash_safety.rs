@@ -1,5 +1,5 @@
-//! Nothing is ever lost: whatever system call of an `apply` or a `restore` is the last one, or
-//! fails, the image is the old one or the new one, to the byte, and the next run tidies up.
+//! Nothing is ever lost: at whatever system call an `apply` or a `restore` is killed or fails, the
+//! image is byte for byte the old one or the new one, and the next run tidies up.
 //!
 //! Debian's `strace` kills the program at, or fails, one system call after another, one run each.
 
@@ -42,7 +42,7 @@ const CALLS: &[&str] = &[
 
 const PROXY: &str = "http://proxy.corp:8080";
 
-/// Runs of the program at once. Each waits for the disk most of its time.
+/// Number of parallel runs of the program. Each waits for the disk most of its time.
 const WORKERS: usize = 2;
 
 struct Case {
@@ -72,7 +72,7 @@ impl Case {
         Self { dir, original }
     }
 
-    /// Another one just like it.
+    /// Makes an identical copy.
     fn copy(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         copy_all(self.dir.path(), dir.path());
@@ -128,7 +128,7 @@ impl Case {
     }
 }
 
-/// One operation, from how it starts to what it should come to.
+/// One operation, from its start to its expected result.
 struct Operation {
     name: &'static str,
     before: &'static [&'static [&'static str]],
@@ -233,8 +233,8 @@ fn count_calls(operation: &Operation, case: &Case) -> (BTreeMap<String, usize>, 
     (counts, case.bytes())
 }
 
-/// One run with one fault. What it leaves has to be whole, and the next run has to finish the job.
-/// Says whether the fault came about.
+/// Makes one run with one fault. The remains must be complete, and the next run must finish the
+/// job. Returns whether the fault occurred.
 fn with_fault(
     operation: &Operation,
     case: &Case,
@@ -279,7 +279,7 @@ fn with_fault(
     let log = fs::read_to_string(log).unwrap();
     let injected = log.contains("(INJECTED)") || log.contains("killed by SIGKILL");
     if !injected {
-        // Which thread the C library lets look for the number of processors is a matter of chance.
+        // Which thread the C library has look up the number of processors is a matter of chance.
         assert_eq!(call, "openat", "{what}: not injected");
         assert!(output.status.success() && left == new, "{what}: {output:?}");
     }
@@ -341,7 +341,7 @@ fn every_call(fault: &str, calls: &[&str]) {
     assert!(injected > OPERATIONS.len() * 5, "only {injected} faults");
 }
 
-/// The calls that can find no room or a bad disk.
+/// The calls that can run out of space or meet a bad disk.
 const WRITING: &[&str] = &[
     "openat",
     "write",

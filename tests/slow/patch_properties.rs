@@ -1,5 +1,5 @@
-//! What holds for the patch of every image: the original can be had back, applying twice is
-//! applying once, no other entry changes, and a quick look tells what a thorough one does.
+//! Properties of the patch of every image: the original can be restored, applying twice is applying
+//! once, no other entry changes, and a quick check gives the same answer as a thorough one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn proxy(url: &str) -> EngineProxy {
     EngineProxy::new(url.clone(), url, NoProxy::default()).unwrap()
 }
 
-/// Scripts that are taken for one that starts Docker, with any lines behind.
+/// Scripts that Baleen recognizes as starting Docker, with any lines behind.
 fn scripts() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..200).prop_map(|mut rest| {
         rest.retain(|&b| b != b'=' && b != b'#');
@@ -94,7 +94,7 @@ proptest! {
         then_rebuild: bool,
         keep_backup: bool,
     ) {
-        // A script with several names is refused, which is another test.
+        // A script with several names is refused, which another test covers.
         prop_assume!(made.entries[made.target].nlink < 2);
         let original = std::mem::take(&mut made.image.bytes);
         let app = app(&original);
@@ -107,7 +107,7 @@ proptest! {
             let method = if rebuild { Method::Rebuild } else { Method::Append };
             let last_is_raw = made.packed.last() == Some(&false);
             match apply(&app.path, proxy, method) {
-                // The one kind of image behind which nothing can be appended.
+                // The one kind of image to which nothing can be appended.
                 Err(error) if !rebuild && last_is_raw && original.len() % 4 != 0 => {
                     prop_assert!(error.to_string().contains("multiple of 4"), "{error}");
                     apply(&app.path, proxy, Method::Rebuild).unwrap();

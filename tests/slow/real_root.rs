@@ -1,7 +1,7 @@
-//! A real root file system, some 200 MB of it: `tests/image/build.sh` makes images out of
-//! Debian's packages, with one and with three members, and this does to them what users do.
+//! A real root file system of some 200 MB: `tests/image/build.sh` makes images out of Debian's
+//! packages, with one and with three members, and this test does to them what users do.
 //!
-//! The images are named in `BALEEN_REAL_IMAGES`, with a colon between two; CI always has them.
+//! `BALEEN_REAL_IMAGES` names the images, with colons between them; CI always has them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn entries(app: &Path, image: &Path) -> (Vec<Value>, usize) {
     (json["entries"].as_array().unwrap().clone(), members)
 }
 
-/// What GNU cpio lists of each member, which `gzip` unpacks.
+/// The listing by GNU cpio of each member, which `gzip` unpacks.
 fn listed_by_cpio(image: &Path, members: &Value) -> Vec<String> {
     let bytes = fs::read(image).unwrap();
     let mut names = Vec::new();

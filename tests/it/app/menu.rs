@@ -1,4 +1,4 @@
-//! The menu, the tooltip and what is told in every state, as a person reads them.
+//! The menu, the tooltip and the notifications in every state, as the user reads them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -121,7 +121,7 @@ fn time(seconds: u64) -> String {
     format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
 }
 
-/// A PAC script that can't be asked is in the menu in one line, with the age of the answers that are used.
+/// An unreachable PAC script takes one line in the menu, with the age of the answers that are used.
 #[test]
 fn a_script_that_is_away_is_in_the_menu() {
     let days = Duration::from_secs(3 * 24 * 60 * 60 + 60);
@@ -203,7 +203,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
     insta::assert_snapshot!(drawn(&menu(&view, context, &time)));
 }
 
-/// Where Docker has its own settings, the menu has what they need in the place of a switch that could do nothing.
+/// If Docker has its own proxy settings, the menu has what to enter there instead of a switch that could do nothing.
 #[test]
 fn the_head_of_the_menu_where_docker_has_its_own_settings() {
     let proxy = view(State::Unsupported);
@@ -230,7 +230,8 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
     insta::assert_snapshot!(all);
 }
 
-/// Where Baleen can't stay, the menu says so, and it can't be opened at login; what was set before can be undone.
+/// If Baleen can't stay in its place, the menu says so, and Start at Login can't be chosen; an earlier choice can be
+/// undone.
 #[test]
 fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() {
     let all = |location, login_item| {
@@ -271,7 +272,7 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
     }
 }
 
-/// What Docker uses comes first, then how the settings differ, and what would have them count.
+/// First comes the proxy that Docker uses, then how the settings differ, and then how to use the settings.
 #[test]
 fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
     let named = |source, beside| View {
@@ -320,7 +321,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         serde_json::json!({ "origin": "the system's settings", "proxy": null, "error": null });
     assert_eq!(view.json()["settings"], expected);
 
-    // While the settings count, they are told only where they differ.
+    // While the settings count, the menu shows them only if they differ.
     let followed = drawn(&menu(&self::view(State::Current), BESIDES, &time));
     assert!(!followed.contains("Settings:"), "{followed}");
     assert!(!followed.contains("Follow"), "{followed}");
@@ -373,7 +374,7 @@ fn while_something_is_done_it_can_not_be_done_again() {
     );
 }
 
-/// What is chosen comes back as what was meant: of every line of the menu, and no two have one name.
+/// Each line of the menu maps back to its command, and no two lines have the same name.
 #[test]
 fn each_line_has_a_name_of_its_own() {
     fn ids(items: &[Item]) -> Vec<String> {
@@ -397,7 +398,8 @@ fn each_line_has_a_name_of_its_own() {
     }
 }
 
-/// Two ways where the VM has a console, and one where it has none; what was done to the running VM is there to be read.
+/// Offers two ways if the VM has a console, and one if it has none; the menu also shows what was done to the running
+/// VM.
 #[test]
 fn how_the_running_vm_stands_is_in_the_menu() {
     let needed = |can_follow| {

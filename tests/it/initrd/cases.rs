@@ -63,7 +63,7 @@ fn refused(image: &[u8]) -> Error {
     unpack(image).expect_err("an image that has to be refused")
 }
 
-/// Rebuilds `image` with another body for the last entry that is called `name`, proves the result, and returns it.
+/// Rebuilds `image` with another body for the last entry called `name`, verifies the result, and returns it.
 fn rebuilt(image: &[u8], name: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
     let (layout, found) = find(image, name.as_bytes(), 0)?;
     let found = found.unwrap();
@@ -102,7 +102,7 @@ fn read_all(file: &File) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Counts what each thread holds, so that a test knows what its own calls took.
+/// Counts the memory of each thread, so that a test knows how much its own calls took.
 struct Counting;
 
 thread_local! {
@@ -111,7 +111,7 @@ thread_local! {
 }
 
 fn count(change: isize) {
-    // A thread that ends may free after its counters are gone.
+    // A thread that ends may free memory after its counters are gone.
     let _ = HELD.try_with(|held| {
         held.set(held.get() + change);
         let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
@@ -137,7 +137,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// The most bytes that `f` held at once on this thread, besides what was held before.
+/// The most bytes that `f` held at once on this thread, in addition to what was held before.
 fn memory_of<T>(f: impl FnOnce() -> T) -> (usize, T) {
     let before = HELD.get();
     MOST.set(before);
@@ -251,7 +251,7 @@ fn case_02_after_a_raw_archive_everything_is_aligned() {
             }
         }
     }
-    // The zeros at the very end may be as many as they like.
+    // The number of zeros at the very end is not limited.
     for zeros in 0..=8 {
         unpack(&Image::default().raw(&abc()).zeros(zeros).bytes).unwrap();
     }
@@ -373,7 +373,8 @@ fn case_04_other_compressions_are_named() {
     }
 }
 
-/// "cpio_archive := cpio_file* + (<nothing> | cpio_trailer)": the kernel does without one in every member.
+/// "cpio_archive := cpio_file* + (<nothing>
+///  cpio_trailer)": the kernel accepts every member without a trailer.
 #[test]
 fn case_05_missing_trailer() {
     let [a, b, c] = abc();
@@ -628,7 +629,7 @@ fn case_09_sums_are_checked() {
                     if n == name && expected == sum)
             );
         }
-        // In `070701` the field says nothing.
+        // In `070701` the field has no meaning.
         let any = Entry {
             claimed_sum: Some(123),
             ..script("x")
@@ -754,7 +755,7 @@ fn case_13_a_name_of_no_length_or_without_an_end() {
         let image = gzip(&cpio(&[no_end]));
         assert!(matches!(refused(&image), Error::UnterminatedName { name: n, .. } if n == name));
     }
-    // A name that ends at once is one, though of nothing that anyone looks for.
+    // An empty name is valid, though no entry that is searched for has it.
     let empty = Entry::file("", b"x");
     assert_entries(
         &unpack(&cpio(std::slice::from_ref(&empty))).unwrap().1,
@@ -1060,7 +1061,7 @@ fn case_20_cut_off_at_every_byte() {
         Entry::link("etc/link", "a"),
         script("#!/sbin/openrc-run\n").with_sum(),
     ];
-    // Raw: a cut behind an entry leaves an archive without a trailer, which the kernel takes too.
+    // Raw: a cut behind an entry leaves an archive without a trailer, which the kernel accepts too.
     let raw = cpio(&entries);
     let mut boundaries = vec![];
     let mut at = 0;
@@ -1082,12 +1083,12 @@ fn case_20_cut_off_at_every_byte() {
             }
         }
     }
-    // The same within a gzip member that is whole.
+    // The same cuts inside a complete gzip member.
     for length in 1..raw.len() {
         let whole = boundaries.contains(&length);
         assert_eq!(unpack(&gzip(&raw[..length])).is_ok(), whole, "{length}");
     }
-    // Gzip: every cut is an error, in the first member or in the second, but for the one between them.
+    // Gzip: every cut, in the first or second member, is an error, except the one between them.
     let first = gzip_named(&raw, Some(b"initrd.img"));
     let two = [&first[..], &[0; 3], &gzip(&cpio(&abc()))].concat();
     for length in 0..two.len() {
@@ -1127,7 +1128,7 @@ fn case_20_a_claim_of_four_gibibytes_takes_no_memory() {
             let (memory, error) =
                 memory_of(|| find(&image[..], SCRIPT.as_bytes(), usize::MAX).unwrap_err());
             let is_right = match error {
-                // The member around it is whole, so the file is not one that is still being written.
+                // The member around it is complete, so the file is not one that is still being written.
                 Error::EndsInEntry { .. } => image != archive,
                 Error::TruncatedEntry { .. } => image == archive,
                 _ => false,
@@ -1189,7 +1190,7 @@ fn case_22_names_are_looked_up_however_they_are_written() {
         ]));
         let found = look_up(&image, SCRIPT).unwrap();
         assert_eq!((found.number, &found.name[..]), (1, name.as_bytes()));
-        // The name is written back as it was.
+        // The name is written back unchanged.
         let image = rebuilt(&image, SCRIPT, b"new").unwrap();
         let (_, read) = unpack(&image).unwrap();
         assert_eq!(
@@ -1387,7 +1388,7 @@ fn case_24_appending_twice_and_cutting_back() {
                 (MANIFEST.as_bytes(), b"{}")
             ]
         );
-        // Another label is another program's, and what is not the last member is no overlay.
+        // A different label belongs to another program, and a member that isn't the last is no overlay.
         let other = find_overlay(&file_of(&once), once.len() as u64, "another");
         assert_eq!(other.unwrap(), None);
         let buried = [once, gzip(&cpio(&abc()))].concat();
@@ -1399,7 +1400,7 @@ fn case_24_appending_twice_and_cutting_back() {
 #[test]
 fn case_24_an_overlay_may_hold_its_own_label() {
     let manifest = format!("{{\"label\": \"{LABEL}\"}}\0{LABEL}\0").repeat(3);
-    // Not deflated at all, so that the label's bytes stand in it as they are.
+    // Stored without compression, so that the label's bytes appear in it unchanged.
     let mut member = flate2::GzBuilder::new()
         .filename(LABEL)
         .write(Vec::new(), flate2::Compression::none());

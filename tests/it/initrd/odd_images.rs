@@ -1,5 +1,5 @@
-//! Images that are not as Docker packs them: what the kernel makes of each is what the command line goes by.
-//! What a real kernel makes of the same is in `tests/slow/kernel`.
+//! Images that are not as Docker packs them: the command line follows what the kernel makes of each.
+//! `tests/slow/kernel` shows what a real kernel makes of the same.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -38,7 +38,7 @@ fn apply<'a>(proxy: &'a str, method: &'a str) -> Vec<&'a str> {
     vec!["apply", "--http-proxy", proxy, "--method", method]
 }
 
-/// Neither way of patching is taken, and `status` tells the same.
+/// Both methods of patching are refused, and `status` says the same.
 #[track_caller]
 fn is_refused(image: &[u8], words: &[&str]) {
     let app = app_with(image);
@@ -48,7 +48,7 @@ fn is_refused(image: &[u8], words: &[&str]) {
     assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
 }
 
-/// Both ways work: the script has the proxy, every other entry is as it was, and it all can be taken out again.
+/// Both methods work: the script has the proxy, every other entry is unchanged, and restore gives back the original.
 #[track_caller]
 fn is_patched(image: &[u8]) {
     for method in METHODS {
@@ -66,7 +66,7 @@ fn is_patched(image: &[u8]) {
 fn a_manifest_that_is_no_longer_the_last_entry_is_not_taken_for_the_new_one() {
     let app = app_with(&stock_and(&[]));
     app.ok(&apply(PROXY, "append"));
-    // Another tool packs all members as one, so that there is a manifest of Baleen's that no mark leads to.
+    // Another tool packs all members as one, so the image has Baleen's manifest without the mark that leads to it.
     let mut inside = Vec::new();
     let patched = app.bytes();
     MultiGzDecoder::new(&patched[..])
@@ -161,7 +161,7 @@ fn an_entry_that_the_kernel_drops_is_not_the_script() {
     }
 }
 
-/// The same behind Baleen's own patch, where a look at the end of the file alone can't tell.
+/// The same behind Baleen's own patch, where the end of the file alone isn't enough to tell.
 #[test]
 fn a_script_that_is_dropped_later_is_not_current() {
     for method in METHODS {
@@ -197,7 +197,7 @@ fn what_the_kernel_takes_for_junk_is_not_called_unfinished() {
     ] {
         is_refused(&image, &["is not a boot image that Baleen can take", words]);
     }
-    // A file that does end too early is one that may still be written.
+    // A file that does end too early may still be in the middle of being written.
     let app = app_with(&stock[..stock.len() - 20]);
     app.refused(&apply(PROXY, "append"), 4, &["it is cut off"]);
 }

@@ -1,4 +1,4 @@
-//! Images made by the tools that people make them with, read here; and what is written here, read by them.
+//! Images made by common tools and read by Baleen, and images written by Baleen and read by those tools.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -97,7 +97,7 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// What `cpio` lists, or nothing without it.
+/// The listing by `cpio`, or nothing without it.
 fn listed(cpio: Option<Command>, archive: &[u8]) -> Option<Vec<String>> {
     cpio.map(|mut cpio| lines(&output(cpio.args(["-it", "--quiet"]), archive)))
 }
@@ -140,7 +140,7 @@ fn assert_holds_tree(entries: &[Unpacked], member: usize, root: &Path) {
     assert_eq!(seen, paths(root));
 }
 
-/// The archive in each member, unpacked by `gzip` where it is packed, which has to find no fault with it.
+/// The archive in each member, unpacked by `gzip` if it is packed, which must find no fault.
 fn archives(gzip: fn() -> Option<Command>, image: &[u8], layout: &Layout) -> Option<Vec<Vec<u8>>> {
     layout
         .members
@@ -240,7 +240,7 @@ fn images(root: &Path) -> Option<Vec<Image>> {
     ])
 }
 
-/// Unpacks the archives one over the other, as the kernel does, and says what is there.
+/// Unpacks the archives one over the other, as the kernel does, and returns the result.
 fn extract(cpio: fn() -> Option<Command>, archives: &[Vec<u8>]) -> Option<tempfile::TempDir> {
     let there = tempfile::tempdir().unwrap();
     for archive in archives {

@@ -1,6 +1,6 @@
-//! PAC scripts in a browser and in Baleen: one table of expressions, answers and files, which Chromium
-//! evaluates as the script of its settings, and Baleen in its worker. What the browser made of them stands
-//! in its own log of the network, so no proxy is needed, and nothing leaves this computer.
+//! PAC scripts in a browser and in Baleen: one table of expressions, answers and files, which Chromium evaluates as the
+//! script of its settings, and Baleen in its worker. The browser's own network log has its results, so no proxy is
+//! needed, and nothing leaves this computer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 
 use crate::common::tools::{said, tell, tool};
 
-/// Both have to be at the same place.
+/// Both must use the same time zone.
 const PLACE: &str = "Europe/Berlin";
-/// A name with an IPv6 address only.
+/// A name with only an IPv6 address.
 const SIX: &str = "six.test";
 /// One start of the browser takes about a second, and longer where much else runs.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Where the browser is sent with all that is no case: no one listens there.
+/// The route of every URL that is not a case: a port without a listener.
 const NOWHERE: &str = "PROXY 127.0.0.1:1";
 
 /// Expressions, one on each line: in both, each has the same value and type, or throws.
@@ -43,7 +43,7 @@ fn table(expressions: &[&str], answers: &[&str]) -> String {
         .map(|expression| format!("function () {{ return {expression}; }},\n"))
         .collect();
     let answers = json!(answers);
-    // What was there before the table begins: a case may replace it.
+    // Saves the state before the table begins, since a case may replace it.
     format!(
         "var cases = [{functions}], answers = {answers};\n\
          var write = JSON.stringify;\n\
@@ -89,7 +89,7 @@ fn serve(files: Vec<(String, &'static str, Vec<u8>)>) -> String {
     format!("http://{place}")
 }
 
-/// What the browser noted of its proxies.
+/// The browser's record of its proxies.
 struct Log {
     /// For each URL, the proxies in the browser's own words; a code where the script failed.
     proxies: BTreeMap<String, String>,
@@ -183,7 +183,7 @@ fn read_log(text: &str) -> Log {
     found
 }
 
-/// What Baleen's worker says of each host; a sentence if the script fails.
+/// The answers of Baleen's worker for each host; a sentence if the script fails.
 fn worker(script: &str, hosts: &[String]) -> Result<Vec<String>, String> {
     let folder = tempfile::tempdir().unwrap();
     let names = folder.path().join("hosts");
@@ -209,7 +209,7 @@ fn worker(script: &str, hosts: &[String]) -> Result<Vec<String>, String> {
     }
 }
 
-/// Routes in the browser's words.
+/// Routes in the browser's notation.
 fn in_its_words(routes: &[Route]) -> String {
     let words: Vec<String> = routes
         .iter()
@@ -308,7 +308,7 @@ fn files_mean_the_same() {
     let pac = "application/x-ns-proxy-autoconfig";
     let latin_pac = "application/x-ns-proxy-autoconfig; charset=ISO-8859-1";
     let body = "{ return 'PROXY p:252'; }";
-    // What the browser doesn't run is an error in Baleen: to go direct would be a guess.
+    // A script that the browser doesn't run is an error in Baleen: to go direct would be a guess.
     let files: Vec<(&str, &'static str, Vec<u8>, bool)> = vec![
         (
             "utf-8 with a mark",

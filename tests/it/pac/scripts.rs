@@ -1,5 +1,5 @@
-//! PAC scripts as a whole: run in the real program's child process, got from real servers on this
-//! computer, remembered, and compared with another engine.
+//! PAC scripts as a whole: run in the real program's child process, fetched from real servers on this computer,
+//! remembered, and compared with another engine.
 
 use std::env;
 use std::fs;
@@ -40,7 +40,7 @@ fn evaluate(text: &str, urls: &[&str]) -> Result<Evaluated, Error> {
     evaluate_in_worker(program(), &script, &urls)
 }
 
-/// What the script says of one URL.
+/// The script's answer for one URL.
 #[track_caller]
 fn says(script: &str, url: &str) -> String {
     let mut evaluated = evaluate(script, &[url]).unwrap();
@@ -101,7 +101,7 @@ fn what_scripts_of_all_ages_do() {
         (function("return null;"), ""),
         (function("return '';"), ""),
         (function("return ' DIRECT ';"), "DIRECT"),
-        // An answer holds no password, wherever it came from.
+        // An answer contains no password, no matter where it came from.
         (
             function("return 'PROXY me:s3cret@a:1; DIRECT';"),
             "PROXY me:***@a:1; DIRECT",
@@ -162,7 +162,7 @@ fn what_scripts_of_all_ages_do() {
 fn scripts_that_fail_say_why_and_where() {
     for (script, words) in [
         (String::new(), &["no function FindProxyForURL"][..]),
-        // As in the browsers, which go direct then; here that would be a guess.
+        // The browsers go direct in these cases; in Baleen that would be a guess.
         (
             "const FindProxyForURL = (url, host) => 'PROXY a:1';".to_owned(),
             &["that a browser would find", "let or const"],
@@ -353,7 +353,7 @@ fn request(connection: &mut impl Read) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// Writes an answer; who asked may have gone.
+/// Writes an answer; the client may have gone.
 fn reply(connection: &mut impl Write, status: &str, headers: &str, body: &[u8]) {
     let length = body.len();
     let head = format!(
@@ -452,7 +452,7 @@ fn scripts_come_from_servers() {
     assert_eq!(with_user.text, "// known");
     assert!(!with_user.name.contains("s3cret"));
 
-    // No one listens where a listener has gone.
+    // A port whose listener has gone.
     let gone = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -538,7 +538,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
         assert!(kept.kept_since().is_some(), "{kept:?}");
         assert!(kept.trouble.is_some(), "{kept:?}");
     }
-    // One host more takes nothing from the others, and each is found whichever way it is spelled.
+    // One more host takes nothing from the others, and each is found in every spelling.
     let more = [
         "Registry-1.docker.io:443",
         "new.corp",
@@ -555,7 +555,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     let kept = ask_through(program(), &other, &hosts(), &memory, Unreachable::Keep).unwrap();
     assert_eq!(kept.answers, fresh.answers);
 
-    // A script that is at hand has no last answer: it has one now, or is wrong.
+    // A local script has no remembered answer: it answers now, or is invalid.
     let script = |text: &str| {
         let source = PacSource::Script(text.to_owned());
         ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep)
@@ -568,7 +568,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     assert!(error.contains("in the system's settings"), "{error}");
 }
 
-/// A script that can't be reached counts as gone after a while, and one that is there and fails does not.
+/// A script that can't be reached counts as gone after a while; one that is there and fails doesn't.
 #[test]
 fn a_script_that_stays_away_means_direct() {
     let dir = tempfile::tempdir().unwrap();
@@ -594,7 +594,7 @@ fn a_script_that_stays_away_means_direct() {
     let second = Duration::from_secs(1);
     assert!(until + second >= before + TIMEOUT && until <= SystemTime::now() + TIMEOUT);
 
-    // As if that was a while ago.
+    // Pretends that this was a while ago.
     let file = dir.path().join("pac.json");
     let text_of = || fs::read_to_string(&file).unwrap();
     let since = until - TIMEOUT;
@@ -625,7 +625,7 @@ fn a_script_that_stays_away_means_direct() {
     ));
     assert_eq!(kept.answers, fresh.answers);
 
-    // There, but of no use: what fails here may work on the Mac, so nothing is concluded from that.
+    // The script exists but fails. It may work on the Mac, so nothing is concluded from that.
     fs::write(&path, "throw 1").unwrap();
     let broken = ask(Unreachable::Direct);
     assert!(
@@ -677,7 +677,7 @@ fn with_hosts() {
     assert_eq!(texts, ["PROXY in:1", "PROXY out:1"]);
     assert_eq!(evaluated.unanswered, None);
 
-    // A network without a host of that name has no script, which is an answer.
+    // A network without a host of that name has no script, which is a valid answer.
     let dir = tempfile::tempdir().unwrap();
     let memory = AnswerCache::in_folder(dir.path());
     let asked = ask_through(
@@ -766,7 +766,7 @@ fn with_wpad() {
     );
     assert!(second.trouble.unwrap().contains("503"));
 
-    // It stays so, and then the rest of the settings counts.
+    // The result stays the same, and then the rest of the settings counts.
     let ask = || {
         let source = PacSource::Discover;
         ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap()
@@ -788,7 +788,7 @@ fn with_wpad() {
     );
 }
 
-/// A certificate for 127.0.0.1 that vouches for itself, and its key; nothing without openssl.
+/// A self-signed certificate for 127.0.0.1, and its key; nothing without openssl.
 fn certificate(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     tool("openssl", "")?;
     fs::create_dir(folder).unwrap();
@@ -863,7 +863,7 @@ fn with_certificate() {
     let place = env::var(PLACE).unwrap();
     let script = fetch(&format!("https://{place}/")).unwrap();
     assert_eq!(script.text, "// over TLS");
-    // From plain HTTP to TLS there is a way, but none back.
+    // Redirects from plain HTTP to TLS are followed, but not back.
     let to = format!("Location: https://{place}/\r\n");
     let up = server(move |_, connection| reply(connection, "301 Moved Permanently", &to, b""));
     assert_eq!(fetch(&format!("http://{up}/")).unwrap().text, "// over TLS");
@@ -882,10 +882,10 @@ fn with_stranger() {
     assert!(error.to_string().contains("not to be trusted"), "{error}");
 }
 
-/// The interpreter that Debian's packages are for.
+/// The Python that Debian's packages are for.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// What pacparser says, whose engine and functions are not ours; nothing where it is not installed.
+/// The answers of pacparser, whose engine and functions are independent of Baleen's; nothing if it is not installed.
 fn pacparser(scripts: &[(String, Vec<String>)]) -> Option<Vec<Vec<String>>> {
     let there = Command::new(PYTHON)
         .args(["-W", "ignore", "-c", "import pacparser"])
@@ -944,7 +944,7 @@ fn another_engine_says_the_same() {
             ]
         })
         .collect();
-    // Nothing here looks a name up.
+    // None of these looks a name up.
     let address = "/^[0-9.]+$/.test(host) && ";
     let days = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
     let mut conditions: Vec<String> = [
@@ -1013,7 +1013,7 @@ fn another_engine_says_the_same() {
         };
         scripts.iter().map(evaluate).collect()
     };
-    // The clock is the same for both unless midnight lies between: then both sides of it are tried.
+    // The clock is the same for both unless midnight lies between; then the times on both sides are tried.
     let before = ours();
     let Some(theirs) = pacparser(&scripts) else {
         return;

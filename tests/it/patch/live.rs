@@ -1,4 +1,4 @@
-//! `apply --live` and `restore --live` as far as they come without a VM; with one: `tests/e2e`.
+//! `apply --live` and `restore --live` as far as they get without a VM; `tests/e2e` has the rest.
 
 #![cfg(target_os = "linux")]
 
@@ -42,7 +42,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked to quit: killed, it would leave behind what it has started.
+        // Quits Docker instead of killing it, which would leave behind the processes that it
+        // started.
         let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }
@@ -152,7 +153,8 @@ fn whoever_is_interrupted_gives_the_terminal_back() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // The first byte tells that the dialogue has begun; until someone is there, reading fails.
+        // The first byte shows that the dialogue has begun; until another process opens the
+        // terminal, reading fails.
         let until = Instant::now() + Duration::from_secs(60);
         while rustix::io::read(&vm, &mut [0; 8]).is_err() {
             assert!(Instant::now() < until, "nothing was sent");
@@ -167,7 +169,7 @@ fn whoever_is_interrupted_gives_the_terminal_back() {
     }
 }
 
-/// The menu-bar app must not tell of a restart that is being done already.
+/// The menu-bar app must not announce a restart that is already in progress.
 #[test]
 fn it_gives_a_sign_as_long_as_it_is_at_work() {
     let app = App::new();
@@ -204,7 +206,7 @@ fn it_gives_a_sign_as_long_as_it_is_at_work() {
     assert!(!is_seen());
 }
 
-/// The modes of a terminal, unless someone has it for himself; root may look anyway.
+/// The modes of a terminal, unless another process has claimed it; root may read them anyway.
 fn modes_if_free(device: &PathBuf) -> Option<String> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file: File = rustix::fs::open(device, flags, Mode::empty()).ok()?.into();

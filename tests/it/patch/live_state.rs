@@ -1,5 +1,5 @@
-//! What is kept of a running VM that follows its image: what its Engine has, or that no one knows that. The VM is one in this
-//! process, with a shell of this computer; how the dialogue goes is in `tests/slow/console.rs`.
+//! The record of a running VM that was updated with its image: the environment of its Engine, or that it is unknown.
+//! The VM is simulated in this process, with a shell of the host; `tests/slow/console.rs` tests the dialogue.
 
 #![cfg(target_os = "linux")]
 
@@ -54,13 +54,13 @@ impl Mac {
         follow_in(&bundle, &self.vm, places, false, &state, cancel)
     }
 
-    /// What is in the image.
+    /// The block in the image.
     fn block(&self) -> Option<Sha> {
         let patched = Image::open(&self.app.image()).unwrap().patched().unwrap();
         patched.manifest().map(|manifest| manifest.block_sha256)
     }
 
-    /// What is kept of the VM.
+    /// The record of the VM.
     fn edit(&self) -> Option<LiveEdit> {
         let bundle = Bundle::read(&self.app.app()).unwrap();
         let state = self.app.dir.path().join("state");
@@ -111,7 +111,7 @@ fn what_the_running_engine_has_is_kept_from_one_image_to_the_next() {
     mac.is_right();
 }
 
-/// The Engine may have the one or the other by then, or not run at all.
+/// The Engine may have either environment by then, or not run.
 #[test]
 fn what_did_not_come_to_its_end_is_kept_as_something_that_nobody_knows() {
     let go = AtomicBool::new(false);
@@ -121,7 +121,7 @@ fn what_did_not_come_to_its_end_is_kept_as_something_that_nobody_knows() {
     let first = mac.edit();
     mac.app.apply(OTHER_PROXY);
 
-    // Before anything is changed, it is what it was.
+    // Before any change, the record stays as it was.
     let mut screen = Command::new("sleep")
         .arg("60")
         .stdin(Stdio::from(File::open(mac.fake.console()).unwrap()))
@@ -157,7 +157,7 @@ fn what_did_not_come_to_its_end_is_kept_as_something_that_nobody_knows() {
     assert!(edit.is_open, "{edit:?}");
     fs::remove_file(&reached).unwrap();
 
-    // Also if the image becomes what the VM had.
+    // Also if the image becomes equal to what the VM had.
     mac.app.apply(PROXY);
     assert!(!mac.edit().unwrap().gives(mac.block()));
     let whole = fs::read_to_string(mac.fake.script()).unwrap();

@@ -1,6 +1,6 @@
-//! The patched script does its work: sourced by the shells it may meet, with stubs for OpenRC's
-//! functions and for `mobyconfig`, it hands on an environment in which Go finds the proxy that was
-//! asked for. One script for each form that the 130 historical versions had (FACTS, section 1).
+//! The patched script does its work: when the shells that it may meet source it, with stubs for OpenRC's functions and
+//! for `mobyconfig`, it passes on an environment in which Go finds the requested proxy. One script for each form that
+//! the 130 historical versions had (FACTS, section 1).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,8 +36,8 @@ const MISSING_FI: &[u8] = include_bytes!("../../scripts/2016-missing-fi.openrc")
 
 const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "ash"]];
 
-/// What plays `openrc-run`. Aliases, since no function of these shells may be called
-/// `start-stop-daemon`, and busybox would take its own program before one in the path.
+/// Stands in for `openrc-run`. It uses aliases, since no function of these shells may be called `start-stop-daemon`,
+/// and busybox would prefer its own program to one in the path.
 const RUNNER: &str = r#"
 alias start-stop-daemon="$STUBS/start-stop-daemon"
 alias mobyconfig="$STUBS/mobyconfig"
@@ -59,14 +59,14 @@ else
 fi
 "#;
 
-/// What the stub of `mobyconfig` says.
+/// The answer of the `mobyconfig` stub.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Moby {
-    /// There is no such program.
+    /// The program doesn't exist.
     Missing,
-    /// No such setting.
+    /// The setting doesn't exist.
     Absent,
-    /// The setting is there and empty.
+    /// The setting exists and is empty.
     Empty,
     /// The setting names another proxy.
     Other,
@@ -128,7 +128,7 @@ impl Stage {
             .unwrap()
     }
 
-    /// What the engine would inherit.
+    /// The environment that the engine would inherit.
     #[track_caller]
     fn environment(&self, shell: &[&str], why: &str) -> BTreeMap<String, String> {
         let output = self.shell(shell, &[&self.path("runner")]);
@@ -163,7 +163,7 @@ fn taken_apart(url: &str) -> (String, String, String) {
     (place.to_owned(), text(user), text(password))
 }
 
-/// The script that ends up in an image when the program is called so.
+/// The script that ends up in an image when the program is run with these arguments.
 #[track_caller]
 fn patched(script: &[u8], arguments: &[&str]) -> Vec<u8> {
     let app = App::with_script(script);
@@ -273,7 +273,7 @@ fn any_password_arrives() {
     }
 }
 
-/// Without the patch another proxy, or none, is found: what the tests above see is the patch's doing.
+/// Without the patch Go finds another proxy, or none, so the tests above do show the effect of the patch.
 #[test]
 fn the_stubs_let_dockers_own_setting_through() {
     let shells = shells();
@@ -296,7 +296,7 @@ fn the_stubs_let_dockers_own_setting_through() {
     }
 }
 
-/// What else the script sets for the engine stays.
+/// Other exports of the script for the engine stay.
 #[test]
 fn other_exports_of_the_script_arrive() {
     let script = SCRIPTS[3].1;
@@ -328,7 +328,7 @@ fn the_shells_find_no_fault_in_a_patched_script() {
     }
 }
 
-/// Baleen neither mends nor minds what it did not write.
+/// Baleen neither repairs nor rejects what it did not write.
 #[test]
 fn a_script_that_never_ran_is_patched_and_still_does_not_run() {
     let new = patched(MISSING_FI, &["--http-proxy", app::PROXY]);

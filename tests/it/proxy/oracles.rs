@@ -1,5 +1,5 @@
-//! The judges of the translation of bypass lists, judged themselves: real Go, the model of old Go, the
-//! model of macOS, and the lists that are made up for them.
+//! Tests of the oracles for the translation of bypass lists: real Go, the model of old Go, the model of macOS, and the
+//! generated lists.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -12,7 +12,7 @@ use crate::common::{go, mac_rules, old_go};
 
 const PROXY: &str = "http://p:1";
 
-/// An environment in which all goes through [`PROXY`] but what `no_proxy` names.
+/// An environment in which everything except `no_proxy` goes through [`PROXY`].
 fn all_but(no_proxy: &str) -> Env {
     ["HTTP_PROXY", "HTTPS_PROXY"]
         .map(|name| (name, PROXY.to_owned()))
@@ -26,14 +26,14 @@ fn env(variables: &[(&'static str, &str)]) -> Env {
     variables.iter().map(own).collect()
 }
 
-/// The made-up cases of one run, always the same.
+/// The generated cases of one run, always the same.
 fn made_up(number: usize) -> Vec<Case> {
     let mut runner = TestRunner::deterministic();
     let mut new = || cases().new_tree(&mut runner).unwrap().current();
     (0..number).map(|_| new()).collect()
 }
 
-/// What differs between old Go and new, and what does not: list, host, direct in old Go, direct in new.
+/// The differences and the common ground of old and new Go: list, host, direct in old Go, direct in new.
 const LISTS: &[(&str, &str, bool, bool)] = &[
     ("", "corp.com", false, false),
     ("corp.com", "corp.com", true, true),
@@ -144,14 +144,14 @@ fn variables_and_schemes() {
     }
 }
 
-/// What new Go says here depends: since 1.24.1 an address has no domains (golang/go#72123).
+/// The answer of new Go depends on its version: since 1.24.1 an address has no domains (golang/go#72123).
 #[test]
 fn the_end_of_an_address_is_a_domain_to_old_go() {
     let proxy = old_go::proxy_for(&all_but("0.5"), "https://10.0.0.5/", Release::UpTo1_8);
     assert_eq!(proxy, None);
 }
 
-/// Plain names mean the same to all Go: there the model has to say what Go itself says.
+/// Plain names mean the same to every Go, so the model has to agree with Go itself.
 #[test]
 fn the_model_of_old_go_agrees_with_go_where_the_rules_are_the_same() {
     let is_same = |entry: &&String| {
@@ -236,7 +236,7 @@ fn macos_by_the_table() {
     }
 }
 
-/// macOS's own default list, passed on as it is, does nothing in any Go: what Docker did for years.
+/// macOS's own default list, passed on unchanged, does nothing in any Go: that is what Docker did for years.
 #[test]
 fn the_default_list_of_macos_is_dead_in_go() {
     let list = ["*.local".to_owned(), "169.254/16".to_owned()];
@@ -255,7 +255,7 @@ fn the_default_list_of_macos_is_dead_in_go() {
     }
 }
 
-/// The made-up cases ask what can be answered, and both answers are frequent.
+/// Every generated case can be answered, and both answers are frequent.
 #[test]
 fn made_up_cases_are_worth_asking() {
     let cases = made_up(800);
@@ -288,7 +288,7 @@ fn made_up_cases_are_worth_asking() {
     ] {
         assert!(entries().any(|entry| has(entry)), "{kind} never came");
     }
-    // Go takes every URL of theirs for one: it would stop here if not.
+    // Go accepts all their URLs: otherwise it would stop here.
     let questions: Vec<(Env, Vec<String>)> = cases[..500]
         .iter()
         .flat_map(|case| ["http", "https"].map(|scheme| (all_but(""), case.urls(scheme))))
@@ -299,7 +299,7 @@ fn made_up_cases_are_worth_asking() {
 }
 
 proptest! {
-    /// What a network has is what arithmetic says it has.
+    /// A network contains the addresses that arithmetic gives.
     #[test]
     fn networks_of_macos(address in any::<u32>(), host in any::<u32>(), near in any::<bool>(), n in 0..=32u32) {
         let mask = u32::MAX.checked_shl(32 - n).unwrap_or(0);

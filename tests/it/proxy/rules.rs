@@ -1,5 +1,5 @@
-//! The translation of bypass lists before judges that share nothing with it: Go itself, a model of the
-//! Go of 2016, and a model of macOS's rules.
+//! The translation of bypass lists, compared with oracles that share no code with it: Go itself, a model of the Go of
+//! 2016, and a model of macOS's rules.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -20,9 +20,9 @@ use baleen::proxy::{
 };
 use baleen::proxy::{ProxySettings, ProxyUrls};
 
-/// An address, so that nothing is looked up.
+/// An IP address, so that nothing is looked up.
 const PROXY: &str = "10.20.30.40";
-/// Docker for Mac of each kind of rules, and how many made-up cases it is asked.
+/// A Docker for Mac version for each set of rules, and the number of generated cases.
 const OLD: &str = "17.06.0-ce-mac18";
 const NEW: &str = "2.2.0.0";
 const CASES: usize = 1500;
@@ -65,7 +65,7 @@ fn environment(proxy: &EngineProxy) -> Env {
         .collect()
 }
 
-/// Always the same ones, unless `BALEEN_SEED` has a number; and the seed.
+/// The same cases every time, unless `BALEEN_SEED` has a number; also returns the seed.
 fn made_up() -> (Vec<Case>, u64) {
     let number = std::env::var("BALEEN_SEED").ok();
     let number: u64 = number.map_or(0, |number| number.parse().unwrap());
@@ -77,8 +77,8 @@ fn made_up() -> (Vec<Case>, u64) {
     ((0..CASES).map(|_| new()).collect(), number)
 }
 
-/// What is the VM itself for an engine is always direct there, the names below `localhost` included
-/// (RFC 6761, section 6.3); the entry `localhost` is on every list.
+/// The names of the VM itself always go direct in an engine, including names below `localhost` (RFC 6761, section 6.3);
+/// the entry `localhost` is on every list.
 fn is_the_vm(target: &Target) -> bool {
     let address = target.host.parse::<std::net::IpAddr>();
     let name = target.host.to_ascii_lowercase();
@@ -93,7 +93,7 @@ fn is_no_host(host: &str) -> bool {
     host.parse::<std::net::IpAddr>().is_err() && last.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether this list, and no more, sends each URL past the proxy, by the judge for this version.
+/// Returns whether this list alone sends each URL past the proxy, by the oracle for this version.
 fn direct(version: &str, cases: &[(Env, Vec<String>)]) -> Option<Vec<Vec<bool>>> {
     let said = if version == OLD {
         old_go::judge(cases, Release::UpTo1_8)
@@ -158,7 +158,7 @@ fn check(version: &str) {
             let in_engine = whole[at][number];
             let here = mac_rules::bypasses(&case.exceptions, case.exclude_simple, &target.host);
 
-            // What `proxy test` says is what the judges say.
+            // The answer of `proxy test` agrees with the oracles.
             let ours = route::in_engine(translation.proxy.as_ref(), &engine, &target);
             assert_eq!(ours == Hop::Direct, in_engine, "the engine: {}", told());
             let ours = route::host_route(&what, None, &target);
@@ -169,7 +169,7 @@ fn check(version: &str) {
             let same = same.map_or(String::new(), |address| address.to_canonical().to_string());
             let here = here || mac_rules::bypasses(&case.exceptions, case.exclude_simple, &same);
 
-            // Past the proxy only where the Mac does so, too, or where that was told.
+            // The engine bypasses the proxy only if the Mac does so, too, or if Baleen reported the difference.
             if in_engine && !here && !is_the_vm(&target) {
                 assert!(!kept_only[at][number], "untold: {}", told());
                 widened += 1;
@@ -177,7 +177,7 @@ fn check(version: &str) {
             both_direct += usize::from(in_engine && here);
         }
     }
-    // Else the cases would show nothing.
+    // Otherwise the cases would show nothing.
     assert!(both_direct > CASES / 10, "{both_direct}");
     assert!(widened > CASES / 100, "{widened}");
 }
@@ -283,13 +283,13 @@ const HOSTS: [&str; 22] = [
     "[::1]",
 ];
 
-/// Whether this is a name, or an address in its shortest form.
+/// Returns whether this is a name, or an address in its shortest form.
 fn is_spelled_as_usual(host: &str) -> bool {
     let address = host.parse::<std::net::IpAddr>();
     address.is_err() || address.is_ok_and(|ip| ip.to_canonical().to_string() == host)
 }
 
-/// Whether [`ENTRIES`] mean to Baleen what they mean to Go: in this environment, and in the engine's.
+/// Checks that [`ENTRIES`] mean to Baleen what they mean to Go: in this environment, and in the engine's.
 fn check_entries(version: &str) {
     let engine = ClientDialect::of(version, version == OLD);
     let url = || ProxyUrl::parse(&format!("{PROXY}:3128")).unwrap();
@@ -350,7 +350,7 @@ fn check_entries(version: &str) {
             let told = format!("{entry} for {url}: {:?}", translation.entries);
             let target = Target::parse(url).unwrap_or_else(|| panic!("{told}"));
             let (here, in_engine) = (proxy_config[at][number], written[at][number]);
-            // Go up to 1.7 knows no IDNA, and an engine asks for ASCII names only: an image's name has no others.
+            // Go up to 1.7 has no IDNA, and an engine asks for ASCII names only: an image's name has no others.
             if version == OLD && !url.is_ascii() {
                 continue;
             }
@@ -376,7 +376,7 @@ fn check_entries(version: &str) {
                 usize::from(fate == EntryOutcome::Kept && here && in_engine && !is_the_vm(&target));
         }
     }
-    // Else the entries would show nothing.
+    // Otherwise the entries would show nothing.
     assert!(kept > 20, "{kept}");
 }
 
@@ -390,7 +390,7 @@ fn variables_mean_to_engines_built_with_go_1_11_what_they_mean_here_or_it_is_tol
     check_entries(NEW);
 }
 
-/// A list that is kept as the engine has it, and read again, stays what it is.
+/// A list in the engine's form stays the same when it is read again.
 #[test]
 fn what_an_engine_was_given_is_what_it_is_given_again() {
     let resolvers = Resolvers {

@@ -1,5 +1,5 @@
-//! From the settings of the computer to the image: `baleen proxy`, `proxy test`, and what `apply` and
-//! `status` make of the same settings.
+//! From the settings of the computer to the image: `baleen proxy`, `proxy test`, and the results of `apply` and
+//! `status` for the same settings.
 
 use std::fs;
 use std::path::PathBuf;
@@ -144,7 +144,7 @@ fn each_host_takes_its_way_here_and_in_the_engine() {
         said.contains("past the proxy") && said.contains("still goes through the proxy"),
         "{said}"
     );
-    // What was set by hand goes by the rules of variables.
+    // A list set by hand follows the rules of the environment variables.
     let said = app.ok(&[
         "proxy",
         "test",
@@ -195,7 +195,7 @@ fn settings_that_make_no_sense_are_told() {
     let file = dictionary(&app, &beside);
     let said = app.ok(&["proxy", "--system-proxies", &file]);
     assert!(said.contains(&format!("note: {TROUBLE}")), "{said}");
-    // With nothing left, it must not be taken for a computer without a proxy.
+    // An empty result must not be taken for a computer without a proxy.
     app.apply(PROXY);
     let file = dictionary(&app, &broken);
     for command in ["proxy", "apply"] {
@@ -281,7 +281,7 @@ fn apply_follows_the_settings_and_status_compares_with_them() {
     assert_eq!(state(moved(&["status"])), "current");
     assert_eq!(state(office(&["status"])), "stale");
 
-    // What was named on the command line stays right until someone names something else.
+    // A proxy named on the command line stays valid until a user names another.
     app.apply(PROXY);
     assert_eq!(state(home(&["status"])), "current");
     assert_eq!(state(moved(&["status"])), "current");
@@ -297,7 +297,7 @@ const SCRIPT: &str = "function FindProxyForURL(url, host) {
   return 'PROXY proxy.corp:8080';
 }";
 
-/// A script decides, also on the day when it can't be had.
+/// A script decides, also while it is unavailable.
 #[test]
 fn a_script_decides_and_is_remembered() {
     let app = App::new();
@@ -335,7 +335,7 @@ fn a_script_decides_and_is_remembered() {
     assert_eq!(with(&["apply"]).code, 0);
     assert!(app.script_text().contains("http://192.168.65.1:3128"));
 
-    // Gone: what it said counts, no matter who asks, and for each host by itself, and that is told.
+    // The script is gone: its last answers count, for each host separately, and Baleen says so.
     fs::remove_file(&script).unwrap();
     fs::write(&config, "pac_hosts = [\"registry.corp\", \"new.corp\"]\n").unwrap();
     let away =
@@ -372,7 +372,7 @@ fn a_script_decides_and_is_remembered() {
         assert!(run.out.contains(line), "no {line:?} in: {run}");
     }
 
-    // Gone for longer: direct, as macOS has it, unless the user has it otherwise.
+    // Gone for longer: direct, as on macOS, unless the user has chosen otherwise.
     let memory = app.dir.path().join("state/pac.json");
     let mut kept: Value = serde_json::from_slice(&fs::read(&memory).unwrap()).unwrap();
     let scripts = kept["scripts"].as_object_mut().unwrap();
@@ -405,7 +405,7 @@ fn a_script_decides_and_is_remembered() {
         "{run}"
     );
 
-    // Gone just now, and nothing is remembered: nothing is guessed.
+    // Gone just now, and nothing remembered: Baleen doesn't guess.
     fs::remove_file(&config).unwrap();
     fs::remove_file(app.dir.path().join("state/pac.json")).unwrap();
     let patched = app.bytes();
@@ -417,7 +417,7 @@ fn a_script_decides_and_is_remembered() {
     assert_eq!(app.bytes(), patched);
 }
 
-/// A script's "DIRECT" behind a proxy that the engine doesn't know is no leave to go without one.
+/// A script's "DIRECT" behind a proxy that the engine doesn't know is no permission to go without a proxy.
 #[test]
 fn what_an_engine_can_not_do_is_not_taken_for_direct() {
     let app = App::new();
@@ -596,7 +596,7 @@ fn what_stands_in_cdata_counts() {
     );
 }
 
-/// Variables as people have them.
+/// Variables as people write them.
 #[test]
 fn variables_are_understood_before_they_are_judged() {
     let app = App::new();
@@ -633,7 +633,7 @@ fn variables_are_understood_before_they_are_judged() {
     assert!(said.err.contains("names a SOCKS proxy"), "{said}");
     assert!(!said.err.contains("write http://"), "{said}");
 
-    // curl's variable is one that neither Go nor Docker reads.
+    // Neither Go nor Docker reads curl's variable.
     const IGNORED: &str = "takes no notice of it; to use a proxy, set HTTPS_PROXY";
     for name in ["ALL_PROXY", "all_proxy"] {
         for command in ["proxy", "apply"] {
@@ -654,7 +654,7 @@ fn variables_are_understood_before_they_are_judged() {
     );
 }
 
-/// A port that is none is not taken for the scheme's own.
+/// An invalid port is not replaced by the scheme's default.
 #[test]
 fn a_script_is_fetched_from_the_port_that_is_named_or_from_none() {
     let app = App::new();

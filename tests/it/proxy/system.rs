@@ -1,9 +1,9 @@
-//! The desktop's proxy settings, read and watched by way of GNOME's own `gsettings`, in a home of their own.
+//! The desktop's proxy settings, read and watched through GNOME's own `gsettings`, in a separate home.
 //!
-//! And property lists, which is what macOS has such settings in, read as Python's `plistlib` reads them.
+//! And property lists, the format of such settings on macOS, read as Python's `plistlib` reads them.
 //!
-//! The library asks `gsettings` for the settings of its process's own environment, so it is called in
-//! processes of its own: those are the ignored tests below.
+//! The library asks `gsettings` for the settings of its process's own environment, so it is called in separate
+//! processes: those are the ignored tests below.
 
 #![cfg(not(target_os = "macos"))]
 
@@ -28,7 +28,7 @@ fn command(tool: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home.join("config"))
         .env("GSETTINGS_BACKEND", "keyfile")
-        // The settings are in a file; this only says that there is a session that they belong to.
+        // The settings are in a file; this only says that they belong to a session.
         .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
         .stdin(Stdio::null());
     command
@@ -53,7 +53,7 @@ fn inner(home: &Path, test: &str) -> Command {
     command
 }
 
-/// What `read` gives in a process with these settings.
+/// The output of a process with these settings.
 fn said_in(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -62,7 +62,7 @@ fn said_in(command: &mut Command) -> String {
     text
 }
 
-/// The dictionary that `read` gives in a process with the settings in `home`.
+/// The dictionary that `read` returns in a process with the settings in `home`.
 fn read_in(home: &Path) -> plist::Dictionary {
     let text = said_in(&mut inner(home, "reads"));
     let start = text.find("<?xml").expect(&text);
@@ -176,7 +176,7 @@ fn without_gsettings_a_session_or_the_schema_there_is_no_setting() {
     }
 }
 
-/// What real ones hardly ever do is done by scripts in the place of `gsettings`.
+/// Scripts in the place of `gsettings` do what a real one hardly ever does.
 #[test]
 fn a_gsettings_that_fails_or_hangs_is_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +231,7 @@ fn changes_are_told_until_the_watch_ends() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut wait_for = |word: &str| lines.by_ref().any(|line| line.unwrap() == word);
     assert!(wait_for("watching"));
-    // Nothing tells when a monitor has begun to look: settings change until one of them is told.
+    // There is no sign that a monitor has begun to watch, so settings change until it reports one.
     for (below, key, values) in [
         ("", "mode", ["manual", "auto"]),
         (".http", "host", ["a.corp", "b.corp"]),
@@ -289,7 +289,7 @@ fn proxy_goes_on_and_says_what_changed() {
         object["proxy"]["https"].as_str().unwrap().to_owned()
     });
     assert_eq!(said.next().as_deref(), Some("http://a.corp:8080"));
-    // Nothing tells when a monitor has begun to look: the port changes until that is told.
+    // There is no sign that a monitor has begun to watch, so the port changes until it reports that.
     let told = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -309,7 +309,7 @@ fn proxy_goes_on_and_says_what_changed() {
     assert_eq!(monitors(home), 4);
     child.kill().unwrap();
     child.wait().unwrap();
-    // Killed, it can't end them itself; they notice that it is gone.
+    // A killed program can't end its monitors; they notice that it is gone.
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while monitors(home) > 0 && std::time::Instant::now() < until {
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -317,7 +317,7 @@ fn proxy_goes_on_and_says_what_changed() {
     assert_eq!(monitors(home), 0);
 }
 
-/// The values of property lists, one to a line, as JSON; `null` for what is none.
+/// The values of property lists, one per line, as JSON; `null` for an invalid one.
 const PLISTLIB: &str = r#"
 import json, plistlib, sys, datetime
 
@@ -342,7 +342,7 @@ for line in sys.stdin:
     print(json.dumps(value))
 "#;
 
-/// The same of a property list that Baleen has read.
+/// The same form of a property list that Baleen has read.
 fn plain(value: &plist::Value) -> serde_json::Value {
     use plist::Value;
     match value {
@@ -364,8 +364,8 @@ fn plain(value: &plist::Value) -> serde_json::Value {
     }
 }
 
-/// Property lists by hand, and whether they can be read. What can be is what `plistlib` reads; of what can't, it
-/// reads some, and finds less in it than there is.
+/// Property lists written by hand, and whether Baleen can read them. Baleen reads the same values as `plistlib`;
+/// `plistlib` also reads some of those that Baleen refuses, and loses parts of them.
 #[test]
 fn property_lists_are_what_plistlib_reads() {
     let in_plist = |inside: &str| {
@@ -426,7 +426,7 @@ fn property_lists_are_what_plistlib_reads() {
         ("<array><key>a</key></array>", false),
         ("<integer>x</integer>", false),
         ("<array></dict>", false),
-        // Python takes these: the last of two values, an unknown element for nothing, and text for no value.
+        // Python accepts these: the last of two values, an unknown element as nothing, and text without a value.
         ("<true/><false/>", false),
         ("<array><unknown/></array>", false),
         ("<array><![CDATA[a]]></array>", false),

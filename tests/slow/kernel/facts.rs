@@ -1,9 +1,9 @@
-//! What real kernels make of Baleen's overlays: tiny images with nothing but busybox in them, which take
-//! seconds each in QEMU.
+//! The effect of Baleen's overlays on real kernels: tiny images with nothing but busybox in them, which take seconds
+//! each in QEMU.
 //!
-//! The `/init` of such an image reports every file that the kernel made, and what the kernel complained of.
-//! What a patch changed is then seen by comparing whole reports. What Baleen refuses is booted as well,
-//! with overlays made by hand, so that each refusal has its reason in what a kernel does.
+//! The `/init` of such an image reports every file that the kernel made, and the kernel's complaints. Comparing whole
+//! reports then shows what a patch changed. Images that Baleen refuses are booted as well, with overlays made by hand,
+//! to show that each refusal has its reason in what a kernel does.
 
 use std::slice::from_ref;
 
@@ -12,7 +12,7 @@ use crate::common::app::{App, PROXY};
 use crate::common::tools::sha256;
 use crate::common::{Entry, Image, SCRIPT, align, cpio, cpio_without_trailer, gzip, gzip_named};
 
-/// Something that has to hold on every kernel.
+/// A fact that holds on every kernel.
 pub(crate) struct Fact {
     pub(crate) name: &'static str,
     /// One line.
@@ -73,7 +73,7 @@ const DOCKER: &str = "/etc/init.d/docker";
 
 const STOCK_SCRIPT: &[u8] = include_bytes!("../../scripts/2016-one-line-mobyconfig.openrc");
 const LATER_SCRIPT: &[u8] = include_bytes!("../../scripts/2017-startas.openrc");
-/// Of an overlay made by hand: much shorter than what it overrides.
+/// The body in an overlay made by hand: much shorter than what it overrides.
 const SHORT: &[u8] = b"short\n";
 
 /// An image like Docker's: two members, each padded to a multiple of four.
@@ -89,7 +89,7 @@ fn stock(machine: &Machine) -> Vec<u8> {
     image.bytes
 }
 
-/// Files with modes and owners that no one would choose, so that it is seen where they come from.
+/// Files with modes and owners that are never chosen by chance, so that their origin is visible.
 fn unusual() -> Vec<Entry> {
     vec![
         Entry {
@@ -146,8 +146,8 @@ fn entry_in(app: &App, name: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// What a patch is to make of `stock`, and nothing else: the script, `at` where it is, with another body, and
-/// a manifest beside it. Bodies are those that Baleen says are there; that they hold the proxy is checked here.
+/// The expected result of a patch of `stock`: the script, at `at`, with another body, and a manifest beside it. The
+/// bodies are those that Baleen reads back; this also checks that they contain the proxy.
 #[track_caller]
 fn expected(stock: &Files, at: &str, manifest_at: &str, app: &App, stock_script: &[u8]) -> Files {
     let (script, manifest) = (entry_in(app, SCRIPT), entry_in(app, MANIFEST));
@@ -195,7 +195,7 @@ fn override_of_whole_images(machine: &Machine, app: &App, method: &str) -> Repor
         app,
         STOCK_SCRIPT,
     ));
-    // It is what runs, too.
+    // The script that runs has the proxy, too.
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"] {
         let wanted = format!("{name}={PROXY}");
         assert!(patched.proxies.contains(&wanted), "{:?}", patched.proxies);
@@ -203,7 +203,7 @@ fn override_of_whole_images(machine: &Machine, app: &App, method: &str) -> Repor
     stock
 }
 
-/// The flag that says that a name follows, and the name, of the gzip member at `offset`.
+/// The flag for a name in the header of the gzip member at `offset`, and the name.
 fn label(image: &[u8], offset: usize) -> (u8, String) {
     let member = &image[offset..];
     let name = member[10..].split(|&byte| byte == 0).next().unwrap();
@@ -241,13 +241,13 @@ fn folders() -> Vec<u8> {
     cpio(&["etc", "etc/init.d"].map(Entry::directory))
 }
 
-/// A Docker.app with what is unpacked into a room, and with the folders that are there already.
+/// A Docker.app with an image for a room, and the folders that are there already.
 fn app_with_room(image: &[u8]) -> App {
     app_with(&[&folders(), image].concat())
 }
 
-/// One image that holds many, each unpacked into a room of its own: before each `/etc` becomes a link to its
-/// room, so that one boot is enough for all. Each starts at a multiple of four, as a whole image does.
+/// One image that contains many, each unpacked into its own room: before each image `/etc` becomes a link to its room,
+/// so that one boot is enough for all. Each starts at a multiple of four, as a whole image does.
 struct Rooms(Vec<u8>);
 
 impl Rooms {
@@ -256,7 +256,7 @@ impl Rooms {
         Self(Image::default().packed(&base).bytes)
     }
 
-    /// A room with an empty `init.d` in it, and `image` unpacked there.
+    /// Adds a room with an empty `init.d` in it, and `image` unpacked there.
     fn add(&mut self, name: &str, image: &[u8]) {
         let room = format!("rooms/{name}");
         align(&mut self.0);
@@ -270,7 +270,7 @@ impl Rooms {
     }
 }
 
-/// What is in a room, without the room's own name.
+/// The files of a room, without the room's own name.
 fn room(report: &Report, name: &str) -> Files {
     let room = format!("/rooms/{name}/");
     let inside = |(path, made): (&String, &Made)| {
@@ -284,9 +284,9 @@ fn room(report: &Report, name: &str) -> Files {
 struct Patchable {
     name: String,
     stock: Vec<u8>,
-    /// The script that counts.
+    /// The script in force.
     script: Entry,
-    /// Where the kernel puts it, within the room.
+    /// The path where the kernel puts it, within the room.
     at: &'static str,
 }
 
@@ -301,7 +301,7 @@ impl Patchable {
     }
 }
 
-/// Boots all of `images` at once: each as it is, with an overlay and rebuilt.
+/// Boots all of `images` at once: each unchanged, with an overlay, and rebuilt.
 fn both_methods(machine: &Machine, images: &[Patchable]) {
     let mut rooms = Rooms::new(machine);
     let mut apps = Vec::new();
@@ -311,7 +311,7 @@ fn both_methods(machine: &Machine, images: &[Patchable]) {
             let app = app_with_room(&image.stock);
             apply(&app, method);
             let name = format!("{}-{method}", image.name);
-            // What is not compressed has no label and stays as it is.
+            // An uncompressed archive has no label and stays as it is.
             let patched = app.bytes();
             rooms.add(&name, patched.strip_prefix(&folders()[..]).unwrap());
             apps.push((image, name, app));
@@ -334,8 +334,8 @@ fn both_methods(machine: &Machine, images: &[Patchable]) {
     }
 }
 
-/// With the room in each name, so that a difference says where it is; and without the times of folders, which
-/// the kernel sets by name when it is done, and by then `/etc` leads to the last room.
+/// Adds the room to each name, so that a difference shows its place, and drops the times of folders. The kernel sets
+/// those by name at the end, when `/etc` leads to the last room.
 fn prefixed(room: &str, files: Files) -> Files {
     let with_room = |(path, made): (String, Made)| {
         let is_folder = made.mode & 0o170_000 == 0o040_000;
@@ -354,7 +354,7 @@ fn padding(machine: &Machine) {
     let bytes = cpio(&[hostname(), script.clone()]);
     let mut images = Vec::new();
     for remainder in 0..4 {
-        // The name in its header makes a member as long as it has to be.
+        // The name in its header makes a member as long as needed.
         let stock = (1..5)
             .map(|length| gzip_named(&bytes, Some(&vec![b'n'; length])))
             .find(|member| member.len() % 4 == remainder)
@@ -435,7 +435,7 @@ fn members(machine: &Machine) {
         &long,
     );
 
-    // Which of two scripts counts.
+    // Tests which of two scripts counts.
     let twice = [script.clone(), hostname(), later.clone()];
     add("twice-in-one", Image::default().packed(&twice), &later);
     let image = Image::default().packed(&both).packed(from_ref(&later));
@@ -452,7 +452,7 @@ fn members(machine: &Machine) {
         &script,
     );
 
-    // A rebuilt member has another length, and a raw one behind it still has to be aligned.
+    // A rebuilt member has another length, and a raw one behind it must still be aligned.
     add(
         "raw-then-gzip",
         Image::default().raw(&other).packed(&both),
@@ -479,7 +479,7 @@ fn members(machine: &Machine) {
     add("no-trailer", Image::default().member(&gzip(&open)), &script);
     let image = Image::default().member(&gzip(&open)).packed(&other);
     add("no-trailer-then-more", image, &script);
-    // What the kernel remembers of hard links goes on into the overlay, whose entries say that they have no others.
+    // The kernel's memory of hard links extends into the overlay, whose entries say that they have no others.
     let links = [
         script.clone(),
         Entry::name_of(0, 2, "etc/hostname", b""),
@@ -510,7 +510,7 @@ fn members(machine: &Machine) {
     both_methods(machine, &images);
 }
 
-/// What Baleen refuses with exit code 4 and `words`, whichever way it is to patch; nothing is touched.
+/// Asserts that Baleen refuses `image` with exit code 4 and `words` by either method, and touches nothing.
 #[track_caller]
 fn refused(image: &[u8], words: &[&str]) {
     refused_by(&app_with_room(image), words);
@@ -524,12 +524,12 @@ fn refused_by(app: &App, words: &[&str]) {
     }
 }
 
-/// An override made by hand, of the form of Baleen's.
+/// An override made by hand, in the form of Baleen's.
 fn by_hand(entries: &[Entry]) -> Vec<u8> {
     gzip_named(&cpio(entries), Some(b"by-hand"))
 }
 
-/// A room as it is to be: its `init.d`, and these files as they stand in an archive.
+/// The expected room: its `init.d`, and these files as the archive has them.
 fn furnished(entries: &[Entry]) -> Files {
     let mut files = Files::new();
     for entry in [&[Entry::directory("etc/init.d")], entries].concat() {
@@ -539,7 +539,7 @@ fn furnished(entries: &[Entry]) -> Files {
     files
 }
 
-/// Images made by hand, and what is to be in their rooms.
+/// Images made by hand, and the expected contents of their rooms.
 struct ByHand {
     rooms: Rooms,
     expected: Vec<(&'static str, Files)>,
@@ -587,7 +587,7 @@ fn in_the_way(machine: &Machine) {
     by_hand.add("hard-link", &[&linked, &overlay], both.clone());
     refused(&linked, &["other names share its data there"]);
 
-    // A later script of its own does not end that.
+    // A later script of its own doesn't end that sharing.
     let again = gzip(&cpio(from_ref(&script)));
     by_hand.add("hard-link-and-later", &[&linked, &again, &overlay], both);
     refused(
@@ -595,7 +595,7 @@ fn in_the_way(machine: &Machine) {
         &["other names share its data there"],
     );
 
-    // A symbolic link goes; where it led to, all stays as it was.
+    // A symbolic link is replaced; its target stays unchanged.
     let real = Entry::file("etc/init.d/real", STOCK_SCRIPT);
     let link = gzip(&cpio(&[real.clone(), Entry::link(SCRIPT, "real")]));
     by_hand.add(
@@ -611,7 +611,7 @@ fn in_the_way(machine: &Machine) {
         ],
     );
 
-    // So does an empty folder.
+    // So is an empty folder.
     let folder = gzip(&cpio(&[Entry::directory(SCRIPT)]));
     by_hand.add("folder", &[&folder, &overlay], furnished(from_ref(&short)));
     refused(&folder, &["directory"]);
@@ -662,7 +662,7 @@ fn file_alone(machine: &Machine) {
         furnished(&[hostname(), other]),
     );
 
-    // Why an overlay brings no folders.
+    // The reason why an overlay brings no folders.
     let parent = Entry {
         uid: 8,
         gid: 9,
@@ -675,7 +675,7 @@ fn file_alone(machine: &Machine) {
         furnished(&[hostname(), script.clone(), short, parent]),
     );
 
-    // Why there has to be an entry of that name: nothing says that this one was dropped.
+    // The reason why an entry of that name must exist: nothing shows that this one was dropped.
     let lost = Entry::file("etc/conf.d/docker", b"DOCKER_OPTS=\n");
     let overlay = by_hand(from_ref(&lost));
     let nothing_new = furnished(&[hostname(), script.clone()]);
@@ -692,7 +692,7 @@ fn file_alone(machine: &Machine) {
     rooms.check(machine);
 }
 
-/// The script's entry is dropped, or its file taken away again; whole images, since a room has its folders.
+/// The script's entry is dropped, or its file removed again; whole images, since a room has its folders.
 fn dropped(machine: &Machine) {
     let folders = || ["etc", "etc/init.d"].map(Entry::directory).to_vec();
     let script = || vec![Entry::file(SCRIPT, STOCK_SCRIPT)];
@@ -752,7 +752,7 @@ fn dropped(machine: &Machine) {
         refused_by(&app_with(&image), &[words]);
     }
 
-    // A later entry by a way that does not exist changes nothing, so the first is the script.
+    // A later entry with a path that doesn't exist changes nothing, so the first is the script.
     let lost = Entry::file("etc/none/../init.d/docker", LATER_SCRIPT);
     let both = [folders(), script(), vec![lost]].concat();
     let image = Image::default()
@@ -773,7 +773,7 @@ fn junk(machine: &Machine) {
         ..unusual_script()
     };
     let overlay = by_hand(from_ref(&short));
-    // Boots `parts` in a row; the kernel is to complain in `words`, and the script to be `script`.
+    // Boots `parts` in a row; the kernel must complain in `words`, and the script must be `script`.
     let fails = |name: &str, parts: &[&[u8]], script: &Made, words: &str| {
         let report = machine.boot(name, &parts.concat());
         report.says(&[&format!("Initramfs unpacking failed: {words}")]);
@@ -781,12 +781,12 @@ fn junk(machine: &Machine) {
         assert_eq!(found, Some(script), "{}", report.console.display());
     };
 
-    // One byte, and all behind it might as well not be there.
+    // After one byte of junk, the kernel ignores all that follows.
     let magic = "invalid magic at start of compressed archive";
     fails("between", &[&image, b"X", &overlay], &stock, magic);
     refused(&[&image[..], b"X"].concat(), &["holds \"X\""]);
 
-    // What another tool puts behind a patched image is no part of it.
+    // What another tool appends to a patched image is not part of the patch.
     fails(
         "behind",
         &[&image, &overlay, b"XYZ!"],
@@ -798,7 +798,7 @@ fn junk(machine: &Machine) {
     app.replace_image(&[&app.bytes()[..], b"XYZ!"].concat());
     app.refused(&["apply", "--http-proxy", PROXY], 4, &["XYZ!"]);
 
-    // Behind an uncompressed archive a single zero is as bad. Writing that archive again would do.
+    // Behind an uncompressed archive a single zero is as bad. Writing that archive again would help.
     let raw = Image::default().raw(&[machine.system(), unusual()].concat());
     let raw = raw.zeros(1).bytes;
     fails("behind-raw", &[&raw, &overlay], &stock, "broken padding");
@@ -806,7 +806,7 @@ fn junk(machine: &Machine) {
     let append = ["apply", "--http-proxy", PROXY, "--method", "append"];
     app.refused(&append, 4, &["its length should be a multiple of 4"]);
 
-    // A gzip header may hold a name, as the tests before show, and nothing else.
+    // A gzip header may contain a name, as the tests before show, and nothing else.
     for (name, flag, extra) in [
         ("gzip-extra", 0x04, &b"\x02\0ab"[..]),
         ("gzip-comment", 0x10, b"a comment\0"),
@@ -822,7 +822,7 @@ fn junk(machine: &Machine) {
     }
 }
 
-/// 5.10 does not know these, 6.1 does.
+/// Archives with sums, which 5.10 does not know and 6.1 does.
 fn sums(machine: &Machine) {
     let short = |mode| Entry::new(mode, SCRIPT, SHORT);
     let with_sum = gzip(&cpio(&[short(0o100_644).with_sum()]));

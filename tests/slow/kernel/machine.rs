@@ -1,5 +1,5 @@
 //! Tiny images with nothing but busybox in them, booted by real kernels: by Debian's `user-mode-linux`, which is an
-//! ordinary process and done in a second, or by any kernel in QEMU, which takes several.
+//! ordinary process and takes a second, or by any kernel in QEMU, which takes several.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -16,27 +16,27 @@ use crate::common::tools::{self, sha256};
 
 const UML: &str = "linux.uml";
 
-/// Longer than any boot takes that ends at all.
+/// Timeout for a boot, longer than any boot that ends.
 const LONGEST_BOOT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Kernel {
     UserMode,
-    /// The file of one for x86-64.
+    /// The file of a kernel for x86-64.
     Qemu(PathBuf),
 }
 
-/// Where the tiny images are booted.
+/// A machine that boots the tiny images.
 pub(crate) struct Machine {
     pub(crate) kernel: Kernel,
-    /// Linked statically: there is no library in the images.
+    /// Linked statically, since the images have no libraries.
     pub(crate) busybox: PathBuf,
-    /// For this case alone. Images and consoles stay there as files.
+    /// The folder of this case alone. Images and consoles stay there as files.
     pub(crate) folder: PathBuf,
 }
 
 impl Kernel {
-    /// As `uname -r` has it.
+    /// The version as in `uname -r`.
     pub(crate) fn version(&self) -> String {
         match self {
             Self::UserMode => {
@@ -49,8 +49,8 @@ impl Kernel {
 }
 
 impl Machine {
-    /// With the kernel that is an ordinary process. Nothing, and a word about it, where that or a busybox without
-    /// libraries is not installed; in CI on Linux that is a failure.
+    /// A machine with the kernel that is an ordinary process. Returns nothing, with a message, if that kernel or a
+    /// busybox without libraries is not installed; in CI on Linux that is a failure.
     pub(crate) fn user_mode(folder: &Path) -> Option<Self> {
         if !cfg!(target_os = "linux") {
             return None;
@@ -78,7 +78,7 @@ impl Machine {
         None
     }
 
-    /// Boots `image` and returns what it says of itself.
+    /// Boots `image` and returns its report.
     #[track_caller]
     pub(crate) fn boot(&self, name: &str, image: &[u8]) -> Report {
         let console = self.console(name, image);
@@ -86,16 +86,16 @@ impl Machine {
             .unwrap_or_else(|| self.failed(&console, "it ended without a whole report"))
     }
 
-    /// Boots `image`, which has to end by itself, and returns where its console's text is.
+    /// Boots `image`, which must end by itself, and returns the path of the console output.
     #[track_caller]
     pub(crate) fn console(&self, name: &str, image: &[u8]) -> PathBuf {
         fs::create_dir_all(&self.folder).unwrap();
         let initrd = self.folder.join(format!("{name}.img"));
         let console = self.folder.join(format!("{name}.console"));
         fs::write(&initrd, image).unwrap();
-        // Each process of user-mode Linux is one of the host's, which has none to give now and then; then it ends.
+        // Each process of user-mode Linux is one of the host's. When the host is out of processes, the kernel ends.
         for _ in 0..4 {
-            // Of an earlier run: it must not be taken for this boot's.
+            // The file of an earlier run must not be taken for this boot's.
             fs::write(&console, b"").unwrap();
             let ended = match &self.kernel {
                 Kernel::UserMode => user_mode(&initrd, &console),
@@ -123,7 +123,7 @@ impl Machine {
         );
     }
 
-    /// What an image needs to report.
+    /// The entries that an image needs to report.
     pub(crate) fn system(&self) -> Vec<Entry> {
         let busybox = fs::read(&self.busybox).unwrap();
         vec![
@@ -141,8 +141,8 @@ impl Machine {
     }
 }
 
-/// Reports line by line; the first letter says of what. One process looks at many files, since starting
-/// one takes its time in an emulated machine.
+/// Reports line by line; the first letter gives the kind. One process handles many files, since starting one is slow in
+/// an emulated machine.
 const INIT: &str = r#"#!/bin/sh
 b=/bin/busybox
 $b find / -exec $b stat -c 'F %f %u:%g %h %s %t:%T %Y %n' {} +
@@ -164,7 +164,7 @@ pub(crate) struct Made {
     pub(crate) owner: (u32, u32),
     /// Seconds since 1970, as the archive has it. OpenRC looks at the times of its scripts, so they count.
     pub(crate) time: u32,
-    /// What it holds, where it leads, which device it is; of a folder nothing.
+    /// Its content, link target or device; empty for a folder.
     pub(crate) what: String,
 }
 
@@ -180,7 +180,7 @@ impl Made {
         }
     }
 
-    /// What is to become of an entry that stands alone.
+    /// The expected result of an entry that stands alone.
     pub(crate) fn of(entry: &Entry) -> Self {
         match entry.mode & 0o170_000 {
             0o100_000 => Self::holding(entry, 1, &entry.body),
@@ -214,14 +214,14 @@ pub(crate) fn content(links: u32, size: u64, sha256: &str) -> String {
     format!("links {links}, {size} bytes, sha256 {sha256}")
 }
 
-/// What an image reported of itself.
+/// The report of an image.
 pub(crate) struct Report {
     pub(crate) files: Files,
-    /// What the kernel said of the image, without the time.
+    /// The kernel's complaints about the image, without the times.
     complaints: Vec<String>,
-    /// Variables that name a proxy, once the script was read by a shell.
+    /// Variables that name a proxy, after a shell has read the script.
     pub(crate) proxies: Vec<String>,
-    /// For who wants to know more.
+    /// The console output, for details.
     pub(crate) console: PathBuf,
 }
 
@@ -282,14 +282,14 @@ impl Report {
         })
     }
 
-    /// Fails unless these and no other files are there, and the kernel had nothing to say.
+    /// Fails unless exactly these files exist, and the kernel had no complaint.
     #[track_caller]
     pub(crate) fn is(&self, expected: &Files) {
         self.says(&[]);
         self.files_are(&self.files, expected);
     }
 
-    /// Fails unless the kernel had this to say: a part of each line, in order.
+    /// Fails unless the kernel had these complaints: a part of each line, in order.
     #[track_caller]
     pub(crate) fn says(&self, expected: &[&str]) {
         let as_expected = self.complaints.len() == expected.len()
@@ -371,7 +371,7 @@ fn qemu(kernel: &Path, initrd: &Path, console: &Path) -> Option<ExitStatus> {
     run(qemu)
 }
 
-/// The end of `machine`, which is killed, with all that it started, when it does not come.
+/// Waits for the end of `machine`. On a timeout kills it, with all that it started.
 fn run(mut machine: Command) -> Option<ExitStatus> {
     let program = machine.get_program().to_owned();
     let mut machine = machine

@@ -1,6 +1,6 @@
-//! What Baleen says that the kernel makes of an image, and what a real kernel makes of it.
+//! Baleen's model of what the kernel makes of an image, compared with a real kernel.
 //!
-//! The kernel here is Debian's `user-mode-linux`. `tests/e2e` checks the same [`facts`] on others.
+//! The kernel is Debian's `user-mode-linux`. `tests/e2e` checks the same [`facts`] on others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,10 +18,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// So many small cases in one boot.
+/// Number of small cases in one boot.
 const ROOMS: usize = 1_000;
 
-/// Reports every file line by line; the first letter says of what.
+/// Reports every file line by line; the first letter gives the kind.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b find / -xdev -path '/r[0-9]*' -exec $b stat -c 'F %f %h %n' {} +
@@ -43,12 +43,13 @@ fn system(busybox: &[u8]) -> Vec<Entry> {
 /// Archives that are unpacked in order; a trailer ends each.
 type Archives = Vec<Vec<Entry>>;
 
-/// A file as far as both sides can tell.
+/// A file, as far as both sides know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
-    /// As `ls -l` has it.
+    /// The file type as in `ls -l`.
     letter: char,
-    /// Those of a link say nothing, and those of a folder are changed by a device that fails in its place.
+    /// `None` for a link, whose permissions mean nothing, and for a folder, whose permissions change if a device fails
+    /// in its place.
     permissions: Option<u32>,
     names: Option<u32>,
     /// Bytes of a file, target of a link.
@@ -57,12 +58,12 @@ struct Seen {
 
 type Files = BTreeMap<String, Seen>;
 
-/// Entries are told from one another by their permissions, and files by what is in them.
+/// Identifies entries by their permissions, and files by their content.
 fn permissions(number: usize) -> u32 {
     number as u32 & 0o777
 }
 
-/// Each entry with the permissions and the body that only it has, unless the body was chosen.
+/// Gives each entry its own permissions and body, unless the body was chosen.
 fn numbered(archives: &[Archives]) -> Vec<Vec<Entry>> {
     let mut number = 0;
     let mut all = Vec::new();
@@ -85,7 +86,7 @@ fn numbered(archives: &[Archives]) -> Vec<Vec<Entry>> {
     all
 }
 
-/// What a kernel makes of `archives`, and what it complained of.
+/// The files that a kernel makes of `archives`, about which it must not complain.
 fn by_kernel(machine: &Machine, archives: &[Vec<Entry>]) -> Files {
     let mut image = Image::default().packed(&system(&fs::read(&machine.busybox).unwrap()));
     let inside: Vec<u8> = archives.iter().flat_map(|archive| cpio(archive)).collect();
@@ -138,7 +139,7 @@ fn by_kernel(machine: &Machine, archives: &[Vec<Entry>]) -> Files {
     files
 }
 
-/// What Baleen says of the same; only the bytes of files are kept here.
+/// The files that Baleen's model makes of the same; it keeps only the bytes of files.
 fn by_model(archives: &[Vec<Entry>]) -> Files {
     let mut tree = Tree::new();
     let entries: Vec<&Entry> = archives.iter().flatten().collect();
@@ -175,7 +176,7 @@ fn by_model(archives: &[Vec<Entry>]) -> Files {
                     }
                     _ => {}
                 }
-                // A further name of what is no regular file changes nothing about it.
+                // A further name of an entry that isn't a regular file changes nothing about it.
                 if !is_another || entry.mode & 0o170_000 == 0o100_000 {
                     modes.insert(at.file, entry.mode & 0o777);
                 }
@@ -185,12 +186,12 @@ fn by_model(archives: &[Vec<Entry>]) -> Files {
         }
         tree.trailer();
     }
-    // All paths that can be: of each folder, each last part of a name.
+    // All possible paths: each last part of a name in each folder.
     let mut parts: Vec<&[u8]> = Vec::new();
     for entry in &entries {
         parts.extend(entry.name.split(|&byte| byte == b'/'));
     }
-    // A file may be made through a link, too.
+    // A file may also be made through a link.
     for target in targets.values() {
         parts.extend(target.as_bytes().split(|&byte| byte == b'/'));
     }
@@ -362,7 +363,7 @@ fn rooms() -> impl Strategy<Value = Vec<(Entry, bool)>> {
             },
         );
     (any::<bool>(), prop::collection::vec(entry, 3..20)).prop_map(|(furnished, mut entries)| {
-        // What a kernel waits for in vain when it meets both is no matter of where files end up.
+        // With both, a kernel waits in vain for something that doesn't affect where files end up.
         if entries.iter().any(|(entry, _)| entry.nlink > 1) {
             for (entry, _) in &mut entries {
                 if entry.mode & 0o170_000 == 0o010_000 {
@@ -410,8 +411,8 @@ fn what_has_to_hold_on_every_kernel_holds() {
     }
 }
 
-/// Thousands of short archives that no tool would make. One boot is enough for a thousand: each has a folder
-/// of its own, and all names in it begin with that.
+/// Thousands of short archives that no tool would make. One boot is enough for a thousand: each has its own folder, and
+/// all names in it begin with that folder.
 #[test]
 fn the_kernel_makes_of_random_entries_what_baleen_says() {
     let folder = tempfile::tempdir().unwrap();
