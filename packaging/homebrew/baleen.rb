@@ -44,8 +44,8 @@ cask "baleen" do
   fish_completion "#{appdir}/Baleen.app/Contents/Resources/completions/baleen.fish"
   zsh_completion "#{appdir}/Baleen.app/Contents/Resources/completions/_baleen"
 
-  # An upgrade also runs the steps of this stanza, except for these two. So the stanza has no launchctl, which would end
-  # "Start at Login" at each upgrade, and no script that gives Docker its own image back.
+  # An upgrade also runs what a stanza `uninstall` lists, except for these two. So it lists no launchctl, which would
+  # end "Start at Login" at each upgrade, and no script that gives Docker its own image back.
   uninstall quit:       "io.github.baleen-app.Baleen",
             login_item: "Baleen"
 

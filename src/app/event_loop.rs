@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "macos"))]
 pub(crate) use super::event_loop_linux::run;
 #[cfg(target_os = "macos")]
-pub use super::event_loop_macos::run;
+pub(crate) use super::event_loop_macos::run;
 
 use std::sync::Arc;
 

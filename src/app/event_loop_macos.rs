@@ -17,7 +17,7 @@ unsafe extern "C" {}
 /// Creates the app with `start` once AppKit is ready, and calls `handle` for each message, until it returns
 /// [`Flow::Quit`] or the system ends the app (at the end of the session). Must be called on the main
 /// thread, and ends the process.
-pub fn run<M: Send + 'static, H: 'static>(
+pub(crate) fn run<M: Send + 'static, H: 'static>(
     start: impl FnOnce(Sender<M>) -> H + 'static,
     mut handle: impl FnMut(&mut H, M) -> Flow + 'static,
 ) -> ! {

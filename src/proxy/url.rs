@@ -211,7 +211,7 @@ impl ProxyUrl {
     }
 
     /// Returns the URL for display, with the password replaced by `***`.
-    pub(crate) fn redacted(&self) -> String {
+    pub fn redacted(&self) -> String {
         let mut url = String::from(self.scheme.prefix());
         if let Some(user) = self.encoded_user() {
             url.push_str(&user);

@@ -250,7 +250,7 @@ impl Run {
         for word in diagnostic {
             assert!(errors[0].contains(word), "no {word:?} in: {self}");
         }
-        // Besides the error there may be one word of advice only.
+        // Apart from the error there may be one word of advice only.
         let rest = self.err.lines().filter(|line| *line != errors[0]);
         for line in rest {
             assert!(line.starts_with("what to do: "), "{self}");

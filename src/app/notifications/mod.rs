@@ -12,7 +12,7 @@ mod user_notifications_macos;
 #[cfg(not(target_os = "macos"))]
 pub(crate) use notifications_linux::Notifier;
 #[cfg(target_os = "macos")]
-pub use notifications_macos::Notifier;
+pub(crate) use notifications_macos::Notifier;
 
 /// The contents of a notification. It replaces an older one with the same `id` on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]

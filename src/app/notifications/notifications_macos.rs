@@ -8,7 +8,7 @@ use super::Notification;
 use super::{ns_user_notifications_macos as before_10_14, user_notifications_macos as since_10_14};
 
 /// The sender of notifications.
-pub enum Notifier {
+pub(crate) enum Notifier {
     /// The User Notifications framework, since macOS 10.14.
     Since(since_10_14::Notifier),
     /// The API of earlier versions.
@@ -23,7 +23,7 @@ impl Notifier {
     ///
     /// A press that opens the app is reported only if this is called before AppKit says that the app has
     /// launched (<https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/delegate>).
-    pub fn new(
+    pub(crate) fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
         on_refused: impl Fn(String) + Send + Sync + 'static,
     ) -> Option<Self> {
@@ -37,7 +37,7 @@ impl Notifier {
     }
 
     /// Shows a notification.
-    pub fn show(&self, notification: &Notification) {
+    pub(crate) fn show(&self, notification: &Notification) {
         match self {
             Self::Since(notifier) => notifier.show(notification),
             Self::Before(notifier) => notifier.show(notification),

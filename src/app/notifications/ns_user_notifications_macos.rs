@@ -20,7 +20,7 @@ const NOTE: &str = "note";
 const FIRST: &str = "first";
 
 /// The sender of notifications. This API does not report whether the user allows them.
-pub struct Notifier {
+pub(crate) struct Notifier {
     // The center does not retain its delegate.
     _delegate: Retained<Delegate>,
 }

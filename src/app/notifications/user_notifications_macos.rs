@@ -19,7 +19,7 @@ use delegate::Delegate;
 type OnRefused = Arc<dyn Fn(String) + Send + Sync>;
 
 /// The sender of notifications.
-pub struct Notifier {
+pub(crate) struct Notifier {
     // The center does not retain its delegate.
     _delegate: Retained<Delegate>,
     on_refused: OnRefused,
