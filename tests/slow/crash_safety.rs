@@ -250,8 +250,6 @@ fn with_fault(
     let strace = [
         "strace",
         "-f",
-        // The program stops at this call alone.
-        "--seccomp-bpf",
         "-o",
         log.to_str().unwrap(),
         "-e",
