@@ -145,7 +145,7 @@ impl Agent {
 
     /// Stops the agent. A change of an image in progress is finished first, and an update of the running VM
     /// stops at its next step. No change starts while the returned guard is held, so the caller can end the
-    /// program then. That also ends all other jobs; to let them finish, use [`Agent::wait_idle`].
+    /// program then. That also ends all other jobs; to let them finish, use `wait_idle`.
     pub fn stop(&self) -> MutexGuard<'_, ()> {
         self.cancel.store(true, Ordering::Relaxed);
         let (ended, all_ended) = mpsc::channel();

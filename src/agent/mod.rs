@@ -7,7 +7,7 @@
 //!                                      reconcile, notice <+    +------ Event <------+   +--> observe, effects
 //! ```
 //!
-//! An event means only "observe again". [`reconcile::reconcile`] derives the action from the observation,
+//! An event means only "observe again". `reconcile::reconcile` derives the action from the observation,
 //! so a lost event costs time, and a superfluous one costs a millisecond.
 
 pub mod agent_state;

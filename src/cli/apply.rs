@@ -313,7 +313,7 @@ fn report(
     };
     let manifest = &applied.manifest;
     out.line(format!(
-        "{} Docker will use {} the next time it starts. Bypassing it: {}.",
+        "{} The proxy for Docker is {}. Bypassing it: {}.",
         styled(GOOD, "Done."),
         manifest.proxy.summary(),
         manifest.proxy.no_proxy

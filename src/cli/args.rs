@@ -18,9 +18,9 @@ const ABOUT: &str = "Keeps the Docker Engine of Docker for Mac behind a proxy";
 const LONG_ABOUT: &str = "\
 Keeps the Docker Engine of Docker for Mac behind a proxy.
 
-The engine of Docker for Mac runs in a Linux VM that knows nothing of the Mac's proxy. Baleen writes \
-the proxy into the VM's image (initrd.img inside Docker.app), where the engine's start script \
-exports it, and can give the original image back, byte for byte.";
+Docker for Mac runs its engine in a Linux VM, which doesn't know the Mac's proxy. Baleen writes the \
+proxy into the VM's boot image (initrd.img inside Docker.app), where the engine's start script \
+exports it. It can restore the original boot image byte for byte.";
 
 /// Examples for beginners, one per line.
 pub(super) const EXAMPLES: &str = "\
@@ -72,13 +72,13 @@ pub(crate) struct Cli {
 /// Options of all commands.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Docker.app to work on, instead of the one in BALEEN_DOCKER_APP, the config file, /Applications or ~/Applications
+    /// Docker.app to use, instead of the one in BALEEN_DOCKER_APP, the config file, /Applications or ~/Applications
     #[arg(long, global = true, value_name = "PATH")]
     pub docker_app: Option<PathBuf>,
-    /// Config file to use, instead of the one in BALEEN_CONFIG or in the usual place (`baleen config path`)
+    /// Config file to use, instead of the one in BALEEN_CONFIG or the default (`baleen config path`)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Print one JSON object instead of text; passwords are left out
+    /// Print one JSON object instead of text, without passwords
     #[arg(long, global = true)]
     pub json: bool,
     /// When to use color
@@ -97,67 +97,68 @@ pub(crate) enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Put the engine behind a proxy
+    /// Set the proxy in Docker
     ///
-    /// Reads the image once, writes a changed copy beside it, reads that back, and only then puts it in the
-    /// original's place; the original is kept as initrd.img-backup. Applying the same proxy again does nothing.
+    /// Writes a changed copy of the boot image, verifies it, and then replaces the original, which is kept as
+    /// initrd.img-backup. Applying the same proxy again changes nothing.
     Apply(Apply),
-    /// Give Docker the image back that it had before Baleen, byte for byte
+    /// Restore Docker's original boot image, byte for byte
     ///
-    /// Reads the original's digest again before it says so. With --live, the running Engine stops using the proxy too.
+    /// Verifies the original's SHA-256 digest before putting it back. With --live, the running Engine stops using the
+    /// proxy too.
     Restore(Restore),
-    /// Say what this computer's proxy settings are, what the engine makes of them, and why
+    /// Show this computer's proxy settings and what Docker can use of them
     ///
-    /// Entry by entry of the bypass list: what the engine gets for it, and what it can't be told.
+    /// Lists what happens to each entry of the bypass list, and why.
     Proxy(Proxy),
-    /// Say whether the proxy is in place
+    /// Show whether the proxy is in place
     ///
-    /// By default only both ends of the image are looked at, which takes a moment on any image. That tells what
-    /// Baleen did, not what someone else did to a stock image: --verify reads every byte.
+    /// By default, reads only both ends of the boot image, which is fast and shows what Baleen did. To find out what
+    /// someone else changed, use --verify, which reads every byte.
     Status(Status),
-    /// Run the menu-bar app: it keeps the proxy in place by itself, and says what it did
+    /// Run the menu-bar app, which keeps the proxy in place
     ///
-    /// Its icon shows the state; its menu switches the proxy on and off. On macOS this is what Baleen.app does, and
-    /// what happens without any command. A second one shows the first and ends.
+    /// The icon shows the state, and the menu turns the proxy on and off. On macOS, Baleen.app does this, and so does
+    /// `baleen` without a command. If Baleen is already running, it shows itself and the new one exits.
     App(Act),
-    /// Do what the menu-bar app does, without an icon, until it is interrupted
+    /// Keep the proxy in place without an icon, until interrupted
     ///
-    /// Watches Docker.app and the proxy settings, puts the proxy back after an update of Docker, and prints what it
-    /// sees and does; under --json one object a line.
+    /// Watches Docker.app and the proxy settings, puts the proxy back after a Docker update, and prints what it sees
+    /// and does. With --json, prints one object per line.
     Watch(Act),
-    /// Find out why the engine does not get through, step by step
+    /// Find out why Docker can't pull, step by step
     ///
-    /// Looks at Docker.app, at the image, at the proxy and the way through it to the registry, and at the running
-    /// engine; says of each what was found and what to do. Changes nothing.
+    /// Checks Docker.app, the boot image, the proxy, the connection through it to the registry, and the running
+    /// engine. Prints what it found and what to do. Changes nothing.
     Doctor(Doctor),
-    /// List what is in an image, or print one file of it
+    /// List the files in a boot image, or print one of them
     Inspect(Inspect),
     /// Show or change the config file
     #[command(subcommand)]
     Config(Config),
-    /// Show all of it on a small Docker.app made for the purpose
+    /// Try Baleen on a small sample Docker.app
     Demo(Demo),
-    /// Keep the password of a proxy in the Keychain (elsewhere: the desktop's keyring)
+    /// Store a proxy's password in the Keychain (on Linux, in the desktop's keyring)
     #[command(subcommand)]
     Credentials(Credentials),
-    /// Remove all that Baleen made on this computer, and put Docker back exactly as it was
+    /// Remove Baleen's files and settings, and put Docker back exactly as it was
     ///
-    /// Lists it and asks; ends the menu-bar app or `baleen watch`; then Docker's own images come back, and Start at
-    /// login, stored passwords, settings, state and logs go. Where an image can't be given back, nothing is removed.
-    /// What Baleen did not make is left and named. The program itself stays.
+    /// Lists what it will do and asks first. Quits the menu-bar app and `baleen watch`, restores Docker's boot images,
+    /// and removes the login item, stored passwords, settings, state and logs. If a boot image can't be restored,
+    /// nothing is removed. Files that Baleen didn't make are kept and listed. The program itself stays.
     Uninstall(Uninstall),
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
-    /// Write the manual, a page for each command, into a folder: how it gets into the app
+    /// Write the manual, one page per command, into a folder. Used to build the app
     #[command(hide = true)]
     Man {
-        /// The folder, which is made where it is missing
+        /// The folder; it is created if missing
         folder: PathBuf,
     },
-    /// Run a PAC script from standard input: how Baleen starts itself for that
+    /// Run a PAC script from standard input. Used by Baleen itself
     #[command(hide = true)]
     PacWorker,
 }
@@ -165,22 +166,22 @@ pub enum Command {
 /// A proxy.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProxyArgs {
-    /// Proxy for http://, and for https:// where no other is given, instead of the settings
+    /// Proxy for http://, and for https:// unless --https-proxy is given, instead of the settings
     ///
-    /// As in http://proxy.corp:8080 or http://USER@proxy.corp:8080; the password comes from the Keychain (see
-    /// `baleen credentials`). A password in the URL is taken, too, but other users of this computer can see arguments.
+    /// For example http://proxy.corp:8080 or http://USER@proxy.corp:8080. The password comes from the Keychain (see
+    /// `baleen credentials`). You can put a password in the URL, but other users on this computer can then see it.
     #[arg(long, value_name = "URL")]
     pub http_proxy: Option<String>,
-    /// Proxy for https://, which is what pulling images uses
+    /// Proxy for https://, which Docker uses to pull images
     #[arg(long, value_name = "URL")]
     pub https_proxy: Option<String>,
-    /// More hosts to reach without the proxy, separated by commas; localhost and 127.0.0.1 always are
+    /// More hosts to reach without the proxy, separated by commas; localhost and 127.0.0.1 are always included
     #[arg(long, value_name = "LIST")]
     pub no_proxy: Option<String>,
-    /// Whose settings to use, instead of what the config file says
+    /// Where the proxy comes from, instead of the source in the config file
     #[arg(long, value_name = "SOURCE", conflicts_with_all = ["http_proxy", "https_proxy"])]
     pub source: Option<SourceArg>,
-    /// Use the settings in this property list, as SCDynamicStoreCopyProxies gives them
+    /// Use the settings in this property list, in the format of SCDynamicStoreCopyProxies
     #[arg(long, value_name = "FILE", conflicts_with_all = ["http_proxy", "https_proxy", "source"])]
     pub system_proxies: Option<PathBuf>,
 }
@@ -190,9 +191,9 @@ pub struct ProxyArgs {
 pub enum SourceArg {
     /// The same as system
     Auto,
-    /// System Settings; on Linux the desktop's, or else the environment
+    /// System Settings; on Linux, the desktop's settings or else the environment
     System,
-    /// HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or in lower case
+    /// HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in upper or lower case
     Environment,
     /// The proxies in the config file
     Manual,
@@ -215,17 +216,16 @@ pub struct Apply {
     /// The proxy.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// How to patch: append a small archive (fast), or rebuild the archive that holds the script; without it as the
-    /// config file says, else by append
+    /// How to change the boot image: append a small archive (fast, the default), or rebuild the archive with the script
     #[arg(long, value_name = "append|rebuild")]
     pub method: Option<Method>,
-    /// Use the proxy of the settings from now on, and no longer the one that was named by hand
+    /// Follow the settings from now on, instead of a proxy that was named by hand
     #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "no_proxy", "source", "system_proxies"])]
     pub follow_settings: bool,
     /// Take over a proxy that someone else wrote into the script
     #[arg(long)]
     pub adopt: bool,
-    /// Print the plan and the script's difference, and change nothing
+    /// Print the plan and the changes to the script, and change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// The running VM.
@@ -244,11 +244,11 @@ pub struct Restore {
 /// What is to become of the VM that runs.
 #[derive(Debug, Args)]
 pub struct Live {
-    /// Bring the running VM up to date as well, over its console, and restart the Engine in it: seconds instead of a
-    /// restart of Docker. Containers stop, so it asks first
+    /// Update the running VM too, through its console, and restart the Engine in it. This takes seconds, where a restart
+    /// of Docker takes longer. Containers stop, so it asks first
     #[arg(long)]
     pub live: bool,
-    /// Do not ask
+    /// Don't ask for confirmation
     #[arg(long, requires = "live")]
     pub yes: bool,
 }
@@ -260,10 +260,10 @@ pub struct Proxy {
     /// The proxy.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
+    /// Translate for this version of Docker instead of the installed one, for example 17.06.0-ce-mac18
     #[arg(long, value_name = "VERSION", value_parser = docker_version)]
     pub docker_version: Option<String>,
-    /// Go on, and say it again each time the system's settings change
+    /// Keep running, and print the result again each time the system's settings change
     #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "system_proxies"])]
     pub watch: bool,
     /// What to do.
@@ -274,20 +274,20 @@ pub struct Proxy {
 /// The commands below `baleen proxy`.
 #[derive(Debug, Subcommand)]
 pub enum ProxyCommand {
-    /// Say for each host whether it is reached directly or through the proxy: here, and from the engine
+    /// Show for each host whether this computer and the engine reach it directly or through the proxy
     Test(ProxyTest),
 }
 
 /// `baleen proxy test`.
 #[derive(Debug, Args)]
 pub struct ProxyTest {
-    /// The hosts: HOST, HOST:PORT or a URL; https unless it says otherwise
+    /// The hosts: HOST, HOST:PORT or a URL; the default scheme is https
     #[arg(required = true, value_name = "HOST")]
     pub hosts: Vec<String>,
     /// The proxy.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// Translate for this version of Docker instead of the one that is installed, as in 17.06.0-ce-mac18
+    /// Translate for this version of Docker instead of the installed one, for example 17.06.0-ce-mac18
     #[arg(long, value_name = "VERSION", value_parser = docker_version)]
     pub docker_version: Option<String>,
 }
@@ -298,7 +298,7 @@ pub struct Status {
     /// The proxy that should be in place.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// Read the whole image and compute every digest again
+    /// Read the whole boot image and verify every digest
     #[arg(long)]
     pub verify: bool,
 }
@@ -316,10 +316,10 @@ pub struct Doctor {
         default_value = "registry-1.docker.io:443"
     )]
     pub registry: HostPort,
-    /// How long each step may wait for an answer, in seconds
+    /// Timeout for each step, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
     pub timeout: u16,
-    /// Also write a report without passwords and users' names to this new file, for a bug report
+    /// Also write a report for a bug report, without passwords and user names, to this new file
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 }
@@ -327,7 +327,7 @@ pub struct Doctor {
 /// `baleen app` and `baleen watch`.
 #[derive(Debug, Default, Args)]
 pub struct Act {
-    /// Print the log to the terminal as well; twice: in more detail
+    /// Also print the log to the terminal; given twice, in more detail
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -335,13 +335,13 @@ pub struct Act {
 /// `baleen uninstall`.
 #[derive(Debug, Args)]
 pub struct Uninstall {
-    /// List what would be done, and change nothing
+    /// List what would be removed and restored, and change nothing
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
-    /// Do not ask
+    /// Don't ask for confirmation
     #[arg(long)]
     pub yes: bool,
-    /// Leave images as they are: engines keep the proxy until you reinstall Docker
+    /// Leave boot images as they are: Docker keeps the proxy until you reinstall it
     #[arg(long)]
     pub leave_images: bool,
 }
@@ -349,9 +349,9 @@ pub struct Uninstall {
 /// `baleen inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The image, as in Docker.app/Contents/Resources/moby/initrd.img
+    /// The boot image, for example Docker.app/Contents/Resources/moby/initrd.img
     pub image: PathBuf,
-    /// Print the bytes of this file, as the kernel would end up with it, passwords and all
+    /// Print this file as the kernel would unpack it, including passwords
     #[arg(long, value_name = "NAME")]
     pub entry: Option<String>,
 }
@@ -359,7 +359,7 @@ pub struct Inspect {
 /// `baleen demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Work in this folder, which must be empty or new, and leave the result there
+    /// Work in this folder, which must be empty or new, and keep the result
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
 }
@@ -367,11 +367,11 @@ pub struct Demo {
 /// `baleen config`.
 #[derive(Debug, Subcommand)]
 pub enum Config {
-    /// Print where the config file is
+    /// Print the path of the config file
     Path,
-    /// Print each key with its value, and whether that is set or the default
+    /// Print each key, its value, and whether that is the default
     Show,
-    /// Set a key; comments and everything else in the file stay as they are
+    /// Set a key; the rest of the file, including comments, stays the same
     Set {
         /// The key
         #[arg(value_parser = keys())]
@@ -380,7 +380,7 @@ pub enum Config {
         #[arg(allow_hyphen_values = true)]
         value: String,
     },
-    /// Take a key out of the file, so that its default holds
+    /// Remove a key, so that its default applies
     Unset {
         /// The key
         #[arg(value_parser = keys())]
@@ -407,22 +407,22 @@ fn keys() -> impl TypedValueParser<Value = Key> {
 pub enum Credentials {
     /// Store the password of a proxy
     ///
-    /// It is asked for where standard input is a terminal and read from there where it is not; it is never an
-    /// argument, which other users of this computer could see. One that is stored already is replaced.
+    /// Asks for the password in a terminal, otherwise reads it from standard input. It is never an argument, since other
+    /// users on this computer could see it. A password that is already stored is replaced.
     Set {
-        /// User and proxy, as in me@proxy.corp:8080 (without a port: 80); by default those in use
+        /// User and proxy, for example me@proxy.corp:8080 (default port 80); by default, those in use
         #[arg(value_name = "USER@HOST[:PORT]")]
         proxy: Option<String>,
-        /// Take it from the Keychain, where System Settings keep it; macOS asks whether Baleen may
+        /// Copy the password that System Settings stored in the Keychain; macOS asks for permission
         #[arg(long)]
         from_system: bool,
     },
     /// Delete the stored password of a proxy
     Delete {
-        /// User and proxy, as in me@proxy.corp:8080 (without a port: 80); by default those in use
+        /// User and proxy, for example me@proxy.corp:8080 (default port 80); by default, those in use
         #[arg(value_name = "USER@HOST[:PORT]")]
         proxy: Option<String>,
     },
-    /// Say of each proxy in use that names a user whether its password is stored
+    /// Show whether the password of each proxy in use is stored
     Status,
 }

@@ -103,7 +103,7 @@ impl Manifest {
         text.into_bytes()
     }
 
-    /// Reads a manifest that [`Self::to_bytes`] wrote in this version, an older one, or a newer one
+    /// Reads a manifest that `to_bytes` wrote in this version, an older one, or a newer one
     /// that declares itself readable.
     ///
     /// # Errors

@@ -96,7 +96,7 @@ impl ProxyUrl {
     /// percent-encoded if every `%` in it starts an escape (`%40`), and literally otherwise.
     ///
     /// # Errors
-    /// See [`InvalidUrl`].
+    /// See `InvalidUrl`.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         if text.chars().any(char::is_control) {
             return Err(InvalidUrl::Control);

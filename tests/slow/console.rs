@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use baleen::docker::console::Console;
 use baleen::error::{Kind, Result};
-use baleen::patch::live::{GuestPaths, LiveOutcome, follow_at};
+use baleen::patch::live::{GuestPaths, LiveOutcome, apply_live_at};
 use baleen::patch::script;
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 
@@ -59,7 +59,7 @@ fn follow(vm: &FakeVm, block: Option<&[u8]>, cancel: &AtomicBool) -> Result<Live
         pid: pid.to_str().unwrap(),
         programs: &[&program],
     };
-    let followed = follow_at(&mut console, places, block, false)?;
+    let followed = apply_live_at(&mut console, places, block, false)?;
     Ok(followed)
 }
 

@@ -1,7 +1,7 @@
 //! The agent's controller: it takes events and the time, and returns effects. It does no I/O itself, so
 //! tests can run a year of events in a second, in any order, with any event lost.
 //!
-//! Every event means only "observe again". [`reconcile`] derives the action from the last observation,
+//! Every event means only "observe again". `reconcile` derives the action from the last observation,
 //! once the files of Docker.app have been at rest for [`DEBOUNCE`].
 
 use std::path::{Path, PathBuf};

@@ -91,14 +91,14 @@ pub(crate) fn apply_live(
     state: &Path,
     cancel: &AtomicBool,
 ) -> Result<LiveOutcome> {
-    follow_in(bundle, vm, GuestPaths::MOBY, adopt, state, cancel)
+    apply_live_in(bundle, vm, GuestPaths::MOBY, adopt, state, cancel)
 }
 
 /// Does the same for a VM with these paths.
 ///
 /// # Errors
-/// See [`apply_live`].
-pub fn follow_in(
+/// See `apply_live`.
+pub fn apply_live_in(
     bundle: &Bundle,
     vm: &Vm,
     places: GuestPaths<'_>,
@@ -175,8 +175,8 @@ fn block_of(bundle: &Bundle) -> Result<Option<script::SecretBytes>> {
 /// Does the same with an open console.
 ///
 /// # Errors
-/// See [`apply_live`].
-pub fn follow_at(
+/// See `apply_live`.
+pub fn apply_live_at(
     console: &mut Console<'_>,
     places: GuestPaths<'_>,
     block: Option<&[u8]>,

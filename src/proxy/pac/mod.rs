@@ -210,7 +210,7 @@ pub fn ask(
     ask_through(&program, source, hosts, memory, unreachable)
 }
 
-/// Like [`ask`], but runs the script in `program`, which must understand [`COMMAND`].
+/// Like [`ask`], but runs the script in `program`, which must understand `worker::COMMAND`.
 ///
 /// # Errors
 /// As for [`ask`].

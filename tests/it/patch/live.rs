@@ -89,7 +89,7 @@ fn without_a_running_docker_its_next_start_counts() {
     let app = App::new();
     let stock = app.bytes();
     let said = app.ok(&APPLY);
-    assert!(said.contains("Done. Docker will use"), "{said}");
+    assert!(said.contains("Done. The proxy for Docker is"), "{said}");
     assert!(said.contains("Docker isn't running"), "{said}");
     assert!(!said.contains("Restart Docker"), "{said}");
     assert_eq!(app.state(&["--verify"]), ("current".to_owned(), 0));

@@ -14,7 +14,7 @@ use baleen::docker::{Bundle, Vm};
 use baleen::error::{Kind, Result};
 use baleen::patch::digest::Sha;
 use baleen::patch::image::Image;
-use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveOutcome, follow_in};
+use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveOutcome, apply_live_in};
 
 use crate::common::app::{App, OTHER_PROXY, PROXY};
 use crate::common::fake_vm::{FakeVm, There, Weather};
@@ -51,7 +51,7 @@ impl Mac {
             programs: &[&program],
         };
         let state = self.app.dir.path().join("state");
-        follow_in(&bundle, &self.vm, places, false, &state, cancel)
+        apply_live_in(&bundle, &self.vm, places, false, &state, cancel)
     }
 
     /// The block in the image.
