@@ -15,7 +15,7 @@
 //!  |                                        --> proxy    settings, and their translation for an engine
 //!  |                                        --> docker   bundles, versions, families, quitting and opening the app
 //!  +--> doctor: the reason why a pull fails
-//! everywhere: error, logs, storage, property_list, net (look-ups, connections, TLS), platform (system calls)
+//! everywhere: error, logs, storage, property_list, util, net (look-ups, connections, TLS), platform (system calls)
 //! ```
 //!
 //! Imports run from left to right only. `initrd`, `proxy` and `docker` are independent of each other;

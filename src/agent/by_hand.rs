@@ -16,7 +16,7 @@ pub(crate) fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<Strin
         Setting::Failed { diagnostic, .. } => {
             format!("the settings can't be used: {}", diagnostic.sentence)
         }
-        Setting::ScriptAway => "the PAC script of the settings can't be reached".to_owned(),
+        Setting::ScriptUnreachable => "the PAC script of the settings can't be reached".to_owned(),
         Setting::Direct { origin } => format!("no proxy is set in {origin}"),
         Setting::Proxy { shown, origin, .. } => {
             if shown == in_use {
@@ -37,7 +37,7 @@ pub(crate) fn line(in_use: &RedactedProxy, is_named: bool, settings: &Setting) -
         Setting::Unknown => return None,
         Setting::Offline => "unknown (offline)".to_owned(),
         Setting::Failed { .. } => "can't be used (see the log)".to_owned(),
-        Setting::ScriptAway => "the PAC script can't be reached".to_owned(),
+        Setting::ScriptUnreachable => "the PAC script can't be reached".to_owned(),
         Setting::Direct { .. } => "no proxy".to_owned(),
         Setting::Proxy { shown, .. } if shown == in_use && is_named => "the same".to_owned(),
         Setting::Proxy { shown, .. } if shown == in_use => return None,
@@ -55,7 +55,7 @@ pub(crate) fn json(settings: &Setting) -> Value {
         Setting::Unknown => return Value::Null,
         Setting::Offline => (None, None, Some("the network is down")),
         Setting::Failed { diagnostic, .. } => (None, None, Some(&*diagnostic.sentence)),
-        Setting::ScriptAway => (None, None, Some("the PAC script can't be reached")),
+        Setting::ScriptUnreachable => (None, None, Some("the PAC script can't be reached")),
         Setting::Direct { origin } => (Some(origin), None, None),
         Setting::Proxy { shown, origin, .. } => (Some(origin), Some(shown), None),
     };
@@ -90,7 +90,7 @@ mod tests {
         let in_use = shown("a", "localhost");
         let broken = Setting::Failed {
             diagnostic: Diagnostic::new("the script can't be fetched"),
-            may_pass: true,
+            is_transient: true,
         };
         let direct = Setting::Direct {
             origin: "the environment".to_owned(),
@@ -116,7 +116,7 @@ mod tests {
                 Some("Settings: no proxy"),
             ),
             (
-                Setting::ScriptAway,
+                Setting::ScriptUnreachable,
                 Some("the PAC script of the settings can't be reached"),
                 Some("Settings: the PAC script can't be reached"),
                 Some("Settings: the PAC script can't be reached"),

@@ -43,7 +43,7 @@ impl Effects {
             None => settings.into(),
             Some(_) => Resolved {
                 setting: self.resolve_one(engine, named),
-                beside: Some(settings),
+                overridden_settings: Some(settings),
             },
         }
     }
@@ -254,18 +254,20 @@ impl Setting {
                     block: Sha::of(script::block(proxy).as_bytes()),
                     shown: proxy.shown(),
                     origin: origin.clone(),
-                    script: translation.away.as_ref().map(|away| KeptAnswers {
-                        since: away.kept_since,
-                        until: away.until,
+                    script: translation.pac_unreachable.as_ref().map(|pac_unreachable| {
+                        KeptAnswers {
+                            since: pac_unreachable.kept_since,
+                            until: pac_unreachable.until,
+                        }
                     }),
                 },
-                None if translation.away.is_some() => Self::ScriptAway,
+                None if translation.pac_unreachable.is_some() => Self::ScriptUnreachable,
                 None => Self::Direct {
                     origin: origin.clone(),
                 },
             },
             Err(error) => Self::Failed {
-                may_pass: error.kind() == Kind::Failure,
+                is_transient: error.kind() == Kind::Failure,
                 diagnostic: Diagnostic::from(error),
             },
         }

@@ -61,14 +61,14 @@ pub struct Resolved {
     /// The desired proxy: the one named by hand, otherwise that of the settings.
     pub setting: Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
-    pub beside: Option<Setting>,
+    pub overridden_settings: Option<Setting>,
 }
 
 impl From<Setting> for Resolved {
     fn from(setting: Setting) -> Self {
         Self {
             setting,
-            beside: None,
+            overridden_settings: None,
         }
     }
 }

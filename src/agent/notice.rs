@@ -121,11 +121,11 @@ impl DockerSupport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartNeed {
     /// Nothing: Docker already uses the current boot image's proxy, or does not run.
-    IsRight,
+    NotNeeded,
     /// A restart, for which the user is asked.
     Asks {
         /// True if a restart of the Engine is enough.
-        can_follow: bool,
+        can_apply_live: bool,
     },
     /// A restart of Docker or its Engine, which is in progress.
     Restarts(RestartScope),
@@ -137,7 +137,7 @@ impl RestartNeed {
     /// Returns the identifier in JSON output.
     fn word(self) -> &'static str {
         match self {
-            Self::IsRight => "is-right",
+            Self::NotNeeded => "is-right",
             Self::Asks { .. } => "asks",
             Self::Restarts(RestartScope::Docker) => "restarts",
             Self::Restarts(RestartScope::Engine) => "engine-restarts",
@@ -147,13 +147,31 @@ impl RestartNeed {
 
     fn sentence(self, is_proxy: bool) -> &'static str {
         match (self, is_proxy) {
-            (Self::IsRight, _) => "",
-            (Self::Asks { can_follow: false }, true) => " Restart Docker to use it.",
-            (Self::Asks { can_follow: false }, false) => " Restart Docker to stop using it.",
-            (Self::Asks { can_follow: true }, true) => " Restart the Engine or Docker to use it.",
-            (Self::Asks { can_follow: true }, false) => {
-                " Restart the Engine or Docker to stop using it."
-            }
+            (Self::NotNeeded, _) => "",
+            (
+                Self::Asks {
+                    can_apply_live: false,
+                },
+                true,
+            ) => " Restart Docker to use it.",
+            (
+                Self::Asks {
+                    can_apply_live: false,
+                },
+                false,
+            ) => " Restart Docker to stop using it.",
+            (
+                Self::Asks {
+                    can_apply_live: true,
+                },
+                true,
+            ) => " Restart the Engine or Docker to use it.",
+            (
+                Self::Asks {
+                    can_apply_live: true,
+                },
+                false,
+            ) => " Restart the Engine or Docker to stop using it.",
             (Self::Restarts(RestartScope::Docker), _) => " Docker is being restarted now.",
             (Self::Restarts(RestartScope::Engine), _) => " The Engine is being restarted now.",
             (Self::Waits, true) => " Docker will use it the next time it starts.",
@@ -333,7 +351,7 @@ impl Notice {
                     Some((settings, to)) => Some(named_by_hand(to, settings)),
                     None => no_proxy_by.as_ref().map(|why| match why {
                         WhyNone::By(origin) => format!("No proxy is set in {origin} any more."),
-                        WhyNone::ScriptAway => {
+                        WhyNone::ScriptUnreachable => {
                             "The PAC script can't be reached, so Docker goes direct.".to_owned()
                         }
                     }),
@@ -385,7 +403,7 @@ impl Notice {
             Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
             Self::CannotUse { support, .. } => cannot_use(support).to_owned(),
             Self::Updated { from, to, .. } if from == to => {
-                format!("Docker {to} replaced its image; repaired")
+                format!("Docker {to} replaced its boot image; repaired")
             }
             Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
             Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
@@ -445,15 +463,19 @@ impl Notice {
 impl RestartNeed {
     fn actions(self) -> Vec<NoticeAction> {
         match self {
-            Self::Asks { can_follow: true } => {
+            Self::Asks {
+                can_apply_live: true,
+            } => {
                 vec![
                     NoticeAction::RestartEngine,
                     NoticeAction::RestartNow,
                     NoticeAction::Later,
                 ]
             }
-            Self::Asks { can_follow: false } => vec![NoticeAction::RestartNow, NoticeAction::Later],
-            Self::IsRight | Self::Restarts(_) | Self::Waits => Vec::new(),
+            Self::Asks {
+                can_apply_live: false,
+            } => vec![NoticeAction::RestartNow, NoticeAction::Later],
+            Self::NotNeeded | Self::Restarts(_) | Self::Waits => Vec::new(),
         }
     }
 }
@@ -483,9 +505,9 @@ fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> Not
         // A proxy on this computer itself has a different address in Docker's VM.
         Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
         Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
-        Setting::ScriptAway => "Its PAC script can't be reached now.".to_owned(),
+        Setting::ScriptUnreachable => "Its PAC script can't be reached now.".to_owned(),
         Setting::Offline | Setting::Unknown => {
-            "Baleen can't know which one while the network is down.".to_owned()
+            "While the network is down, Baleen can't tell which proxy that is.".to_owned()
         }
         Setting::Failed { diagnostic, .. } => {
             format!("Its settings can't be used now: {}.", diagnostic.sentence)
@@ -574,7 +596,7 @@ pub enum WhyNone {
     /// The settings from this source name no proxy.
     By(String),
     /// The PAC script can't be reached.
-    ScriptAway,
+    ScriptUnreachable,
 }
 
 fn changed(
@@ -765,7 +787,7 @@ pub fn notice(
             to: shown(is),
             no_proxy_by: match setting {
                 Setting::Direct { origin } if is_wanted => Some(WhyNone::By(origin.clone())),
-                Setting::ScriptAway if is_wanted => Some(WhyNone::ScriptAway),
+                Setting::ScriptUnreachable if is_wanted => Some(WhyNone::ScriptUnreachable),
                 _ => None,
             },
             settings: None,
@@ -800,7 +822,7 @@ mod tests {
         let before = told("1.12.0", "a.corp", "image");
         let update = |now: &Reported| {
             let setting = Setting::Unknown;
-            match notice(&before, now, &setting, true, RestartNeed::IsRight) {
+            match notice(&before, now, &setting, true, RestartNeed::NotNeeded) {
                 Some(Notice::Updated { is_other_image, .. }) => Some(is_other_image),
                 Some(other) => panic!("{other:?}"),
                 None => None,

@@ -134,7 +134,7 @@ impl Running {
         let block = installed.block();
         if let Some(edit) = &self.edit {
             return match edit.gives(block) {
-                true => EngineSync::Followed { at: edit.at },
+                true => EngineSync::UpdatedLive { at: edit.at },
                 false => EngineSync::OutOfDate,
             };
         }
@@ -162,7 +162,7 @@ pub enum EngineSync {
     /// Same proxy as the image since the VM started.
     UpToDate,
     /// Same proxy as the image since a live update of the VM.
-    Followed {
+    UpdatedLive {
         /// Time of the live update.
         at: SystemTime,
     },
@@ -175,7 +175,7 @@ impl EngineSync {
     pub fn word(self) -> &'static str {
         match self {
             Self::UpToDate => "up-to-date",
-            Self::Followed { .. } => "followed",
+            Self::UpdatedLive { .. } => "followed",
             Self::OutOfDate => "out-of-date",
         }
     }
@@ -202,7 +202,7 @@ pub enum Setting {
         /// The reason.
         diagnostic: Diagnostic,
         /// True if the failure may pass by itself.
-        may_pass: bool,
+        is_transient: bool,
     },
     /// No proxy.
     Direct {
@@ -221,7 +221,7 @@ pub enum Setting {
         script: Option<KeptAnswers>,
     },
     /// The PAC script can't be reached, so no proxy is used.
-    ScriptAway,
+    ScriptUnreachable,
 }
 
 /// Kept answers of a PAC script that can't be reached now.

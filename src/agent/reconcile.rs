@@ -51,7 +51,7 @@ pub(crate) struct Inputs<'a> {
     /// The desired proxy.
     pub setting: &'a Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
-    pub beside: Option<&'a Setting>,
+    pub overridden_settings: Option<&'a Setting>,
     /// The failure of the last attempt, if nothing has changed since.
     pub backoff: Option<&'a Backoff>,
     /// The running Docker.
@@ -112,7 +112,8 @@ pub(crate) fn reconcile(s: &Inputs<'_>) -> Decision {
         }
         BundleState::Ready(installed) => installed,
     };
-    let (state, diagnostic, due) = judge_state(installed, s.intent, s.setting, s.beside);
+    let (state, diagnostic, due) =
+        judge_state(installed, s.intent, s.setting, s.overridden_settings);
     if s.is_moving {
         return Decision {
             state: State::Updating,
@@ -142,7 +143,7 @@ fn judge_state(
     installed: &Installed,
     intent: Option<Intent>,
     setting: &Setting,
-    beside: Option<&Setting>,
+    overridden_settings: Option<&Setting>,
 ) -> (State, Diagnostic, Action) {
     let version = &installed.bundle.version;
     let in_place =
@@ -178,7 +179,8 @@ fn judge_state(
         ),
         (None, Some(patch)) => (State::Current, in_place(patch), Action::Nothing),
         (Some(Intent::Named), Some(patch)) => {
-            let settings = beside.and_then(|settings| by_hand::clause(&patch.proxy, settings));
+            let settings =
+                overridden_settings.and_then(|settings| by_hand::clause(&patch.proxy, settings));
             let settings = settings.map(|clause| format!("{AFTER}{clause}"));
             let diagnostic = format!(
                 "the engine gets {}, which was named by hand{}",
@@ -202,7 +204,7 @@ fn judge_state(
                     )),
                     Action::Nothing,
                 ),
-                Setting::ScriptAway => (
+                Setting::ScriptUnreachable => (
                     State::Direct,
                     Diagnostic::new("the PAC script can't be reached, so the engine goes direct"),
                     Action::Nothing,
@@ -249,7 +251,7 @@ fn judge_state(
                 )),
                 Action::Restore,
             ),
-            Setting::ScriptAway => (
+            Setting::ScriptUnreachable => (
                 State::Stale,
                 Diagnostic::new(format!(
                     "the engine gets {}, but the PAC script can't be reached, so it should go direct",

@@ -33,7 +33,7 @@ pub struct View {
     /// The desired proxy: the one named by hand, otherwise that of the settings.
     pub setting: Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
-    pub beside: Option<Setting>,
+    pub overridden_settings: Option<Setting>,
     /// The line that sets a proxy by hand in an image that Baleen did not patch.
     pub by_hand: Option<String>,
     /// The user's recorded intent.
@@ -47,7 +47,7 @@ pub struct View {
     /// The sync state of the running Engine, if there is an image to compare it with.
     pub engine: Option<EngineSync>,
     /// True if the Engine can be brought up to date without a restart of Docker.
-    pub can_follow: bool,
+    pub can_apply_live: bool,
     /// The job in progress.
     pub busy: Option<Busy>,
     /// The source of the proxy.
@@ -89,7 +89,7 @@ impl View {
     /// Returns the time of the live update that the running VM still matches, in seconds since 1970.
     pub(crate) fn applied_live_at(&self) -> Option<u64> {
         match self.engine? {
-            EngineSync::Followed { at } => Some(seconds(at)),
+            EngineSync::UpdatedLive { at } => Some(seconds(at)),
             EngineSync::UpToDate | EngineSync::OutOfDate => None,
         }
     }
@@ -116,7 +116,7 @@ impl View {
 
     /// The resolved settings.
     pub fn settings(&self) -> &Setting {
-        match &self.beside {
+        match &self.overridden_settings {
             Some(settings) => settings,
             None if self.is_named() => &Setting::Unknown,
             None => &self.setting,
@@ -136,7 +136,7 @@ impl View {
                 "running": self.is_running,
                 "engine": self.engine.map(EngineSync::word),
                 "followed_at": self.applied_live_at(),
-                "console": self.can_follow,
+                "console": self.can_apply_live,
             })),
             "proxy": self.in_image,
             "source": self.intent.and_then(Intent::source),

@@ -31,7 +31,7 @@ pub(super) struct Files {
 impl FileWatch {
     /// Calls `tell` on a separate thread for each change of these files. Files that can't be watched are
     /// logged; the slow timer notices their changes later.
-    pub(super) fn new(files: &Files, tell: impl Fn(Event) + Send + 'static) -> Option<Self> {
+    pub(super) fn new(files: &Files, on_event: impl Fn(Event) + Send + 'static) -> Option<Self> {
         // macOS and Linux report real paths.
         let places: Vec<PathBuf> = files.places.iter().map(|place| real(place)).collect();
         let decisions: Vec<PathBuf> = files.decisions.iter().map(|file| real(file)).collect();
@@ -50,10 +50,10 @@ impl FileWatch {
             }
             let all = event.need_rescan();
             if all || event.paths.iter().any(|path| concerns(path, &watched)) {
-                tell(Event::Files(Fingerprint::of(&watched)));
+                on_event(Event::Files(Fingerprint::of(&watched)));
             }
             if all || event.paths.iter().any(|path| awaited.contains(path)) {
-                tell(Event::Decisions);
+                on_event(Event::Decisions);
             }
         };
         let mut watcher = RecommendedWatcher::new(handler, Config::default())

@@ -162,7 +162,9 @@ pub fn headline(view: &View) -> String {
     match view.state {
         State::Off => "Off",
         State::Current => "On: Docker uses the proxy",
-        State::Direct if view.setting == Setting::ScriptAway => "On: Docker goes direct for now",
+        State::Direct if view.setting == Setting::ScriptUnreachable => {
+            "On: Docker goes direct for now"
+        }
         State::Direct => "On: no proxy set on this Mac",
         State::Stale => "Docker is using a different proxy",
         State::Wiped => "Proxy removed by a Docker update",
@@ -190,7 +192,7 @@ fn proxy_line(setting: &Setting) -> String {
         Setting::Offline => "Proxy: unknown (offline)".to_owned(),
         Setting::Failed { .. } => "Proxy: can't be used (see the log)".to_owned(),
         Setting::Direct { .. } => "Proxy: none is set".to_owned(),
-        Setting::ScriptAway => "Proxy: none, as the PAC script can't be reached".to_owned(),
+        Setting::ScriptUnreachable => "Proxy: none, as the PAC script can't be reached".to_owned(),
         Setting::Proxy { shown, .. } => format!("Proxy: {}", short(shown)),
     }
 }
@@ -292,7 +294,7 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
     }
     match view.state {
         State::RestartNeeded => {
-            if view.can_follow {
+            if view.can_apply_live {
                 items.push(button(
                     Command::Click(Click::Restart(RestartScope::Engine)),
                     "Restart Docker Engine (Fast)",

@@ -252,7 +252,7 @@ impl App {
             }
             AppEvent::Peer(single_instance::Message::Hello) => {
                 if let Some(view) = &self.view {
-                    self.show_notification(&notification_text::simple(
+                    self.show_notification(&notification_text::already_running(
                         &headline(view),
                         &tooltip(view),
                     ));

@@ -56,7 +56,7 @@ fn plain(id: &str, title: &str, body: String) -> Notification {
 }
 
 /// Returns the notification that Baleen is already running.
-pub(super) fn simple(headline: &str, sentence: &str) -> Notification {
+pub(super) fn already_running(headline: &str, sentence: &str) -> Notification {
     plain(
         "here",
         "Baleen is already running",
@@ -121,7 +121,7 @@ pub(super) fn nothing_to_copy() -> Notification {
     plain(
         "copied",
         "Nothing was copied",
-        "No proxy is set on this computer now, or Baleen can't tell which one.".to_owned(),
+        "No proxy is set on this computer now, or Baleen can't tell which one is.".to_owned(),
     )
 }
 

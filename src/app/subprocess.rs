@@ -94,7 +94,7 @@ impl App {
                 tracing::warn!("not uninstalled: {}", why.sentence);
                 let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
                 self.show_notification(&notification_text::not_uninstalled(why, &program));
-                return self.continue_uninstall();
+                return self.restart_agent();
             }
         };
         self.show_notification(&notification_text::uninstalled(is_all, next));
@@ -117,7 +117,7 @@ impl App {
     }
 
     /// Restarts the agent after a failed uninstall.
-    pub(super) fn continue_uninstall(&mut self) {
+    pub(super) fn restart_agent(&mut self) {
         self.context.is_uninstalling = false;
         let running_agent = match Instance::claim(&self.options.state, APP) {
             Ok(Claim::First(first)) => {

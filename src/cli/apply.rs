@@ -59,7 +59,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     let before = intents().named(&bundle.path);
     note_wanted(&bundle, request.intent(), &manifest.proxy, out)?;
     heading(&bundle, out)?;
-    let says = whose(
+    let says = source_sentence(
         request.intent(),
         before.as_ref(),
         &manifest.proxy,
@@ -70,7 +70,7 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
 }
 
 /// Returns a sentence about the source of the proxy, if the source has changed or is not the settings.
-fn whose(
+fn source_sentence(
     intent: Intent,
     before: Option<&RedactedProxy>,
     now: &RedactedProxy,
@@ -349,7 +349,7 @@ fn live_plan(live: &Live, out: &mut Output) -> Result<()> {
         return Ok(());
     }
     out.line(format!(
-        "  have the running VM follow, over its console: the same in its /{SCRIPT}, and the Engine restarted (containers stop)"
+        "  update the running VM over its console: the same change in its /{SCRIPT}, and a restart of the Engine (containers stop)"
     ))
 }
 
@@ -358,8 +358,8 @@ fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) ->
         "The engine gets {} already: nothing to do.",
         manifest.proxy.summary()
     ))?;
-    match &translation.away {
-        Some(away) => out.note(away.sentence.clone()),
+    match &translation.pac_unreachable {
+        Some(pac_unreachable) => out.note(pac_unreachable.sentence.clone()),
         None => Ok(()),
     }
 }

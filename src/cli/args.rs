@@ -216,7 +216,8 @@ pub struct Apply {
     /// The proxy.
     #[command(flatten)]
     pub proxy: ProxyArgs,
-    /// How to change the boot image: append a small archive (fast, the default), or rebuild the archive with the script
+    /// How to change the boot image: append a small archive (fast), or rebuild the archive with the script. The default
+    /// is the method of the patch in place, then the config file's, then append
     #[arg(long, value_name = "append|rebuild")]
     pub method: Option<Method>,
     /// Follow the settings from now on, instead of a proxy that was named by hand
@@ -241,7 +242,7 @@ pub struct Restore {
     pub live: Live,
 }
 
-/// What is to become of the VM that runs.
+/// Options for the running VM.
 #[derive(Debug, Args)]
 pub struct Live {
     /// Update the running VM too, through its console, and restart the Engine in it. This takes seconds, where a restart

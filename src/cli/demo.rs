@@ -137,7 +137,7 @@ impl Story<'_> {
     fn tell(&mut self) -> Result<()> {
         self.step(&format!("A stock Docker.app, {}", BEFORE.0))?;
         let image = demo::build(&self.app, BEFORE.0, BEFORE.1)?;
-        let stock = self.digest(&image, "stock image")?;
+        let stock = self.digest(&image, "stock boot image")?;
         self.show_state(State::Off)?;
 
         self.step("System Settings, and what this engine can express")?;
@@ -162,15 +162,15 @@ impl Story<'_> {
         let before = script(&image)?;
         self.intent = Intent::Settings;
         self.apply()?;
-        let patched = self.digest(&image, "patched image")?;
+        let patched = self.digest(&image, "patched boot image")?;
         self.show_state(State::Current)?;
         self.check(
-            "the patched image is the stock image with something behind it",
+            "the patched boot image is the stock one plus appended bytes",
             starts_with_stock(&image)?,
         )?;
 
         self.step(&format!(
-            "What changed: /{SCRIPT} in the image, and nothing else"
+            "What changed: /{SCRIPT} in the boot image, and nothing else"
         ))?;
         let after = script(&image)?;
         let diff = TextDiff::from_lines(&before, &after)
@@ -192,25 +192,25 @@ impl Story<'_> {
             AFTER.0
         ))?;
         demo::build(&self.app, AFTER.0, AFTER.1)?;
-        let updated = self.digest(&image, "new stock image")?;
+        let updated = self.digest(&image, "new stock boot image")?;
         self.check(
-            "the update brought another image",
+            "the update brought another boot image",
             updated != stock && updated != patched,
         )?;
         self.show_state(State::Wiped)?;
 
         self.step("The repair")?;
         self.apply()?;
-        self.digest(&image, "patched image")?;
+        self.digest(&image, "patched boot image")?;
         self.show_state(State::Current)?;
 
         self.step("baleen restore")?;
         let bundle = Bundle::read(&self.app)?;
         self.intent = Intent::Off;
         let taken_out = patch::restore_original(&bundle)?;
-        let restored = self.digest(&image, "restored image")?;
+        let restored = self.digest(&image, "restored boot image")?;
         self.check(
-            "it is Docker's own image again, byte for byte",
+            "it is Docker's own boot image again, byte for byte",
             restored == updated
                 && taken_out.is_some_and(|r| r.manifest.original.sha256.0 == updated),
         )?;
@@ -246,7 +246,7 @@ impl Story<'_> {
                 .line(format!("   {} {claim}", styled(BAD, "not so:")))?;
             return Err(Error::new(
                 Kind::Failure,
-                format!("the demo shows a fault in Baleen: it should be so that {claim}"),
+                format!("the demo found a bug in Baleen: expected that {claim}"),
             )
             .with_hint("please report this"));
         }

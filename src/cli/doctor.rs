@@ -314,10 +314,7 @@ fn docker_socket() -> std::result::Result<PathBuf, String> {
     if let Some(host) = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
         return match host.strip_prefix("unix://") {
             Some(path) => Ok(PathBuf::from(path)),
-            None => Err(
-                "DOCKER_HOST names an engine elsewhere, which is not that of this Docker.app"
-                    .to_owned(),
-            ),
+            None => Err("DOCKER_HOST points to another engine, not this Docker.app's".to_owned()),
         };
     }
     let mut places = vec![PathBuf::from("/var/run/docker.sock")];

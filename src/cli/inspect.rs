@@ -27,7 +27,7 @@ pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
             format!("{} should be a boot image, but is a folder", path.display()),
         );
         return Err(if inside.is_file() {
-            error.with_hint(format!("name the image in it: {}", inside.display()))
+            error.with_hint(format!("name the boot image in it: {}", inside.display()))
         } else {
             error
                 .with_hint("name a boot image, as in Docker.app/Contents/Resources/moby/initrd.img")

@@ -26,18 +26,18 @@ pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8>
     if let Some(ProxyCommand::Test(args)) = &args.command {
         return test(global, args, out);
     }
-    let (request, meant) = ask(global, &args.proxy, args.docker_version.as_deref())?;
+    let (request, query) = ask(global, &args.proxy, args.docker_version.as_deref())?;
     if args.watch {
-        return watch(&request, &meant, out);
+        return watch(&request, &query, out);
     }
-    show(&request, &request.read()?, &meant, out)?;
+    show(&request, &request.read()?, &query, out)?;
     Ok(0)
 }
 
 /// Time without changes before settings are read again. One click makes several changes.
 const DEBOUNCE: Duration = Duration::from_millis(500);
 
-fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
+fn watch(request: &ProxyQuery, query: &Query, out: &mut Output) -> Result<u8> {
     let (sender, changes) = mpsc::channel();
     // Watch before reading, so that no change is missed in between.
     let watch = system_proxies::watch(move || {
@@ -45,7 +45,7 @@ fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
         let _ = sender.send(());
     })?;
     let mut proxy_config = request.read()?;
-    show(request, &proxy_config, meant, out)?;
+    show(request, &proxy_config, query, out)?;
     if watch.is_none() {
         out.note("this computer has no desktop settings that could change".to_owned())?;
         return Ok(0);
@@ -56,7 +56,7 @@ fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
         if now != proxy_config {
             proxy_config = now;
             out.line("")?;
-            show(request, &proxy_config, meant, out)?;
+            show(request, &proxy_config, query, out)?;
         }
     }
     Ok(0)
@@ -65,11 +65,11 @@ fn watch(request: &ProxyQuery, meant: &Query, out: &mut Output) -> Result<u8> {
 fn show(
     request: &ProxyQuery,
     proxy_config: &ProxyConfig,
-    meant: &Query,
+    query: &Query,
     out: &mut Output,
 ) -> Result<()> {
-    let translation = request.translate(proxy_config, &meant.engine)?;
-    if let Some(named) = &meant.named {
+    let translation = request.translate(proxy_config, &query.engine)?;
+    if let Some(named) = &query.named {
         out.line(format!(
             "Docker uses {}, which was named by hand (`baleen apply --follow-settings` follows the settings).",
             named.summary()
@@ -84,7 +84,7 @@ fn show(
         out.line(format!("  {name:9} {value}"))?;
     }
     out.line("")?;
-    out.line(styled(BOLD, meant.heading()))?;
+    out.line(styled(BOLD, query.heading()))?;
     let shown = translation.proxy.as_ref().map(|proxy| proxy.shown());
     match &shown {
         None => out.line("  no proxy: everything is reached directly")?,
@@ -109,17 +109,17 @@ fn show(
     for remark in remarks {
         out.note(remark)?;
     }
-    if let Some(elsewhere) = meant.elsewhere().filter(|_| shown.is_some()) {
+    if let Some(elsewhere) = query.elsewhere().filter(|_| shown.is_some()) {
         out.note(elsewhere)?;
     }
     out.object(json!({
         "origin": proxy_config.origin,
         "here": said_json(&proxy_config.settings),
-        "engine": meant.json(),
+        "engine": query.json(),
         "proxy": shown,
         "entries": translation.entries,
         "pac": pac_json(&translation),
-        "named": meant.named,
+        "named": query.named,
     }))
 }
 
@@ -138,15 +138,15 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Prox
     let request = request(args, &config)?;
     if let Some(version) = version {
         let engine = ClientDialect::of(version, Family::is_patched_in(version));
-        let meant = Query {
+        let query = Query {
             engine,
             version: Some(version.to_owned()),
             family: None,
             named: None,
         };
-        return Ok((request, meant));
+        return Ok((request, query));
     }
-    let meant = match bundle_path(global, &config) {
+    let query = match bundle_path(global, &config) {
         Ok(path) => {
             let bundle = Bundle::read(&path)?;
             Query {
@@ -167,7 +167,7 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Prox
             named: None,
         },
     };
-    Ok((request, meant))
+    Ok((request, query))
 }
 
 /// Returns the proxy in the boot image of `bundle`, if it was named by hand.
@@ -359,7 +359,7 @@ fn print_entries(entries: &[TranslatedEntry], out: &mut Output) -> Result<()> {
 }
 
 fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
-    let (request, meant) = ask(global, &args.proxy, args.docker_version.as_deref())?;
+    let (request, query) = ask(global, &args.proxy, args.docker_version.as_deref())?;
     let targets: Vec<(&String, Target)> = args
         .hosts
         .iter()
@@ -378,12 +378,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         .collect::<Result<_>>()?;
     let proxy_config = request.read()?;
     let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
-    let (translation, asked) = request.translate_and_ask(&proxy_config, &meant.engine, &urls)?;
-    let asked = asked.filter(|asked| asked.standing != ScriptState::NotOffered);
-    let translation = match &meant.named {
+    let (translation, asked) = request.translate_and_ask(&proxy_config, &query.engine, &urls)?;
+    let asked = asked.filter(|asked| asked.script_state != ScriptState::NotOffered);
+    let translation = match &query.named {
         Some(named) => {
             let request = request.clone().named(source_of(named)?);
-            request.translate(&request.read()?, &meant.engine)?
+            request.translate(&request.read()?, &query.engine)?
         }
         None => translation,
     };
@@ -396,7 +396,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
                 &proxy_config,
                 asked.as_ref(),
                 &translation,
-                &meant,
+                &query,
             )
         })
         .collect();
@@ -425,8 +425,8 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         ))?;
     }
     if let Some(asked) = &asked {
-        if let Some(away) = &translation.away {
-            out.note(away.sentence.clone())?;
+        if let Some(pac_unreachable) = &translation.pac_unreachable {
+            out.note(pac_unreachable.sentence.clone())?;
         } else if let Some(trouble) = &asked.trouble {
             out.note(trouble.clone())?;
         }
@@ -450,12 +450,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
                 Some(PacAnswer { host, ..answer })
             })
             .collect();
-        let notes = notes(&answers, &meant.engine);
+        let notes = notes(&answers, &query.engine);
         for note in notes.remarks.into_iter().chain(notes.explanations) {
             out.note(note)?;
         }
     }
-    if let Some(named) = &meant.named {
+    if let Some(named) = &query.named {
         out.note(format!(
             "Docker uses {}, which was named by hand, and not the proxy of the settings (`baleen apply --follow-settings` follows them)",
             named.summary()
@@ -482,10 +482,10 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         .collect();
     out.object(json!({
         "origin": proxy_config.origin,
-        "engine": meant.json(),
+        "engine": query.json(),
         "hosts": hosts,
         "pac": pac_json(&translation),
-        "named": meant.named,
+        "named": query.named,
     }))?;
     Ok(0)
 }
@@ -507,7 +507,7 @@ impl<'a> Row<'a> {
         proxy_config: &ProxyConfig,
         asked: Option<&PacAnswers>,
         translation: &Translation,
-        meant: &Query,
+        query: &Query,
     ) -> Self {
         let url = target.url();
         let answer = asked.and_then(|asked| asked.of(&url));
@@ -516,7 +516,7 @@ impl<'a> Row<'a> {
             name,
             here: is_known.then(|| route::host_route(&proxy_config.settings, answer, target)),
             given: asked.and_then(|asked| asked.given(&url)),
-            engine: route::in_engine(translation.proxy.as_ref(), &meant.engine, target),
+            engine: route::in_engine(translation.proxy.as_ref(), &query.engine, target),
         }
     }
 
@@ -527,13 +527,13 @@ impl<'a> Row<'a> {
 
 /// Returns the state of a PAC script that can't be asked now, as JSON.
 pub(super) fn pac_json(translation: &Translation) -> Value {
-    match &translation.away {
+    match &translation.pac_unreachable {
         None => Value::Null,
-        Some(away) => json!({
+        Some(pac_unreachable) => json!({
             "reachable": false,
-            "sentence": away.sentence,
-            "kept_since": away.kept_since.map(seconds),
-            "until": away.until.map(seconds),
+            "sentence": pac_unreachable.sentence,
+            "kept_since": pac_unreachable.kept_since.map(seconds),
+            "until": pac_unreachable.until.map(seconds),
         }),
     }
 }

@@ -18,7 +18,7 @@ use super::{bundle_path, config, intents, request};
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let (mut unknown, mut away, mut pac) = (None, None, Value::Null);
+    let (mut unknown, mut pac_unreachable, mut pac) = (None, None, Value::Null);
     let (mut source, mut settings) = (None, None);
     let status = match bundle_path(global, &config) {
         Err(error) => status::without_docker(&error),
@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
                 .map(Setting::of);
             if let Some(Ok((_, translation))) = &resolved {
                 pac = pac_json(translation);
-                away = translation.away.clone();
+                pac_unreachable = translation.pac_unreachable.clone();
             }
             let translation = match resolved {
                 Some(Ok((_, translation))) => Some(translation),
@@ -82,8 +82,8 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
             "could not check whether this is the right proxy: {error}"
         ))?;
     }
-    if let Some(away) = away {
-        out.note(away.sentence)?;
+    if let Some(pac_unreachable) = pac_unreachable {
+        out.note(pac_unreachable.sentence)?;
     }
     let mut object = status_json(&status, source, settings.as_ref());
     object["pac"] = pac;

@@ -117,7 +117,7 @@ fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
     let text = old.clone().unwrap_or_default();
     let body = without_mark(&text);
     let changed = edited(body, key, value).map_err(|wrong| wrong.in_file(path, &text))?;
-    read(&changed, env::home_dir().as_deref()).map_err(|wrong| wrong.unwritten(path))?;
+    read(&changed, env::home_dir().as_deref()).map_err(|wrong| wrong.into_write_error(path))?;
     if old.is_some() && changed == body {
         return Ok(false);
     }

@@ -52,7 +52,7 @@ impl Invalid {
     }
 
     /// Returns the error for a text that was not written to `path` because it has this error.
-    pub(super) fn unwritten(self, path: &Path) -> Error {
+    pub(super) fn into_write_error(self, path: &Path) -> Error {
         let message = format!(
             "{} was left as it is, since it could not be used then: {}",
             path.display(),

@@ -40,14 +40,14 @@ impl Diagnosis {
 }
 
 /// Formats status, reason and page title, as in "403 Forbidden, \"Access denied\"".
-pub(super) fn said(head: &Head, page: Option<&str>, censor: &Redactor) -> String {
+pub(super) fn said(head: &Head, page: Option<&str>, redactor: &Redactor) -> String {
     let mut said = head.status.to_string();
-    let reason = censor.clean(&head.reason);
+    let reason = redactor.clean(&head.reason);
     if !reason.is_empty() {
         said.push(' ');
         said.push_str(&reason);
     }
-    let page = page.map(|page| censor.clean(page)).unwrap_or_default();
+    let page = page.map(|page| redactor.clean(page)).unwrap_or_default();
     // The title of many proxies' pages only repeats the status.
     if !page.is_empty() && page != said {
         said.push_str(&format!(", \"{page}\""));
@@ -60,7 +60,7 @@ pub(super) fn said(head: &Head, page: Option<&str>, censor: &Redactor) -> String
 pub(super) fn no_tls(
     behind: &str,
     error: &TlsError,
-    censor: &Redactor,
+    redactor: &Redactor,
     plain: impl Fn(&io::Error) -> String,
 ) -> Diagnosis {
     let again = "try again; if it stays so, tell the administrator of the proxy or the registry";
@@ -94,7 +94,7 @@ pub(super) fn no_tls(
             Diagnosis::bad(format!("{behind}TLS failed: {}", plain(error)), again)
         }
         error => Diagnosis::bad(
-            format!("{behind}TLS failed: {}", censor.clean(&error.to_string())),
+            format!("{behind}TLS failed: {}", redactor.clean(&error.to_string())),
             again,
         ),
     }
@@ -109,7 +109,7 @@ pub(super) struct Chain<'a> {
     pub(super) public: Result<(), CertificateError>,
     /// The result with the authorities of this computer.
     pub(super) computer: Result<(), CertificateError>,
-    pub(super) censor: &'a Redactor,
+    pub(super) redactor: &'a Redactor,
 }
 
 impl Chain<'_> {
@@ -121,7 +121,7 @@ impl Chain<'_> {
                 "tell the administrator of the proxy or the registry",
             );
         };
-        let issuer = self.censor.clean(&top.issuer);
+        let issuer = self.redactor.clean(&top.issuer);
         // Of two errors, the one from the list that knows the authority says more.
         let complaint = match (&self.public, &self.computer) {
             (Ok(()), _) => {
@@ -133,12 +133,12 @@ impl Chain<'_> {
             (Err(other), _) => other,
         };
         let host = &self.registry.host;
-        let subject = self.censor.clean(&own.subject);
+        let subject = self.redactor.clean(&own.subject);
         match complaint {
             E::UnknownIssuer => self.private(top),
             E::Expired | E::ExpiredContext { .. } => Diagnosis::bad(
                 format!(
-                    "the certificate of {subject}, issued by {issuer}, ran out: it held until {}",
+                    "the certificate of {subject}, issued by {issuer}, expired on {}",
                     own.not_after
                 ),
                 "check this computer's date first; if that is right, the administrator of the server (or of the proxy, if it inspects TLS) has to renew the certificate",
@@ -153,7 +153,7 @@ impl Chain<'_> {
             E::NotValidForName | E::NotValidForNameContext { .. } => {
                 let presented = match complaint {
                     E::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
-                        self.censor.clean(&presented.join(", "))
+                        self.redactor.clean(&presented.join(", "))
                     }
                     _ => subject,
                 };
@@ -167,7 +167,7 @@ impl Chain<'_> {
             other => Diagnosis::bad(
                 format!(
                     "the certificate of {subject}, issued by {issuer}, is not accepted: {}",
-                    self.censor.clean(&other.to_string())
+                    self.redactor.clean(&other.to_string())
                 ),
                 "tell the administrator of the proxy or the registry",
             ),
@@ -200,8 +200,8 @@ impl Chain<'_> {
              authority: {}\n\
              last certificate sent: {}\n\
              its SHA-256: {}",
-            self.censor.clean(&top.issuer),
-            self.censor.clean(&top.subject),
+            self.redactor.clean(&top.issuer),
+            self.redactor.clean(&top.subject),
             top.sha256
         );
         let place = match registry.port {
@@ -240,8 +240,8 @@ impl Chain<'_> {
 }
 
 /// Returns the diagnosis of the response to `GET /v2/`.
-pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Redactor) -> Diagnosis {
-    let said = said(head, page, censor);
+pub(super) fn of_registry(head: &Head, page: Option<&str>, redactor: &Redactor) -> Diagnosis {
+    let said = said(head, page, redactor);
     let version = head
         .values("docker-distribution-api-version")
         .any(|value| value.contains("registry/2"));
@@ -249,7 +249,7 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Redactor) ->
     match head.status {
         200 if version => Diagnosis::good("it is a registry, open to all (200)"),
         401 if version => {
-            Diagnosis::good("it is a registry, and asks who pulls (401), as it should")
+            Diagnosis::good("it is a registry and requires authentication (401), as expected")
         }
         401 if asks => Diagnosis {
             outcome: Outcome::Warning,
@@ -263,7 +263,7 @@ pub(super) fn of_registry(head: &Head, page: Option<&str>, censor: &Redactor) ->
             Diagnosis::bad(
                 format!(
                     "a registry should answer 200 or 401, but this sends us to {} ({said})",
-                    censor.clean(place)
+                    redactor.clean(place)
                 ),
                 "this is how the login page of a network behaves: open a browser, log in, and try again",
             )

@@ -17,53 +17,53 @@ const WRITABLE: &str = "Permission to patch";
 pub(super) const IMAGE: &str = "Image";
 
 /// Runs the four steps. Returns the status of the boot image, if there is one.
-pub(super) fn examine(question: &Options<'_>, tell: &mut dyn FnMut(Step)) -> Option<Status> {
-    let skip = |steps: &[(&'static str, &str)], why: &str, tell: &mut dyn FnMut(Step)| {
+pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> Option<Status> {
+    let skip = |steps: &[(&'static str, &str)], why: &str, on_step: &mut dyn FnMut(Step)| {
         for (id, title) in steps {
-            tell(Step::new(id, *title, Outcome::Skipped, why));
+            on_step(Step::new(id, *title, Outcome::Skipped, why));
         }
     };
     let rest = [("family", FAMILY), ("writable", WRITABLE), ("image", IMAGE)];
-    let read = match question.bundle {
+    let read = match options.bundle {
         Ok(path) => Bundle::read(path),
         Err(error) => {
-            tell(Step::from_error("bundle", BUNDLE, error));
-            skip(&rest, "skipped (there is no Docker.app)", tell);
+            on_step(Step::from_error("bundle", BUNDLE, error));
+            skip(&rest, "skipped (there is no Docker.app)", on_step);
             return None;
         }
     };
     let bundle = match read {
         Ok(bundle) => bundle,
         Err(error) => {
-            tell(Step::from_error("bundle", BUNDLE, &error));
-            skip(&rest, "skipped (there is no whole Docker.app)", tell);
+            on_step(Step::from_error("bundle", BUNDLE, &error));
+            skip(&rest, "skipped (there is no whole Docker.app)", on_step);
             return None;
         }
     };
-    tell(found(&bundle));
-    tell(family(&bundle.family));
+    on_step(found(&bundle));
+    on_step(family(&bundle.family));
     let Family::Moby { image } = &bundle.family else {
         skip(
             &rest[1..],
             "skipped (Baleen patches no boot image of this kind)",
-            tell,
+            on_step,
         );
         return None;
     };
-    tell(writable(image));
+    on_step(writable(image));
     let mut asked = status::StatusQuery {
-        expected: question.expected,
-        intent: question.intent,
+        expected: options.expected,
+        intent: options.intent,
         verify: false,
     };
     let mut found = status(&bundle.path, asked, &|_| {});
     // Only reading all of the boot image finds a proxy that another program put there.
-    if found.proxy.is_none() && question.in_place.is_some() {
+    if found.proxy.is_none() && options.in_place.is_some() {
         asked.verify = true;
         found = status(&bundle.path, asked, &|_| {});
     }
     let status = found;
-    tell(patched(&status, question));
+    on_step(patched(&status, options));
     Some(status)
 }
 
@@ -108,10 +108,10 @@ fn writable(image: &Path) -> Step {
     }
 }
 
-fn patched(status: &Status, question: &Options<'_>) -> Step {
+fn patched(status: &Status, options: &Options<'_>) -> Step {
     // The proxy that is set, not the one on the route to one registry.
-    let set = question.settings.translation.ok().map(|set| &set.proxy);
-    let direct = matches!(set, Some(None)) && !question.is_by_hand();
+    let set = options.settings.translation.ok().map(|set| &set.proxy);
+    let direct = matches!(set, Some(None)) && !options.is_by_hand();
     let (outcome, remedy) = match status.state {
         State::Off if matches!(set, Some(Some(_))) => (
             Outcome::Bad,

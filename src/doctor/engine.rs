@@ -28,20 +28,20 @@ const RESTART: &str = "restart Docker: quit it from its menu and open it again";
 
 /// Runs the step.
 pub(super) fn examine(
-    question: &Options<'_>,
+    options: &Options<'_>,
     status: Option<&Status>,
-    censor: &Redactor,
-    tell: &mut dyn FnMut(Step),
+    redactor: &Redactor,
+    on_step: &mut dyn FnMut(Step),
 ) {
-    let socket = match &question.docker_socket {
+    let socket = match &options.docker_socket {
         Ok(socket) => socket,
         Err(why) => {
-            tell(Step::new(ID, TITLE, Outcome::Skipped, why.clone()));
+            on_step(Step::new(ID, TITLE, Outcome::Skipped, why.clone()));
             return;
         }
     };
-    tell(match ask(socket, question, censor) {
-        Ok(info) => compare(&Running::from_info(&info), status, censor),
+    on_step(match ask(socket, options, redactor) {
+        Ok(info) => compare(&Running::from_info(&info), status, redactor),
         Err(step) => *step,
     });
 }
@@ -54,8 +54,8 @@ struct Running {
     proxy: RedactedProxy,
 }
 
-fn ask(socket: &Path, question: &Options<'_>, censor: &Redactor) -> Result<Value, Box<Step>> {
-    let patience = question.patience;
+fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Value, Box<Step>> {
+    let patience = options.patience;
     let shown = socket.display();
     let step = |outcome, found: String| Box::new(Step::new(ID, TITLE, outcome, found));
     let stream = connect::unix(socket, patience).map_err(|error| match error.kind() {
@@ -87,7 +87,7 @@ fn ask(socket: &Path, question: &Options<'_>, censor: &Redactor) -> Result<Value
         error => hangs(&format!("{shown}: {error}")),
     })?;
     if head.status != 200 {
-        let reason = censor.clean(&head.reason);
+        let reason = redactor.clean(&head.reason);
         return Err(hangs(&format!(
             "GET /info at {shown} should answer 200, but answered {} {reason}",
             head.status
@@ -134,9 +134,9 @@ impl Running {
     }
 }
 
-fn compare(running: &Running, status: Option<&Status>, censor: &Redactor) -> Step {
-    let name = censor.clean(&format!("Docker {} on {}", running.version, running.system));
-    let uses = in_words(&running.proxy, censor);
+fn compare(running: &Running, status: Option<&Status>, redactor: &Redactor) -> Step {
+    let name = redactor.clean(&format!("Docker {} on {}", running.version, running.system));
+    let uses = in_words(&running.proxy, redactor);
     let patched = status.and_then(|status| status.proxy.as_ref());
     let is_stock = status
         .is_some_and(|status| matches!(status.state, State::Off | State::Wiped | State::Direct));
@@ -150,7 +150,7 @@ fn compare(running: &Running, status: Option<&Status>, censor: &Redactor) -> Ste
             Outcome::Bad,
             format!(
                 "{name} was started with something else than the boot image holds: it uses {uses}; the boot image has {}",
-                in_words(image, censor)
+                in_words(image, redactor)
             ),
             Some(RESTART),
         ),
@@ -166,18 +166,18 @@ fn compare(running: &Running, status: Option<&Status>, censor: &Redactor) -> Ste
     Step::new(ID, TITLE, outcome, found)
         .with_hint(remedy)
         .with(json!({
-            "version": censor.clean(&running.version),
-            "operating_system": censor.clean(&running.system),
+            "version": redactor.clean(&running.version),
+            "operating_system": redactor.clean(&running.system),
             "proxy": running.proxy,
         }))
 }
 
-fn in_words(proxy: &RedactedProxy, censor: &Redactor) -> String {
-    let without = match censor.clean(&proxy.no_proxy) {
+fn in_words(proxy: &RedactedProxy, redactor: &Redactor) -> String {
+    let without = match redactor.clean(&proxy.no_proxy) {
         none if none.is_empty() => "nothing".to_owned(),
         listed => listed,
     };
-    match censor.clean(&proxy.summary()) {
+    match redactor.clean(&proxy.summary()) {
         none if none == "none" => "no proxy".to_owned(),
         summary => format!("{summary} for all but {without}"),
     }

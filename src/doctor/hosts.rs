@@ -13,11 +13,11 @@ use crate::net::http::Head;
 use crate::net::tls::TlsError;
 use crate::proxy::docker_hub;
 
+use super::engine_route::{EngineRoute, TestedProxy};
 use super::net_error::plain;
-use super::proxy_answer::{Cause, Observed, Second};
+use super::proxy_answer::{Cause, Observed, ProbeResults};
 use super::tunnel::{self, Reached};
 use super::untrusted_text::Redactor;
-use super::ways::{EnginesWay, Tested};
 use super::{Options, Outcome, Step};
 
 pub(super) const ID: &str = "hosts";
@@ -70,23 +70,23 @@ pub(super) fn needed(registry: &HostPort, realm: Option<HostPort>) -> Vec<HostPo
 
 /// Tries to reach all `hosts` in parallel, each by the engine's route.
 pub(super) fn examine(
-    question: &Options<'_>,
-    tested: &Tested<'_>,
+    options: &Options<'_>,
+    tested: &TestedProxy<'_>,
     hosts: &[HostPort],
     provider: Option<&Arc<CryptoProvider>>,
-    censor: &Redactor,
+    redactor: &Redactor,
 ) -> Step {
     if hosts.is_empty() {
         return Step::needless(ID, TITLE, "the registry names none");
     }
-    let patience = question.patience;
+    let patience = options.patience;
     let reached: Vec<Reached> = thread::scope(|scope| {
         let tried: Vec<_> = hosts
             .iter()
             .map(|host| {
-                let proxy = match tested.way_to(host) {
-                    EnginesWay::Through(proxy) => Some(proxy),
-                    EnginesWay::Direct | EnginesWay::Bypassed => None,
+                let proxy = match tested.route_to(host) {
+                    EngineRoute::Through(proxy) => Some(proxy),
+                    EngineRoute::Direct | EngineRoute::Bypassed => None,
                 };
                 scope.spawn(move || tunnel::reach(host, proxy, provider, patience))
             })
@@ -100,12 +100,12 @@ pub(super) fn examine(
     let mut told = Told::default();
     let mut facts = Vec::new();
     for (host, reached) in hosts.iter().zip(&reached) {
-        let through = matches!(tested.way_to(host), EnginesWay::Through(_));
-        let why = trouble(host, reached, through, patience, censor);
+        let through = matches!(tested.route_to(host), EngineRoute::Through(_));
+        let why = trouble(host, reached, through, patience, redactor);
         facts.push(json!({ "host": host.to_string(), "through_proxy": through, "trouble": why }));
         told.add(host, why, forbids(reached));
     }
-    told.step(question).with(json!({ "hosts": facts }))
+    told.step(options).with(json!({ "hosts": facts }))
 }
 
 /// Returns whether the proxy forbade the tunnel.
@@ -119,7 +119,7 @@ fn trouble(
     reached: &Reached,
     through: bool,
     patience: std::time::Duration,
-    censor: &Redactor,
+    redactor: &Redactor,
 ) -> Option<String> {
     Some(match reached {
         Reached::Yes => return None,
@@ -128,12 +128,12 @@ fn trouble(
         Reached::NoTunnel(answer) => {
             let observed = Observed {
                 answer,
-                second: Second::default(),
+                second: ProbeResults::default(),
                 target: host,
                 is_local: false,
             };
             let said = match answer {
-                Ok(head) => censor.clean(format!("{} {}", head.status, head.reason).trim()),
+                Ok(head) => redactor.clean(format!("{} {}", head.status, head.reason).trim()),
                 Err(error) => match error {
                     crate::net::http::HttpError::Io(error) => plain(error, patience),
                     error => error.to_string(),
@@ -149,7 +149,7 @@ fn trouble(
             "blocked or not reachable (the proxy opens the tunnel, and closes it)".to_owned()
         }
         Reached::NoTls(TlsError::Io(error)) => format!("no TLS: {}", plain(error, patience)),
-        Reached::NoTls(error) => format!("no TLS: {}", censor.clean(&error.to_string())),
+        Reached::NoTls(error) => format!("no TLS: {}", redactor.clean(&error.to_string())),
     })
 }
 
@@ -189,7 +189,7 @@ impl Told {
         }
     }
 
-    fn step(&self, question: &Options<'_>) -> Step {
+    fn step(&self, options: &Options<'_>) -> Step {
         if self.bad.is_empty() {
             let found = format!("reached: {}", self.good.join(", "));
             return Step::new(ID, TITLE, Outcome::Good, found);
@@ -204,7 +204,7 @@ impl Told {
             found.push_str(&format!("\nreached: {}", self.good.join(", ")));
         }
         let remedy = match &*self.forbidden {
-            [] if question.registry.host == docker_hub::REGISTRY => {
+            [] if options.registry.host == docker_hub::REGISTRY => {
                 "a pull that needs one of them fails (Docker Hub chooses where layers come from): check that name and this network; if they are right, tell the proxy's administrator".to_owned()
             }
             [] => "a pull needs a token from there: tell the administrator of the registry or the proxy".to_owned(),

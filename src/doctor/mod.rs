@@ -20,6 +20,7 @@
 mod diagnosis;
 mod docker_app;
 mod engine;
+mod engine_route;
 mod hosts;
 mod net_error;
 mod proxy_answer;
@@ -29,7 +30,6 @@ mod route;
 mod settings;
 mod tunnel;
 mod untrusted_text;
-mod ways;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,8 +45,8 @@ use crate::patch::status::Expected;
 use crate::proxy::route::Hop;
 use crate::proxy::{ClientDialect, EngineProxy, Translation};
 
+use engine_route::TestedProxy;
 use untrusted_text::Redactor;
-use ways::Tested;
 
 /// The inputs of the checks.
 pub struct Options<'a> {
@@ -215,22 +215,18 @@ impl Step {
 }
 
 /// Runs all steps and passes each result to `on_step` when it is done.
-pub fn examine(question: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report {
+pub fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report {
     let mut report = Report { steps: Vec::new() };
-    let mut tell = |step: Step| {
+    let mut on_step = |step: Step| {
         on_step(&step);
         report.steps.push(step);
     };
-    let status = docker_app::examine(question, &mut tell);
-    let tested = Tested::of(question);
-    let censor = question.censor();
-    route::examine(question, tested.as_ref(), &censor, &mut tell);
-    engine::examine(question, status.as_ref(), &censor, &mut tell);
-    tell(settings::compare(
-        question,
-        status.as_ref(),
-        tested.as_ref(),
-    ));
+    let status = docker_app::examine(options, &mut on_step);
+    let tested = TestedProxy::of(options);
+    let redactor = options.redactor();
+    route::examine(options, tested.as_ref(), &redactor, &mut on_step);
+    engine::examine(options, status.as_ref(), &redactor, &mut on_step);
+    on_step(settings::compare(options, status.as_ref(), tested.as_ref()));
     report
 }
 
@@ -241,7 +237,7 @@ impl Options<'_> {
     }
 
     /// Returns the redactor that removes the proxies' passwords from text that others send.
-    fn censor(&self) -> Redactor {
+    fn redactor(&self) -> Redactor {
         let set = self.settings.translation.ok();
         let proxies = [self.in_place, set.and_then(|set| set.proxy.as_ref())];
         let urls = proxies

@@ -13,7 +13,7 @@ use crate::net::http::{Head, HttpError};
 pub(super) struct Observed<'a> {
     pub(super) answer: &'a Result<Head, HttpError>,
     /// The results of further connections, if there were any.
-    pub(super) second: Second,
+    pub(super) second: ProbeResults,
     /// The target of the tunnel.
     pub(super) target: &'a HostPort,
     /// True if the proxy is on this computer.
@@ -22,7 +22,7 @@ pub(super) struct Observed<'a> {
 
 /// The results of further connections to the proxy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Second {
+pub(super) struct ProbeResults {
     /// The status of its response to `CONNECT` to another host, if it sent one.
     pub(super) connect: Option<u16>,
     /// True if it speaks SOCKS 5.
@@ -33,7 +33,7 @@ pub(super) struct Second {
 
 /// The further connections that can help.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Worthwhile {
+pub(super) struct FollowUpProbes {
     pub(super) connect: bool,
     pub(super) socks: bool,
     pub(super) tls: bool,
@@ -55,7 +55,7 @@ pub(super) enum Cause {
     /// It is on this computer and could not reach this host. It may reach others.
     UnreachableFromRelay,
     /// It is on this computer and can't reach any host, since its parent proxy is not there.
-    OwnParent,
+    UpstreamDown,
     /// It redirects to a page.
     Redirect,
     /// It refuses this host, but opens other tunnels.
@@ -63,7 +63,7 @@ pub(super) enum Cause {
     /// It is a web server, which opens no tunnels.
     WebServer,
     /// Its response has none of the other meanings.
-    Odd,
+    Unexpected,
     /// It speaks SOCKS.
     Socks,
     /// It speaks TLS.
@@ -75,7 +75,7 @@ pub(super) enum Cause {
     /// It closes the connection for every host.
     DropsAll,
     /// The connection was closed in the middle of the response.
-    Half,
+    Truncated,
     /// It speaks another protocol.
     NotHttp,
     /// Its response does not end.
@@ -87,28 +87,28 @@ pub(super) enum Cause {
 }
 
 /// Returns the further connections that are worth their time after this response.
-pub(super) fn worthwhile(answer: &Result<Head, HttpError>, is_local: bool) -> Worthwhile {
-    let all = Worthwhile {
+pub(super) fn worthwhile(answer: &Result<Head, HttpError>, is_local: bool) -> FollowUpProbes {
+    let all = FollowUpProbes {
         connect: true,
         socks: true,
         tls: true,
     };
-    let connect = Worthwhile {
+    let connect = FollowUpProbes {
         connect: true,
-        ..Worthwhile::default()
+        ..FollowUpProbes::default()
     };
     match answer {
         Ok(head) => match head.status {
-            400 => Worthwhile {
+            400 => FollowUpProbes {
                 tls: true,
                 ..connect
             },
             404 | 405 | 501 => connect,
             500..=599 if is_local => connect,
-            _ => Worthwhile::default(),
+            _ => FollowUpProbes::default(),
         },
         Err(HttpError::Closed | HttpError::Io(_)) => all,
-        Err(_) => Worthwhile::default(),
+        Err(_) => FollowUpProbes::default(),
     }
 }
 
@@ -133,7 +133,7 @@ impl Observed<'_> {
                 }
                 _ => Cause::Silent,
             },
-            Err(HttpError::Half) => Cause::Half,
+            Err(HttpError::Half) => Cause::Truncated,
             Err(HttpError::NotHttp(bytes)) => of_bytes(bytes),
             Err(HttpError::TooLong) => Cause::TooLong,
         }
@@ -159,11 +159,11 @@ impl Observed<'_> {
             },
             // proxy-chain sends 597 if its parent refuses its login.
             500..=599 if self.is_local => match second.connect {
-                Some(500..=599) => Cause::OwnParent,
+                Some(500..=599) => Cause::UpstreamDown,
                 _ => Cause::UnreachableFromRelay,
             },
             500..=599 => Cause::Unreachable,
-            _ => Cause::Odd,
+            _ => Cause::Unexpected,
         }
     }
 }
@@ -207,20 +207,20 @@ pub(super) fn relays_for(schemes: &[String]) -> Vec<&'static str> {
 mod tests {
     use super::*;
 
-    const NOTHING: Second = Second {
+    const NOTHING: ProbeResults = ProbeResults {
         connect: None,
         socks: false,
         tls: false,
     };
 
-    fn other(status: u16) -> Second {
-        Second {
+    fn other(status: u16) -> ProbeResults {
+        ProbeResults {
             connect: Some(status),
             ..NOTHING
         }
     }
 
-    fn observe(sent: &str, second: Second, host: &str, is_local: bool) -> Cause {
+    fn observe(sent: &str, second: ProbeResults, host: &str, is_local: bool) -> Cause {
         let answer = Head::read(&mut sent.as_bytes());
         Observed {
             answer: &answer,
@@ -236,11 +236,11 @@ mod tests {
 
     #[test]
     fn an_answer_and_what_further_connections_tell_make_a_cause() {
-        let socks = Second {
+        let socks = ProbeResults {
             socks: true,
             ..NOTHING
         };
-        let tls = Second {
+        let tls = ProbeResults {
             tls: true,
             ..NOTHING
         };
@@ -261,12 +261,12 @@ mod tests {
             ("HTTP/1.1 501 x\r\n\r\n", other(501), Cause::WebServer),
             ("HTTP/1.1 502 x\r\n\r\n", NOTHING, Cause::Unreachable),
             ("HTTP/1.1 597 x\r\n\r\n", NOTHING, Cause::Unreachable),
-            ("HTTP/1.1 204 x\r\n\r\n", NOTHING, Cause::Odd),
+            ("HTTP/1.1 204 x\r\n\r\n", NOTHING, Cause::Unexpected),
             ("", NOTHING, Cause::DropsAll),
             ("", other(403), Cause::DropsHost),
             ("", socks, Cause::Socks),
             ("", tls, Cause::Tls),
-            ("HTTP/1.1 200", NOTHING, Cause::Half),
+            ("HTTP/1.1 200", NOTHING, Cause::Truncated),
             ("\x05\x07", NOTHING, Cause::Socks),
             ("\x15\x03\x01", NOTHING, Cause::Tls),
             ("SSH-2.0-x\r\n", NOTHING, Cause::NotHttp),
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(observe("", other(200), "fe80::1", false), Cause::DropsIpv6);
         for (second, cause) in [
             (other(200), Cause::UnreachableFromRelay),
-            (other(502), Cause::OwnParent),
+            (other(502), Cause::UpstreamDown),
             (NOTHING, Cause::UnreachableFromRelay),
         ] {
             let found = observe("HTTP/1.1 503 x\r\n\r\n", second, "registry.corp", true);

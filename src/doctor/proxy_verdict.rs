@@ -11,23 +11,23 @@ use crate::proxy::route::Hop;
 
 use super::Options;
 use super::diagnosis::{Diagnosis, said};
+use super::engine_route::{Origin, TestedProxy, is_here};
 use super::net_error::plain;
 use super::proxy_answer::{Cause, relays_for};
 use super::untrusted_text::Redactor;
-use super::ways::{Origin, Tested, is_here};
 
 /// The context of a request for a tunnel.
-pub(super) struct Asked<'a> {
-    pub(super) question: &'a Options<'a>,
-    pub(super) tested: &'a Tested<'a>,
+pub(super) struct TunnelAttempt<'a> {
+    pub(super) options: &'a Options<'a>,
+    pub(super) tested: &'a TestedProxy<'a>,
     /// The proxy that was asked.
     pub(super) proxy: &'a ProxyUrl,
     /// The address of this computer as the proxy sees it. `None` if the proxy is on this computer.
     pub(super) from: Option<IpAddr>,
-    pub(super) censor: &'a Redactor,
+    pub(super) redactor: &'a Redactor,
 }
 
-impl Asked<'_> {
+impl TunnelAttempt<'_> {
     /// Returns the diagnosis for `cause`. `schemes` are those of the login, and `page` is the title of the page
     /// that the proxy sent.
     pub(super) fn verdict(
@@ -37,10 +37,10 @@ impl Asked<'_> {
         schemes: &[String],
         page: Option<&str>,
     ) -> Diagnosis {
-        let registry = &self.question.registry;
-        let patience = self.question.patience;
+        let registry = &self.options.registry;
+        let patience = self.options.patience;
         let said = match answer {
-            Ok(head) => said(head, page, self.censor),
+            Ok(head) => said(head, page, self.redactor),
             Err(HttpError::Io(error)) => plain(error, patience),
             Err(error) => error.to_string(),
         };
@@ -65,7 +65,7 @@ impl Asked<'_> {
                 format!("the proxy on this computer could not reach {registry} ({said})"),
                 "if it hands on to another proxy, as cntlm, px and Alpaca do, check that one first: its name, its port, the company's network or VPN; else check the registry's name",
             ),
-            Cause::OwnParent => Diagnosis::bad(
+            Cause::UpstreamDown => Diagnosis::bad(
                 format!("the proxy on this computer can't reach anything ({said})"),
                 "what it hands on to is not there: check the proxy that it has in its own settings, and the company's network or VPN; the registry's name is not the reason",
             ),
@@ -77,7 +77,7 @@ impl Asked<'_> {
                 Diagnosis::bad(
                     format!(
                         "instead of a tunnel it sends us to {} ({said})",
-                        self.censor.clean(place.unwrap_or_default())
+                        self.redactor.clean(place.unwrap_or_default())
                     ),
                     "open that page in a browser and log in to the network there, then try again",
                 )
@@ -90,7 +90,7 @@ impl Asked<'_> {
                 format!("it does not open tunnels ({said})"),
                 "check host and port: this looks like a web server, not a proxy",
             ),
-            Cause::Odd => Diagnosis::bad(
+            Cause::Unexpected => Diagnosis::bad(
                 format!("it should answer 200, but says {said}"),
                 "check host and port; if they are right, ask the proxy's administrator",
             ),
@@ -118,7 +118,7 @@ impl Asked<'_> {
                 "the connection was closed without an answer, for another host as well; it speaks neither SOCKS nor TLS",
                 "check that this is the port of an HTTP proxy, and that it lets this computer in; a relay that can't reach the proxy it hands on to may do this as well",
             ),
-            Cause::Half => Diagnosis::bad(
+            Cause::Truncated => Diagnosis::bad(
                 "the connection was closed in the middle of the answer",
                 "try again; if it stays so, tell the proxy's administrator",
             ),
@@ -130,7 +130,7 @@ impl Asked<'_> {
                 Diagnosis::bad(
                     format!(
                         "what listens there is no HTTP proxy; it says \"{}\"",
-                        self.censor.clean(&bytes)
+                        self.redactor.clean(&bytes)
                     ),
                     "check the proxy's port",
                 )
@@ -150,21 +150,21 @@ impl Asked<'_> {
     /// Returns the diagnosis if this computer reaches the registry without the proxy. Then the engine should not use
     /// the proxy either, and the fault is the route, not the proxy.
     pub(super) fn bypassed_here(&self, what: &str) -> Option<Diagnosis> {
-        let registry = self.question.registry;
+        let registry = self.options.registry;
         // An address of this computer itself means another host in the VM.
-        if is_here(registry) || (self.question.here)(registry) != Some(Hop::Direct) {
+        if is_here(registry) || (self.options.here)(registry) != Some(Hop::Direct) {
             return None;
         }
         Some(Diagnosis::bad(
             format!(
                 "this Mac reaches {registry} directly, as its settings say, but Docker goes through the proxy, and that {what}"
             ),
-            let_bypass(self.question, self.tested),
+            let_bypass(self.options, self.tested),
         ))
     }
 
     fn forbidden(&self, said: &str) -> Diagnosis {
-        let registry = &self.question.registry;
+        let registry = &self.options.registry;
         let others = if registry.host == docker_hub::REGISTRY {
             let others: Vec<String> = docker_hub::HOSTS[1..]
                 .iter()
@@ -225,14 +225,14 @@ impl Asked<'_> {
             (Some(user), true) => Diagnosis::bad(
                 format!(
                     "the proxy does not accept this password of user '{}' ({said}; {takes})",
-                    self.censor.clean(&user)
+                    self.redactor.clean(&user)
                 ),
                 "check user and password (has the password changed lately?) before you try again: some proxies lock a user out after a few wrong ones",
             ),
             (Some(user), false) => Diagnosis::bad(
                 format!(
                     "the proxy asks for a password ({said}; {takes}), but only the user '{}' is set",
-                    self.censor.clean(&user)
+                    self.redactor.clean(&user)
                 ),
                 "store it with `baleen credentials set`",
             ),
@@ -254,20 +254,20 @@ fn obstacle(cause: Cause) -> Option<&'static str> {
 }
 
 /// Returns the remedy that makes Docker reach the registry directly, as this computer does.
-fn let_bypass(question: &Options<'_>, tested: &Tested<'_>) -> String {
-    let registry = question.registry;
-    let (no_proxy, pac_hosts) = question.settings.listed;
+fn let_bypass(options: &Options<'_>, tested: &TestedProxy<'_>) -> String {
+    let registry = options.registry;
+    let (no_proxy, pac_hosts) = options.settings.listed;
     let with = |listed: &[String], host: String| {
         let mut listed = listed.to_vec();
         listed.push(host);
         listed.join(",")
     };
     let is_by_hand = match tested.origin {
-        Origin::Docker => question.is_by_hand(),
-        Origin::Settings => question.settings.by_option,
+        Origin::Docker => options.is_by_hand(),
+        Origin::Settings => options.settings.by_option,
     };
     // Up to Go 1.10 an IPv6 address needs brackets; later it must not have them.
-    let host = match (registry.host.contains(':'), question.engine.rules) {
+    let host = match (registry.host.contains(':'), options.engine.rules) {
         (true, NoProxyRules::UpTo1_10) => format!("[{}]", registry.host),
         _ => registry.host.clone(),
     };
@@ -276,7 +276,7 @@ fn let_bypass(question: &Options<'_>, tested: &Tested<'_>) -> String {
             "name the proxy again with `baleen apply`, and {host} with it as --no-proxy"
         );
     }
-    if question.settings.by_script {
+    if options.settings.by_script {
         let place = without_443(registry);
         return format!(
             "have the PAC script asked about it as well: `baleen config set pac_hosts {}`, then `baleen apply`",

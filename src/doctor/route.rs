@@ -18,62 +18,62 @@ use crate::proxy::route::Hop as MacsWay;
 use crate::proxy::{ProxyUrl, Scheme};
 
 use super::diagnosis::{self, Chain, Diagnosis};
+use super::engine_route::{EngineRoute, Origin, TestedProxy};
 use super::net_error::{AGENT, plain, word};
-use super::proxy_answer::{self, Cause, Observed, Second};
-use super::proxy_verdict::Asked;
+use super::proxy_answer::{self, Cause, Observed, ProbeResults};
+use super::proxy_verdict::TunnelAttempt;
 use super::tunnel::{self, Stream, are_local, page, place_of};
 use super::untrusted_text::Redactor;
-use super::ways::{EnginesWay, Origin, Tested};
 use super::{Options, Outcome, Step, hosts, settings};
 
 type TlsStream = StreamOwned<ClientConnection, Stream>;
 
 /// The result of a step, and the data that the next step needs.
-type Taken<T> = (Step, Option<T>);
+type StepResult<T> = (Step, Option<T>);
 
 /// The IDs of the steps after the first, in order.
 const IDS: [&str; 6] = ["name", "tcp", "connect", "tls", "registry", hosts::ID];
 
-const ABOVE: &str = "skipped (needs the step above)";
+const ABOVE: &str = "skipped (an earlier step failed)";
 
 /// Runs the seven steps.
 pub(super) fn examine(
-    question: &Options<'_>,
-    tested: Option<&Tested<'_>>,
-    censor: &Redactor,
-    tell: &mut dyn FnMut(Step),
+    options: &Options<'_>,
+    tested: Option<&TestedProxy<'_>>,
+    redactor: &Redactor,
+    on_step: &mut dyn FnMut(Step),
 ) {
     let mut told = 0;
     let title = match tested {
         Some(tested) => {
-            let way = Path {
-                question,
+            let way = RouteCheck {
+                options,
                 tested,
-                engines: tested.way_to(question.registry),
-                censor,
+                engines: tested.route_to(options.registry),
+                redactor,
                 provider: tls::provider().map_err(|error| error.to_string()),
             };
-            tell(way.proxy_step());
-            way.go(&mut |step| {
+            on_step(way.proxy_step());
+            way.run(&mut |step| {
                 told += 1;
-                tell(step);
+                on_step(step);
             });
             Some(way.titles())
         }
         None => {
-            tell(unusable(question));
+            on_step(unusable(options));
             None
         }
     };
-    let titles = title.unwrap_or_else(|| titles(None, question.registry));
+    let titles = title.unwrap_or_else(|| titles(None, options.registry));
     for (id, title) in IDS.into_iter().zip(titles).skip(told) {
-        tell(Step::new(id, title, Outcome::Skipped, ABOVE));
+        on_step(Step::new(id, title, Outcome::Skipped, ABOVE));
     }
 }
 
 /// Returns the step for settings that can't be used while Docker has no proxy.
-fn unusable(question: &Options<'_>) -> Step {
-    let Err(error) = question.settings.translation else {
+fn unusable(options: &Options<'_>) -> Step {
+    let Err(error) = options.settings.translation else {
         return Step::new("proxy", PROXY, Outcome::Skipped, "there is none to test");
     };
     let step = Step::from_error("proxy", PROXY, error);
@@ -104,11 +104,11 @@ fn titles(first: Option<&HostPort>, registry: &HostPort) -> [String; 6] {
     ]
 }
 
-struct Path<'a> {
-    question: &'a Options<'a>,
-    tested: &'a Tested<'a>,
-    engines: EnginesWay<'a>,
-    censor: &'a Redactor,
+struct RouteCheck<'a> {
+    options: &'a Options<'a>,
+    tested: &'a TestedProxy<'a>,
+    engines: EngineRoute<'a>,
+    redactor: &'a Redactor,
     /// The cryptography, or the reason why there is none.
     provider: Result<Arc<CryptoProvider>, String>,
 }
@@ -126,16 +126,16 @@ struct Opened {
     page: Option<Head>,
 }
 
-impl Path<'_> {
-    fn go(&self, tell: &mut dyn FnMut(Step)) -> Option<()> {
+impl RouteCheck<'_> {
+    fn run(&self, on_step: &mut dyn FnMut(Step)) -> Option<()> {
         let target = self.target();
         let (step, addresses) = self.name(&target);
-        tell(step);
+        on_step(step);
         let (step, connected) = self.tcp(&target, &addresses?);
-        tell(step);
+        on_step(step);
         let (step, opened) = self.connect(connected?);
         let Some(Opened { stream, page }) = opened else {
-            tell(step);
+            on_step(step);
             return None;
         };
         let (tls_step, spoken) = self.tls(stream);
@@ -143,17 +143,17 @@ impl Path<'_> {
             && spoken.is_none()
             && tls_step.outcome == Outcome::Bad
         {
-            tell(self.judged("connect", self.no_tunnel(&head)));
+            on_step(self.judged("connect", self.no_tunnel(&head)));
             return None;
         }
-        tell(step);
+        on_step(step);
         let is_tried = tls_step.outcome != Outcome::Skipped;
-        tell(tls_step);
+        on_step(tls_step);
         let realm = match spoken {
             Some(stream) => {
                 let (step, head) = self.registry(stream);
                 let is_registry = step.outcome != Outcome::Bad;
-                tell(step);
+                on_step(step);
                 if !is_registry {
                     return None;
                 }
@@ -162,42 +162,42 @@ impl Path<'_> {
             None if is_tried => return None,
             None => {
                 let title = self.title("registry");
-                tell(Step::new("registry", title, Outcome::Skipped, ABOVE));
+                on_step(Step::new("registry", title, Outcome::Skipped, ABOVE));
                 None
             }
         };
-        let needed = hosts::needed(self.question.registry, realm);
+        let needed = hosts::needed(self.options.registry, realm);
         let provider = self.provider.as_ref().ok();
-        tell(hosts::examine(
-            self.question,
+        on_step(hosts::examine(
+            self.options,
             self.tested,
             &needed,
             provider,
-            self.censor,
+            self.redactor,
         ));
         Some(())
     }
 
     fn proxy(&self) -> Option<&ProxyUrl> {
         match self.engines {
-            EnginesWay::Through(proxy) => Some(proxy),
-            EnginesWay::Direct | EnginesWay::Bypassed => None,
+            EngineRoute::Through(proxy) => Some(proxy),
+            EngineRoute::Direct | EngineRoute::Bypassed => None,
         }
     }
 
     /// Returns whether there is a proxy, but not for this registry.
     fn is_bypassed(&self) -> bool {
-        self.engines == EnginesWay::Bypassed
+        self.engines == EngineRoute::Bypassed
     }
 
     /// Returns the target of the first connection.
     fn target(&self) -> HostPort {
         self.proxy()
-            .map_or_else(|| self.question.registry.clone(), place_of)
+            .map_or_else(|| self.options.registry.clone(), place_of)
     }
 
     fn titles(&self) -> [String; 6] {
-        titles(Some(&self.target()), self.question.registry)
+        titles(Some(&self.target()), self.options.registry)
     }
 
     fn title(&self, id: &str) -> String {
@@ -221,25 +221,25 @@ impl Path<'_> {
 
     /// Returns the step that names the tested proxy and its origin.
     fn proxy_step(&self) -> Step {
-        let registry = self.question.registry;
+        let registry = self.options.registry;
         let in_docker = self.tested.origin == Origin::Docker;
         let found = match (self.engines, self.tested.url()) {
-            (EnginesWay::Through(proxy), _) if in_docker => {
+            (EngineRoute::Through(proxy), _) if in_docker => {
                 format!("{}, which Docker has", proxy.redacted())
             }
-            (EnginesWay::Through(proxy), _) => proxy.redacted(),
-            (EnginesWay::Bypassed, Some(_)) => format!(
+            (EngineRoute::Through(proxy), _) => proxy.redacted(),
+            (EngineRoute::Bypassed, Some(_)) => format!(
                 "not on the way: Docker reaches {registry} without it, since its no-proxy list says so; the registry is tried directly"
             ),
-            (EnginesWay::Bypassed, None) => {
+            (EngineRoute::Bypassed, None) => {
                 "none for https://; the registry is tried directly".to_owned()
             }
-            (EnginesWay::Direct, _) => "none is set; the registry is tried directly".to_owned(),
+            (EngineRoute::Direct, _) => "none is set; the registry is tried directly".to_owned(),
         };
         // If Docker has its own proxy, the step about the settings has the remarks.
         let remarks = match in_docker {
             true => Vec::new(),
-            false => settings::remarks(self.question, Some(self.tested)),
+            false => settings::remarks(self.options, Some(self.tested)),
         };
         let outcome = match (&*remarks, self.is_bypassed()) {
             ([], false) => Outcome::Good,
@@ -254,8 +254,8 @@ impl Path<'_> {
         Step::new("proxy", PROXY, outcome, found).with(facts)
     }
 
-    fn name(&self, target: &HostPort) -> Taken<Vec<IpAddr>> {
-        match lookup::lookup(&target.host, self.question.patience) {
+    fn name(&self, target: &HostPort) -> StepResult<Vec<IpAddr>> {
+        match lookup::lookup(&target.host, self.options.patience) {
             Ok(addresses) if !addresses.is_empty() => {
                 let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
                 let found = if listed == [target.host.as_str()] {
@@ -270,7 +270,7 @@ impl Path<'_> {
             }
             other => {
                 let why = match other {
-                    Err(error) => plain(&error, self.question.patience),
+                    Err(error) => plain(&error, self.options.patience),
                     Ok(_) => "it has no address".to_owned(),
                 };
                 let remedy = match self.proxy() {
@@ -286,7 +286,7 @@ impl Path<'_> {
                 };
                 let found = format!(
                     "can't resolve it: {}{}",
-                    self.censor.clean(&why),
+                    self.redactor.clean(&why),
                     self.other_way_here()
                 );
                 (self.bad("name", found, remedy), None)
@@ -296,17 +296,17 @@ impl Path<'_> {
 
     /// Returns a remark if this computer uses a proxy for the registry, but the engine does not.
     fn other_way_here(&self) -> String {
-        match (self.question.here)(self.question.registry) {
+        match (self.options.here)(self.options.registry) {
             Some(MacsWay::Through(proxy)) if self.proxy().is_none() => format!(
                 "; this Mac reaches {} through {proxy}, Docker directly",
-                self.question.registry
+                self.options.registry
             ),
             _ => String::new(),
         }
     }
 
-    fn tcp(&self, target: &HostPort, addresses: &[IpAddr]) -> Taken<Connected> {
-        let patience = self.question.patience;
+    fn tcp(&self, target: &HostPort, addresses: &[IpAddr]) -> StepResult<Connected> {
+        let patience = self.options.patience;
         match connect::tcp(addresses, target.port, patience) {
             Ok((stream, place)) => {
                 let step = self
@@ -361,8 +361,8 @@ impl Path<'_> {
         }
     }
 
-    fn connect(&self, connected: Connected) -> Taken<Opened> {
-        let patience = self.question.patience;
+    fn connect(&self, connected: Connected) -> StepResult<Opened> {
+        let patience = self.options.patience;
         let Connected { stream, place } = connected;
         let from = stream.local_addr().ok().map(|address| address.ip());
         let mut stream = Timed::new(stream, patience);
@@ -376,18 +376,18 @@ impl Path<'_> {
             let why = "skipped (this check can't go through a SOCKS proxy; Docker's engine may)";
             return (self.step("connect", Outcome::Skipped, why), None);
         }
-        let answer = tunnel::ask(&mut stream, self.question.registry, proxy);
+        let answer = tunnel::ask(&mut stream, self.options.registry, proxy);
         let is_local = are_local(&[place.ip()]);
         let worthwhile = proxy_answer::worthwhile(&answer, is_local);
         let provider = self.provider.as_ref().ok();
-        let second = match worthwhile == proxy_answer::Worthwhile::default() {
-            true => Second::default(),
+        let second = match worthwhile == proxy_answer::FollowUpProbes::default() {
+            true => ProbeResults::default(),
             false => tunnel::second(place, proxy, worthwhile, provider, patience),
         };
         let observed = Observed {
             answer: &answer,
             second,
-            target: self.question.registry,
+            target: self.options.registry,
             is_local,
         };
         let cause = observed.cause();
@@ -404,7 +404,7 @@ impl Path<'_> {
             })
         });
         let schemes = answer.as_ref().map(login_schemes).unwrap_or_default();
-        let shown: Vec<String> = schemes.iter().map(|s| self.censor.clean(s)).collect();
+        let shown: Vec<String> = schemes.iter().map(|s| self.redactor.clean(s)).collect();
         let verdict = self.asked(proxy, from.filter(|_| !is_local)).verdict(
             cause,
             &answer,
@@ -419,27 +419,27 @@ impl Path<'_> {
         (step, None)
     }
 
-    fn asked<'s>(&'s self, proxy: &'s ProxyUrl, from: Option<IpAddr>) -> Asked<'s> {
-        Asked {
-            question: self.question,
+    fn asked<'s>(&'s self, proxy: &'s ProxyUrl, from: Option<IpAddr>) -> TunnelAttempt<'s> {
+        TunnelAttempt {
+            options: self.options,
             tested: self.tested,
             proxy,
             from,
-            censor: self.censor,
+            redactor: self.redactor,
         }
     }
 
     /// Returns the diagnosis for a 200 without a tunnel.
     fn no_tunnel(&self, head: &Head) -> Diagnosis {
-        let said = diagnosis::said(head, None, self.censor);
+        let said = diagnosis::said(head, None, self.redactor);
         Diagnosis::bad(
             format!("it answers {said} as to a request for a page, and opens no tunnel"),
             "check host and port: this looks like a web server, not a proxy",
         )
     }
 
-    fn tls(&self, mut stream: Stream) -> Taken<TlsStream> {
-        let question = self.question;
+    fn tls(&self, mut stream: Stream) -> StepResult<TlsStream> {
+        let options = self.options;
         let provider = match &self.provider {
             Ok(provider) => provider,
             Err(error) => {
@@ -449,17 +449,17 @@ impl Path<'_> {
                 return (self.step("tls", Outcome::Skipped, found), None);
             }
         };
-        stream.wait_again(question.patience);
-        match tls::connect(stream, &question.registry.host, provider) {
+        stream.wait_again(options.patience);
+        match tls::connect(stream, &options.registry.host, provider) {
             Ok((stream, peer)) => (self.certificate(&peer), Some(stream)),
             Err(error) => (self.judged("tls", self.no_tls(&error)), None),
         }
     }
 
     fn no_tls(&self, error: &TlsError) -> Diagnosis {
-        let patience = self.question.patience;
+        let patience = self.options.patience;
         let Some(proxy) = self.proxy() else {
-            return diagnosis::no_tls("", error, self.censor, |error| plain(error, patience));
+            return diagnosis::no_tls("", error, self.redactor, |error| plain(error, patience));
         };
         // This computer may not need the tunnel that leads nowhere.
         let dead = matches!(error, TlsError::Io(_));
@@ -469,27 +469,27 @@ impl Path<'_> {
         };
         dead.then(bypassed).flatten().unwrap_or_else(|| {
             let behind = "the proxy opened the tunnel, but ";
-            diagnosis::no_tls(behind, error, self.censor, |error| plain(error, patience))
+            diagnosis::no_tls(behind, error, self.redactor, |error| plain(error, patience))
         })
     }
 
     fn certificate(&self, peer: &Peer) -> Step {
-        let trust = self.question.trust;
+        let trust = self.options.trust;
         let chain: Vec<_> = peer.chain();
         let judged = Chain {
             certificates: &chain,
-            registry: self.question.registry,
+            registry: self.options.registry,
             behind_proxy: self.proxy().is_some(),
             public: peer.verdict(&trust.public),
             computer: peer.verdict(&trust.computer),
-            censor: self.censor,
+            redactor: self.redactor,
         };
         let facts: Vec<_> = chain
             .iter()
             .map(|certificate| {
                 json!({
-                    "subject": self.censor.clean(&certificate.subject),
-                    "issuer": self.censor.clean(&certificate.issuer),
+                    "subject": self.redactor.clean(&certificate.subject),
+                    "issuer": self.redactor.clean(&certificate.issuer),
                     "not_before": certificate.not_before,
                     "not_after": certificate.not_after,
                     "sha256": certificate.sha256,
@@ -503,11 +503,11 @@ impl Path<'_> {
         }))
     }
 
-    fn registry(&self, mut stream: TlsStream) -> Taken<Head> {
-        let patience = self.question.patience;
+    fn registry(&self, mut stream: TlsStream) -> StepResult<Head> {
+        let patience = self.options.patience;
         stream.sock.wait_again(patience);
         let answer = stream
-            .write_all(ping_request(self.question.registry).as_bytes())
+            .write_all(ping_request(self.options.registry).as_bytes())
             .map_err(HttpError::Io)
             .and_then(|()| Head::read(&mut stream));
         match answer {
@@ -515,7 +515,7 @@ impl Path<'_> {
                 let title = page(&head, &mut stream, patience, |stream, patience| {
                     stream.sock.wait_again(patience);
                 });
-                let judged = diagnosis::of_registry(&head, title.as_deref(), self.censor);
+                let judged = diagnosis::of_registry(&head, title.as_deref(), self.redactor);
                 let step = self
                     .judged("registry", judged)
                     .with(json!({ "status": head.status }));

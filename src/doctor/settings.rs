@@ -6,7 +6,7 @@ use crate::patch::status::{State, Status};
 use crate::proxy::translate::unresolved;
 use crate::proxy::{RedactedProxy, Translation};
 
-use super::ways::{Origin, Tested};
+use super::engine_route::{Origin, TestedProxy};
 use super::{Options, Outcome, Step};
 
 const ID: &str = "settings";
@@ -14,19 +14,19 @@ const TITLE: &str = "Settings";
 
 /// Returns the step.
 pub(super) fn compare(
-    question: &Options<'_>,
+    options: &Options<'_>,
     status: Option<&Status>,
-    tested: Option<&Tested<'_>>,
+    tested: Option<&TestedProxy<'_>>,
 ) -> Step {
-    let Some(in_docker) = question
+    let Some(in_docker) = options
         .in_place
         .filter(|_| tested.is_some_and(|tested| tested.origin == Origin::Docker))
     else {
         return Step::needless(ID, TITLE, "they are what was tested");
     };
     let is_foreign = status.is_some_and(|status| status.state == State::Foreign);
-    let by_hand = question.is_by_hand() && !is_foreign;
-    let set = match question.settings.translation {
+    let by_hand = options.is_by_hand() && !is_foreign;
+    let set = match options.settings.translation {
         Ok(set) => set,
         Err(error) => {
             let mut step = Step::from_error(ID, TITLE, error);
@@ -36,7 +36,7 @@ pub(super) fn compare(
             return step;
         }
     };
-    let origin = question.settings.origin;
+    let origin = options.settings.origin;
     let there = set.proxy.as_ref();
     let is_told = is_foreign || status.is_some_and(|status| status.state == State::Stale);
     let (mut outcome, found, remedy) = if there == Some(in_docker) {
@@ -68,7 +68,7 @@ pub(super) fn compare(
             ),
         }
     };
-    let remarks = remarks(question, tested);
+    let remarks = remarks(options, tested);
     if !remarks.is_empty() {
         outcome = Outcome::Warning;
     }
@@ -85,12 +85,12 @@ pub(super) fn compare(
 
 /// Returns the remarks about settings that the engine can't get. Leaves out the remark about a name that can't be
 /// resolved, since the step `name` reports it.
-pub(super) fn remarks(question: &Options<'_>, tested: Option<&Tested<'_>>) -> Vec<String> {
-    let Ok(set) = question.settings.translation else {
+pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -> Vec<String> {
+    let Ok(set) = options.settings.translation else {
         return Vec::new();
     };
     let told = tested
-        .and_then(Tested::url)
+        .and_then(TestedProxy::url)
         .map(|url| unresolved(url.host()));
     let is_told = |remark: &str| {
         told.as_ref()
@@ -150,7 +150,7 @@ mod tests {
                 entries: Vec::new(),
                 remarks: Vec::new(),
                 explanations: Vec::new(),
-                away: None,
+                pac_unreachable: None,
             }
         };
         let docker = RedactedProxy {

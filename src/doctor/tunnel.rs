@@ -16,7 +16,7 @@ use crate::net::{HostPort, lookup};
 use crate::proxy::ProxyUrl;
 
 use super::net_error::{AGENT, basic};
-use super::proxy_answer::{Second, Worthwhile};
+use super::proxy_answer::{FollowUpProbes, ProbeResults};
 
 pub(super) type Stream = Timed<TcpStream>;
 
@@ -87,10 +87,10 @@ pub(super) fn page<S: Read>(
 pub(super) fn second(
     place: SocketAddr,
     proxy: &ProxyUrl,
-    worthwhile: Worthwhile,
+    worthwhile: FollowUpProbes,
     provider: Option<&Arc<CryptoProvider>>,
     patience: Duration,
-) -> Second {
+) -> ProbeResults {
     let patience = SECOND_TIMEOUT.min(patience);
     let dial = || {
         let stream = TcpStream::connect_timeout(&place, patience).ok()?;
@@ -111,7 +111,7 @@ pub(super) fn second(
         let connect = worthwhile.connect.then(|| scope.spawn(connect));
         let socks = worthwhile.socks.then(|| scope.spawn(socks));
         let tls = worthwhile.tls.then(|| scope.spawn(speaks_tls));
-        Second {
+        ProbeResults {
             connect: connect.and_then(|asked| asked.join().ok().flatten()),
             socks: socks.is_some_and(|asked| asked.join().unwrap_or(false)),
             tls: tls.is_some_and(|asked| asked.join().unwrap_or(false)),

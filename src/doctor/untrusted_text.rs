@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn what_comes_back_shows_no_password() {
         let proxy = ProxyUrl::parse("http://me:s3 cret@p:1").unwrap();
-        let censor = Redactor::of([&proxy]);
+        let redactor = Redactor::of([&proxy]);
         for echoed in ["s3 cret", "s3%20cret", "bWU6czMgY3JldA=="] {
-            assert_eq!(censor.clean(&format!("a {echoed} b")), "a *** b");
+            assert_eq!(redactor.clean(&format!("a {echoed} b")), "a *** b");
         }
         let long = format!("{}s3 cret", "x".repeat(MAX_LEN - 3));
-        assert!(!censor.clean(&long).contains("s3"));
+        assert!(!redactor.clean(&long).contains("s3"));
     }
 
     #[test]

@@ -226,7 +226,7 @@ fn not_as_written(new: &Path) -> Error {
     Error::new(
         Kind::Failure,
         format!(
-            "{} does not read back as it was written; the boot image was left as it is",
+            "reading back {} gave other data than was written; the boot image was left as it is",
             new.display()
         ),
     )

@@ -182,12 +182,12 @@ pub(super) fn unmarked(image: &Image) -> Error {
     Error::new(
         Kind::Unsupported,
         format!(
-            "{} holds a proxy that Baleen put there, but what marks the patch is gone: another tool changed the boot image since",
+            "{} holds a proxy that Baleen put there, but its manifest is missing: another tool changed the boot image since",
             image.path().display()
         ),
     )
     .with_hint(format!(
-        "install Docker again to have its own boot image, or put {} in its place if that is it; `baleen apply --adopt` takes the boot image as it is for the original",
+        "install Docker again to have its own boot image, or put {} in its place if that is it; `baleen apply --adopt` treats the current boot image as the original",
         image.backup_path().display()
     ))
 }

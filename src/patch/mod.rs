@@ -1,8 +1,8 @@
 //! Plans and makes the changes to a Docker.app. This module does not decide *when* to make them.
 //!
 //! ```text
-//! image on disk --> image::Image --> plan::plan ------> Plan --> apply::apply --> Outcome
-//!                                    restore::plan ---> Plan --> restore::restore
+//! image on disk --> image::Image --> plan::plan ------> Plan --> apply::apply --> Applied
+//!                                    restore::plan ---> RestorePlan --> restore::restore
 //! ```
 //!
 //! Planning only reads. Applying a plan writes a new file beside the image, reads it back, makes it

@@ -71,7 +71,7 @@ pub(super) fn stale_backup(path: &Path) -> Error {
     Error::new(
         Kind::Unsupported,
         format!(
-            "{} is not the original that the boot image was rebuilt from, so that can't be had back from it",
+            "{} is not the original that the boot image was rebuilt from, so the original can't be restored from it",
             path.display()
         ),
     )

@@ -81,7 +81,7 @@ pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
             return Err(Error::new(
                 Kind::Unsupported,
                 format!(
-                    "what stands before the patch in {} should have the digest {}, but has {sha}",
+                    "the original part of {} should have the digest {}, but has {sha}",
                     image.path().display(),
                     manifest.original.sha256
                 ),

@@ -307,7 +307,7 @@ fn take_out_block(bytes: &[u8]) -> Result<(SecretBytes, Option<SecretBytes>)> {
 fn damaged() -> Error {
     Error::new(
         Kind::Unsupported,
-        format!("the block of Baleen in /{SCRIPT} should have one first and one last line, but someone changed it"),
+        format!("the block of Baleen in /{SCRIPT} should have one start marker and one end marker, but someone changed it"),
     )
     .with_hint("`baleen restore` gives the original back; apply after that")
 }

@@ -160,7 +160,7 @@ pub(crate) fn without_docker(error: &Error) -> Status {
 
 /// Returns the status of the bundle at `path`. A reason that forbids a patch is a state, not an
 /// error.
-pub fn status(path: &Path, question: StatusQuery<'_>, report: OnProgress<'_>) -> Status {
+pub fn status(path: &Path, query: StatusQuery<'_>, report: OnProgress<'_>) -> Status {
     let mut status = Status {
         state: State::Off,
         sentence: String::new(),
@@ -170,7 +170,7 @@ pub fn status(path: &Path, question: StatusQuery<'_>, report: OnProgress<'_>) ->
         proxy: None,
         unpatched: Unpatched::Unchecked,
     };
-    match read_state(path, question, report, &mut status) {
+    match read_state(path, query, report, &mut status) {
         Ok((state, sentence, advice)) => {
             status.state = state;
             status.sentence = sentence;
@@ -221,7 +221,7 @@ type Verdict = (State, String, Option<String>);
 
 fn read_state(
     path: &Path,
-    question: StatusQuery<'_>,
+    query: StatusQuery<'_>,
     report: OnProgress<'_>,
     status: &mut Status,
 ) -> Result<Verdict> {
@@ -235,7 +235,7 @@ fn read_state(
     });
     let patched = image.patched()?;
     let Some(manifest) = patched.manifest() else {
-        if question.verify {
+        if query.verify {
             let (sha, found) = read_stock(&image, report)?;
             facts.original_sha256 = Some(OriginalSha(sha));
             status.unpatched = found;
@@ -243,9 +243,9 @@ fn read_state(
                 return Ok(foreign_verdict(line, &status.unpatched));
             }
         }
-        let intent = question.intent.filter(|&intent| intent != Intent::Off);
+        let intent = query.intent.filter(|&intent| intent != Intent::Off);
         return Ok(if let Some(intent) = intent {
-            if let Expected::Direct = question.expected {
+            if let Expected::Direct = query.expected {
                 return Ok((
                     State::Direct,
                     "this computer uses no proxy now, and neither does the engine".to_owned(),
@@ -273,7 +273,7 @@ fn read_state(
                 ),
             )
         } else {
-            let sentence = if question.verify {
+            let sentence = if query.verify {
                 "unmodified: there is no proxy in Docker's boot image"
             } else {
                 "not patched by Baleen"
@@ -284,12 +284,12 @@ fn read_state(
     facts.original_sha256 = Some(manifest.original.sha256);
     facts.method = Some(manifest.method);
     status.proxy = Some(manifest.proxy.clone());
-    if question.verify {
+    if query.verify {
         verify(&image, &patched, report)?;
     }
     let in_place = manifest.proxy.summary();
     const UPDATE: &str = "`baleen apply`, with the same options as here, brings it up to date";
-    match question.expected {
+    match query.expected {
         Expected::Proxy(proxy)
             if Sha::of(script::block(proxy).as_bytes()) != manifest.block_sha256 =>
         {

@@ -40,7 +40,7 @@ pub enum Inert {
     /// An entry with a port, which the list doesn't support.
     Port,
     /// Neither a host nor a network nor a pattern.
-    NoHost,
+    InvalidHost,
 }
 
 impl BypassEntry {
@@ -57,7 +57,7 @@ impl BypassEntry {
             return Self::Address(address);
         }
         if let Some((base, bits)) = text.split_once('/') {
-            return network(base, bits).unwrap_or(Self::Inert(Inert::NoHost));
+            return network(base, bits).unwrap_or(Self::Inert(Inert::InvalidHost));
         }
         if let Some((host, port)) = text.rsplit_once(':')
             && !host.is_empty()
@@ -74,7 +74,7 @@ impl BypassEntry {
             Some(domain) if is_name(domain) => Self::Below(domain.to_owned()),
             None if is_name(text) => Self::Host(text.to_owned()),
             _ if is_pattern(text) => Self::Pattern(text.to_owned()),
-            _ => Self::Inert(Inert::NoHost),
+            _ => Self::Inert(Inert::InvalidHost),
         }
     }
 
@@ -231,23 +231,23 @@ mod tests {
             ("10.*.*.*", starred([10, 0, 0, 0], 8, "10.*.*.*")),
             ("10.1.2.3", E::Address([10, 1, 2, 3].into())),
             ("fe80::1", E::Address("fe80::1".parse().unwrap())),
-            ("[fe80::1]", E::Inert(Inert::NoHost)),
+            ("[fe80::1]", E::Inert(Inert::InvalidHost)),
             ("foo.*.corp.com", E::Pattern("foo.*.corp.com".into())),
             ("*corp.com", E::Pattern("*corp.com".into())),
             ("*.*.corp.com", E::Pattern("*.*.corp.com".into())),
             ("*", E::Inert(Inert::Star)),
             ("10.1.2.3/8", E::Inert(Inert::HostBits)),
             ("corp.com:8080", E::Inert(Inert::Port)),
-            ("10.1", E::Inert(Inert::NoHost)),
-            (".0.5", E::Inert(Inert::NoHost)),
-            ("10.0.0.0/33", E::Inert(Inert::NoHost)),
-            ("10.0.0.0.0/8", E::Inert(Inert::NoHost)),
-            ("10.+1/8", E::Inert(Inert::NoHost)),
-            ("http://corp.com/", E::Inert(Inert::NoHost)),
-            ("bücher.example", E::Inert(Inert::NoHost)),
-            ("..corp", E::Inert(Inert::NoHost)),
-            ("<local>", E::Inert(Inert::NoHost)),
-            ("", E::Inert(Inert::NoHost)),
+            ("10.1", E::Inert(Inert::InvalidHost)),
+            (".0.5", E::Inert(Inert::InvalidHost)),
+            ("10.0.0.0/33", E::Inert(Inert::InvalidHost)),
+            ("10.0.0.0.0/8", E::Inert(Inert::InvalidHost)),
+            ("10.+1/8", E::Inert(Inert::InvalidHost)),
+            ("http://corp.com/", E::Inert(Inert::InvalidHost)),
+            ("bücher.example", E::Inert(Inert::InvalidHost)),
+            ("..corp", E::Inert(Inert::InvalidHost)),
+            ("<local>", E::Inert(Inert::InvalidHost)),
+            ("", E::Inert(Inert::InvalidHost)),
             ("a,b", E::Unusable),
             ("a b", E::Unusable),
             ("a\u{7}b", E::Unusable),

@@ -101,7 +101,7 @@ pub(super) enum NoProxyEntry<'a> {
         port: Port<'a>,
     },
     /// No host: the entry covers nothing.
-    NoHost,
+    InvalidHost,
 }
 
 /// The port of an entry as text, which is how Go compares it. An empty port means any port.
@@ -121,7 +121,7 @@ impl<'a> NoProxyEntry<'a> {
             None => (entry, None),
         };
         if host.is_empty() {
-            return Self::NoHost;
+            return Self::InvalidHost;
         }
         if let Ok(address) = host.parse::<IpAddr>() {
             return Self::Address(address.to_canonical(), port);
@@ -157,7 +157,7 @@ impl<'a> NoProxyEntry<'a> {
                 itself,
                 port: there,
             } => at(*there) && (*itself && host == name || is_below(host, name)),
-            Self::NoHost => false,
+            Self::InvalidHost => false,
         }
     }
 }

@@ -9,13 +9,13 @@ use super::go::split_host_port;
 
 /// The kind of an entry that is not a host, domain, address or network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoHost {
+pub(super) enum InvalidHost {
     /// A URL, or something with a user.
     Url,
     /// A path in the file system.
     Path,
     /// A host followed by a path.
-    PathBehind,
+    HasPath,
     /// `<local>`, Windows' word for names without a dot.
     Local,
     /// An entry with quotation marks.
@@ -37,7 +37,7 @@ pub(super) enum NoHost {
     /// An entry with an invalid port after the colon.
     Port,
     /// An entry with a dot at the end.
-    ClosingDot,
+    TrailingDot,
     /// Numbers and dots that don't form an address.
     Numbers,
     /// An entry with characters outside ASCII.
@@ -46,7 +46,7 @@ pub(super) enum NoHost {
     Other,
 }
 
-impl NoHost {
+impl InvalidHost {
     /// Returns the kind of `entry`; nothing if it may be a host, a domain or an IPv4 network in full, or
     /// one of these followed by a port.
     pub(super) fn of(entry: &str) -> Option<Self> {
@@ -99,7 +99,7 @@ impl NoHost {
             return None;
         }
         if host.ends_with('.') && host.len() > 1 {
-            return Some(Self::ClosingDot);
+            return Some(Self::TrailingDot);
         }
         if is_numbers(host) {
             return Some(Self::Numbers);
@@ -126,7 +126,7 @@ impl NoHost {
             && base.split('.').all(|part| part.parse::<u8>().is_ok())
             && is_numbers(base);
         if !whole && !short {
-            return Some(Self::PathBehind);
+            return Some(Self::HasPath);
         }
         match number {
             Some(0..=32) if whole => None,
@@ -149,9 +149,9 @@ impl NoHost {
             Self::NotAscii => {
                 "it has characters outside ASCII, and how macOS compares them is not known; write the name in its ASCII form, which begins with xn--"
             }
-            Self::ClosingDot => "it ends with a dot, which no host's name does; leave it out",
+            Self::TrailingDot => "it ends with a dot, which no host's name does; leave it out",
             Self::ShortNetwork | Self::Other => {
-                "it is neither a host nor a domain nor a network, so macOS takes no notice of it"
+                "it is neither a host nor a domain nor a network, so macOS ignores it"
             }
             other => other.reason(),
         }
@@ -161,12 +161,12 @@ impl NoHost {
     pub(super) fn in_go(self) -> &'static str {
         match self {
             Self::Brackets => {
-                "Go from 1.11 on has brackets only before a port, and takes no notice of it; write the address alone"
+                "Go 1.11 and later accept brackets only before a port, and ignore this entry; write the address alone"
             }
             Self::ShortNetwork => {
-                "Go has networks with all four octets only, as in 10.1.0.0/16, and takes no notice of it"
+                "Go accepts networks only with all four octets, as in 10.1.0.0/16, and ignores this entry"
             }
-            Self::ClosingDot => {
+            Self::TrailingDot => {
                 "Go compares the dot at its end as well, and hosts are named without one; leave it out"
             }
             Self::NotAscii => "no host can have this name, since it has no form in ASCII",
@@ -180,7 +180,7 @@ impl NoHost {
             Self::Path => {
                 "it is a path; what listens on a socket there is never reached through a proxy"
             }
-            Self::PathBehind => "it has a path; write the host alone",
+            Self::HasPath => "it has a path; write the host alone",
             Self::Local => {
                 "this is Windows' word for names without a dot, which no engine can express; add the hosts by name"
             }
@@ -197,7 +197,7 @@ impl NoHost {
             Self::Brackets
             | Self::Ipv6Network
             | Self::ShortNetwork
-            | Self::ClosingDot
+            | Self::TrailingDot
             | Self::Numbers
             | Self::NotAscii
             | Self::Other => "it is neither a host nor a domain nor an address nor a network",
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_an_entry_is_that_is_no_host() {
-        use NoHost as N;
+        use InvalidHost as N;
         for (entries, expected) in [
             (
                 &[
@@ -266,7 +266,7 @@ mod tests {
                 ],
                 Some(N::Path),
             ),
-            (&["corp.com/", "corp.com/v2", "10.x/8"], Some(N::PathBehind)),
+            (&["corp.com/", "corp.com/v2", "10.x/8"], Some(N::HasPath)),
             (&["<local>", "<LOCAL>"], Some(N::Local)),
             (&["\"corp.com\"", "'a"], Some(N::Quoted)),
             (&["a;b", "a|b", "a b", "a, b"], Some(N::Separator)),
@@ -296,7 +296,7 @@ mod tests {
             ),
             (
                 &["corp.com.", ".corp.com.", "corp.com.:80"],
-                Some(N::ClosingDot),
+                Some(N::TrailingDot),
             ),
             (
                 &["10", "2.3", ".2.3", "*.0.5", "10.0.0.256", "1.2.3.4.5"],
@@ -319,7 +319,7 @@ mod tests {
             ),
         ] {
             for entry in entries {
-                assert_eq!(NoHost::of(entry), expected, "{entry:?}");
+                assert_eq!(InvalidHost::of(entry), expected, "{entry:?}");
             }
         }
     }

@@ -109,7 +109,7 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
     let all = all_proxy(|name| get(name).map(|value| value.to_string_lossy().into_owned()));
     let remark = |name| {
         format!(
-            "{name} is set, but Go, and so Docker, takes no notice of it; to use a proxy, set HTTPS_PROXY to an HTTP proxy"
+            "{name} is set, but Go, and so Docker, ignores it; to use a proxy, set HTTPS_PROXY to an HTTP proxy"
         )
     };
     Ok(ProxyConfig {

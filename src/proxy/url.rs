@@ -37,7 +37,7 @@ pub enum InvalidUrl {
     #[error("it stands in quotation marks, which would count as part of it; leave them out")]
     Quoted,
     #[error("it names no host; expected http://HOST:PORT")]
-    NoHost,
+    InvalidHost,
     #[error("its host '{0}' has characters that no host name or address has")]
     Host(String),
     #[error("an IPv6 address has to stand in brackets, as in http://[fd00::1]:3128")]
@@ -115,7 +115,7 @@ impl ProxyUrl {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
             // One slash is missing. Otherwise `http` would be the user, and the rest a password.
             None if text.to_ascii_lowercase().starts_with("http:/") => {
-                return Err(InvalidUrl::NoHost);
+                return Err(InvalidUrl::InvalidHost);
             }
             // Without a scheme, `://` can only be part of a password.
             Some((scheme, _)) if is_scheme(scheme) => {
@@ -403,7 +403,7 @@ fn host_and_port(place: &str) -> Result<(String, u16), InvalidUrl> {
                 None => (place, None),
             };
             if host.is_empty() {
-                return Err(InvalidUrl::NoHost);
+                return Err(InvalidUrl::InvalidHost);
             }
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
             let name = idn::to_ascii(host).filter(|name| {
@@ -506,10 +506,10 @@ mod tests {
         for (text, error) in [
             ("", E::Empty),
             ("  ", E::Empty),
-            ("http://", E::NoHost),
-            ("http://:80", E::NoHost),
-            ("http:/me:pw@p:1", E::NoHost),
-            ("http://u:p@", E::NoHost),
+            ("http://", E::InvalidHost),
+            ("http://:80", E::InvalidHost),
+            ("http:/me:pw@p:1", E::InvalidHost),
+            ("http://u:p@", E::InvalidHost),
             ("http://:p@h:1", E::NoUser),
             ("https://p:1", E::Tls),
             ("HTTPS://p:1", E::Tls),
@@ -562,7 +562,7 @@ mod tests {
             ("proxy.corp:8080", E::PortInHost),
             ("fe80::1%en0", E::Zone),
             ("proxy.corp/x", E::Path("/x:80".into())),
-            ("", E::NoHost),
+            ("", E::InvalidHost),
         ] {
             assert_eq!(of(host).unwrap_err(), error, "{host}");
         }

@@ -136,7 +136,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
     match step {
         // This was done first.
         UninstallStep::End(_) => {}
-        UninstallStep::Clear(path, _) => {
+        UninstallStep::RemoveLeftover(path, _) => {
             let bundle = Bundle::read(path)?;
             // A restoration begins with removing the files of killed runs.
             patch::restore_original(&bundle)?;

@@ -20,7 +20,7 @@ pub enum UninstallStep {
     /// proxy.
     Restore(PathBuf, String, Unpatched),
     /// Removes an unfinished copy of the boot image from the Docker.app at this path and version.
-    Clear(PathBuf, String),
+    RemoveLeftover(PathBuf, String),
     /// Removes the backup at the second path from the Docker.app at the first. It is a duplicate of
     /// an unchanged boot image.
     Backup(PathBuf, PathBuf),
@@ -40,7 +40,7 @@ impl UninstallStep {
         match self {
             Self::End(_) => "running",
             Self::Restore(..) => "image",
-            Self::Clear(..) => "unfinished-image",
+            Self::RemoveLeftover(..) => "unfinished-image",
             Self::Backup(..) => "leftover-backup",
             Self::LoginItem => "login-item",
             Self::Password(_) => "password",
@@ -54,7 +54,7 @@ impl UninstallStep {
         match self {
             Self::End(what) | Self::Password(what) => what.clone(),
             Self::Restore(path, ..)
-            | Self::Clear(path, _)
+            | Self::RemoveLeftover(path, _)
             | Self::Backup(_, path)
             | Self::File(path)
             | Self::Folder(path) => path.display().to_string(),
@@ -68,7 +68,7 @@ impl UninstallStep {
         match self {
             Self::Restore(..) => true,
             // Another Baleen is at work on it.
-            Self::Clear(..) | Self::Backup(..) => error.kind() == Kind::Busy,
+            Self::RemoveLeftover(..) | Self::Backup(..) => error.kind() == Kind::Busy,
             _ => false,
         }
     }
@@ -97,7 +97,7 @@ impl UninstallStep {
                 path.display(),
                 back(original)
             ),
-            Self::Clear(path, version) => format!(
+            Self::RemoveLeftover(path, version) => format!(
                 "remove an unfinished boot image from Docker {version} at {}",
                 path.display()
             ),
@@ -118,7 +118,7 @@ impl UninstallStep {
                 path.display(),
                 back(original)
             ),
-            Self::Clear(path, version) => format!(
+            Self::RemoveLeftover(path, version) => format!(
                 "removed an unfinished boot image from Docker {version} at {}",
                 path.display()
             ),
@@ -219,9 +219,9 @@ impl UninstallPlan {
         let shown = path.display().to_string();
         match docker.image {
             Ok(ImageState::Stock) => {}
-            Ok(ImageState::Unfinished) => {
-                self.steps.push(UninstallStep::Clear(docker.path, version))
-            }
+            Ok(ImageState::Unfinished) => self
+                .steps
+                .push(UninstallStep::RemoveLeftover(docker.path, version)),
             Ok(ImageState::Patched(_, original)) if !leave_image => {
                 self.remarks.extend(original.way_out().map(|way_out| {
                     format!("Baleen leaves the proxy that was set by hand in the boot image of {shown}; {way_out}")
@@ -654,7 +654,7 @@ mod tests {
         let (path, version) = (PathBuf::from("/Docker.app"), String::new());
         let (restore, clear) = (
             UninstallStep::Restore(path.clone(), version.clone(), Unpatched::Clean),
-            UninstallStep::Clear(path.clone(), version),
+            UninstallStep::RemoveLeftover(path.clone(), version),
         );
         let backup = UninstallStep::Backup(path.clone(), "/x-backup".into());
         for (kind, step, expected) in [

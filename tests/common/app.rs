@@ -121,7 +121,7 @@ impl App {
     }
 
     /// The names of the files beside the image.
-    pub(crate) fn beside(&self) -> Vec<String> {
+    pub(crate) fn overridden_settings(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.moby())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baleen::agent::agent_state::AgentState;
-use baleen::agent::controller::{Controller, DEBOUNCE, RESYNC_INTERVAL};
+use baleen::agent::controller::{Controller, FILES_DEBOUNCE, RESYNC_INTERVAL};
 use baleen::agent::effect::Effect;
 use baleen::agent::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
 use baleen::agent::notice::{Notice, RestartNeed};
@@ -324,7 +324,7 @@ impl World {
 
     /// Work must not begin while the files change, as far as the agent could know.
     fn may_begin(&self) {
-        let quiet = DEBOUNCE.as_millis() as u64;
+        let quiet = FILES_DEBOUNCE.as_millis() as u64;
         assert!(
             self.loses_events || self.now >= self.foreign_change + quiet,
             "work begun {} ms after a change",
@@ -435,7 +435,7 @@ impl World {
                 let resolved = match named {
                     Some(number) => Resolved {
                         setting: proxy(number, "the command line"),
-                        beside: Some(settings),
+                        overridden_settings: Some(settings),
                     },
                     None => settings.into(),
                 };
@@ -868,7 +868,7 @@ fn out_of_date(restart: RestartPolicy, console: Option<bool>) -> (World, Control
     let (mut world, mut controller) = with_own_image(restart, console);
     world.intent = Some(Intent::Settings);
     world.tell(&mut controller, Event::Decisions);
-    world.run(&mut controller, 10_000 + DEBOUNCE.as_millis() as u64);
+    world.run(&mut controller, 10_000 + FILES_DEBOUNCE.as_millis() as u64);
     (world, controller)
 }
 
@@ -896,7 +896,7 @@ impl World {
 const NEEDED: (State, Option<EngineSync>) = (State::RestartNeeded, Some(EngineSync::OutOfDate));
 const FOLLOWED: (State, Option<EngineSync>) = (
     State::Current,
-    Some(EngineSync::Followed { at: UNIX_EPOCH }),
+    Some(EngineSync::UpdatedLive { at: UNIX_EPOCH }),
 );
 const UP_TO_DATE: (State, Option<EngineSync>) = (State::Current, Some(EngineSync::UpToDate));
 
@@ -907,7 +907,7 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
         assert_eq!(world.settled(&mut controller), NEEDED);
         assert_eq!((world.follows, world.restarts), (0, 0));
         let asks = RestartNeed::Asks {
-            can_follow: asks_for_either,
+            can_apply_live: asks_for_either,
         };
         let is_asked = matches!(
             world.last_news(),
@@ -1189,10 +1189,10 @@ fn the_console_is_seen_soon_after_it_came_and_not_looked_for_forever() {
     world.settled(&mut controller);
     world.happen(&mut controller, &Happening::Docker(true));
     let started = world.now;
-    for (seconds, can_follow) in [(7, false), (13, true)] {
+    for (seconds, can_apply_live) in [(7, false), (13, true)] {
         world.run(&mut controller, started + seconds * 1000);
         let view = controller.view(world.instant());
-        assert_eq!(view.can_follow, can_follow, "after {seconds} s");
+        assert_eq!(view.can_apply_live, can_apply_live, "after {seconds} s");
     }
 
     let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, None);
@@ -1256,8 +1256,13 @@ fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() 
                 other => panic!("{other:?}"),
             };
             let expected = match (fails, restart) {
-                (false, _) => (FOLLOWED, RestartNeed::IsRight),
-                (true, RestartPolicy::Ask) => (NEEDED, RestartNeed::Asks { can_follow: true }),
+                (false, _) => (FOLLOWED, RestartNeed::NotNeeded),
+                (true, RestartPolicy::Ask) => (
+                    NEEDED,
+                    RestartNeed::Asks {
+                        can_apply_live: true,
+                    },
+                ),
                 (true, RestartPolicy::Never) => (NEEDED, RestartNeed::Waits),
                 (true, RestartPolicy::Always) => {
                     (FOLLOWED, RestartNeed::Restarts(RestartScope::Engine))

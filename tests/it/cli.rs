@@ -266,7 +266,7 @@ fn apply_and_restore_say_what_they_did_and_do_it() {
         "{said}"
     );
     assert_eq!(app.bytes(), original);
-    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
     assert_eq!(app.state(&["--verify"]), ("off".into(), 0));
 
     let before = app.strict_snapshot();
@@ -865,7 +865,7 @@ fn the_stock_image_beside_one_with_a_proxy_set_by_hand_is_named() {
         "export HTTPS_PROXY=http://me:***@hand.corp:1"
     );
     let aside = app
-        .beside()
+        .overridden_settings()
         .into_iter()
         .find(|name| name.starts_with("initrd.img-backup-"));
     let aside = app.moby().join(aside.unwrap()).display().to_string();
@@ -1076,7 +1076,7 @@ fn methods_can_be_changed_and_all_lead_back_to_the_original() {
     assert_eq!(app.json(&["status"]).1["image"]["method"], "rebuild");
     app.ok(&["restore"]);
     assert_eq!(app.bytes(), original);
-    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
 }
 
 #[test]
@@ -1203,7 +1203,7 @@ fn a_file_that_is_called_like_the_backup_is_never_lost() {
         );
         assert_eq!(fs::read(app.backup()).unwrap(), original);
         let aside: Vec<String> = app
-            .beside()
+            .overridden_settings()
             .into_iter()
             .filter(|name| name.starts_with("initrd.img-backup-"))
             .collect();
@@ -1244,7 +1244,7 @@ fn somebody_elses_backup_of_the_right_bytes_is_used_but_not_its_mode() {
     let original = app.bytes();
     app.apply(PROXY);
     assert_eq!(
-        app.beside(),
+        app.overridden_settings(),
         ["initrd.img", "initrd.img-backup", "vmlinuz64"]
     );
     app.ok(&["restore"]);
@@ -1368,7 +1368,7 @@ fn two_at_once_end_in_one_right_image() {
         );
         assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
         assert_eq!(
-            app.beside(),
+            app.overridden_settings(),
             ["initrd.img", "initrd.img-backup", "vmlinuz64"]
         );
         assert_eq!(fs::read(app.backup()).unwrap(), original);
@@ -1388,7 +1388,7 @@ fn what_a_dead_run_left_is_cleared_away_and_nothing_else() {
     fs::write(app.moby().join(".baleen-note"), b"a file of the user's").unwrap();
     app.apply(PROXY);
     assert_eq!(
-        app.beside(),
+        app.overridden_settings(),
         [
             ".baleen-note",
             ".other",
@@ -1507,7 +1507,7 @@ fn the_app_that_was_named_is_the_one_that_is_changed() {
     let path = path.to_str().unwrap();
     app.ok(&["apply", "--http-proxy", PROXY, "--docker-app", path]);
     assert_ne!(other.bytes(), app.bytes());
-    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
     // Another path to the same app is the same entry in the memory.
     let link = other.dir.path().join("link");
     symlink(other.app(), &link).unwrap();

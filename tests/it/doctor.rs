@@ -222,7 +222,7 @@ fn a_public_certificate_is_good() {
             entries: Vec::new(),
             remarks: vec!["left out: 10.0.0.0/8".to_owned()],
             explanations: Vec::new(),
-            away: None,
+            pac_unreachable: None,
         };
         let question = Options {
             bundle: Err(&nobody),
@@ -895,7 +895,7 @@ fn a_person_reads_marks_and_remedies() {
         "✓ Proxy: http://proxy.corp:",
         "✗ Connection to proxy.corp:",
         "    what to do: start the proxy",
-        "– Tunnel, TLS, Answer, Other hosts of a pull: skipped (needs the step above)",
+        "– Tunnel, TLS, Answer, Other hosts of a pull: skipped (an earlier step failed)",
         "2 problems. Fix the first one first.",
     ] {
         assert!(run.out.contains(line), "no {line:?} in: {run}");

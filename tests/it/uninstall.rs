@@ -328,7 +328,7 @@ fn each_docker_that_was_ever_patched_gets_its_own_image_back() {
     );
     assert_eq!(app.bytes(), stock);
     assert_eq!(fs::read(&image).unwrap(), others);
-    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn a_backup_that_is_the_unchanged_image_goes() {
         let (code, object) = app.json(&["uninstall", "--yes", "--leave-images"]);
         assert_eq!((code, &object["left"]), (0, &json!([])), "{object}");
         assert_eq!(texts(&object["done"], "kind"), ["leftover-backup"]);
-        assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+        assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
         assert_eq!(app.bytes(), stock);
     }
 }
@@ -438,7 +438,7 @@ fn another_baleen_at_work_on_an_image_leaves_everything() {
         drop(lock);
         app.ok(&["uninstall", "--yes"]);
         assert!(!app.dir.path().join("state").exists());
-        assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+        assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
     }
 }
 
@@ -646,7 +646,7 @@ fn passwords_go_from_a_real_keyring() {
         "{locked}"
     );
     assert!(!app.dir.path().join("state").exists());
-    assert_eq!(app.beside(), ["initrd.img", "vmlinuz64"]);
+    assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);
     let locked = Run::of(&mut run(&["uninstall", "--yes"]));
     assert!(locked.out.starts_with("Not done:\n"), "{locked}");
 }

@@ -905,7 +905,7 @@ fn killed_at_any_time_it_puts_things_right_at_the_next_start() {
     }
     assert_eq!(state_of(&desk), ("current".to_owned(), 0));
     assert_eq!(
-        desk.app.beside(),
+        desk.app.overridden_settings(),
         ["initrd.img", "initrd.img-backup", "vmlinuz64"]
     );
     for number in 1..6 {

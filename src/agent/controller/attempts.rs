@@ -69,7 +69,7 @@ impl Controller {
             let pause = match kind {
                 Kind::Busy if !self.is_stuck(now) => {
                     self.files_moving.get_or_insert((now, now));
-                    DEBOUNCE
+                    FILES_DEBOUNCE
                 }
                 Kind::Failure => RETRY_DELAY,
                 Kind::Busy | Kind::NotPermitted | Kind::Unsupported | Kind::Usage => {
@@ -95,7 +95,7 @@ impl Controller {
         }
         // The failure no longer matters if Docker has quit, the engine is up to date, or another attempt starts.
         let is_over = self.running.is_none()
-            || self.is_engine_right()
+            || self.is_engine_up_to_date()
             || decision.action == Action::Restart(RestartScope::Engine);
         // Otherwise it is kept until the files are at rest.
         if !is_over && decision.state != State::RestartNeeded {
@@ -118,7 +118,7 @@ impl Controller {
     }
 
     /// Returns whether an engine runs and is known to match the image.
-    pub(super) fn is_engine_right(&self) -> bool {
+    pub(super) fn is_engine_up_to_date(&self) -> bool {
         self.engine()
             .is_some_and(|engine| engine != EngineSync::OutOfDate)
     }

@@ -8,7 +8,7 @@ use crate::agent::snapshot::Fingerprint;
 
 /// Time that the files of Docker.app must be at rest before Baleen changes them. An update copies one
 /// file after another, with pauses well below this.
-pub const DEBOUNCE: Duration = Duration::from_secs(2);
+pub const FILES_DEBOUNCE: Duration = Duration::from_secs(2);
 /// Time without a change after which an incomplete bundle counts as stuck.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum duration of an update.
@@ -38,7 +38,7 @@ impl Controller {
         }
         let first = self.files_moving.map_or(now, |(first, _)| first);
         self.files_moving = Some((first, now));
-        self.settled_at = now + DEBOUNCE;
+        self.settled_at = now + FILES_DEBOUNCE;
         self.observe_at = Some(self.settled_at);
         self.backoff = None;
     }
@@ -80,7 +80,7 @@ impl Controller {
             at = at.min(self.settled_at);
         }
         if self.files_moving.is_some() && !self.is_stuck(now) {
-            at = at.min(now + DEBOUNCE);
+            at = at.min(now + FILES_DEBOUNCE);
         }
         at
     }

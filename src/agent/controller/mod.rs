@@ -2,7 +2,7 @@
 //! tests can run a year of events in a second, in any order, with any event lost.
 //!
 //! Every event means only "observe again". `reconcile` derives the action from the last observation,
-//! once the files of Docker.app have been at rest for [`DEBOUNCE`].
+//! once the files of Docker.app have been at rest for [`FILES_DEBOUNCE`].
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -31,7 +31,7 @@ mod debounce;
 mod reporting;
 
 use attempts::{Adopted, QUIT_GRACE, RETRY_DELAY};
-pub use debounce::{DEBOUNCE, RESYNC_INTERVAL};
+pub use debounce::{FILES_DEBOUNCE, RESYNC_INTERVAL};
 pub(crate) use debounce::{MAX_SETTINGS_DEBOUNCE, SETTINGS_DEBOUNCE};
 
 /// Timeout for the VM's console to appear after Docker was first seen.
@@ -59,10 +59,10 @@ pub struct Controller {
     is_live_locked: bool,
     setting: Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
-    beside: Option<Setting>,
+    overridden_settings: Option<Setting>,
     /// The engine, and the proxy named by hand if any, that `setting` was resolved for.
     set_for: Option<(ClientDialect, Option<RedactedProxy>)>,
-    /// Time at which the files will have been at rest for [`DEBOUNCE`].
+    /// Time at which the files will have been at rest for [`FILES_DEBOUNCE`].
     settled_at: Instant,
     /// Times of the first and the latest change, while the files change.
     files_moving: Option<(Instant, Instant)>,
@@ -109,9 +109,9 @@ impl Controller {
             running: None,
             is_live_locked: false,
             setting: Setting::Unknown,
-            beside: None,
+            overridden_settings: None,
             set_for: None,
-            settled_at: now + DEBOUNCE,
+            settled_at: now + FILES_DEBOUNCE,
             files_moving: None,
             settings_moving: None,
             observe_at: Some(now),
@@ -294,7 +294,7 @@ impl Controller {
         if self.path != look.path {
             self.path = look.path;
             self.fingerprint = Some(look.fingerprint);
-            self.settled_at = self.settled_at.max(now + DEBOUNCE);
+            self.settled_at = self.settled_at.max(now + FILES_DEBOUNCE);
             self.files_moving = None;
             self.backoff = None;
             self.running = None;
@@ -316,7 +316,7 @@ impl Controller {
         } else if matches!(look.bundle_state, BundleState::Incomplete(_)) {
             self.files_moving.get_or_insert((now, now));
             if !self.is_stuck(now) {
-                self.observe_at = Some(now + DEBOUNCE);
+                self.observe_at = Some(now + FILES_DEBOUNCE);
             }
         } else if self.backoff.as_ref().is_none_or(|r| r.kind != Kind::Busy) {
             self.files_moving = None;
@@ -329,7 +329,7 @@ impl Controller {
         self.is_live_locked = look.is_live_locked;
         if self.is_live_locked {
             // No event announces the end of that command.
-            self.observe_by(now + DEBOUNCE);
+            self.observe_by(now + FILES_DEBOUNCE);
         }
         if self.waits_for_console(now) {
             // No event announces the console. Once it exists, the VM's start time is known.
@@ -339,7 +339,7 @@ impl Controller {
         let wanted_for = self.desired_for();
         if self.set_for.as_ref() != Some(&wanted_for) {
             self.setting = Setting::Unknown;
-            self.beside = None;
+            self.overridden_settings = None;
             self.set_for = Some(wanted_for);
             self.resolve_at = Some(now);
         }
@@ -432,10 +432,13 @@ impl Controller {
         if is_due_again || !is_asked_for {
             return;
         }
-        let Resolved { setting, beside } = match self.intent {
+        let Resolved {
+            setting,
+            overridden_settings,
+        } = match self.intent {
             Some(Intent::Named) if self.named().is_none() => Resolved {
                 setting: unknown_by_name(),
-                beside: Some(resolved.setting),
+                overridden_settings: Some(resolved.setting),
             },
             _ => resolved,
         };
@@ -443,17 +446,17 @@ impl Controller {
             self.backoff = None;
         }
         // No event announces that kept answers of a PAC script expire, or that the script can be reached again.
-        let may_pass = |setting: &Setting| match setting {
-            Setting::Failed { may_pass, .. } => *may_pass,
+        let is_transient = |setting: &Setting| match setting {
+            Setting::Failed { is_transient, .. } => *is_transient,
             Setting::Proxy { script, .. } => script.is_some_and(|kept| kept.until.is_some()),
             _ => false,
         };
-        if may_pass(&setting) || beside.as_ref().is_some_and(may_pass) {
+        if is_transient(&setting) || overridden_settings.as_ref().is_some_and(is_transient) {
             let again = now + RETRY_DELAY;
             self.resolve_at = Some(self.resolve_at.map_or(again, |at| at.min(again)));
         }
         self.setting = setting;
-        self.beside = beside;
+        self.overridden_settings = overridden_settings;
     }
 
     /// Returns the jobs to do now. Call it after every event, and at [`Self::deadline`].
@@ -487,7 +490,7 @@ impl Controller {
             return effects;
         }
         let path = self.path.clone().unwrap_or_default();
-        if self.is_engine_right() {
+        if self.is_engine_up_to_date() {
             self.attempts = Attempts::default();
         }
         // Consent applies to this decision only.
@@ -547,7 +550,7 @@ impl Controller {
             is_moving: self.files_moving.is_some() && now < self.settled_at,
             settled_at: self.settled_at,
             setting: &self.setting,
-            beside: self.beside.as_ref(),
+            overridden_settings: self.overridden_settings.as_ref(),
             backoff: self.backoff.as_ref(),
             running: self.running.as_ref(),
             restart: self.config.restart,
@@ -598,7 +601,7 @@ fn unknown_by_name() -> Setting {
             "its proxy was named on the command line, and which one that was is not known",
         )
         .with_hint("name it again, or switch Use Proxy off and on to have that of the settings"),
-        may_pass: false,
+        is_transient: false,
     }
 }
 
@@ -636,9 +639,9 @@ mod tests {
                 until,
             })
         };
-        let failed = |may_pass| Setting::Failed {
+        let failed = |is_transient| Setting::Failed {
             diagnostic: Diagnostic::new("x"),
-            may_pass,
+            is_transient,
         };
         for (setting, is_asked_again) in [
             (failed(true), true),
@@ -646,7 +649,7 @@ mod tests {
             (proxy(None), false),
             (proxy(kept(None)), false),
             (proxy(kept(Some(SystemTime::UNIX_EPOCH))), true),
-            (Setting::ScriptAway, false),
+            (Setting::ScriptUnreachable, false),
         ] {
             let mut controller = Controller::new(AgentState::default(), now, SystemTime::now);
             let engine = ClientDialect::of("", true);

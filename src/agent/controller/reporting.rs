@@ -15,7 +15,11 @@ impl Controller {
         if is_due && now >= self.settled_at {
             self.state.welcomed = true;
             told.push(Notice::Welcome {
-                setting: self.beside.as_ref().unwrap_or(&self.setting).clone(),
+                setting: self
+                    .overridden_settings
+                    .as_ref()
+                    .unwrap_or(&self.setting)
+                    .clone(),
                 is_on: self.is_on(),
                 named: self.named_in_place(),
                 support: self.support(),
@@ -86,13 +90,13 @@ impl Controller {
         }
         let before = known.told.replace(now.clone())?;
         let is_wanted = self.intent == Some(Intent::Settings);
-        let beside = self.beside.as_ref();
+        let overridden_settings = self.overridden_settings.as_ref();
         let mut notice = notice(&before, &now, &self.setting, is_wanted, docker)?;
         if let Notice::Changed {
             settings, by_hand, ..
         } = &mut notice
         {
-            *settings = beside.cloned();
+            *settings = overridden_settings.cloned();
             *by_hand = installed.unpatched.clone();
         }
         Some(notice)
@@ -107,12 +111,15 @@ impl Controller {
     /// Returns a notice if the settings changed while a proxy named by hand is in place, so Docker keeps it.
     pub(super) fn settings_changed(&mut self, path: &Path) -> Option<Notice> {
         let in_place = self.named_in_place()?;
-        let settings = self.beside.clone()?;
+        let settings = self.overridden_settings.clone()?;
         let now = match &settings {
             Setting::Direct { .. } => None,
             Setting::Proxy { block, .. } => Some(*block),
             // The settings are only unavailable for now.
-            Setting::Unknown | Setting::Offline | Setting::ScriptAway | Setting::Failed { .. } => {
+            Setting::Unknown
+            | Setting::Offline
+            | Setting::ScriptUnreachable
+            | Setting::Failed { .. } => {
                 return None;
             }
         };
@@ -128,9 +135,9 @@ impl Controller {
                 RestartNeed::Waits
             }
             (State::RestartNeeded, _) => RestartNeed::Asks {
-                can_follow: self.can_apply_live(),
+                can_apply_live: self.can_apply_live(),
             },
-            _ => RestartNeed::IsRight,
+            _ => RestartNeed::NotNeeded,
         }
     }
 
@@ -152,7 +159,7 @@ impl Controller {
                 matches!(
                     self.setting,
                     Setting::Failed {
-                        may_pass: false,
+                        is_transient: false,
                         ..
                     }
                 ) && self.intent == Some(Intent::Settings)
@@ -235,7 +242,7 @@ impl Controller {
                 _ => None,
             },
             setting: self.setting.clone(),
-            beside: self.beside.clone(),
+            overridden_settings: self.overridden_settings.clone(),
             by_hand: match &self.bundle_state {
                 BundleState::Ready(installed) => installed.unpatched.by_hand().map(str::to_owned),
                 _ => None,
@@ -245,7 +252,7 @@ impl Controller {
             can_switch: matches!(self.bundle_state, BundleState::Ready(_)),
             is_running: self.running.is_some(),
             engine: self.engine(),
-            can_follow: self.can_apply_live(),
+            can_apply_live: self.can_apply_live(),
             busy: self.busy,
             source: self.config.source,
             restart: self.config.restart,

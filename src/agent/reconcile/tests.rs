@@ -53,7 +53,7 @@ fn direct() -> Setting {
 fn broken() -> Setting {
     Setting::Failed {
         diagnostic: Diagnostic::new("the script can't be had"),
-        may_pass: true,
+        is_transient: true,
     }
 }
 
@@ -74,7 +74,7 @@ fn situation<'a>(
         is_moving: false,
         settled_at: now,
         setting,
-        beside: None,
+        overridden_settings: None,
         backoff: None,
         running: None,
         restart: RestartPolicy::Ask,
@@ -100,7 +100,13 @@ fn what_is_wanted_what_is_there_and_what_the_settings_say() {
         (Some(Off), Some("a"), broken(), Stale, Restore),
         (Some(Settings), None, proxy("a"), Wiped, Apply),
         (Some(Settings), None, direct(), Direct, Nothing),
-        (Some(Settings), None, Setting::ScriptAway, Direct, Nothing),
+        (
+            Some(Settings),
+            None,
+            Setting::ScriptUnreachable,
+            Direct,
+            Nothing,
+        ),
         (Some(Settings), None, broken(), Wiped, Nothing),
         (Some(Settings), None, Setting::Offline, Wiped, Nothing),
         (Some(Settings), None, Setting::Unknown, Wiped, Nothing),
@@ -110,7 +116,7 @@ fn what_is_wanted_what_is_there_and_what_the_settings_say() {
         (
             Some(Settings),
             Some("a"),
-            Setting::ScriptAway,
+            Setting::ScriptUnreachable,
             Stale,
             Restore,
         ),
@@ -238,7 +244,7 @@ fn edited(running: &Running, block: Option<Sha>, is_open: bool) -> Running {
 
 #[test]
 fn what_the_running_engine_has_beside_what_the_image_says() {
-    use EngineSync::{Followed, OutOfDate, UpToDate};
+    use EngineSync::{OutOfDate, UpToDate, UpdatedLive};
     let (a, b, stock) = (Some(block("a")), Some(block("b")), Some(None));
     for (patch, since, seen, expected) in [
         // Started after the image was put in place.
@@ -268,7 +274,7 @@ fn what_the_running_engine_has_beside_what_the_image_says() {
         let image = patch.and_then(block);
         for edit in [block("a"), block("b"), None] {
             let expected = match edit == image {
-                true => Followed { at: at(200) },
+                true => UpdatedLive { at: at(200) },
                 false => OutOfDate,
             };
             let case = format!("{case}, edited: {edit:?}");

@@ -255,7 +255,7 @@ fn not_as_wanted(now: &ScriptState, said: &str) -> Error {
     Error::new(
         Kind::Failure,
         format!(
-            "the script in the running VM was brought up to date and the Engine restarted, but it has not what the boot image says: {found}"
+            "the script in the running VM was brought up to date and the Engine restarted, but the Engine's proxy differs from the boot image: {found}"
         ),
     )
     .with_hint("restart Docker, so that its VM starts from the boot image")

@@ -42,7 +42,7 @@ pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Res
             return Err(in_the_vm(Error::new(
                 Kind::Unsupported,
                 format!(
-                    "it seems to have a password in it that Baleen did not write, where it shows {MASK}, and what it reads on the console is logged"
+                    "it seems to contain a password that Baleen did not write (shown as {MASK}); Baleen can't copy it, because Docker logs the console"
                 ),
             )));
         }

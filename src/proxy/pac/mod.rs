@@ -21,11 +21,11 @@ mod date_text;
 mod dates;
 mod fetch;
 mod helpers;
-mod lacks;
 mod regexp;
 mod route;
 mod script;
 mod shexp;
+mod unsupported_features;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ pub struct PacAnswers {
     /// The known answers, in the order of the hosts.
     pub answers: Vec<PacAnswer>,
     /// The origin of the answers.
-    pub standing: ScriptState,
+    pub script_state: ScriptState,
     /// Problems with getting the answers, for the user, in a sentence without a period.
     pub trouble: Option<String>,
 }
@@ -153,7 +153,7 @@ impl PacAnswers {
     pub(crate) fn about(&self, hosts: &[String]) -> Self {
         let answers = self.answers.iter();
         let answers = answers.filter(|answer| hosts.contains(&answer.host));
-        let standing = match &self.standing {
+        let script_state = match &self.script_state {
             ScriptState::Kept { given, until } => {
                 let given = given.iter().filter(|(host, _)| hosts.contains(host));
                 ScriptState::Kept {
@@ -165,14 +165,14 @@ impl PacAnswers {
         };
         Self {
             answers: answers.cloned().collect(),
-            standing,
+            script_state,
             trouble: self.trouble.clone(),
         }
     }
 
     /// Returns the time of the answer for `host`, unless it is fresh.
     pub fn given(&self, host: &str) -> Option<SystemTime> {
-        match &self.standing {
+        match &self.script_state {
             ScriptState::Kept { given, .. } => given.get(host).copied(),
             ScriptState::Fresh | ScriptState::Direct | ScriptState::NotOffered => None,
         }
@@ -180,7 +180,7 @@ impl PacAnswers {
 
     /// Returns the time of the oldest answer, unless they are fresh.
     pub fn kept_since(&self) -> Option<SystemTime> {
-        match &self.standing {
+        match &self.script_state {
             ScriptState::Kept { given, .. } => given.values().min().copied(),
             ScriptState::Fresh | ScriptState::Direct | ScriptState::NotOffered => None,
         }
@@ -227,7 +227,7 @@ pub fn ask_through(
             Some(why) => {
                 return Ok(PacAnswers {
                     answers: Vec::new(),
-                    standing: ScriptState::NotOffered,
+                    script_state: ScriptState::NotOffered,
                     trouble: Some(why),
                 });
             }
@@ -268,7 +268,7 @@ pub fn ask_through(
             // As for a network that offers no script, the other settings apply.
             PacSource::Discover => PacAnswers {
                 answers: Vec::new(),
-                standing: ScriptState::NotOffered,
+                script_state: ScriptState::NotOffered,
                 trouble: Some(error.to_string()),
             },
             _ => direct(hosts, &error),
@@ -285,7 +285,7 @@ pub fn ask_through(
     }
     Ok(PacAnswers {
         answers,
-        standing: ScriptState::Kept { given, until },
+        script_state: ScriptState::Kept { given, until },
         trouble: Some(error.to_string()),
     })
 }
@@ -316,7 +316,7 @@ fn direct(hosts: &[String], error: &Error) -> PacAnswers {
     });
     PacAnswers {
         answers: answers.collect(),
-        standing: ScriptState::Direct,
+        script_state: ScriptState::Direct,
         trouble: Some(error.to_string()),
     }
 }
@@ -346,7 +346,7 @@ fn fresh(
     }
     PacAnswers {
         answers,
-        standing: ScriptState::Fresh,
+        script_state: ScriptState::Fresh,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     }
 }

@@ -29,7 +29,7 @@ use crate::proxy::redact;
 use super::fetch::Script;
 use super::helpers::{DnsCache, HelperContext, own_addresses};
 use super::route::Routes;
-use super::{PacAnswer, lacks, script};
+use super::{PacAnswer, script, unsupported_features};
 
 /// Timeout for all questions to a script together.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -129,7 +129,7 @@ pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> R
     Ok(Evaluated {
         answers,
         unanswered: unanswered.map(|name| tidy(&name)),
-        remarks: (lacks::lacking(&script.text).into_iter())
+        remarks: (unsupported_features::lacking(&script.text).into_iter())
             .chain(remarks.iter().map(|remark| tidy(remark)))
             .collect(),
     })

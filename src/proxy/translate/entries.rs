@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::proxy::bypass::{self, Inert};
 use crate::proxy::go::{self, NoProxyRules};
-use crate::proxy::no_host::{NoHost, is_port};
+use crate::proxy::no_host::{InvalidHost, is_port};
 use crate::proxy::redact;
 
 /// An entry of the bypass list, with its translation.
@@ -48,34 +48,38 @@ impl EntryOutcome {
     }
 }
 
-pub(super) const BELOW: &str = "the engine also reaches directly what is below it";
-const APEX: &str = "on this engine it covers the domain itself as well";
-const ANY_PORT: &str = "this engine takes no notice of ports: it covers all of them";
-const NETWORK: &str = "this engine knows no networks";
+pub(super) const WIDENED_TO_SUBDOMAINS: &str = "the engine also reaches directly what is below it";
+const WIDENED_TO_APEX: &str = "on this engine it covers the domain itself as well";
+const ANY_PORT: &str = "this engine ignores ports: it covers all of them";
+const NETWORK: &str = "this engine doesn't support networks";
 const WILDCARD: &str = "no engine knows a * in such a place";
-const MAPPED: &str =
+const IPV4_MAPPED: &str =
     "the engine takes it for the IPv4 address inside it, which macOS takes for another address";
-const BRACKETS: &str = "Go from 1.11 on takes no notice of it; this engine does";
+const BRACKETS: &str = "Go from 1.11 on ignores it; this engine does not";
 const END_OF_ADDRESS: &str = "Go before 1.24.1 takes it for the end of an address: all addresses that end so are reached directly";
-const NAMELESS: &str = "it names no host";
+const NO_HOST_NAMED: &str = "it names no host";
 
 /// Translates an entry of macOS's bypass list.
 pub(super) fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
     use bypass::BypassEntry as Mac;
     let left_out = |reason| (None, EntryOutcome::LeftOut, Some(reason));
     let (to, fate, reason) = match bypass::BypassEntry::parse(text) {
-        Mac::Host(name) => (Some(name), EntryOutcome::Widened, Some(BELOW)),
+        Mac::Host(name) => (
+            Some(name),
+            EntryOutcome::Widened,
+            Some(WIDENED_TO_SUBDOMAINS),
+        ),
         Mac::Below(domain) => {
             let to = Some(format!(".{domain}"));
             match rules {
-                NoProxyRules::UpTo1_10 => (to, EntryOutcome::Widened, Some(APEX)),
+                NoProxyRules::UpTo1_10 => (to, EntryOutcome::Widened, Some(WIDENED_TO_APEX)),
                 NoProxyRules::From1_11 => (to, EntryOutcome::Kept, None),
             }
         }
         Mac::Address(address) if address != address.to_canonical() => (
             Some(address_for(address, rules)),
             EntryOutcome::Widened,
-            Some(MAPPED),
+            Some(IPV4_MAPPED),
         ),
         Mac::Address(address) => (Some(address_for(address, rules)), EntryOutcome::Kept, None),
         Mac::Network(base, 32) => (Some(base.to_string()), EntryOutcome::Kept, None),
@@ -85,13 +89,17 @@ pub(super) fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
         },
         Mac::Pattern(_) => left_out(WILDCARD),
         Mac::Inert(Inert::Star) => {
-            left_out("macOS takes no notice of it, and the engine would use no proxy at all")
+            left_out("macOS ignores it, and the engine would use no proxy at all")
         }
         Mac::Inert(Inert::HostBits) => {
-            left_out("macOS takes no notice of it, since it has bits behind the network's prefix")
+            left_out("macOS ignores it, since it has bits behind the network's prefix")
         }
-        Mac::Inert(Inert::Port) => left_out("macOS takes no notice of it: its list knows no ports"),
-        Mac::Inert(Inert::NoHost) => left_out(NoHost::of(text).unwrap_or(NoHost::Other).on_a_mac()),
+        Mac::Inert(Inert::Port) => left_out("macOS ignores it: its list knows no ports"),
+        Mac::Inert(Inert::InvalidHost) => left_out(
+            InvalidHost::of(text)
+                .unwrap_or(InvalidHost::Other)
+                .on_a_mac(),
+        ),
         Mac::Unusable => (
             None,
             EntryOutcome::Refused,
@@ -141,7 +149,7 @@ fn from_go(
     match go::NoProxyEntry::parse(text) {
         go::NoProxyEntry::All => left_out(WILDCARD),
         // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
-        go::NoProxyEntry::NoHost => left_out(NAMELESS),
+        go::NoProxyEntry::InvalidHost => left_out(NO_HOST_NAMED),
         go::NoProxyEntry::Network(base, bits) => match (base, bits) {
             (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => {
                 (Some(address_for(base, rules)), EntryOutcome::Kept, None)
@@ -150,7 +158,7 @@ fn from_go(
             _ => (Some(text.to_owned()), EntryOutcome::Kept, None),
         },
         go::NoProxyEntry::Address(_, Some(port)) if !is_port(port) => {
-            left_out(NoHost::Port.in_go())
+            left_out(InvalidHost::Port.in_go())
         }
         go::NoProxyEntry::Address(address, port) => match (address_for(address, rules), port) {
             (address, None) => (Some(address), EntryOutcome::Kept, None),
@@ -168,19 +176,21 @@ fn from_go(
             let dot = if itself { "" } else { "." };
             let colon = port.map_or(String::new(), |port| format!(":{port}"));
             let to = format!("{dot}{name}{colon}");
-            match NoHost::of(&to) {
-                Some(NoHost::Numbers) => (Some(to), EntryOutcome::Widened, Some(END_OF_ADDRESS)),
-                Some(NoHost::Brackets) if old => {
+            match InvalidHost::of(&to) {
+                Some(InvalidHost::Numbers) => {
+                    (Some(to), EntryOutcome::Widened, Some(END_OF_ADDRESS))
+                }
+                Some(InvalidHost::Brackets) if old => {
                     let address = to.trim_matches(['[', ']']).parse().ok();
                     let to = address.map(|address| address_for(address, rules));
                     (to, EntryOutcome::Widened, Some(BRACKETS))
                 }
-                Some(NoHost::ShortNetwork | NoHost::Netmask | NoHost::PrefixLength) if old => {
-                    left_out(NETWORK)
-                }
+                Some(
+                    InvalidHost::ShortNetwork | InvalidHost::Netmask | InvalidHost::PrefixLength,
+                ) if old => left_out(NETWORK),
                 Some(why) => left_out(why.in_go()),
                 None if old && port.is_some() => (Some(to), EntryOutcome::Widened, Some(ANY_PORT)),
-                None if old && !itself => (Some(to), EntryOutcome::Widened, Some(APEX)),
+                None if old && !itself => (Some(to), EntryOutcome::Widened, Some(WIDENED_TO_APEX)),
                 None => (Some(to), EntryOutcome::Kept, None),
             }
         }

@@ -15,7 +15,7 @@ use crate::proxy::pac::{
 use crate::proxy::url::Scheme;
 use crate::proxy::{ClientDialect, ProxyUrl, docker_hub};
 
-use super::entries::{BELOW, EntryOutcome, TranslatedEntry, for_go};
+use super::entries::{EntryOutcome, TranslatedEntry, WIDENED_TO_SUBDOMAINS, for_go};
 use super::{EffectiveProxies, Overrides, Resolvers};
 
 /// A PAC script that can't be asked now, and what applies instead.
@@ -34,7 +34,7 @@ impl ScriptUnreachable {
     pub fn of(asked: &PacAnswers) -> Option<Self> {
         let why = asked.trouble.as_deref().unwrap_or_default();
         let kept_since = asked.kept_since();
-        let (sentence, until) = match &asked.standing {
+        let (sentence, until) = match &asked.script_state {
             ScriptState::Fresh | ScriptState::NotOffered => return None,
             ScriptState::Direct => (
                 format!(
@@ -202,7 +202,7 @@ fn shown(routes: &[Route]) -> String {
 pub(super) struct ByScript {
     pub(super) chosen: EffectiveProxies,
     pub(super) explanations: Vec<String>,
-    pub(super) away: Option<ScriptUnreachable>,
+    pub(super) pac_unreachable: Option<ScriptUnreachable>,
 }
 
 /// Chooses the proxies by the script's answers for the hosts that matter to Docker. Returns nothing if
@@ -227,12 +227,12 @@ pub(super) fn by_script(
         .map(|host| format!("http://{host}/"))
         .collect();
     let asked = (resolvers.pac)(source, &[&hosts[..], &plain[..]].concat())?;
-    let away = ScriptUnreachable::of(&asked);
-    match &away {
-        Some(away) => remarks.push(away.sentence.clone()),
+    let pac_unreachable = ScriptUnreachable::of(&asked);
+    match &pac_unreachable {
+        Some(pac_unreachable) => remarks.push(pac_unreachable.sentence.clone()),
         None => remarks.extend(asked.trouble.clone()),
     }
-    if asked.standing == ScriptState::NotOffered {
+    if asked.script_state == ScriptState::NotOffered {
         return Ok(None);
     }
 
@@ -275,7 +275,7 @@ pub(super) fn by_script(
                     EntryOutcome::Kept if entry.from.parse::<IpAddr>().is_err() => {
                         TranslatedEntry {
                             fate: EntryOutcome::Widened,
-                            reason: Some(BELOW),
+                            reason: Some(WIDENED_TO_SUBDOMAINS),
                             ..entry
                         }
                     }
@@ -337,7 +337,7 @@ pub(super) fn by_script(
             entries,
         },
         explanations: notes.explanations,
-        away,
+        pac_unreachable,
     }))
 }
 

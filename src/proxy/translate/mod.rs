@@ -67,13 +67,13 @@ pub struct Translation {
     /// Settings that the engine follows in another form, a sentence each.
     pub explanations: Vec<String>,
     /// Set when the PAC script can't be asked now; its sentence is one of the remarks.
-    pub away: Option<ScriptUnreachable>,
+    pub pac_unreachable: Option<ScriptUnreachable>,
 }
 
 impl Translation {
     /// Returns the reason why the engine gets no proxy, where `origin` names the source.
     pub(crate) fn why_direct(&self, origin: &str) -> String {
-        match &self.away {
+        match &self.pac_unreachable {
             Some(_) => "the PAC script can't be reached".to_owned(),
             None => format!("no proxy is set in {origin}"),
         }
@@ -92,7 +92,7 @@ pub fn translate(
     resolvers: &Resolvers<'_>,
 ) -> Result<Translation> {
     let (mut remarks, mut explanations) = (Vec::new(), Vec::new());
-    let mut away = None;
+    let mut pac_unreachable = None;
     let chosen = match &proxy_config.settings {
         ProxySettings::Settings(settings) => {
             remarks.extend(settings.trouble.iter().cloned());
@@ -103,7 +103,7 @@ pub fn translate(
             match by_script {
                 Some(found) => {
                     explanations = found.explanations;
-                    away = found.away;
+                    pac_unreachable = found.pac_unreachable;
                     found.chosen
                 }
                 None => by_settings(settings, engine, &mut remarks)?,
@@ -137,7 +137,7 @@ pub fn translate(
             entries: Vec::new(),
             remarks,
             explanations,
-            away,
+            pac_unreachable,
         });
     }
 
@@ -174,7 +174,7 @@ pub fn translate(
         entries,
         remarks,
         explanations,
-        away,
+        pac_unreachable,
     })
 }
 

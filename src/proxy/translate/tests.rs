@@ -677,7 +677,7 @@ fn without_the_script_that_was_looked_for_the_settings_count() {
     let none = |_: &PacSource, _: &[String]| {
         Ok(PacAnswers {
             answers: Vec::new(),
-            standing: ScriptState::NotOffered,
+            script_state: ScriptState::NotOffered,
             trouble: Some("this network offers no PAC script".to_owned()),
         })
     };

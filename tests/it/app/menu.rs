@@ -45,7 +45,7 @@ fn view(state: State) -> View {
             },
             State::Wiped => Setting::Failed {
                 diagnostic: Diagnostic::new("x"),
-                may_pass: true,
+                is_transient: true,
             },
             State::NoDocker => Setting::Unknown,
             State::Updating => Setting::Offline,
@@ -56,7 +56,7 @@ fn view(state: State) -> View {
                 script: None,
             },
         },
-        beside: None,
+        overridden_settings: None,
         by_hand: None,
         intent: match state {
             State::Off | State::NoDocker => None,
@@ -69,7 +69,7 @@ fn view(state: State) -> View {
             State::RestartNeeded => EngineSync::OutOfDate,
             _ => EngineSync::UpToDate,
         }),
-        can_follow: true,
+        can_apply_live: true,
         busy: None,
         source: SourceSetting::Auto,
         restart: RestartPolicy::Ask,
@@ -150,7 +150,7 @@ fn a_script_that_is_away_is_in_the_menu() {
         "PAC script unavailable; using its answer from 3 days ago"
     );
     assert_eq!(found[2], "Proxy: me:***@proxy.corp:8080");
-    let found = lines(State::Direct, Setting::ScriptAway);
+    let found = lines(State::Direct, Setting::ScriptUnreachable);
     assert_eq!(found[0], "On: Docker goes direct for now");
     assert_eq!(found[2], "Proxy: none, as the PAC script can't be reached");
     assert_eq!(found[3], "----");
@@ -275,16 +275,16 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
 /// First comes the proxy that Docker uses, then how the settings differ, and then how to use the settings.
 #[test]
 fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
-    let named = |source, beside| View {
+    let named = |source, overridden_settings| View {
         source,
-        beside,
+        overridden_settings,
         intent: Some(Intent::Named),
         ..view(State::Current)
     };
     let direct = Setting::Direct {
         origin: "the system's settings".to_owned(),
     };
-    for (source, beside, settings, follow) in [
+    for (source, overridden_settings, settings, follow) in [
         (
             SourceSetting::Auto,
             Some(direct.clone()),
@@ -299,7 +299,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         ),
         (SourceSetting::Environment, None, "", "Follow Environment"),
     ] {
-        let view = named(source, beside);
+        let view = named(source, overridden_settings);
         let menu = menu(&view, BESIDES, &time);
         let drawn = drawn(&menu);
         let lines = format!("\"Proxy: me:***@proxy.corp:8080, named by hand\"\n{settings}----\n");
@@ -402,9 +402,9 @@ fn each_line_has_a_name_of_its_own() {
 /// VM.
 #[test]
 fn how_the_running_vm_stands_is_in_the_menu() {
-    let needed = |can_follow| {
+    let needed = |can_apply_live| {
         let view = View {
-            can_follow,
+            can_apply_live,
             ..view(State::RestartNeeded)
         };
         let menu = menu(&view, BESIDES, &time);
@@ -439,7 +439,7 @@ fn how_the_running_vm_stands_is_in_the_menu() {
         (None, None, None),
         (Some(EngineSync::UpToDate), Some("up-to-date"), None),
         (
-            Some(EngineSync::Followed { at }),
+            Some(EngineSync::UpdatedLive { at }),
             Some("followed"),
             Some(50_700),
         ),
@@ -507,8 +507,12 @@ fn what_is_told_in_words() {
         ),
         is_restarted,
     };
-    let asks = RestartNeed::Asks { can_follow: false };
-    let asks_for_either = RestartNeed::Asks { can_follow: true };
+    let asks = RestartNeed::Asks {
+        can_apply_live: false,
+    };
+    let asks_for_either = RestartNeed::Asks {
+        can_apply_live: true,
+    };
     let mut all = String::new();
     for notice in [
         welcome(is_set("proxy.corp"), false, None, patched()),
@@ -517,13 +521,13 @@ fn what_is_told_in_words() {
         welcome(
             Setting::Failed {
                 diagnostic: Diagnostic::new("the proxy's name has a space in it"),
-                may_pass: false,
+                is_transient: false,
             },
             false,
             None,
             patched(),
         ),
-        welcome(Setting::ScriptAway, true, None, patched()),
+        welcome(Setting::ScriptUnreachable, true, None, patched()),
         welcome(none_is_set(), true, Some("named.corp"), patched()),
         welcome(is_set("proxy.corp"), true, Some("named.corp"), patched()),
         Notice::SettingsChanged {
@@ -540,7 +544,7 @@ fn what_is_told_in_words() {
             no_proxy_by: None,
             settings: Some(none_is_set()),
             by_hand: Unpatched::Unchecked,
-            docker: RestartNeed::IsRight,
+            docker: RestartNeed::NotNeeded,
         },
         Notice::Changed {
             from: Some(shown("a.corp")),
@@ -551,7 +555,7 @@ fn what_is_told_in_words() {
                 line: "export HTTP_PROXY=http://hand.corp:3128".to_owned(),
                 stock: Some("/d/initrd.img-backup-0123".into()),
             },
-            docker: RestartNeed::IsRight,
+            docker: RestartNeed::NotNeeded,
         },
         welcome(is_set("proxy.corp"), false, None, own.clone()),
         welcome(none_is_set(), false, None, own.clone()),
@@ -581,7 +585,7 @@ fn what_is_told_in_words() {
             to: "1.12.0".to_owned(),
             is_other_image: true,
             proxy: "proxy.corp:8080".to_owned(),
-            docker: RestartNeed::IsRight,
+            docker: RestartNeed::NotNeeded,
         },
         Notice::Updated {
             from: "1.12.0".to_owned(),
@@ -603,7 +607,7 @@ fn what_is_told_in_words() {
         Notice::Changed {
             from: Some(shown("proxy.corp")),
             to: None,
-            no_proxy_by: Some(WhyNone::ScriptAway),
+            no_proxy_by: Some(WhyNone::ScriptUnreachable),
             settings: None,
             by_hand: Unpatched::Clean,
             docker: asks,

@@ -512,7 +512,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     .unwrap();
     let fresh = ask().unwrap();
     assert_eq!(
-        (&fresh.standing, &fresh.trouble),
+        (&fresh.script_state, &fresh.trouble),
         (&ScriptState::Fresh, &None)
     );
     let [first, second] = &fresh.answers[..] else {
@@ -586,7 +586,7 @@ fn a_script_that_stays_away_means_direct() {
     let before = SystemTime::now();
     let ScriptState::Kept {
         until: Some(until), ..
-    } = ask(Unreachable::Direct).standing
+    } = ask(Unreachable::Direct).script_state
     else {
         panic!("not kept");
     };
@@ -607,7 +607,7 @@ fn a_script_that_stays_away_means_direct() {
     assert_ne!(later, text_of());
     fs::write(&file, &later).unwrap();
     let gone = ask(Unreachable::Direct);
-    assert_eq!(gone.standing, ScriptState::Direct);
+    assert_eq!(gone.script_state, ScriptState::Direct);
     assert!(gone.trouble.unwrap().contains("No such file"));
     let direct = |asked: &PacAnswers| {
         asked
@@ -620,7 +620,7 @@ fn a_script_that_stays_away_means_direct() {
     assert_eq!(text_of(), later, "written at every question");
     let kept = ask(Unreachable::Keep);
     assert!(matches!(
-        &kept.standing,
+        &kept.script_state,
         ScriptState::Kept { until: None, .. }
     ));
     assert_eq!(kept.answers, fresh.answers);
@@ -629,7 +629,7 @@ fn a_script_that_stays_away_means_direct() {
     fs::write(&path, "throw 1").unwrap();
     let broken = ask(Unreachable::Direct);
     assert!(
-        matches!(&broken.standing, ScriptState::Kept { until: None, .. }),
+        matches!(&broken.script_state, ScriptState::Kept { until: None, .. }),
         "{broken:?}"
     );
 
@@ -647,7 +647,7 @@ fn a_folder_that_cannot_be_written_costs_the_memory_only() {
     let source = PacSource::Url(format!("file://{}", path.display()));
     let memory = AnswerCache::in_folder(&dir.path().join("state"));
     let asked = ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep).unwrap();
-    assert_eq!(asked.standing, ScriptState::Fresh);
+    assert_eq!(asked.script_state, ScriptState::Fresh);
     assert!(asked.trouble.unwrap().contains("could not be kept"));
 }
 
@@ -688,7 +688,7 @@ fn with_hosts() {
         Unreachable::Keep,
     )
     .unwrap();
-    assert_eq!(asked.standing, ScriptState::NotOffered);
+    assert_eq!(asked.script_state, ScriptState::NotOffered);
     assert!(
         asked
             .trouble
@@ -772,7 +772,7 @@ fn with_wpad() {
         ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap()
     };
     assert!(matches!(
-        ask().standing,
+        ask().script_state,
         ScriptState::Kept { until: Some(_), .. }
     ));
     let file = dir.path().join("pac.json");
@@ -783,7 +783,7 @@ fn with_wpad() {
     fs::write(&file, kept.to_string()).unwrap();
     let gone = ask();
     assert_eq!(
-        (gone.standing, gone.answers),
+        (gone.script_state, gone.answers),
         (ScriptState::NotOffered, Vec::new())
     );
 }

@@ -219,6 +219,6 @@ fn a_dry_run_says_what_it_comes_to_and_touches_nothing() {
     let _docker = Running::start(&app);
     let before = app.snapshot();
     let said = app.ok(&["apply", "--http-proxy", PROXY, "--live", "--dry-run"]);
-    assert!(said.contains("have the running VM follow"), "{said}");
+    assert!(said.contains("update the running VM"), "{said}");
     before.is_still(&app.snapshot());
 }

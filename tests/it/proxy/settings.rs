@@ -56,7 +56,7 @@ fn proxy_says_what_is_set_what_the_engine_gets_and_why() {
         "The engine of Docker 1.11.1-beta12 (built with Go 1.5) gets\n",
         "  https     http://192.168.65.1:3128\n",
         "  no_proxy  localhost,127.0.0.1,.local,corp.example\n",
-        "  169.254/16           -             left out: this engine knows no networks\n",
+        "  169.254/16           -             left out: this engine doesn't support networks\n",
         "  corp.example         corp.example  widened: the engine also reaches directly what is below it\n",
         "  a, b                 -             refused: it has a comma",
         "  names without a dot  -             left out: no engine can express that",
@@ -189,10 +189,10 @@ fn settings_that_make_no_sense_are_told() {
     let app = App::new();
     const TROUBLE: &str = "HTTPSPort should be a number from 1 to 65535, but is 65536";
     let broken = json!({ "HTTPSEnable": 1, "HTTPSProxy": "proxy.corp", "HTTPSPort": 65536 });
-    let mut beside = broken.clone();
-    beside["HTTPEnable"] = 1.into();
-    beside["HTTPProxy"] = "other.corp".into();
-    let file = dictionary(&app, &beside);
+    let mut overridden_settings = broken.clone();
+    overridden_settings["HTTPEnable"] = 1.into();
+    overridden_settings["HTTPProxy"] = "other.corp".into();
+    let file = dictionary(&app, &overridden_settings);
     let said = app.ok(&["proxy", "--system-proxies", &file]);
     assert!(said.contains(&format!("note: {TROUBLE}")), "{said}");
     // An empty result must not be taken for a computer without a proxy.
@@ -338,7 +338,7 @@ fn a_script_decides_and_is_remembered() {
     // The script is gone: its last answers count, for each host separately, and Baleen says so.
     fs::remove_file(&script).unwrap();
     fs::write(&config, "pac_hosts = [\"registry.corp\", \"new.corp\"]\n").unwrap();
-    let away =
+    let pac_unreachable =
         "its answers from a moment ago are used for another 5 minutes, then the engine goes direct";
     for arguments in [
         &["proxy"][..],
@@ -348,7 +348,10 @@ fn a_script_decides_and_is_remembered() {
     ] {
         let run = with(arguments);
         assert_eq!(run.code, 0, "{arguments:?}: {run}");
-        assert!(run.to_string().contains(away), "{arguments:?}: {run}");
+        assert!(
+            run.to_string().contains(pac_unreachable),
+            "{arguments:?}: {run}"
+        );
         if arguments == ["apply"] {
             continue;
         }
@@ -634,7 +637,7 @@ fn variables_are_understood_before_they_are_judged() {
     assert!(!said.err.contains("write http://"), "{said}");
 
     // Neither Go nor Docker reads curl's variable.
-    const IGNORED: &str = "takes no notice of it; to use a proxy, set HTTPS_PROXY";
+    const IGNORED: &str = "ignores it; to use a proxy, set HTTPS_PROXY";
     for name in ["ALL_PROXY", "all_proxy"] {
         for command in ["proxy", "apply"] {
             let said = run(&[(name, "socks5://me:s3cret@p.corp:1080")], &[command]);

@@ -45,7 +45,7 @@ fn what_only_firefox_understands_counts_as_in_chromium() {
 fn translated(
     usual: &str,
     others: &[(&str, Option<&str>)],
-    standing: ScriptState,
+    script_state: ScriptState,
     version: &str,
 ) -> Result<Translation> {
     let pac = |source: &PacSource, hosts: &[String]| {
@@ -56,8 +56,8 @@ fn translated(
         });
         Ok(PacAnswers {
             answers: answers.collect(),
-            standing: standing.clone(),
-            trouble: (standing != ScriptState::Fresh).then(|| "no way there".to_owned()),
+            script_state: script_state.clone(),
+            trouble: (script_state != ScriptState::Fresh).then(|| "no way there".to_owned()),
         })
     };
     let proxy_config = ProxyConfig {
@@ -299,9 +299,9 @@ fn what_counts_while_the_script_is_away() {
         found.remarks,
         ["no way there; its answers from 3 days ago are used"]
     );
-    let away = found.away.unwrap();
+    let pac_unreachable = found.pac_unreachable.unwrap();
     assert_eq!(
-        (away.sentence, away.kept_since),
+        (pac_unreachable.sentence, pac_unreachable.kept_since),
         (found.remarks[0].clone(), Some(hours(72)))
     );
 
@@ -313,7 +313,7 @@ fn what_counts_while_the_script_is_away() {
             "no way there; its answers from 3 days ago are used for another 4 minutes, then the engine goes direct"
         ]
     );
-    assert_eq!(found.away.unwrap().until, Some(soon));
+    assert_eq!(found.pac_unreachable.unwrap().until, Some(soon));
 
     // An unknown host doesn't affect the others, and is reported.
     let unknown = [(OWN, None), (OWN_PLAIN, None)];
@@ -346,11 +346,11 @@ fn what_counts_while_the_script_is_away() {
         "{found:?}"
     );
     assert_eq!(found.why_direct("x"), "the PAC script can't be reached");
-    assert_eq!(found.away.unwrap().kept_since, None);
+    assert_eq!(found.pac_unreachable.unwrap().kept_since, None);
 
     let found = translated("DIRECT", &[], ScriptState::Fresh, OLD).unwrap();
     assert_eq!(
-        (found.away.is_none(), found.why_direct("x")),
+        (found.pac_unreachable.is_none(), found.why_direct("x")),
         (true, "no proxy is set in x".to_owned())
     );
 }

@@ -1,12 +1,9 @@
 //! The browser features that the JavaScript engine lacks, found by their names in a script.
 
 /// Names, each with its behavior in Baleen. Observed in `boa_engine` 0.22, compared with Chromium 156.
-const LACKING: [(&str, &str); 6] = [
+const UNSUPPORTED: [(&str, &str); 6] = [
     ("Intl", "there is no Intl"),
-    (
-        "toLocaleString",
-        "toLocaleString takes no notice of a language",
-    ),
+    ("toLocaleString", "toLocaleString ignores the language"),
     (
         "toLocaleDateString",
         "toLocaleDateString writes date and time in full",
@@ -23,7 +20,7 @@ const LACKING: [(&str, &str); 6] = [
 /// there are any.
 pub(super) fn lacking(script: &str) -> Option<String> {
     let names = names(script);
-    let found: Vec<&str> = LACKING
+    let found: Vec<&str> = UNSUPPORTED
         .iter()
         .filter(|(name, _)| names.contains(name))
         .map(|(_, what)| *what)

@@ -23,7 +23,7 @@ pub(super) enum Origin {
 
 /// The tested proxy and the engine that uses it.
 #[derive(Debug)]
-pub(super) struct Tested<'a> {
+pub(super) struct TestedProxy<'a> {
     pub(super) origin: Origin,
     proxy: Option<&'a EngineProxy>,
     /// The proxy for `https://`, as this computer reaches it.
@@ -33,7 +33,7 @@ pub(super) struct Tested<'a> {
 
 /// The engine's route to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EnginesWay<'t> {
+pub(super) enum EngineRoute<'t> {
     /// There is no proxy.
     Direct,
     /// There is a proxy, but not for this host.
@@ -52,20 +52,20 @@ const MAC_IN_VM: [&str; 5] = [
     "docker.for.mac.localhost",
 ];
 
-impl<'a> Tested<'a> {
+impl<'a> TestedProxy<'a> {
     /// Returns Docker's proxy, unless the user named another one to test. `None` if that one can't be used.
-    pub(super) fn of(question: &Options<'a>) -> Option<Self> {
-        let translation = question.settings.translation;
-        let (origin, proxy, here) = match (question.in_place, translation) {
-            (Some(proxy), _) if !question.settings.named => {
+    pub(super) fn of(options: &Options<'a>) -> Option<Self> {
+        let translation = options.settings.translation;
+        let (origin, proxy, here) = match (options.in_place, translation) {
+            (Some(proxy), _) if !options.settings.named => {
                 let own = translation
                     .ok()
                     .filter(|translation| translation.proxy.as_ref() == Some(proxy));
                 let here = match own {
                     // The settings have this computer's name for the same proxy.
                     Some(translation) => translation.host_proxy.clone(),
-                    None => route::engines_own(proxy, question.engine, true)
-                        .map(|url| from_here(url, question.settings.host_address)),
+                    None => route::engines_own(proxy, options.engine, true)
+                        .map(|url| as_seen_from_mac(url, options.settings.host_address)),
                 };
                 (Origin::Docker, Some(proxy), here)
             }
@@ -80,7 +80,7 @@ impl<'a> Tested<'a> {
             origin,
             proxy,
             here,
-            engine: question.engine,
+            engine: options.engine,
         })
     }
 
@@ -90,17 +90,17 @@ impl<'a> Tested<'a> {
     }
 
     /// Returns the engine's route to `host` over `https://`.
-    pub(super) fn way_to(&self, host: &HostPort) -> EnginesWay<'_> {
+    pub(super) fn route_to(&self, host: &HostPort) -> EngineRoute<'_> {
         let (Some(proxy), Some(here)) = (self.proxy, &self.here) else {
             return match self.proxy {
-                Some(_) => EnginesWay::Bypassed,
-                None => EnginesWay::Direct,
+                Some(_) => EngineRoute::Bypassed,
+                None => EngineRoute::Direct,
             };
         };
         // For the engine, an address of this computer itself means the VM. The proxy can be tested anyway.
         match route::engines_choice(proxy, self.engine, &target(host)) {
-            None if !is_here(host) => EnginesWay::Bypassed,
-            _ => EnginesWay::Through(here),
+            None if !is_here(host) => EngineRoute::Bypassed,
+            _ => EngineRoute::Through(here),
         }
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn target(host: &HostPort) -> Target {
 }
 
 /// Returns the URL by which this computer reaches the engine's proxy: the VM's address of the Mac becomes `localhost`.
-fn from_here(url: &ProxyUrl, host_address: Option<&str>) -> ProxyUrl {
+fn as_seen_from_mac(url: &ProxyUrl, host_address: Option<&str>) -> ProxyUrl {
     let host = url.host().trim_matches(['[', ']']);
     let is_mac = MAC_IN_VM.contains(&host) || host_address == Some(host);
     match url.with_host("localhost") {
@@ -144,7 +144,7 @@ mod tests {
             ("http://proxy.corp:3128", "proxy.corp:3128"),
         ] {
             let url = ProxyUrl::parse(url).unwrap();
-            let here = from_here(&url, Some("10.9.8.7"));
+            let here = as_seen_from_mac(&url, Some("10.9.8.7"));
             assert_eq!(
                 (here.authority(), here.user()),
                 (expected.to_owned(), url.user())
