@@ -612,12 +612,9 @@ fn a_script_of_an_unusual_form_is_patched() {
     not_applied(
         &app,
         4,
-        &[
-            "proxy that Baleen put there",
-            "what marks the patch is gone",
-        ],
+        &["proxy that Baleen put there", "its manifest is missing"],
     );
-    app.refused(&["restore"], 4, &["what marks the patch is gone"]);
+    app.refused(&["restore"], 4, &["its manifest is missing"]);
     assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));
     app.ok(&[APPLY, &["--adopt"]].concat());
     let (block, rest) = block(&app.script_text());

@@ -1558,10 +1558,7 @@ fn what_follows_the_patch_does_not_make_the_image_stock() {
     let patched = app.bytes();
     let more = [patched, padding].concat();
     fs::write(app.image(), &more).unwrap();
-    let words = [
-        "proxy that Baleen put there",
-        "what marks the patch is gone",
-    ];
+    let words = ["proxy that Baleen put there", "its manifest is missing"];
     app.refused(&["restore"], 4, &words);
     app.refused(&["apply", "--http-proxy", OTHER_PROXY], 4, &words);
     assert_eq!(app.state(&["--verify"]), ("unsupported".into(), 4));

@@ -574,10 +574,15 @@ fn what_is_left_out_is_called_what_it_is() {
         (
             "10.0.0.0/255.0.0.0",
             "has a mask",
-            "no networks",
+            "support networks",
             "has a mask",
         ),
-        ("10.0.0.0/33", "its prefix", "no networks", "its prefix"),
+        (
+            "10.0.0.0/33",
+            "its prefix",
+            "support networks",
+            "its prefix",
+        ),
         ("corp.com:99999", "no ports", "1 to 65535", "1 to 65535"),
         ("corp.com:http", "1 to 65535", "1 to 65535", "1 to 65535"),
         (
