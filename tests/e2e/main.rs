@@ -119,7 +119,7 @@ fn kernels() -> Vec<Case> {
                 let version = kernel.version();
                 lab.say(&format!("(on Linux {version})"));
                 let machine = Machine {
-                    busybox: tools::which("busybox"),
+                    busybox: common::tools::which("busybox"),
                     folder: lab.folder().join(&version),
                     kernel,
                 };
