@@ -248,11 +248,7 @@ fn a_password_in_a_real_keyring_is_read() {
     ];
     let run = run_with(session.command("secret-tool").args(label), PASSWORD);
     ok(&run);
-    let mut inner = session.command(std::env::current_exe().unwrap().to_str().unwrap());
-    let name = tools::test_name(module_path!(), "reads_in_the_session_of_its_caller");
-    inner.args(["--exact", &name, "--ignored"]);
-    let run = run_with(&mut inner, "");
-    assert!(run.code == 0 && run.out.contains("1 passed"), "{run}");
+    run_in(&session, "reads_in_the_session_of_its_caller");
 }
 
 #[test]
@@ -262,6 +258,16 @@ fn reads_in_the_session_of_its_caller() {
     let read = |account| store.password(&Account::parse(account).unwrap()).unwrap();
     assert_eq!(read(ACCOUNT).unwrap().expose(), PASSWORD.as_bytes());
     assert!(read("you@proxy.corp:8080").is_none());
+}
+
+/// Runs the ignored test `name` of this file in `session`.
+#[track_caller]
+fn run_in(session: &Session, name: &str) {
+    let mut inner = session.command(std::env::current_exe().unwrap().to_str().unwrap());
+    let name = tools::test_name(module_path!(), name);
+    inner.args(["--exact", &name, "--ignored"]);
+    let run = run_with(&mut inner, "");
+    assert!(run.code == 0 && run.out.contains("1 passed"), "{run}");
 }
 
 /// The crate `keyring`, which other programs use, finds a password where Baleen stored it, and the other way round.
@@ -277,14 +283,7 @@ fn the_keyring_crate_reads_what_is_stored_and_what_it_stores_is_read() {
         &mut command(&app, &session, &["credentials", "set", ACCOUNT]),
         PASSWORD,
     ));
-    let mut inner = session.command(std::env::current_exe().unwrap().to_str().unwrap());
-    let name = tools::test_name(
-        module_path!(),
-        "the_keyring_crate_in_the_session_of_its_caller",
-    );
-    inner.args(["--exact", &name, "--ignored"]);
-    let run = run_with(&mut inner, "");
-    assert!(run.code == 0 && run.out.contains("1 passed"), "{run}");
+    run_in(&session, "the_keyring_crate_in_the_session_of_its_caller");
     let kept = session.lookup(SERVICE, ACCOUNT).unwrap();
     assert_eq!(String::from_utf8(kept).unwrap(), NEEDLE);
 }
