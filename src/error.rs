@@ -1,10 +1,10 @@
-//! The error type of all but the lowest layers. An error says what was tried, what was found instead of
-//! what was expected, and what to do now.
+//! What all errors have in common. Each module has an error type of its own, an enum with the cause as its
+//! source; [`Error`] holds any of them on the way to a user interface, which adds the advice that fits it.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The kind of failure, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,103 +58,200 @@ impl Fix {
     }
 }
 
-/// A failure, with a message for the user.
-#[derive(Debug)]
-pub struct Error {
+/// The user interface that shows a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// The command line: a hint names commands and options.
+    CommandLine,
+    /// The menu and the notifications: a hint names menu items and buttons.
+    Menu,
+}
+
+/// A failure with a type of its own. Its `Display` form is one sentence without a period that says what was
+/// tried, on what, what was expected and what was found.
+pub trait Failure: StdError + Hint + Send + Sync + 'static {
+    /// The kind of failure.
+    fn kind(&self) -> Kind;
+
+    /// An identifier of this failure that does not change when its sentence does.
+    fn code(&self) -> &'static str;
+
+    /// A remedy that a user interface can carry out.
+    fn fix(&self) -> Option<Fix> {
+        None
+    }
+}
+
+/// Advice on what to do about a failure. `text::hint` implements it, since advice belongs to the user interface
+/// that shows it.
+pub trait Hint {
+    /// Returns the advice, as one sentence without a period.
+    fn hint(&self, face: Face) -> Option<String>;
+}
+
+/// Any failure, as the user interfaces get it.
+pub struct Error(Box<dyn Failure>);
+
+impl<E: Failure> From<E> for Error {
+    fn from(failure: E) -> Self {
+        Self(Box::new(failure))
+    }
+}
+
+/// A failed system call on a file.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {tried} {}: {}", path.display(), plain(source))]
+pub struct IoError {
+    /// The attempted operation, as in "write".
+    pub tried: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// The system's answer.
+    pub source: io::Error,
+}
+
+impl IoError {
+    /// Creates the error of a failed system call on `path`.
+    pub fn new(tried: &'static str, path: &Path, source: io::Error) -> Self {
+        Self {
+            tried,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl Failure for IoError {
+    fn kind(&self) -> Kind {
+        match self.source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Kind::NotPermitted
+            }
+            _ => Kind::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self.source.kind() {
+            io::ErrorKind::PermissionDenied => "permission-denied",
+            io::ErrorKind::ReadOnlyFilesystem => "read-only",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage-full",
+            io::ErrorKind::NotFound => "not-found",
+            _ => "io",
+        }
+    }
+}
+
+/// A failure that has no type of its own yet: its sentence and its advice were made where it happened.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Plain {
     kind: Kind,
     message: String,
-    advice: Option<String>,
+    pub(crate) advice: Option<String>,
     remedy: Option<Fix>,
+}
+
+impl Failure for Plain {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn code(&self) -> &'static str {
+        "other"
+    }
+
+    fn fix(&self) -> Option<Fix> {
+        self.remedy
+    }
 }
 
 impl Error {
     /// Creates a failure of `kind`. The message is one sentence without a period.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
+        Self::from(Plain {
             kind,
             message: message.into(),
             advice: None,
             remedy: None,
+        })
+    }
+
+    /// Returns the same failure without its type.
+    fn flattened(self) -> Plain {
+        Plain {
+            kind: self.kind(),
+            message: self.to_string(),
+            advice: self.hint(Face::CommandLine),
+            remedy: self.fix(),
         }
     }
 
     /// Adds advice on what to do.
     #[must_use]
-    pub(crate) fn with_hint(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
-        self
+    pub(crate) fn with_hint(self, advice: impl Into<String>) -> Self {
+        Self::from(Plain {
+            advice: Some(advice.into()),
+            ..self.flattened()
+        })
     }
 
     /// Adds a remedy.
     #[must_use]
-    pub(crate) fn with_fix(mut self, remedy: Fix) -> Self {
-        self.remedy = Some(remedy);
-        self
+    pub(crate) fn with_fix(self, remedy: Fix) -> Self {
+        Self::from(Plain {
+            remedy: Some(remedy),
+            ..self.flattened()
+        })
     }
 
     /// Puts the interrupted step before the message, as in "the image is done, but".
     #[must_use]
-    pub fn context(mut self, what: &str) -> Self {
-        self.message = format!("{what}: {}", self.message);
-        self
+    pub fn context(self, what: &str) -> Self {
+        let flattened = self.flattened();
+        Self::from(Plain {
+            message: format!("{what}: {}", flattened.message),
+            ..flattened
+        })
     }
 
     /// Creates the error of a failed system call on `path`. `tried` is the attempted operation, as in "write".
-    pub fn io(tried: &str, path: &Path, error: &io::Error) -> Self {
-        let message = format!("could not {tried} {}: {}", path.display(), plain(error));
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                let (advice, remedy) =
-                    not_permitted(error.raw_os_error(), cfg!(target_os = "macos"));
-                Self {
-                    remedy,
-                    ..Self::new(Kind::NotPermitted, message).with_hint(advice)
-                }
-            }
-            io::ErrorKind::ReadOnlyFilesystem => Self::new(Kind::NotPermitted, message)
-                .with_hint("the volume is read-only: copy Docker.app to one that can be written, or mount it so"),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::new(Kind::Failure, message)
-                    .with_hint("make room on that volume (about twice the size of initrd.img) and try again; nothing was changed")
-            }
-            _ => Self::new(Kind::Failure, message),
-        }
+    pub fn io(tried: &'static str, path: &Path, error: &io::Error) -> Self {
+        Self::from(IoError::new(tried, path, same(error)))
     }
 
     /// The kind of failure.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind()
     }
 
-    /// The advice for users of the command line.
-    pub fn hint(&self) -> Option<&str> {
-        self.advice.as_deref()
+    /// An identifier of the failure that does not change when its sentence does.
+    pub fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    /// The advice that fits this user interface.
+    pub fn hint(&self, face: Face) -> Option<String> {
+        self.0.hint(face)
     }
 
     /// The remedy.
     pub fn fix(&self) -> Option<Fix> {
-        self.remedy
+        self.0.fix()
+    }
+
+    /// Returns the failure as the type `T`, if it is one.
+    pub fn downcast_ref<T: Failure>(&self) -> Option<&T> {
+        let failure: &(dyn StdError + 'static) = &*self.0;
+        failure.downcast_ref()
     }
 }
 
-/// Returns the advice and the remedy when the system denies access. macOS 13 and later let no program write
-/// into another developer's app until the user allows it. They return `EPERM` (1), while file permissions
-/// return `EACCES`: <https://support.apple.com/guide/mac-help/mchl07817563/mac>.
-fn not_permitted(code: Option<i32>, macos: bool) -> (&'static str, Option<Fix>) {
-    const EPERM: i32 = 1;
-    match code {
-        Some(EPERM) if macos => (
-            "allow the app that Baleen runs in (for the command line that is your terminal) in System Settings > Privacy & Security > App Management, then open it again",
-            Some(Fix::AllowAppManagement),
-        ),
-        Some(EPERM) => (
-            "the file may be locked (lsattr shows it), or the folder may belong to another user",
-            None,
-        ),
-        _ => (
-            "run Baleen as the user to whom Docker.app belongs (ls -l shows who that is)",
-            None,
-        ),
+/// Returns another error with the same contents: `io::Error` can't be cloned.
+pub(crate) fn same(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 
@@ -167,13 +264,23 @@ pub(crate) fn plain(error: &io::Error) -> String {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
-impl StdError for Error {}
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
 
 /// The result of most of the program.
 pub type Result<T> = std::result::Result<T, Error>;

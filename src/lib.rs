@@ -50,5 +50,6 @@ pub mod platform;
 pub mod property_list;
 pub mod proxy;
 pub(crate) mod storage;
+mod text;
 pub mod uninstall;
 mod util;

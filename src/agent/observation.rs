@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::docker::{Bundle, Family};
-use crate::error::{Error, Fix};
+use crate::error::{Error, Face, Fix};
 use crate::patch::Unpatched;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::live::LiveEdit;
@@ -44,7 +44,7 @@ impl From<&Error> for Diagnostic {
     fn from(error: &Error) -> Self {
         Self {
             sentence: error.to_string(),
-            hint: error.hint().map(str::to_owned),
+            hint: error.hint(Face::CommandLine),
             fix: error.fix(),
         }
     }

@@ -38,7 +38,7 @@ use crate::agent::observation::RestartScope;
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput, Options};
 use crate::docker;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::logs;
 use crate::platform::apps;
 use crate::proxy::Field;
@@ -118,7 +118,7 @@ fn exit_with(error: &Error) -> ! {
     )]
     {
         eprintln!("error: {error}");
-        if let Some(advice) = error.hint() {
+        if let Some(advice) = error.hint(Face::Menu) {
             eprintln!("what to do: {advice}");
         }
     }

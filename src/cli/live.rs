@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::docker::{Bundle, Vm};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::live::{self, LiveLock, LiveOutcome};
 
 use super::args::Live;
@@ -94,8 +94,9 @@ pub(super) fn apply_live(
         block: _,
         environment,
     } = followed.map_err(|error| {
-        let advice = error.hint().unwrap_or("restart Docker instead");
-        let advice = advice.to_owned();
+        let advice = error
+            .hint(Face::CommandLine)
+            .unwrap_or_else(|| "restart Docker instead".to_owned());
         error
             .context("the boot image is done, but the running VM is not")
             .with_hint(advice)

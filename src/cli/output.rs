@@ -11,7 +11,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::Progress;
 use crate::platform::columns;
 
@@ -203,8 +203,12 @@ impl Output {
         let width = width(self.err.as_inner());
         let line = labelled(BAD, "error:", &error.to_string(), width);
         let _ = writeln!(self.err, "{line}");
-        if let Some(advice) = error.hint() {
-            let _ = writeln!(self.err, "{}", labelled(NOTE, "what to do:", advice, width));
+        if let Some(advice) = error.hint(Face::CommandLine) {
+            let _ = writeln!(
+                self.err,
+                "{}",
+                labelled(NOTE, "what to do:", &advice, width)
+            );
         }
         match error.kind() {
             Kind::Failure => 1,
@@ -281,8 +285,7 @@ pub(super) fn describe(error: &Error) -> Value {
         Kind::Busy => "busy",
         Kind::NotPermitted => "not-permitted",
     };
-    let mut described =
-        json!({ "kind": kind, "message": error.to_string(), "advice": error.hint() });
+    let mut described = json!({ "kind": kind, "message": error.to_string(), "advice": error.hint(Face::CommandLine) });
     if let Some(remedy) = error.fix() {
         described["remedy"] = remedy.name().into();
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::docker::restart;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::Unpatched;
 use crate::uninstall::{ExecuteOutcome, Failed, Left, Scope, UninstallPlan, UninstallStep};
 use crate::uninstall::{execute, last_step, places, plan, scan};
@@ -140,7 +140,7 @@ fn show_rest(left: &[Left], failed: &[Failed], remarks: &[String], out: &mut Out
     }
     for Failed { what, error } in failed {
         out.line(format!("  {what}: {error}"))?;
-        if let Some(advice) = error.hint() {
+        if let Some(advice) = error.hint(Face::CommandLine) {
             out.line(format!("    what to do: {advice}"))?;
         }
     }

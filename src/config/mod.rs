@@ -213,7 +213,7 @@ fn without_mark(text: &str) -> &str {
 }
 
 /// Returns the error for a failed system call on the config file or its folder.
-fn failed(tried: &str, path: &Path, error: &io::Error) -> Error {
+fn failed(tried: &'static str, path: &Path, error: &io::Error) -> Error {
     Error::io(tried, path, error).with_hint(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "make room on that volume and try again; nothing was changed"

@@ -398,7 +398,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::Failure);
         assert!(error.to_string().starts_with("could not open it: "));
         assert!(error.to_string().contains("did not within"), "{error}");
-        assert!(error.hint().is_some());
+        assert!(error.hint(crate::error::Face::CommandLine).is_some());
         assert_eq!(within(TIMEOUT, "count", || 1).unwrap(), 1);
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Fix, Kind, Result};
 use crate::property_list;
 
-use super::Family;
+use super::{Family, bundle_file_error};
 
 /// `CFBundleIdentifier` of Docker for Mac, in all its versions.
 pub(super) const BUNDLE_ID: &str = "com.docker.docker";
@@ -34,7 +34,7 @@ impl Bundle {
     pub fn read(path: &Path) -> Result<Self> {
         let path = path
             .canonicalize()
-            .map_err(|error| Error::io("find", path, &error))?;
+            .map_err(|error| bundle_file_error("find", path, &error))?;
         let plist = Self::info_plist(&path);
         // Reading a FIFO would block.
         if fs::metadata(&plist).is_ok_and(|found| !found.is_file()) {
@@ -52,7 +52,7 @@ impl Bundle {
             {
                 return Err(no_info(&path, "it is not there"));
             }
-            Err(error) => return Err(Error::io("read", &plist, &error)),
+            Err(error) => return Err(bundle_file_error("read", &plist, &error)),
         };
         let text = |key: &str| {
             info.as_dictionary()

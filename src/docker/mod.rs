@@ -3,12 +3,14 @@
 
 pub(crate) mod bundle;
 pub mod console;
+pub(crate) mod error;
 mod family;
 mod process;
 pub mod restart;
 mod vm;
 
 pub use bundle::{Bundle, find};
+pub(crate) use error::{BundleFileError, bundle_file_error};
 pub use family::Family;
 pub(crate) use process::KnownProcess;
 pub use vm::Vm;

@@ -38,7 +38,7 @@ use rustls::RootCertStore;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Error, Face};
 use crate::net::HostPort;
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
@@ -210,7 +210,8 @@ impl Step {
     }
 
     fn from_error(id: &'static str, title: &str, error: &Error) -> Self {
-        Self::new(id, title, Outcome::Bad, error.to_string()).with_hint(error.hint())
+        Self::new(id, title, Outcome::Bad, error.to_string())
+            .with_hint(error.hint(Face::CommandLine))
     }
 }
 

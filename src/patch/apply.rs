@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{self, NewFile};
 use crate::initrd::{self, FileRange, Header, rebuild};
@@ -129,13 +130,13 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     let mut file = copy_original(change, new)?;
     file.seek(SeekFrom::End(0))
         .and_then(|_| file.write_all(&overlay))
-        .map_err(|error| Error::io("write", new, &error))?;
+        .map_err(|error| bundle_file_error("write", new, &error))?;
 
     // The prefix is verified by its digest while the file is flushed. It remains to check that the
     // rest is the overlay, and that the overlay holds the two files.
     let total = length + overlay.len() as u64;
     let found = append::find_overlay(&file, total, APPENDED)
-        .map_err(|error| Error::io("read back", new, &error))?;
+        .map_err(|error| bundle_file_error("read back", new, &error))?;
     let as_intended = found.is_some_and(|found| {
         let files: Vec<_> = found
             .files
@@ -151,7 +152,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     });
     let end = file
         .metadata()
-        .map_err(|error| Error::io("read back", new, &error))?;
+        .map_err(|error| bundle_file_error("read back", new, &error))?;
     if !as_intended || end.len() != total {
         return Err(not_as_written(new));
     }
@@ -167,14 +168,14 @@ fn rebuild_copy(
     report: OnProgress<'_>,
 ) -> Result<(File, u64)> {
     let written = |error: initrd::Error| match error {
-        initrd::Error::Io(error) => Error::io("write", new, &error),
+        initrd::Error::Io(error) => bundle_file_error("write", new, &error),
         error => Error::new(
             Kind::Failure,
             format!("the rebuilt boot image is not what it should be: {error}"),
         )
         .with_hint("the boot image was left as it is; use --method append, and report this"),
     };
-    let entry = append::entry(added).map_err(|error| Error::io("write", new, &error))?;
+    let entry = append::entry(added).map_err(|error| bundle_file_error("write", new, &error))?;
     let edit = rebuild::Edit {
         entry: change.entry.number,
         body: &change.new_script,
@@ -194,7 +195,7 @@ fn rebuild_copy(
     let mut file = copy_original(change, new)?;
     let progress = |step, total| move |done| report(Progress { step, done, total });
     file.set_len(0)
-        .map_err(|error| Error::io("write", new, &error))?;
+        .map_err(|error| bundle_file_error("write", new, &error))?;
     rebuild::rebuild(
         &change.source.file,
         &change.layout,
@@ -205,7 +206,7 @@ fn rebuild_copy(
     .map_err(written)?;
     let total = file
         .metadata()
-        .map_err(|error| Error::io("read back", new, &error))?
+        .map_err(|error| bundle_file_error("read back", new, &error))?
         .len();
     rebuild::compare(
         FileRange::new(&change.source.file, 0, length),

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::thread;
 
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{self, Finder, Found, Sought};
 use crate::initrd::{self, FileRange, FileType, Layout, ProgressReader};
@@ -87,7 +88,7 @@ pub(super) fn read_and_hash(
     let (layout, contents) = found.map_err(|error| image::damaged(path, error))?;
     let sha = sha
         .unwrap_or_else(|_| Err(std::io::Error::other("the hashing thread ended early")))
-        .map_err(|error| Error::io("read", path, &error))?;
+        .map_err(|error| bundle_file_error("read", path, &error))?;
     Ok((layout, contents, sha))
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::platform;
 use crate::storage::TEMP_PREFIX;
@@ -86,7 +87,7 @@ pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
 pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let at_path = path
         .symlink_metadata()
-        .map_err(|error| Error::io("read", path, &error))?;
+        .map_err(|error| bundle_file_error("read", path, &error))?;
     if !at_path.is_file() {
         let found = if at_path.is_symlink() {
             "a symbolic link"
@@ -104,10 +105,10 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
         )
         .with_hint("install Docker again to have its own boot image there"));
     }
-    let file = File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    let file = File::open(path).map_err(|error| bundle_file_error("read", path, &error))?;
     let metadata = file
         .metadata()
-        .map_err(|error| Error::io("read", path, &error))?;
+        .map_err(|error| bundle_file_error("read", path, &error))?;
     if !Identity::of(&metadata).is_same_file(&Identity::of(&at_path)) {
         return Err(replaced(path));
     }
@@ -129,7 +130,7 @@ pub(super) fn replaced(path: &Path) -> Error {
 /// Copies the first bytes of `from`, which should be the original, to `to`, with the attributes of
 /// `from`. The copy is open for reading and writing. [`prove`] checks that it is the original.
 pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
-    let copying = |error: io::Error| Error::io("write", to, &error);
+    let copying = |error: io::Error| bundle_file_error("write", to, &error);
     platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
         // The file existed when the plan was made.
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => replaced(from),
@@ -152,7 +153,7 @@ pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) 
         Ok(sha) if sha == original.sha256.0 => Ok(()),
         Ok(_) => Err(replaced(from)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(replaced(from)),
-        Err(error) => Err(Error::io("read back", path, &error)),
+        Err(error) => Err(bundle_file_error("read back", path, &error)),
     }
 }
 
@@ -160,7 +161,7 @@ pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) 
 fn reopen(path: &Path) -> Result<File> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
         .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
-        .map_err(|error| Error::io("open", path, &error))
+        .map_err(|error| bundle_file_error("open", path, &error))
 }
 
 /// Runs [`finish`] and [`prove`] in parallel: one is limited by the disk, the other by the
@@ -185,23 +186,24 @@ pub(super) fn finish_proved(
 pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Result<()> {
     let own = file
         .metadata()
-        .map_err(|error| Error::io("read", path, &error))?;
+        .map_err(|error| bundle_file_error("read", path, &error))?;
     if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
         fchown(file, Some(like.uid()), Some(like.gid()))
             .map_err(|error| {
                 // A missing permission to change apps was reported earlier; this error is about the owner only.
-                Error::io("give the owner and group of the boot image to", path, &error)
+                bundle_file_error("give the owner and group of the boot image to", path, &error)
                     .with_hint("run Baleen as the user to whom the boot image belongs, and as a member of its group (ls -l shows both)")
             })?;
     }
     file.set_permissions(Permissions::from_mode(mode))
-        .map_err(|error| Error::io("set the permissions of", path, &error))?;
+        .map_err(|error| bundle_file_error("set the permissions of", path, &error))?;
     // On macOS `sync_all` is F_FULLFSYNC, so the drive's own cache is flushed as well.
     file.sync_all()
-        .map_err(|error| Error::io("flush", path, &error))
+        .map_err(|error| bundle_file_error("flush", path, &error))
 }
 
 /// Renames `from` to `to` and replaces an existing file there.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(|error| Error::io("put a new file in the place of", to, &error))
+    fs::rename(from, to)
+        .map_err(|error| bundle_file_error("put a new file in the place of", to, &error))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::docker::Bundle;
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::platform;
 
@@ -21,8 +22,8 @@ pub(super) struct UnchangedGuard {
 impl UnchangedGuard {
     pub(super) fn of(bundle: &Bundle, image: &Image) -> Result<Self> {
         let info_plist = Bundle::info_plist(&bundle.path);
-        let info =
-            Identity::at(&info_plist).map_err(|error| Error::io("read", &info_plist, &error))?;
+        let info = Identity::at(&info_plist)
+            .map_err(|error| bundle_file_error("read", &info_plist, &error))?;
         Ok(Self {
             info_plist,
             info,
@@ -37,7 +38,7 @@ impl UnchangedGuard {
             (&self.info_plist, self.info),
             (&self.image, Some(self.of_image)),
         ] {
-            let is = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
+            let is = Identity::at(path).map_err(|error| bundle_file_error("read", path, &error))?;
             if is != was {
                 return Err(files::replaced(path));
             }

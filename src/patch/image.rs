@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::docker::bundle_file_error;
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{Overlay, find_overlay};
@@ -159,7 +160,7 @@ impl Image {
     }
 
     pub(super) fn unreadable(&self, error: &io::Error) -> Error {
-        Error::io("read", &self.path, error)
+        bundle_file_error("read", &self.path, error)
     }
 }
 
@@ -195,7 +196,7 @@ pub(super) fn unmarked(image: &Image) -> Error {
 /// The error for the file at `path`, which is not an image that Baleen can use.
 pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
     match error {
-        initrd::Error::Io(error) => Error::io("read", path, &error),
+        initrd::Error::Io(error) => bundle_file_error("read", path, &error),
         error if error.is_truncation() => Error::new(
             Kind::Busy,
             format!("{} is not a whole boot image: {error}", path.display()),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::storage::is_temporary;
 
@@ -26,7 +27,8 @@ impl Lock {
     /// [`Kind::Busy`] when another Baleen holds the lock.
     pub fn acquire(image: &Path) -> Result<Self> {
         let folder = files::folder(image).to_owned();
-        let handle = File::open(&folder).map_err(|error| Error::io("open", &folder, &error))?;
+        let handle =
+            File::open(&folder).map_err(|error| bundle_file_error("open", &folder, &error))?;
         match handle.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -36,7 +38,9 @@ impl Lock {
                 )
                 .with_hint("wait until it is done"));
             }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &folder, &error)),
+            Err(TryLockError::Error(error)) => {
+                return Err(bundle_file_error("lock", &folder, &error));
+            }
         }
         let lock = Self { folder, handle };
         // A leftover that can't be removed does no harm: each run has its own staging folder.
@@ -46,14 +50,15 @@ impl Lock {
 
     /// Creates a private folder beside the image for unfinished files.
     pub(super) fn staging(&self) -> Result<TempDir> {
-        files::staging(&self.folder).map_err(|error| Error::io("write in", &self.folder, &error))
+        files::staging(&self.folder)
+            .map_err(|error| bundle_file_error("write in", &self.folder, &error))
     }
 
     /// Makes renames in the folder durable.
     pub(super) fn flush(&self) -> Result<()> {
         self.handle
             .sync_all()
-            .map_err(|error| Error::io("flush", &self.folder, &error))
+            .map_err(|error| bundle_file_error("flush", &self.folder, &error))
     }
 
     /// Removes all staged files. They belong to a dead run, since this run holds the lock.

@@ -216,7 +216,11 @@ mod tests {
             let words = format!("in format {format}, but this version reads format 1");
             assert!(error.to_string().contains(&words), "{error}");
             let advice = "use that version of Baleen or a newer one";
-            assert_eq!(error.hint(), Some(advice), "{head}");
+            assert_eq!(
+                error.hint(crate::error::Face::CommandLine).as_deref(),
+                Some(advice),
+                "{head}"
+            );
         }
         // The manifest claims to have every field that this version needs, but lacks one.
         let head = r#""format": 2, "readable_from": 1,"#;

@@ -32,7 +32,8 @@ pub mod status;
 use std::fs;
 
 use crate::docker::Bundle;
-use crate::error::{Error, Result};
+use crate::docker::bundle_file_error;
+use crate::error::Result;
 
 pub(crate) use files::{BACKUP_SUFFIX, backup_of};
 pub use in_place::in_place;
@@ -132,7 +133,7 @@ pub(crate) fn remove_leftover(bundle: &Bundle) -> Result<()> {
     let _lock = Lock::acquire(image::image_of(bundle)?)?;
     match restore::leftover(bundle)? {
         Some(backup) => {
-            fs::remove_file(&backup).map_err(|error| Error::io("remove", &backup, &error))
+            fs::remove_file(&backup).map_err(|error| bundle_file_error("remove", &backup, &error))
         }
         None => Ok(()),
     }

@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 
 use super::digest::Sha;
@@ -62,8 +63,8 @@ pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Ide
         return Ok(None);
     }
     let (file, metadata) = files::open_regular(path)?;
-    let sha =
-        Sha::of_file(&file, metadata.len()).map_err(|error| Error::io("read", path, &error))?;
+    let sha = Sha::of_file(&file, metadata.len())
+        .map_err(|error| bundle_file_error("read", path, &error))?;
     Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{self, Found};
 #[cfg(doc)]
@@ -93,7 +94,8 @@ pub enum BackupPlan {
 impl BackupPlan {
     fn plan(image: &Image, original: &Original) -> Result<Self> {
         let path = image.backup_path();
-        let found = Identity::at(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let found =
+            Identity::at(&path).map_err(|error| bundle_file_error("read", &path, &error))?;
         if found.is_none() {
             return Ok(Self::Make);
         }
@@ -107,7 +109,7 @@ impl BackupPlan {
             _ => error,
         })?;
         let sha = Sha::of_file(&file, metadata.len())
-            .map_err(|error| Error::io("read", &path, &error))?;
+            .map_err(|error| bundle_file_error("read", &path, &error))?;
         let aside = files::beside(&path, &format!("-{}", &sha.to_string()[..12]));
         Ok(Self::MoveAsideAndMake(aside))
     }

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::docker::bundle_file_error;
+use crate::error::Result;
 
 use super::image::Image;
 use super::lock::Lock;
@@ -24,6 +25,7 @@ pub(crate) fn preflight(image: &Path) -> Result<()> {
     let lock = Lock::acquire(image.path())?;
     let staging = lock.staging()?;
     let path = staging.path().join("initrd.img");
-    let file = File::create_new(&path).map_err(|error| Error::io("write", &path, &error))?;
+    let file =
+        File::create_new(&path).map_err(|error| bundle_file_error("write", &path, &error))?;
     files::finish(&file, &path, image.metadata(), image.mode())
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
+use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
 use crate::initrd::{FileRange, find};
 
@@ -130,7 +131,8 @@ pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
     let (file, metadata) = files::open_regular(&backup)?;
     let is_the_image = image.identity().is_same_file(&Identity::of(&metadata)) || {
         let sha = |file, path| {
-            Sha::of_file(file, image.length()).map_err(|error| Error::io("read", path, &error))
+            Sha::of_file(file, image.length())
+                .map_err(|error| bundle_file_error("read", path, &error))
         };
         sha(image.file(), image.path())? == sha(&file, &backup)?
     };
@@ -156,7 +158,8 @@ pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<String>> {
     match &restore.from {
         OriginalLocation::Backup(path, hashed) => {
             restore.before.check()?;
-            let found = Identity::at(path).map_err(|error| Error::io("read", path, &error))?;
+            let found =
+                Identity::at(path).map_err(|error| bundle_file_error("read", path, &error))?;
             if found != Some(*hashed) {
                 return Err(files::replaced(path));
             }

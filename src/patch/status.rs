@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use crate::docker::Bundle;
-use crate::error::{Error, Kind, Result};
+use crate::docker::bundle_file_error;
+use crate::error::{Error, Face, Kind, Result};
 use crate::initrd::{FileRange, ProgressReader, append, find, rebuild};
 use crate::proxy::{EngineProxy, RedactedProxy};
 
@@ -150,7 +151,7 @@ pub(crate) fn without_docker(error: &Error) -> Status {
     Status {
         state: State::NoDocker,
         sentence: error.to_string(),
-        advice: error.hint().map(str::to_owned),
+        advice: error.hint(Face::CommandLine),
         docker: None,
         image: None,
         proxy: None,
@@ -183,7 +184,7 @@ pub fn status(path: &Path, query: StatusQuery<'_>, report: OnProgress<'_>) -> St
                 _ => State::Unsupported,
             };
             status.sentence = error.to_string();
-            status.advice = error.hint().map(str::to_owned);
+            status.advice = error.hint(Face::CommandLine);
         }
     }
     status
@@ -373,7 +374,7 @@ fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -> Result<()
 
     let source = source(image, patched)?;
     let sha = Sha::of_file(&source.file, original.bytes)
-        .map_err(|error| Error::io("read", &source.path, &error))?;
+        .map_err(|error| bundle_file_error("read", &source.path, &error))?;
     if sha != original.sha256.0 {
         return refuse(format!(
             "should have an original with the digest {}, but {} has {sha}",

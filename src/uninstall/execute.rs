@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::app::{login_item, single_instance};
 use crate::credentials::Store;
 use crate::docker::Bundle;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::image::image_of;
 use crate::patch::intent::Intents;
 use crate::patch::live::LiveLock;
@@ -123,7 +123,7 @@ fn without(ended: &[UninstallStep], error: Error) -> Error {
         return error;
     }
     let ended: Vec<String> = ended.iter().map(UninstallStep::done).collect();
-    let advice = match error.hint() {
+    let advice = match error.hint(Face::CommandLine) {
         Some(advice) => format!("{advice}; "),
         None => String::new(),
     };
@@ -205,7 +205,10 @@ mod tests {
                 Some("look; ended the Baleen app (process 7): start it again"),
             ),
         ] {
-            assert_eq!(without(ended, error).hint(), expected);
+            assert_eq!(
+                without(ended, error).hint(Face::CommandLine).as_deref(),
+                expected
+            );
         }
     }
 }

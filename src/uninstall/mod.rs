@@ -46,7 +46,7 @@ pub struct Failed {
 
 /// Returns the error for a failed system call on one of Baleen's own files. [`Error::io`] alone
 /// would give advice about Docker.app.
-fn of_own(tried: &str, path: &Path, error: &io::Error) -> Error {
+fn of_own(tried: &'static str, path: &Path, error: &io::Error) -> Error {
     let error = Error::io(tried, path, error);
     let shows = match cfg!(target_os = "macos") {
         true => "ls -lde",

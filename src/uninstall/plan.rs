@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::single_instance::Instance;
 use crate::credentials::STORE;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::Unpatched;
 use crate::storage::{is_temporary, quarantined_from};
 
@@ -312,7 +312,7 @@ fn launch_agent(path: &Path) -> String {
 /// The error for a boot image that stops the uninstallation after the steps in `before`.
 /// `is_of_choice` is true if the boot image can be left unchanged.
 pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[UninstallStep]) -> Error {
-    let own = match error.hint() {
+    let own = match error.hint(Face::CommandLine) {
         Some(advice) => format!("{advice}; then uninstall again"),
         None => "fix that, then run uninstall again".to_owned(),
     };
@@ -482,7 +482,7 @@ mod tests {
             (Kind::Unsupported, "no original")
         );
         assert_eq!(
-            error.hint(),
+            error.hint(Face::CommandLine).as_deref(),
             Some(
                 "install Docker again; then uninstall again. `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest; nothing was removed"
             )
@@ -497,7 +497,7 @@ mod tests {
             Unpatched::Clean,
         )];
         let error = stopped(Error::new(Kind::Failure, "no"), true, &before);
-        let advice = error.hint().unwrap();
+        let advice = error.hint(Face::CommandLine).unwrap();
         assert!(
             advice.starts_with("fix that, then run uninstall again. "),
             "{advice}"
@@ -671,7 +671,7 @@ mod tests {
         }
         let error = stopped(Error::new(Kind::Busy, "no").with_hint("wait"), false, &[]);
         assert_eq!(
-            error.hint(),
+            error.hint(Face::CommandLine).as_deref(),
             Some("wait; then uninstall again; nothing was removed")
         );
     }

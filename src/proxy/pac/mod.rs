@@ -37,7 +37,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind, Result, plain};
+use crate::error::{Error, Face, Kind, Result, plain};
 use crate::net::lookup;
 use crate::proxy::redact;
 
@@ -292,7 +292,7 @@ pub fn ask_through(
 
 /// Returns the error for a script without known answers; `until` is when the engine goes direct.
 fn unknown(error: Error, until: Option<SystemTime>) -> Error {
-    if error.hint().is_some() {
+    if error.hint(Face::CommandLine).is_some() {
         return error;
     }
     error.with_hint(match until {

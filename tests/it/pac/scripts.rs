@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::common::app;
 
 use crate::common::tools::{tell, test_name, tool};
-use baleen::error::{Error, Kind};
+use baleen::error::{Error, Face, Kind};
 use baleen::net::tls;
 use baleen::proxy::pac::{
     AnswerCache, Evaluated, PacAnswers, PacSource, Route, Script, ScriptState, TIMEOUT,
@@ -500,10 +500,21 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
 
     let error = ask().unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
-    assert!(error.hint().unwrap().contains("nothing was decided"));
+    assert!(
+        error
+            .hint(Face::CommandLine)
+            .unwrap()
+            .contains("nothing was decided")
+    );
     let error =
         ask_through(program(), &source, &hosts(), &memory, Unreachable::Direct).unwrap_err();
-    assert!(error.hint().unwrap().contains("for 5 minutes"), "{error}");
+    assert!(
+        error
+            .hint(Face::CommandLine)
+            .unwrap()
+            .contains("for 5 minutes"),
+        "{error}"
+    );
 
     fs::write(
         &path,

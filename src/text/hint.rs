@@ -1,0 +1,11 @@
+//! Advice on what to do about a failure: one file for the errors of each module.
+
+mod files;
+
+use crate::error::{Face, Hint, Plain};
+
+impl Hint for Plain {
+    fn hint(&self, _face: Face) -> Option<String> {
+        self.advice.clone()
+    }
+}
