@@ -1,6 +1,8 @@
 //! The proxy that an engine should get now. This module connects the source, the resolver, the
 //! Keychain and the PAC script with the pure translation in [`crate::proxy::translate()`].
 
+mod setting;
+
 use std::cell::RefCell;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,16 +13,17 @@ use crate::docker::{self, Bundle, Family, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
-use crate::patch::status::Expected;
 use crate::platform::{self, network};
 use crate::proxy::ProxySettings;
 use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
 use crate::proxy::settings::SystemSettings;
 use crate::proxy::source::ProxySource;
 use crate::proxy::{
-    ClientDialect, Overrides, ProxyConfig, ProxyUrl, ProxyUrls, RedactedProxy, Resolvers,
-    Translation, translate,
+    ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyUrl, ProxyUrls, RedactedProxy,
+    Resolvers, Translation, translate,
 };
+
+pub use setting::{KeptAnswers, Setting};
 
 /// The source of the proxy settings, and the user's own settings.
 #[derive(Debug, Clone)]
@@ -201,6 +204,30 @@ impl ProxyQuery {
         let proxy_config = self.read()?;
         let translation = self.translate(&proxy_config, &engine_of(bundle))?;
         Ok((proxy_config.origin, translation))
+    }
+}
+
+/// The proxy that should be in place.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected<'a> {
+    /// Unknown, so it is not compared.
+    Unknown,
+    /// No proxy: this computer uses none now.
+    Direct,
+    /// This proxy.
+    Proxy(&'a EngineProxy),
+}
+
+impl Expected<'_> {
+    /// Returns the setting with this proxy, as `origin` has it.
+    pub fn setting(self, origin: &str) -> Setting {
+        match self {
+            Self::Unknown => Setting::Unknown,
+            Self::Direct => Setting::Direct {
+                origin: origin.to_owned(),
+            },
+            Self::Proxy(proxy) => Setting::of_proxy(proxy, origin),
+        }
     }
 }
 

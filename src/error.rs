@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The kind of failure, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,6 +245,63 @@ impl Error {
     pub fn downcast_ref<T: Failure>(&self) -> Option<&T> {
         let failure: &(dyn StdError + 'static) = &*self.0;
         failure.downcast_ref()
+    }
+}
+
+/// A failure that is kept: it can be copied, and compared with a later one.
+#[derive(Clone)]
+pub struct Diagnostic(Arc<Error>);
+
+impl Diagnostic {
+    /// Creates a diagnostic with a sentence only.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Error::new(Kind::Failure, sentence).into()
+    }
+
+    /// The sentence, without its period.
+    pub fn sentence(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// The advice that fits this user interface.
+    pub fn hint(&self, face: Face) -> Option<String> {
+        self.0.hint(face)
+    }
+
+    /// The remedy, if a user interface can carry it out.
+    pub fn fix(&self) -> Option<Fix> {
+        self.0.fix()
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    /// An identifier that does not change when the sentence does.
+    pub fn code(&self) -> &'static str {
+        self.0.code()
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl PartialEq for Diagnostic {
+    fn eq(&self, other: &Self) -> bool {
+        (self.code(), self.kind(), self.fix(), self.sentence())
+            == (other.code(), other.kind(), other.fix(), other.sentence())
+    }
+}
+
+impl Eq for Diagnostic {}
+
+impl fmt::Debug for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 

@@ -34,11 +34,12 @@
 
 pub mod agent;
 pub mod app;
+pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod demo;
-pub(crate) mod desired;
+pub mod desired;
 pub mod docker;
 pub mod doctor;
 pub mod error;
@@ -49,7 +50,9 @@ pub mod patch;
 pub mod platform;
 pub mod property_list;
 pub mod proxy;
+pub mod reconcile;
+pub mod service;
 pub(crate) mod storage;
-mod text;
+pub mod text;
 pub mod uninstall;
 mod util;

@@ -58,6 +58,11 @@ impl JsonFile {
         self.read_or_older(|_, _| None)
     }
 
+    /// The path of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// As [`Self::read`], but `older` converts the contents of other schemas that it knows.
     pub(crate) fn read_or_older<T: DeserializeOwned + Default>(
         &self,

@@ -9,12 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::{Installed, Running};
 use crate::docker::KnownProcess;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::proxy::RedactedProxy;
 use crate::storage::JsonFile;
-
-use super::observation::{Installed, Running};
 
 const SCHEMA: u32 = 1;
 /// Maximum number of events in the history.

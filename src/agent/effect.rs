@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::desired::Setting;
 use crate::patch::intent::Intent;
 use crate::proxy::{ClientDialect, RedactedProxy};
 
 use super::agent_state::AgentState;
 use super::event::Click;
 use super::notice::Notice;
-use super::observation::Setting;
 
 /// A job that the controller requests.
 #[derive(Debug, Clone, PartialEq)]

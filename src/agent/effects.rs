@@ -6,21 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, Key};
+use crate::desired::Setting;
 use crate::desired::{ProxyQuery, REDACTED, engine_of, source_of};
 use crate::docker::{Bundle, Vm};
-use crate::error::{Error, Kind, Result};
-use crate::patch::digest::Sha;
-use crate::patch::image::image_of;
+use crate::error::{Diagnostic, Kind, Result};
+use crate::patch::ApplyOutcome;
 use crate::patch::intent::Intents;
 use crate::patch::live;
-use crate::patch::plan::Desired;
-use crate::patch::{self, ApplyOutcome, script};
-use crate::platform::network;
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
+use crate::service::{self, ApplyOptions};
 use crate::util::poll_until;
 
+use super::AgentError;
 use super::event::{ChangeOutcome, Click, Resolved};
-use super::observation::{Diagnostic, KeptAnswers, Setting};
 
 /// The jobs, and the paths that they need.
 #[derive(Debug, Clone)]
@@ -49,7 +47,7 @@ impl Effects {
     }
 
     fn resolve_one(&self, engine: &ClientDialect, named: Option<&RedactedProxy>) -> Setting {
-        Setting::of(&self.translate(engine, named))
+        Setting::of(&self.translate(engine, named).map_err(Diagnostic::from))
     }
 
     fn translate(
@@ -71,13 +69,7 @@ impl Effects {
         let translation = request.translate(&stated, engine)?;
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
         if named.is_some_and(had_password) && !has_password && !is_for_window {
-            return Err(Error::new(
-                Kind::Unsupported,
-                "the proxy that was named on the command line had a password, which is not kept",
-            )
-            .with_hint(
-                "store it with `baleen credentials set USER@HOST:PORT`, or name the proxy again",
-            ));
+            return Err(AgentError::PasswordNotKept.into());
         }
         Ok((stated.origin, translation))
     }
@@ -103,17 +95,14 @@ impl Effects {
             .ok()
             .and_then(|(_, found)| found.proxy.as_ref());
         let Some(proxy) = proxy.filter(|_| is_expected) else {
-            return Err(Error::new(
-                Kind::Busy,
-                "the proxy settings changed while Baleen was about to write them into the boot image",
-            ));
+            return Err(AgentError::SettingsChanged.into());
         };
-        let desired = Desired {
-            proxy,
+        let options = ApplyOptions {
             method: Config::load(&self.config)?.method,
             adopt,
         };
-        Ok(match patch::apply_proxy(&bundle, desired, &|_| {})? {
+        let applied = service::apply(&bundle, proxy, options, None, &|_| {})?;
+        Ok(match applied.outcome {
             ApplyOutcome::InPlace(_) => ChangeOutcome::Nothing,
             ApplyOutcome::Applied(applied) => {
                 for warning in &applied.warnings {
@@ -137,7 +126,7 @@ impl Effects {
     /// When the change is refused or fails. The image then stays unchanged.
     pub(crate) fn restore(&self, path: &Path) -> Result<ChangeOutcome> {
         let bundle = Bundle::read(path)?;
-        Ok(match patch::restore_original(&bundle)? {
+        Ok(match service::restore(&bundle, None)?.outcome {
             None => ChangeOutcome::Nothing,
             Some(restored) => {
                 if let Some(warning) = &restored.warning {
@@ -149,9 +138,10 @@ impl Effects {
                     restored.original.in_words(),
                     restored.manifest.original.sha256
                 );
-                let image = image_of(&bundle)?;
-                let noted = Intents::in_folder(&self.state);
-                if let Err(error) = noted.note_original(path, image, restored.original) {
+                let intents = Intents::in_folder(&self.state);
+                if let Err(error) =
+                    service::remember_original(&bundle, &intents, &restored.original)
+                {
                     tracing::warn!("{error}");
                 }
                 ChangeOutcome::Changed
@@ -243,37 +233,6 @@ fn retrying<T>(
     attempt()
 }
 
-impl Setting {
-    /// Returns the setting for a translation and its origin, in a form that may be saved and shown.
-    pub fn of(resolved: &Result<(String, Translation)>) -> Self {
-        match resolved {
-            // The settings can come with the network, and are then missing without it.
-            Ok((_, Translation { proxy: None, .. })) | Err(_) if !network::is_up() => Self::Offline,
-            Ok((origin, translation)) => match &translation.proxy {
-                Some(proxy) => Self::Proxy {
-                    block: Sha::of(script::block(proxy).as_bytes()),
-                    shown: proxy.shown(),
-                    origin: origin.clone(),
-                    script: translation.pac_unreachable.as_ref().map(|pac_unreachable| {
-                        KeptAnswers {
-                            since: pac_unreachable.kept_since,
-                            until: pac_unreachable.until,
-                        }
-                    }),
-                },
-                None if translation.pac_unreachable.is_some() => Self::ScriptUnreachable,
-                None => Self::Direct {
-                    origin: origin.clone(),
-                },
-            },
-            Err(error) => Self::Failed {
-                is_transient: error.kind() == Kind::Failure,
-                diagnostic: Diagnostic::from(error),
-            },
-        }
-    }
-}
-
 fn had_password(shown: &RedactedProxy) -> bool {
     [&shown.http, &shown.https]
         .into_iter()
@@ -284,6 +243,7 @@ fn had_password(shown: &RedactedProxy) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn a_console_in_use_is_tried_again_a_moment_later_and_nothing_else_is() {

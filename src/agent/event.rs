@@ -1,10 +1,11 @@
 //! The events that the controller handles.
 
+use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
-use crate::error::Kind;
+use crate::desired::Setting;
+use crate::error::{Diagnostic, Kind};
 use crate::proxy::ClientDialect;
 
-use super::observation::{Diagnostic, RestartScope, Setting};
 use super::snapshot::{Fingerprint, Snapshot};
 
 /// An input of the controller.

@@ -11,23 +11,24 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::docker;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Diagnostic, Error, Kind, Result, same};
 use crate::patch::intent::Intents;
 use crate::patch::live::LiveEdits;
 use crate::platform::apps::{self, RunningApp};
 use crate::platform::{system_proxies, wake};
 
+use super::AgentError;
 use super::agent_state::AgentStateFile;
 use super::controller::Controller;
 use super::effect::Effect;
 use super::effects::Effects;
 use super::event::{ChangeError, ChangeOutcome, Click, Event};
 use super::notice::Notice;
-use super::observation::Diagnostic;
 use super::observe::Observer;
 use super::snapshot::Fingerprint;
 use super::view::View;
 use super::watcher::{FileWatch, Files};
+use super::wording::Wording;
 
 /// The options of the agent.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Options {
     pub state: PathBuf,
     /// True if the user sees an icon.
     pub has_icon: bool,
+    /// The words for the history and the log.
+    pub wording: Wording,
 }
 
 /// An output of the agent.
@@ -164,8 +167,7 @@ impl Agent {
 }
 
 fn no_thread(error: &io::Error) -> Error {
-    Error::new(Kind::Failure, format!("could not start a thread: {error}"))
-        .with_hint("too many programs may be running; end some, and start Baleen again")
+    AgentError::NoThread(same(error)).into()
 }
 
 /// The executor of the controller's effects.
@@ -178,6 +180,7 @@ struct Executor {
     /// Watches for the exit of the running Docker.
     attention: apps::ExitWatcher,
     has_icon: bool,
+    wording: Wording,
 }
 
 impl Executor {
@@ -187,6 +190,7 @@ impl Executor {
             config,
             state,
             has_icon,
+            wording,
         } = options;
         // A missing folder can't be watched.
         for folder in [config.parent(), Some(&*state)].into_iter().flatten() {
@@ -211,6 +215,7 @@ impl Executor {
             },
             files: None,
             has_icon,
+            wording,
         }
     }
 
@@ -225,7 +230,12 @@ impl Executor {
         let agent = self.agent.clone();
         let _wake = wake::watch(move || agent.send(Event::Woke));
 
-        let mut controller = Controller::new(self.memory.read(), Instant::now(), SystemTime::now);
+        let mut controller = Controller::new(
+            self.memory.read(),
+            Instant::now(),
+            SystemTime::now,
+            self.wording,
+        );
         if !self.has_icon {
             controller = controller.without_icon();
         }
@@ -234,8 +244,8 @@ impl Executor {
             self.poll(&mut controller, &mut report);
             let view = controller.view(Instant::now());
             if shown.as_ref() != Some(&view) {
-                if shown.as_ref().map(|shown| &shown.diagnostic) != Some(&view.diagnostic) {
-                    tracing::info!("{}: {}", view.state.word(), view.diagnostic.sentence);
+                if shown.as_ref().map(|shown| &shown.reason) != Some(&view.reason) {
+                    tracing::info!("{}", (self.wording.state)(view.state, &view.reason));
                 }
                 shown = Some(view.clone());
                 report(AgentOutput::View(Box::new(view)));
@@ -318,7 +328,7 @@ impl Executor {
                 tracing::info!("restarting Docker");
                 self.spawn("restart", move || {
                     let result = docker::restart::restart(&path);
-                    Event::Restarted(result.map_err(|error| failed(&error).diagnostic))
+                    Event::Restarted(result.map_err(|error| failed(error).diagnostic))
                 });
             }
             Effect::ApplyLive { path, adopt } => {
@@ -327,21 +337,20 @@ impl Executor {
                 self.spawn("engine", move || {
                     let _writing = agent.writing.lock();
                     let result = worker.apply_live(&path, adopt, &agent.cancel);
-                    Event::AppliedLive(result.map_err(|error| failed(&error).diagnostic))
+                    Event::AppliedLive(result.map_err(|error| failed(error).diagnostic))
                 });
             }
             Effect::SetIntent { path, intent } => {
                 tracing::info!("wanted in {}: {intent:?}", path.display());
                 if let Err(error) = Intents::in_folder(&self.worker.state).set(&path, intent) {
-                    let diagnostic =
-                        Diagnostic::new(format!("what you want could not be noted: {error}"));
-                    return Some(Event::Refused(diagnostic));
+                    let error = Error::from(AgentError::IntentNotNoted(error));
+                    return Some(Event::Refused(error.into()));
                 }
             }
             Effect::Configure(click) => {
                 tracing::info!("decided: {click:?}");
                 if let Err(error) = worker.configure(click) {
-                    return Some(Event::Refused(failed(&error).diagnostic));
+                    return Some(Event::Refused(failed(error).diagnostic));
                 }
             }
             Effect::Remember(memory) => {
@@ -350,8 +359,7 @@ impl Executor {
                 }
             }
             Effect::Notify(notice) => {
-                let message = notice.text();
-                tracing::info!("notified: {}. {}", message.title, message.body);
+                tracing::info!("notified: {}", (self.wording.notice)(&notice));
                 report(AgentOutput::Notice(Box::new(notice)));
             }
         }
@@ -363,7 +371,7 @@ impl Executor {
         let (agent, places) = (self.agent.clone(), self.observer.places());
         self.spawn("image", move || {
             let _writing = agent.writing.lock();
-            let result = change().map_err(|error| failed(&error));
+            let result = change().map_err(failed);
             Event::Changed(result, Fingerprint::of(&places))
         });
     }
@@ -413,7 +421,7 @@ impl Executor {
     }
 }
 
-fn failed(error: &Error) -> ChangeError {
+fn failed(error: Error) -> ChangeError {
     // A temporary failure would fill the log, since it is tried again and again.
     match error.kind() {
         Kind::Busy => tracing::debug!("{error}"),

@@ -11,20 +11,21 @@
 //! so a lost event costs time, and a superfluous one costs a millisecond.
 
 pub mod agent_state;
-pub(crate) mod by_hand;
 pub mod controller;
 pub mod effect;
 pub(crate) mod effects;
+mod error;
 pub mod event;
 mod executor;
 pub mod notice;
-pub mod observation;
 pub(crate) mod observe;
-pub(crate) mod reconcile;
 pub mod snapshot;
 pub mod view;
 mod watcher;
+mod wording;
 
+pub(crate) use error::AgentError;
 pub use executor::{Agent, Options};
+pub use wording::{PastEvent, Wording};
 
 pub(crate) use executor::AgentOutput;

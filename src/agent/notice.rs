@@ -1,19 +1,19 @@
-//! Notices for the user, in full sentences, as pure functions. No notice is sent twice.
+//! Notices for the user, as data. No notice is sent twice.
 //!
 //! A notice is the difference between the last report to the user and the current state at rest. So it
 //! does not matter who made the change, or whether Baleen was running at the time.
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use crate::error::Fix;
 use crate::patch::Unpatched;
-use crate::patch::status::State;
 use crate::proxy::RedactedProxy;
+use crate::reconcile::State;
 
 use super::agent_state::{Reported, ReportedPatch};
-use super::by_hand::{self, clause};
-use super::observation::{Diagnostic, RestartScope, Setting};
+use crate::backend::RestartScope;
+use crate::desired::Setting;
+use crate::error::Diagnostic;
+use crate::reconcile::Reason;
 
 /// A notice for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Notice {
     /// The user asked for the proxy, but it can't be switched on for the installed Docker.
     CannotUse {
         /// The proxy that this computer uses now.
-        proxy: Option<String>,
+        proxy: Option<RedactedProxy>,
         /// The reason.
         support: DockerSupport,
     },
@@ -45,7 +45,7 @@ pub enum Notice {
         /// True if Docker's image is not the same as before.
         is_other_image: bool,
         /// The proxy.
-        proxy: String,
+        proxy: RedactedProxy,
         /// The running Docker's need for a restart.
         docker: RestartNeed,
     },
@@ -75,8 +75,8 @@ pub enum Notice {
     Trouble {
         /// The state.
         state: State,
-        /// The problem and its remedy.
-        diagnostic: Diagnostic,
+        /// The problem.
+        reason: Reason,
     },
     /// A restart of Docker failed.
     NotRestarted(Diagnostic),
@@ -96,7 +96,7 @@ pub enum DockerSupport {
     Patched,
     /// Baleen only shows the values to enter in Docker's own settings.
     OwnSettings {
-        /// The sentence that explains this.
+        /// The reason, which names the pane.
         sentence: String,
     },
     /// There is no Docker.app.
@@ -107,7 +107,7 @@ pub enum DockerSupport {
 
 impl DockerSupport {
     /// Returns the identifier in JSON output.
-    fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Patched => "patched",
             Self::OwnSettings { .. } => "own-settings",
@@ -135,47 +135,13 @@ pub enum RestartNeed {
 
 impl RestartNeed {
     /// Returns the identifier in JSON output.
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::NotNeeded => "is-right",
             Self::Asks { .. } => "asks",
             Self::Restarts(RestartScope::Docker) => "restarts",
             Self::Restarts(RestartScope::Engine) => "engine-restarts",
             Self::Waits => "waits",
-        }
-    }
-
-    fn sentence(self, is_proxy: bool) -> &'static str {
-        match (self, is_proxy) {
-            (Self::NotNeeded, _) => "",
-            (
-                Self::Asks {
-                    can_apply_live: false,
-                },
-                true,
-            ) => " Restart Docker to use it.",
-            (
-                Self::Asks {
-                    can_apply_live: false,
-                },
-                false,
-            ) => " Restart Docker to stop using it.",
-            (
-                Self::Asks {
-                    can_apply_live: true,
-                },
-                true,
-            ) => " Restart the Engine or Docker to use it.",
-            (
-                Self::Asks {
-                    can_apply_live: true,
-                },
-                false,
-            ) => " Restart the Engine or Docker to stop using it.",
-            (Self::Restarts(RestartScope::Docker), _) => " Docker is being restarted now.",
-            (Self::Restarts(RestartScope::Engine), _) => " The Engine is being restarted now.",
-            (Self::Waits, true) => " Docker will use it the next time it starts.",
-            (Self::Waits, false) => " Docker stops using it the next time it starts.",
         }
     }
 }
@@ -240,34 +206,6 @@ impl NoticeAction {
             Self::OpenDockerSettings => "open-docker-settings",
         }
     }
-
-    /// Returns the label of the action's button.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::RestartEngine => "Restart Docker Engine",
-            Self::RestartNow => "Restart Docker",
-            Self::Later => "Later",
-            Self::UseProxy => "Use Proxy",
-            Self::Adopt => "Adopt It",
-            Self::FollowSettings => "Follow Settings",
-            Self::OpenPrivacySettings => "Open System Settings",
-            Self::OpenSettingsFile => "Open Settings File",
-            Self::TryAgain => "Try again",
-            Self::CopyProxySettings => "Copy Proxy Settings",
-            Self::OpenDockerSettings => "Open Docker's Settings",
-        }
-    }
-}
-
-/// The text of a notice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeText {
-    /// The subject of the notice.
-    pub title: String,
-    /// The message, in full sentences.
-    pub body: String,
-    /// The actions that the notice offers.
-    pub offers: Vec<NoticeAction>,
 }
 
 impl Notice {
@@ -285,183 +223,11 @@ impl Notice {
             Self::NotAppliedLive { .. } => "not-followed",
         }
     }
-
-    /// Returns the title, the body and the offered actions.
-    pub fn text(&self) -> NoticeText {
-        match self {
-            Self::Welcome {
-                setting,
-                is_on,
-                named,
-                support,
-            } => {
-                let proxy = match setting {
-                    Setting::Proxy { shown, .. } => Some(short(shown)),
-                    _ => None,
-                };
-                let cannot = without_patch(support, proxy.as_deref());
-                cannot.map_or_else(
-                    || welcome(setting, *is_on, named.as_ref()),
-                    welcome_without_patch,
-                )
-            }
-            Self::CannotUse { proxy, support } => {
-                let (body, offers) = without_patch(support, proxy.as_deref()).unwrap_or_default();
-                let title = cannot_use(support).to_owned();
-                NoticeText {
-                    title,
-                    body,
-                    offers,
-                }
-            }
-            Self::Updated {
-                from,
-                to,
-                is_other_image,
-                proxy,
-                docker,
-            } => {
-                let (did, again) = match is_other_image {
-                    true => (" removed the proxy", " again"),
-                    false => ("", ""),
-                };
-                NoticeText {
-                    title: "Docker was updated".to_owned(),
-                    body: format!(
-                        "Docker {}{did}. The proxy ({proxy}) is in place{again}.{}",
-                        match from == to {
-                            true => to.clone(),
-                            false => format!("{from} → {to}"),
-                        },
-                        docker.sentence(true)
-                    ),
-                    offers: docker.actions(),
-                }
-            }
-            Self::Changed {
-                from,
-                to,
-                no_proxy_by,
-                settings,
-                by_hand,
-                docker,
-            } => {
-                let settings = settings.as_ref().zip(to.as_ref());
-                let why = match settings {
-                    Some((settings, to)) => Some(named_by_hand(to, settings)),
-                    None => no_proxy_by.as_ref().map(|why| match why {
-                        WhyNone::By(origin) => format!("No proxy is set in {origin} any more."),
-                        WhyNone::ScriptUnreachable => {
-                            "The PAC script can't be reached, so Docker goes direct.".to_owned()
-                        }
-                    }),
-                };
-                changed(from.as_ref(), to.as_ref(), why, by_hand, *docker)
-            }
-            Self::SettingsChanged { in_place, settings } => NoticeText {
-                title: "The proxy settings changed".to_owned(),
-                body: format!(
-                    "Docker keeps {}, which was named by hand. {}",
-                    short(in_place),
-                    full(&clause(in_place, settings).unwrap_or_default()),
-                ),
-                offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
-            },
-            Self::Trouble { state, diagnostic } => trouble(*state, diagnostic),
-            Self::NotRestarted(diagnostic) => NoticeText {
-                title: "Docker was not restarted".to_owned(),
-                body: sentences(diagnostic),
-                offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
-            },
-            Self::NotAppliedLive {
-                diagnostic,
-                is_restarted,
-            } => {
-                let title = "The Docker Engine was not restarted".to_owned();
-                match is_restarted {
-                    true => NoticeText {
-                        title,
-                        body: format!(
-                            "{} Docker is being restarted instead.",
-                            full(&diagnostic.sentence)
-                        ),
-                        offers: Vec::new(),
-                    },
-                    false => NoticeText {
-                        title,
-                        body: sentences(&at_a_button(diagnostic)),
-                        offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
-                    },
-                }
-            }
-        }
-    }
-
-    /// Returns a short line for the history.
-    pub fn headline(&self) -> String {
-        match self {
-            Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
-            Self::CannotUse { support, .. } => cannot_use(support).to_owned(),
-            Self::Updated { from, to, .. } if from == to => {
-                format!("Docker {to} replaced its boot image; repaired")
-            }
-            Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
-            Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
-            Self::Changed { to: None, .. } => "The proxy was taken out".to_owned(),
-            Self::SettingsChanged { in_place, .. } => {
-                format!("The settings changed; Docker keeps {}", short(in_place))
-            }
-            Self::Trouble { state, diagnostic } => match state {
-                State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
-                State::Updating => "A Docker update seems to be stuck".to_owned(),
-                _ if diagnostic.fix == Some(Fix::DockerSettings) => OWN_SETTINGS.to_owned(),
-                _ => cut(&diagnostic.sentence),
-            },
-            Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
-            Self::NotAppliedLive { .. } => "The Docker Engine was not restarted".to_owned(),
-        }
-    }
-
-    /// Returns the notice as JSON.
-    pub fn json(&self) -> Value {
-        let message = self.text();
-        let mut object = json!({
-            "kind": self.kind(),
-            "title": message.title,
-            "body": message.body,
-            "offers": message.offers,
-        });
-        match self {
-            Self::Updated {
-                from, to, docker, ..
-            } => {
-                object["from"] = json!(from);
-                object["to"] = json!(to);
-                object["docker"] = json!(docker.word());
-            }
-            Self::Changed {
-                from, to, docker, ..
-            } => {
-                object["from"] = json!(from);
-                object["to"] = json!(to);
-                object["docker"] = json!(docker.word());
-            }
-            Self::SettingsChanged { in_place, settings } => {
-                object["proxy"] = json!(in_place);
-                object["settings"] = by_hand::json(settings);
-            }
-            Self::Trouble { state, .. } => object["state"] = json!(state),
-            Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
-                object["support"] = json!(support.word());
-            }
-            Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
-        }
-        object
-    }
 }
 
 impl RestartNeed {
-    fn actions(self) -> Vec<NoticeAction> {
+    /// Returns the actions that a notice offers for it.
+    pub(crate) fn actions(self) -> Vec<NoticeAction> {
         match self {
             Self::Asks {
                 can_apply_live: true,
@@ -480,116 +246,6 @@ impl RestartNeed {
     }
 }
 
-/// Returns the sentences that say that a proxy was named by hand, and what the settings say.
-fn named_by_hand(in_place: &RedactedProxy, settings: &Setting) -> String {
-    match clause(in_place, settings) {
-        Some(clause) => format!("It was named by hand. {}", full(&clause)),
-        None => "It was named by hand.".to_owned(),
-    }
-}
-
-fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> NoticeText {
-    let title = "Baleen is in the menu bar".to_owned();
-    if let Some(named) = named {
-        return NoticeText {
-            title,
-            body: format!(
-                "It keeps Docker behind {}, also after each of Docker's updates. {}",
-                short(named),
-                named_by_hand(named, setting)
-            ),
-            offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
-        };
-    }
-    let here = match setting {
-        // A proxy on this computer itself has a different address in Docker's VM.
-        Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
-        Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
-        Setting::ScriptUnreachable => "Its PAC script can't be reached now.".to_owned(),
-        Setting::Offline | Setting::Unknown => {
-            "While the network is down, Baleen can't tell which proxy that is.".to_owned()
-        }
-        Setting::Failed { diagnostic, .. } => {
-            format!("Its settings can't be used now: {}.", diagnostic.sentence)
-        }
-    };
-    let (what, offers) = match is_on {
-        true => ("Docker follows it, also after each of its updates.", vec![]),
-        false => (
-            "Choose Use Proxy in Baleen's menu to have Docker use it too, also after each update of Docker.",
-            vec![NoticeAction::UseProxy],
-        ),
-    };
-    NoticeText {
-        title,
-        body: format!(
-            "Baleen makes Docker use your Mac's proxy and keeps it that way when Docker updates. {here} {what}"
-        ),
-        offers,
-    }
-}
-
-fn welcome_without_patch((body, offers): (String, Vec<NoticeAction>)) -> NoticeText {
-    NoticeText {
-        title: "Baleen is in the menu bar".to_owned(),
-        body,
-        offers,
-    }
-}
-
-fn cannot_use(support: &DockerSupport) -> &'static str {
-    match support {
-        DockerSupport::Missing => "No Docker.app found",
-        DockerSupport::OwnSettings { .. } => OWN_SETTINGS,
-        DockerSupport::Patched | DockerSupport::Unusable(_) => "Baleen can't change this Docker",
-    }
-}
-
-/// Title of notices about a Docker with its own proxy settings.
-const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
-
-/// Returns the body and the offered actions if the proxy can't be switched on; otherwise `None`.
-fn without_patch(
-    support: &DockerSupport,
-    proxy: Option<&str>,
-) -> Option<(String, Vec<NoticeAction>)> {
-    Some(match (support, proxy) {
-        (DockerSupport::Patched, _) => return None,
-        (DockerSupport::OwnSettings { sentence }, Some(proxy)) => (
-            format!(
-                "{} To use {proxy}, copy the values and enter them there.",
-                full(sentence)
-            ),
-            vec![
-                NoticeAction::CopyProxySettings,
-                NoticeAction::OpenDockerSettings,
-            ],
-        ),
-        (DockerSupport::OwnSettings { sentence }, None) => (
-            format!(
-                "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
-                full(sentence)
-            ),
-            vec![NoticeAction::OpenDockerSettings],
-        ),
-        (DockerSupport::Missing, proxy) => {
-            let proxy = proxy.map(|proxy| format!(" ({proxy})"));
-            (
-                format!(
-                    "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
-                    proxy.unwrap_or_default()
-                ),
-                vec![NoticeAction::OpenSettingsFile],
-            )
-        }
-        (DockerSupport::Unusable(diagnostic), _) => {
-            let (why, offer) = hint_and_action(diagnostic);
-            let body = format!("Baleen can't change this Docker. {why}");
-            (body, offer.into_iter().collect())
-        }
-    })
-}
-
 /// The reason for a missing proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyNone {
@@ -597,168 +253,6 @@ pub enum WhyNone {
     By(String),
     /// The PAC script can't be reached.
     ScriptUnreachable,
-}
-
-fn changed(
-    from: Option<&RedactedProxy>,
-    to: Option<&RedactedProxy>,
-    why: Option<String>,
-    by_hand: &Unpatched,
-    docker: RestartNeed,
-) -> NoticeText {
-    let (title, body) = match (from, to) {
-        (Some(from), Some(to)) if from.summary() != to.summary() => (
-            "Docker's proxy has changed",
-            format!("{} instead of {} is in place.", short(to), short(from)),
-        ),
-        (Some(from), Some(to)) if from.no_proxy != to.no_proxy => (
-            "Docker's proxy was brought up to date",
-            format!("These hosts now bypass {}: {}.", short(to), to.no_proxy),
-        ),
-        (Some(_), Some(to)) => (
-            "Docker's proxy was brought up to date",
-            format!("Docker now uses {} with the new password.", short(to)),
-        ),
-        (None, Some(to)) => (
-            "Docker now has the proxy",
-            format!("The proxy ({}) is in place.", short(to)),
-        ),
-        (_, None) => match by_hand {
-            Unpatched::Clean => (
-                "Docker has its own boot image again",
-                "The proxy was taken out.".to_owned(),
-            ),
-            Unpatched::Unchecked => (
-                "Docker has the boot image of before again",
-                "The proxy was taken out.".to_owned(),
-            ),
-            Unpatched::ByHand { line, .. } => (
-                "Docker has a proxy set by hand again",
-                format!(
-                    "Baleen's proxy was taken out. Docker has the boot image that it had before, in which a proxy is set by hand ({line}). {}",
-                    full(&by_hand.way_out().unwrap_or_default())
-                ),
-            ),
-        },
-    };
-    let body = match (why, to) {
-        (Some(why), Some(_)) => format!("{body} {why}"),
-        (Some(why), None) => format!("{why} {body}"),
-        (None, _) => body,
-    };
-    NoticeText {
-        title: title.to_owned(),
-        body: format!("{body}{}", docker.sentence(to.is_some())),
-        offers: docker.actions(),
-    }
-}
-
-/// Returns the diagnostic with a hint that needs no typing. Adopting a proxy in the running VM works only
-/// from a terminal. A restart of Docker, which is one click away, has the same result.
-fn at_a_button(diagnostic: &Diagnostic) -> Diagnostic {
-    match diagnostic.fix {
-        Some(Fix::Adopt) => diagnostic.clone().with_hint("restart Docker instead"),
-        _ => diagnostic.clone(),
-    }
-}
-
-/// Returns the text about a failure for users of the icon, and the action that helps at one click.
-pub(crate) fn hint_and_action(diagnostic: &Diagnostic) -> (String, Option<NoticeAction>) {
-    match diagnostic.fix {
-        Some(Fix::AllowAppManagement) => (
-            format!(
-                "{} Allow Baleen in System Settings > Privacy & Security > App Management.",
-                full(&diagnostic.sentence)
-            ),
-            Some(NoticeAction::OpenPrivacySettings),
-        ),
-        Some(Fix::Adopt) => (full(&diagnostic.sentence), Some(NoticeAction::Adopt)),
-        Some(Fix::CorrectSettings) => (
-            full(&diagnostic.sentence),
-            Some(NoticeAction::OpenSettingsFile),
-        ),
-        Some(Fix::DockerSettings) => (
-            full(&diagnostic.sentence),
-            Some(NoticeAction::OpenDockerSettings),
-        ),
-        None => (sentences(diagnostic), None),
-    }
-}
-
-fn trouble(state: State, diagnostic: &Diagnostic) -> NoticeText {
-    let title = match state {
-        _ if diagnostic.fix == Some(Fix::CorrectSettings) => "Baleen's settings can't be used",
-        _ if diagnostic.fix == Some(Fix::DockerSettings) => OWN_SETTINGS,
-        State::NotPermitted => "Baleen needs permission to change Docker",
-        State::Foreign => "Docker has a proxy set by someone else",
-        State::Updating => "A Docker update seems to be stuck",
-        State::Unsupported => "Baleen can't change this Docker",
-        _ => "The proxy could not be put in place",
-    };
-    if diagnostic.fix == Some(Fix::DockerSettings) {
-        let body = format!(
-            "{} Copy the values and enter them there.",
-            full(&diagnostic.sentence)
-        );
-        return NoticeText {
-            title: title.to_owned(),
-            body,
-            offers: vec![
-                NoticeAction::CopyProxySettings,
-                NoticeAction::OpenDockerSettings,
-            ],
-        };
-    }
-    let (body, offer) = hint_and_action(diagnostic);
-    NoticeText {
-        title: title.to_owned(),
-        body,
-        offers: vec![offer.unwrap_or(NoticeAction::TryAgain)],
-    }
-}
-
-/// Returns the proxy without `http://`, which every proxy URL has.
-pub fn short(shown: &RedactedProxy) -> String {
-    shown.summary().replace("http://", "")
-}
-
-/// Returns the sentence with a capital letter and a period.
-pub fn full(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    // A URL keeps its spelling.
-    if sentence
-        .split(' ')
-        .next()
-        .is_some_and(|word| word.contains("://"))
-    {
-        return format!("{sentence}.");
-    }
-    match chars.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
-        None => String::new(),
-    }
-}
-
-/// Returns the sentence and the advice as full sentences.
-pub fn sentences(diagnostic: &Diagnostic) -> String {
-    let advice = diagnostic
-        .hint
-        .as_deref()
-        .map(|advice| format!(" {}", full(advice)));
-    format!(
-        "{}{}",
-        full(&diagnostic.sentence),
-        advice.unwrap_or_default()
-    )
-}
-
-fn cut(text: &str) -> String {
-    const WIDTH: usize = 60;
-    let text = full(text);
-    match text.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-        None => text,
-    }
 }
 
 /// Returns a notice of the difference between the last report and the current state at rest.
@@ -777,7 +271,7 @@ pub fn notice(
                 from: before.version.clone(),
                 to: now.version.clone(),
                 is_other_image: was.original != is.original,
-                proxy: short(&is.proxy),
+                proxy: is.proxy.clone(),
                 docker,
             })
         }

@@ -5,19 +5,21 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use crate::backend::{BundleState, Running};
 use crate::config::Config;
 use crate::docker::{Bundle, Family};
+use crate::error::Diagnostic;
 use crate::patch::intent::Intent;
 use crate::proxy::RedactedProxy;
-
-use super::observation::{BundleState, Diagnostic, Running};
 
 /// The result of one observation.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The contents of the config file.
     pub config: Result<Config, Diagnostic>,
-    /// The path of Docker.app.
+    /// The path of Docker.app as it was named or found.
+    pub place: Option<PathBuf>,
+    /// The path of Docker.app, with links resolved.
     pub path: Option<PathBuf>,
     /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,

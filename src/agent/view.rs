@@ -3,25 +3,24 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
-
+use crate::backend::EngineSync;
 use crate::config::{RestartPolicy, SourceSetting};
+use crate::desired::Setting;
 use crate::docker::Family;
 use crate::patch::intent::Intent;
-use crate::patch::status::State;
 use crate::proxy::{DockerFields, RedactedProxy};
+use crate::reconcile::Reason;
+use crate::reconcile::State;
 
 use super::agent_state::HistoryEntry;
-use super::by_hand;
-use super::observation::{Diagnostic, EngineSync, Setting};
 
 /// The agent's state for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// The state in one word.
     pub state: State,
-    /// The state in a sentence, and the remedy.
-    pub diagnostic: Diagnostic,
+    /// The reason for the state.
+    pub reason: Reason,
     /// Docker's version, if known.
     pub docker: Option<String>,
     /// The family of Docker's VM, which decides whether Docker has its own proxy settings.
@@ -73,18 +72,6 @@ pub enum Busy {
     RestartingEngine,
 }
 
-impl Busy {
-    /// Returns the label of the job.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Applying => "Putting the proxy in place…",
-            Self::Restoring => "Taking the proxy out…",
-            Self::Restarting => "Restarting Docker…",
-            Self::RestartingEngine => "Restarting the Engine…",
-        }
-    }
-}
-
 impl View {
     /// Returns the time of the live update that the running VM still matches, in seconds since 1970.
     pub(crate) fn applied_live_at(&self) -> Option<u64> {
@@ -121,34 +108,6 @@ impl View {
             None if self.is_named() => &Setting::Unknown,
             None => &self.setting,
         }
-    }
-
-    /// Returns the state as JSON.
-    pub fn json(&self) -> Value {
-        json!({
-            "state": self.state,
-            "sentence": self.diagnostic.sentence,
-            "advice": self.diagnostic.hint,
-            "docker": self.docker.as_ref().map(|version| json!({
-                "version": version,
-                "family": self.family.as_ref().map(Family::id),
-                "path": self.path,
-                "running": self.is_running,
-                "engine": self.engine.map(EngineSync::word),
-                "followed_at": self.applied_live_at(),
-                "console": self.can_apply_live,
-            })),
-            "proxy": self.in_image,
-            "source": self.intent.and_then(Intent::source),
-            "settings": by_hand::json(self.settings()),
-            "use_proxy": self.is_on,
-            "busy": self.busy.map(|busy| match busy {
-                Busy::Applying => "applying",
-                Busy::Restoring => "restoring",
-                Busy::Restarting => "restarting",
-                Busy::RestartingEngine => "restarting-engine",
-            }),
-        })
     }
 }
 

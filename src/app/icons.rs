@@ -1,7 +1,7 @@
 //! The icon of each state, as rendered by `assets/render.sh`. It has only opacity, since macOS paints such
 //! icons black or white to match its menu bar.
 
-use crate::patch::status::State;
+use crate::reconcile::State;
 
 /// Width and height in pixels: 22 points on a screen with two pixels per point.
 pub(super) const SIZE: u32 = 44;

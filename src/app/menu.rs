@@ -1,13 +1,14 @@
 //! The menu as plain data, derived from the agent's state. The drawing code decides nothing.
 
-use crate::agent::by_hand;
 use crate::agent::event::Click;
-use crate::agent::notice::short;
-use crate::agent::observation::{KeptAnswers, RestartScope, Setting};
 use crate::agent::view::View;
+use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
-use crate::patch::status::State;
+use crate::desired::{KeptAnswers, Setting};
 use crate::proxy::{Field, ago};
+use crate::reconcile::State;
+use crate::text::notice::{full, short};
+use crate::text::settings_line;
 
 use super::install_location::InstallLocation;
 use super::login_item::LoginItem;
@@ -183,7 +184,7 @@ pub fn headline(view: &View) -> String {
 
 /// Returns the tooltip of the icon.
 pub fn tooltip(view: &View) -> String {
-    crate::agent::notice::full(&view.diagnostic.sentence)
+    full(&view.reason.sentence())
 }
 
 fn proxy_line(setting: &Setting) -> String {
@@ -227,7 +228,7 @@ fn proxy_lines(view: &View) -> Vec<String> {
         true => ", named by hand",
         false => "",
     };
-    let settings = by_hand::line(in_image, view.is_named(), view.settings());
+    let settings = settings_line(in_image, view.is_named(), view.settings());
     let mut lines = vec![format!("Proxy: {}{by_hand}", short(in_image))];
     lines.extend(settings.filter(|_| view.is_on));
     lines

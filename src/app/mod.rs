@@ -34,9 +34,9 @@ use signal_hook::iterator::Signals;
 
 use crate::agent::event::{Click, Event};
 use crate::agent::notice::{Notice, NoticeAction};
-use crate::agent::observation::RestartScope;
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput, Options};
+use crate::backend::RestartScope;
 use crate::docker;
 use crate::error::{Error, Face, Kind, Result};
 use crate::logs;

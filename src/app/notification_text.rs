@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::agent::notice::{Notice, NoticeAction, full, hint_and_action, sentences};
-use crate::agent::observation::Diagnostic;
+use crate::agent::notice::{Notice, NoticeAction};
 use crate::error::{Error, Fix};
+use crate::text::notice::{Problem, full};
 
 use super::install_location::InstallLocation;
 use super::notifications::{Button, Notification};
@@ -66,7 +66,7 @@ pub(super) fn already_running(headline: &str, sentence: &str) -> Notification {
 
 /// Returns the notification that a request of the user failed.
 pub(super) fn failed(title: &str, error: &Error) -> Notification {
-    plain("failed", title, sentences(&Diagnostic::from(error)))
+    plain("failed", title, Problem::from(error).sentences())
 }
 
 /// Returns the notification that Baleen should be moved, if it should.
@@ -226,13 +226,13 @@ pub(super) enum Uninstalled {
         list: String,
     },
     /// The uninstall did not start, or stopped because a boot image could not be restored.
-    Failed(Diagnostic),
+    Failed(Problem),
 }
 
 impl Uninstalled {
     /// Parses the output of `baleen uninstall --json`.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
-        let failed = |why: &str| Self::Failed(Diagnostic::new(why));
+        let failed = |why: &str| Self::Failed(Problem::new(why));
         let printed = match printed {
             Ok(printed) => printed,
             Err(error) => return failed(&error.to_string()),
@@ -242,7 +242,7 @@ impl Uninstalled {
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(error) = object.get("error") {
-            return Self::Failed(Diagnostic {
+            return Self::Failed(Problem {
                 sentence: text(&error["message"]),
                 hint: error["advice"].as_str().map(str::to_owned),
                 fix: error["remedy"].as_str().and_then(Fix::named),
@@ -308,8 +308,8 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
 
 /// Returns the notification that Baleen was not uninstalled, and why. Users of the app may not have the
 /// `baleen` command, so the text names the app's executable `program` instead.
-pub(super) fn not_uninstalled(why: &Diagnostic, program: &Path) -> Notification {
-    let (body, offer) = hint_and_action(why);
+pub(super) fn not_uninstalled(why: &Problem, program: &Path) -> Notification {
+    let (body, offer) = why.text_and_action();
     let body = body.replace("`baleen ", &format!("`\"{}\" ", program.display()));
     let mut notification = plain("failed", "Baleen was not uninstalled", body);
     notification.buttons.extend(offer.map(button));
@@ -319,6 +319,13 @@ pub(super) fn not_uninstalled(why: &Diagnostic, program: &Path) -> Notification 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn problem(hint: &str) -> Problem {
+        Problem {
+            hint: Some(hint.to_owned()),
+            ..Problem::new("no")
+        }
+    }
 
     #[test]
     fn what_an_uninstall_printed_is_read() {
@@ -347,22 +354,19 @@ mod tests {
         for (printed, expected) in [
             (
                 Ok(r#"{"error":{"kind":"refused","message":"no","advice":"try"}}"#),
-                failed(Diagnostic::new("no").with_hint("try")),
+                failed(problem("try")),
             ),
             (
                 Ok(r#"{"error":{"message":"no","advice":"try","remedy":"allow-app-management"}}"#),
-                failed(Diagnostic {
+                failed(Problem {
                     fix: Some(Fix::AllowAppManagement),
-                    ..Diagnostic::new("no").with_hint("try")
+                    ..problem("try")
                 }),
             ),
-            (
-                Ok(""),
-                failed(Diagnostic::new("it ended before it was done")),
-            ),
+            (Ok(""), failed(Problem::new("it ended before it was done"))),
             (
                 Err(io::Error::other("no program")),
-                failed(Diagnostic::new("no program")),
+                failed(Problem::new("no program")),
             ),
         ] {
             assert_eq!(Uninstalled::of(printed.map(Into::into)), expected);
@@ -393,8 +397,7 @@ mod tests {
     #[test]
     fn an_uninstall_that_failed_shows_a_way_out_that_the_app_has() {
         let program = Path::new("/A B/Baleen.app/Contents/MacOS/baleen");
-        let diagnostic =
-            Diagnostic::new("no").with_hint("`baleen uninstall --leave-images` leaves it");
+        let diagnostic = problem("`baleen uninstall --leave-images` leaves it");
         let notification = not_uninstalled(&diagnostic, program);
         assert_eq!(
             notification.body,
@@ -403,7 +406,7 @@ mod tests {
         assert!(notification.buttons.is_empty());
         let remedy = Some(Fix::AllowAppManagement);
         let notification = not_uninstalled(
-            &Diagnostic {
+            &Problem {
                 fix: remedy,
                 ..diagnostic
             },

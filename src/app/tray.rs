@@ -6,7 +6,7 @@ use tray_icon::menu::{
 use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
 
 use crate::error::{Error, Kind, Result};
-use crate::patch::status::State;
+use crate::reconcile::State;
 
 use super::icons;
 use super::menu::{Item, Menu};

@@ -6,17 +6,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use crate::desired::engine_of;
 use crate::docker::Bundle;
 use crate::error::Result;
+use crate::patch::digest::OriginalSha;
 use crate::patch::image::image_of;
 use crate::patch::intent::Intent;
-use crate::patch::plan::{self, BackupPlan, Change, Desired, Plan};
+use crate::patch::plan::{BackupPlan, Change, Plan};
+use crate::patch::restore::RestorePlan;
 use crate::patch::script::{SCRIPT, shown};
 use crate::patch::{
-    self, ApplyOutcome, BACKUP_SUFFIX, Manifest, Method, RestoreOutcome, Unpatched, restore,
+    self, ApplyOutcome, BACKUP_SUFFIX, Manifest, Method, RestoreOutcome, Unpatched,
 };
-use crate::proxy::{EngineProxy, ProxyConfig, RedactedProxy, Translation};
+use crate::proxy::{EngineProxy, RedactedProxy, Translation};
+use crate::service::{Application, ApplicationOutcome, ApplicationPlan, ApplyOptions};
 
 use super::args::{Apply, Global, Live};
 use super::live::Consent;
@@ -33,39 +35,45 @@ pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8>
     if let Some(pane) = bundle.family.proxy_pane() {
         return docker_desktop::print(&bundle, pane, &request, out);
     }
-    image_of(&bundle)?;
-    let proxy_config = request.read()?;
-    let translation = request.translate(&proxy_config, &engine_of(&bundle))?;
-    let Some(proxy) = &translation.proxy else {
-        return direct(&bundle, &proxy_config, &translation, args, out);
-    };
-    let desired = Desired {
-        proxy,
+    let application = Application::prepare(bundle, &request)?;
+    let options = ApplyOptions {
         method: args.method.or(config.method),
         adopt: args.adopt,
     };
     if args.dry_run {
-        let plan = plan::plan(&bundle, desired, &|progress| out.progress(progress))?;
-        return dry_run(&bundle, &plan, &translation, &args.live, out);
+        let plan = application.plan(options, &|progress| out.progress(progress))?;
+        return match plan {
+            ApplicationPlan::Apply(plan) => dry_run(&application, &plan, &args.live, out),
+            ApplicationPlan::Restore(plan) => direct_dry_run(&application, plan, &args.live, out),
+        };
     }
-    let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
+    let Some(agreed) = live::agree(&args.live, &application.bundle, out)? else {
         return Ok(0);
     };
-    let outcome = patch::apply_proxy(&bundle, desired, &|progress| out.progress(progress))?;
-    let manifest = match &outcome {
-        ApplyOutcome::InPlace(manifest) => manifest,
-        ApplyOutcome::Applied(applied) => &applied.manifest,
-    };
-    let before = intents().named(&bundle.path);
-    note_wanted(&bundle, request.intent(), &manifest.proxy, out)?;
-    heading(&bundle, out)?;
-    let says = source_sentence(
-        request.intent(),
-        before.as_ref(),
-        &manifest.proxy,
-        &proxy_config.origin,
-    );
-    report(&bundle, &outcome, &translation, says, args, &agreed, out)?;
+    let recorded =
+        application.carry_out(options, &intents(), &|progress| out.progress(progress))?;
+    if let Some(error) = &recorded.not_recorded {
+        out.note(not_recorded(error))?;
+    }
+    heading(&application.bundle, out)?;
+    match &recorded.outcome {
+        ApplicationOutcome::Applied(outcome) => {
+            let manifest = match outcome {
+                ApplyOutcome::InPlace(manifest) => manifest,
+                ApplyOutcome::Applied(applied) => &applied.manifest,
+            };
+            let says = source_sentence(
+                application.intent,
+                recorded.named_before.as_ref(),
+                &manifest.proxy,
+                &application.proxy_config.origin,
+            );
+            report(&application, outcome, says, args, &agreed, out)?;
+        }
+        ApplicationOutcome::Restored(restored) => {
+            direct(&application, restored.as_ref(), args, &agreed, out)?;
+        }
+    }
     Ok(0)
 }
 
@@ -92,88 +100,29 @@ fn source_sentence(
     }
 }
 
-/// Records that the user wants the proxy in this bundle, for the time after an update of Docker.
-fn note_wanted(
-    bundle: &Bundle,
-    intent: Intent,
-    proxy: &RedactedProxy,
-    out: &mut Output,
-) -> Result<()> {
-    let noted = match intent {
-        Intent::Named => intents().set_named(&bundle.path, proxy),
-        other => intents().set(&bundle.path, other),
-    };
-    match noted {
-        Ok(()) => Ok(()),
-        Err(error) => out.note(not_noted(&error)),
-    }
-}
-
-fn not_noted(error: &io::Error) -> String {
+fn not_recorded(error: &io::Error) -> String {
     format!(
         "could not note that the proxy is wanted ({error}); after an update of Docker, status will say off instead of wiped"
     )
 }
 
-/// Removes the engine's proxy, since this computer uses none now.
+/// Reports that the engine has no proxy, since this computer uses none now.
 fn direct(
-    bundle: &Bundle,
-    proxy_config: &ProxyConfig,
-    translation: &Translation,
+    application: &Application,
+    restored: Option<&RestoreOutcome>,
     args: &Apply,
+    agreed: &Consent,
     out: &mut Output,
-) -> Result<u8> {
-    let is_dry_run = args.dry_run;
-    let agreed = match is_dry_run {
-        true => None,
-        false => match live::agree(&args.live, bundle, out)? {
-            None => return Ok(0),
-            agreed => agreed,
-        },
-    };
-    heading(bundle, out)?;
-    let image = image_of(bundle)?;
-    let restored = if is_dry_run {
-        match restore::plan(bundle)? {
-            restore::RestorePlan::Nothing => None,
-            restore::RestorePlan::Restore(found) => Some(RestoreOutcome {
-                manifest: found.manifest,
-                original: found.original,
-                warning: None,
-            }),
-        }
-    } else {
-        let restored = patch::restore_original(bundle)?;
-        if let Err(error) = intents().set(&bundle.path, Intent::Settings) {
-            out.note(not_noted(&error))?;
-        }
-        restored
-    };
-    let no_proxy = translation.why_direct(&proxy_config.origin);
-    let has = restored.as_ref().map_or(NextStart::NoProxy, has);
-    match &restored {
-        None => match by_hand(&patch::read_unpatched(bundle)) {
-            Some(note) => {
-                out.line(format!(
-                    "Nothing was changed: {no_proxy}, and the boot image is not patched by Baleen."
-                ))?;
-                out.note(note)?;
-            }
-            None => {
-                out.line(format!(
-                    "Nothing to do: {no_proxy}, and the engine has none either."
-                ))?;
-                out.line("To use one anyway, pass --http-proxy http://HOST:PORT")?;
-            }
-        },
-        Some(restored) if is_dry_run => out.line(format!(
-            "Apply gives Docker {}, since {no_proxy}; the engine has {}.",
-            match &restored.original {
-                Unpatched::Clean => "its own boot image back".to_owned(),
-                other => format!("back {}", other.in_words()),
-            },
-            restored.manifest.proxy.summary()
-        ))?,
+) -> Result<()> {
+    let Application {
+        bundle,
+        translation,
+        ..
+    } = application;
+    let no_proxy = why_direct(application);
+    let has = restored.map_or(NextStart::NoProxy, has);
+    match restored {
+        None => nothing_to_restore(bundle, &no_proxy, out)?,
         Some(restored) => {
             out.line(format!(
                 "{} Docker has {} again, since {no_proxy}.",
@@ -190,36 +139,101 @@ fn direct(
         }
     }
     note_translation(translation, out)?;
-    let live = match &agreed {
-        None => {
-            live_plan(&args.live, out)?;
-            out.line("Nothing was changed (--dry-run).")?;
-            Value::Null
-        }
-        Some(agreed) => live::apply_live(agreed, args.adopt, bundle, has, out)?,
-    };
-    out.object(json!({
-        "live": live,
-        "docker": docker_json(bundle),
-        "changed": restored.is_some() && !is_dry_run,
-        "would_change": restored.is_some(),
-        "image": {
-            "path": image,
-            "original_sha256": restored.as_ref().map(|restored| restored.manifest.original.sha256),
-        },
-        "proxy": null,
-        "proxy_by_hand": restored.as_ref().and_then(|restored| restored.original.by_hand()),
-    }))?;
-    Ok(0)
+    let live = live::apply_live(agreed, args.adopt, bundle, has, out)?;
+    let original = restored.map(|restored| (restored.manifest.original.sha256, &restored.original));
+    json_direct(bundle, original, restored.is_some(), live, out)
 }
 
-fn dry_run(
-    bundle: &Bundle,
-    plan: &Plan,
-    translation: &Translation,
+/// Prints what [`direct`] would report.
+fn direct_dry_run(
+    application: &Application,
+    plan: RestorePlan,
     live: &Live,
     out: &mut Output,
 ) -> Result<u8> {
+    let Application {
+        bundle,
+        translation,
+        ..
+    } = application;
+    heading(bundle, out)?;
+    let no_proxy = why_direct(application);
+    let found = match plan {
+        RestorePlan::Nothing => None,
+        RestorePlan::Restore(found) => Some(found),
+    };
+    match &found {
+        None => nothing_to_restore(bundle, &no_proxy, out)?,
+        Some(found) => out.line(format!(
+            "Apply gives Docker {}, since {no_proxy}; the engine has {}.",
+            match &found.original {
+                Unpatched::Clean => "its own boot image back".to_owned(),
+                other => format!("back {}", other.in_words()),
+            },
+            found.manifest.proxy.summary()
+        ))?,
+    }
+    note_translation(translation, out)?;
+    live_plan(live, out)?;
+    out.line("Nothing was changed (--dry-run).")?;
+    let original = found
+        .as_ref()
+        .map(|found| (found.manifest.original.sha256, &found.original));
+    json_direct(bundle, original, false, Value::Null, out)?;
+    Ok(0)
+}
+
+fn why_direct(application: &Application) -> String {
+    let origin = &application.proxy_config.origin;
+    application.translation.why_direct(origin)
+}
+
+fn nothing_to_restore(bundle: &Bundle, no_proxy: &str, out: &mut Output) -> Result<()> {
+    match by_hand(&patch::read_unpatched(bundle)) {
+        Some(note) => {
+            out.line(format!(
+                "Nothing was changed: {no_proxy}, and the boot image is not patched by Baleen."
+            ))?;
+            out.note(note)
+        }
+        None => {
+            out.line(format!(
+                "Nothing to do: {no_proxy}, and the engine has none either."
+            ))?;
+            out.line("To use one anyway, pass --http-proxy http://HOST:PORT")
+        }
+    }
+}
+
+/// Prints the JSON object about an engine without a proxy. `original` is the digest of the original image and the proxy
+/// that it sets, if the image is or was patched.
+fn json_direct(
+    bundle: &Bundle,
+    original: Option<(OriginalSha, &Unpatched)>,
+    changed: bool,
+    live: Value,
+    out: &mut Output,
+) -> Result<()> {
+    out.object(json!({
+        "live": live,
+        "docker": docker_json(bundle),
+        "changed": changed,
+        "would_change": original.is_some(),
+        "image": {
+            "path": image_of(bundle)?,
+            "original_sha256": original.map(|(sha, _)| sha),
+        },
+        "proxy": null,
+        "proxy_by_hand": original.and_then(|(_, found)| found.by_hand()),
+    }))
+}
+
+fn dry_run(application: &Application, plan: &Plan, live: &Live, out: &mut Output) -> Result<u8> {
+    let Application {
+        bundle,
+        translation,
+        ..
+    } = application;
     heading(bundle, out)?;
     let change = match plan {
         Plan::Nothing(manifest) => {
@@ -292,14 +306,18 @@ fn script_difference(change: &Change) -> String {
 }
 
 fn report(
-    bundle: &Bundle,
+    application: &Application,
     outcome: &ApplyOutcome,
-    translation: &Translation,
     says: Option<String>,
     args: &Apply,
     agreed: &Consent,
     out: &mut Output,
 ) -> Result<()> {
+    let Application {
+        bundle,
+        translation,
+        ..
+    } = application;
     let applied = match outcome {
         ApplyOutcome::InPlace(manifest) => {
             in_place(manifest, translation, out)?;

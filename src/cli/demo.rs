@@ -8,22 +8,25 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
+use crate::backend::Depth;
 use crate::demo;
+use crate::desired::Expected;
 use crate::docker::Bundle;
 use crate::error::{Error, Kind, Result};
 use crate::initrd::find::find;
+use crate::patch::ApplyOutcome;
 use crate::patch::digest::Sha;
 use crate::patch::image::Image;
 use crate::patch::intent::Intent;
-use crate::patch::plan::Desired;
+use crate::patch::intent::Intents;
 use crate::patch::script::{MAX_SCRIPT_LEN, SCRIPT};
-use crate::patch::status::{self, Expected, State, StatusQuery};
-use crate::patch::{self, ApplyOutcome};
 use crate::proxy::ProxySettings;
 use crate::proxy::settings::{Server, SystemSettings};
 use crate::proxy::{
     ClientDialect, EngineProxy, Overrides, ProxyConfig, Resolvers, Translation, translate,
 };
+use crate::reconcile::State;
+use crate::service::{self, ApplyOptions, StatusQuery, status};
 
 use super::args::Demo;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
@@ -207,7 +210,7 @@ impl Story<'_> {
         self.step("baleen restore")?;
         let bundle = Bundle::read(&self.app)?;
         self.intent = Intent::Off;
-        let taken_out = patch::restore_original(&bundle)?;
+        let taken_out = service::restore(&bundle, None)?.outcome;
         let restored = self.digest(&image, "restored boot image")?;
         self.check(
             "it is Docker's own boot image again, byte for byte",
@@ -270,12 +273,9 @@ impl Story<'_> {
     fn apply(&mut self) -> Result<()> {
         let bundle = Bundle::read(&self.app)?;
         let proxy = self.proxy.clone();
-        let desired = Desired {
-            proxy: &proxy,
-            method: None,
-            adopt: false,
-        };
-        let said = match patch::apply_proxy(&bundle, desired, &|_| {})? {
+        let options = ApplyOptions::default();
+        let applied = service::apply(&bundle, &proxy, options, None, &|_| {})?;
+        let said = match applied.outcome {
             ApplyOutcome::Applied(applied) => {
                 format!("applied, by {}", applied.manifest.method)
             }
@@ -287,14 +287,19 @@ impl Story<'_> {
     fn show_state(&mut self, expected: State) -> Result<()> {
         let proxy = self.proxy.clone();
         let question = StatusQuery {
-            expected: Expected::Proxy(&proxy),
             intent: Some(self.intent),
-            verify: true,
+            setting: Expected::Proxy(&proxy).setting("the command line"),
+            overridden_settings: None,
         };
-        let status = status::status(&self.app, question, &|_| {});
+        let intents = Intents::in_folder(self.app.parent().unwrap_or(&self.app));
+        let status = status(&self.app, &intents, &question, Depth::Deep, &|_| {});
         let word = status.state.word();
         self.fact(
-            &format!("status: {} ({})", styled(BOLD, word), status.sentence),
+            &format!(
+                "status: {} ({})",
+                styled(BOLD, word),
+                status.reason.sentence()
+            ),
             json!({ "state": status.state }),
         )?;
         if status.state == expected {

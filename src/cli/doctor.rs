@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::config::{Config, SourceSetting};
+use crate::desired::Expected;
 use crate::desired::{ProxyQuery, engine_of};
 use crate::docker::Bundle;
 use crate::doctor::report::{self, Anonymous};
@@ -18,7 +19,6 @@ use crate::error::{Error, Kind, Result};
 use crate::net::{HostPort, tls};
 use crate::patch::in_place;
 use crate::patch::intent::Intent;
-use crate::patch::status::Expected;
 use crate::property_list;
 use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
@@ -67,6 +67,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         computer: tls::native_roots(),
     };
     let question = Options {
+        state: &state_folder(),
         intent,
         bundle: bundle.as_deref(),
         expected: request.expected(intent, translation.ok()),

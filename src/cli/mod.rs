@@ -40,6 +40,7 @@ use crate::proxy::source::{self, ProxySource};
 use crate::proxy::translate::EntryOutcome;
 use crate::proxy::{ProxyUrls, Translation, redact};
 use crate::storage;
+use crate::text;
 
 use args::{Cli, Command, Global, ProxyArgs, SourceArg};
 use output::Output;
@@ -156,6 +157,7 @@ fn options(global: &Global, has_icon: bool) -> agent::Options {
         config: config::path(global),
         state: state_folder(),
         has_icon,
+        wording: text::WORDING,
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::backend::{self, Depth};
 use crate::desired::{ProxyQuery, engine_of, source_of};
 use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::Intent;
-use crate::patch::status::{self, Expected, StatusQuery};
 use crate::platform::system_proxies;
 use crate::proxy::ProxySettings;
 use crate::proxy::pac::{self, PacAnswer, PacAnswers, PacSource, ScriptState};
@@ -175,12 +175,8 @@ fn named(bundle: &Bundle) -> Option<RedactedProxy> {
     if intents().get(&bundle.path) != Some(Intent::Named) {
         return None;
     }
-    let question = StatusQuery {
-        expected: Expected::Unknown,
-        intent: Some(Intent::Named),
-        verify: false,
-    };
-    status::status(&bundle.path, question, &|_| {}).proxy
+    let observed = backend::bundle_state(&bundle.path, &intents(), Depth::Quick, &|_| {});
+    observed.proxy().cloned()
 }
 
 impl Query {

@@ -6,7 +6,8 @@ use crate::docker::Bundle;
 use crate::error::Result;
 use crate::patch::image::image_of;
 use crate::patch::intent::Intent;
-use crate::patch::{self, RestoreOutcome, Unpatched};
+use crate::patch::{RestoreOutcome, Unpatched};
+use crate::service::{self, Recording};
 
 use super::args::{Global, Restore};
 use super::next_start::NextStart;
@@ -20,8 +21,13 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
     let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
         return Ok(0);
     };
-    let restored = patch::restore_original(&bundle)?;
-    let recorded = intents().set(&bundle.path, Intent::Off);
+    let intents = intents();
+    let recording = Recording {
+        intents: &intents,
+        intent: Intent::Off,
+    };
+    let recorded = service::restore(&bundle, Some(recording))?;
+    let restored = recorded.outcome;
     let has = restored.as_ref().map_or(NextStart::NoProxy, has);
     match &restored {
         Some(restored) => {
@@ -47,7 +53,7 @@ pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u
             bundle.version
         ))?,
     }
-    if let Err(error) = recorded {
+    if let Some(error) = recorded.not_recorded {
         out.note(format!(
             "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
@@ -77,15 +83,14 @@ pub(super) fn note_restored(
     restored: &RestoreOutcome,
     out: &mut Output,
 ) -> Result<()> {
-    let image = image_of(bundle)?;
     if let Some(note) = by_hand(&restored.original) {
         out.note(note)?;
     }
     if let Some(warning) = &restored.warning {
         out.note(warning.clone())?;
     }
-    let noted = intents().note_original(&bundle.path, image, restored.original.clone());
-    if let Err(error) = noted {
+    let remembered = service::remember_original(bundle, &intents(), &restored.original);
+    if let Err(error) = remembered {
         out.note(error.to_string())?;
     }
     Ok(())

@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::agent::by_hand;
-use crate::agent::observation::Setting;
+use crate::backend::{Depth, Installed};
+use crate::desired::Setting;
 use crate::docker::Bundle;
-use crate::error::Result;
+use crate::error::{Face, Result};
 use crate::patch::intent::Intent;
-use crate::patch::status::{self, Expected, State, Status, StatusQuery};
 use crate::proxy::RedactedProxy;
+use crate::reconcile::State;
+use crate::service::{self, Status};
+
+use crate::text::{settings_clause, settings_json};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
@@ -18,75 +21,34 @@ use super::{bundle_path, config, intents, request};
 pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let (mut unknown, mut pac_unreachable, mut pac) = (None, None, Value::Null);
-    let (mut source, mut settings) = (None, None);
-    let status = match bundle_path(global, &config) {
-        Err(error) => status::without_docker(&error),
-        Ok(path) => {
-            let path = path.canonicalize().unwrap_or(path);
-            let intents = intents();
-            let intent = intents.get(&path);
-            source = intent.and_then(Intent::source);
-            let question = |expected| StatusQuery {
-                expected,
-                intent,
-                verify: args.verify,
-            };
-            // The boot image shows whether the settings matter. Reading the settings may take a while.
-            let cheap = StatusQuery {
-                verify: false,
-                ..question(Expected::Unknown)
-            };
-            let seen = status::status(&path, cheap, &|_| {});
-            let matters = (request.is_compared(intent) || intent == Some(Intent::Named))
-                && (seen.proxy.is_some() || intent == Some(Intent::Settings));
-            let resolved = match &seen.docker {
-                Some(bundle) if matters && seen.image.is_some() => Some(request.resolve(bundle)),
-                _ => None,
-            };
-            // A proxy that was named for this run only says nothing about the settings.
-            settings = resolved
-                .as_ref()
-                .filter(|_| request.intent() == Intent::Settings)
-                .map(Setting::of);
-            if let Some(Ok((_, translation))) = &resolved {
-                pac = pac_json(translation);
-                pac_unreachable = translation.pac_unreachable.clone();
-            }
-            let translation = match resolved {
-                Some(Ok((_, translation))) => Some(translation),
-                Some(Err(error)) if request.is_compared(intent) => {
-                    unknown = Some(error);
-                    None
-                }
-                Some(Err(_)) | None => None,
-            };
-            let expected = request.expected(intent, translation.as_ref());
-            let found = if translation.is_none() && !args.verify {
-                seen
-            } else {
-                let report = |progress| out.progress(progress);
-                status::status(&path, question(expected), &report)
-            };
-            status::with_history(found, &path, &intents)
-        }
+    let depth = match args.verify {
+        true => Depth::Deep,
+        false => Depth::Quick,
     };
-    print(&status, args.verify, out)?;
-    if source == Intent::Named.source()
-        && let Some(in_use) = &status.proxy
+    let path = bundle_path(global, &config);
+    let report = service::report(path, &intents(), &request, depth, &|progress| {
+        out.progress(progress)
+    });
+    let status = &report.status;
+    print(status, args.verify, out)?;
+    if report.intent == Some(Intent::Named)
+        && let Some(in_use) = status.proxy()
     {
-        out.line(by_hand(in_use, settings.as_ref()))?;
+        out.line(by_hand(in_use, report.settings.as_ref()))?;
     }
-    if let Some(error) = unknown {
-        out.note(format!(
-            "could not check whether this is the right proxy: {error}"
-        ))?;
+    let translation = match &report.resolved {
+        Some(Ok((_, translation))) => Some(translation),
+        Some(Err(_)) | None => None,
+    };
+    if let Some(pac_unreachable) = translation.and_then(|found| found.pac_unreachable.as_ref()) {
+        out.note(pac_unreachable.sentence.clone())?;
     }
-    if let Some(pac_unreachable) = pac_unreachable {
-        out.note(pac_unreachable.sentence)?;
-    }
-    let mut object = status_json(&status, source, settings.as_ref());
-    object["pac"] = pac;
+    let mut object = status_json(
+        status,
+        report.intent.and_then(Intent::source),
+        report.settings.as_ref(),
+    );
+    object["pac"] = translation.map_or(Value::Null, pac_json);
     out.object(object)?;
     Ok(match status.state {
         State::Off | State::Direct | State::Current => 0,
@@ -98,7 +60,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
 
 /// Returns the line about a proxy that was named by hand.
 pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> String {
-    let clause = settings.and_then(|settings| by_hand::clause(in_use, settings));
+    let clause = settings.and_then(|settings| settings_clause(in_use, settings));
     let clause = clause.map(|clause| format!("; {clause}"));
     format!(
         "  source    named by hand{} (`baleen apply --follow-settings` follows the settings)",
@@ -108,7 +70,7 @@ pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> Str
 
 /// Prints the state for a person: first the word, then its meaning, then the facts.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
-    let docker = status.docker.as_ref();
+    let docker = status.bundle();
     let style = match status.state {
         // This Docker has its own proxy settings, so nothing is wrong.
         State::Unsupported if docker.is_some_and(|d| d.family.proxy_pane().is_some()) => NOTE,
@@ -121,12 +83,12 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
     out.line(format!(
         "{}: {}",
         styled(style, status.state.word()),
-        status.sentence
+        status.reason.sentence()
     ))?;
-    if let Some(advice) = &status.advice {
+    if let Some(advice) = status.reason.next_step(Face::CommandLine) {
         out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
     }
-    if let Some(docker) = &status.docker {
+    if let Some(docker) = status.bundle() {
         out.line(format!(
             "  docker    {} (build {}, {}) at {}",
             docker.version,
@@ -135,23 +97,23 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
             docker.path.display()
         ))?;
     }
-    if let Some(image) = &status.image {
-        let method = match image.method {
-            Some(method) => format!("patched by {method}"),
+    if let Some(installed) = status.installed() {
+        let method = match &installed.patch {
+            Some(patch) => format!("patched by {}", patch.method),
             None if verified => "stock".to_owned(),
             None => "not patched by Baleen".to_owned(),
         };
         out.line(format!(
             "  image     {} ({} bytes, {method})",
-            image.path.display(),
-            image.bytes
+            installed.image.display(),
+            installed.bytes
         ))?;
-        if let Some(sha) = &image.original_sha256 {
+        if let Some(sha) = &installed.original {
             let how = if verified { ", verified" } else { "" };
             out.line(format!("  original  sha256 {sha}{how}"))?;
         }
     }
-    if let Some(proxy) = &status.proxy {
+    if let Some(proxy) = status.proxy() {
         out.line(format!("  no_proxy  {}", proxy.no_proxy))?;
     }
     Ok(())
@@ -168,13 +130,13 @@ pub(super) fn docker_json(bundle: &Bundle) -> Value {
 
 fn status_json(status: &Status, source: Option<&str>, settings: Option<&Setting>) -> Value {
     json!({
-        "docker": status.docker.as_ref().map(docker_json),
+        "docker": status.bundle().map(docker_json),
         "state": status.state,
-        "sentence": status.sentence,
-        "advice": status.advice,
-        "image": status.image,
-        "proxy": status.proxy,
+        "sentence": status.reason.sentence(),
+        "advice": status.reason.next_step(Face::CommandLine),
+        "image": status.installed().map(Installed::facts),
+        "proxy": status.proxy(),
         "source": source,
-        "settings": settings.map_or(Value::Null, by_hand::json),
+        "settings": settings.map_or(Value::Null, settings_json),
     })
 }

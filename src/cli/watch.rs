@@ -78,7 +78,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
 fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> {
     let line = match view.busy {
         Some(busy) => busy.label().to_owned(),
-        None => format!("{}: {}", view.state.word(), view.diagnostic.sentence),
+        None => format!("{}: {}", view.state.word(), view.reason.sentence()),
     };
     let mut object = view.json();
     let now = match out.is_json() {

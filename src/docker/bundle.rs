@@ -17,6 +17,8 @@ pub(super) const BUNDLE_ID: &str = "com.docker.docker";
 pub struct Bundle {
     /// Path of the bundle, with links resolved.
     pub path: PathBuf,
+    /// Path of the bundle as it was named or found.
+    pub named: PathBuf,
     /// `CFBundleShortVersionString`, as in `17.06.0-ce-mac18`.
     pub version: String,
     /// `CFBundleVersion`.
@@ -32,6 +34,7 @@ impl Bundle {
     /// [`Kind::Unsupported`] when it is not a Docker.app. [`Kind::Busy`] when it is incomplete, as
     /// during an update.
     pub fn read(path: &Path) -> Result<Self> {
+        let named = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let path = path
             .canonicalize()
             .map_err(|error| bundle_file_error("find", path, &error))?;
@@ -80,6 +83,7 @@ impl Bundle {
             build: build.to_owned(),
             family: Family::of(&path.join("Contents/Resources")),
             path,
+            named,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Errors about Docker.app.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{self, Error, Failure, Fix, IoError, Kind};
 
@@ -38,4 +38,26 @@ impl Failure for BundleFileError {
 /// Returns the error of a failed system call on a file of Docker.app.
 pub(crate) fn bundle_file_error(tried: &'static str, path: &Path, error: &io::Error) -> Error {
     BundleFileError(IoError::new(tried, path, error::same(error))).into()
+}
+
+/// A bundle that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BundleError {
+    /// An update has created the bundle's folder only.
+    #[error("{} has no Contents", .0.display())]
+    NoContents(PathBuf),
+}
+
+impl Failure for BundleError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoContents(_) => Kind::Busy,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoContents(_) => "no-contents",
+        }
+    }
 }

@@ -10,7 +10,7 @@ pub mod restart;
 mod vm;
 
 pub use bundle::{Bundle, find};
-pub(crate) use error::{BundleFileError, bundle_file_error};
+pub(crate) use error::{BundleError, BundleFileError, bundle_file_error};
 pub use family::Family;
 pub(crate) use process::KnownProcess;
 pub use vm::Vm;

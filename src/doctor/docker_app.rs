@@ -4,10 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::backend::{Depth, Installed};
 use crate::docker::{Bundle, Family};
-use crate::error::Kind;
+use crate::error::{Face, Kind};
+use crate::patch::intent::Intents;
 use crate::patch::preflight;
-use crate::patch::status::{self, State, Status, status};
+use crate::reconcile::State;
+use crate::service::{Status, StatusQuery, status};
 
 use super::{Options, Outcome, Step};
 
@@ -51,16 +54,16 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
         return None;
     };
     on_step(writable(image));
-    let mut asked = status::StatusQuery {
-        expected: options.expected,
+    let query = StatusQuery {
         intent: options.intent,
-        verify: false,
+        setting: options.expected.setting(options.settings.origin),
+        overridden_settings: None,
     };
-    let mut found = status(&bundle.path, asked, &|_| {});
+    let intents = Intents::in_folder(options.state);
+    let mut found = status(&bundle.path, &intents, &query, Depth::Quick, &|_| {});
     // Only reading all of the boot image finds a proxy that another program put there.
-    if found.proxy.is_none() && options.in_place.is_some() {
-        asked.verify = true;
-        found = status(&bundle.path, asked, &|_| {});
+    if found.proxy().is_none() && options.in_place.is_some() {
+        found = status(&bundle.path, &intents, &query, Depth::Deep, &|_| {});
     }
     let status = found;
     on_step(patched(&status, options));
@@ -125,19 +128,19 @@ fn patched(status: &Status, options: &Options<'_>) -> Step {
             ),
         ),
         State::Off | State::Direct | State::Current => (Outcome::Good, None),
-        State::Updating => (Outcome::Warning, status.advice.clone()),
-        _ => (Outcome::Bad, status.advice.clone()),
+        State::Updating => (Outcome::Warning, status.reason.next_step(Face::CommandLine)),
+        _ => (Outcome::Bad, status.reason.next_step(Face::CommandLine)),
     };
     Step::new(
         "image",
         IMAGE,
         outcome,
-        format!("{} ({})", status.state.word(), status.sentence),
+        format!("{} ({})", status.state.word(), status.reason.sentence()),
     )
     .with_hint(remedy)
     .with(json!({
         "state": status.state,
-        "image": status.image,
-        "proxy": status.proxy,
+        "image": status.installed().map(Installed::facts),
+        "proxy": status.proxy(),
     }))
 }

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head};
-use crate::patch::status::{State, Status};
 use crate::proxy::{RedactedProxy, redact};
+use crate::reconcile::State;
+use crate::service::Status;
 
 use super::net_error::{AGENT, plain};
 use super::untrusted_text::Redactor;
@@ -137,7 +138,7 @@ impl Running {
 fn compare(running: &Running, status: Option<&Status>, redactor: &Redactor) -> Step {
     let name = redactor.clean(&format!("Docker {} on {}", running.version, running.system));
     let uses = in_words(&running.proxy, redactor);
-    let patched = status.and_then(|status| status.proxy.as_ref());
+    let patched = status.and_then(Status::proxy);
     let is_stock = status
         .is_some_and(|status| matches!(status.state, State::Off | State::Wiped | State::Direct));
     let (outcome, found, remedy) = match patched {

@@ -38,10 +38,10 @@ use rustls::RootCertStore;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::desired::Expected;
 use crate::error::{Error, Face};
 use crate::net::HostPort;
 use crate::patch::intent::Intent;
-use crate::patch::status::Expected;
 use crate::proxy::route::Hop;
 use crate::proxy::{ClientDialect, EngineProxy, Translation};
 
@@ -52,6 +52,8 @@ use untrusted_text::Redactor;
 pub struct Options<'a> {
     /// The path of Docker.app, or the reason why there is none.
     pub bundle: Result<&'a Path, &'a Error>,
+    /// The folder with Baleen's state.
+    pub state: &'a Path,
     /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
     /// The proxy that the engine should get.

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::patch::status::{State, Status};
 use crate::proxy::translate::unresolved;
 use crate::proxy::{RedactedProxy, Translation};
+use crate::reconcile::State;
+use crate::service::Status;
 
 use super::engine_route::{Origin, TestedProxy};
 use super::{Options, Outcome, Step};

@@ -11,7 +11,7 @@ use super::image::image_of;
 use super::image::{Image, Patched};
 use super::script::{SCRIPT, Script};
 use super::shell;
-use super::status::find_script;
+use super::verify::find_script;
 
 /// Returns the proxy that the image of `bundle` sets, even if someone else put it there, or `None`
 /// if it sets none. Reads the whole image unless Baleen appended a member to it.

@@ -7,6 +7,7 @@
 //! *wiped*.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub struct Intents {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    /// The intent, by the path of the bundle.
+    /// The intent, by the path of the bundle: as it was named, and with links resolved.
     wanted: BTreeMap<String, Intent>,
     /// The proxy that was named by hand, by the path of the bundle.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,43 +75,85 @@ impl Intents {
         }
     }
 
-    /// Returns the intent for `bundle`, or `None` if the user never stated one.
-    pub fn get(&self, bundle: &Path) -> Option<Intent> {
-        self.file.read::<Stored>().wanted.get(&key(bundle)).copied()
+    /// Returns the intent for the bundle at `path`, or `None` if the user never stated one.
+    pub fn get(&self, path: &Path) -> Option<Intent> {
+        self.file
+            .read::<Stored>()
+            .find(path)
+            .map(|(_, intent)| intent)
     }
 
-    /// Records the intent for `bundle`.
+    /// Records the intent for the bundle at `path`.
     ///
     /// # Errors
     /// When the file can't be written; it is then unchanged.
-    pub fn set(&self, bundle: &Path, wanted: Intent) -> io::Result<()> {
-        self.note(bundle, wanted, None)
+    pub fn set(&self, path: &Path, wanted: Intent) -> io::Result<()> {
+        self.note(path, wanted, None)
     }
 
-    /// Records that this proxy, which was named by hand, is wanted in `bundle`.
+    /// Records that this proxy, which was named by hand, is wanted in the bundle at `path`.
     ///
     /// # Errors
     /// When the file can't be written; it is then unchanged.
-    pub(crate) fn set_named(&self, bundle: &Path, proxy: &RedactedProxy) -> io::Result<()> {
-        self.note(bundle, Intent::Named, Some(proxy))
+    pub(crate) fn set_named(&self, path: &Path, proxy: &RedactedProxy) -> io::Result<()> {
+        self.note(path, Intent::Named, Some(proxy))
     }
 
-    fn note(&self, bundle: &Path, wanted: Intent, named: Option<&RedactedProxy>) -> io::Result<()> {
+    fn note(&self, path: &Path, wanted: Intent, named: Option<&RedactedProxy>) -> io::Result<()> {
         self.file.update(|stored: &mut Stored| {
-            let was_named = match named {
-                Some(proxy) => stored.named.insert(key(bundle), proxy.clone()),
-                None => stored.named.remove(&key(bundle)),
-            };
-            let was_wanted = stored.wanted.insert(key(bundle), wanted);
-            was_wanted != Some(wanted) || was_named.as_ref() != named
+            let mut changes = false;
+            for key in stored.names(path) {
+                let was_named = match named {
+                    Some(proxy) => stored.named.insert(key.clone(), proxy.clone()),
+                    None => stored.named.remove(&key),
+                };
+                let was_wanted = stored.wanted.insert(key, wanted);
+                changes |= was_wanted != Some(wanted) || was_named.as_ref() != named;
+            }
+            changes
         })
     }
 
-    /// Returns the proxy that was named by hand for `bundle`, if that is the current intent.
-    pub fn named(&self, bundle: &Path) -> Option<RedactedProxy> {
+    /// Returns the proxy that was named by hand for the bundle at `path`, if that is the current intent.
+    pub fn named(&self, path: &Path) -> Option<RedactedProxy> {
         let mut stored = self.file.read::<Stored>();
-        let is_named = stored.wanted.get(&key(bundle)) == Some(&Intent::Named);
-        stored.named.remove(&key(bundle)).filter(|_| is_named)
+        let (key, intent) = stored.find(path)?;
+        stored
+            .named
+            .remove(&key)
+            .filter(|_| intent == Intent::Named)
+    }
+
+    /// Returns what is recorded for the bundle at `path`, to be given back to [`Self::put_back`].
+    pub(crate) fn record(&self, path: &Path) -> IntentRecord {
+        let file = self.file.path();
+        IntentRecord {
+            intent: self.get(path),
+            named: self.named(path),
+            has_file: file.exists(),
+            has_folder: file.parent().is_some_and(Path::is_dir),
+        }
+    }
+
+    /// Records again what was recorded for the bundle at `path` before a change that failed.
+    ///
+    /// # Errors
+    /// When the file can't be written; it is then unchanged.
+    pub(crate) fn put_back(&self, path: &Path, record: &IntentRecord) -> io::Result<()> {
+        match record.intent {
+            Some(intent) => self.note(path, intent, record.named.as_ref()),
+            None => self.forget(path),
+        }?;
+        if record.has_file || !self.bundles().is_empty() {
+            return Ok(());
+        }
+        let file = self.file.path();
+        let folder = file.parent().filter(|_| !record.has_folder);
+        let removed = fs::remove_file(file).and_then(|()| folder.map_or(Ok(()), fs::remove_dir));
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Records the result of checking the image that was restored in `bundle` and is at `image`
@@ -127,7 +170,7 @@ impl Intents {
         let checked = Checked::new(&Image::open(image)?, found);
         self.file
             .update(|stored: &mut Stored| {
-                stored.originals.insert(key(bundle), checked.clone()) != Some(checked)
+                stored.originals.insert(real_key(bundle), checked.clone()) != Some(checked)
             })
             .map_err(|error| {
                 let what = format!(
@@ -141,7 +184,7 @@ impl Intents {
     /// Returns the recorded result for `image`, which was restored in `bundle`.
     pub fn original(&self, bundle: &Path, image: &Image) -> Unpatched {
         let stored = self.file.read::<Stored>();
-        let found = stored.originals.get(&key(bundle));
+        let found = stored.originals.get(&real_key(bundle));
         let found = found.and_then(|checked| checked.of(image));
         found.cloned().unwrap_or_default()
     }
@@ -152,30 +195,111 @@ impl Intents {
         wanted.into_keys().map(PathBuf::from).collect()
     }
 
-    /// Removes the intent for `bundle`. Doesn't create the file if it does not exist.
+    /// Removes the intent for the bundle at `path`. Doesn't create the file if it does not exist.
     ///
     /// # Errors
     /// When the file can't be written; it is then unchanged.
-    pub fn forget(&self, bundle: &Path) -> io::Result<()> {
-        if !self.bundles().iter().any(|known| known == bundle) {
+    pub fn forget(&self, path: &Path) -> io::Result<()> {
+        let names = self.file.read::<Stored>().names(path);
+        if !self
+            .bundles()
+            .iter()
+            .any(|known| names.contains(&key(known)))
+        {
             return Ok(());
         }
         self.file.update(|stored: &mut Stored| {
-            stored.named.remove(&key(bundle));
-            stored.originals.remove(&key(bundle));
-            stored.wanted.remove(&key(bundle)).is_some()
+            let mut changes = false;
+            for key in names {
+                stored.named.remove(&key);
+                stored.originals.remove(&key);
+                changes |= stored.wanted.remove(&key).is_some();
+            }
+            changes
         })
     }
 }
 
-fn key(bundle: &Path) -> String {
-    bundle.to_string_lossy().into_owned()
+/// The recorded intent for a bundle.
+#[derive(Debug, Clone)]
+pub(crate) struct IntentRecord {
+    intent: Option<Intent>,
+    /// The proxy that was named by hand.
+    pub named: Option<RedactedProxy>,
+    has_file: bool,
+    has_folder: bool,
+}
+
+impl Stored {
+    /// Returns the intent for the bundle at `path`, and the key that it was found at.
+    ///
+    /// The path counts as it was named, since a link may lead to another bundle after an update. Then comes any other
+    /// path of the same bundle. A bundle without a record takes over that of a bundle that has gone from its folder, if
+    /// there is only one: it was moved, or another one was installed in its stead.
+    fn find(&self, path: &Path) -> Option<(String, Intent)> {
+        let found = |key: &String| self.wanted.get(key).copied();
+        let own = key(&absolute(path));
+        if let Some(intent) = found(&own) {
+            return Some((own, intent));
+        }
+        let mut aliases = self.names(path).into_iter();
+        if let Some(known) = aliases.find_map(|key| found(&key).map(|intent| (key, intent))) {
+            return Some(known);
+        }
+        let mut gone = self
+            .wanted
+            .iter()
+            .filter(|(key, intent)| **intent != Intent::Off && is_gone(Path::new(key)));
+        let (key, intent) = gone.next()?;
+        match gone.next() {
+            None if path.exists() => Some((key.clone(), *intent)),
+            _ => None,
+        }
+    }
+
+    /// Returns the keys of the bundle at `path`: as it is named, where it is, and by which other names it is known.
+    fn names(&self, path: &Path) -> Vec<String> {
+        let own = absolute(path);
+        let mut names = vec![key(&own)];
+        if let Ok(real) = own.canonicalize() {
+            let is_same = |name: &&String| {
+                Path::new(name)
+                    .canonicalize()
+                    .is_ok_and(|other| other == real)
+            };
+            names.push(key(&real));
+            names.extend(self.wanted.keys().filter(is_same).cloned());
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// Returns whether a bundle has gone from its folder. A folder that is missing as well may be on a disk that is not
+/// mounted.
+fn is_gone(path: &Path) -> bool {
+    let is_missing = path
+        .symlink_metadata()
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    is_missing && path.parent().is_some_and(Path::is_dir)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn key(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Returns the key for facts about a bundle's files.
+fn real_key(bundle: &Path) -> String {
+    key(&bundle.canonicalize().unwrap_or_else(|_| absolute(bundle)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -245,5 +369,106 @@ mod tests {
         let intents = Intents::in_folder(&dir.path().join("new"));
         intents.forget(Path::new("/other")).unwrap();
         assert!(!dir.path().join("new").exists());
+    }
+
+    #[test]
+    fn an_intent_belongs_to_the_bundle_as_it_was_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let intents = Intents::in_folder(&at("state"));
+        for bundle in ["one/Docker.app", "two/Docker.app"] {
+            fs::create_dir_all(at(bundle)).unwrap();
+        }
+        let link = at("link");
+        let lead_to = |bundle: &str| {
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(at(bundle), &link).unwrap();
+        };
+        lead_to("one/Docker.app");
+        intents.set(&link, Intent::Settings).unwrap();
+        assert_eq!(intents.get(&link), Some(Intent::Settings));
+        assert_eq!(intents.get(&at("one/Docker.app")), Some(Intent::Settings));
+        assert_eq!(intents.get(&at("two/Docker.app")), None);
+
+        lead_to("two/Docker.app");
+        assert_eq!(intents.get(&link), Some(Intent::Settings), "an update");
+        assert_eq!(intents.get(&at("one/Docker.app")), Some(Intent::Settings));
+        // What the user wants by one name counts for all of them.
+        intents.set(&at("two/Docker.app"), Intent::Off).unwrap();
+        assert_eq!(intents.get(&link), Some(Intent::Off));
+        assert_eq!(intents.get(&at("one/Docker.app")), Some(Intent::Settings));
+    }
+
+    #[test]
+    fn an_intent_moves_with_its_bundle() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let (intents, new) = (Intents::in_folder(&at("state")), at("new/Docker.app"));
+        for bundle in ["old/Docker.app", "other/Docker.app", "new/Docker.app"] {
+            fs::create_dir_all(at(bundle)).unwrap();
+        }
+        let proxy = RedactedProxy {
+            http: Some("http://a:1".to_owned()),
+            https: None,
+            no_proxy: String::new(),
+        };
+        intents.set_named(&at("old/Docker.app"), &proxy).unwrap();
+        intents.set(&at("other/Docker.app"), Intent::Off).unwrap();
+        assert_eq!(intents.get(&new), None, "the old one is still there");
+        fs::remove_dir(at("old/Docker.app")).unwrap();
+        assert_eq!(intents.get(&new), Some(Intent::Named));
+        assert_eq!(intents.named(&new), Some(proxy.clone()));
+        assert_eq!(intents.get(&at("none/Docker.app")), None);
+
+        // Of two that have gone, none is this one.
+        intents
+            .set(&at("other/Docker.app"), Intent::Settings)
+            .unwrap();
+        fs::remove_dir(at("other/Docker.app")).unwrap();
+        assert_eq!(intents.get(&new), None);
+        intents.set(&at("other/Docker.app"), Intent::Off).unwrap();
+        assert_eq!(intents.get(&new), Some(Intent::Named));
+
+        // The folder of an unmounted disk is missing as well.
+        fs::remove_dir(at("old")).unwrap();
+        assert_eq!(intents.get(&new), None);
+        fs::create_dir(at("old")).unwrap();
+        intents.set(&new, Intent::Settings).unwrap();
+        assert_eq!(intents.get(&new), Some(Intent::Settings));
+    }
+
+    #[test]
+    fn what_was_recorded_before_a_change_can_be_put_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let bundle = dir.path().join("Docker.app");
+        fs::create_dir(&bundle).unwrap();
+        let proxy = RedactedProxy {
+            http: Some("http://a:1".to_owned()),
+            https: None,
+            no_proxy: String::new(),
+        };
+        let intents = Intents::in_folder(dir.path());
+        let set = |intent| match intent {
+            None => intents.forget(&bundle),
+            Some(Intent::Named) => intents.set_named(&bundle, &proxy),
+            Some(other) => intents.set(&bundle, other),
+        };
+        let all = [
+            None,
+            Some(Intent::Off),
+            Some(Intent::Settings),
+            Some(Intent::Named),
+        ];
+        for before in all {
+            set(before).unwrap();
+            let record = intents.record(&bundle);
+            let named = intents.named(&bundle);
+            for during in all {
+                set(during).unwrap();
+                intents.put_back(&bundle, &record).unwrap();
+                assert_eq!(intents.get(&bundle), before, "{during:?}");
+                assert_eq!(intents.named(&bundle), named, "{during:?}");
+            }
+        }
     }
 }

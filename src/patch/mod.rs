@@ -27,7 +27,7 @@ mod preflight;
 pub mod restore;
 pub mod script;
 mod shell;
-pub mod status;
+pub(crate) mod verify;
 
 use std::fs;
 
@@ -57,7 +57,7 @@ pub struct Progress {
 /// Receives progress reports. It is called often.
 pub(crate) type OnProgress<'a> = &'a dyn Fn(Progress);
 
-/// The result of [`apply_proxy`].
+/// The outcome of putting a proxy in place.
 #[derive(Debug)]
 pub enum ApplyOutcome {
     /// The proxy was in place already.
@@ -66,25 +66,7 @@ pub enum ApplyOutcome {
     Applied(apply::Applied),
 }
 
-/// Puts the engine of `bundle` behind a proxy: lock, plan, apply.
-///
-/// # Errors
-/// Any reason that forbids or stops the change. The image is then unchanged.
-pub fn apply_proxy(
-    bundle: &Bundle,
-    desired: plan::Desired<'_>,
-    report: OnProgress<'_>,
-) -> Result<ApplyOutcome> {
-    let lock = Lock::acquire(image::image_of(bundle)?)?;
-    match plan::plan(bundle, desired, report)? {
-        plan::Plan::Nothing(manifest) => Ok(ApplyOutcome::InPlace(manifest)),
-        plan::Plan::Change(change) => {
-            apply::apply(&change, &lock, report).map(ApplyOutcome::Applied)
-        }
-    }
-}
-
-/// The result of [`restore_original`].
+/// The outcome of a restoration.
 #[derive(Debug)]
 pub struct RestoreOutcome {
     /// The manifest of the patched image.
@@ -93,26 +75,6 @@ pub struct RestoreOutcome {
     pub original: Unpatched,
     /// A warning about a problem that did not prevent the restoration.
     pub warning: Option<String>,
-}
-
-/// Restores the image that `bundle` had before Baleen: lock, plan, restore. Returns `None` if the
-/// image was not patched.
-///
-/// # Errors
-/// Any reason that forbids or stops the restoration. The image is then unchanged.
-pub fn restore_original(bundle: &Bundle) -> Result<Option<RestoreOutcome>> {
-    let lock = Lock::acquire(image::image_of(bundle)?)?;
-    match restore::plan(bundle)? {
-        restore::RestorePlan::Nothing => Ok(None),
-        restore::RestorePlan::Restore(found) => {
-            let warning = restore::restore(&found, &lock)?;
-            Ok(Some(RestoreOutcome {
-                manifest: found.manifest,
-                original: found.original,
-                warning,
-            }))
-        }
-    }
 }
 
 /// Returns the proxy in the image of `bundle`, which Baleen did not patch. Reads the whole image.

@@ -2,4 +2,12 @@
 //!
 //! `hint` has the advice for each failure, in the words of the user interface that shows it.
 
+mod by_hand;
 pub(crate) mod hint;
+mod history;
+pub mod notice;
+mod reason;
+pub(crate) mod view;
+
+pub(crate) use by_hand::{clause as settings_clause, json as settings_json, line as settings_line};
+pub use history::WORDING;

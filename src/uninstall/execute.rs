@@ -10,9 +10,10 @@ use crate::credentials::Store;
 use crate::docker::Bundle;
 use crate::error::{Error, Face, Kind, Result};
 use crate::patch::image::image_of;
-use crate::patch::intent::Intents;
+use crate::patch::intent::{Intent, Intents};
 use crate::patch::live::LiveLock;
 use crate::patch::{self, Unpatched};
+use crate::service::{self, Recording};
 
 use super::plan::{UninstallPlan, UninstallStep, plan, stopped};
 use super::{Failed, Left, Scope, of_own, scan};
@@ -139,7 +140,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
         UninstallStep::RemoveLeftover(path, _) => {
             let bundle = Bundle::read(path)?;
             // A restoration begins with removing the files of killed runs.
-            patch::restore_original(&bundle)?;
+            service::restore(&bundle, None)?;
             if let Some(left) = patch::unfinished(image_of(&bundle)?).first() {
                 let message = format!("{} is still there", left.display());
                 return Err(Error::new(Kind::Failure, message)
@@ -147,10 +148,15 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
             }
         }
         UninstallStep::Restore(path, ..) => {
-            let restored = patch::restore_original(&Bundle::read(path)?)?;
+            let intents = Intents::in_folder(state);
             // Otherwise the app would apply the proxy again if the uninstallation stops here.
-            let forgotten = Intents::in_folder(state).forget(path);
-            let warning = restored.and_then(|restored| restored.warning);
+            let recording = Recording {
+                intents: &intents,
+                intent: Intent::Off,
+            };
+            let restored = service::restore(&Bundle::read(path)?, Some(recording))?;
+            let forgotten = intents.forget(path);
+            let warning = restored.outcome.and_then(|restored| restored.warning);
             return Ok(warning.or(forgotten.err().map(|error| {
                 format!(
                     "could not forget that the proxy is wanted in {}: {error}",

@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::credentials::Store;
 use crate::desired;
 use crate::docker::{Bundle, bundle};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
+use crate::patch::image::{Image, image_of};
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::restore::{self, OriginalLocation, leftover};
-use crate::patch::status::{Expected, State, StatusQuery, status};
-use crate::patch::{Unpatched, backup_of, image::image_of, unfinished};
+use crate::patch::{Unpatched, backup_of, unfinished, verify};
 
 use super::{Artifacts, of_own};
 
@@ -228,20 +228,8 @@ fn docker(path: &Path) -> Option<DockerScan> {
 /// Fails if the boot image is truncated: the missing part may hold a patch, or Docker is being
 /// updated.
 fn is_whole(bundle: &Bundle) -> Result<()> {
-    let question = StatusQuery {
-        expected: Expected::Unknown,
-        intent: None,
-        verify: true,
-    };
-    let found = status(&bundle.path, question, &|_| {});
-    match found.state {
-        State::Updating => {
-            let error = Error::new(Kind::Busy, found.sentence);
-            Err(match found.advice {
-                Some(advice) => error.with_hint(advice),
-                None => error,
-            })
-        }
+    match Image::open(image_of(bundle)?).and_then(|image| verify::read_stock(&image, &|_| {})) {
+        Err(error) if error.kind() == Kind::Busy => Err(error),
         _ => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod app;
 #[cfg(target_os = "linux")]
 pub(crate) mod desktop;
 pub(crate) mod exceptions;
+pub(crate) mod failure;
 #[cfg(target_os = "linux")]
 pub(crate) mod fake_vm;
 pub(crate) mod fixtures;

@@ -10,21 +10,22 @@ use baleen::agent::controller::{Controller, FILES_DEBOUNCE, RESYNC_INTERVAL};
 use baleen::agent::effect::Effect;
 use baleen::agent::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
 use baleen::agent::notice::{Notice, RestartNeed};
-use baleen::agent::observation::{
-    BundleState, Diagnostic, EngineSync, Installed, Patch, RestartScope, Running, Setting,
-};
 use baleen::agent::snapshot::Fingerprint;
 use baleen::agent::snapshot::Snapshot;
 use baleen::agent::view::Busy;
+use baleen::backend::{BundleState, EngineSync, Installed, Patch, RestartScope, Running};
 use baleen::config::{Config, RestartPolicy};
+use baleen::desired::Setting;
 use baleen::docker::{Bundle, Family};
-use baleen::error::Kind;
-use baleen::patch::Unpatched;
+use baleen::error::{Diagnostic, Kind};
 use baleen::patch::digest::{OriginalSha, Sha};
 use baleen::patch::intent::Intent;
 use baleen::patch::live::LiveEdit;
-use baleen::patch::status::State;
+use baleen::patch::{Method, Unpatched};
 use baleen::proxy::RedactedProxy;
+use baleen::reconcile::State;
+use baleen::service::{Status, StatusQuery};
+use baleen::text::WORDING;
 use proptest::prelude::*;
 
 /// An event in the world, some milliseconds after the one before.
@@ -217,9 +218,10 @@ impl World {
             Some(app) if !app.is_whole => {
                 BundleState::Incomplete(Diagnostic::new("it is not whole"))
             }
-            Some(app) => BundleState::Ready(Installed {
+            Some(app) => BundleState::Ready(Box::new(Installed {
                 bundle: Bundle {
                     path: path.clone(),
+                    named: path.clone(),
                     version: format!("1.12.{}", app.version),
                     build: String::new(),
                     family: Family::Moby {
@@ -231,10 +233,13 @@ impl World {
                     block: block(proxy),
                     proxy: shown(proxy),
                     original: OriginalSha(Sha::of(&[100 + app.version])),
+                    method: Method::Append,
                 }),
                 unpatched: Unpatched::Clean,
                 image_since: Self::wall(self.image_since),
-            }),
+                bytes: 1,
+                original: None,
+            })),
         };
         Snapshot {
             config: Ok(Config {
@@ -243,6 +248,7 @@ impl World {
             }),
             intent: self.intent.filter(|_| self.app.is_some()),
             named: None,
+            place: self.app.is_some().then(|| path.clone()),
             path: self.app.is_some().then_some(path),
             bundle_state,
             fingerprint: Fingerprint(self.print),
@@ -666,7 +672,7 @@ impl World {
     }
 
     fn controller(&self) -> Controller {
-        Controller::new(self.memory.clone(), self.instant(), || UNIX_EPOCH)
+        Controller::new(self.memory.clone(), self.instant(), || UNIX_EPOCH, WORDING)
     }
 
     /// Lets the time pass.
@@ -792,6 +798,16 @@ proptest! {
         }
         let view = controller.view(world.instant());
         let state = view.state;
+        // `baleen status` looks neither at the running engine nor at an attempt that was refused.
+        if !matches!(state, State::RestartNeeded | State::NotPermitted) {
+            let seen = world.look();
+            let query = StatusQuery {
+                intent: seen.intent,
+                setting: view.setting.clone(),
+                overridden_settings: None,
+            };
+            prop_assert_eq!(Status::of(seen.bundle_state, &query).state, state);
+        }
         match &world.app {
             None => prop_assert_eq!(state, State::NoDocker),
             Some(app) if !app.is_whole => prop_assert_eq!(state, State::Updating),
@@ -1304,7 +1320,7 @@ fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
         assert_eq!(proxy_of(&view.setting), Some(2), "{:?}", view.setting);
         assert_eq!(proxy_of(view.settings()), settings);
         assert_eq!(
-            view.diagnostic.sentence,
+            view.reason.sentence(),
             format!("the engine gets http://proxy2:80, which was named by hand; {says}")
         );
         let told = told(&world);
@@ -1366,7 +1382,7 @@ fn one_click_goes_back_to_following_the_settings() {
         assert!(world.app.as_ref().is_some_and(|app| app.block == Some(0)));
         let view = controller.view(world.instant());
         assert_eq!((view.state, view.is_named()), (State::Current, false));
-        assert_eq!(view.diagnostic.sentence, "the engine gets http://proxy0:80");
+        assert_eq!(view.reason.sentence(), "the engine gets http://proxy0:80");
 
         // A click on an outdated notification switches nothing on.
         world.click(&mut controller, Click::UseProxy(false));

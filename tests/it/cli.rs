@@ -922,7 +922,9 @@ fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
     ] {
         let said = with(settings, &["status"]);
         assert!(
-            said.starts_with(&format!("current: the engine gets {PROXY} ")),
+            said.starts_with(&format!(
+                "current: the engine gets {PROXY}, which was named by hand "
+            )),
             "{said}"
         );
         let line = format!(

@@ -218,9 +218,7 @@ fn apply_puts_the_stored_password_into_the_image() {
     assert_eq!(run.code, 0, "{run}");
     assert!(
         run.out.contains("was not unlocked")
-            && run
-                .out
-                .contains("could not check whether this is the right proxy"),
+            && run.out.contains("whether that is right is unknown"),
         "{run}"
     );
     let run = with(&["apply"], "");

@@ -227,7 +227,8 @@ fn a_public_certificate_is_good() {
         let question = Options {
             bundle: Err(&nobody),
             intent: None,
-            expected: baleen::patch::status::Expected::Unknown,
+            expected: baleen::desired::Expected::Unknown,
+            state: std::path::Path::new("/none"),
             settings: Settings {
                 origin: "the environment",
                 translation: Ok(&translation),
@@ -305,7 +306,11 @@ fn without_a_proxy_the_registry_is_tried_directly() {
     ask().is(
         "image",
         "bad",
-        &["stale", "uses no proxy now", "baleen apply"],
+        &[
+            "stale",
+            "no proxy is set in the environment",
+            "baleen apply",
+        ],
     );
 
     // A proxy named by hand is right, although this computer's settings don't have it.

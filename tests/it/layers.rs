@@ -15,6 +15,9 @@ const LAYERS: &[&[&str]] = &[
     &["app"],
     &["text"],
     &["agent", "doctor"],
+    &["service"],
+    &["reconcile"],
+    &["backend"],
     &["desired"],
     &["config", "credentials"],
     &["demo", "logs", "patch"],
@@ -27,7 +30,6 @@ const LAYERS: &[&[&str]] = &[
 /// Where options, commands or environment variables are still named below the faces, and how often. The numbers
 /// may only go down.
 const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
-    ("agent", 1),
     ("config", 9),
     ("credentials", 3),
     ("demo", 4),
@@ -36,7 +38,7 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("storage", 1),
     ("logs", 1),
     ("net", 1),
-    ("patch", 15),
+    ("patch", 10),
     ("platform", 3),
     ("proxy", 8),
     ("uninstall", 9),

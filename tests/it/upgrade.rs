@@ -23,7 +23,7 @@ use crate::common::app::{App, PROXY, Run, Snapshot, set_mode};
 #[cfg(target_os = "linux")]
 use crate::common::tampering;
 use baleen::agent::agent_state::{AgentStateFile, EngineRecord};
-use baleen::agent::observation::Running;
+use baleen::backend::Running;
 use baleen::docker::Vm;
 use baleen::patch::intent::{Intent, Intents};
 use baleen::patch::live::{LiveEdit, LiveEdits};

@@ -1,5 +1,6 @@
 //! Nothing is ever lost: at whatever system call an `apply` or a `restore` is killed or fails, the
-//! image is byte for byte the old one or the new one, and the next run tidies up.
+//! image is byte for byte the old one or the new one, and the next run tidies up. What the user wants is known as soon as
+//! the image is the new one, so that an update of Docker is repaired or left alone.
 //!
 //! Debian's `strace` kills the program at, or fails, one system call after another, one run each.
 
@@ -69,6 +70,10 @@ impl Case {
         let dir = tempfile::tempdir().unwrap();
         let image = baleen::demo::build(&dir.path().join("Docker.app"), "1.12.0", "1").unwrap();
         let original = fs::read(image).unwrap();
+        let update = dir.path().join("newer/Docker.app");
+        let update = baleen::demo::build(&update, "1.13.0", "2").unwrap();
+        fs::rename(update, dir.path().join("update")).unwrap();
+        fs::remove_dir_all(dir.path().join("newer")).unwrap();
         Self { dir, original }
     }
 
@@ -111,6 +116,17 @@ impl Case {
         let output = self.baleen(&[], arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {errors}");
+    }
+
+    /// The state that `baleen status` would give if an update replaced the image now.
+    fn state_after_update(&self) -> String {
+        let (image, aside) = (self.image(), self.dir.path().join("aside"));
+        fs::rename(&image, &aside).unwrap();
+        fs::copy(self.dir.path().join("update"), &image).unwrap();
+        let output = self.baleen(&[], &["status", "--json"]);
+        fs::rename(&aside, &image).unwrap();
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        object["state"].as_str().unwrap().to_owned()
     }
 
     /// The names beside the image, sorted.
@@ -273,6 +289,14 @@ fn with_fault(
         if code == Some(0) {
             assert!(left == new, "{what}: it was not done, and not said");
         }
+    }
+    if fault == "signal=KILL" && left == new {
+        // The intent was recorded first, so an update of Docker is repaired, or left alone.
+        let expected = match operation.arguments {
+            ["restore"] => "off",
+            _ => "wiped",
+        };
+        assert_eq!(case.state_after_update(), expected, "{what}");
     }
     let log = fs::read_to_string(log).unwrap();
     let injected = log.contains("(INJECTED)") || log.contains("killed by SIGKILL");

@@ -4,13 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use baleen::backend::Depth;
+use baleen::desired::Expected;
 use baleen::docker::Bundle;
 use baleen::initrd::Compression;
-use baleen::patch::intent::Intent;
-use baleen::patch::plan::Desired;
-use baleen::patch::status::{self, Expected, State, StatusQuery};
-use baleen::patch::{self, ApplyOutcome, Method};
+use baleen::patch::intent::{Intent, Intents};
+use baleen::patch::{ApplyOutcome, Method};
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
+use baleen::reconcile::State;
+use baleen::service::{self, ApplyOptions, StatusQuery, status};
 use proptest::prelude::*;
 
 use crate::common::fixtures::{MANIFEST, config, images};
@@ -52,22 +54,27 @@ fn app(bytes: &[u8]) -> App {
 }
 
 fn apply(app: &Path, proxy: &EngineProxy, method: Method) -> baleen::error::Result<ApplyOutcome> {
-    let desired = Desired {
-        proxy,
+    let options = ApplyOptions {
         method: Some(method),
         adopt: false,
     };
-    patch::apply_proxy(&Bundle::read(app).unwrap(), desired, &|_| {})
+    let bundle = Bundle::read(app).unwrap();
+    service::apply(&bundle, proxy, options, None, &|_| {}).map(|applied| applied.outcome)
 }
 
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
     let question = StatusQuery {
-        expected: Expected::Proxy(proxy),
-        intent: Some(Intent::Named),
-        verify,
+        intent: Some(Intent::Settings),
+        setting: Expected::Proxy(proxy).setting("a test"),
+        ..StatusQuery::default()
     };
-    let status = status::status(app, question, &|_| {});
-    (status.state, status.sentence)
+    let depth = match verify {
+        true => Depth::Deep,
+        false => Depth::Quick,
+    };
+    let intents = Intents::in_folder(app);
+    let status = status(app, &intents, &question, depth, &|_| {});
+    (status.state, status.reason.sentence())
 }
 
 /// All entries but the script's last one and the manifest, which is no part of the original.
@@ -127,12 +134,9 @@ proptest! {
             let other = proxy_other();
             prop_assert_eq!(state(&app.path, &other, false).0, State::Stale);
 
-            let again = patch::apply_proxy(
-                &Bundle::read(&app.path).unwrap(),
-                Desired { proxy, method: None, adopt: false },
-                &|_| {},
-            );
-            prop_assert!(matches!(again, Ok(ApplyOutcome::InPlace(_))));
+            let bundle = Bundle::read(&app.path).unwrap();
+            let again = service::apply(&bundle, proxy, ApplyOptions::default(), None, &|_| {});
+            prop_assert!(matches!(again.unwrap().outcome, ApplyOutcome::InPlace(_)));
             prop_assert!(fs::read(&app.image).unwrap() == patched);
         }
 
@@ -142,10 +146,10 @@ proptest! {
         if !keep_backup && appended {
             fs::remove_file(&backup).unwrap();
         }
-        patch::restore_original(&Bundle::read(&app.path).unwrap()).unwrap().unwrap();
+        service::restore(&Bundle::read(&app.path).unwrap(), None).unwrap().outcome.unwrap();
         prop_assert!(fs::read(&app.image).unwrap() == original);
         prop_assert!(!backup.exists());
-        prop_assert!(patch::restore_original(&Bundle::read(&app.path).unwrap()).unwrap().is_none());
+        prop_assert!(service::restore(&Bundle::read(&app.path).unwrap(), None).unwrap().outcome.is_none());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Attempts: what was tried, why it failed, and when to try again.
 
+use super::AgentError;
 use super::*;
 
 /// Delay before a failed attempt is repeated, if nothing changes before.
@@ -57,9 +58,7 @@ impl Controller {
                 (done != ChangeOutcome::Changed || self.changes >= MAX_CHANGES_IN_A_ROW).then(
                     || ChangeError {
                         kind: Kind::Failure,
-                        diagnostic: Diagnostic::new(
-                            "the boot image was changed, but is still not as it should be",
-                        ),
+                        diagnostic: why(AgentError::StillNotRight),
                     },
                 )
             }
@@ -106,7 +105,7 @@ impl Controller {
             is_restarted,
         };
         if is_over {
-            self.log(notice.headline());
+            self.log(&PastEvent::Notified(&notice));
             return None;
         }
         Some(self.notify(notice))

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Controller;
-use crate::agent::reconcile::Action;
 use crate::agent::snapshot::Fingerprint;
+use crate::reconcile::Action;
 
 /// Time that the files of Docker.app must be at rest before Baleen changes them. An update copies one
 /// file after another, with pauses well below this.

@@ -7,24 +7,25 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::backend::{BundleState, EngineSync, Installed, RestartScope, Revision, Running};
 use crate::config::{Config, RestartPolicy};
+use crate::desired::Setting;
 use crate::docker::{Bundle, Family, KnownProcess};
-use crate::error::Kind;
+use crate::error::{Diagnostic, Error, Kind};
 use crate::patch::digest::OriginalSha;
 use crate::patch::intent::Intent;
-use crate::patch::status::State;
 use crate::proxy::{ClientDialect, RedactedProxy};
+use crate::reconcile::State;
+use crate::reconcile::{Action, Attempts, Backoff, Decision, Inputs, Reason, reconcile};
 
+use super::AgentError;
 use super::agent_state::{AgentState, EngineRecord, Reported};
 use super::effect::Effect;
 use super::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
-use super::notice::{DockerSupport, Notice, RestartNeed, notice, short};
-use super::observation::{
-    BundleState, Diagnostic, EngineSync, Installed, RestartScope, Revision, Running, Setting,
-};
-use super::reconcile::{Action, Attempts, Backoff, Decision, Inputs, reconcile};
+use super::notice::{DockerSupport, Notice, RestartNeed, notice};
 use super::snapshot::{Fingerprint, Snapshot};
 use super::view::{Busy, View};
+use super::wording::{PastEvent, Wording};
 
 mod attempts;
 mod debounce;
@@ -51,6 +52,8 @@ pub struct Controller {
     stored: AgentState,
     config: Config,
     config_trouble: Option<Diagnostic>,
+    /// The path of Docker.app as it was named or found, to which the user's intent belongs.
+    place: Option<PathBuf>,
     path: Option<PathBuf>,
     intent: Option<Intent>,
     bundle_state: BundleState,
@@ -90,21 +93,28 @@ pub struct Controller {
     /// Set when the user asked for a check, until its result is reported.
     asked: bool,
     wall: fn() -> SystemTime,
+    wording: Wording,
 }
 
 impl Controller {
-    /// Creates a controller that starts at `now` with this saved state. `wall` is the wall clock for the
-    /// history.
-    pub fn new(state: AgentState, now: Instant, wall: fn() -> SystemTime) -> Self {
+    /// Creates a controller that starts at `now` with this saved state. `wall` is the wall clock and
+    /// `wording` the words for the history.
+    pub fn new(
+        state: AgentState,
+        now: Instant,
+        wall: fn() -> SystemTime,
+        wording: Wording,
+    ) -> Self {
         Self {
             has_icon: true,
             stored: state.clone(),
             state,
             config: Config::default(),
             config_trouble: None,
+            place: None,
             path: None,
             intent: None,
-            bundle_state: BundleState::Missing(Diagnostic::new("nothing was looked at yet")),
+            bundle_state: BundleState::Missing(why(AgentError::NotObserved)),
             fingerprint: None,
             running: None,
             is_live_locked: false,
@@ -131,6 +141,7 @@ impl Controller {
             live_failure: None,
             asked: false,
             wall,
+            wording,
         }
     }
 
@@ -162,7 +173,7 @@ impl Controller {
                 self.consent = None;
                 self.observe_at = Some(now);
                 match result {
-                    Ok(()) => self.log("Docker was restarted"),
+                    Ok(()) => self.log(&PastEvent::DockerRestarted),
                     Err(diagnostic) => return vec![self.notify(Notice::NotRestarted(diagnostic))],
                 }
             }
@@ -171,10 +182,8 @@ impl Controller {
                 self.consent = None;
                 self.observe_at = Some(now);
                 match result {
-                    Ok(ChangeOutcome::Changed) => self.log("The Engine was restarted"),
-                    Ok(ChangeOutcome::Nothing) => {
-                        self.log("The running Engine was up to date already")
-                    }
+                    Ok(ChangeOutcome::Changed) => self.log(&PastEvent::EngineRestarted),
+                    Ok(ChangeOutcome::Nothing) => self.log(&PastEvent::EngineUpToDate),
                     Ok(ChangeOutcome::NoneRan) => {}
                     // The report depends on the next observation.
                     Err(diagnostic) => {
@@ -183,7 +192,7 @@ impl Controller {
                     }
                 }
             }
-            Event::Refused(diagnostic) => self.log(super::notice::full(&diagnostic.sentence)),
+            Event::Refused(diagnostic) => self.log(&PastEvent::Refused(&diagnostic)),
         }
         Vec::new()
     }
@@ -198,7 +207,7 @@ impl Controller {
                 })]
             }
             Click::UseProxy(on) => {
-                let Some(path) = self.path.clone() else {
+                let Some(path) = self.place.clone() else {
                     return Vec::new();
                 };
                 self.state.trouble = None;
@@ -216,7 +225,7 @@ impl Controller {
             Click::Adopt => {
                 self.adopt = true;
                 self.resync(now);
-                match (self.path.clone(), self.intent) {
+                match (self.place.clone(), self.intent) {
                     // Adopting lines means replacing them with Baleen's proxy.
                     (Some(path), None | Some(Intent::Off)) => vec![Effect::SetIntent {
                         path,
@@ -236,13 +245,10 @@ impl Controller {
                 {
                     // The notification may be older than the loss of the console.
                     self.observe_at = Some(now);
-                    return vec![
-                        self.notify(Notice::NotAppliedLive {
-                            diagnostic: Diagnostic::new("the VM has no console now")
-                                .with_hint("restart Docker instead"),
-                            is_restarted: false,
-                        }),
-                    ];
+                    return vec![self.notify(Notice::NotAppliedLive {
+                        diagnostic: why(AgentError::NoConsole),
+                        is_restarted: false,
+                    })];
                 }
                 self.consent = is_needed.then_some(way);
                 Vec::new()
@@ -265,7 +271,7 @@ impl Controller {
 
     /// Returns the job that switches from a proxy named by hand back to the settings.
     fn follow_settings(&mut self, now: Instant) -> Option<Effect> {
-        let path = self.path.clone()?;
+        let path = self.place.clone()?;
         if self.intent != Some(Intent::Named) {
             return None;
         }
@@ -291,6 +297,7 @@ impl Controller {
             }
             Err(diagnostic) => self.config_trouble = Some(diagnostic),
         }
+        self.place = look.place;
         if self.path != look.path {
             self.path = look.path;
             self.fingerprint = Some(look.fingerprint);
@@ -565,14 +572,7 @@ impl Controller {
     fn reconcile(&self, now: Instant) -> Decision {
         let mut decision = reconcile(&self.inputs(now));
         if decision.state == State::Updating && self.is_stuck(now) {
-            decision.diagnostic = Diagnostic {
-                sentence: format!(
-                    "Docker.app is not whole, and nothing has changed in it for a while: {}",
-                    decision.diagnostic.sentence
-                ),
-                ..decision.diagnostic
-            }
-            .with_hint("if no update is under way, install Docker again");
+            decision.reason = Reason::Stuck(Box::new(decision.reason));
         }
         decision
     }
@@ -586,21 +586,18 @@ impl Controller {
 
     /// Docker.app, as far as it could be read.
     fn bundle(&self) -> Option<&Bundle> {
-        match &self.bundle_state {
-            BundleState::Ready(installed) => Some(&installed.bundle),
-            BundleState::Unsupported(_, _, bundle) => bundle.as_ref(),
-            BundleState::Missing(_) | BundleState::Incomplete(_) => None,
-        }
+        self.bundle_state.bundle()
     }
+}
+
+fn why(error: AgentError) -> Diagnostic {
+    Error::from(error).into()
 }
 
 /// The setting for a proxy that was named on the command line before Baleen could see which it was.
 fn unknown_by_name() -> Setting {
     Setting::Failed {
-        diagnostic: Diagnostic::new(
-            "its proxy was named on the command line, and which one that was is not known",
-        )
-        .with_hint("name it again, or switch Use Proxy off and on to have that of the settings"),
+        diagnostic: why(AgentError::NamedUnknown),
         is_transient: false,
     }
 }
@@ -616,8 +613,15 @@ fn without_restart(config: &Config) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::observation::KeptAnswers;
+    use crate::agent::notice::Notice;
+    use crate::desired::KeptAnswers;
     use crate::patch::digest::Sha;
+
+    const SILENT: Wording = Wording {
+        history: |_| String::new(),
+        state: |_, _| String::new(),
+        notice: |_: &Notice| String::new(),
+    };
 
     /// No event announces that a PAC script can be reached again, or that its kept answers expire.
     #[test]
@@ -651,7 +655,8 @@ mod tests {
             (proxy(kept(Some(SystemTime::UNIX_EPOCH))), true),
             (Setting::ScriptUnreachable, false),
         ] {
-            let mut controller = Controller::new(AgentState::default(), now, SystemTime::now);
+            let mut controller =
+                Controller::new(AgentState::default(), now, SystemTime::now, SILENT);
             let engine = ClientDialect::of("", true);
             controller.set_for = Some((engine, None));
             controller.resolved(engine, setting.clone().into(), now);

@@ -1,7 +1,6 @@
 //! Reporting: the notices to show, and the state for display.
 
 use super::*;
-use crate::agent::notice::full;
 
 impl Controller {
     /// Returns the notices that are due, and before them the job that saves the state.
@@ -39,13 +38,13 @@ impl Controller {
             told.extend(self.settings_changed(&path).filter(|_| !is_told));
         }
         match self.problem(decision, now) {
-            Some(diagnostic) => {
-                let key = format!("{}: {}", decision.state.word(), diagnostic.sentence);
+            Some(reason) => {
+                let key = format!("{}: {}", decision.state.word(), reason.code());
                 if self.state.trouble.as_ref() != Some(&key) {
                     self.state.trouble = Some(key);
                     told.push(Notice::Trouble {
                         state: decision.state,
-                        diagnostic,
+                        reason,
                     });
                 }
             }
@@ -56,11 +55,11 @@ impl Controller {
         if self.asked && (is_settled || self.backoff.is_some()) {
             self.asked = false;
             if told.is_empty() {
-                self.log(format!("Checked: {}", full(&decision.diagnostic.sentence)));
+                self.log(&PastEvent::Checked(&decision.reason));
             }
         }
         for notice in &told {
-            self.log(notice.headline());
+            self.log(&PastEvent::Notified(notice));
         }
         // The state is saved first: if Baleen is killed in between, a notice is lost rather than repeated.
         let mut effects = Vec::new();
@@ -142,9 +141,9 @@ impl Controller {
     }
 
     /// Returns the problem that needs the user, if any.
-    pub(super) fn problem(&self, decision: &Decision, now: Instant) -> Option<Diagnostic> {
-        if let Some(diagnostic) = &self.config_trouble {
-            return Some(diagnostic.clone());
+    pub(super) fn problem(&self, decision: &Decision, now: Instant) -> Option<Reason> {
+        if let Some(why) = &self.config_trouble {
+            return Some(Reason::Config(why.clone()));
         }
         if matches!(self.intent, None | Some(Intent::Off)) && self.backoff.is_none() {
             return None;
@@ -166,22 +165,23 @@ impl Controller {
             }
             State::Off | State::Direct | State::NoDocker => false,
         };
-        is_trouble.then(|| decision.diagnostic.clone())
+        is_trouble.then(|| decision.reason.clone())
     }
 
     pub(super) fn notify(&mut self, notice: Notice) -> Effect {
-        self.log(notice.headline());
+        self.log(&PastEvent::Notified(&notice));
         Effect::Notify(notice)
     }
 
-    pub(super) fn log(&mut self, what: impl Into<String>) {
-        self.state.log((self.wall)(), what);
+    pub(super) fn log(&mut self, event: &PastEvent<'_>) {
+        let line = (self.wording.history)(event);
+        self.state.log((self.wall)(), line);
     }
 
     /// The proxy of the settings, as seen from this Docker.
-    pub(super) fn proxy_here(&self) -> Option<String> {
+    pub(super) fn proxy_here(&self) -> Option<RedactedProxy> {
         match &self.setting {
-            Setting::Proxy { shown, .. } => Some(short(shown)),
+            Setting::Proxy { shown, .. } => Some(shown.clone()),
             _ => None,
         }
     }
@@ -196,20 +196,20 @@ impl Controller {
             (BundleState::Ready(_), _) => DockerSupport::Patched,
             (BundleState::Missing(_), _) => DockerSupport::Missing,
             (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
-            (
-                BundleState::Incomplete(diagnostic) | BundleState::Unsupported(_, diagnostic, _),
-                None,
-            ) => DockerSupport::Unusable(diagnostic.clone()),
+            (BundleState::Incomplete(diagnostic) | BundleState::Blocked(diagnostic, _), None) => {
+                DockerSupport::Unusable(diagnostic.clone())
+            }
         }
     }
 
     /// Returns whether a request for the proxy can be recorded. It can also be recorded while Baleen may not
     /// change Docker: updates end, and the user can grant the permission.
     pub(super) fn can_be_asked_for(&self) -> bool {
-        !matches!(
-            self.bundle_state,
-            BundleState::Missing(_) | BundleState::Unsupported(State::Unsupported, ..)
-        )
+        match &self.bundle_state {
+            BundleState::Missing(_) => false,
+            BundleState::Blocked(why, _) => why.kind() == Kind::NotPermitted,
+            BundleState::Incomplete(_) | BundleState::Ready(_) => true,
+        }
     }
 
     /// Returns whether the proxy is switched on. Without a recorded intent, it is on if the image has one.
@@ -224,14 +224,14 @@ impl Controller {
     /// Returns the current state for display.
     pub fn view(&self, now: Instant) -> View {
         let decision = self.reconcile(now);
-        let diagnostic = match &self.config_trouble {
-            Some(diagnostic) => diagnostic.clone(),
-            None => decision.diagnostic,
+        let reason = match &self.config_trouble {
+            Some(why) => Reason::Config(why.clone()),
+            None => decision.reason,
         };
         let bundle = self.bundle();
         View {
             state: decision.state,
-            diagnostic,
+            reason,
             docker: bundle.map(|bundle| bundle.version.clone()),
             family: bundle.map(|bundle| bundle.family.clone()),
             path: self.path.clone(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use crate::docker::BundleFileError;
+use crate::docker::{BundleError, BundleFileError};
 use crate::error::{Face, Hint, IoError};
 
 impl Hint for IoError {
@@ -37,6 +37,14 @@ impl Hint for BundleFileError {
             _ => return None,
         };
         Some(advice.to_owned())
+    }
+}
+
+impl Hint for BundleError {
+    fn hint(&self, _face: Face) -> Option<String> {
+        match self {
+            Self::NoContents(_) => None,
+        }
     }
 }
 

@@ -2,22 +2,25 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::common::failure::diagnostic;
 use baleen::agent::agent_state::HistoryEntry;
 use baleen::agent::event::Click;
 use baleen::agent::notice::{DockerSupport, Notice, RestartNeed, WhyNone};
-use baleen::agent::observation::{Diagnostic, EngineSync, KeptAnswers, RestartScope, Setting};
 use baleen::agent::view::{Busy, View};
 use baleen::app::install_location::InstallLocation;
 use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Command, Item, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
+use baleen::backend::{EngineSync, RestartScope};
 use baleen::config::{RestartPolicy, SourceSetting};
+use baleen::desired::{KeptAnswers, Setting};
 use baleen::docker::Family;
+use baleen::error::Diagnostic;
 use baleen::error::Fix;
 use baleen::patch::Unpatched;
 use baleen::patch::digest::Sha;
 use baleen::patch::intent::Intent;
-use baleen::patch::status::State;
 use baleen::proxy::RedactedProxy;
+use baleen::reconcile::{Reason, State};
 
 fn shown(host: &str) -> RedactedProxy {
     RedactedProxy {
@@ -34,7 +37,10 @@ fn view(state: State) -> View {
     );
     View {
         state,
-        diagnostic: Diagnostic::new(format!("a sentence about {}", state.word())),
+        reason: Reason::Refused(Diagnostic::new(format!(
+            "a sentence about {}",
+            state.word()
+        ))),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
         family: None,
         path: None,
@@ -460,11 +466,6 @@ fn how_the_running_vm_stands_is_in_the_menu() {
 
 #[test]
 fn what_is_told_in_words() {
-    let diagnostic = |sentence: &str, advice: Option<&str>, remedy| Diagnostic {
-        sentence: sentence.to_owned(),
-        hint: advice.map(str::to_owned),
-        fix: remedy,
-    };
     let changed = |from: Option<&str>, to: Option<&str>, docker| Notice::Changed {
         from: from.map(shown),
         to: to.map(shown),
@@ -490,9 +491,16 @@ fn what_is_told_in_words() {
         named: named.map(shown),
         support,
     };
-    let trouble = |state, diagnostic| Notice::Trouble { state, diagnostic };
+    let trouble = |state, why| Notice::Trouble {
+        state,
+        reason: Reason::Refused(why),
+    };
     let cannot_use = |proxy: Option<&str>, support| Notice::CannotUse {
-        proxy: proxy.map(str::to_owned),
+        proxy: proxy.map(|proxy| RedactedProxy {
+            http: Some(format!("http://{proxy}")),
+            https: Some(format!("http://{proxy}")),
+            no_proxy: String::new(),
+        }),
         support,
     };
     let own = DockerSupport::OwnSettings {
@@ -577,21 +585,33 @@ fn what_is_told_in_words() {
             from: "1.11.1-beta12".to_owned(),
             to: "1.11.1-beta13".to_owned(),
             is_other_image: true,
-            proxy: "proxy.corp:8080".to_owned(),
+            proxy: RedactedProxy {
+                http: Some("http://proxy.corp:8080".to_owned()),
+                https: Some("http://proxy.corp:8080".to_owned()),
+                no_proxy: String::new(),
+            },
             docker: asks,
         },
         Notice::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.0".to_owned(),
             is_other_image: true,
-            proxy: "proxy.corp:8080".to_owned(),
+            proxy: RedactedProxy {
+                http: Some("http://proxy.corp:8080".to_owned()),
+                https: Some("http://proxy.corp:8080".to_owned()),
+                no_proxy: String::new(),
+            },
             docker: RestartNeed::NotNeeded,
         },
         Notice::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.1".to_owned(),
             is_other_image: false,
-            proxy: "proxy.corp:8080".to_owned(),
+            proxy: RedactedProxy {
+                http: Some("http://proxy.corp:8080".to_owned()),
+                https: Some("http://proxy.corp:8080".to_owned()),
+                no_proxy: String::new(),
+            },
             docker: asks,
         },
         changed(

@@ -257,7 +257,7 @@ fn apply_follows_the_settings_and_status_compares_with_them() {
     let run = home(&["status"]);
     assert_eq!(run.code, 3, "{run}");
     assert!(
-        run.out.starts_with("stale: ") && run.out.contains("uses no proxy now"),
+        run.out.starts_with("stale: ") && run.out.contains("no proxy is set in the environment"),
         "{run}"
     );
     let run = home(&["apply", "--dry-run"]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::proxy::RedactedProxy;
 
-use super::observation::Setting;
+use crate::desired::Setting;
 
 /// Returns the clause about the settings next to a proxy named by hand, or `None` while the settings are
 /// unknown.
@@ -14,7 +14,7 @@ pub(crate) fn clause(in_use: &RedactedProxy, settings: &Setting) -> Option<Strin
         Setting::Unknown => return None,
         Setting::Offline => "the settings are unknown while the network is down".to_owned(),
         Setting::Failed { diagnostic, .. } => {
-            format!("the settings can't be used: {}", diagnostic.sentence)
+            format!("the settings can't be used: {}", diagnostic.sentence())
         }
         Setting::ScriptUnreachable => "the PAC script of the settings can't be reached".to_owned(),
         Setting::Direct { origin } => format!("no proxy is set in {origin}"),
@@ -54,7 +54,7 @@ pub(crate) fn json(settings: &Setting) -> Value {
     let (origin, proxy, error) = match settings {
         Setting::Unknown => return Value::Null,
         Setting::Offline => (None, None, Some("the network is down")),
-        Setting::Failed { diagnostic, .. } => (None, None, Some(&*diagnostic.sentence)),
+        Setting::Failed { diagnostic, .. } => (None, None, Some(&*diagnostic.sentence())),
         Setting::ScriptUnreachable => (None, None, Some("the PAC script can't be reached")),
         Setting::Direct { origin } => (Some(origin), None, None),
         Setting::Proxy { shown, origin, .. } => (Some(origin), Some(shown), None),
@@ -64,8 +64,8 @@ pub(crate) fn json(settings: &Setting) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::observation::Diagnostic;
     use super::*;
+    use crate::error::Diagnostic;
     use crate::patch::digest::Sha;
 
     fn shown(host: &str, no_proxy: &str) -> RedactedProxy {

@@ -1,54 +1,14 @@
-//! The observed state of Docker.app, of the running Engine, and of the settings.
+//! The observed state of Docker.app and of the running Engine.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::docker::{Bundle, Family};
-use crate::error::{Error, Face, Fix};
-use crate::patch::Unpatched;
+use crate::error::Diagnostic;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::live::LiveEdit;
-use crate::patch::status::State;
+use crate::patch::{Method, Unpatched};
 use crate::proxy::RedactedProxy;
-
-/// A message for the user: a sentence without its period, and a remedy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// The sentence.
-    pub sentence: String,
-    /// Advice on what to do.
-    pub hint: Option<String>,
-    /// The remedy, if a user interface can carry it out.
-    pub fix: Option<Fix>,
-}
-
-impl Diagnostic {
-    /// Creates a diagnostic with a sentence only.
-    pub fn new(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            hint: None,
-            fix: None,
-        }
-    }
-
-    /// Adds advice on what to do.
-    #[must_use]
-    pub(crate) fn with_hint(mut self, advice: impl Into<String>) -> Self {
-        self.hint = Some(advice.into());
-        self
-    }
-}
-
-impl From<&Error> for Diagnostic {
-    fn from(error: &Error) -> Self {
-        Self {
-            sentence: error.to_string(),
-            hint: error.hint(Face::CommandLine),
-            fix: error.fix(),
-        }
-    }
-}
 
 /// The observed state of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +18,28 @@ pub enum BundleState {
     /// Docker.app is incomplete.
     Incomplete(Diagnostic),
     /// Baleen does not patch this bundle, or may not read it.
-    Unsupported(State, Diagnostic, Option<Bundle>),
+    Blocked(Diagnostic, Option<Bundle>),
     /// Docker.app has a boot image.
-    Ready(Installed),
+    Ready(Box<Installed>),
+}
+
+impl BundleState {
+    /// The bundle, as far as it could be read.
+    pub(crate) fn bundle(&self) -> Option<&Bundle> {
+        match self {
+            Self::Ready(installed) => Some(&installed.bundle),
+            Self::Blocked(_, bundle) => bundle.as_ref(),
+            Self::Missing(_) | Self::Incomplete(_) => None,
+        }
+    }
+
+    /// The proxy that the image sets by Baleen's patch.
+    pub(crate) fn proxy(&self) -> Option<&RedactedProxy> {
+        match self {
+            Self::Ready(installed) => installed.patch.as_ref().map(|patch| &patch.proxy),
+            _ => None,
+        }
+    }
 }
 
 /// An installed bundle with a boot image.
@@ -76,12 +55,26 @@ pub struct Installed {
     pub unpatched: Unpatched,
     /// Time at which the image was put in place.
     pub image_since: SystemTime,
+    /// Length of the image, in bytes.
+    pub bytes: u64,
+    /// The digest of the image without the patch, if it is known.
+    pub original: Option<OriginalSha>,
 }
 
 impl Installed {
     /// Digest of the block in the image; `None` for Docker's own image.
     pub fn block(&self) -> Option<Sha> {
         self.patch.as_ref().map(|patch| patch.block)
+    }
+
+    /// The facts about the image, for programs.
+    pub(crate) fn facts(&self) -> serde_json::Value {
+        serde_json::json!({
+            "path": self.image,
+            "bytes": self.bytes,
+            "original_sha256": self.original,
+            "method": self.patch.as_ref().map(|patch| patch.method),
+        })
     }
 
     /// The revision of the image.
@@ -102,6 +95,8 @@ pub struct Patch {
     pub proxy: RedactedProxy,
     /// The digest of the image without the patch.
     pub original: OriginalSha,
+    /// The patch method.
+    pub method: Method,
 }
 
 /// The identity of a boot image, to distinguish it from earlier and later ones.
@@ -188,47 +183,4 @@ pub enum RestartScope {
     Engine,
     /// Restart Docker, and the VM with it.
     Docker,
-}
-
-/// The proxy settings, resolved for the installed engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    /// The settings are not resolved yet.
-    Unknown,
-    /// The network is down, so the settings say nothing.
-    Offline,
-    /// The settings can't be read now, which may pass, or can't be expressed for this engine, which won't.
-    Failed {
-        /// The reason.
-        diagnostic: Diagnostic,
-        /// True if the failure may pass by itself.
-        is_transient: bool,
-    },
-    /// No proxy.
-    Direct {
-        /// The source that says so.
-        origin: String,
-    },
-    /// A proxy.
-    Proxy {
-        /// Digest of the script block that sets this proxy.
-        block: Sha,
-        /// The proxy, without passwords.
-        shown: RedactedProxy,
-        /// The source that says so.
-        origin: String,
-        /// The kept answers of an unreachable PAC script, if the proxy comes from them.
-        script: Option<KeptAnswers>,
-    },
-    /// The PAC script can't be reached, so no proxy is used.
-    ScriptUnreachable,
-}
-
-/// Kept answers of a PAC script that can't be reached now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeptAnswers {
-    /// Time of the oldest answer, if known.
-    pub since: Option<SystemTime>,
-    /// Time at which the answers expire. `None` if they count until the script can be reached again.
-    pub until: Option<SystemTime>,
 }

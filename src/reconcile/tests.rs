@@ -2,8 +2,10 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::docker::{Bundle, Family};
+use crate::error::Error;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::live::LiveEdit;
+use crate::patch::{Method, Unpatched};
 use crate::proxy::RedactedProxy;
 
 fn shown(name: &str) -> RedactedProxy {
@@ -15,9 +17,10 @@ fn shown(name: &str) -> RedactedProxy {
 }
 
 fn installed(patch: Option<&str>) -> BundleState {
-    BundleState::Ready(Installed {
+    BundleState::Ready(Box::new(Installed {
         bundle: Bundle {
             path: "/d".into(),
+            named: "/d".into(),
             version: "1.12.0".to_owned(),
             build: String::new(),
             family: Family::Moby {
@@ -29,10 +32,13 @@ fn installed(patch: Option<&str>) -> BundleState {
             block: Sha::of(name.as_bytes()),
             proxy: shown(name),
             original: OriginalSha(Sha::of(b"image")),
+            method: Method::Append,
         }),
         unpatched: Unpatched::Clean,
         image_since: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
-    })
+        bytes: 1,
+        original: None,
+    }))
 }
 
 fn proxy(name: &str) -> Setting {
@@ -353,7 +359,7 @@ fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_wor
                     (state, act, Action::Nothing),
                     "{situation:?}"
                 );
-                let is_told = decision.diagnostic.sentence.contains("in a terminal");
+                let is_told = matches!(decision.reason, Reason::LiveInProgress(_));
                 assert_eq!(is_told, *is_old && is_followed);
                 seen.push(act);
                 let without = Inputs {
@@ -416,9 +422,12 @@ fn a_way_that_was_tried_for_another_image_is_tried_again() {
 #[test]
 fn nothing_is_said_of_the_running_engine_that_is_not_known() {
     let now = Instant::now();
-    let in_a_terminal = "`baleen` in a terminal is bringing the running VM up to date";
-    let unfinished =
-        "Docker has its own boot image, but a change of the running VM was not finished: restart";
+    let in_progress = |reason| Reason::LiveInProgress(Box::new(reason));
+    let unfinished = |can_apply_live| Reason::LiveUnfinished {
+        unpatched: Unpatched::Clean,
+        can_apply_live,
+    };
+    let not_patched = || Reason::NotPatched(Unpatched::Clean);
     let old = running(BEFORE, Some(block("b")));
     let with_console = |running: &Running| Running {
         has_console: true,
@@ -433,7 +442,7 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             proxy("a"),
             &old,
             true,
-            format!("the boot image has http://a:1 for https; {in_a_terminal}"),
+            in_progress(Reason::InPlace(shown("a"))),
         ),
         (
             settings,
@@ -441,9 +450,10 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             broken(),
             &old,
             true,
-            format!(
-                "the boot image has http://a:1 for https; whether that is right is unknown: the script can't be had; {in_a_terminal}"
-            ),
+            in_progress(Reason::Unverified {
+                proxy: shown("a"),
+                why: Diagnostic::new("the script can't be had"),
+            }),
         ),
         (
             settings,
@@ -451,7 +461,7 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             direct(),
             &old,
             true,
-            format!("Docker has its own boot image; {in_a_terminal}"),
+            in_progress(not_patched()),
         ),
         (
             off,
@@ -459,7 +469,7 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             proxy("a"),
             &old,
             true,
-            format!("Docker has its own boot image; {in_a_terminal}"),
+            in_progress(not_patched()),
         ),
         (
             settings,
@@ -467,24 +477,16 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             direct(),
             &old,
             false,
-            "Docker has its own boot image, but still runs with the proxy until it is restarted"
-                .to_owned(),
+            Reason::StillRuns(Unpatched::Clean),
         ),
-        (
-            settings,
-            None,
-            direct(),
-            &open,
-            false,
-            format!("{unfinished} Docker"),
-        ),
+        (settings, None, direct(), &open, false, unfinished(false)),
         (
             off,
             None,
             direct(),
             &with_console(&open),
             false,
-            format!("{unfinished} the Engine or Docker"),
+            unfinished(true),
         ),
     ] {
         let bundle_state = installed(patch);
@@ -493,7 +495,7 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             is_live_locked: is_followed,
             ..situation(intent, &bundle_state, &setting, now)
         };
-        assert_eq!(reconcile(&situation).diagnostic.sentence, expected);
+        assert_eq!(reconcile(&situation).reason, expected);
     }
 }
 
@@ -523,9 +525,9 @@ fn what_a_refusal_makes_of_the_state() {
     ] {
         let refusal = Backoff {
             kind,
-            diagnostic: Diagnostic {
-                fix: remedy,
-                ..Diagnostic::new("why")
+            diagnostic: match remedy {
+                Some(fix) => Error::new(kind, "why").with_fix(fix).into(),
+                None => Error::new(kind, "why").into(),
             },
             until: now + Duration::from_secs(1),
         };
@@ -534,6 +536,7 @@ fn what_a_refusal_makes_of_the_state() {
             ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
         };
         assert_eq!(reconcile(&situation).state, expected);
-        assert_eq!(reconcile(&situation).diagnostic.sentence, "why");
+        let why = refusal.diagnostic.clone();
+        assert_eq!(reconcile(&situation).reason, Reason::Refused(why));
     }
 }

@@ -1,0 +1,573 @@
+//! The texts of the agent's notices.
+
+use serde_json::{Value, json};
+
+use crate::agent::notice::{DockerSupport, Notice, NoticeAction, RestartNeed, WhyNone};
+use crate::backend::RestartScope;
+use crate::desired::Setting;
+use crate::error::{Diagnostic, Error, Face, Fix};
+use crate::patch::Unpatched;
+use crate::proxy::RedactedProxy;
+use crate::reconcile::Reason;
+use crate::reconcile::State;
+
+use super::by_hand::{self, clause};
+
+impl RestartNeed {
+    fn sentence(self, is_proxy: bool) -> &'static str {
+        match (self, is_proxy) {
+            (Self::NotNeeded, _) => "",
+            (
+                Self::Asks {
+                    can_apply_live: false,
+                },
+                true,
+            ) => " Restart Docker to use it.",
+            (
+                Self::Asks {
+                    can_apply_live: false,
+                },
+                false,
+            ) => " Restart Docker to stop using it.",
+            (
+                Self::Asks {
+                    can_apply_live: true,
+                },
+                true,
+            ) => " Restart the Engine or Docker to use it.",
+            (
+                Self::Asks {
+                    can_apply_live: true,
+                },
+                false,
+            ) => " Restart the Engine or Docker to stop using it.",
+            (Self::Restarts(RestartScope::Docker), _) => " Docker is being restarted now.",
+            (Self::Restarts(RestartScope::Engine), _) => " The Engine is being restarted now.",
+            (Self::Waits, true) => " Docker will use it the next time it starts.",
+            (Self::Waits, false) => " Docker stops using it the next time it starts.",
+        }
+    }
+}
+
+impl NoticeAction {
+    /// Returns the label of the action's button.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RestartEngine => "Restart Docker Engine",
+            Self::RestartNow => "Restart Docker",
+            Self::Later => "Later",
+            Self::UseProxy => "Use Proxy",
+            Self::Adopt => "Adopt It",
+            Self::FollowSettings => "Follow Settings",
+            Self::OpenPrivacySettings => "Open System Settings",
+            Self::OpenSettingsFile => "Open Settings File",
+            Self::TryAgain => "Try again",
+            Self::CopyProxySettings => "Copy Proxy Settings",
+            Self::OpenDockerSettings => "Open Docker's Settings",
+        }
+    }
+}
+
+/// The text of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeText {
+    /// The subject of the notice.
+    pub title: String,
+    /// The message, in full sentences.
+    pub body: String,
+    /// The actions that the notice offers.
+    pub offers: Vec<NoticeAction>,
+}
+
+impl Notice {
+    /// Returns the title, the body and the offered actions.
+    pub fn text(&self) -> NoticeText {
+        match self {
+            Self::Welcome {
+                setting,
+                is_on,
+                named,
+                support,
+            } => {
+                let proxy = match setting {
+                    Setting::Proxy { shown, .. } => Some(short(shown)),
+                    _ => None,
+                };
+                let cannot = without_patch(support, proxy.as_deref());
+                cannot.map_or_else(
+                    || welcome(setting, *is_on, named.as_ref()),
+                    welcome_without_patch,
+                )
+            }
+            Self::CannotUse { proxy, support } => {
+                let (body, offers) = without_patch(support, proxy.as_ref().map(short).as_deref())
+                    .unwrap_or_default();
+                let title = cannot_use(support).to_owned();
+                NoticeText {
+                    title,
+                    body,
+                    offers,
+                }
+            }
+            Self::Updated {
+                from,
+                to,
+                is_other_image,
+                proxy,
+                docker,
+            } => {
+                let (did, again) = match is_other_image {
+                    true => (" removed the proxy", " again"),
+                    false => ("", ""),
+                };
+                NoticeText {
+                    title: "Docker was updated".to_owned(),
+                    body: format!(
+                        "Docker {}{did}. The proxy ({}) is in place{again}.{}",
+                        match from == to {
+                            true => to.clone(),
+                            false => format!("{from} → {to}"),
+                        },
+                        short(proxy),
+                        docker.sentence(true)
+                    ),
+                    offers: docker.actions(),
+                }
+            }
+            Self::Changed {
+                from,
+                to,
+                no_proxy_by,
+                settings,
+                by_hand,
+                docker,
+            } => {
+                let settings = settings.as_ref().zip(to.as_ref());
+                let why = match settings {
+                    Some((settings, to)) => Some(named_by_hand(to, settings)),
+                    None => no_proxy_by.as_ref().map(|why| match why {
+                        WhyNone::By(origin) => format!("No proxy is set in {origin} any more."),
+                        WhyNone::ScriptUnreachable => {
+                            "The PAC script can't be reached, so Docker goes direct.".to_owned()
+                        }
+                    }),
+                };
+                changed(from.as_ref(), to.as_ref(), why, by_hand, *docker)
+            }
+            Self::SettingsChanged { in_place, settings } => NoticeText {
+                title: "The proxy settings changed".to_owned(),
+                body: format!(
+                    "Docker keeps {}, which was named by hand. {}",
+                    short(in_place),
+                    full(&clause(in_place, settings).unwrap_or_default()),
+                ),
+                offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
+            },
+            Self::Trouble { state, reason } => trouble(*state, reason),
+            Self::NotRestarted(diagnostic) => NoticeText {
+                title: "Docker was not restarted".to_owned(),
+                body: Problem::from(diagnostic).sentences(),
+                offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
+            },
+            Self::NotAppliedLive {
+                diagnostic,
+                is_restarted,
+            } => {
+                let title = "The Docker Engine was not restarted".to_owned();
+                match is_restarted {
+                    true => NoticeText {
+                        title,
+                        body: format!(
+                            "{} Docker is being restarted instead.",
+                            full(&diagnostic.sentence())
+                        ),
+                        offers: Vec::new(),
+                    },
+                    false => NoticeText {
+                        title,
+                        body: not_applied_live(diagnostic),
+                        offers: vec![NoticeAction::RestartNow, NoticeAction::Later],
+                    },
+                }
+            }
+        }
+    }
+
+    /// Returns a short line for the history.
+    pub fn headline(&self) -> String {
+        match self {
+            Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
+            Self::CannotUse { support, .. } => cannot_use(support).to_owned(),
+            Self::Updated { from, to, .. } if from == to => {
+                format!("Docker {to} replaced its boot image; repaired")
+            }
+            Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
+            Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
+            Self::Changed { to: None, .. } => "The proxy was taken out".to_owned(),
+            Self::SettingsChanged { in_place, .. } => {
+                format!("The settings changed; Docker keeps {}", short(in_place))
+            }
+            Self::Trouble { state, reason } => match state {
+                State::NotPermitted => "macOS did not let Baleen change Docker".to_owned(),
+                State::Updating => "A Docker update seems to be stuck".to_owned(),
+                _ if reason.fix() == Some(Fix::DockerSettings) => OWN_SETTINGS.to_owned(),
+                _ => cut(&reason.sentence()),
+            },
+            Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
+            Self::NotAppliedLive { .. } => "The Docker Engine was not restarted".to_owned(),
+        }
+    }
+
+    /// Returns the notice as JSON.
+    pub fn json(&self) -> Value {
+        let message = self.text();
+        let mut object = json!({
+            "kind": self.kind(),
+            "title": message.title,
+            "body": message.body,
+            "offers": message.offers,
+        });
+        match self {
+            Self::Updated {
+                from, to, docker, ..
+            } => {
+                object["from"] = json!(from);
+                object["to"] = json!(to);
+                object["docker"] = json!(docker.word());
+            }
+            Self::Changed {
+                from, to, docker, ..
+            } => {
+                object["from"] = json!(from);
+                object["to"] = json!(to);
+                object["docker"] = json!(docker.word());
+            }
+            Self::SettingsChanged { in_place, settings } => {
+                object["proxy"] = json!(in_place);
+                object["settings"] = by_hand::json(settings);
+            }
+            Self::Trouble { state, .. } => object["state"] = json!(state),
+            Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
+                object["support"] = json!(support.word());
+            }
+            Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
+        }
+        object
+    }
+}
+
+/// Returns the sentences that say that a proxy was named by hand, and what the settings say.
+fn named_by_hand(in_place: &RedactedProxy, settings: &Setting) -> String {
+    match clause(in_place, settings) {
+        Some(clause) => format!("It was named by hand. {}", full(&clause)),
+        None => "It was named by hand.".to_owned(),
+    }
+}
+
+fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> NoticeText {
+    let title = "Baleen is in the menu bar".to_owned();
+    if let Some(named) = named {
+        return NoticeText {
+            title,
+            body: format!(
+                "It keeps Docker behind {}, also after each of Docker's updates. {}",
+                short(named),
+                named_by_hand(named, setting)
+            ),
+            offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
+        };
+    }
+    let here = match setting {
+        // A proxy on this computer itself has a different address in Docker's VM.
+        Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
+        Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
+        Setting::ScriptUnreachable => "Its PAC script can't be reached now.".to_owned(),
+        Setting::Offline | Setting::Unknown => {
+            "While the network is down, Baleen can't tell which proxy that is.".to_owned()
+        }
+        Setting::Failed { diagnostic, .. } => {
+            format!("Its settings can't be used now: {}.", diagnostic.sentence())
+        }
+    };
+    let (what, offers) = match is_on {
+        true => ("Docker follows it, also after each of its updates.", vec![]),
+        false => (
+            "Choose Use Proxy in Baleen's menu to have Docker use it too, also after each update of Docker.",
+            vec![NoticeAction::UseProxy],
+        ),
+    };
+    NoticeText {
+        title,
+        body: format!(
+            "Baleen makes Docker use your Mac's proxy and keeps it that way when Docker updates. {here} {what}"
+        ),
+        offers,
+    }
+}
+
+fn welcome_without_patch((body, offers): (String, Vec<NoticeAction>)) -> NoticeText {
+    NoticeText {
+        title: "Baleen is in the menu bar".to_owned(),
+        body,
+        offers,
+    }
+}
+
+fn cannot_use(support: &DockerSupport) -> &'static str {
+    match support {
+        DockerSupport::Missing => "No Docker.app found",
+        DockerSupport::OwnSettings { .. } => OWN_SETTINGS,
+        DockerSupport::Patched | DockerSupport::Unusable(_) => "Baleen can't change this Docker",
+    }
+}
+
+/// Title of notices about a Docker with its own proxy settings.
+const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
+
+/// Returns the body and the offered actions if the proxy can't be switched on; otherwise `None`.
+fn without_patch(
+    support: &DockerSupport,
+    proxy: Option<&str>,
+) -> Option<(String, Vec<NoticeAction>)> {
+    Some(match (support, proxy) {
+        (DockerSupport::Patched, _) => return None,
+        (DockerSupport::OwnSettings { sentence }, Some(proxy)) => (
+            format!(
+                "{} To use {proxy}, copy the values and enter them there.",
+                full(sentence)
+            ),
+            vec![
+                NoticeAction::CopyProxySettings,
+                NoticeAction::OpenDockerSettings,
+            ],
+        ),
+        (DockerSupport::OwnSettings { sentence }, None) => (
+            format!(
+                "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
+                full(sentence)
+            ),
+            vec![NoticeAction::OpenDockerSettings],
+        ),
+        (DockerSupport::Missing, proxy) => {
+            let proxy = proxy.map(|proxy| format!(" ({proxy})"));
+            (
+                format!(
+                    "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
+                    proxy.unwrap_or_default()
+                ),
+                vec![NoticeAction::OpenSettingsFile],
+            )
+        }
+        (DockerSupport::Unusable(diagnostic), _) => {
+            let (why, offer) = Problem::from(diagnostic).text_and_action();
+            let body = format!("Baleen can't change this Docker. {why}");
+            (body, offer.into_iter().collect())
+        }
+    })
+}
+
+fn changed(
+    from: Option<&RedactedProxy>,
+    to: Option<&RedactedProxy>,
+    why: Option<String>,
+    by_hand: &Unpatched,
+    docker: RestartNeed,
+) -> NoticeText {
+    let (title, body) = match (from, to) {
+        (Some(from), Some(to)) if from.summary() != to.summary() => (
+            "Docker's proxy has changed",
+            format!("{} instead of {} is in place.", short(to), short(from)),
+        ),
+        (Some(from), Some(to)) if from.no_proxy != to.no_proxy => (
+            "Docker's proxy was brought up to date",
+            format!("These hosts now bypass {}: {}.", short(to), to.no_proxy),
+        ),
+        (Some(_), Some(to)) => (
+            "Docker's proxy was brought up to date",
+            format!("Docker now uses {} with the new password.", short(to)),
+        ),
+        (None, Some(to)) => (
+            "Docker now has the proxy",
+            format!("The proxy ({}) is in place.", short(to)),
+        ),
+        (_, None) => match by_hand {
+            Unpatched::Clean => (
+                "Docker has its own boot image again",
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::Unchecked => (
+                "Docker has the boot image of before again",
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::ByHand { line, .. } => (
+                "Docker has a proxy set by hand again",
+                format!(
+                    "Baleen's proxy was taken out. Docker has the boot image that it had before, in which a proxy is set by hand ({line}). {}",
+                    full(&by_hand.way_out().unwrap_or_default())
+                ),
+            ),
+        },
+    };
+    let body = match (why, to) {
+        (Some(why), Some(_)) => format!("{body} {why}"),
+        (Some(why), None) => format!("{why} {body}"),
+        (None, _) => body,
+    };
+    NoticeText {
+        title: title.to_owned(),
+        body: format!("{body}{}", docker.sentence(to.is_some())),
+        offers: docker.actions(),
+    }
+}
+
+/// A problem as the users of the icon see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The sentence, without its period.
+    pub sentence: String,
+    /// The advice.
+    pub hint: Option<String>,
+    /// The remedy at one click.
+    pub fix: Option<Fix>,
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            sentence: error.to_string(),
+            hint: error.hint(Face::Menu),
+            fix: error.fix(),
+        }
+    }
+}
+
+impl From<&Diagnostic> for Problem {
+    fn from(why: &Diagnostic) -> Self {
+        Self {
+            sentence: why.sentence(),
+            hint: why.hint(Face::Menu),
+            fix: why.fix(),
+        }
+    }
+}
+
+impl From<&Reason> for Problem {
+    fn from(reason: &Reason) -> Self {
+        Self {
+            sentence: reason.sentence(),
+            hint: reason.hint(Face::Menu),
+            fix: reason.fix(),
+        }
+    }
+}
+
+impl Problem {
+    /// Creates a problem with a sentence only.
+    pub(crate) fn new(sentence: &str) -> Self {
+        Self {
+            sentence: sentence.to_owned(),
+            hint: None,
+            fix: None,
+        }
+    }
+
+    /// Returns the sentence and the advice as full sentences.
+    pub(crate) fn sentences(&self) -> String {
+        let advice = self
+            .hint
+            .as_deref()
+            .map(|advice| format!(" {}", full(advice)));
+        format!("{}{}", full(&self.sentence), advice.unwrap_or_default())
+    }
+
+    /// Returns the text about the problem, and the action that helps at one click.
+    pub(crate) fn text_and_action(&self) -> (String, Option<NoticeAction>) {
+        let text = full(&self.sentence);
+        match self.fix {
+            Some(Fix::AllowAppManagement) => (
+                format!(
+                    "{text} Allow Baleen in System Settings > Privacy & Security > App Management."
+                ),
+                Some(NoticeAction::OpenPrivacySettings),
+            ),
+            Some(Fix::Adopt) => (text, Some(NoticeAction::Adopt)),
+            Some(Fix::CorrectSettings) => (text, Some(NoticeAction::OpenSettingsFile)),
+            Some(Fix::DockerSettings) => (text, Some(NoticeAction::OpenDockerSettings)),
+            None => (self.sentences(), None),
+        }
+    }
+}
+
+/// Returns the text about a failed live update. Adopting a proxy in the running VM works only from a terminal. A restart
+/// of Docker, which is one click away, has the same result.
+fn not_applied_live(why: &Diagnostic) -> String {
+    let mut problem = Problem::from(why);
+    if problem.fix == Some(Fix::Adopt) {
+        problem.hint = Some("restart Docker instead".to_owned());
+    }
+    problem.sentences()
+}
+
+fn trouble(state: State, reason: &Reason) -> NoticeText {
+    let problem = Problem::from(reason);
+    let title = match state {
+        _ if problem.fix == Some(Fix::CorrectSettings) => "Baleen's settings can't be used",
+        _ if problem.fix == Some(Fix::DockerSettings) => OWN_SETTINGS,
+        State::NotPermitted => "Baleen needs permission to change Docker",
+        State::Foreign => "Docker has a proxy set by someone else",
+        State::Updating => "A Docker update seems to be stuck",
+        State::Unsupported => "Baleen can't change this Docker",
+        _ => "The proxy could not be put in place",
+    };
+    if problem.fix == Some(Fix::DockerSettings) {
+        let body = format!(
+            "{} Copy the values and enter them there.",
+            full(&problem.sentence)
+        );
+        return NoticeText {
+            title: title.to_owned(),
+            body,
+            offers: vec![
+                NoticeAction::CopyProxySettings,
+                NoticeAction::OpenDockerSettings,
+            ],
+        };
+    }
+    let (body, offer) = problem.text_and_action();
+    NoticeText {
+        title: title.to_owned(),
+        body,
+        offers: vec![offer.unwrap_or(NoticeAction::TryAgain)],
+    }
+}
+
+/// Returns the proxy without `http://`, which every proxy URL has.
+pub fn short(shown: &RedactedProxy) -> String {
+    shown.summary().replace("http://", "")
+}
+
+/// Returns the sentence with a capital letter and a period.
+pub fn full(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    // A URL keeps its spelling.
+    if sentence
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains("://"))
+    {
+        return format!("{sentence}.");
+    }
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => String::new(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    const WIDTH: usize = 60;
+    let text = full(text);
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text,
+    }
+}
