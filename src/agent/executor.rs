@@ -318,7 +318,7 @@ impl Executor {
                 tracing::info!("restarting Docker");
                 self.spawn("restart", move || {
                     let result = docker::restart::restart(&path);
-                    Event::Restarted(result.map_err(|error| failed(&error).diagnostic))
+                    Event::Restarted(result.map_err(|error| failed(&error.into()).diagnostic))
                 });
             }
             Effect::ApplyLive { path, adopt } => {
@@ -327,7 +327,7 @@ impl Executor {
                 self.spawn("engine", move || {
                     let _writing = agent.writing.lock();
                     let result = worker.apply_live(&path, adopt, &agent.cancel);
-                    Event::AppliedLive(result.map_err(|error| failed(&error).diagnostic))
+                    Event::AppliedLive(result.map_err(|error| failed(&error.into()).diagnostic))
                 });
             }
             Effect::SetIntent { path, intent } => {

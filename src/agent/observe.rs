@@ -93,14 +93,13 @@ fn bundle_state(path: &Path, intents: &Intents) -> BundleState {
     }
     let bundle = match Bundle::read(path) {
         Ok(bundle) => bundle,
-        Err(error) => return closed(&error, None),
+        Err(error) => return closed(&error.into(), None),
     };
     if let Family::Unknown(found) = &bundle.family
         && Family::may_become_whole(found)
+        && let Some(unknown) = bundle.family.unknown_vm()
     {
-        return BundleState::Incomplete(Diagnostic::new(
-            bundle.family.refusal().unwrap_or_default(),
-        ));
+        return BundleState::Incomplete(Diagnostic::new(unknown.to_string()));
     }
     match installed(&bundle, intents) {
         Ok(installed) => BundleState::Ready(installed),

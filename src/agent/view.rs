@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::config::{RestartPolicy, SourceSetting};
-use crate::docker::Family;
+use crate::docker::{Family, ProxyPane};
 use crate::patch::intent::Intent;
 use crate::patch::status::State;
 use crate::proxy::{DockerFields, RedactedProxy};
@@ -95,7 +95,7 @@ impl View {
     }
 
     /// Returns the pane of Docker's own proxy settings, if it has one.
-    pub(crate) fn proxy_pane(&self) -> Option<&'static str> {
+    pub(crate) fn proxy_pane(&self) -> Option<ProxyPane> {
         self.family.as_ref()?.proxy_pane()
     }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::agent::notice::{Notice, NoticeAction, full, hint_and_action, sentences};
+use crate::agent::notice::{Notice, NoticeAction, full, hint_and_action};
 use crate::agent::observation::Diagnostic;
-use crate::error::{Error, Fix};
+use crate::docker::ProxyPane;
+use crate::error::{Error, Face, Fix};
 
 use super::install_location::InstallLocation;
 use super::notifications::{Button, Notification};
@@ -66,7 +67,10 @@ pub(super) fn already_running(headline: &str, sentence: &str) -> Notification {
 
 /// Returns the notification that a request of the user failed.
 pub(super) fn failed(title: &str, error: &Error) -> Notification {
-    plain("failed", title, sentences(&Diagnostic::from(error)))
+    let advice = error.hint(Face::Menu);
+    let advice = advice.map(|advice| format!(" {}", full(&advice)));
+    let body = full(&error.to_string()) + &advice.unwrap_or_default();
+    plain("failed", title, body)
 }
 
 /// Returns the notification that Baleen should be moved, if it should.
@@ -101,7 +105,7 @@ pub(super) fn about() -> Notification {
 
 /// Returns the notification that the values for Docker's `pane` were copied, or were written into the file
 /// `written` because there is no clipboard.
-pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Notification {
+pub(super) fn copied(pane: ProxyPane, remarks: &[String], written: Option<&Path>) -> Notification {
     let (title, first) = match written {
         None => (
             "Copied".to_owned(),

@@ -15,10 +15,11 @@ impl App {
     /// Copies the values for Docker's own proxy settings. Without a clipboard, opens a file with them.
     pub(super) fn copy_proxy_settings(&self, field: Field) {
         let view = self.view.as_ref();
-        let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
+        let Some((view, pane, fields)) =
+            view.and_then(|view| Some((view, view.proxy_pane()?, view.docker_fields()?)))
+        else {
             return self.show_notification(&notification_text::nothing_to_copy());
         };
-        let pane = view.proxy_pane().unwrap_or_default();
         let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
         let why = match clipboard::copy(&fields.text(field)) {
             Ok(()) => {
@@ -54,7 +55,7 @@ impl App {
             tracing::warn!("{error}");
             self.show_notification(&notification_text::failed(
                 "Docker could not be opened",
-                &error,
+                &error.into(),
             ));
         }
     }

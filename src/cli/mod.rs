@@ -140,7 +140,7 @@ fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
 
 /// Reads the bundle to use.
 fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
-    Bundle::read(&bundle_path(global, config)?)
+    Ok(Bundle::read(&bundle_path(global, config)?)?)
 }
 
 /// Returns the folder for the program's state.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::desired::{ProxyQuery, engine_of, source_of};
-use crate::docker::{Bundle, Family};
+use crate::docker::{Bundle, Family, Refusal};
 use crate::error::{Error, Kind, Result};
 use crate::patch::intent::Intent;
 use crate::patch::status::{self, Expected, StatusQuery};
@@ -203,19 +203,14 @@ impl Query {
         if self.engine.host_address.is_some() {
             return None;
         }
-        let pane = self.family.as_ref().and_then(Family::proxy_pane);
-        let refusal = self.family.as_ref().and_then(Family::refusal);
-        Some(match (pane, refusal) {
-            (Some(pane), _) => {
-                format!(
-                    "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
-                )
-            }
-            (None, Some(refusal)) => refusal,
-            (None, None) => {
-                "this Docker gets its proxy from its own settings, not from the boot image"
-                    .to_owned()
-            }
+        let family = self.family.as_ref();
+        Some(match family.and_then(Family::refusal) {
+            Some(Refusal::OwnSettings(pane)) => format!(
+                "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
+            ),
+            Some(Refusal::UnknownVm(unknown)) => unknown.to_string(),
+            None => "this Docker gets its proxy from its own settings, not from the boot image"
+                .to_owned(),
         })
     }
 

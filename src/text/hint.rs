@@ -1,6 +1,9 @@
 //! Advice on what to do about a failure: one file for the errors of each module.
 
+mod console;
+mod docker;
 mod files;
+mod platform;
 
 use crate::error::{Face, Hint, Plain};
 
