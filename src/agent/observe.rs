@@ -44,7 +44,7 @@ impl Observer {
         if let Ok(config) = &config {
             self.last.clone_from(config);
         }
-        let config = config.map_err(|error| Diagnostic::from(&error));
+        let config = config.map_err(|error| Diagnostic::from(&error.into()));
         let intents = Intents::in_folder(&self.state);
         // The fingerprint comes first, so that a change in between is noticed.
         let print = Fingerprint::of(&self.places());

@@ -87,7 +87,7 @@ impl App {
             tracing::warn!("{error}");
             return self.show_notification(&notification_text::failed(
                 "There is no settings file",
-                &error,
+                &error.into(),
             ));
         }
         self.open_text(path);

@@ -118,7 +118,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
 /// Reads the config file. A file that was named must exist.
 fn config(global: &Global) -> Result<Config> {
     check_named_config(global)?;
-    Config::load(&config::path(global))
+    Ok(Config::load(&config::path(global))?)
 }
 
 /// Refuses a config file that was named but doesn't exist.
