@@ -1,8 +1,8 @@
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Failure, IoError, Kind};
+use crate::platform::open::TargetError;
 
 /// The reason why an app was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,10 @@ pub enum OpenError {
     Refused { bundle: PathBuf, said: String },
 
     #[error("could not open {}: {source}", bundle.display())]
-    Command { bundle: PathBuf, source: io::Error },
+    Command {
+        bundle: PathBuf,
+        source: TargetError,
+    },
 
     #[error("could not open {}: macOS did not say within {} seconds that it is open", bundle.display(), within.as_secs())]
     NoAnswer { bundle: PathBuf, within: Duration },

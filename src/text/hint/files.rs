@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 
 use crate::docker::BundleFileError;
 use crate::error::{Face, Hint, IoError};
+use crate::logs::LogError;
 
 impl Hint for IoError {
     fn hint(&self, _face: Face) -> Option<String> {
@@ -20,6 +21,15 @@ impl Hint for IoError {
             }
             _ => return None,
         })
+    }
+}
+
+impl Hint for LogError {
+    fn hint(&self, face: Face) -> Option<String> {
+        match self {
+            Self::File(file) => file.hint(face),
+            Self::Started(_) => None,
+        }
     }
 }
 
