@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::desired::{ProxyQuery, engine_of, source_of};
 use crate::docker::{Bundle, Family, Refusal};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Face, Failure, Hint, Kind, Result};
 use crate::patch::intent::Intent;
 use crate::patch::status::{self, Expected, StatusQuery};
 use crate::platform::system_proxies;
@@ -21,6 +21,27 @@ use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, ago, 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{bundle_path, config, intents, request};
+
+/// An argument of `baleen proxy test` that names no host, without a password.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' should be HOST, HOST:PORT or an http:// or https:// URL")]
+struct NoTarget(String);
+
+impl Failure for NoTarget {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn code(&self) -> &'static str {
+        "no-target"
+    }
+}
+
+impl Hint for NoTarget {
+    fn hint(&self, _face: Face) -> Option<String> {
+        None
+    }
+}
 
 pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
@@ -359,15 +380,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         .hosts
         .iter()
         .map(|text| {
-            let target = Target::parse(text).ok_or_else(|| {
-                Error::new(
-                    Kind::Usage,
-                    format!(
-                        "'{}' should be HOST, HOST:PORT or an http:// or https:// URL",
-                        redact(text)
-                    ),
-                )
-            })?;
+            let target = Target::parse(text).ok_or_else(|| NoTarget(redact(text)))?;
             Ok((text, target))
         })
         .collect::<Result<_>>()?;
