@@ -327,7 +327,7 @@ impl Executor {
                 self.spawn("engine", move || {
                     let _writing = agent.writing.lock();
                     let result = worker.apply_live(&path, adopt, &agent.cancel);
-                    Event::AppliedLive(result.map_err(|error| failed(&error.into()).diagnostic))
+                    Event::AppliedLive(result.map_err(|error| failed(&error).diagnostic))
                 });
             }
             Effect::SetIntent { path, intent } => {

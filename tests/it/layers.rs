@@ -32,7 +32,7 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("config", 1),
     ("credentials", 3),
     ("demo", 4),
-    ("docker", 2),
+    ("docker", 3),
     ("doctor", 19),
     ("storage", 1),
     ("logs", 1),

@@ -85,3 +85,55 @@ fn value(refusal: &InvalidValue, face: Face) -> Option<String> {
     };
     Some(advice.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::ConfigReading;
+
+    /// Returns the advice on a file with this text.
+    fn advice(text: &str, face: Face) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let error = ConfigReading::read(file.path()).unwrap_err();
+        error.hint(face).unwrap()
+    }
+
+    #[test]
+    fn each_mistake_has_advice_that_fits_the_user_interface() {
+        for (text, command_line, menu) in [
+            (
+                "source = 'manual'",
+                "set the proxy first: baleen config set http_proxy http://HOST:PORT",
+                "set the proxy first: http_proxy = \"http://HOST:PORT\"",
+            ),
+            (
+                "http_proxy = 'http://me:s3cret@p:1'",
+                "leave the user there, and give the password to `baleen credentials set`",
+                "leave the user there, and give the password in Terminal: `baleen credentials set`",
+            ),
+            (
+                "no_proxy = ['*']",
+                "`baleen restore` takes the proxy out",
+                "to take the proxy out, switch Use Proxy off",
+            ),
+            (
+                "source = auto",
+                "correct it there; `baleen config set --help` lists the keys",
+                "choose Open Settings File and correct it there",
+            ),
+            (
+                "sorce = 'auto'",
+                "did you mean source?",
+                "did you mean source?",
+            ),
+        ] {
+            assert_eq!(advice(text, Face::CommandLine), command_line);
+            assert_eq!(advice(text, Face::Menu), menu);
+        }
+        let folder = ConfigReading::read(Path::new("/")).unwrap_err();
+        assert_eq!(folder.hint(Face::Menu).unwrap(), "move it away");
+    }
+}

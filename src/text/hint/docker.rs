@@ -75,3 +75,46 @@ impl Hint for OpenError {
         Some(advice.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::docker::{InfoError, ProxyPane};
+
+    #[test]
+    fn the_menu_names_no_command_and_no_option() {
+        let path = || PathBuf::from("/a");
+        for error in [
+            BundleError::NotFound { places: vec![] },
+            BundleError::NotAtChosenPath { path: path() },
+            BundleError::NotAnApp { path: path() },
+            BundleError::OtherApp {
+                path: path(),
+                id: None,
+            },
+            BundleError::Info {
+                path: path(),
+                source: InfoError::Missing,
+            },
+        ] {
+            let advice = error.hint(Face::Menu).unwrap();
+            for word in ["`baleen", "--", "BALEEN_"] {
+                assert!(!advice.contains(word), "{advice}");
+            }
+        }
+        let own = NotPatched::OwnSettings {
+            version: "4.84.0".to_owned(),
+            pane: ProxyPane::Settings,
+        };
+        assert_eq!(
+            own.hint(Face::Menu).unwrap(),
+            "in Docker, open Settings > Resources > Proxies and paste what Copy Proxy Settings copies"
+        );
+        assert_eq!(
+            own.hint(Face::CommandLine).unwrap(),
+            "in Docker, open Settings > Resources > Proxies and enter the values that `baleen apply` prints"
+        );
+    }
+}
