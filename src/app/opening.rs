@@ -9,6 +9,7 @@ use crate::docker;
 use crate::platform::open::{self, TargetError};
 use crate::platform::{apps, clipboard};
 use crate::proxy::Field;
+use crate::text::config_key;
 
 use super::{App, AppError, notification_text};
 
@@ -91,7 +92,7 @@ impl App {
 
     pub(super) fn open_settings(&self) {
         let path = &self.options.config;
-        if let Err(error) = crate::config::make(path) {
+        if let Err(error) = crate::config::make(path, &config_key::new_file()) {
             tracing::warn!("{error}");
             return self.show_notification(&notification_text::failed(
                 "There is no settings file",

@@ -71,27 +71,16 @@ pub fn unset(path: &Path, key: Key) -> Result<bool, ConfigError> {
     change(path, key, None)
 }
 
-/// Creates the file at `path` if there is none. It sets no key, and describes all keys in comments.
+/// Creates the file at `path` with this text, if there is none.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn make(path: &Path) -> Result<(), ConfigError> {
+pub fn make(path: &Path, text: &str) -> Result<(), ConfigError> {
     if resolve(path)?.is_some() {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| IoError::new("make", folder, error))?;
-    let mut text = String::from(
-        "# Baleen's settings. Remove the # to turn a line on. Changes take effect when you save.\n",
-    );
-    for key in Key::ALL {
-        let example = if key.is_list() { "[]" } else { "\"\"" };
-        text.push_str(&format!(
-            "\n# {}; without it: {}\n#{key} = {example}\n",
-            key.about(),
-            key.without()
-        ));
-    }
     match File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())) {
         // Another program has just created it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

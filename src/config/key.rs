@@ -18,7 +18,7 @@ use super::{Config, RestartPolicy, SourceSetting};
 
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is described by `about`")]
+#[expect(missing_docs, reason = "each is described in `text::config_key`")]
 pub enum Key {
     Source,
     HttpProxy,
@@ -65,44 +65,6 @@ impl Key {
             Self::Restart => "restart",
             Self::Method => "method",
             Self::DockerApp => "docker_app",
-        }
-    }
-
-    /// Returns its description.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Source => "where the proxy comes from: auto, system, environment or manual",
-            Self::HttpProxy => "the proxy for http:// when source is manual; without a password",
-            Self::HttpsProxy => "the proxy for https:// when source is manual; without a password",
-            Self::NoProxy => {
-                "more hosts to reach without the proxy, as the engine's NO_PROXY has them"
-            }
-            Self::HostAddress => {
-                "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
-            }
-            Self::PacHosts => "registries to ask a PAC file about, in addition to Docker's own",
-            Self::PacUnreachable => {
-                "what to do when a PAC file can't be reached: direct (after 5 minutes), or keep its last answers"
-            }
-            Self::Restart => {
-                "whether Docker is restarted when its proxy has changed: ask, always or never"
-            }
-            Self::Method => "how a boot image is patched: append or rebuild",
-            Self::DockerApp => "the Docker.app to work on; ~ is your home folder",
-        }
-    }
-
-    /// Returns its default, in words.
-    pub fn without(self) -> &'static str {
-        match self {
-            Self::Source => "auto",
-            Self::HttpProxy | Self::NoProxy | Self::PacHosts => "none",
-            Self::HttpsProxy => "the one for http://",
-            Self::HostAddress => "the one that this version of Docker has",
-            Self::PacUnreachable => "direct",
-            Self::Restart => "ask",
-            Self::Method => "append",
-            Self::DockerApp => "the one in /Applications or ~/Applications",
         }
     }
 

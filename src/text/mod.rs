@@ -2,4 +2,5 @@
 //!
 //! `hint` has the advice for each failure, in the words of the user interface that shows it.
 
+pub(crate) mod config_key;
 pub(crate) mod hint;
