@@ -13,7 +13,7 @@ use cpio::newc::ModeFileType;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
-use crate::error::{Error, Result};
+use crate::error::IoError;
 
 /// The init script, which reads the proxy from Docker's own setting, as scripts since May 2016 did.
 const SCRIPT: &str = r#"#!/sbin/openrc-run
@@ -53,10 +53,10 @@ done
 ///
 /// # Errors
 /// When the bundle can't be written.
-pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf> {
+pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf, IoError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
-        move |error: io::Error| Error::io("write", &path, &error)
+        move |error: io::Error| IoError::new("write", &path, error)
     };
     let moby = path.join("Contents/Resources/moby");
     if path.exists() {

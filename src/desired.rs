@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
-use crate::docker::{self, Bundle, Family, bundle};
+use crate::docker::{self, Bundle, BundleError, Family, bundle};
 use crate::error::{Error, Kind, Result};
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
@@ -119,8 +119,10 @@ impl ProxyQuery {
     /// # Errors
     /// When the source can't be read, or its settings can't be used.
     pub(crate) fn read(&self) -> Result<ProxyConfig> {
-        self.source
-            .read(platform::system_proxies::read, |name| env::var_os(name))
+        self.source.read(
+            || Ok(platform::system_proxies::read()?),
+            |name| env::var_os(name),
+        )
     }
 
     /// Returns the proxy for `engine`, given the settings of the source.
@@ -249,7 +251,7 @@ pub(crate) fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<Pa
 pub(crate) fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
     let places = bundle::default_places(env::home_dir().as_deref());
     let chosen = chosen_bundle(option, config);
-    docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
+    docker::find(chosen.as_deref(), &places)?.ok_or_else(|| BundleError::NotFound { places }.into())
 }
 
 /// Replaces the password in a proxy URL that is displayed.

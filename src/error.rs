@@ -284,6 +284,12 @@ impl Diagnostic {
     }
 }
 
+impl<E: Failure> From<E> for Diagnostic {
+    fn from(failure: E) -> Self {
+        Error::from(failure).into()
+    }
+}
+
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
         Self(Arc::new(error))

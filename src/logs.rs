@@ -12,17 +12,44 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tracing::subscriber::SetGlobalDefaultError;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Failure, IoError, Kind};
 use crate::proxy::redact;
 use crate::storage;
 
 /// Maximum length of the file. The previous file is kept next to it.
 const MAX_LOG_LEN: u64 = 1 << 20;
+
+/// The reason why the log could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogError {
+    #[error(transparent)]
+    File(#[from] IoError),
+
+    #[error("could not start the log: {0}")]
+    Started(#[from] SetGlobalDefaultError),
+}
+
+impl Failure for LogError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::File(file) => file.kind(),
+            Self::Started(_) => Kind::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::File(file) => file.code(),
+            Self::Started(_) => "log-started",
+        }
+    }
+}
 
 /// Returns the path of the log: in `~/Library/Logs/Baleen` on macOS (Apple, "File System Programming
 /// Guide"), on other systems in the program's own folder. It is in that folder on macOS too if
@@ -58,8 +85,8 @@ pub(crate) fn path() -> PathBuf {
 ///
 /// # Errors
 /// When the file can't be written.
-pub(crate) fn start(path: &Path, verbosity: u8) -> Result<()> {
-    let file = Rotated::open(path).map_err(|error| Error::io("write", path, &error))?;
+pub(crate) fn start(path: &Path, verbosity: u8) -> Result<(), LogError> {
+    let file = Rotated::open(path).map_err(|error| IoError::new("write", path, error))?;
     let (file_level, terminal_level) = match verbosity {
         0 => (Level::INFO, None),
         1 => (Level::INFO, Some(Level::INFO)),
@@ -74,8 +101,7 @@ pub(crate) fn start(path: &Path, verbosity: u8) -> Result<()> {
         .event_format(Lines)
         .with_writer(move || sink.clone())
         .finish();
-    tracing::subscriber::set_global_default(subscriber)
-        .map_err(|error| Error::new(Kind::Failure, format!("could not start the log: {error}")))
+    Ok(tracing::subscriber::set_global_default(subscriber)?)
 }
 
 /// One event, one line: time, level, what.

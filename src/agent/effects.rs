@@ -197,7 +197,8 @@ impl Effects {
             | Click::FollowSettings
             | Click::Restart(_) => return Ok(()),
         };
-        config::set(&self.config, key, value).map(drop)
+        config::set(&self.config, key, value)?;
+        Ok(())
     }
 }
 

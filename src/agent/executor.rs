@@ -328,7 +328,7 @@ impl Executor {
                 tracing::info!("restarting Docker");
                 self.spawn("restart", move || {
                     let result = docker::restart::restart(&path);
-                    Event::Restarted(result.map_err(|error| failed(error).diagnostic))
+                    Event::Restarted(result.map_err(|error| failed(error.into()).diagnostic))
                 });
             }
             Effect::ApplyLive { path, adopt } => {

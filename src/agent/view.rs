@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::backend::EngineSync;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::Setting;
-use crate::docker::Family;
+use crate::docker::{Family, ProxyPane};
 use crate::patch::intent::Intent;
 use crate::proxy::{DockerFields, RedactedProxy};
 use crate::reconcile::Reason;
@@ -82,7 +82,7 @@ impl View {
     }
 
     /// Returns the pane of Docker's own proxy settings, if it has one.
-    pub(crate) fn proxy_pane(&self) -> Option<&'static str> {
+    pub(crate) fn proxy_pane(&self) -> Option<ProxyPane> {
         self.family.as_ref()?.proxy_pane()
     }
 

@@ -9,6 +9,7 @@
 //! The app is one thread that handles one message after another. It decides only what to show.
 
 mod clock;
+mod error;
 pub(crate) mod event_loop;
 #[cfg(not(target_os = "macos"))]
 mod event_loop_linux;
@@ -38,12 +39,13 @@ use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput, Options};
 use crate::backend::RestartScope;
 use crate::docker;
-use crate::error::{Error, Face, Kind, Result};
+use crate::error::{Error, Face, Result};
 use crate::logs;
 use crate::platform::apps;
 use crate::proxy::Field;
 
 use clock::Clock;
+pub use error::{AppError, LoginItemError};
 use event_loop::{Flow, Sender};
 use install_location::InstallLocation;
 use menu::{Command, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
@@ -95,7 +97,7 @@ pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<A
             if !who.starts_with(APP)
                 || !single_instance::send(&options.state, single_instance::Message::Hello) =>
         {
-            return Err(taken(&who));
+            return Err(AppError::AlreadyRunning { who }.into());
         }
         Claim::Taken(who) => return Ok(AppExit::HandedOver(who)),
     };
@@ -126,15 +128,6 @@ fn exit_with(error: &Error) -> ! {
 }
 
 const APP: &str = "the Baleen app";
-
-/// Returns the error for a start next to another Baleen that acts by itself.
-pub fn taken(who: &str) -> Error {
-    Error::new(
-        Kind::Busy,
-        format!("{who} is already running; only one can run at a time"),
-    )
-    .with_hint("end that one first")
-}
 
 /// Returns the path of a check's report, next to the log.
 pub(crate) fn report_beside(log: &Path) -> PathBuf {
@@ -399,14 +392,10 @@ const APP_MANAGEMENT: &str =
 ///
 /// # Errors
 /// When signals can't be waited for.
-pub(crate) fn quit_on_signals(quit: impl Fn() + Send + 'static) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        Error::new(
-            Kind::Failure,
-            format!("could not wait for signals: {error}"),
-        )
-    };
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+pub(crate) fn quit_on_signals(
+    quit: impl Fn() + Send + 'static,
+) -> std::result::Result<(), AppError> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(AppError::Signals)?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -414,6 +403,6 @@ pub(crate) fn quit_on_signals(quit: impl Fn() + Send + 'static) -> Result<()> {
                 quit();
             }
         })
-        .map_err(failed)?;
+        .map_err(AppError::Signals)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::agent::notice::{Notice, NoticeAction};
+use crate::docker::ProxyPane;
 use crate::error::{Error, Fix};
 use crate::text::notice::{Problem, full};
 
@@ -101,7 +102,7 @@ pub(super) fn about() -> Notification {
 
 /// Returns the notification that the values for Docker's `pane` were copied, or were written into the file
 /// `written` because there is no clipboard.
-pub(super) fn copied(pane: &str, remarks: &[String], written: Option<&Path>) -> Notification {
+pub(super) fn copied(pane: ProxyPane, remarks: &[String], written: Option<&Path>) -> Notification {
     let (title, first) = match written {
         None => (
             "Copied".to_owned(),

@@ -1,24 +1,27 @@
 //! What the app opens or copies for the user: settings, logs, Docker, texts.
 
+use std::error::Error as StdError;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::docker;
-use crate::error::{Error, Kind};
-use crate::platform::{apps, clipboard, open};
+use crate::platform::open::{self, TargetError};
+use crate::platform::{apps, clipboard};
 use crate::proxy::Field;
+use crate::text::config_key;
 
-use super::{App, notification_text};
+use super::{App, AppError, notification_text};
 
 impl App {
     /// Copies the values for Docker's own proxy settings. Without a clipboard, opens a file with them.
     pub(super) fn copy_proxy_settings(&self, field: Field) {
         let view = self.view.as_ref();
-        let Some((view, fields)) = view.and_then(|view| Some((view, view.docker_fields()?))) else {
+        let Some((view, pane, fields)) =
+            view.and_then(|view| Some((view, view.proxy_pane()?, view.docker_fields()?)))
+        else {
             return self.show_notification(&notification_text::nothing_to_copy());
         };
-        let pane = view.proxy_pane().unwrap_or_default();
         let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
         let why = match clipboard::copy(&fields.text(field)) {
             Ok(()) => {
@@ -32,7 +35,7 @@ impl App {
                 self.show_notification(&notification_text::copied(pane, &remarks, Some(&file)));
                 self.open_text(&file);
             }
-            Err(error) => self.not_opened("a file with Docker's proxy settings", &error),
+            Err(error) => self.not_opened("a file with Docker's proxy settings", error),
         }
     }
 
@@ -54,39 +57,46 @@ impl App {
             tracing::warn!("{error}");
             self.show_notification(&notification_text::failed(
                 "Docker could not be opened",
-                &error,
+                &error.into(),
             ));
         }
     }
 
     pub(super) fn open(&self, target: &OsStr) {
         if let Err(error) = open::open(target) {
-            self.not_opened(&target.to_string_lossy(), &error);
+            self.not_opened(&target.to_string_lossy(), error);
         }
     }
 
     pub(super) fn open_text(&self, path: &Path) {
         if let Err(error) = open::open_text(path) {
-            self.not_opened(&path.to_string_lossy(), &error);
+            self.not_opened(&path.to_string_lossy(), error);
         }
     }
 
-    pub(super) fn not_opened(&self, what: &str, why: &io::Error) {
-        let error = Error::new(Kind::Failure, format!("could not open {what}: {why}"));
+    pub(super) fn not_opened(
+        &self,
+        what: &str,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) {
+        let error = AppError::NotOpened {
+            what: what.to_owned(),
+            source: source.into(),
+        };
         tracing::warn!("{error}");
         self.show_notification(&notification_text::failed(
             "That could not be opened",
-            &error,
+            &error.into(),
         ));
     }
 
     pub(super) fn open_settings(&self) {
         let path = &self.options.config;
-        if let Err(error) = crate::config::make(path) {
+        if let Err(error) = crate::config::make(path, &config_key::new_file()) {
             tracing::warn!("{error}");
             return self.show_notification(&notification_text::failed(
                 "There is no settings file",
-                &error,
+                &error.into(),
             ));
         }
         self.open_text(path);
@@ -94,7 +104,7 @@ impl App {
 }
 
 /// Shows a text in a new file in the system's temporary folder.
-pub(super) fn open_as_text(text: &str) -> io::Result<()> {
+pub(super) fn open_as_text(text: &str) -> Result<(), TargetError> {
     open::open_text(&write_text("baleen-uninstalled-", text)?)
 }
 

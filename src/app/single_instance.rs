@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{self, IoError};
 use crate::util::poll_until;
+
+use super::AppError;
 
 /// Timeout for the first instance to listen.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,25 +67,25 @@ impl Instance {
     ///
     /// # Errors
     /// When the folder is not writable.
-    pub fn claim(state: &Path, what: &str) -> Result<Claim> {
-        fs::create_dir_all(state).map_err(|error| Error::io("make", state, &error))?;
+    pub fn claim(state: &Path, what: &str) -> Result<Claim, IoError> {
+        fs::create_dir_all(state).map_err(|error| IoError::new("make", state, error))?;
         let path = state.join(Self::LOCK);
-        let failed = |error: &io::Error| Error::io("write", &path, error);
+        let failed = |error| IoError::new("write", &path, error);
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(|error| failed(&error))?;
+            .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Ok(Claim::Taken(holder(&mut lock)));
             }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
+            Err(TryLockError::Error(error)) => return Err(IoError::new("lock", &path, error)),
         }
-        write_holder(&mut lock, what).map_err(|error| failed(&error))?;
+        write_holder(&mut lock, what).map_err(failed)?;
         Ok(Claim::First(Self {
             _lock: lock,
             socket: socket(state),
@@ -159,13 +161,13 @@ pub fn running(state: &Path) -> Option<String> {
 ///
 /// # Errors
 /// When the instance does not quit within `patience`.
-pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>> {
+pub fn end(state: &Path, what: &str, patience: Duration) -> error::Result<Option<File>> {
     let path = state.join(Instance::LOCK);
     // A file that is not writable can be locked anyway.
     let opened = OpenOptions::new().read(true).write(true).open(&path);
     let mut lock = match opened.or_else(|_| File::open(&path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|error| Error::io("open", &path, &error))?,
+        opened => opened.map_err(|error| IoError::new("open", &path, error))?,
     };
     let deadline = Instant::now() + patience;
     let (mut has_heard, mut failed) = (false, None);
@@ -182,21 +184,17 @@ pub fn end(state: &Path, what: &str, patience: Duration) -> Result<Option<File>>
         }
     });
     match failed {
-        Some(error) => Err(Error::io("lock", &path, &error)),
+        Some(error) => Err(IoError::new("lock", &path, error).into()),
         None if is_alone => {
             // If this fails, other instances don't learn who holds the lock.
             let _ = write_holder(&mut lock, what);
             Ok(Some(lock))
         }
-        None => Err(Error::new(
-            Kind::Busy,
-            format!(
-                "{} was asked to quit, and still runs after {} seconds",
-                holder(&mut lock),
-                patience.as_secs()
-            ),
-        )
-        .with_hint("quit it from its menu, or `baleen watch` with Ctrl-C, and try again; nothing was removed")),
+        None => Err(AppError::StillRuns {
+            who: holder(&mut lock),
+            after: patience,
+        }
+        .into()),
     }
 }
 
@@ -291,8 +289,10 @@ mod tests {
         // The error names an instance that does not listen.
         let deaf = claim();
         let error = end(dir.path(), "the end", POLL_INTERVAL).unwrap_err();
-        assert_eq!(error.kind(), Kind::Busy);
-        assert!(error.to_string().contains("the app (process "), "{error}");
+        assert!(
+            matches!(error.downcast_ref(), Some(AppError::StillRuns { who, .. }) if who.starts_with("the app (process ")),
+            "{error}"
+        );
         drop(deaf);
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::notification_text::{self, CheckResult, Uninstalled};
 use super::opening::open_as_text;
 use super::single_instance::{Claim, Instance};
-use super::{APP, App, AppEvent, RunningAgent, report_beside, taken};
+use super::{APP, App, AppError, AppEvent, RunningAgent, report_beside};
 
 /// Timeout for running jobs to end before an uninstall, such as fetching and running a PAC script.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -99,7 +99,7 @@ impl App {
         };
         self.show_notification(&notification_text::uninstalled(is_all, next));
         if let Err(error) = open_as_text(list) {
-            self.not_opened("the list of what was done", &error);
+            self.not_opened("the list of what was done", error);
         }
         self.quit_soon();
     }
@@ -123,8 +123,8 @@ impl App {
             Ok(Claim::First(first)) => {
                 RunningAgent::start(self.options.clone(), first, &self.sender)
             }
-            Ok(Claim::Taken(who)) => Err(taken(&who)),
-            Err(error) => Err(error),
+            Ok(Claim::Taken(who)) => Err(AppError::AlreadyRunning { who }.into()),
+            Err(error) => Err(error.into()),
         };
         match running_agent {
             Ok(running_agent) => self.running_agent = Some(running_agent),

@@ -1,15 +1,16 @@
 //! The icon and its drawn menu. Only this module uses the `tray_icon` crate.
 
+use std::error::Error as StdError;
+
 use tray_icon::menu::{
     CheckMenuItem, IsMenuItem, Menu as Drawn, MenuEvent, MenuItem, PredefinedMenuItem, Submenu,
 };
 use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
 
-use crate::error::{Error, Kind, Result};
 use crate::reconcile::State;
 
-use super::icons;
 use super::menu::{Item, Menu};
+use super::{AppError, icons};
 
 /// The icon with its menu. It belongs to the main thread.
 pub(super) struct Tray {
@@ -35,7 +36,7 @@ impl Tray {
         tooltip: &str,
         menu: Menu,
         on_choice: impl Fn(String) + Send + Sync + 'static,
-    ) -> Result<Self> {
+    ) -> Result<Self, AppError> {
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| on_choice(event.id.0)));
         let lines: Vec<Line> = menu.items.iter().map(draw).collect();
         let builder = TrayIconBuilder::new()
@@ -61,7 +62,7 @@ impl Tray {
         }
     }
 
-    fn try_show(&mut self, state: State, tooltip: &str, menu: Menu) -> Result<()> {
+    fn try_show(&mut self, state: State, tooltip: &str, menu: Menu) -> Result<(), AppError> {
         if self.state != state {
             self.state = state;
             set_icon(&self.icon, icon(state)?)?;
@@ -89,7 +90,7 @@ const TITLE: &str = if cfg!(target_os = "macos") {
     "Baleen"
 };
 
-fn icon(state: State) -> Result<Icon> {
+fn icon(state: State) -> Result<Icon, AppError> {
     Icon::from_rgba(icons::rgba(state), icons::SIZE, icons::SIZE).map_err(refused)
 }
 
@@ -104,24 +105,20 @@ fn with_icon(builder: TrayIconBuilder, icon: Icon) -> TrayIconBuilder {
 }
 
 #[cfg(target_os = "macos")]
-fn set_icon(tray: &TrayIcon, icon: Icon) -> Result<()> {
+fn set_icon(tray: &TrayIcon, icon: Icon) -> Result<(), AppError> {
     tray.set_icon_templated(Some(icon)).map_err(refused)
 }
 
 #[cfg(not(target_os = "macos"))]
-fn set_icon(tray: &TrayIcon, icon: Icon) -> Result<()> {
+fn set_icon(tray: &TrayIcon, icon: Icon) -> Result<(), AppError> {
     tray.set_icon(Some(icon)).map_err(refused)
 }
 
-fn refused(error: impl std::fmt::Display) -> Error {
-    Error::new(
-        Kind::Failure,
-        format!("could not show an icon in the menu bar: {error}"),
-    )
-    .with_hint("run it in a desktop session; `baleen watch` does the same without an icon")
+fn refused(error: impl StdError + Send + Sync + 'static) -> AppError {
+    AppError::Icon(Box::new(error))
 }
 
-fn whole(lines: &[Line]) -> Result<Drawn> {
+fn whole(lines: &[Line]) -> Result<Drawn, AppError> {
     let items: Vec<&dyn IsMenuItem> = lines.iter().map(Line::item).collect();
     Drawn::with_items(&items).map_err(refused)
 }

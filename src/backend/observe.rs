@@ -41,7 +41,12 @@ pub(crate) fn bundle_state(
 ) -> BundleState {
     // An update creates the folders first.
     if path.is_dir() && !path.join("Contents").exists() {
-        return closed(BundleError::NoContents(path.to_owned()).into(), None);
+        return closed(
+            BundleError::NoContents {
+                path: path.to_owned(),
+            },
+            None,
+        );
     }
     let bundle = match Bundle::read(path) {
         Ok(bundle) => bundle,
@@ -49,10 +54,9 @@ pub(crate) fn bundle_state(
     };
     if let Family::Unknown(found) = &bundle.family
         && Family::may_become_whole(found)
+        && let Some(unknown) = bundle.family.unknown_vm()
     {
-        return BundleState::Incomplete(Diagnostic::new(
-            bundle.family.refusal().unwrap_or_default(),
-        ));
+        return BundleState::Incomplete(unknown.into());
     }
     match installed(&bundle, intents, depth, report) {
         Ok(installed) => BundleState::Ready(Box::new(installed)),
@@ -97,8 +101,8 @@ fn installed(
     })
 }
 
-fn closed(error: Error, bundle: Option<Bundle>) -> BundleState {
-    let why = Diagnostic::from(error);
+fn closed(why: impl Into<Diagnostic>, bundle: Option<Bundle>) -> BundleState {
+    let why = why.into();
     match why.kind() {
         // A file that existed an instant ago is gone: the bundle is being replaced.
         Kind::Busy | Kind::Failure => BundleState::Incomplete(why),

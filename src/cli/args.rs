@@ -12,6 +12,7 @@ use crate::config::Key;
 use crate::config::SourceSetting;
 use crate::net::HostPort;
 use crate::patch::Method;
+use crate::text::config_key;
 
 const ABOUT: &str = "Keeps the Docker Engine of Docker for Mac behind a proxy";
 
@@ -399,7 +400,7 @@ fn docker_version(text: &str) -> Result<String, &'static str> {
 
 /// Returns a parser for the names of the keys, which shells can complete.
 fn keys() -> impl TypedValueParser<Value = Key> {
-    let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(key.about()));
+    let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(config_key::about(key)));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Key>())
 }
 

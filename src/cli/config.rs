@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{self, ConfigReading, Key, SourceSetting};
 use crate::error::Result;
+use crate::text::config_key;
 
 use super::args::{Config as Command, Global};
 use super::output::{BOLD, DIM, GOOD, Output, styled};
@@ -48,7 +49,7 @@ fn show(path: &Path, found: &ConfigReading, out: &mut Output) -> Result<()> {
         let values = key.values(&found.config);
         let text = match values.is_empty() {
             true if set => "none".to_owned(),
-            true => key.without().to_owned(),
+            true => config_key::without(key).to_owned(),
             false => values.join(","),
         };
         let (style, whence) = if set { (GOOD, "set") } else { (DIM, "default") };
@@ -76,7 +77,7 @@ fn report(path: &Path, key: Key, changed: bool, out: &mut Output) -> Result<()> 
     let default = if set {
         String::new()
     } else {
-        format!("; back to the default: {}", key.without())
+        format!("; back to the default: {}", config_key::without(key))
     };
     out.line(format!("{now} in {}{default}.", path.display()))?;
     let is_proxy = matches!(key, Key::HttpProxy | Key::HttpsProxy);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::credentials::{self, Account, Store};
-use crate::error::{Error, Kind, Result};
+use crate::error::{self, Face, Failure, Hint, Kind};
 use crate::platform::without_echo;
 use crate::proxy::Password;
 
@@ -19,7 +19,87 @@ use super::{config, request};
 /// Maximum length of a password, in bytes. No proxy accepts more, and a terminal's line has room for it.
 const MAX_PASSWORD_LEN: usize = 1000;
 
-pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Result<u8> {
+/// The reason why it is not known whose password is meant.
+#[derive(Debug, thiserror::Error)]
+enum AccountError {
+    #[error("which proxy is meant? None in use names a user")]
+    NoneInUse { verb: &'static str },
+
+    #[error("which proxy is meant? In use are {accounts}")]
+    SeveralInUse {
+        verb: &'static str,
+        accounts: String,
+    },
+}
+
+impl Failure for AccountError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoneInUse { .. } => "account-none-in-use",
+            Self::SeveralInUse { .. } => "account-several-in-use",
+        }
+    }
+}
+
+impl Hint for AccountError {
+    fn hint(&self, _face: Face) -> Option<String> {
+        let (Self::NoneInUse { verb } | Self::SeveralInUse { verb, .. }) = self;
+        Some(format!(
+            "name it, as in `baleen credentials {verb} me@proxy.corp:8080`"
+        ))
+    }
+}
+
+/// The reason why a password was not taken. It does not hold the password.
+#[derive(Debug, thiserror::Error)]
+enum PasswordError {
+    #[error("could not read the password from standard input: {0}")]
+    Unread(io::Error),
+
+    #[error("the password is empty")]
+    Empty,
+
+    #[error("the password is longer than {MAX_PASSWORD_LEN} bytes")]
+    TooLong,
+
+    #[error(
+        "the password has a line break, a tab or another control character in it, which no proxy takes"
+    )]
+    ControlCharacter,
+}
+
+impl Failure for PasswordError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unread(_) => Kind::Failure,
+            Self::Empty | Self::TooLong | Self::ControlCharacter => Kind::Usage,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unread(_) => "password-unread",
+            Self::Empty => "password-empty",
+            Self::TooLong => "password-too-long",
+            Self::ControlCharacter => "password-control-character",
+        }
+    }
+}
+
+impl Hint for PasswordError {
+    fn hint(&self, _face: Face) -> Option<String> {
+        matches!(self, Self::Empty).then(|| {
+            "type it when asked, or give it on standard input; `baleen credentials delete` removes one"
+                .to_owned()
+        })
+    }
+}
+
+pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> error::Result<u8> {
     match args {
         Credentials::Set { proxy, from_system } => {
             set(global, proxy.as_deref(), *from_system, out)?
@@ -30,7 +110,12 @@ pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> Resu
     Ok(0)
 }
 
-fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output) -> Result<()> {
+fn set(
+    global: &Global,
+    proxy: Option<&str>,
+    from_system: bool,
+    out: &mut Output,
+) -> error::Result<()> {
     let account = chosen(global, proxy, "set")?;
     // Open the store first, so that the user doesn't type a password that can't be stored.
     let (store, password) = if from_system {
@@ -49,7 +134,7 @@ fn set(global: &Global, proxy: Option<&str>, from_system: bool, out: &mut Output
     out.object(json!({ "account": account.to_string(), "stored": true }))
 }
 
-fn delete(global: &Global, proxy: Option<&str>, out: &mut Output) -> Result<()> {
+fn delete(global: &Global, proxy: Option<&str>, out: &mut Output) -> error::Result<()> {
     let account = chosen(global, proxy, "delete")?;
     let deleted = Store::open()?.delete(&account)?;
     out.line(if deleted {
@@ -71,7 +156,7 @@ fn delete(global: &Global, proxy: Option<&str>, out: &mut Output) -> Result<()> 
     out.object(json!({ "account": account.to_string(), "deleted": deleted }))
 }
 
-fn status(global: &Global, out: &mut Output) -> Result<()> {
+fn status(global: &Global, out: &mut Output) -> error::Result<()> {
     let used = in_use(global)?;
     if used.is_empty() {
         out.line("no proxy in use names a user, so none needs a password")?;
@@ -101,7 +186,7 @@ fn status(global: &Global, out: &mut Output) -> Result<()> {
 }
 
 /// Returns the accounts of the proxies in use, each once, and whether the password is in the URL.
-fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
+fn in_use(global: &Global) -> error::Result<Vec<(Account, bool)>> {
     let mut accounts: Vec<(Account, bool)> = Vec::new();
     let request = request(&ProxyArgs::default(), &config(global)?)?;
     for proxy in request.read()?.proxies() {
@@ -117,19 +202,20 @@ fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
 }
 
 /// Returns the account to use: the one that was named, else the only one in use.
-fn chosen(global: &Global, proxy: Option<&str>, verb: &str) -> Result<Account> {
+fn chosen(global: &Global, proxy: Option<&str>, verb: &'static str) -> error::Result<Account> {
     if let Some(proxy) = proxy {
         return Account::parse(proxy);
     }
     let mut used = in_use(global)?;
-    let message = match used.len() {
+    Err(match used.len() {
         1 => return Ok(used.remove(0).0),
-        0 => "which proxy is meant? None in use names a user".to_owned(),
-        _ => format!("which proxy is meant? In use are {}", listed(&used)),
-    };
-    Err(Error::new(Kind::Usage, message).with_hint(format!(
-        "name it, as in `baleen credentials {verb} me@proxy.corp:8080`"
-    )))
+        0 => AccountError::NoneInUse { verb },
+        _ => AccountError::SeveralInUse {
+            verb,
+            accounts: listed(&used),
+        },
+    }
+    .into())
 }
 
 fn listed(accounts: &[(Account, bool)]) -> String {
@@ -139,7 +225,7 @@ fn listed(accounts: &[(Account, bool)]) -> String {
 
 /// Notes that an account is not in use. Otherwise the user would not notice a typing error until the
 /// proxy asks for a password again.
-fn note_if_not_in_use(global: &Global, account: &Account, out: &mut Output) -> Result<()> {
+fn note_if_not_in_use(global: &Global, account: &Account, out: &mut Output) -> error::Result<()> {
     match in_use(global) {
         Ok(used) if !used.is_empty() && !used.iter().any(|(a, _)| a == account) => {
             out.note(format!("{account} is not in use now; {} is", listed(&used)))
@@ -150,15 +236,16 @@ fn note_if_not_in_use(global: &Global, account: &Account, out: &mut Output) -> R
 }
 
 /// Reads the password from standard input; on a terminal, it asks the user.
-fn asked(account: &Account, out: &mut Output) -> Result<Password> {
-    let failed = |error: io::Error| {
-        let message = format!("could not read the password from standard input: {error}");
-        Error::new(Kind::Failure, message)
-    };
+fn asked(account: &Account, out: &mut Output) -> error::Result<Password> {
     let stdin = io::stdin();
     let terminal = stdin.is_terminal();
     // Don't use std's standard input, whose buffer would keep the password.
-    let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+    let mut file = File::from(
+        stdin
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(PasswordError::Unread)?,
+    );
     let bytes = if terminal {
         without_echo(&stdin, || {
             out.prompt(format!("Password of {account}: "))?;
@@ -167,7 +254,7 @@ fn asked(account: &Account, out: &mut Output) -> Result<Password> {
     } else {
         read(&mut file, false)
     };
-    password(&bytes.map_err(failed)?)
+    Ok(password(&bytes.map_err(PasswordError::Unread)?)?)
 }
 
 /// Reads to the end, or to the end of the line, but only until the text is found too long.
@@ -188,24 +275,15 @@ fn read(from: &mut impl Read, only_a_line: bool) -> io::Result<Zeroizing<Vec<u8>
 }
 
 /// Returns the entered password, without the line end.
-fn password(bytes: &[u8]) -> Result<Password> {
+fn password(bytes: &[u8]) -> Result<Password, PasswordError> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let refused = |why: String| Err(Error::new(Kind::Usage, format!("the password {why}")));
     if bytes.is_empty() {
-        return refused("is empty".to_owned()).map_err(|error| {
-            error.with_hint("type it when asked, or give it on standard input; `baleen credentials delete` removes one")
-        });
+        return Err(PasswordError::Empty);
     }
     if bytes.len() > MAX_PASSWORD_LEN {
-        return refused(format!("is longer than {MAX_PASSWORD_LEN} bytes"));
+        return Err(PasswordError::TooLong);
     }
-    match Password::new(bytes) {
-        Some(password) => Ok(password),
-        None => refused(
-            "has a line break, a tab or another control character in it, which no proxy takes"
-                .to_owned(),
-        ),
-    }
+    Password::new(bytes).ok_or(PasswordError::ControlCharacter)
 }
 
 #[cfg(test)]
@@ -228,18 +306,18 @@ mod tests {
             assert_eq!(password.expose(), expected.as_bytes());
         }
         for (given, expected) in [
-            ("", "is empty"),
-            ("\n", "is empty"),
-            ("Xq7\r\n", "control character"),
-            ("Xq7\n\n", "control character"),
-            ("Xq7\nx", "control character"),
-            ("Xq7\0", "control character"),
-            (&(long.clone() + "x"), "longer than 1000 bytes"),
+            ("", "password-empty"),
+            ("\n", "password-empty"),
+            ("Xq7\r\n", "password-control-character"),
+            ("Xq7\n\n", "password-control-character"),
+            ("Xq7\nx", "password-control-character"),
+            ("Xq7\0", "password-control-character"),
+            (&(long.clone() + "x"), "password-too-long"),
         ] {
             let Err(error) = password(given.as_bytes()) else {
                 panic!("{given:?} was taken");
             };
-            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.code(), expected);
             assert!(!format!("{error:?}").contains("Xq7"), "{error:?}");
         }
     }
@@ -257,6 +335,6 @@ mod tests {
         assert_eq!(**read(&mut SlowReader(text), true).unwrap(), *b"one\n");
         assert_eq!(**read(&mut SlowReader(text), false).unwrap(), *text);
         let endless = read(&mut io::repeat(b'x'), false).unwrap();
-        assert!(password(&endless).is_err_and(|e| e.to_string().contains("longer")));
+        assert!(matches!(password(&endless), Err(PasswordError::TooLong)));
     }
 }

@@ -2,7 +2,6 @@
 //! functions as the other commands.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -12,7 +11,8 @@ use crate::backend::Depth;
 use crate::demo;
 use crate::desired::Expected;
 use crate::docker::Bundle;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Face, Failure, Hint, IoError, Kind, Result};
+use crate::initrd;
 use crate::initrd::find::find;
 use crate::patch::ApplyOutcome;
 use crate::patch::digest::Sha;
@@ -38,6 +38,54 @@ const HOST: &str = "proxy.corp.example";
 const PORT: u16 = 8080;
 const EXCEPTIONS: [&str; 3] = ["*.local", "169.254/16", "intranet.corp.example"];
 
+/// The reason why the demo did not run to its end.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    #[error("{} is not empty", folder.display())]
+    NotEmpty { folder: PathBuf },
+
+    #[error("the demo's proxy is not one")]
+    NoProxy,
+
+    #[error("there is no script in this story")]
+    NoScript,
+
+    #[error(transparent)]
+    Image(initrd::Error),
+
+    #[error("the demo found a bug in Baleen: expected that {claim}")]
+    Bug { claim: String },
+}
+
+impl Failure for DemoError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotEmpty { .. } => Kind::Unsupported,
+            Self::NoProxy | Self::NoScript | Self::Image(_) | Self::Bug { .. } => Kind::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotEmpty { .. } => "demo-not-empty",
+            Self::NoProxy => "demo-no-proxy",
+            Self::NoScript => "demo-no-script",
+            Self::Image(_) => "demo-image",
+            Self::Bug { .. } => "demo-bug",
+        }
+    }
+}
+
+impl Hint for DemoError {
+    fn hint(&self, _face: Face) -> Option<String> {
+        match self {
+            Self::NotEmpty { .. } => Some("name a new or an empty folder with --keep".to_owned()),
+            Self::Bug { .. } => Some("please report this".to_owned()),
+            Self::NoProxy | Self::NoScript | Self::Image(_) => None,
+        }
+    }
+}
+
 pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
     let temporary;
     let folder = match &args.keep {
@@ -47,17 +95,14 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
         }
         None => {
             temporary = tempfile::tempdir()
-                .map_err(|error| Error::io("make a folder in", &std::env::temp_dir(), &error))?;
+                .map_err(|error| IoError::new("make a folder in", &std::env::temp_dir(), error))?;
             temporary.path()
         }
     };
     let translation = translation()?;
     let mut story = Story {
         app: folder.join("Docker.app"),
-        proxy: translation
-            .proxy
-            .clone()
-            .ok_or_else(|| Error::new(Kind::Failure, "the demo's proxy is not one"))?,
+        proxy: translation.proxy.clone().ok_or(DemoError::NoProxy)?,
         translation,
         intent: Intent::Off,
         steps: Vec::new(),
@@ -78,14 +123,13 @@ pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
 
 /// Checks that the user's folder is empty: the demo may fill it, but never clears it.
 fn require_empty(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
-    let mut entries = fs::read_dir(folder).map_err(|error| Error::io("read", folder, &error))?;
+    fs::create_dir_all(folder).map_err(|error| IoError::new("make", folder, error))?;
+    let mut entries = fs::read_dir(folder).map_err(|error| IoError::new("read", folder, error))?;
     if entries.next().is_some() {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("{} is not empty", folder.display()),
-        )
-        .with_hint("name a new or an empty folder with --keep"));
+        return Err(DemoError::NotEmpty {
+            folder: folder.to_owned(),
+        }
+        .into());
     }
     Ok(())
 }
@@ -111,12 +155,7 @@ fn translation() -> Result<Translation> {
     let world = Resolvers {
         addresses: &|_| Ok(Vec::new()),
         password: &|_| Ok(None),
-        pac: &|_, _| {
-            Err(Error::new(
-                Kind::Failure,
-                "there is no script in this story",
-            ))
-        },
+        pac: &|_, _| Err(DemoError::NoScript.into()),
     };
     translate(
         &proxy_config,
@@ -247,11 +286,10 @@ impl Story<'_> {
         if !holds {
             self.out
                 .line(format!("   {} {claim}", styled(BAD, "not so:")))?;
-            return Err(Error::new(
-                Kind::Failure,
-                format!("the demo found a bug in Baleen: expected that {claim}"),
-            )
-            .with_hint("please report this"));
+            return Err(DemoError::Bug {
+                claim: claim.to_owned(),
+            }
+            .into());
         }
         self.fact(
             &format!("{} {claim}", styled(GOOD, "yes:")),
@@ -262,7 +300,7 @@ impl Story<'_> {
     fn digest(&mut self, image: &Path, what: &str) -> Result<Sha> {
         let image = Image::open(image)?;
         let sha = Sha::of_file(image.file(), image.length())
-            .map_err(|error| Error::io("read", image.path(), &error))?;
+            .map_err(|error| IoError::new("read", image.path(), error))?;
         self.fact(
             &format!("{what}: {} bytes, sha256 {sha}", image.length()),
             json!({ "what": what, "bytes": image.length(), "sha256": sha }),
@@ -313,8 +351,8 @@ impl Story<'_> {
 /// Returns the script that the kernel would end up with.
 fn script(image: &Path) -> Result<String> {
     let image = Image::open(image)?;
-    let (_, found) = find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN)
-        .map_err(|error| Error::new(Kind::Failure, error.to_string()))?;
+    let (_, found) =
+        find(image.section(), SCRIPT.as_bytes(), MAX_SCRIPT_LEN).map_err(DemoError::Image)?;
     let body = found.and_then(|found| found.body).unwrap_or_default();
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
@@ -324,7 +362,7 @@ fn starts_with_stock(image: &Path) -> Result<bool> {
     let image = Image::open(image)?;
     let backup = image.backup_path();
     let read = |path: &Path| -> Result<Vec<u8>> {
-        fs::read(path).map_err(|error: io::Error| Error::io("read", path, &error))
+        Ok(fs::read(path).map_err(|error| IoError::new("read", path, error))?)
     };
     let (patched, stock) = (read(image.path())?, read(&backup)?);
     Ok(patched.starts_with(&stock) && patched.len() > stock.len())

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::desired::{ProxyQuery, engine_of};
-use crate::docker::Bundle;
+use crate::docker::{Bundle, ProxyPane};
 use crate::error::Result;
 use crate::proxy::{DockerFields, ProxyConfig, Translation};
 
@@ -21,7 +21,7 @@ const REFUSED: u8 = 4;
 /// printed before.
 pub(super) fn print(
     bundle: &Bundle,
-    pane: &str,
+    pane: ProxyPane,
     request: &ProxyQuery,
     out: &mut Output,
 ) -> Result<u8> {
@@ -58,7 +58,7 @@ pub(super) fn print(
     Ok(REFUSED)
 }
 
-fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -> Result<()> {
+fn lines(bundle: &Bundle, pane: ProxyPane, fields: &DockerFields, out: &mut Output) -> Result<()> {
     out.line(format!(
         "In Docker, open {pane}, choose \"Manual proxy configuration\", and enter:"
     ))?;
@@ -78,7 +78,7 @@ fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -
 
 fn object(
     bundle: &Bundle,
-    pane: &str,
+    pane: ProxyPane,
     proxy_config: &ProxyConfig,
     translation: &Translation,
     fields: Option<&DockerFields>,
@@ -89,7 +89,7 @@ fn object(
         "would_change": false,
         "origin": proxy_config.origin,
         "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
-        "enter": { "pane": pane, "fields": fields },
-        "error": bundle.refusal().as_ref().map(describe),
+        "enter": { "pane": pane.title(), "fields": fields },
+        "error": bundle.refusal().map(|refusal| describe(&refusal.into())),
     })
 }

@@ -1,10 +1,11 @@
 //! `baleen inspect`.
 
 use std::io;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Failure, Hint, IoError, Kind, Result};
 use crate::initrd::find::{copy_body, find, hard_link_data};
 use crate::initrd::{
     self, Compression, Effect, Error as ImageError, FileType, Header, Member, Part, Tree, Visitor,
@@ -15,23 +16,88 @@ use crate::patch::image::Image;
 use super::args::Inspect;
 use super::output::{BOLD, DIM, Output, styled};
 
+/// The reason why a boot image was not listed.
+#[derive(Debug, thiserror::Error)]
+enum InspectError {
+    #[error("{} should be a boot image, but is a folder", path.display())]
+    Folder {
+        path: PathBuf,
+        /// The boot image in it.
+        image: Option<PathBuf>,
+    },
+
+    #[error("{} has no entry called {name}", image.display())]
+    NoEntry { image: PathBuf, name: String },
+
+    #[error("{name} is a {kind} and has no bytes of its own")]
+    NoBytes { name: String, kind: &'static str },
+
+    /// The kernel ignores the entry.
+    #[error("in {}, {source}", image.display())]
+    Ignored {
+        image: PathBuf,
+        source: initrd::Error,
+    },
+
+    #[error("{} can't be listed to its end: {source}", image.display())]
+    Unreadable {
+        image: PathBuf,
+        source: initrd::Error,
+    },
+}
+
+impl Failure for InspectError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Folder { .. } => Kind::Usage,
+            Self::NoEntry { .. }
+            | Self::NoBytes { .. }
+            | Self::Ignored { .. }
+            | Self::Unreadable { .. } => Kind::Unsupported,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Folder { .. } => "inspect-folder",
+            Self::NoEntry { .. } => "inspect-no-entry",
+            Self::NoBytes { .. } => "inspect-no-bytes",
+            Self::Ignored { .. } => "inspect-ignored",
+            Self::Unreadable { .. } => "inspect-unreadable",
+        }
+    }
+}
+
+impl Hint for InspectError {
+    fn hint(&self, _face: Face) -> Option<String> {
+        Some(match self {
+            Self::Folder {
+                image: Some(image), ..
+            } => format!("name the boot image in it: {}", image.display()),
+            Self::Folder { image: None, .. } => {
+                "name a boot image, as in Docker.app/Contents/Resources/moby/initrd.img".to_owned()
+            }
+            Self::NoEntry { image, .. } => {
+                format!("`baleen inspect {}` lists its entries", image.display())
+            }
+            Self::Ignored { image, .. } => format!(
+                "`baleen inspect {}` says of each entry whether the kernel ignores it",
+                image.display()
+            ),
+            Self::NoBytes { .. } | Self::Unreadable { .. } => return None,
+        })
+    }
+}
+
 pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
     let path = args
         .image
         .canonicalize()
-        .map_err(|error| Error::io("read", &args.image, &error))?;
+        .map_err(|error| IoError::new("read", &args.image, error))?;
     if path.is_dir() {
         let inside = path.join("Contents/Resources/moby/initrd.img");
-        let error = Error::new(
-            Kind::Usage,
-            format!("{} should be a boot image, but is a folder", path.display()),
-        );
-        return Err(if inside.is_file() {
-            error.with_hint(format!("name the boot image in it: {}", inside.display()))
-        } else {
-            error
-                .with_hint("name a boot image, as in Docker.app/Contents/Resources/moby/initrd.img")
-        });
+        let image = Some(inside).filter(|inside| inside.is_file());
+        return Err(InspectError::Folder { path, image }.into());
     }
     let image = Image::open(&path)?;
     match &args.entry {
@@ -46,21 +112,19 @@ fn entry(image: &Image, name: &str, out: &mut Output) -> Result<()> {
     let in_image = |error: ImageError| refused(image, error);
     let (_, found) = find(image.section(), name.as_bytes(), 0).map_err(in_image)?;
     let Some(mut found) = found else {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("{} has no entry called {name}", image.path().display()),
-        )
-        .with_hint(format!(
-            "`baleen inspect {}` lists its entries",
-            image.path().display()
-        )));
+        return Err(InspectError::NoEntry {
+            image: image.path().to_owned(),
+            name: name.to_owned(),
+        }
+        .into());
     };
     let kind = found.header.file_type();
     if !matches!(kind, FileType::Regular | FileType::Symlink) {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("{name} is a {} and has no bytes of its own", kind.name()),
-        ));
+        return Err(InspectError::NoBytes {
+            name: name.to_owned(),
+            kind: kind.name(),
+        }
+        .into());
     }
     found.number = hard_link_data(image.section(), &found).map_err(in_image)?;
     let mut writer = Raw {
@@ -161,23 +225,19 @@ fn member_json(member: &Member) -> Value {
 
 /// Returns the error for a boot image that can't be read.
 fn refused(image: &Image, error: initrd::Error) -> Error {
+    let path = image.path().to_owned();
     match error {
-        initrd::Error::Io(error) => Error::io("read", image.path(), &error),
-        error @ initrd::Error::Dropped { .. } => Error::new(
-            Kind::Unsupported,
-            format!("in {}, {error}", image.path().display()),
-        )
-        .with_hint(format!(
-            "`baleen inspect {}` says of each entry whether the kernel ignores it",
-            image.path().display()
-        )),
-        error => Error::new(
-            Kind::Unsupported,
-            format!(
-                "{} can't be listed to its end: {error}",
-                image.path().display()
-            ),
-        ),
+        initrd::Error::Io(error) => IoError::new("read", &path, error).into(),
+        source @ initrd::Error::Dropped { .. } => InspectError::Ignored {
+            image: path,
+            source,
+        }
+        .into(),
+        source => InspectError::Unreadable {
+            image: path,
+            source,
+        }
+        .into(),
     }
 }
 

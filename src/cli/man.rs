@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use clap::builder::{Resettable, StyledStr};
 use clap_mangen::Man;
 
-use crate::error::{Error, Result};
+use crate::error::{IoError, Result};
 
 use super::args::{Cli, EXAMPLES, EXIT_CODES};
 use super::output::Output;
@@ -31,7 +31,7 @@ Docker.app/Contents/Resources/moby/initrd.img
 
 /// Writes a page for the program and one for each command into `folder`, and creates the folder.
 pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
-    pages(folder).map_err(|error| Error::io("write the manual into", folder, &error))?;
+    pages(folder).map_err(|error| IoError::new("write the manual into", folder, error))?;
     out.line(format!("The manual is in {}.", folder.display()))?;
     Ok(0)
 }

@@ -119,7 +119,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
 /// Reads the config file. A file that was named must exist.
 fn config(global: &Global) -> Result<Config> {
     check_named_config(global)?;
-    Config::load(&config::path(global))
+    Ok(Config::load(&config::path(global))?)
 }
 
 /// Refuses a config file that was named but doesn't exist.
@@ -141,7 +141,7 @@ fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
 
 /// Reads the bundle to use.
 fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
-    Bundle::read(&bundle_path(global, config)?)
+    Ok(Bundle::read(&bundle_path(global, config)?)?)
 }
 
 /// Returns the folder for the program's state.

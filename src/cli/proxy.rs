@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::backend::{self, Depth};
 use crate::desired::{ProxyQuery, engine_of, source_of};
-use crate::docker::{Bundle, Family};
-use crate::error::{Error, Kind, Result};
+use crate::docker::{Bundle, Family, Refusal};
+use crate::error::{Face, Failure, Hint, Kind, Result};
 use crate::patch::intent::Intent;
 use crate::platform::system_proxies;
 use crate::proxy::ProxySettings;
@@ -21,6 +21,27 @@ use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, ago, 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{bundle_path, config, intents, request};
+
+/// An argument of `baleen proxy test` that names no host, without a password.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' should be HOST, HOST:PORT or an http:// or https:// URL")]
+struct NoTarget(String);
+
+impl Failure for NoTarget {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn code(&self) -> &'static str {
+        "no-target"
+    }
+}
+
+impl Hint for NoTarget {
+    fn hint(&self, _face: Face) -> Option<String> {
+        None
+    }
+}
 
 pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
@@ -199,19 +220,14 @@ impl Query {
         if self.engine.host_address.is_some() {
             return None;
         }
-        let pane = self.family.as_ref().and_then(Family::proxy_pane);
-        let refusal = self.family.as_ref().and_then(Family::refusal);
-        Some(match (pane, refusal) {
-            (Some(pane), _) => {
-                format!(
-                    "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
-                )
-            }
-            (None, Some(refusal)) => refusal,
-            (None, None) => {
-                "this Docker gets its proxy from its own settings, not from the boot image"
-                    .to_owned()
-            }
+        let family = self.family.as_ref();
+        Some(match family.and_then(Family::refusal) {
+            Some(Refusal::OwnSettings(pane)) => format!(
+                "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
+            ),
+            Some(Refusal::UnknownVm(unknown)) => unknown.to_string(),
+            None => "this Docker gets its proxy from its own settings, not from the boot image"
+                .to_owned(),
         })
     }
 
@@ -360,15 +376,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         .hosts
         .iter()
         .map(|text| {
-            let target = Target::parse(text).ok_or_else(|| {
-                Error::new(
-                    Kind::Usage,
-                    format!(
-                        "'{}' should be HOST, HOST:PORT or an http:// or https:// URL",
-                        redact(text)
-                    ),
-                )
-            })?;
+            let target = Target::parse(text).ok_or_else(|| NoTarget(redact(text)))?;
             Ok((text, target))
         })
         .collect::<Result<_>>()?;

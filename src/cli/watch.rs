@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput};
 use crate::app::single_instance::{Claim, Instance, Message};
-use crate::app::{quit_on_signals, taken};
+use crate::app::{AppError, quit_on_signals};
 use crate::error::Result;
 use crate::logs;
 
@@ -24,7 +24,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     let options = options(global, false);
     let instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,
-        Claim::Taken(who) => return Err(taken(&who)),
+        Claim::Taken(who) => return Err(AppError::AlreadyRunning { who }.into()),
     };
     // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
     logs::start(&logs::path(), args.verbose)?;

@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use toml_edit::{Array, Value};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::IoError;
 use crate::storage::TEMP_PREFIX;
 
 use super::read::{Invalid, parse, read};
-use super::{Config, Key, failed, resolve, text_of, without_mark};
+use super::{Config, ConfigError, Key, Mistake, resolve, text_of, without_mark};
 
 /// Returns the prefix for the names of temporary files of the config file.
 fn unfinished() -> String {
@@ -36,9 +36,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// and its folder if they are missing. Returns whether the file was changed.
 ///
 /// # Errors
-/// [`Kind::Usage`] when the key can't have this value, or the file would be invalid with it. The file
-/// is unchanged then.
-pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
+/// When the key can't have this value, the file would be invalid with it, or it can't be written. The
+/// file is unchanged then.
+pub fn set(path: &Path, key: Key, text: &str) -> Result<bool, ConfigError> {
     let entries: Vec<&str> = if key.is_list() {
         let entries = text.split(',').map(str::trim);
         entries.filter(|entry| !entry.is_empty()).collect()
@@ -49,13 +49,7 @@ pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
     let mut scratch = Config::default();
     for entry in &entries {
         key.put(entry, home.as_deref(), &mut scratch)
-            .map_err(|refusal| {
-                let error = Error::new(Kind::Usage, format!("{key} {}", refusal.why));
-                match refusal.advice {
-                    Some(advice) => error.with_hint(advice),
-                    None => error,
-                }
-            })?;
+            .map_err(|source| ConfigError::Value { key, source })?;
     }
     let value = if key.is_list() {
         Value::Array(Array::from_iter(entries))
@@ -69,49 +63,38 @@ pub fn set(path: &Path, key: Key, text: &str) -> Result<bool> {
 /// changed.
 ///
 /// # Errors
-/// [`Kind::Usage`] when the file would be invalid without it. The file is unchanged then.
-pub fn unset(path: &Path, key: Key) -> Result<bool> {
+/// When the file would be invalid without it, or can't be written. The file is unchanged then.
+pub fn unset(path: &Path, key: Key) -> Result<bool, ConfigError> {
     if resolve(path)?.is_none() {
         return Ok(false);
     }
     change(path, key, None)
 }
 
-/// Creates the file at `path` if there is none. It sets no key, and describes all keys in comments.
+/// Creates the file at `path` with this text, if there is none.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn make(path: &Path) -> Result<()> {
+pub fn make(path: &Path, text: &str) -> Result<(), ConfigError> {
     if resolve(path)?.is_some() {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
-    let mut text = String::from(
-        "# Baleen's settings. Remove the # to turn a line on. Changes take effect when you save.\n",
-    );
-    for key in Key::ALL {
-        let example = if key.is_list() { "[]" } else { "\"\"" };
-        text.push_str(&format!(
-            "\n# {}; without it: {}\n#{key} = {example}\n",
-            key.about(),
-            key.without()
-        ));
-    }
+    fs::create_dir_all(folder).map_err(|error| IoError::new("make", folder, error))?;
     match File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())) {
         // Another program has just created it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map_err(|error| failed("write", path, &error)),
+        made => Ok(made.map_err(|error| IoError::new("write", path, error))?),
     }
 }
 
-fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
+fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool, ConfigError> {
     let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
-    fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
+    fs::create_dir_all(&folder).map_err(|error| IoError::new("make", &folder, error))?;
     let lock = lock(&folder)?;
     let old = text_of(&target)?;
     let text = old.clone().unwrap_or_default();
@@ -124,14 +107,14 @@ fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool> {
     let mark = &text[..text.len() - body.len()];
     replace(&target, &folder, &format!("{mark}{changed}"))
         .and_then(|()| lock.sync_all())
-        .map_err(|error| failed("write", path, &error))?;
+        .map_err(|error| IoError::new("write", path, error))?;
     Ok(true)
 }
 
 /// Waits for the lock on `folder`. The lock ends when its file is closed, so a Baleen that was killed
 /// holds no lock.
-fn lock(folder: &Path) -> Result<File> {
-    let handle = File::open(folder).map_err(|error| failed("open", folder, &error))?;
+fn lock(folder: &Path) -> Result<File, ConfigError> {
+    let handle = File::open(folder).map_err(|error| IoError::new("open", folder, error))?;
     for _ in 0..TIMEOUT.as_millis() / POLL_INTERVAL.as_millis() {
         match handle.try_lock() {
             Ok(()) => {
@@ -140,14 +123,14 @@ fn lock(folder: &Path) -> Result<File> {
                 return Ok(handle);
             }
             Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
-            Err(TryLockError::Error(error)) => return Err(failed("lock", folder, &error)),
+            Err(TryLockError::Error(error)) => {
+                return Err(IoError::new("lock", folder, error).into());
+            }
         }
     }
-    Err(Error::new(
-        Kind::Busy,
-        format!("another program has locked {}", folder.display()),
-    )
-    .with_hint("wait until it is done"))
+    Err(ConfigError::Locked {
+        folder: folder.to_owned(),
+    })
 }
 
 /// Removes temporary files. This Baleen holds the lock, so they are from one that was killed.
@@ -186,7 +169,7 @@ fn replace(target: &Path, folder: &Path, text: &str) -> io::Result<()> {
 
 /// Returns `text` with `key` set to `value`, or without `key`. Comments inside a removed value are moved
 /// before its line.
-fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<String, Invalid> {
+fn edited(text: &str, key: Key, value: Option<&Value>) -> Result<String, Invalid> {
     let document = parse(text)?;
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let found = document
@@ -202,7 +185,7 @@ fn edited(text: &str, key: Key, value: Option<&Value>) -> std::result::Result<St
         return Ok(format!("{text}{gap}{key} = {value}{line_end}"));
     };
     let Some(old) = item.span().filter(|_| item.is_value()) else {
-        return Err(Invalid::new(name.start, format!("{key} is a table here")));
+        return Err(Invalid::new(name.start, Mistake::Table { key }));
     };
     let mut saved = String::new();
     for comment in comments(text, &old, item) {

@@ -13,11 +13,12 @@ use crate::patch::Method;
 use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, go, redact};
 
+use super::error::{InvalidEntry, InvalidValue};
 use super::{Config, RestartPolicy, SourceSetting};
 
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is described by `about`")]
+#[expect(missing_docs, reason = "each is described in `text::config_key`")]
 pub enum Key {
     Source,
     HttpProxy,
@@ -29,13 +30,6 @@ pub enum Key {
     Restart,
     Method,
     DockerApp,
-}
-
-/// The reason why a value was refused, as the rest of a sentence that begins with its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct InvalidValue {
-    pub(super) why: String,
-    pub(super) advice: Option<&'static str>,
 }
 
 /// The error for a name that is not a key.
@@ -71,44 +65,6 @@ impl Key {
             Self::Restart => "restart",
             Self::Method => "method",
             Self::DockerApp => "docker_app",
-        }
-    }
-
-    /// Returns its description.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Source => "where the proxy comes from: auto, system, environment or manual",
-            Self::HttpProxy => "the proxy for http:// when source is manual; without a password",
-            Self::HttpsProxy => "the proxy for https:// when source is manual; without a password",
-            Self::NoProxy => {
-                "more hosts to reach without the proxy, as the engine's NO_PROXY has them"
-            }
-            Self::HostAddress => {
-                "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
-            }
-            Self::PacHosts => "registries to ask a PAC file about, in addition to Docker's own",
-            Self::PacUnreachable => {
-                "what to do when a PAC file can't be reached: direct (after 5 minutes), or keep its last answers"
-            }
-            Self::Restart => {
-                "whether Docker is restarted when its proxy has changed: ask, always or never"
-            }
-            Self::Method => "how a boot image is patched: append or rebuild",
-            Self::DockerApp => "the Docker.app to work on; ~ is your home folder",
-        }
-    }
-
-    /// Returns its default, in words.
-    pub fn without(self) -> &'static str {
-        match self {
-            Self::Source => "auto",
-            Self::HttpProxy | Self::NoProxy | Self::PacHosts => "none",
-            Self::HttpsProxy => "the one for http://",
-            Self::HostAddress => "the one that this version of Docker has",
-            Self::PacUnreachable => "direct",
-            Self::Restart => "ask",
-            Self::Method => "append",
-            Self::DockerApp => "the one in /Applications or ~/Applications",
         }
     }
 
@@ -187,7 +143,7 @@ impl FromStr for Key {
 
 impl UnknownKey {
     /// Returns the key that was probably meant.
-    pub(super) fn near(&self) -> Option<Key> {
+    pub(crate) fn near(&self) -> Option<Key> {
         let name = self.0.to_lowercase().replace('-', "_");
         Key::ALL
             .into_iter()
@@ -195,15 +151,6 @@ impl UnknownKey {
             .min_by_key(|(distance, _)| *distance)
             .filter(|(distance, key)| *distance <= key.name().len() / 3)
             .map(|(_, key)| key)
-    }
-}
-
-impl InvalidValue {
-    fn new(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            advice: None,
-        }
     }
 }
 
@@ -222,77 +169,61 @@ pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'
         .map_or("", |(name, _)| name)
 }
 
-fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Result<T, InvalidValue> {
-    if let Some((_, value)) = names.iter().find(|(name, _)| *name == text) {
-        return Ok(*value);
-    }
-    let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-    let (last, others) = names.split_last().unwrap_or((&"", &[]));
-    Err(InvalidValue::new(format!(
-        "should be {} or {last}, but is '{}'",
-        others.join(", "),
-        redact(text)
-    )))
+fn named<T: Copy>(names: &[(&'static str, T)], text: &str) -> Result<T, InvalidValue> {
+    let named = names.iter().find(|(name, _)| *name == text);
+    named
+        .map(|(_, value)| *value)
+        .ok_or_else(|| InvalidValue::OtherWord {
+            names: names.iter().map(|(name, _)| *name).collect(),
+            found: redact(text),
+        })
 }
 
 fn proxy(text: &str) -> Result<ProxyUrl, InvalidValue> {
-    let url =
-        ProxyUrl::parse(text).map_err(|why| InvalidValue::new(format!("can't be used: {why}")))?;
-    if url.has_password() {
-        return Err(InvalidValue {
-            why: "should have no password: this file is no place for one".to_owned(),
-            advice: Some("leave the user there, and give the password to `baleen credentials set`"),
-        });
+    let url = ProxyUrl::parse(text)?;
+    match url.has_password() {
+        true => Err(InvalidValue::Password),
+        false => Ok(url),
     }
-    Ok(url)
 }
 
 /// Checks one entry for the variable `NO_PROXY`.
-fn no_proxy_entry(text: &str) -> Result<String, InvalidValue> {
-    let refused = |why: &str| Err(InvalidValue::new(format!("has an entry that {why}")));
+fn no_proxy_entry(text: &str) -> Result<String, InvalidEntry> {
     // Check this before any error that shows the entry, which may hold a password.
     if text.contains('@') || text.contains("://") {
-        return refused("is a URL, or has a user; expected a host, as in .corp or 10.0.0.5");
+        return Err(InvalidEntry::Url);
     }
     if text.is_empty() {
-        return refused("is empty");
+        return Err(InvalidEntry::Empty);
     }
     if text.contains(|c: char| c.is_control() || c.is_whitespace() || ",\"'".contains(c)) {
-        return refused(
-            "holds a comma, a space, a quotation mark or a control character; every host is an entry of its own",
-        );
+        return Err(InvalidEntry::Characters);
     }
     if text == "*" {
-        return refused(
-            "is '*', which would send everything past the proxy; `baleen restore` takes the proxy out",
-        );
+        return Err(InvalidEntry::Everything);
     }
     // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
     if go::split_host_port(text).is_some_and(|(host, _)| host.is_empty()) {
-        return refused("is a port without a host");
+        return Err(InvalidEntry::NoHost);
     }
     Ok(text.to_owned())
 }
 
 /// Checks the address at which the VM reaches the Mac, and adds brackets to an IPv6 address.
 fn host_address(text: &str) -> Result<String, InvalidValue> {
-    let refused = |found: &str| {
-        Err(InvalidValue::new(format!(
-            "should be an address or a name, as in 192.168.65.1 or host.docker.internal, but is {found}"
-        )))
-    };
     let bare = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(text);
-    let own = "the VM's own, where no proxy of the Mac listens";
     match bare.parse::<IpAddr>() {
-        Ok(address) if is_loopback(address) => refused(own),
+        Ok(address) if is_loopback(address) => Err(InvalidValue::Loopback),
         Ok(IpAddr::V6(address)) => Ok(format!("[{address}]")),
         Ok(IpAddr::V4(address)) if bare == text => Ok(address.to_string()),
-        _ if text.eq_ignore_ascii_case("localhost") => refused(own),
+        _ if text.eq_ignore_ascii_case("localhost") => Err(InvalidValue::Loopback),
         _ if is_name(text) => Ok(text.to_owned()),
-        _ => refused(&format!("'{}'", redact(text))),
+        _ => Err(InvalidValue::HostAddress {
+            found: redact(text),
+        }),
     }
 }
 
@@ -309,10 +240,9 @@ fn registry(text: &str) -> Result<String, InvalidValue> {
     if is_ipv6 || is_name(host) {
         return Ok(text.to_owned());
     }
-    Err(InvalidValue::new(format!(
-        "has an entry that should be HOST or HOST:PORT, as in registry.corp:5000, but is '{}'",
-        redact(text)
-    )))
+    Err(InvalidValue::Registry {
+        found: redact(text),
+    })
 }
 
 /// Returns whether `text` can be a host name or an IPv4 address.
@@ -333,10 +263,9 @@ fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, InvalidValue> {
         _ => PathBuf::from(text),
     };
     if !path.is_absolute() || text.contains('\0') {
-        return Err(InvalidValue::new(format!(
-            "should be a whole path, beginning with / or ~/, but is '{}'",
-            redact(text)
-        )));
+        return Err(InvalidValue::Path {
+            found: redact(text),
+        });
     }
     Ok(path)
 }
@@ -349,7 +278,7 @@ mod tests {
         let mut config = Config::default();
         key.put(text, Some(Path::new("/home/me")), &mut config)
             .map(|()| key.values(&config))
-            .map_err(|refusal| refusal.why)
+            .map_err(|refusal| refusal.to_string())
     }
 
     #[test]

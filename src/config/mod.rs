@@ -8,6 +8,7 @@
 //! uses only a part of the file. The file has no passwords.
 
 mod edit;
+mod error;
 mod key;
 mod read;
 
@@ -17,15 +18,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::IoError;
 use crate::patch::Method;
 use crate::proxy::ProxyUrl;
 use crate::proxy::pac::Unreachable;
 use crate::storage::app_folder;
 
 pub use edit::{make, set, unset};
-pub use key::Key;
-pub(crate) use key::UnknownKey;
+pub use error::{ConfigError, Expected, InvalidEntry, InvalidValue, Mistake, ValueType};
+pub use key::{Key, UnknownKey};
 
 /// The user's settings. The default applies if there is no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Config {
     ///
     /// # Errors
     /// As for [`ConfigReading::read`].
-    pub fn load(path: &Path) -> Result<Self> {
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
         ConfigReading::read(path).map(|found| found.config)
     }
 }
@@ -133,8 +134,8 @@ impl ConfigReading {
     /// Reads the file at `path`; returns all defaults if there is none.
     ///
     /// # Errors
-    /// [`Kind::Usage`] when the file has invalid content; other kinds when it can't be read.
-    pub fn read(path: &Path) -> Result<Self> {
+    /// When the file has invalid content, or can't be read.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let Some(text) = text_of(path)? else {
             return Ok(Self::default());
         };
@@ -163,46 +164,35 @@ pub(crate) fn default_path(
 }
 
 /// Returns the file that `path` leads to through symbolic links; nothing if nothing is at `path`.
-fn resolve(path: &Path) -> Result<Option<PathBuf>> {
+fn resolve(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
     let real = match path.canonicalize() {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
             return Ok(None);
         }
-        Err(error) => return Err(failed("read", path, &error)),
+        Err(error) => return Err(IoError::new("read", path, error).into()),
     };
-    let found = fs::metadata(&real).map_err(|error| failed("read", path, &error))?;
+    let found = fs::metadata(&real).map_err(|error| IoError::new("read", path, error))?;
     // Reading a FIFO could block forever.
     if !found.is_file() {
-        let what = if found.is_dir() {
-            "a folder"
-        } else {
-            "a special file"
-        };
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("{} should be a file, but is {what}", path.display()),
-        )
-        .with_hint("move it away, or name another file with --config FILE or in BALEEN_CONFIG"));
+        return Err(ConfigError::NotAFile {
+            path: path.to_owned(),
+            is_folder: found.is_dir(),
+        });
     }
     Ok(Some(real))
 }
 
 /// Returns the text of the file at `path`; nothing if there is no file.
-fn text_of(path: &Path) -> Result<Option<String>> {
+fn text_of(path: &Path) -> Result<Option<String>, ConfigError> {
     let Some(real) = resolve(path)? else {
         return Ok(None);
     };
-    let bytes = fs::read(real).map_err(|error| failed("read", path, &error))?;
+    let bytes = fs::read(real).map_err(|error| IoError::new("read", path, error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-        read::Invalid::new(
-            without_mark(&text).len(),
-            "here is a byte that is not UTF-8",
-        )
-        .with_hint("save the file as UTF-8")
-        .in_file(path, &text)
+        read::Invalid::new(without_mark(&text).len(), Mistake::NotUtf8).in_file(path, &text)
     })?;
     Ok(Some(text))
 }
@@ -210,18 +200,6 @@ fn text_of(path: &Path) -> Result<Option<String>> {
 /// Returns `text` without the byte order mark that some Windows editors write.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
-}
-
-/// Returns the error for a failed system call on the config file or its folder.
-fn failed(tried: &'static str, path: &Path, error: &io::Error) -> Error {
-    Error::io(tried, path, error).with_hint(match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room on that volume and try again; nothing was changed"
-        }
-        _ => {
-            "check the file and its folder (ls -l shows whose they are), or name another file with --config FILE or in BALEEN_CONFIG"
-        }
-    })
 }
 
 #[cfg(test)]

@@ -4,64 +4,37 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Value};
 
-use crate::error::{Error, Fix, Kind};
+use super::{Config, ConfigError, Expected, Key, Mistake, SourceSetting, ValueType, without_mark};
 
-use super::key::InvalidValue;
-use super::{Config, Key, SourceSetting, without_mark};
-
-/// An error in a text, with its position.
+/// A mistake in a text, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Invalid {
-    /// The byte offset at which the error begins, not counting the byte order mark.
+    /// The byte offset at which the mistake begins, not counting the byte order mark.
     at: usize,
-    what: String,
-    advice: Option<String>,
+    mistake: Mistake,
 }
 
 impl Invalid {
-    pub(super) fn new(at: usize, what: impl Into<String>) -> Self {
-        Self {
-            at,
-            what: what.into(),
-            advice: None,
-        }
-    }
-
-    pub(super) fn with_hint(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
-        self
-    }
-
-    fn refused(at: usize, key: Key, refusal: InvalidValue) -> Self {
-        Self {
-            at,
-            what: format!("{key} {}", refusal.why),
-            advice: refusal.advice.map(str::to_owned),
-        }
+    pub(super) fn new(at: usize, mistake: Mistake) -> Self {
+        Self { at, mistake }
     }
 
     /// Returns the error for a `text` that was read from `path`.
-    pub(super) fn in_file(self, path: &Path, text: &str) -> Error {
+    pub(super) fn in_file(self, path: &Path, text: &str) -> ConfigError {
         let (line, column) = position(without_mark(text), self.at);
-        let message = format!("{}:{line}:{column}: {}", path.display(), self.what);
-        Error::new(Kind::Usage, message)
-            .with_hint(self.advice.unwrap_or_else(|| {
-                "correct it there; `baleen config set --help` lists the keys".to_owned()
-            }))
-            .with_fix(Fix::CorrectSettings)
+        ConfigError::Invalid {
+            path: path.to_owned(),
+            line,
+            column,
+            source: self.mistake,
+        }
     }
 
-    /// Returns the error for a text that was not written to `path` because it has this error.
-    pub(super) fn into_write_error(self, path: &Path) -> Error {
-        let message = format!(
-            "{} was left as it is, since it could not be used then: {}",
-            path.display(),
-            self.what
-        );
-        let error = Error::new(Kind::Usage, message);
-        match self.advice {
-            Some(advice) => error.with_hint(advice),
-            None => error,
+    /// Returns the error for a text that was not written to `path` because it has this mistake.
+    pub(super) fn into_write_error(self, path: &Path) -> ConfigError {
+        ConfigError::WouldBeInvalid {
+            path: path.to_owned(),
+            source: self.mistake,
         }
     }
 }
@@ -85,7 +58,7 @@ pub(super) fn parse(text: &str) -> Result<Document<&str>, Invalid> {
     Document::parse(text).map_err(|error| {
         let at = error.span().map_or(text.len(), |span| span.start);
         let why = error.message().trim().replace('\n', ", ");
-        Invalid::new(at, format!("this is not TOML: {why}"))
+        Invalid::new(at, Mistake::NotToml { why })
     })
 }
 
@@ -99,20 +72,13 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
             .key(name)
             .and_then(toml_edit::Key::span)
             .map_or(0, |span| span.start);
-        let key: Key = name.parse().map_err(|unknown: super::UnknownKey| {
-            let wrong = Invalid::new(name_at, unknown.to_string());
-            match unknown.near() {
-                Some(near) => wrong.with_hint(format!("did you mean {near}?")),
-                None => wrong.with_hint(format!(
-                    "the keys are {}",
-                    Key::ALL.map(Key::name).join(", ")
-                )),
-            }
-        })?;
+        let key: Key = name
+            .parse()
+            .map_err(|unknown| Invalid::new(name_at, Mistake::UnknownKey(unknown)))?;
         let at = item.span().map_or(name_at, |span| span.start);
         for (text, at) in texts(key, item, at)? {
             key.put(text, home, &mut config)
-                .map_err(|refusal| Invalid::refused(at, key, refusal))?;
+                .map_err(|source| Invalid::new(at, Mistake::Value { key, source }))?;
         }
         if key == Key::Source {
             source_at = at;
@@ -121,48 +87,55 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
     }
     let manual = config.http_proxy.is_some() || config.https_proxy.is_some();
     if config.source == SourceSetting::Manual && !manual {
-        return Err(Invalid::new(
-            source_at,
-            "source is manual, but neither http_proxy nor https_proxy is set",
-        )
-        .with_hint("set the proxy first: baleen config set http_proxy http://HOST:PORT"));
+        return Err(Invalid::new(source_at, Mistake::NoManualProxy));
     }
     Ok((config, set))
 }
 
 /// Returns the text of a value, or the texts of a list, each with its position.
 fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Invalid> {
-    let wrong = |at, expected: &str, found: &Item| {
-        let found = match found.type_name() {
-            "string" => "a text",
-            "integer" | "float" => "a number",
-            "boolean" => "true or false",
-            "array" => "a list",
-            "datetime" => "a date",
-            _ => "a table",
+    let wrong = |at, expected, found| {
+        let mistake = Mistake::OtherType {
+            key,
+            expected,
+            found,
         };
-        let what = format!("{key} should be {expected}, but is {found}");
-        Invalid::new(at, what)
+        Invalid::new(at, mistake)
     };
     if !key.is_list() {
         let text = item
             .as_str()
-            .ok_or_else(|| wrong(at, "a text in quotation marks", item))?;
+            .ok_or_else(|| wrong(at, Expected::Text, type_of(item)))?;
         return Ok(vec![(text, at)]);
     }
-    let list = "a list of texts, as in [\".corp\", \"10.0.0.5\"]";
-    let array = item.as_array().ok_or_else(|| wrong(at, list, item))?;
+    let array = item
+        .as_array()
+        .ok_or_else(|| wrong(at, Expected::Texts, type_of(item)))?;
     array
         .iter()
         .map(|value| {
             let at = value.span().map_or(at, |span| span.start);
-            let one = "a list of texts only";
             let text = value
                 .as_str()
-                .ok_or_else(|| wrong(at, one, &Item::Value(Value::clone(value))))?;
+                .ok_or_else(|| wrong(at, Expected::Entry, type_of_value(value)))?;
             Ok((text, at))
         })
         .collect()
+}
+
+fn type_of(item: &Item) -> ValueType {
+    item.as_value().map_or(ValueType::Table, type_of_value)
+}
+
+fn type_of_value(value: &Value) -> ValueType {
+    match value {
+        Value::String(_) => ValueType::Text,
+        Value::Integer(_) | Value::Float(_) => ValueType::Number,
+        Value::Boolean(_) => ValueType::Boolean,
+        Value::Array(_) => ValueType::List,
+        Value::Datetime(_) => ValueType::Date,
+        Value::InlineTable(_) => ValueType::Table,
+    }
 }
 
 #[cfg(test)]
@@ -172,7 +145,7 @@ mod tests {
     fn place(text: &str) -> (usize, usize, String) {
         let wrong = read(text, Some(Path::new("/home/me"))).unwrap_err();
         let (line, column) = position(text, wrong.at);
-        (line, column, wrong.what)
+        (line, column, wrong.mistake.to_string())
     }
 
     #[test]

@@ -4,10 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Fix, Kind, Result};
 use crate::property_list;
 
-use super::{Family, bundle_file_error};
+use super::{BundleError, Family, InfoError, NotPatched, Refusal};
 
 /// `CFBundleIdentifier` of Docker for Mac, in all its versions.
 pub(super) const BUNDLE_ID: &str = "com.docker.docker";
@@ -31,31 +30,29 @@ impl Bundle {
     /// Reads the bundle at `path`.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when it is not a Docker.app. [`Kind::Busy`] when it is incomplete, as
-    /// during an update.
-    pub fn read(path: &Path) -> Result<Self> {
+    /// When it is not a Docker.app, is incomplete, as during an update, or can't be read.
+    pub fn read(path: &Path) -> Result<Self, BundleError> {
         let named = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let path = path
             .canonicalize()
-            .map_err(|error| bundle_file_error("find", path, &error))?;
+            .map_err(|error| BundleError::file("find", path, &error))?;
         let plist = Self::info_plist(&path);
         // Reading a FIFO would block.
         if fs::metadata(&plist).is_ok_and(|found| !found.is_file()) {
-            return Err(no_info(&path, "it is not a file"));
+            return Err(no_info(path, InfoError::NotAFile));
         }
         let info = match property_list::read(&plist) {
-            Ok(read) => {
-                read.map_err(|why| no_info(&path, &format!("it is no property list: {why}")))?
-            }
+            Ok(Ok(info)) => info,
+            Ok(Err(why)) => return Err(no_info(path, InfoError::NotAPropertyList(why))),
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) =>
             {
-                return Err(no_info(&path, "it is not there"));
+                return Err(no_info(path, InfoError::Missing));
             }
-            Err(error) => return Err(bundle_file_error("read", &plist, &error)),
+            Err(error) => return Err(BundleError::file("read", &plist, &error)),
         };
         let text = |key: &str| {
             info.as_dictionary()
@@ -65,15 +62,8 @@ impl Bundle {
         match text("CFBundleIdentifier") {
             Some(BUNDLE_ID) => {}
             other => {
-                return Err(Error::new(
-                    Kind::Unsupported,
-                    format!(
-                        "{} is not Docker for Mac: its bundle identifier should be {BUNDLE_ID}, but is {}",
-                        path.display(),
-                        other.unwrap_or("missing")
-                    ),
-                )
-                .with_hint(CHOOSE));
+                let id = other.map(str::to_owned);
+                return Err(BundleError::OtherApp { path, id });
             }
         }
         let version = text("CFBundleShortVersionString").unwrap_or("unknown");
@@ -89,17 +79,16 @@ impl Bundle {
 
     /// Returns the reason why Baleen does not change this Docker, or `None` if Baleen patches its
     /// boot image.
-    pub fn refusal(&self) -> Option<Error> {
-        let docker = format!("Docker {}", self.version);
-        if let Some((own, advice)) = self.family.own_settings(&docker).zip(self.family.advice()) {
-            let error = Error::new(Kind::Unsupported, own).with_hint(advice);
-            return Some(error.with_fix(Fix::DockerSettings));
-        }
-        let why = self.family.refusal()?;
-        Some(Error::new(
-            Kind::Unsupported,
-            format!("{docker} at {} is not patched: {why}", self.path.display()),
-        ))
+    pub fn refusal(&self) -> Option<NotPatched> {
+        let version = self.version.clone();
+        Some(match self.family.refusal()? {
+            Refusal::OwnSettings(pane) => NotPatched::OwnSettings { version, pane },
+            Refusal::UnknownVm(source) => NotPatched::UnknownVm {
+                version,
+                path: self.path.clone(),
+                source,
+            },
+        })
     }
 
     /// Returns the path of the bundle's `Info.plist`.
@@ -108,27 +97,11 @@ impl Bundle {
     }
 }
 
-const CHOOSE: &str = "name Docker.app with --docker-app PATH, in BALEEN_DOCKER_APP, or once and for all with `baleen config set docker_app PATH`";
-
-fn no_info(path: &Path, found: &str) -> Error {
-    if !path.join("Contents").is_dir() {
-        return Error::new(
-            Kind::Unsupported,
-            format!(
-                "{} is not an app: it should hold Contents/Info.plist, but has no Contents folder",
-                path.display()
-            ),
-        )
-        .with_hint(CHOOSE);
+fn no_info(path: PathBuf, source: InfoError) -> BundleError {
+    match path.join("Contents").is_dir() {
+        true => BundleError::Info { path, source },
+        false => BundleError::NotAnApp { path },
     }
-    Error::new(
-        Kind::Busy,
-        format!(
-            "{} has no usable Contents/Info.plist: {found}",
-            path.display()
-        ),
-    )
-    .with_hint("if Docker is being updated, try again when that is done; else install Docker again")
 }
 
 /// Returns the default places of Docker.app.
@@ -143,33 +116,18 @@ pub(crate) fn default_places(home: Option<&Path>) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When `chosen` does not exist. The user chose it, so no other bundle replaces it.
-pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>> {
-    match chosen {
-        Some(path) if path.exists() => Ok(Some(path.to_owned())),
-        Some(path) => Err(Error::new(
-            Kind::Unsupported,
-            format!("there is no Docker.app at {}", path.display()),
-        )
-        .with_hint(
-            "check the path given with --docker-app, in BALEEN_DOCKER_APP or in the config file",
-        )),
+pub fn find(chosen: Option<&Path>, places: &[PathBuf]) -> Result<Option<PathBuf>, BundleError> {
+    match chosen.map(Path::to_owned) {
+        Some(path) if path.exists() => Ok(Some(path)),
+        Some(path) => Err(BundleError::NotAtChosenPath { path }),
         None => Ok(places.iter().find(|place| place.exists()).cloned()),
     }
-}
-
-/// The error for no bundle in the default places.
-pub(crate) fn not_found(places: &[PathBuf]) -> Error {
-    let listed: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-    Error::new(
-        Kind::Unsupported,
-        format!("found no Docker.app (looked for {})", listed.join(" and ")),
-    )
-    .with_hint(CHOOSE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Failure, Kind};
 
     fn bundle(info: &[u8]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -209,12 +167,12 @@ mod tests {
         let mut other = Vec::new();
         info("com.example.app").to_writer_xml(&mut other).unwrap();
         let error = Bundle::read(bundle(&other).path()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Unsupported);
-        assert!(error.to_string().contains("com.example.app"), "{error}");
-
+        assert!(
+            matches!(&error, BundleError::OtherApp { id: Some(id), .. } if id == "com.example.app"),
+            "{error}"
+        );
         let error = Bundle::read(tempfile::tempdir().unwrap().path()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Unsupported);
-        assert!(error.to_string().contains("no Contents folder"), "{error}");
+        assert!(matches!(error, BundleError::NotAnApp { .. }), "{error}");
     }
 
     #[test]
@@ -229,9 +187,23 @@ mod tests {
         let cut = b"<?xml version=\"1.0\"?><plist><dict><key>CFBun";
         for damaged in [&b""[..], cut, &deep] {
             let dir = bundle(damaged);
-            assert_eq!(Bundle::read(dir.path()).unwrap_err().kind(), Kind::Busy);
+            let read = || Bundle::read(dir.path()).unwrap_err();
+            assert!(matches!(
+                read(),
+                BundleError::Info {
+                    source: InfoError::NotAPropertyList(_),
+                    ..
+                }
+            ));
+            assert_eq!(read().kind(), Kind::Busy);
             fs::remove_file(Bundle::info_plist(dir.path())).unwrap();
-            assert_eq!(Bundle::read(dir.path()).unwrap_err().kind(), Kind::Busy);
+            assert!(matches!(
+                read(),
+                BundleError::Info {
+                    source: InfoError::Missing,
+                    ..
+                }
+            ));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The kinds of VM that Docker for Mac has had, recognized by the files in `Contents/Resources`.
 //! Version numbers overlap and were changed; the files show which loader reads them.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The way in which a bundle stores its VM. It decides where the engine gets its proxy from.
@@ -21,6 +22,54 @@ pub enum Family {
     BootImage,
     /// None of these, or several, with the files that were found.
     Unknown(Vec<String>),
+}
+
+/// The pane of Docker's own window that sets its proxy. The window was rebuilt with 2.2, and *Preferences* became
+/// *Settings* later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyPane {
+    /// In *Preferences*.
+    Preferences,
+    /// In *Settings*.
+    Settings,
+}
+
+impl ProxyPane {
+    /// Returns its title, as the window shows it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Preferences => "Preferences > Proxies",
+            Self::Settings => "Settings > Resources > Proxies",
+        }
+    }
+}
+
+impl fmt::Display for ProxyPane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())
+    }
+}
+
+/// The reason why a family is not patched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It has its own proxy settings.
+    OwnSettings(ProxyPane),
+    /// It is unknown.
+    UnknownVm(UnknownVm),
+}
+
+/// The files of a VM that Baleen does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum UnknownVm {
+    #[error(
+        "none of the files that a Docker VM boots from is in its Contents/Resources (expected moby/vmlinuz64 and moby/initrd.img, or a linuxkit folder)"
+    )]
+    NoFiles,
+
+    #[error("it mixes or lacks files of the VMs Baleen knows: expected moby/vmlinuz64 with moby/initrd.img alone, found {}", found.join(", "))]
+    OtherFiles { found: Vec<String> },
 }
 
 /// Files that identify a family.
@@ -92,12 +141,11 @@ impl Family {
 
     /// Returns the pane of Docker's own window that sets its proxy, or `None` if this Docker has no
     /// such pane or is unknown. From 17.12 on, a proxy process on the Mac reads that setting, and
-    /// patching the boot image is wrong. The window was rebuilt with 2.2, and *Preferences* became
-    /// *Settings* later.
-    pub(crate) fn proxy_pane(&self) -> Option<&'static str> {
+    /// patching the boot image is wrong.
+    pub(crate) fn proxy_pane(&self) -> Option<ProxyPane> {
         match self {
-            Self::LinuxKitIso => Some("Preferences > Proxies"),
-            Self::LinuxKitInitrd | Self::BootImage => Some("Settings > Resources > Proxies"),
+            Self::LinuxKitIso => Some(ProxyPane::Preferences),
+            Self::LinuxKitInitrd | Self::BootImage => Some(ProxyPane::Settings),
             Self::Moby { .. } | Self::Unknown(_) => None,
         }
     }
@@ -112,35 +160,25 @@ impl Family {
     }
 
     /// Returns the reason why this family is not patched, or `None` for the patched one.
-    pub fn refusal(&self) -> Option<String> {
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         match self {
-            _ if self.proxy_pane().is_some() => self.own_settings("it"),
-            Self::Unknown(found) if found.is_empty() => Some(
-                "none of the files that a Docker VM boots from is in its Contents/Resources (expected moby/vmlinuz64 and moby/initrd.img, or a linuxkit folder)".to_owned(),
-            ),
-            Self::Unknown(found) => Some(format!(
-                "it mixes or lacks files of the VMs Baleen knows: expected moby/vmlinuz64 with moby/initrd.img alone, found {}",
-                found.join(", ")
-            )),
-            _ => None,
+            Self::Moby { .. } => None,
+            Self::Unknown(_) => self.unknown_vm().map(Refusal::UnknownVm),
+            Self::LinuxKitIso | Self::LinuxKitInitrd | Self::BootImage => {
+                self.proxy_pane().map(Refusal::OwnSettings)
+            }
         }
     }
 
-    /// Returns the sentence about a Docker with its own proxy settings, in which `docker` is the
-    /// subject. The command line and the app use the same sentence.
-    pub fn own_settings(&self, docker: &str) -> Option<String> {
-        let pane = self.proxy_pane()?;
-        Some(format!(
-            "{docker} has its own proxy settings ({pane}), which Baleen doesn't change yet"
-        ))
-    }
-
-    /// Returns advice for a Docker that is not patched, if any.
-    pub fn advice(&self) -> Option<String> {
-        let pane = self.proxy_pane()?;
-        Some(format!(
-            "in Docker, open {pane} and enter the values that `baleen apply` prints"
-        ))
+    /// Returns the files of the VM, if Baleen does not know it.
+    pub(crate) fn unknown_vm(&self) -> Option<UnknownVm> {
+        match self {
+            Self::Unknown(found) if found.is_empty() => Some(UnknownVm::NoFiles),
+            Self::Unknown(found) => Some(UnknownVm::OtherFiles {
+                found: found.clone(),
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -232,21 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn a_docker_with_its_own_settings_is_not_called_a_failure() {
-        let moby = Family::Moby { image: "x".into() };
-        assert_eq!((moby.refusal(), moby.advice()), (None, None));
+    fn a_docker_with_its_own_settings_is_told_where_they_are() {
+        assert_eq!(Family::Moby { image: "x".into() }.refusal(), None);
         for (family, pane) in [
-            (Family::LinuxKitIso, "Preferences > Proxies"),
-            (Family::LinuxKitInitrd, "Settings > Resources > Proxies"),
-            (Family::BootImage, "Settings > Resources > Proxies"),
+            (Family::LinuxKitIso, ProxyPane::Preferences),
+            (Family::LinuxKitInitrd, ProxyPane::Settings),
+            (Family::BootImage, ProxyPane::Settings),
         ] {
-            let sentence = family.refusal().unwrap();
-            assert!(sentence.contains(pane), "{sentence}");
-            assert!(sentence.len() < 100, "{sentence}");
-            for word in ["can't", "not patched", "unsupported"] {
-                assert!(!sentence.contains(word), "{sentence}");
-            }
-            assert!(family.advice().unwrap().contains(pane));
+            assert_eq!(family.refusal(), Some(Refusal::OwnSettings(pane)));
         }
         for (family, is_running, has_url) in [
             (Family::BootImage, true, true),
@@ -256,8 +287,10 @@ mod tests {
         ] {
             assert_eq!(family.settings_url(is_running).is_some(), has_url);
         }
-        let mixed = Family::Unknown(vec!["linuxkit/kernel".into()]);
-        assert!(mixed.refusal().unwrap().contains("found linuxkit/kernel"));
-        assert_eq!(mixed.advice(), None);
+        let found = vec!["linuxkit/kernel".to_owned()];
+        assert_eq!(
+            Family::Unknown(found.clone()).refusal(),
+            Some(Refusal::UnknownVm(UnknownVm::OtherFiles { found }))
+        );
     }
 }

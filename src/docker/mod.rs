@@ -10,7 +10,9 @@ pub mod restart;
 mod vm;
 
 pub use bundle::{Bundle, find};
-pub(crate) use error::{BundleError, BundleFileError, bundle_file_error};
-pub use family::Family;
+pub(crate) use error::bundle_file_error;
+pub use error::{BundleError, BundleFileError, InfoError, NotPatched, RestartError};
+pub(crate) use family::Refusal;
+pub use family::{Family, ProxyPane, UnknownVm};
 pub(crate) use process::KnownProcess;
 pub use vm::Vm;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, test_kill_process};
 
-use crate::error::{Error, Kind, Result};
 use crate::platform::apps::{self, RunningApp};
 use crate::util::poll_until;
 
+use super::RestartError;
 use super::bundle::BUNDLE_ID;
 
 /// Timeout for Docker to quit, and for it to start again. It has to stop a VM and everything that
@@ -36,12 +36,11 @@ pub fn watch(on_change: impl Fn() + Send + Sync + 'static) -> Option<apps::Watch
 ///
 /// # Errors
 /// When Docker does not quit, or does not start again. It is then left in that state.
-pub fn restart(bundle: &Path) -> Result<()> {
+pub fn restart(bundle: &Path) -> Result<(), RestartError> {
     restart_within(bundle, TIMEOUT)
 }
 
-fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
-    let seconds = patience.as_secs();
+fn restart_within(bundle: &Path, patience: Duration) -> Result<(), RestartError> {
     let before = apps::running(bundle, BUNDLE_ID);
     for app in &before {
         apps::ask_to_quit(app);
@@ -55,11 +54,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
             .any(|app| runs(app) && process_exists(app.pid))
     };
     if !poll_until(until, POLL_INTERVAL, is_gone) {
-        return Err(Error::new(
-            Kind::Failure,
-            format!("Docker was asked to quit, and still runs after {seconds} seconds"),
-        )
-        .with_hint("see whether it asks something, quit it from its own menu, and open it again"));
+        return Err(RestartError::StillRuns { after: patience });
     }
     apps::open(bundle)?;
     // A Docker that exits at once also runs for an instant.
@@ -69,13 +64,7 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<()> {
         seen.get() > STABLE_POLLS
     };
     if !poll_until(Instant::now() + patience, POLL_INTERVAL, is_up) {
-        return Err(Error::new(
-            Kind::Failure,
-            format!(
-                "Docker has quit, and was opened again, but is not running after {seconds} seconds"
-            ),
-        )
-        .with_hint("open it by hand"));
+        return Err(RestartError::NotRunning { after: patience });
     }
     Ok(())
 }
@@ -125,7 +114,7 @@ mod tests {
         assert!(poll_until(Instant::now() + TIMEOUT, POLL_INTERVAL, || up.exists()));
         let before = running(dir.path()).unwrap();
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
-        assert!(error.to_string().contains("still runs"), "{error}");
+        assert!(matches!(error, RestartError::StillRuns { .. }), "{error}");
         assert_eq!(running(dir.path()).unwrap().pid, before.pid);
         // Nothing else ends this process.
         let pid = rustix::process::Pid::from_raw(before.pid.try_into().unwrap()).unwrap();
@@ -136,6 +125,6 @@ mod tests {
     fn a_docker_that_does_not_come_up_is_told() {
         let dir = bundle("exit 1");
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
-        assert!(error.to_string().contains("is not running"), "{error}");
+        assert!(matches!(error, RestartError::NotRunning { .. }), "{error}");
     }
 }

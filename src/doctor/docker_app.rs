@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::backend::{Depth, Installed};
-use crate::docker::{Bundle, Family};
-use crate::error::{Face, Kind};
+use crate::docker::{Bundle, Family, NotPatched};
+use crate::error::{Face, Hint, Kind};
 use crate::patch::intent::Intents;
 use crate::patch::preflight;
 use crate::reconcile::State;
@@ -38,13 +38,13 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     let bundle = match read {
         Ok(bundle) => bundle,
         Err(error) => {
-            on_step(Step::from_error("bundle", BUNDLE, &error));
+            on_step(Step::from_error("bundle", BUNDLE, &error.into()));
             skip(&rest, "skipped (there is no whole Docker.app)", on_step);
             return None;
         }
     };
     on_step(found(&bundle));
-    on_step(family(&bundle.family));
+    on_step(family(&bundle));
     let Family::Moby { image } = &bundle.family else {
         skip(
             &rest[1..],
@@ -84,18 +84,25 @@ fn found(bundle: &Bundle) -> Step {
     }))
 }
 
-fn family(family: &Family) -> Step {
-    let (outcome, found) = match family {
-        Family::Moby { .. } => (Outcome::Good, "Moby (supported)".to_owned()),
-        Family::Unknown(_) => (Outcome::Bad, "none that Baleen knows".to_owned()),
-        _ => (
+fn family(bundle: &Bundle) -> Step {
+    let refusal = bundle.refusal();
+    let (outcome, found) = match &refusal {
+        None => (Outcome::Good, "Moby (supported)".to_owned()),
+        Some(NotPatched::UnknownVm { .. }) => (Outcome::Bad, "none that Baleen knows".to_owned()),
+        Some(NotPatched::OwnSettings { pane, .. }) => (
             Outcome::Warning,
-            family.own_settings("this Docker").unwrap_or_default(),
+            format!(
+                "this Docker has its own proxy settings ({pane}), which Baleen doesn't change yet"
+            ),
         ),
     };
+    let advice = refusal.and_then(|refusal| match &refusal {
+        NotPatched::OwnSettings { .. } => refusal.hint(Face::CommandLine),
+        NotPatched::UnknownVm { source, .. } => Some(source.to_string()),
+    });
     Step::new("family", FAMILY, outcome, found)
-        .with_hint(family.advice().or_else(|| family.refusal()))
-        .with(json!({ "family": family.id() }))
+        .with_hint(advice)
+        .with(json!({ "family": bundle.family.id() }))
 }
 
 fn writable(image: &Path) -> Step {

@@ -172,9 +172,10 @@ impl Image {
 pub fn image_of(bundle: &Bundle) -> Result<&Path> {
     match &bundle.family {
         Family::Moby { image } => Ok(image),
-        _ => Err(bundle
-            .refusal()
-            .unwrap_or_else(|| Error::new(Kind::Unsupported, "this Docker is not patched"))),
+        _ => Err(bundle.refusal().map_or_else(
+            || Error::new(Kind::Unsupported, "this Docker is not patched"),
+            Error::from,
+        )),
     }
 }
 

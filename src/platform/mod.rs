@@ -23,7 +23,8 @@ pub use copy::copy_file;
 pub use flags::is_locked;
 #[cfg(target_os = "macos")]
 pub(crate) use main_bundle_macos::is_in_bundle;
-pub(crate) use open_files::{OpenFile, open_by_others};
+pub use open_files::OpenFile;
+pub(crate) use open_files::open_by_others;
 #[cfg(target_os = "macos")]
 pub(crate) use reexec_macos::reexec;
 #[cfg(not(target_os = "macos"))]

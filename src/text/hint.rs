@@ -1,7 +1,11 @@
 //! Advice on what to do about a failure: one file for the errors of each module.
 
 mod agent;
+mod config;
+mod console;
+mod docker;
 mod files;
+mod platform;
 
 use crate::error::{Face, Hint, Plain};
 

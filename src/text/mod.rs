@@ -3,6 +3,7 @@
 //! `hint` has the advice for each failure, in the words of the user interface that shows it.
 
 mod by_hand;
+pub(crate) mod config_key;
 pub(crate) mod hint;
 mod history;
 pub mod notice;

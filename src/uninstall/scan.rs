@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::credentials::Store;
 use crate::desired;
 use crate::docker::{Bundle, bundle};
-use crate::error::{Kind, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::patch::image::{Image, image_of};
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::restore::{self, OriginalLocation, leftover};
@@ -183,7 +183,7 @@ fn docker(path: &Path) -> Option<DockerScan> {
             return Some(DockerScan {
                 path: path.to_owned(),
                 version: None,
-                image: Err(error),
+                image: Err(error.into()),
                 backup: None,
             });
         }

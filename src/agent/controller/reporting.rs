@@ -1,6 +1,7 @@
 //! Reporting: the notices to show, and the state for display.
 
 use super::*;
+use crate::docker::NotPatched;
 
 impl Controller {
     /// Returns the notices that are due, and before them the job that saves the state.
@@ -188,10 +189,10 @@ impl Controller {
 
     /// Returns Baleen's support for the installed Docker.
     pub(super) fn support(&self) -> DockerSupport {
-        let docker = |bundle: &Bundle| format!("Docker {}", bundle.version);
-        let own = self
-            .bundle()
-            .and_then(|bundle| bundle.family.own_settings(&docker(bundle)));
+        let own = match self.bundle().and_then(Bundle::refusal) {
+            Some(refusal @ NotPatched::OwnSettings { .. }) => Some(refusal.to_string()),
+            _ => None,
+        };
         match (&self.bundle_state, own) {
             (BundleState::Ready(_), _) => DockerSupport::Patched,
             (BundleState::Missing(_), _) => DockerSupport::Missing,

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::IoError;
 use crate::storage::absolute;
 
 use super::LoginItem;
@@ -41,20 +41,20 @@ pub fn status(location: &Path) -> LoginItem {
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn put(location: &Path, program: &Path, macos: bool) -> Result<()> {
-    let failed = |error: &io::Error| Error::io("write", location, error);
+pub fn put(location: &Path, program: &Path, macos: bool) -> Result<(), IoError> {
+    let failed = |error| IoError::new("write", location, error);
     let content = if macos {
-        launch_agent(program).map_err(|error| failed(&io::Error::other(error)))?
+        launch_agent(program).map_err(|error| failed(io::Error::other(error)))?
     } else {
         desktop_entry(program).into_bytes()
     };
     let folder = location.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    fs::create_dir_all(folder).map_err(failed)?;
     // An atomic write: the file is complete or unchanged.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
-    io::Write::write_all(&mut file, &content).map_err(|error| failed(&error))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    io::Write::write_all(&mut file, &content).map_err(failed)?;
     file.persist(location)
-        .map_err(|error| failed(&error.error))?;
+        .map_err(|error| failed(error.error))?;
     Ok(())
 }
 
@@ -62,16 +62,16 @@ pub fn put(location: &Path, program: &Path, macos: bool) -> Result<()> {
 ///
 /// # Errors
 /// When the file can't be removed.
-pub fn remove(location: &Path) -> Result<()> {
+pub fn remove(location: &Path) -> Result<(), IoError> {
     match fs::remove_file(location) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", location, &error))
+            Err(IoError::new("remove", location, error))
         }
         _ => Ok(()),
     }
 }
 
-fn launch_agent(program: &Path) -> std::result::Result<Vec<u8>, plist::Error> {
+fn launch_agent(program: &Path) -> Result<Vec<u8>, plist::Error> {
     let mut agent = plist::Dictionary::new();
     let program = program.to_string_lossy().into_owned();
     agent.insert("Label".to_owned(), LABEL.into());

@@ -7,6 +7,7 @@ use objc2_service_management::{SMAppService, SMAppServiceStatus};
 
 use crate::platform::is_in_bundle;
 
+use super::super::LoginItemError;
 use super::LoginItem;
 
 /// Returns whether this system has the service and this program is an app that can use it.
@@ -47,9 +48,9 @@ pub fn status() -> LoginItem {
 ///
 /// # Errors
 /// When the state is not the requested one afterwards, with the system's reason.
-pub fn set(on: bool) -> Result<LoginItem, String> {
+pub fn set(on: bool) -> Result<LoginItem, LoginItemError> {
     autoreleasepool(|_| {
-        let service = service().ok_or("this needs macOS 13, and Baleen to be opened as an app")?;
+        let service = service().ok_or(LoginItemError::NoService)?;
         #[allow(unsafe_code, reason = "the crate has every method of the class so")]
         // SAFETY: the calls take no arguments and return an error or nothing.
         let done = unsafe {
@@ -64,7 +65,9 @@ pub fn set(on: bool) -> Result<LoginItem, String> {
             // "Already done" and "the user must allow it" are not failures.
             Err(error) if (now == LoginItem::Off) == on => {
                 let why = error.localizedDescription().to_string();
-                Err(why.trim_end_matches('.').to_owned())
+                Err(LoginItemError::Refused(
+                    why.trim_end_matches('.').to_owned(),
+                ))
             }
             _ => Ok(now),
         }

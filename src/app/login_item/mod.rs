@@ -47,16 +47,8 @@ pub(crate) fn is_out_of_sight() -> bool {
 pub fn set(on: bool) -> Result<LoginItem> {
     #[cfg(target_os = "macos")]
     if login_item_macos::has_service() {
-        return login_item_macos::set(on).map_err(|why| {
-            crate::error::Error::new(
-                crate::error::Kind::Failure,
-                format!("macOS did not change whether Baleen opens at login: {why}"),
-            )
-            .with_hint(match on {
-                true => "move Baleen to the Applications folder, open it from there, and try again",
-                false => "remove it in System Settings > General > Login Items",
-            })
-        });
+        return login_item_macos::set(on)
+            .map_err(|source| super::AppError::LoginItem { on, source }.into());
     }
     let location = location();
     if on {

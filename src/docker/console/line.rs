@@ -14,8 +14,10 @@ use rustix::fs::OFlags;
 use rustix::termios::{OptionalActions, QueueSelector, Termios};
 use rustix::termios::{ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::IoError;
 use crate::platform::{OpenFile, open_by_others};
+
+use super::ConsoleError;
 
 /// Interval between polls for input or for the end of a wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -41,7 +43,7 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Opens the device that `path` leads to. Waits end once `cancel` is set.
-    pub(super) fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
+    pub(super) fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self, ConsoleError> {
         let device = device_of(path)?;
         // The device must not become this program's own terminal, and a hung VM must not block the
         // opening.
@@ -53,8 +55,8 @@ impl<'a> Line<'a> {
             .open(&device)
             .map_err(|error| match error.kind() {
                 // The error of a terminal that another program has claimed: `man 4 tty`, TIOCEXCL.
-                io::ErrorKind::ResourceBusy => claimed(path, &others(&device)),
-                _ => Error::io("open", path, &error).with_hint(NO_CONSOLE),
+                io::ErrorKind::ResourceBusy => claimed(path, others(&device)),
+                _ => IoError::new("open", path, error).into(),
             })?;
         let before = tcgetattr(&file).map_err(|_| no_terminal(path))?;
         let mut line = Self {
@@ -66,13 +68,13 @@ impl<'a> Line<'a> {
         };
         // A program that had it open before keeps it undisturbed.
         line.is_alone()?;
-        ioctl_tiocexcl(&line.file).map_err(|error| Error::io("claim", path, &error.into()))?;
+        ioctl_tiocexcl(&line.file).map_err(|error| IoError::new("claim", path, error.into()))?;
         // With echo on, the VM's output would come back to it as typed input.
         let mut raw = before.clone();
         raw.make_raw();
         line.before = Some(before);
         tcsetattr(&line.file, OptionalActions::Now, &raw)
-            .map_err(|error| Error::io("set up", path, &error.into()))?;
+            .map_err(|error| IoError::new("set up", path, error.into()))?;
         // Output that no one has read, such as an old prompt, says nothing about the current state.
         let _ = tcflush(&line.file, QueueSelector::IFlush);
         line.is_alone()?;
@@ -82,7 +84,7 @@ impl<'a> Line<'a> {
     /// Ensures that no other program has the terminal open. The terminal is claimed for that, but
     /// on macOS the claim keeps out only root (`ptsopen` in xnu's tty_dev.c), so this is checked
     /// again before each change.
-    pub(super) fn is_alone(&self) -> Result<()> {
+    pub(super) fn is_alone(&self) -> Result<(), ConsoleError> {
         let mut looks = 0;
         loop {
             let there = others(&self.device);
@@ -90,7 +92,10 @@ impl<'a> Line<'a> {
                 return Ok(());
             }
             if looks == MAX_RETRIES {
-                return Err(busy(&self.path, &there));
+                return Err(ConsoleError::InUse {
+                    path: self.path.clone(),
+                    users: there,
+                });
             }
             looks += 1;
             self.go_on()?;
@@ -104,7 +109,7 @@ impl<'a> Line<'a> {
     }
 
     /// Sends all of `bytes`.
-    pub(super) fn send(&mut self, mut bytes: &[u8], until: Instant) -> Result<()> {
+    pub(super) fn send(&mut self, mut bytes: &[u8], until: Instant) -> Result<(), ConsoleError> {
         while !bytes.is_empty() {
             self.go_on()?;
             match self.file.write(bytes) {
@@ -112,14 +117,8 @@ impl<'a> Line<'a> {
                 Err(error) if !is_passing(&error) => return Err(self.gone()),
                 Err(_) if wait(until) => {}
                 Err(_) => {
-                    return Err(Error::new(
-                        Kind::Failure,
-                        format!(
-                            "the VM at {} takes nothing more that is sent to it",
-                            self.path.display()
-                        ),
-                    )
-                    .with_hint(HANGS));
+                    let path = self.path.clone();
+                    return Err(ConsoleError::Stuck { path });
                 }
             }
         }
@@ -128,7 +127,11 @@ impl<'a> Line<'a> {
 
     /// Appends received bytes to `to`. Returns whether any arrived before `until`. A line that
     /// never falls silent does not block longer than that.
-    pub(super) fn receive(&mut self, to: &mut Vec<u8>, until: Instant) -> Result<bool> {
+    pub(super) fn receive(
+        &mut self,
+        to: &mut Vec<u8>,
+        until: Instant,
+    ) -> Result<bool, ConsoleError> {
         let mut buffer = [0; 4096];
         while Instant::now() < until {
             self.go_on()?;
@@ -146,27 +149,18 @@ impl<'a> Line<'a> {
     }
 
     /// Returns an error if `cancel` is set.
-    fn go_on(&self) -> Result<()> {
+    fn go_on(&self) -> Result<(), ConsoleError> {
         let is_to_end = |cancel: &AtomicBool| cancel.load(Ordering::Relaxed);
         match self.cancel.is_some_and(is_to_end) {
             false => Ok(()),
-            true => Err(Error::new(
-                Kind::Failure,
-                "stopped while the VM's console was in use; what is done there already stays",
-            )),
+            true => Err(ConsoleError::Cancelled),
         }
     }
 
     /// The error for a closed other end.
-    fn gone(&self) -> Error {
-        Error::new(
-            Kind::Failure,
-            format!(
-                "the VM behind {} ended, or closed its console, in the middle of the work",
-                self.path.display()
-            ),
-        )
-        .with_hint("if Docker does not start its VM again by itself, quit it and open it again")
+    fn gone(&self) -> ConsoleError {
+        let path = self.path.clone();
+        ConsoleError::Closed { path }
     }
 
     /// The path of the console.
@@ -194,11 +188,6 @@ fn wait(until: Instant) -> bool {
     !left.is_zero()
 }
 
-/// Advice for a VM that does not respond.
-pub(super) const HANGS: &str =
-    "the VM may be hung, or very busy: try again later, or restart Docker instead";
-const NO_CONSOLE: &str = "restart Docker instead, from its own menu";
-
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -206,21 +195,15 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-fn no_terminal(path: &Path) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "{} should lead to the terminal of Docker's VM, but is no terminal",
-            path.display()
-        ),
-    )
-    .with_hint(NO_CONSOLE)
+fn no_terminal(path: &Path) -> ConsoleError {
+    let path = path.to_owned();
+    ConsoleError::NotATerminal { path }
 }
 
 /// Returns the terminal device that `path` leads to. Hyperkit of 2016 and 2017 made a link to it
 /// (`uart_set_backend` in its `uart_emul.c`); a later version made a file with its name.
-fn device_of(path: &Path) -> Result<PathBuf> {
-    let failed = |error: io::Error| Error::io("open", path, &error).with_hint(NO_CONSOLE);
+fn device_of(path: &Path) -> Result<PathBuf, ConsoleError> {
+    let failed = |error: io::Error| IoError::new("open", path, error);
     let mut device = path.canonicalize().map_err(failed)?;
     if device.is_file() {
         let mut name = Vec::new();
@@ -253,38 +236,14 @@ fn others(device: &Path) -> Vec<OpenFile> {
 }
 
 /// The error for a terminal that another program has claimed.
-fn claimed(path: &Path, others: &[OpenFile]) -> Error {
-    if !others.is_empty() {
-        return busy(path, others);
+fn claimed(path: &Path, others: Vec<OpenFile>) -> ConsoleError {
+    let path = path.to_owned();
+    match others.is_empty() {
+        // If the hypervisor has this end open as well, a claim outlasts the program that made it.
+        true => ConsoleError::Claimed { path },
+        false => ConsoleError::InUse {
+            path,
+            users: others,
+        },
     }
-    // If the hypervisor has this end open as well, a claim outlasts the program that made it.
-    Error::new(
-        Kind::Busy,
-        format!(
-            "the console of Docker's VM, {}, has been claimed by a program that is no longer running, or is another user's",
-            path.display()
-        ),
-    )
-    .with_hint("if it is still open somewhere, close it there and try again, or restart Docker instead")
-}
-
-fn busy(path: &Path, others: &[OpenFile]) -> Error {
-    let named: Vec<String> = others
-        .iter()
-        .map(|OpenFile { pid, name }| match &**name {
-            "" => format!("process {pid}"),
-            name => format!("{name} (process {pid})"),
-        })
-        .collect();
-    let who = named.join(" and ");
-    Error::new(
-        Kind::Busy,
-        format!(
-            "the console of Docker's VM, {}, is in use by {who}; Baleen leaves it alone",
-            path.display()
-        ),
-    )
-    .with_hint(
-        "end that program (screen: Ctrl-A, then K, then y) and try again, or restart Docker instead",
-    )
 }

@@ -16,10 +16,11 @@
 //! Lines are short, since a terminal cuts long ones, and contain only bytes that a terminal takes
 //! as plain characters.
 
+mod error;
 mod frames;
 mod line;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -28,10 +29,10 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Kind, Result};
 use crate::util::hex;
 
-use line::{HANGS, Line};
+pub use error::ConsoleError;
+use line::Line;
 
 /// Timeout for finding a shell.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,9 +106,9 @@ impl<'a> Console<'a> {
     /// is set.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when another program has the console open; nothing was sent then. Also when
-    /// nothing answers, or root can't log in.
-    pub fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self> {
+    /// When another program has the console open; nothing was sent then. Also when nothing answers, or
+    /// root can't log in.
+    pub fn open(path: &Path, cancel: &'a AtomicBool) -> Result<Self, ConsoleError> {
         let mut console = Self {
             line: Line::open(path, cancel)?,
             received: Vec::new(),
@@ -124,7 +125,7 @@ impl<'a> Console<'a> {
     ///
     /// # Errors
     /// When no answer comes.
-    pub fn run(&mut self, command: &str, patience: Duration) -> Result<Answer> {
+    pub fn run(&mut self, command: &str, patience: Duration) -> Result<Answer, ConsoleError> {
         let capture = format!("{{ {command};echo =$?;}} </dev/null 2>&1|base64|tr -d '\\n'");
         let length = self.ask(&format!("b=$({capture});a=${{#b}}"), patience)?;
         let length: usize = length.parse().map_err(|_| self.nonsense())?;
@@ -158,8 +159,8 @@ impl<'a> Console<'a> {
     /// next steps.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when another program has opened it. Earlier changes remain.
-    pub fn stay(&mut self) -> Result<()> {
+    /// When another program has opened it. Earlier changes remain.
+    pub fn stay(&mut self) -> Result<(), ConsoleError> {
         self.line.is_alone()?;
         self.ask("w;a=0", SHORT_TIMEOUT).map(drop)
     }
@@ -169,7 +170,7 @@ impl<'a> Console<'a> {
     ///
     /// # Errors
     /// When the bytes do not arrive, or can't be written. The file is then unchanged.
-    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), ConsoleError> {
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         let new = format!("{folder}/.baleen-{name}");
         let text = Zeroizing::new(BASE64_STANDARD.encode(bytes));
@@ -177,13 +178,10 @@ impl<'a> Console<'a> {
         let expected = salt.digest(bytes);
         let copied = self.ask(&format!("t={new};cp -p {path} $t;a=$?"), SHORT_TIMEOUT)?;
         if copied != "0" {
-            return Err(Error::new(
-                Kind::Failure,
-                format!("could not write {new} in the VM: cp ended with {copied}"),
-            )
-            .with_hint(
-                "the shell there may belong to a user who may not do that; restart Docker instead",
-            ));
+            return Err(ConsoleError::NotCopied {
+                file: new,
+                code: copied,
+            });
         }
         for _ in 0..ATTEMPTS {
             if !self.send_text(&text)? {
@@ -196,31 +194,25 @@ impl<'a> Console<'a> {
             if self.digest(&salt, &format!("cat {new}"))? == expected {
                 return match &*self.ask(&format!("mv -f {new} {path};a=$?;t="), SHORT_TIMEOUT)? {
                     "0" => Ok(()),
-                    code => Err(Error::new(
-                        Kind::Failure,
-                        format!(
-                            "could not put the new {path} into its place in the VM: mv ended with {code}"
-                        ),
-                    )
-                    .with_hint("restart Docker instead")),
+                    code => Err(ConsoleError::NotMoved {
+                        file: path.to_owned(),
+                        code: code.to_owned(),
+                    }),
                 };
             }
         }
         self.ask(&format!("f=;rm -f {new};a=$?;t="), SHORT_TIMEOUT)?;
-        Err(Error::new(
-            Kind::Failure,
-            format!(
-                "what was sent to the VM for {path} did not arrive as it was, {ATTEMPTS} times; the file is as it was"
-            ),
-        )
-        .with_hint(HANGS))
+        Err(ConsoleError::Garbled {
+            file: path.to_owned(),
+            attempts: ATTEMPTS,
+        })
     }
 
     /// Returns the digest of the output of `command` in the VM, as computed by the VM.
     ///
     /// # Errors
     /// When no answer comes.
-    pub fn digest(&mut self, salt: &Salt, command: &str) -> Result<String> {
+    pub fn digest(&mut self, salt: &Salt, command: &str) -> Result<String, ConsoleError> {
         let Salt(salt) = salt;
         // The shell's built-in printf keeps the salt out of the process list.
         let salted = format!("{{ printf %s {salt};{command};}} </dev/null 2>/dev/null");
@@ -245,7 +237,7 @@ impl<'a> Console<'a> {
     }
 
     /// Gets from the current state of the terminal to a shell that reads lines.
-    fn find_shell(&mut self) -> Result<()> {
+    fn find_shell(&mut self) -> Result<(), ConsoleError> {
         let until = Instant::now() + SHELL_TIMEOUT;
         let mut was_silent = true;
         let mut was_refused = false;
@@ -267,14 +259,7 @@ impl<'a> Console<'a> {
                 if self.asks_for_password() {
                     if was_refused {
                         self.is_inside = false;
-                        return Err(Error::new(
-                            Kind::Unsupported,
-                            format!(
-                                "the user root should have no password in Docker's VM, but {} asks for one",
-                                self.line.path().display()
-                            ),
-                        )
-                        .with_hint("it is not a VM that Baleen knows; restart Docker instead"));
+                        return Err(ConsoleError::PasswordAsked { path: self.path() });
                     }
                     // The first request may be about another name: a VM that hung processes old
                     // input when it continues.
@@ -287,26 +272,15 @@ impl<'a> Console<'a> {
                 return Ok(());
             }
         }
-        let found = match was_silent {
-            true => "nothing answers".to_owned(),
-            false => "no shell answers".to_owned(),
-        };
-        Err(Error::new(
-            Kind::Failure,
-            format!(
-                "{found} at the console of Docker's VM, {}, within {} seconds",
-                self.line.path().display(),
-                SHELL_TIMEOUT.as_secs()
-            ),
-        )
-        .with_hint(format!(
-            "{HANGS}; a program that was left running there can be ended by hand: screen '{}', then Ctrl-C",
-            self.line.path().display()
-        )))
+        Err(ConsoleError::NoShell {
+            path: self.path(),
+            is_silent: was_silent,
+            within: SHELL_TIMEOUT,
+        })
     }
 
     /// Gives a wrong password, which is a simple way out of a login, and waits for the next prompt.
-    fn give_up_login(&mut self) -> Result<()> {
+    fn give_up_login(&mut self) -> Result<(), ConsoleError> {
         self.type_and_listen(b"\r")?;
         let wrong = Instant::now() + LOGIN_FAILURE_DELAY;
         while !self.asks_for_name() && self.listen(wrong, LOGIN_FAILURE_DELAY)? {}
@@ -324,7 +298,7 @@ impl<'a> Console<'a> {
     }
 
     /// Types `keys` and collects the output that follows.
-    fn type_and_listen(&mut self, keys: &[u8]) -> Result<()> {
+    fn type_and_listen(&mut self, keys: &[u8]) -> Result<(), ConsoleError> {
         let start = Instant::now();
         self.received.clear();
         self.line.send(keys, start + LISTEN_TIMEOUT)?;
@@ -335,13 +309,13 @@ impl<'a> Console<'a> {
     }
 
     /// Waits for output, for `pause` at most and not beyond `until`. Returns whether any arrived.
-    fn listen(&mut self, until: Instant, pause: Duration) -> Result<bool> {
+    fn listen(&mut self, until: Instant, pause: Duration) -> Result<bool, ConsoleError> {
         let until = until.min(Instant::now() + pause);
         self.line.receive(&mut self.received, until)
     }
 
     /// Replaces a shell, if there is one, by one that reads lines. Returns whether it answered.
-    fn take_over(&mut self) -> Result<bool> {
+    fn take_over(&mut self) -> Result<bool, ConsoleError> {
         self.marker = random()?;
         self.number = 0;
         self.received.clear();
@@ -367,7 +341,7 @@ impl<'a> Console<'a> {
 
     /// Runs `command`, which leaves its answer in `a`. The answer is requested again until it
     /// arrives in one piece.
-    fn ask(&mut self, command: &str, patience: Duration) -> Result<String> {
+    fn ask(&mut self, command: &str, patience: Duration) -> Result<String, ConsoleError> {
         self.number += 1;
         self.received.clear();
         let until = Instant::now() + patience;
@@ -383,21 +357,16 @@ impl<'a> Console<'a> {
             if Instant::now() >= until {
                 // Another program that opened the console may have read the answer.
                 self.line.is_alone()?;
-                return Err(Error::new(
-                    Kind::Failure,
-                    format!(
-                        "the shell in Docker's VM, at {}, gave no answer within {} seconds",
-                        self.line.path().display(),
-                        patience.as_secs()
-                    ),
-                )
-                .with_hint(HANGS));
+                return Err(ConsoleError::NoAnswer {
+                    path: self.path(),
+                    within: patience,
+                });
             }
             self.line.send(b"r\n", until)?;
         }
     }
 
-    fn wait_for_answer(&mut self, until: Instant) -> Result<Option<String>> {
+    fn wait_for_answer(&mut self, until: Instant) -> Result<Option<String>, ConsoleError> {
         loop {
             if let Some(found) = frames::find(&self.received, &self.marker, self.number) {
                 return Ok(Some(found.to_owned()));
@@ -414,7 +383,7 @@ impl<'a> Console<'a> {
 
     /// Sends `text`, which is plain characters only, into the variable `f`. Returns whether all of
     /// it arrived.
-    fn send_text(&mut self, text: &str) -> Result<bool> {
+    fn send_text(&mut self, text: &str) -> Result<bool, ConsoleError> {
         self.ask("f=;a=0", SHORT_TIMEOUT)?;
         let mut sent = 0;
         for lines in text.as_bytes().chunks(CHUNK_LEN * MAX_LINES) {
@@ -432,15 +401,12 @@ impl<'a> Console<'a> {
         Ok(true)
     }
 
-    fn nonsense(&self) -> Error {
-        Error::new(
-            Kind::Failure,
-            format!(
-                "the shell in Docker's VM, at {}, gave an answer that makes no sense",
-                self.line.path().display()
-            ),
-        )
-        .with_hint("sh, base64, cut, tr and sha256sum are needed there; restart Docker instead")
+    fn path(&self) -> PathBuf {
+        self.line.path().to_owned()
+    }
+
+    fn nonsense(&self) -> ConsoleError {
+        ConsoleError::BadAnswer { path: self.path() }
     }
 }
 
@@ -461,7 +427,7 @@ impl Salt {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn random() -> Result<Self> {
+    pub fn random() -> Result<Self, ConsoleError> {
         random().map(Self)
     }
 
@@ -473,14 +439,9 @@ impl Salt {
 }
 
 /// Returns a random word.
-fn random() -> Result<String> {
+fn random() -> Result<String, ConsoleError> {
     let mut bytes = [0; 12];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Error::new(
-            Kind::Failure,
-            format!("could not draw a random number from the system: {error}"),
-        )
-    })?;
+    getrandom::fill(&mut bytes)?;
     // Begins with a letter, so that it is never taken for a part of a number.
     Ok(format!("x{}", hex(&bytes)))
 }

@@ -236,7 +236,7 @@ fn restart(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<String> 
             ENGINE_RESTART_TIMEOUT,
         )
         .map_err(|error| {
-            error.context("its Engine was being stopped and started again, with the script up to date")
+            Error::from(error).context("its Engine was being stopped and started again, with the script up to date")
         })?;
     let said = String::from_utf8_lossy(&answer.text);
     let lines = said.lines().map(redact);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -16,9 +15,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::error::{Error, Result};
+use crate::error::IoError;
 
-use super::RunningApp;
+use super::{OpenError, RunningApp};
 
 /// Number of clock ticks per second in `/proc`: `man 5 proc_pid_stat`, sysconf(_SC_CLK_TCK), a constant of the kernel.
 const TICKS: u64 = 100;
@@ -103,22 +102,21 @@ pub fn ask_to_quit(app: &RunningApp) -> bool {
 ///
 /// # Errors
 /// When it can't be run.
-pub fn open(bundle: &Path) -> Result<()> {
+pub fn open(bundle: &Path) -> Result<(), OpenError> {
     let executable = executable(bundle);
-    let failed =
-        |error: &io::Error| Error::io("run", &executable, error).with_hint("open Docker by hand");
+    let failed = |error| IoError::new("run", &executable, error);
     let mut child = Command::new(&executable)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-        .map_err(|error| failed(&error))?;
+        .map_err(failed)?;
     // A parent has to wait for its child, or the child stays as a zombie.
     thread::Builder::new()
         .name("docker".to_owned())
         .spawn(move || child.wait())
-        .map_err(|error| failed(&error))?;
+        .map_err(failed)?;
     Ok(())
 }
 

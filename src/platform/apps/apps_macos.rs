@@ -14,10 +14,9 @@ use objc2_foundation::{
     NSURL,
 };
 
-use crate::error::{Error, Kind, Result};
 use crate::platform::open::open_macos;
 
-use super::RunningApp;
+use super::{OpenError, RunningApp};
 use observer::Observer;
 
 /// Timeout for opening an app. The system reads all of a new app first, to verify it.
@@ -87,27 +86,29 @@ pub fn ask_to_quit(app: &RunningApp) -> bool {
 ///
 /// # Errors
 /// When the system can't open it, or does not report that it is open in time.
-pub fn open(bundle: &Path) -> Result<()> {
-    let opened = if available!(macos = 10.15) {
+pub fn open(bundle: &Path) -> Result<(), OpenError> {
+    if available!(macos = 10.15) {
         open_by_workspace(bundle)
     } else {
         open_by_command(bundle)
-    };
-    opened.map_err(|why| {
-        let message = format!("could not open {}: {why}", bundle.display());
-        Error::new(Kind::Failure, message).with_hint("open it in the Finder")
-    })
+    }
 }
 
 /// Opens an app with `open -g`. Before macOS 10.15, the call of NSWorkspace that opens an app in the
 /// background is one that Apple has deprecated.
-fn open_by_command(bundle: &Path) -> std::result::Result<(), String> {
-    open_macos::run_open("-g", bundle).map_err(|error| error.to_string())
+fn open_by_command(bundle: &Path) -> Result<(), OpenError> {
+    open_macos::run_open("-g", bundle).map_err(|source| OpenError::Command {
+        bundle: bundle.to_owned(),
+        source,
+    })
 }
 
-fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
+fn open_by_workspace(bundle: &Path) -> Result<(), OpenError> {
+    let path = bundle.to_owned();
     autoreleasepool(|_| {
-        let url = NSURL::from_directory_path(bundle).ok_or("it is no path")?;
+        let Some(url) = NSURL::from_directory_path(bundle) else {
+            return Err(OpenError::NotAPath { bundle: path });
+        };
         let configuration = NSWorkspaceOpenConfiguration::configuration();
         configuration.setActivates(false);
         let (sender, receiver) = mpsc::channel();
@@ -129,13 +130,14 @@ fn open_by_workspace(bundle: &Path) -> std::result::Result<(), String> {
         );
         match receiver.recv_timeout(TIMEOUT) {
             Ok(None) => Ok(()),
-            Ok(Some(why)) => Err(why.trim_end_matches('.').to_owned()),
-            Err(_) => {
-                let seconds = TIMEOUT.as_secs();
-                Err(format!(
-                    "macOS did not say within {seconds} seconds that it is open"
-                ))
-            }
+            Ok(Some(why)) => Err(OpenError::Refused {
+                bundle: path,
+                said: why.trim_end_matches('.').to_owned(),
+            }),
+            Err(_) => Err(OpenError::NoAnswer {
+                bundle: path,
+                within: TIMEOUT,
+            }),
         }
     })
 }
@@ -302,7 +304,9 @@ mod tests {
         }
         let error = open(bundle).unwrap_err().to_string();
         assert!(error.contains(NOWHERE), "{error}");
-        assert!(open_by_command(bundle).unwrap_err().contains(NOWHERE));
+        let error = open_by_command(bundle).unwrap_err();
+        assert!(matches!(error, OpenError::Command { .. }), "{error}");
+        assert!(error.to_string().contains(NOWHERE), "{error}");
         let elsewhere = thread::spawn(move || watch(id, || {}).is_none());
         assert!(elsewhere.join().unwrap());
     }

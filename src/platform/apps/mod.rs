@@ -6,11 +6,13 @@ use std::time::SystemTime;
 mod apps_linux;
 #[cfg(target_os = "macos")]
 mod apps_macos;
+mod error;
 
 #[cfg(not(target_os = "macos"))]
 pub use apps_linux::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, watch};
 #[cfg(target_os = "macos")]
 pub use apps_macos::{ExitWatcher, Watch, ask_to_quit, is_from, open, running, watch};
+pub use error::OpenError;
 
 /// A running app.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,12 @@
 //! window owns it, and this program has no window.
 
 use std::env;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::{CopyError, ProgramError};
 
 /// Timeout for the program. Once it has the text, it continues in the background by itself.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,26 +32,23 @@ fn programs(is_wayland: bool, is_x: bool) -> Vec<(&'static str, &'static [&'stat
 ///
 /// # Errors
 /// When there is no clipboard, or no program can copy.
-pub fn copy(text: &str) -> io::Result<()> {
+pub fn copy(text: &str) -> Result<(), CopyError> {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let programs = programs(is_set("WAYLAND_DISPLAY"), is_set("DISPLAY"));
-    let mut problem = match programs[..] {
-        [] => "neither WAYLAND_DISPLAY nor DISPLAY leads to a screen".to_owned(),
-        _ => String::new(),
-    };
+    if programs.is_empty() {
+        return Err(CopyError::NoScreen);
+    }
+    let mut failed = Vec::new();
     for (program, arguments) in programs {
         match copy_with(Command::new(program).args(arguments), text) {
             Ok(()) => return Ok(()),
-            Err(why) => {
-                let separator = if problem.is_empty() { "" } else { "; " };
-                problem += &format!("{separator}{program}: {why}");
-            }
+            Err(why) => failed.push((program, why)),
         }
     }
-    Err(io::Error::other(problem))
+    Err(CopyError::Programs(failed))
 }
 
-fn copy_with(program: &mut Command, text: &str) -> io::Result<()> {
+fn copy_with(program: &mut Command, text: &str) -> Result<(), ProgramError> {
     let mut child = program
         .stdin(Stdio::piped())
         // A program that continues in the background would keep a pipe open.
@@ -63,16 +62,13 @@ fn copy_with(program: &mut Command, text: &str) -> io::Result<()> {
     let end = Instant::now() + TIMEOUT;
     loop {
         match child.try_wait()? {
-            Some(status) if status.success() => return written,
-            Some(status) => return Err(io::Error::other(format!("it ended with {status}"))),
+            Some(status) if status.success() => return Ok(written?),
+            Some(status) => return Err(ProgramError::Ended(status)),
             None if Instant::now() < end => thread::sleep(POLL_INTERVAL),
             None => {
                 child.kill()?;
                 child.wait()?;
-                let seconds = TIMEOUT.as_secs();
-                return Err(io::Error::other(format!(
-                    "it did not take the text within {seconds} seconds"
-                )));
+                return Err(ProgramError::NoAnswer { within: TIMEOUT });
             }
         }
     }
@@ -102,9 +98,12 @@ mod tests {
         copy_with(Command::new("sh").args(["-c", &script]), "a\nb\n").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "a\nb\n");
         let failed = copy_with(Command::new("sh").args(["-c", "cat; exit 3"]), "a").unwrap_err();
-        assert!(failed.to_string().contains('3'), "{failed}");
+        assert!(
+            matches!(&failed, ProgramError::Ended(status) if status.code() == Some(3)),
+            "{failed}"
+        );
         let slow = copy_with(Command::new("sleep").arg("600"), "a").unwrap_err();
-        assert!(slow.to_string().contains("within 2 seconds"), "{slow}");
+        assert!(matches!(slow, ProgramError::NoAnswer { .. }), "{slow}");
         assert!(copy_with(&mut Command::new("/nowhere/xclip"), "a").is_err());
     }
 }

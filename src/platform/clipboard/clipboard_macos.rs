@@ -1,10 +1,10 @@
 //! Copying with NSPasteboard.
 
-use std::io;
-
 use objc2::rc::autoreleasepool;
 use objc2_app_kit::NSPasteboard;
 use objc2_foundation::NSString;
+
+use super::CopyError;
 
 /// The value of `NSPasteboardTypeString`:
 /// <https://developer.apple.com/documentation/appkit/nspasteboard/pasteboardtype/string>.
@@ -14,7 +14,7 @@ const PLAIN_TEXT: &str = "public.utf8-plain-text";
 ///
 /// # Errors
 /// When the system does not accept it.
-pub fn copy(text: &str) -> io::Result<()> {
+pub fn copy(text: &str) -> Result<(), CopyError> {
     autoreleasepool(|_| {
         // "Clears the existing contents", which makes this process its owner:
         // <https://developer.apple.com/documentation/appkit/nspasteboard/clearcontents()>
@@ -24,7 +24,7 @@ pub fn copy(text: &str) -> io::Result<()> {
         let (text, kind) = (NSString::from_str(text), NSString::from_str(PLAIN_TEXT));
         match pasteboard.setString_forType(&text, &kind) {
             true => Ok(()),
-            false => Err(io::Error::other("macOS did not take the text")),
+            false => Err(CopyError::NotTaken),
         }
     })
 }

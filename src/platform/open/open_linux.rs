@@ -1,16 +1,17 @@
 //! Opening with `xdg-open`.
 
 use std::ffi::OsStr;
-use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
+
+use super::TargetError;
 
 /// Opens a file, a folder or a URL in its default app (`man 1 xdg-open`).
 ///
 /// # Errors
 /// When `xdg-open` can't be run.
-pub fn open(target: &OsStr) -> io::Result<()> {
+pub fn open(target: &OsStr) -> Result<(), TargetError> {
     let mut child = Command::new("xdg-open")
         .arg(target)
         .stdin(Stdio::null())
@@ -28,6 +29,6 @@ pub fn open(target: &OsStr) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_text(path: &Path) -> io::Result<()> {
+pub fn open_text(path: &Path) -> Result<(), TargetError> {
     open(path.as_os_str())
 }

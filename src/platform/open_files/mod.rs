@@ -12,8 +12,9 @@ pub(crate) use open_files_macos::open_by_others;
 
 /// A process that has a file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OpenFile {
-    pub(crate) pid: u32,
+pub struct OpenFile {
+    /// Its process ID.
+    pub pid: u32,
     /// The name of its program. Empty if the system does not say.
-    pub(crate) name: String,
+    pub name: String,
 }

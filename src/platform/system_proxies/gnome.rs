@@ -19,14 +19,16 @@ use std::net::IpAddr;
 
 use plist::{Dictionary, Value};
 
+use super::{Expected, SettingError};
+
 /// The schema with the settings. Each kind of proxy has a schema below it.
 pub(super) const SCHEMA: &str = "org.gnome.system.proxy";
 
 /// Converts the settings in `listing`.
 ///
 /// # Errors
-/// When a setting does not match the schema. The message has no value, since it may be a password.
-pub(super) fn dictionary(listing: &str) -> Result<Value, String> {
+/// When a setting does not match the schema.
+pub(super) fn dictionary(listing: &str) -> Result<Value, SettingError> {
     let settings = Settings::parse(listing);
     let mut proxies = Dictionary::new();
     match &*settings.string("mode")? {
@@ -62,7 +64,7 @@ pub(super) fn dictionary(listing: &str) -> Result<Value, String> {
                 proxies.insert("ProxyAutoConfigURLString".to_owned(), url.into());
             }
         }
-        _ => return Err(settings.not("mode", "'none', 'manual' or 'auto'")),
+        _ => return Err(settings.not("mode", Expected::Mode)),
     }
     Ok(Value::Dictionary(proxies))
 }
@@ -112,34 +114,36 @@ impl<'a> Settings<'a> {
         self.0.get(key).copied().unwrap_or_default()
     }
 
-    fn not(&self, key: &str, expected: &str) -> String {
-        match self.0.contains_key(key) {
-            true => format!("{} is not {expected}", written(key)),
-            false => format!("it lists no {}", written(key)),
+    fn not(&self, key: &str, expected: Expected) -> SettingError {
+        let is_there = self.0.contains_key(key);
+        let key = written(key);
+        match is_there {
+            true => SettingError::Other { key, expected },
+            false => SettingError::Missing { key },
         }
     }
 
-    fn string(&self, key: &str) -> Result<String, String> {
+    fn string(&self, key: &str) -> Result<String, SettingError> {
         match string(self.get(key)) {
             Some((text, "")) => Ok(text),
-            _ => Err(self.not(key, "a string")),
+            _ => Err(self.not(key, Expected::Text)),
         }
     }
 
-    fn strings(&self, key: &str) -> Result<Vec<String>, String> {
-        strings(self.get(key)).ok_or_else(|| self.not(key, "a list of strings"))
+    fn strings(&self, key: &str) -> Result<Vec<String>, SettingError> {
+        strings(self.get(key)).ok_or_else(|| self.not(key, Expected::List))
     }
 
     /// Returns the host and port of a proxy if it is on.
-    fn proxy(&self, kind: &str) -> Result<Option<(String, i64)>, String> {
+    fn proxy(&self, kind: &str) -> Result<Option<(String, i64)>, SettingError> {
         let host = self.string(&format!(".{kind} host"))?;
         let key = format!(".{kind} port");
         let port = self.get(&key);
-        let port: i64 = port.parse().map_err(|_| self.not(&key, "a number"))?;
+        let port: i64 = port.parse().map_err(|_| self.not(&key, Expected::Number))?;
         Ok((!host.is_empty() && port != 0).then_some((host, port)))
     }
 
-    fn http_user(&self) -> Result<Option<String>, String> {
+    fn http_user(&self) -> Result<Option<String>, SettingError> {
         let key = ".http use-authentication";
         match self.get(key) {
             "false" => Ok(None),
@@ -147,7 +151,7 @@ impl<'a> Settings<'a> {
                 let user = self.string(".http authentication-user")?;
                 Ok((!user.is_empty()).then_some(user))
             }
-            _ => Err(self.not(key, "true or false")),
+            _ => Err(self.not(key, Expected::Switch)),
         }
     }
 }
@@ -360,7 +364,10 @@ org.gnome.system.proxy.socks port 0
                 "org.gnome.system.proxy ignore-hosts is not a list of strings",
             ),
         ] {
-            assert_eq!(dictionary(&with(changes)).unwrap_err(), expected);
+            assert_eq!(
+                dictionary(&with(changes)).unwrap_err().to_string(),
+                expected
+            );
         }
     }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::error::{Error, Kind, Result};
 use crate::platform::has_session_bus;
 
+use super::ReadError;
 use super::gnome::{self, SCHEMA};
 
 /// Timeout for `gsettings`, which ends in an instant unless its session hangs.
@@ -21,24 +21,17 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The watched schemas. `gsettings monitor` takes one schema, without those below it.
 const WATCHED: [&str; 4] = ["", ".http", ".https", ".socks"];
 
-fn failed(why: impl std::fmt::Display) -> Error {
-    let message = format!("could not read the desktop's proxy settings: {why}");
-    Error::new(Kind::Failure, message)
-        .with_hint("see what `gsettings list-recursively org.gnome.system.proxy` says")
-}
-
 /// Returns the proxies of the desktop's settings. `None` if no proxy is set. (`mode 'none'` is also the
 /// schema's default, so it does not show that the user wants no proxy.)
 ///
 /// # Errors
 /// When the settings can't be read, or do not match their schema.
-pub fn read() -> Result<Option<plist::Value>> {
+pub fn read() -> Result<Option<plist::Value>, ReadError> {
     let Some(listing) = listing()? else {
         return Ok(None);
     };
-    gnome::dictionary(&listing)
-        .map(|proxies| Some(proxies).filter(|p| p.as_dictionary().is_some_and(|d| !d.is_empty())))
-        .map_err(|why| failed(format!("in what gsettings prints, {why}")))
+    let proxies = gnome::dictionary(&listing)?;
+    Ok(Some(proxies).filter(|p| p.as_dictionary().is_some_and(|d| !d.is_empty())))
 }
 
 /// Returns the command `gsettings` with untranslated output in UTF-8.
@@ -49,7 +42,7 @@ fn gsettings() -> Command {
 }
 
 /// Returns the output of `gsettings list-recursively`. It may hold an HTTP proxy's password.
-fn listing() -> Result<Option<Zeroizing<String>>> {
+fn listing() -> Result<Option<Zeroizing<String>>, ReadError> {
     if !has_session_bus() {
         return Ok(None);
     }
@@ -60,7 +53,7 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
         .spawn()
     {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        child => child.map_err(failed)?,
+        child => child?,
     };
     let out = child.stdout.take();
     let (sender, receiver) = mpsc::channel();
@@ -75,12 +68,10 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
         // It may have ended by itself by now.
         let _ = child.kill();
         let _ = child.wait();
-        let seconds = TIMEOUT.as_secs();
-        let why = format!("gsettings did not answer within {seconds} seconds");
-        return Err(failed(why));
+        return Err(ReadError::NoAnswer { within: TIMEOUT });
     };
-    let said = said.map_err(failed)?;
-    let ended = child.wait_with_output().map_err(failed)?;
+    let said = said?;
+    let ended = child.wait_with_output()?;
     if ended.status.success() {
         return Ok(Some(said));
     }
@@ -88,8 +79,8 @@ fn listing() -> Result<Option<Zeroizing<String>>> {
     if why.contains("No such schema") || why.contains("No schemas installed") {
         return Ok(None);
     }
-    let why = why.lines().next().unwrap_or("it gave no reason");
-    Err(failed(format!("gsettings failed: {why}")))
+    let said = why.lines().next().map(str::to_owned);
+    Err(ReadError::Failed { said })
 }
 
 /// Shell script that runs a monitor for each of its arguments until its standard input is closed. So the monitors end
@@ -117,7 +108,7 @@ pub struct Watch {
 ///
 /// # Errors
 /// When the settings can't be read or watched.
-pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>> {
+pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>, ReadError> {
     if listing()?.is_none() {
         return Ok(None);
     }
@@ -128,8 +119,7 @@ pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watc
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
+        .spawn()?;
     let out = monitors.stdout.take();
     // If starting the thread fails, dropping this ends the monitors.
     let mut watch = Watch {
@@ -150,8 +140,7 @@ pub fn watch(mut on_change: impl FnMut() + Send + 'static) -> Result<Option<Watc
                 line.zeroize();
                 on_change();
             }
-        })
-        .map_err(failed)?;
+        })?;
     watch.thread = Some(thread);
     Ok(Some(watch))
 }

@@ -13,9 +13,10 @@ use system_configuration::dynamic_store::{
     SCDynamicStore, SCDynamicStoreBuilder, SCDynamicStoreCallBackContext,
 };
 
-use crate::error::{Error, Kind, Result};
 use crate::platform::network::network_macos;
 use crate::property_list;
+
+use super::ReadError;
 
 /// The key that `SCDynamicStoreKeyCreateProxies` returns. `scutil` shows its value.
 const PROXIES: &str = "State:/Network/Global/Proxies";
@@ -24,16 +25,15 @@ const PROXIES: &str = "State:/Network/Global/Proxies";
 /// proxy's name may give another result there.
 const DNS: &str = "State:/Network/Global/DNS";
 
-fn silent(call: &str) -> Error {
-    let message = format!("macOS did not tell its proxy settings: {call} failed");
-    Error::new(Kind::Failure, message)
+fn silent(call: &'static str) -> ReadError {
+    ReadError::Call { call }
 }
 
 /// Returns the proxies that the Mac uses now.
 ///
 /// # Errors
 /// When the system does not say.
-pub fn read() -> Result<Option<plist::Value>> {
+pub fn read() -> Result<Option<plist::Value>, ReadError> {
     // <https://developer.apple.com/documentation/systemconfiguration/scdynamicstorecopyproxies(_:)>
     let proxies = SCDynamicStoreBuilder::new("baleen")
         .build()
@@ -45,7 +45,7 @@ pub fn read() -> Result<Option<plist::Value>> {
     property_list::parse(data.bytes().to_vec())
         .unwrap_or_else(|error| Err(error.to_string()))
         .map(Some)
-        .map_err(|why| silent(&format!("reading its property list ({why})")))
+        .map_err(|why| ReadError::PropertyList { why })
 }
 
 /// A watcher for changes. It ends when it is dropped.
@@ -60,7 +60,7 @@ pub struct Watch {
 ///
 /// # Errors
 /// When the system can't watch them.
-pub fn watch(on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>> {
+pub fn watch(on_change: impl FnMut() + Send + 'static) -> Result<Option<Watch>, ReadError> {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new()
         .name("system proxies".to_owned())

@@ -2,8 +2,9 @@
 
 use std::io::{self, ErrorKind};
 
-use crate::docker::{BundleError, BundleFileError};
+use crate::docker::BundleFileError;
 use crate::error::{Face, Hint, IoError};
+use crate::logs::LogError;
 
 impl Hint for IoError {
     fn hint(&self, _face: Face) -> Option<String> {
@@ -23,6 +24,15 @@ impl Hint for IoError {
     }
 }
 
+impl Hint for LogError {
+    fn hint(&self, face: Face) -> Option<String> {
+        match self {
+            Self::File(file) => file.hint(face),
+            Self::Started(_) => None,
+        }
+    }
+}
+
 impl Hint for BundleFileError {
     fn hint(&self, _face: Face) -> Option<String> {
         let BundleFileError(failed) = self;
@@ -37,14 +47,6 @@ impl Hint for BundleFileError {
             _ => return None,
         };
         Some(advice.to_owned())
-    }
-}
-
-impl Hint for BundleError {
-    fn hint(&self, _face: Face) -> Option<String> {
-        match self {
-            Self::NoContents(_) => None,
-        }
     }
 }
 

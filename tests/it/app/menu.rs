@@ -504,7 +504,7 @@ fn what_is_told_in_words() {
         support,
     };
     let own = DockerSupport::OwnSettings {
-        sentence: Family::BootImage.own_settings("Docker 4.84.0").unwrap(),
+        sentence: "Docker 4.84.0 has its own proxy settings (Settings > Resources > Proxies), which Baleen doesn't change yet".to_owned(),
     };
     let unusable = DockerSupport::Unusable(diagnostic("it mixes the files of two VMs", None, None));
     let not_followed = |is_restarted| Notice::NotAppliedLive {

@@ -1,0 +1,55 @@
+//! The keys of the config file in words, and the text of a new file.
+
+use crate::config::Key;
+
+/// Returns the description of a key.
+pub(crate) fn about(key: Key) -> &'static str {
+    match key {
+        Key::Source => "where the proxy comes from: auto, system, environment or manual",
+        Key::HttpProxy => "the proxy for http:// when source is manual; without a password",
+        Key::HttpsProxy => "the proxy for https:// when source is manual; without a password",
+        Key::NoProxy => "more hosts to reach without the proxy, as the engine's NO_PROXY has them",
+        Key::HostAddress => {
+            "address or name under which the VM reaches a proxy that listens on this Mac's loopback"
+        }
+        Key::PacHosts => "registries to ask a PAC file about, in addition to Docker's own",
+        Key::PacUnreachable => {
+            "what to do when a PAC file can't be reached: direct (after 5 minutes), or keep its last answers"
+        }
+        Key::Restart => {
+            "whether Docker is restarted when its proxy has changed: ask, always or never"
+        }
+        Key::Method => "how a boot image is patched: append or rebuild",
+        Key::DockerApp => "the Docker.app to work on; ~ is your home folder",
+    }
+}
+
+/// Returns the default of a key.
+pub(crate) fn without(key: Key) -> &'static str {
+    match key {
+        Key::Source => "auto",
+        Key::HttpProxy | Key::NoProxy | Key::PacHosts => "none",
+        Key::HttpsProxy => "the one for http://",
+        Key::HostAddress => "the one that this version of Docker has",
+        Key::PacUnreachable => "direct",
+        Key::Restart => "ask",
+        Key::Method => "append",
+        Key::DockerApp => "the one in /Applications or ~/Applications",
+    }
+}
+
+/// Returns the text of a new config file. It sets no key, and describes all keys in comments.
+pub(crate) fn new_file() -> String {
+    let mut text = String::from(
+        "# Baleen's settings. Remove the # to turn a line on. Changes take effect when you save.\n",
+    );
+    for key in Key::ALL {
+        let example = if key.is_list() { "[]" } else { "\"\"" };
+        text.push_str(&format!(
+            "\n# {}; without it: {}\n#{key} = {example}\n",
+            about(key),
+            without(key)
+        ));
+    }
+    text
+}
