@@ -6,11 +6,11 @@
 #   benches/compare.sh IMAGE.img [RUNS]
 #
 # IMAGE.img has one gzip member, as tests/image/build.sh makes it. Needs root (for the recipe's device nodes),
-# hyperfine, libdeflate-tools, cpio, gzip, python3 and GNU time.
+# hyperfine, libdeflate-tools, openssl, cpio, gzip, python3 and GNU time.
 set -euo pipefail
 image=$(realpath "$1") runs=${2:-7}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for tool in hyperfine libdeflate-gunzip cpio gzip python3 /usr/bin/time; do
+for tool in hyperfine libdeflate-gunzip openssl cpio gzip python3 /usr/bin/time; do
 	command -v "$tool" > /dev/null || { echo "compare.sh: $tool is missing" >&2; exit 1; }
 done
 cargo build --profile dist --quiet --manifest-path "$here/../Cargo.toml"
@@ -39,9 +39,12 @@ hyperfine -N --warmup 1 --runs "$runs" --export-json "$work/times.json" --style 
 	--prepare "$baleen restore" "$baleen apply --http-proxy $proxy" \
 	--prepare "$baleen restore" "libdeflate-gunzip -kc $work/member.img" \
 	--prepare "$baleen restore" "$baleen apply --http-proxy $proxy --method rebuild" \
-	--prepare "$baleen restore" "$here/recipe.sh $image $work/recipe.img $proxy" > "$work/log"
+	--prepare "$baleen restore" "$here/recipe.sh $image $work/recipe.img $proxy" \
+	--prepare "$baleen apply --http-proxy http://other.corp:1" "$baleen apply --http-proxy $proxy" \
+	--prepare "$baleen restore" "openssl dgst -sha256 $image" > "$work/log"
 append=$(median "$work/times.json" 0) gunzip=$(median "$work/times.json" 1)
 rebuild=$(median "$work/times.json" 2) recipe=$(median "$work/times.json" 3)
+change=$(median "$work/times.json" 4) digest=$(median "$work/times.json" 5)
 
 "$baleen" apply --http-proxy "$proxy" --method rebuild > "$work/log"
 rebuilt=$(stat -c %s "$target")
@@ -69,6 +72,7 @@ peaks=()
 for img in small large; do
 	cp "$work/$img.img" "$target"
 	peaks+=("$(peak "$baleen" apply --http-proxy "$proxy")")
+	peaks+=("$(peak "$baleen" apply --http-proxy http://other.corp:1)")
 	peaks+=("$(peak "$baleen" apply --http-proxy "$proxy" --method rebuild)")
 	peaks+=("$(peak "$baleen" restore)")
 done
@@ -82,14 +86,17 @@ Image: $(stat -c %s "$image") bytes, $(gunzip -c "$image" | wc -c) unpacked. $(n
 | recipe of 2016 | $(ms "$recipe") ms | 1 | |
 | \`libdeflate-gunzip -c IMAGE\` | $(ms "$gunzip") ms | | |
 | apply, append | $(ms "$append") ms | $(ratio "$recipe" "$append") times as fast as the recipe | 20 or more |
-| | | $(ratio "$append" "$gunzip") times the time of libdeflate-gunzip | 1.5 or less |
+| | | $(ratio "$append" "$gunzip") times the time of libdeflate-gunzip | 1.2 or less |
+| \`openssl dgst -sha256 IMAGE\` | $(ms "$digest") ms | | |
+| apply, another proxy | $(ms "$change") ms | $(ratio "$change" "$append") times the first apply | 0.25 or less |
+| | | $(ratio "$change" "$digest") times the time of openssl | 2 or less |
 | apply, rebuild | $(ms "$rebuild") ms | $(ratio "$recipe" "$rebuild") times as fast as the recipe | 3 or more |
 | size of a rebuilt image | $rebuilt bytes | $(ratio "$rebuilt" "$gzip6") times that of \`gzip -6\` ($gzip6) | 1.02 or less |
 | status | $(ms "$status") ms | $(python3 -c "print('%.1f' % (1000 * ($status - $start)))") ms more than \`baleen --version\` | under 5 ms |
 | status, 1 GB image | $(ms "$(median "$work/large.json" 0)") ms | | under 5 ms |
 
-| peak memory (MiB) | apply, append | apply, rebuild | restore |
-|---|---|---|---|
-| 30 MB image | ${peaks[0]} | ${peaks[1]} | ${peaks[2]} |
-| 1 GB image | ${peaks[3]} | ${peaks[4]} | ${peaks[5]} |
+| peak memory (MiB) | apply, append | another proxy | apply, rebuild | restore |
+|---|---|---|---|---|
+| 30 MB image | ${peaks[0]} | ${peaks[1]} | ${peaks[2]} | ${peaks[3]} |
+| 1 GB image | ${peaks[4]} | ${peaks[5]} | ${peaks[6]} | ${peaks[7]} |
 TABLE

@@ -17,8 +17,8 @@ use crate::initrd::{self, FileRange, Header, rebuild};
 use super::files::{self, Identity};
 use super::image::{APPENDED, REBUILT};
 use super::lock::Lock;
-use super::manifest::{MANIFEST, Manifest, Method};
-use super::plan::{self, Change};
+use super::manifest::{MANIFEST, Manifest};
+use super::plan::{self, Change, RebuildPlan};
 use super::script::SCRIPT;
 use super::{OnProgress, Progress};
 
@@ -46,17 +46,21 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
     let staging = lock.staging()?;
     let new = staging.path().join("initrd.img");
     let manifest = change.manifest.to_bytes();
-    let added = manifest_file(&manifest, &change.entry.header);
+    let added = manifest_file(&manifest, &change.header);
     let like = &change.source.metadata;
-    let bytes = match change.method() {
-        Method::Append => {
+    let bytes = match &change.rebuild {
+        None => {
             let (file, bytes) = append_to_copy(change, &added, &new)?;
             let from = (&*change.source.path, &change.manifest.original);
-            files::finish_proved(&file, &new, like, change.mode, from)?;
+            files::finish_proved(&file, &new, like, change.mode, from).map_err(|error| {
+                // An original that nobody writes to is damaged.
+                let checked = change.before.check().and_then(|()| change.check_original());
+                checked.err().unwrap_or(error)
+            })?;
             bytes
         }
-        Method::Rebuild => {
-            let (file, bytes) = rebuild_copy(change, &added, &new, report)?;
+        Some(plan) => {
+            let (file, bytes) = rebuild_copy(change, plan, &added, &new, report)?;
             files::finish(&file, &new, like, change.mode)?;
             bytes
         }
@@ -111,7 +115,7 @@ pub(super) fn manifest_file<'a>(manifest: &'a [u8], script: &Header) -> NewFile<
 
 /// Copies the original, appends the overlay, and reads it back.
 fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(File, u64)> {
-    let header = &change.entry.header;
+    let header = &change.header;
     let script = NewFile {
         name: SCRIPT,
         mode: header.mode,
@@ -163,6 +167,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
 /// entry.
 fn rebuild_copy(
     change: &Change,
+    plan: &RebuildPlan,
     added: &NewFile<'_>,
     new: &Path,
     report: OnProgress<'_>,
@@ -177,10 +182,10 @@ fn rebuild_copy(
     };
     let entry = append::entry(added).map_err(|error| bundle_file_error("write", new, &error))?;
     let edit = rebuild::Edit {
-        entry: change.entry.number,
+        entry: plan.entry,
         body: &change.new_script,
         added: &entry,
-        after: change.manifest_after,
+        after: plan.manifest_after,
         label: REBUILT,
     };
     let original = &change.manifest.original;
@@ -198,7 +203,7 @@ fn rebuild_copy(
         .map_err(|error| bundle_file_error("write", new, &error))?;
     rebuild::rebuild(
         &change.source.file,
-        &change.layout,
+        &plan.layout,
         &edit,
         &mut file,
         &progress("rebuilding", length),

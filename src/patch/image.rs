@@ -11,7 +11,7 @@ use crate::docker::{Bundle, Family};
 use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{Overlay, find_overlay};
 use crate::initrd::rebuild::{Start, find_added};
-use crate::initrd::{self, FileRange, find, same_path};
+use crate::initrd::{self, FileRange, Header, find, same_path};
 
 use super::files::{self, Identity};
 use super::manifest::{MANIFEST, Manifest, Method};
@@ -41,6 +41,8 @@ pub enum Patched {
         manifest: Manifest,
         /// The script in the appended member.
         script: SecretBytes,
+        /// The header of the script.
+        header: Header,
     },
     /// Baleen rewrote the member that holds the script.
     Rebuilt {
@@ -227,17 +229,16 @@ pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
 }
 
 fn appended(overlay: &Overlay) -> Result<Patched> {
-    let body = |name: &str| {
+    let file = |name: &str| {
         overlay
             .files
             .iter()
             .find(|file| same_path(&file.name, name.as_bytes()))
-            .map(|file| file.body.clone())
     };
     // Parse the manifest first: a newer Baleen may append other files, and that is not damage.
-    let manifest = body(MANIFEST).map(|bytes| Manifest::parse(&bytes));
+    let manifest = file(MANIFEST).map(|file| Manifest::parse(&file.body));
     let manifest = manifest.transpose()?;
-    let (Some(script), Some(manifest), 2) = (body(SCRIPT), manifest, overlay.files.len()) else {
+    let (Some(script), Some(manifest), 2) = (file(SCRIPT), manifest, overlay.files.len()) else {
         return Err(Error::new(
             Kind::Unsupported,
             "the member that Baleen appended should hold a script and a manifest and nothing else, but does not",
@@ -256,6 +257,7 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
     }
     Ok(Patched::Appended {
         manifest,
-        script: script.into(),
+        script: script.body.clone().into(),
+        header: script.header,
     })
 }

@@ -70,6 +70,10 @@ pub struct Manifest {
     /// Digest of the block in the script. A changed password changes it, so it counts as another
     /// proxy.
     pub block_sha256: Sha,
+    /// Digest of the script without the block, and of its header. While it is right, another proxy can be put into this
+    /// script, and the original does not have to be unpacked again. Older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script_sha256: Option<Sha>,
 }
 
 /// The image without the patch.
@@ -85,7 +89,13 @@ pub struct Original {
 
 impl Manifest {
     /// Creates the manifest of a patch with `block`.
-    pub fn new(method: Method, original: Original, proxy: &EngineProxy, block: &str) -> Self {
+    pub fn new(
+        method: Method,
+        original: Original,
+        proxy: &EngineProxy,
+        block: &str,
+        script: Option<Sha>,
+    ) -> Self {
         Self {
             format: FORMAT,
             baleen: env!("CARGO_PKG_VERSION").to_owned(),
@@ -93,6 +103,7 @@ impl Manifest {
             original,
             proxy: proxy.shown(),
             block_sha256: Sha::of(block.as_bytes()),
+            script_sha256: script,
         }
     }
 
@@ -154,7 +165,7 @@ mod tests {
             sha256: OriginalSha(Sha::of(b"x")),
             mode: 0o644,
         };
-        Manifest::new(Method::Append, original, &proxy, "block")
+        Manifest::new(Method::Append, original, &proxy, "block", None)
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Plans the change that puts a bundle's engine behind a proxy. Planning only reads.
 
 use std::env;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use crate::docker::Bundle;
 use crate::docker::bundle_file_error;
 use crate::error::{Error, Kind, Result};
-use crate::initrd::find::{self, Found};
+use crate::initrd::find;
 #[cfg(doc)]
 use crate::initrd::rebuild;
-use crate::initrd::{Compression, Layout};
+use crate::initrd::{Compression, Header, Layout};
 use crate::platform;
 use crate::proxy::EngineProxy;
 
@@ -51,10 +55,12 @@ pub struct Change {
     pub(super) image: PathBuf,
     pub(super) before: UnchangedGuard,
     pub(super) source: OriginalSource,
-    pub(super) layout: Layout,
-    pub(super) entry: Found,
-    /// The number of the entry whose archive gets the manifest in a rebuild: see [`rebuild::Edit`].
-    pub(super) manifest_after: u64,
+    /// True if the digest of the original was checked already. Otherwise only that of its copy is.
+    pub(super) is_proved: bool,
+    /// The header that the script gets.
+    pub(super) header: Header,
+    /// What a rebuild needs to know of the original; `None` for an append.
+    pub(super) rebuild: Option<RebuildPlan>,
     /// The script that is in the image now.
     pub old_script: script::SecretBytes,
     /// The script that the change writes.
@@ -67,7 +73,34 @@ pub struct Change {
     pub mode: u32,
 }
 
+/// What a rebuild needs to know of the original.
+#[derive(Debug)]
+pub(super) struct RebuildPlan {
+    pub(super) layout: Layout,
+    /// The number of the script's entry.
+    pub(super) entry: u64,
+    /// The number of the entry whose archive gets the manifest: see [`rebuild::Edit`].
+    pub(super) manifest_after: u64,
+}
+
 impl Change {
+    /// Checks the digest of the original, if planning did not need it.
+    ///
+    /// # Errors
+    /// When the original is damaged or can't be read.
+    pub(crate) fn check_original(&self) -> Result<()> {
+        if self.is_proved {
+            return Ok(());
+        }
+        let original = &self.manifest.original;
+        let sha = Sha::of_file(&self.source.file, original.bytes)
+            .map_err(|error| bundle_file_error("read", &self.source.path, &error))?;
+        match sha == original.sha256.0 {
+            true => Ok(()),
+            false => Err(damaged_original(&self.source.path, original, sha)),
+        }
+    }
+
     /// The patch method.
     pub fn method(&self) -> Method {
         self.manifest.method
@@ -137,8 +170,25 @@ pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Re
         return Ok(Plan::Nothing(manifest.clone()));
     }
 
-    let known = patched.manifest().map(|manifest| manifest.original);
     let source = source(&image, &patched)?;
+    if let Some((header, old_script, original)) = reusable(&image, &patched, method)? {
+        let new_script = Script::parse(old_script)?.with_block(&block, desired.adopt)?;
+        let script = script_sha(header, &new_script)?;
+        return Ok(Plan::Change(Box::new(Change {
+            image: image.path().to_owned(),
+            before,
+            source,
+            is_proved: false,
+            header: *header,
+            rebuild: None,
+            old_script: old_script.clone(),
+            new_script,
+            backup: BackupPlan::Keep,
+            manifest: Manifest::new(method, *original, desired.proxy, &block, Some(script)),
+            mode,
+        })));
+    }
+    let known = patched.manifest().map(|manifest| manifest.original);
     let length = known.map_or(image.length(), |original| original.bytes);
     let progress = |done| {
         report(Progress {
@@ -156,15 +206,7 @@ pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Re
     if let Some(known) = known
         && known.sha256 != original.sha256
     {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "the original in {} should have the digest {}, but has {sha}",
-                source.path.display(),
-                known.sha256
-            ),
-        )
-        .with_hint("it was damaged or replaced since the patch; install Docker again"));
+        return Err(damaged_original(&source.path, &known, sha));
     }
 
     let (entry, stock, manifest_after) = contents.usable(&source.path)?;
@@ -189,15 +231,97 @@ pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Re
         image: image.path().to_owned(),
         before,
         source,
-        layout,
-        entry,
-        manifest_after,
+        is_proved: true,
+        header: entry.header,
+        rebuild: (method == Method::Rebuild).then_some(RebuildPlan {
+            layout,
+            entry: entry.number,
+            manifest_after,
+        }),
         old_script,
-        new_script,
         backup: BackupPlan::plan(&image, &original)?,
-        manifest: Manifest::new(method, original, desired.proxy, &block),
+        manifest: Manifest::new(
+            method,
+            original,
+            desired.proxy,
+            &block,
+            Some(script_sha(&entry.header, &new_script)?),
+        ),
+        new_script,
         mode,
     })))
+}
+
+/// Returns the header and the text of the script that Baleen appended, and the original, if another proxy can be put into
+/// that script: it is what Baleen wrote, and the backup beside the image is still there.
+fn reusable<'a>(
+    image: &Image,
+    patched: &'a Patched,
+    method: Method,
+) -> Result<Option<(&'a Header, &'a script::SecretBytes, &'a Original)>> {
+    let Patched::Appended {
+        manifest,
+        script,
+        header,
+    } = patched
+    else {
+        return Ok(None);
+    };
+    let is_known = method == Method::Append
+        && manifest.script_sha256.is_some()
+        && script_sha(header, script).ok() == manifest.script_sha256;
+    let reuses = is_known && has_backup(image, &manifest.original)?;
+    Ok(reuses.then_some((header, script, &manifest.original)))
+}
+
+/// Returns the digest of a script without its block, and of its header.
+fn script_sha(header: &Header, script: &script::SecretBytes) -> Result<Sha> {
+    let Header {
+        mode,
+        uid,
+        gid,
+        mtime,
+        ..
+    } = header;
+    let mut bytes = Zeroizing::new(format!("{mode:o} {uid} {gid} {mtime}\n").into_bytes());
+    bytes.extend_from_slice(Script::parse(script)?.stock());
+    Ok(Sha::of(&bytes))
+}
+
+/// Returns whether the backup beside `image` seems to be its original: the length and both ends are equal. The original
+/// is in the image as well, so it is not lost if the backup is something else, and `restore` looks closer.
+fn has_backup(image: &Image, original: &Original) -> Result<bool> {
+    const END: u64 = 64 * 1024;
+    let path = image.backup_path();
+    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
+    if !path.symlink_metadata().is_ok_and(may_be) {
+        return Ok(false);
+    }
+    let Ok((backup, _)) = files::open_regular(&path) else {
+        return Ok(false);
+    };
+    let length = END.min(original.bytes);
+    let read = |file: &File, at: u64| {
+        let mut bytes = vec![0; length as usize];
+        file.read_exact_at(&mut bytes, at).map(|()| bytes)
+    };
+    let is_equal =
+        |at: u64| -> io::Result<bool> { Ok(read(&backup, at)? == read(image.file(), at)?) };
+    let is_equal = is_equal(0).and_then(|first| Ok(first && is_equal(original.bytes - length)?));
+    is_equal.map_err(|error| bundle_file_error("read", &path, &error))
+}
+
+/// The error for an original that is not the one that was patched.
+pub(super) fn damaged_original(path: &Path, original: &Original, sha: Sha) -> Error {
+    Error::new(
+        Kind::Unsupported,
+        format!(
+            "the original in {} should have the digest {}, but has {sha}",
+            path.display(),
+            original.sha256
+        ),
+    )
+    .with_hint("it was damaged or replaced since the patch; install Docker again")
 }
 
 /// Returns the ID of the user who runs Docker: the user who runs Baleen, or under `sudo` the user

@@ -103,7 +103,11 @@ impl Application {
         Ok(match &self.translation.proxy {
             Some(proxy) => {
                 let desired = desired(proxy, options);
-                ApplicationPlan::Apply(plan::plan(&self.bundle, desired, progress)?)
+                let plan = plan::plan(&self.bundle, desired, progress)?;
+                if let Plan::Change(change) = &plan {
+                    change.check_original()?;
+                }
+                ApplicationPlan::Apply(plan)
             }
             None => ApplicationPlan::Restore(restore::plan(&self.bundle)?),
         })

@@ -104,7 +104,7 @@ proptest! {
         // A script with several names is refused, which another test covers.
         prop_assume!(made.entries[made.target].nlink < 2);
         let original = std::mem::take(&mut made.image.bytes);
-        let app = app(&original);
+        let (twin, app) = (app(&original), app(&original));
         let (one, two) = (proxy("http://one:1"), proxy("http://me:pw@two:2"));
         prop_assert_eq!(state(&app.path, &one, true).0, State::Wiped);
         prop_assert_eq!(state(&app.path, &one, false).0, State::Wiped);
@@ -140,6 +140,10 @@ proptest! {
             prop_assert!(fs::read(&app.image).unwrap() == patched);
         }
 
+        // A change of the proxy doesn't read the original's script again, and makes the same image.
+        if !rebuild && !then_rebuild && apply(&twin.path, &two, Method::Append).is_ok() {
+            prop_assert!(fs::read(&twin.image).unwrap() == fs::read(&app.image).unwrap());
+        }
         let backup = app.image.with_file_name("initrd.img-backup");
         prop_assert!(fs::read(&backup).unwrap() == original);
         let appended = fs::read(&app.image).unwrap().starts_with(&original);
