@@ -49,6 +49,8 @@ pub(crate) struct Inputs<'a> {
     pub is_moving: bool,
     /// Time at which the files will have been at rest long enough to be changed.
     pub settled_at: Instant,
+    /// Time from which Docker may be restarted without being asked, if there is one to wait for.
+    pub restart_from: Option<Instant>,
     /// The desired proxy.
     pub setting: &'a Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
@@ -331,6 +333,8 @@ fn restart_scope(s: &Inputs<'_>, old: &Running, installed: &Installed) -> Option
         Some(RestartScope::Engine) => can_follow.then_some(RestartScope::Engine),
         Some(RestartScope::Docker) => Some(RestartScope::Docker),
         None if s.restart != RestartPolicy::Always || s.may_be_ending => None,
+        // Each change of the proxy would need another restart.
+        None if s.restart_from.is_some_and(|from| s.now < from) => None,
         None if can_follow && s.attempts.engine != Some(installed.revision()) => {
             Some(RestartScope::Engine)
         }

@@ -79,6 +79,7 @@ fn situation<'a>(
         bundle_state,
         is_moving: false,
         settled_at: now,
+        restart_from: None,
         setting,
         overridden_settings: None,
         backoff: None,

@@ -134,6 +134,7 @@ impl Status {
             bundle_state: &observed,
             is_moving: false,
             settled_at: now,
+            restart_from: None,
             setting: &query.setting,
             overridden_settings: query.overridden_settings.as_ref(),
             backoff: None,

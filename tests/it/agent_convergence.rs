@@ -135,6 +135,8 @@ struct World {
     /// Set if the last change adopted what someone else wrote, into the image or the running VM.
     adopts: bool,
     effects: u32,
+    /// Number of changes of the image that Baleen made.
+    writes: u32,
     updates: u32,
     /// The notices so far; `None` marks a reason to send the same notice again.
     notice: Vec<Option<Notice>>,
@@ -396,22 +398,22 @@ impl World {
         }
     }
 
-    /// Acts as `baleen apply` and `restore` do: changes the image first, then the intent.
+    /// Acts as `baleen apply` and `restore` do: records the intent first, then changes the image.
     fn command_line(&mut self, controller: &mut Controller, puts_in: bool) {
         let proxy = self.proxy.filter(|_| puts_in);
-        let Some(app) = self.app.as_mut().filter(|app| app.is_whole) else {
+        if self.app.as_ref().is_none_or(|app| !app.is_whole) {
             return;
-        };
-        if app.block != proxy {
-            app.block = proxy;
-            self.image_since = self.now;
-            self.changed(controller);
         }
         self.intent = Some(match puts_in {
             true => Intent::Settings,
             false => Intent::Off,
         });
         self.tell(controller, Event::Decisions);
+        if let Some(app) = self.app.as_mut().filter(|app| app.block != proxy) {
+            app.block = proxy;
+            self.image_since = self.now;
+            self.changed(controller);
+        }
     }
 
     fn later(&mut self, pause: u64, what: Pending) {
@@ -531,6 +533,7 @@ impl World {
                     app.block = block;
                     self.image_since = now;
                     self.print += 1;
+                    self.writes += 1;
                     Ok(ChangeOutcome::Changed)
                 }
             }
@@ -735,6 +738,7 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, intent: Option<Intent>
         follows: 0,
         adopts: false,
         effects: 0,
+        writes: 0,
         updates: 0,
         notice: Vec::new(),
     }
@@ -1404,4 +1408,100 @@ fn the_name_in_the_image_counts_and_not_the_one_that_was_seen_before() {
     world.run(&mut controller, world.now + 5_000);
     let view = controller.view(world.instant());
     assert_eq!(proxy_of(&view.setting), Some(1), "{:?}", view.setting);
+}
+
+/// The settings name a proxy, which is in the image, and nothing runs.
+fn with_the_proxy() -> (World, Controller) {
+    let app = App {
+        version: 0,
+        is_whole: true,
+        block: Some(0),
+    };
+    let mut world = world(1, false, Some(app), Some(Intent::Settings));
+    world.proxy = Some(0);
+    let mut controller = world.controller();
+    world.run(&mut controller, 30_000);
+    assert_eq!(
+        (world.settled(&mut controller).0, world.writes),
+        (State::Current, 0)
+    );
+    world.notice.clear();
+    (world, controller)
+}
+
+#[test]
+fn a_proxy_that_changes_ten_times_in_ten_seconds_is_written_at_most_twice_and_reported_once() {
+    for (sequence, ends, notices) in [
+        ([Some(1), Some(0)], Some(0), 0),
+        ([None, Some(0)], Some(0), 0),
+        ([Some(0), Some(1)], Some(1), 1),
+        ([Some(0), None], None, 1),
+        ([Some(1), None], None, 1),
+    ] {
+        let (mut world, mut controller) = with_the_proxy();
+        for flip in 0..10 {
+            world.set_proxy(&mut controller, sequence[flip % 2]);
+            world.run(&mut controller, world.now + 1000);
+        }
+        let state = world.settled(&mut controller).0;
+        let case = format!("{sequence:?}: {:?}", world.notice);
+        assert_eq!(world.app.as_ref().unwrap().block, ends, "{case}");
+        assert!(matches!(state, State::Current | State::Direct), "{case}");
+        assert!(world.writes <= 2, "{} writes, {case}", world.writes);
+        assert_eq!(told(&world).len(), notices, "{case}");
+        if let Some(Notice::Changed { to, .. }) = world.last_news() {
+            assert_eq!(to.clone(), ends.map(shown), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_single_change_of_the_proxy_is_written_at_once_and_reported_soon() {
+    let (mut world, mut controller) = with_the_proxy();
+    world.set_proxy(&mut controller, Some(1));
+    world.run(&mut controller, world.now + 5000);
+    assert_eq!(world.writes, 1);
+    world.run(&mut controller, world.now + 5000);
+    assert_eq!(told(&world).len(), 1);
+}
+
+/// A proxy that never comes to rest is followed once in a while.
+#[test]
+fn changes_without_end_are_written_now_and_then() {
+    let (mut world, mut controller) = with_the_proxy();
+    for flip in 0..100_u8 {
+        world.set_proxy(&mut controller, Some(flip % 2));
+        world.run(&mut controller, world.now + 7000);
+    }
+    let minutes = 700 / 60;
+    assert!(
+        (minutes / 3..=2 * minutes).contains(&world.writes),
+        "{}",
+        world.writes
+    );
+    assert!(told(&world).len() <= world.writes as usize);
+}
+
+#[test]
+fn an_update_amid_changes_of_the_proxy_is_repaired_and_reported_at_once() {
+    let (mut world, mut controller) = with_the_proxy();
+    for flip in 0..6_u8 {
+        world.set_proxy(&mut controller, Some(flip % 2));
+        world.run(&mut controller, world.now + 1000);
+    }
+    let update = Happening::Update {
+        version: 1,
+        steps: 1,
+        pause: 1,
+    };
+    world.happen(&mut controller, &update);
+    world.run(&mut controller, world.now + 6000);
+    assert_eq!(world.app.as_ref().unwrap().block, world.proxy);
+    let is_update = |notice: &&Notice| matches!(notice, Notice::Updated { .. });
+    assert_eq!(
+        told(&world).into_iter().filter(is_update).count(),
+        1,
+        "{:?}",
+        world.notice
+    );
 }

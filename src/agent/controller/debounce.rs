@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::Controller;
 use crate::agent::snapshot::Fingerprint;
+use crate::desired::Setting;
+use crate::patch::digest::Sha;
 use crate::reconcile::Action;
 
 /// Time that the files of Docker.app must be at rest before Baleen changes them. An update copies one
@@ -21,7 +23,76 @@ pub(crate) const MAX_SETTINGS_DEBOUNCE: Duration = Duration::from_secs(5);
 /// Interval between full checks, which need no event.
 pub const RESYNC_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
+/// Time without a change of the proxy after which it counts as settled, and the first one is reported.
+pub(crate) const PROXY_DEBOUNCE: Duration = Duration::from_secs(3);
+/// Maximum of [`PROXY_DEBOUNCE`], which doubles with each change that follows another one quickly.
+pub(crate) const MAX_PROXY_DEBOUNCE: Duration = Duration::from_secs(15);
+/// Maximum delay by changes that go on and on.
+pub(crate) const MAX_PROXY_DELAY: Duration = Duration::from_secs(60);
+
+/// Patience with a proxy that keeps changing, as with a VPN that connects and disconnects. The first change counts at
+/// once. Those that follow quickly are waited out, longer and longer, and reported once.
+#[derive(Debug, Default)]
+pub(super) struct ProxyDebounce {
+    /// The last known proxy; the inner `None` is no proxy.
+    proxy: Option<Option<Sha>>,
+    /// Number of changes that followed each other quickly.
+    changes: u32,
+    /// Times of the first change that was waited out, and of the end of waiting.
+    first: Option<Instant>,
+    until: Option<Instant>,
+}
+
+impl ProxyDebounce {
+    /// Records the resolved setting.
+    pub(super) fn resolved(&mut self, setting: &Setting, now: Instant) {
+        let proxy = match setting {
+            Setting::Proxy { block, .. } => Some(*block),
+            Setting::Direct { .. } | Setting::ScriptUnreachable => None,
+            // These say nothing about the proxy.
+            Setting::Unknown | Setting::Offline | Setting::Failed { .. } => return,
+        };
+        let before = self.proxy.replace(proxy);
+        if before.is_none_or(|before| before == proxy) {
+            return;
+        }
+        let follows = |until: Instant| now < until + MAX_PROXY_DEBOUNCE;
+        if !self.until.is_some_and(follows) {
+            self.settle();
+        }
+        self.first.take_if(|first| now >= *first + MAX_PROXY_DELAY);
+        self.changes += 1;
+        let doublings = self.changes.saturating_sub(2).min(8);
+        let wait = (PROXY_DEBOUNCE * 2_u32.pow(doublings)).min(MAX_PROXY_DEBOUNCE);
+        let first = *self.first.get_or_insert(now);
+        self.until = Some((now + wait).min(first + MAX_PROXY_DELAY));
+    }
+
+    /// Ends all waiting: the user or an update makes what is known now count.
+    pub(super) fn settle(&mut self) {
+        self.changes = 0;
+        self.first = None;
+        self.until = None;
+    }
+
+    /// The time from which the image may be changed, if there is one to wait for.
+    fn change_from(&self) -> Option<Instant> {
+        self.until.filter(|_| self.changes > 1)
+    }
+
+    /// The time from which a change may be reported and Docker restarted, if there is one to wait for.
+    pub(super) fn report_from(&self) -> Option<Instant> {
+        self.until
+    }
+}
+
 impl Controller {
+    /// The time from which the image may be changed.
+    pub(super) fn change_from(&self) -> Instant {
+        let proxy = self.proxy_debounce.change_from();
+        proxy.map_or(self.settled_at, |from| from.max(self.settled_at))
+    }
+
     pub(super) fn files(&mut self, print: Fingerprint, now: Instant) {
         // Baleen's own jobs report their changes when they end.
         let is_news = self.fingerprint != Some(print) || self.files_moving.is_some();
@@ -36,6 +107,8 @@ impl Controller {
             // The user agreed to adopt the previous contents only.
             self.adopt = false;
         }
+        // What an update took away is put back at once.
+        self.proxy_debounce.settle();
         let first = self.files_moving.map_or(now, |(first, _)| first);
         self.files_moving = Some((first, now));
         self.settled_at = now + FILES_DEBOUNCE;
@@ -75,10 +148,14 @@ impl Controller {
         }
         if self.reconcile(now).pending != Action::Nothing {
             let retry = self.backoff.as_ref().map_or(now, |refusal| refusal.until);
-            at = at.min(retry.max(self.settled_at));
+            at = at.min(retry.max(self.change_from()));
         } else if now < self.settled_at {
             at = at.min(self.settled_at);
         }
+        at = match self.proxy_debounce.report_from() {
+            Some(from) if now < from => at.min(from),
+            _ => at,
+        };
         if self.files_moving.is_some() && !self.is_stuck(now) {
             at = at.min(now + FILES_DEBOUNCE);
         }

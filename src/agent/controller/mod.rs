@@ -32,6 +32,7 @@ mod debounce;
 mod reporting;
 
 use attempts::{Adopted, QUIT_GRACE, RETRY_DELAY};
+use debounce::ProxyDebounce;
 pub use debounce::{FILES_DEBOUNCE, RESYNC_INTERVAL};
 pub(crate) use debounce::{MAX_SETTINGS_DEBOUNCE, SETTINGS_DEBOUNCE};
 
@@ -71,6 +72,7 @@ pub struct Controller {
     files_moving: Option<(Instant, Instant)>,
     /// Times of the first and the latest change of the settings, until they are resolved.
     settings_moving: Option<(Instant, Instant)>,
+    proxy_debounce: ProxyDebounce,
     observe_at: Option<Instant>,
     resolve_at: Option<Instant>,
     resync_at: Instant,
@@ -124,6 +126,7 @@ impl Controller {
             settled_at: now + FILES_DEBOUNCE,
             files_moving: None,
             settings_moving: None,
+            proxy_debounce: ProxyDebounce::default(),
             observe_at: Some(now),
             resolve_at: None,
             resync_at: now + RESYNC_INTERVAL,
@@ -198,6 +201,7 @@ impl Controller {
     }
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Effect> {
+        self.proxy_debounce.settle();
         match click {
             // The notification may be older than the current Docker.app.
             Click::UseProxy(true) if !self.can_be_asked_for() => {
@@ -462,6 +466,7 @@ impl Controller {
             let again = now + RETRY_DELAY;
             self.resolve_at = Some(self.resolve_at.map_or(again, |at| at.min(again)));
         }
+        self.proxy_debounce.resolved(&setting, now);
         self.setting = setting;
         self.overridden_settings = overridden_settings;
     }
@@ -555,7 +560,8 @@ impl Controller {
             intent: self.intent,
             bundle_state: &self.bundle_state,
             is_moving: self.files_moving.is_some() && now < self.settled_at,
-            settled_at: self.settled_at,
+            settled_at: self.change_from(),
+            restart_from: self.proxy_debounce.report_from(),
             setting: &self.setting,
             overridden_settings: self.overridden_settings.as_ref(),
             backoff: self.backoff.as_ref(),

@@ -34,7 +34,7 @@ impl Controller {
             (&self.path, &self.bundle_state, is_settled)
         {
             let (path, installed) = (path.clone(), installed.clone());
-            told.extend(self.difference(&path, &installed, decision));
+            told.extend(self.difference(&path, &installed, decision, now));
             let is_told = !told.is_empty();
             told.extend(self.settings_changed(&path).filter(|_| !is_told));
         }
@@ -78,6 +78,7 @@ impl Controller {
         path: &Path,
         installed: &Installed,
         decision: &Decision,
+        at: Instant,
     ) -> Option<Notice> {
         let now = Reported::of(installed);
         let named = self.intent == Some(Intent::Named);
@@ -88,18 +89,30 @@ impl Controller {
             known.named = None;
             known.settings = None;
         }
-        let before = known.told.replace(now.clone())?;
+        let Some(before) = known.told.clone() else {
+            known.told = Some(now);
+            return None;
+        };
         let is_wanted = self.intent == Some(Intent::Settings);
         let overridden_settings = self.overridden_settings.as_ref();
-        let mut notice = notice(&before, &now, &self.setting, is_wanted, docker)?;
-        if let Notice::Changed {
+        let mut notice = notice(&before, &now, &self.setting, is_wanted, docker);
+        if let Some(Notice::Changed {
             settings, by_hand, ..
-        } = &mut notice
+        }) = &mut notice
         {
+            // Another change may follow: where it ends is reported.
+            if self
+                .proxy_debounce
+                .report_from()
+                .is_some_and(|from| at < from)
+            {
+                return None;
+            }
             *settings = overridden_settings.cloned();
             *by_hand = installed.unpatched.clone();
         }
-        Some(notice)
+        self.state.known_mut(path).told = Some(now);
+        notice
     }
 
     /// The proxy named by hand, if it is in the image.
