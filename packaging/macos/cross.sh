@@ -1,5 +1,5 @@
 # Sourced by check.sh and package.sh: how to compile for a Mac on a Debian machine, with no Apple SDK. Takes $top, and
-# gives $targets, $cross (options for cargo), and the environment that cargo needs.
+# gives $targets, $common (options for cargo), $cross (the same with both targets), and the environment that cargo needs.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # the variables are shared with the script that sources this file
 
@@ -52,12 +52,13 @@ for target in AARCH64_APPLE_DARWIN X86_64_APPLE_DARWIN; do
 done
 
 targets=(aarch64-apple-darwin x86_64-apple-darwin)
-cross=(--locked "-Zbuild-std=std,panic_abort")
+common=(--locked "-Zbuild-std=std,panic_abort")
+for profile in dev test release dist; do
+	common+=(--config "profile.$profile.strip=false")
+done
+cross=("${common[@]}")
 for target in "${targets[@]}"; do
 	cross+=(--target "$target")
-done
-for profile in dev test release dist; do
-	cross+=(--config "profile.$profile.strip=false")
 done
 
 python3 "$top/packaging/macos/stub-sdk.py" "$SDKROOT"
