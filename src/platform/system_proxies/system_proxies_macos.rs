@@ -42,10 +42,11 @@ pub fn read() -> Result<Option<plist::Value>> {
     // <https://developer.apple.com/documentation/corefoundation/cfpropertylistcreatedata(_:_:_:_:_:)>
     let data = create_data(proxies.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
         .map_err(|_| silent("CFPropertyListCreateData"))?;
+    let unread = |why: &dyn std::fmt::Display| silent(&format!("reading its property list ({why})"));
     property_list::parse(data.bytes().to_vec())
-        .unwrap_or_else(|error| Err(error.to_string()))
+        .map_err(|error| unread(&error))?
         .map(Some)
-        .map_err(|why| silent(&format!("reading its property list ({why})")))
+        .map_err(|why| unread(&why))
 }
 
 /// A watcher for changes. It ends when it is dropped.
