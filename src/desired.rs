@@ -184,12 +184,8 @@ impl ProxyQuery {
             true => self.overrides.pac_unreachable,
             false => Unreachable::Keep,
         };
-        pac::ask(
-            source,
-            hosts,
-            &AnswerCache::in_folder(&self.state),
-            unreachable,
-        )
+        let memory = AnswerCache::in_folder(&self.state);
+        Ok(pac::ask(source, hosts, &memory, unreachable)?)
     }
 
     /// Reads the source and translates its settings for the engine of `bundle`. Returns the origin

@@ -46,9 +46,7 @@ pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, InvalidList>> {
         .name("property list".to_owned())
         .stack_size(STACK_LEN)
         .spawn(move || value(bytes))?;
-    Ok(reader
-        .join()
-        .unwrap_or(Err(InvalidList::Reader)))
+    Ok(reader.join().unwrap_or(Err(InvalidList::Reader)))
 }
 
 fn value(bytes: Vec<u8>) -> Result<Value, InvalidList> {

@@ -7,7 +7,8 @@ use crate::agent::observation::{KeptAnswers, RestartScope, Setting};
 use crate::agent::view::View;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::patch::status::State;
-use crate::proxy::{Field, ago};
+use crate::proxy::Field;
+use crate::text::time::ago;
 
 use super::install_location::InstallLocation;
 use super::login_item::LoginItem;

@@ -8,7 +8,7 @@ use similar::TextDiff;
 
 use crate::desired::engine_of;
 use crate::docker::Bundle;
-use crate::error::Result;
+use crate::error::{Face, Result};
 use crate::patch::image::image_of;
 use crate::patch::intent::Intent;
 use crate::patch::plan::{self, BackupPlan, Change, Desired, Plan};
@@ -17,6 +17,7 @@ use crate::patch::{
     self, ApplyOutcome, BACKUP_SUFFIX, Manifest, Method, RestoreOutcome, Unpatched, restore,
 };
 use crate::proxy::{EngineProxy, ProxyConfig, RedactedProxy, Translation};
+use crate::text::remark;
 
 use super::args::{Apply, Global, Live};
 use super::live::Consent;
@@ -149,7 +150,7 @@ fn direct(
         }
         restored
     };
-    let no_proxy = translation.why_direct(&proxy_config.origin);
+    let no_proxy = remark::why_direct(translation.why_direct(), &proxy_config.origin);
     let has = restored.as_ref().map_or(NextStart::NoProxy, has);
     match &restored {
         None => match by_hand(&patch::read_unpatched(bundle)) {
@@ -359,7 +360,7 @@ fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) ->
         manifest.proxy.summary()
     ))?;
     match &translation.pac_unreachable {
-        Some(pac_unreachable) => out.note(pac_unreachable.sentence.clone()),
+        Some(it) => out.note(remark::pac_unreachable(it, Face::CommandLine)),
         None => Ok(()),
     }
 }

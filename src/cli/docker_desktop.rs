@@ -71,7 +71,7 @@ fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -
         out.line(format!("  {name:27}{value}"))?;
     }
     for remark in fields.remarks(&bundle.version) {
-        out.note(remark)?;
+        out.note(remark.to_string())?;
     }
     Ok(())
 }

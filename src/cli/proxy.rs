@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::desired::{ProxyQuery, engine_of, source_of};
 use crate::docker::{Bundle, Family};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::intent::Intent;
 use crate::patch::status::{self, Expected, StatusQuery};
 use crate::platform::system_proxies;
@@ -16,7 +16,9 @@ use crate::proxy::pac::{self, PacAnswer, PacAnswers, PacSource, ScriptState};
 use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::settings::{Server, SystemSettings};
 use crate::proxy::translate::{EntryOutcome, TranslatedEntry};
-use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, ago, notes, redact};
+use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, joined, notes, redact};
+use crate::text::remark;
+use crate::text::time::ago;
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
@@ -102,7 +104,7 @@ fn show(
         }
     }
     print_entries(&translation.entries, out)?;
-    let remarks = [&*translation.remarks, &*translation.explanations].concat();
+    let remarks: Vec<String> = remark::all(&translation, Face::CommandLine).collect();
     if !remarks.is_empty() {
         out.line("")?;
     }
@@ -117,7 +119,7 @@ fn show(
         "here": said_json(&proxy_config.settings),
         "engine": query.json(),
         "proxy": shown,
-        "entries": translation.entries,
+        "entries": entries_json(&translation.entries),
         "pac": pac_json(&translation),
         "named": query.named,
     }))
@@ -327,6 +329,20 @@ fn said_json(what: &ProxySettings) -> Value {
     }
 }
 
+/// Returns the bypass list, entry by entry, as JSON.
+fn entries_json(entries: &[TranslatedEntry]) -> Vec<Value> {
+    entries.iter().map(entry_json).collect()
+}
+
+pub(super) fn entry_json(entry: &TranslatedEntry) -> Value {
+    json!({
+        "from": entry.from,
+        "to": entry.to,
+        "fate": entry.fate,
+        "reason": entry.reason.map(|reason| reason.to_string()),
+    })
+}
+
 /// Prints the bypass list, entry by entry.
 fn print_entries(entries: &[TranslatedEntry], out: &mut Output) -> Result<()> {
     if entries.is_empty() {
@@ -425,10 +441,10 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         ))?;
     }
     if let Some(asked) = &asked {
-        if let Some(pac_unreachable) = &translation.pac_unreachable {
-            out.note(pac_unreachable.sentence.clone())?;
-        } else if let Some(trouble) = &asked.trouble {
-            out.note(trouble.clone())?;
+        if let Some(it) = &translation.pac_unreachable {
+            out.note(remark::pac_unreachable(it, Face::CommandLine))?;
+        } else if !asked.remarks.is_empty() {
+            out.note(joined(&asked.remarks))?;
         }
         let unknown: Vec<&str> = rows
             .iter()
@@ -451,8 +467,11 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             })
             .collect();
         let notes = notes(&answers, &query.engine);
-        for note in notes.remarks.into_iter().chain(notes.explanations) {
-            out.note(note)?;
+        for it in &notes.remarks {
+            out.note(remark::remark(it, Face::CommandLine))?;
+        }
+        for it in &notes.explanations {
+            out.note(it.to_string())?;
         }
     }
     if let Some(named) = &query.named {
@@ -531,7 +550,7 @@ pub(super) fn pac_json(translation: &Translation) -> Value {
         None => Value::Null,
         Some(pac_unreachable) => json!({
             "reachable": false,
-            "sentence": pac_unreachable.sentence,
+            "sentence": remark::pac_unreachable(pac_unreachable, Face::CommandLine),
             "kept_since": pac_unreachable.kept_since.map(seconds),
             "until": pac_unreachable.until.map(seconds),
         }),

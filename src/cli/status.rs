@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::agent::by_hand;
 use crate::agent::observation::Setting;
 use crate::docker::Bundle;
-use crate::error::Result;
+use crate::error::{Face, Result};
 use crate::patch::intent::Intent;
 use crate::patch::status::{self, Expected, State, Status, StatusQuery};
 use crate::proxy::RedactedProxy;
+use crate::text::remark;
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
@@ -82,8 +83,8 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
             "could not check whether this is the right proxy: {error}"
         ))?;
     }
-    if let Some(pac_unreachable) = pac_unreachable {
-        out.note(pac_unreachable.sentence)?;
+    if let Some(it) = pac_unreachable {
+        out.note(remark::pac_unreachable(&it, Face::CommandLine))?;
     }
     let mut object = status_json(&status, source, settings.as_ref());
     object["pac"] = pac;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::patch::status::{State, Status};
-use crate::proxy::translate::unresolved;
+use crate::proxy::translate::Remark;
 use crate::proxy::{RedactedProxy, Translation};
 
 use super::engine_route::{Origin, TestedProxy};
@@ -89,15 +89,13 @@ pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -
     let Ok(set) = options.settings.translation else {
         return Vec::new();
     };
-    let told = tested
-        .and_then(TestedProxy::url)
-        .map(|url| unresolved(url.host()));
-    let is_told = |remark: &str| {
-        told.as_ref()
-            .is_some_and(|told| remark.starts_with(&**told))
+    let told = tested.and_then(TestedProxy::url);
+    let is_told = |remark: &Remark| match remark {
+        Remark::Unresolved { host, .. } => told.is_some_and(|url| url.host() == host),
+        _ => false,
     };
     let remarks = set.remarks.iter().filter(|remark| !is_told(remark));
-    remarks.cloned().collect()
+    remarks.map(ToString::to_string).collect()
 }
 
 /// Returns `origin` with the verb that fits.

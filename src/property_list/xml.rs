@@ -91,7 +91,11 @@ pub(super) fn plain(bytes: &[u8]) -> Result<String, InvalidList> {
 }
 
 /// Reads the tag at the start of `rest`. Returns the text after it.
-fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'a str, InvalidList> {
+fn tag<'a>(
+    rest: &'a str,
+    plain: &mut String,
+    open: &mut Vec<Open>,
+) -> Result<&'a str, InvalidList> {
     let (inside, after) = until(&rest[1..], ">", "tag")?;
     if let Some(name) = inside.strip_prefix('/') {
         if let Some(Open {
@@ -144,7 +148,11 @@ fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'
 }
 
 /// Returns the text before `end` and the text after it.
-fn until<'a>(text: &'a str, end: &str, what: &'static str) -> Result<(&'a str, &'a str), InvalidList> {
+fn until<'a>(
+    text: &'a str,
+    end: &str,
+    what: &'static str,
+) -> Result<(&'a str, &'a str), InvalidList> {
     text.split_once(end).ok_or(InvalidList::Unclosed(what))
 }
 

@@ -38,6 +38,19 @@ pub enum Field {
     All,
 }
 
+/// An unexpected way in which a Docker version handles the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldRemark {
+    /// Docker asks for the password, which is left out.
+    PasswordAskedFor,
+    /// The password is left out, and has to be added in Docker.
+    PasswordLeftOut,
+    /// Docker does not know SOCKS proxies.
+    Socks,
+    /// Docker does not know networks in the bypass list.
+    Networks,
+}
+
 /// Replacement for a password in [`RedactedProxy`].
 const REDACTED: &str = ":***@";
 
@@ -80,22 +93,22 @@ impl DockerFields {
         }
     }
 
-    /// Returns the unexpected ways in which this Docker version handles the values, a sentence each.
-    pub(crate) fn remarks(&self, version: &str) -> Vec<String> {
+    /// Returns the unexpected ways in which this Docker version handles the values.
+    pub(crate) fn remarks(&self, version: &str) -> Vec<FieldRemark> {
         let mut remarks = Vec::new();
         if self.lacks_password {
             remarks.push(match is_at_least(version, (4, 13)) {
-                true => "the proxy's password is left out: Docker asks for it and keeps it in its keychain",
-                false => "the proxy's password is left out: add it in Docker, as in http://USER:PASSWORD@HOST:PORT, with % and two hexadecimal digits for each character that is neither a letter nor a digit",
-            }.to_owned());
+                true => FieldRemark::PasswordAskedFor,
+                false => FieldRemark::PasswordLeftOut,
+            });
         }
         let is_socks =
             |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("socks5://"));
         if (is_socks(&self.http) || is_socks(&self.https)) && !is_at_least(version, (4, 28)) {
-            remarks.push("Docker's fields take a SOCKS proxy from 4.28 on".to_owned());
+            remarks.push(FieldRemark::Socks);
         }
         if self.bypass.contains('/') && !is_at_least(version, (4, 17)) {
-            remarks.push("Docker knows networks, such as 10.0.0.0/8, in this list from 4.17 on: name the hosts instead".to_owned());
+            remarks.push(FieldRemark::Networks);
         }
         remarks
     }
@@ -155,8 +168,8 @@ mod tests {
             assert!(text.contains("http://me@proxy.corp:8080"), "{text}");
             assert!(!text.contains("***"), "{text}");
             assert!(one.lacks_password);
-            assert!(one.remarks("4.13.0")[0].contains("Docker asks for it"));
-            assert!(one.remarks("4.12.1")[0].contains("http://USER:PASSWORD@HOST:PORT"));
+            assert_eq!(one.remarks("4.13.0"), [FieldRemark::PasswordAskedFor]);
+            assert_eq!(one.remarks("4.12.1"), [FieldRemark::PasswordLeftOut]);
         }
         assert!(fields(Some("http://me@proxy.corp:8080"), None, "").lacks_password);
         assert!(!fields(Some("http://proxy.corp:8080"), None, "").lacks_password);
@@ -176,7 +189,8 @@ mod tests {
             let remarks = fields(None, Some("http://p:1"), "10.0.0.0/8").remarks(version);
             assert_eq!(remarks.is_empty(), is_known, "{version}: {remarks:?}");
         }
-        assert!(fields(None, Some(socks), "").remarks("4.27.2")[0].contains("4.28"));
-        assert!(fields(None, Some(socks), "").remarks("4.28.0").is_empty());
+        let socks = fields(None, Some(socks), "");
+        assert_eq!(socks.remarks("4.27.2"), [FieldRemark::Socks]);
+        assert!(socks.remarks("4.28.0").is_empty());
     }
 }

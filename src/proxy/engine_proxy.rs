@@ -22,6 +22,17 @@ pub struct RedactedProxy {
     pub no_proxy: String,
 }
 
+/// The difference between the settings in place and the wanted ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// Another proxy; holds the wanted settings.
+    Proxy(RedactedProxy),
+    /// Another bypass list; holds the wanted one.
+    Bypass(String),
+    /// Nothing that is shown, so the password.
+    Password,
+}
+
 impl EngineProxy {
     /// Creates the settings from the proxies for `http://` and `https://`; nothing if neither is given.
     pub fn new(http: Option<ProxyUrl>, https: Option<ProxyUrl>, no_proxy: NoProxy) -> Option<Self> {
@@ -79,14 +90,14 @@ impl EngineProxy {
 }
 
 impl RedactedProxy {
-    /// Describes how `wanted` differs from these settings. The caller knows that it does.
-    pub fn difference(&self, wanted: &Self) -> String {
-        if wanted.summary() != self.summary() {
-            format!("it should be {}", wanted.summary())
+    /// Returns how `wanted` differs from these settings. The caller knows that it does.
+    pub fn difference(&self, wanted: &Self) -> Difference {
+        if (&wanted.http, &wanted.https) != (&self.http, &self.https) {
+            Difference::Proxy(wanted.clone())
         } else if wanted.no_proxy != self.no_proxy {
-            format!("the bypass list should be {}", wanted.no_proxy)
+            Difference::Bypass(wanted.no_proxy.clone())
         } else {
-            "its password has changed".to_owned()
+            Difference::Password
         }
     }
 

@@ -1,6 +1,7 @@
 //! Advice on what to do about a failure: one file for the errors of each module.
 
 mod files;
+mod proxy;
 
 use crate::error::{Face, Hint, Plain};
 

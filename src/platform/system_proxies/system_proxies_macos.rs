@@ -42,7 +42,8 @@ pub fn read() -> Result<Option<plist::Value>> {
     // <https://developer.apple.com/documentation/corefoundation/cfpropertylistcreatedata(_:_:_:_:_:)>
     let data = create_data(proxies.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
         .map_err(|_| silent("CFPropertyListCreateData"))?;
-    let unread = |why: &dyn std::fmt::Display| silent(&format!("reading its property list ({why})"));
+    let unread =
+        |why: &dyn std::fmt::Display| silent(&format!("reading its property list ({why})"));
     property_list::parse(data.bytes().to_vec())
         .map_err(|error| unread(&error))?
         .map(Some)

@@ -279,7 +279,10 @@ fn expressions_and_answers_mean_the_same() {
     }
     for (answer, url) in answers.iter().zip(&urls) {
         let theirs = &log.proxies[url];
-        let ours = Routes::parse(answer).map_or_else(|why| why, |read| in_its_words(&read.routes));
+        let ours = match Routes::parse(answer) {
+            Ok(read) => in_its_words(&read.routes),
+            Err(why) => why.to_string(),
+        };
         if ours != *theirs {
             wrong.push(format!(
                 "{answer}\n  Chromium: {theirs}\n  Baleen:   {ours}"
