@@ -148,7 +148,7 @@ impl ProxyQuery {
         let resolvers = Resolvers {
             addresses: &|host| lookup(host, lookup::TIMEOUT),
             password: &|proxy| match Account::of(proxy) {
-                Some(account) => credentials::password_for(&account),
+                Some(account) => Ok(credentials::password_for(&account)?),
                 None => Ok(None),
             },
             pac: &|source, own| {

@@ -119,7 +119,7 @@ fn in_use(global: &Global) -> Result<Vec<(Account, bool)>> {
 /// Returns the account to use: the one that was named, else the only one in use.
 fn chosen(global: &Global, proxy: Option<&str>, verb: &str) -> Result<Account> {
     if let Some(proxy) = proxy {
-        return Account::parse(proxy);
+        return Ok(Account::parse(proxy)?);
     }
     let mut used = in_use(global)?;
     let message = match used.len() {

@@ -1,5 +1,6 @@
 //! Advice on what to do about a failure: one file for the errors of each module.
 
+mod credentials;
 mod files;
 mod proxy;
 

@@ -164,7 +164,9 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
         running: single_instance::running(&scope.state),
         dockers: real.iter().filter_map(|path| docker(path)).collect(),
         opens_at_login: login_item::status() != LoginItem::Off,
-        passwords: Store::open().and_then(|store| store.accounts()),
+        passwords: Store::open()
+            .and_then(|store| store.accounts())
+            .map_err(Error::from),
         linked: links.filter_map(|path| path.canonicalize().ok()).collect(),
         launch_agents: there(&scope.places.launch_agents),
         files,

@@ -29,7 +29,6 @@ const LAYERS: &[&[&str]] = &[
 const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("agent", 1),
     ("config", 9),
-    ("credentials", 3),
     ("demo", 4),
     ("docker", 9),
     ("doctor", 19),
@@ -38,7 +37,6 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("net", 1),
     ("patch", 15),
     ("platform", 3),
-    ("proxy", 8),
     ("uninstall", 9),
     ("desired", 1),
 ];
