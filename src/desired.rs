@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
 use crate::docker::{self, Bundle, Family, bundle};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::patch::status::Expected;
@@ -18,7 +18,7 @@ use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
 use crate::proxy::settings::SystemSettings;
 use crate::proxy::source::ProxySource;
 use crate::proxy::{
-    ClientDialect, Overrides, ProxyConfig, ProxyUrl, ProxyUrls, RedactedProxy, Resolvers,
+    ClientDialect, Overrides, ProxyConfig, ProxyRef, ProxyUrls, RedactedProxy, Resolvers,
     Translation, translate,
 };
 
@@ -221,33 +221,14 @@ pub(crate) fn bundle_path(option: Option<&Path>, config: &Config) -> Result<Path
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| bundle::not_found(&places))
 }
 
-/// Replaces the password in a proxy URL that is displayed.
-pub(crate) const REDACTED: &str = ":***@";
-
 /// Returns the source for a proxy that was named earlier, from its form without a password. The
 /// Keychain may have the password.
-///
-/// # Errors
-/// When the proxy can't be used.
-pub(crate) fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
-    let url = |shown: &Option<String>| {
-        let parse = |url: &String| {
-            ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
-                Error::new(
-                    Kind::Unsupported,
-                    format!(
-                        "the proxy {url}, which was named on the command line, can't be used: {why}"
-                    ),
-                )
-            })
-        };
-        shown.as_ref().map(parse).transpose()
-    };
-    Ok(ProxySource::Named(
+pub(crate) fn source_of(named: &RedactedProxy) -> ProxySource {
+    ProxySource::Named(
         "the command line".to_owned(),
         Box::new(ProxyUrls {
-            http: url(&named.http)?,
-            https: url(&named.https)?,
+            http: named.http.as_ref().map(ProxyRef::url),
+            https: named.https.as_ref().map(ProxyRef::url),
             no_proxy: named
                 .no_proxy
                 .split(',')
@@ -256,7 +237,7 @@ pub(crate) fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
                 .collect(),
             ..ProxyUrls::default()
         }),
-    ))
+    )
 }
 
 /// Returns the client dialect of the engine in a bundle.

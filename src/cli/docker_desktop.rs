@@ -66,7 +66,7 @@ fn lines(bundle: &Bundle, pane: &str, fields: &DockerFields, out: &mut Output) -
         let value = if value.is_empty() {
             "(leave empty)"
         } else {
-            value
+            &value
         };
         out.line(format!("  {name:27}{value}"))?;
     }

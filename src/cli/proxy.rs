@@ -97,6 +97,7 @@ fn show(
                 no_proxy,
             } = shown;
             for (name, value) in [("http", http), ("https", https)] {
+                let value = value.as_ref().map(ToString::to_string);
                 let value = value.as_deref().unwrap_or("directly");
                 out.line(format!("  {name:9} {value}"))?;
             }
@@ -398,7 +399,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     let asked = asked.filter(|asked| asked.script_state != ScriptState::NotOffered);
     let translation = match &query.named {
         Some(named) => {
-            let request = request.clone().named(source_of(named)?);
+            let request = request.clone().named(source_of(named));
             request.translate(&request.read()?, &query.engine)?
         }
         None => translation,
@@ -482,7 +483,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     }
     let way = |way: &Hop| match way {
         Hop::Direct => Value::Null,
-        Hop::Through(proxy) => proxy.clone().into(),
+        Hop::Through(proxy) => proxy.to_string().into(),
     };
     let hosts: Vec<Value> = rows
         .iter()
@@ -539,8 +540,10 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn here(&self) -> &str {
-        self.here.as_ref().map_or("unknown", in_words)
+    fn here(&self) -> String {
+        self.here
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), in_words)
     }
 }
 
@@ -564,9 +567,9 @@ fn seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-fn in_words(way: &Hop) -> &str {
+fn in_words(way: &Hop) -> String {
     match way {
-        Hop::Direct => "directly",
-        Hop::Through(proxy) => proxy,
+        Hop::Direct => "directly".to_owned(),
+        Hop::Through(proxy) => proxy.to_string(),
     }
 }

@@ -152,8 +152,8 @@ mod tests {
             }
         };
         let docker = RedactedProxy {
-            http: Some("http://a:1".to_owned()),
-            https: Some("http://a:1".to_owned()),
+            http: Some("http://a:1".parse().unwrap()),
+            https: Some("http://a:1".parse().unwrap()),
             no_proxy: "localhost,127.0.0.1,x".to_owned(),
         };
         for (set, expected) in [

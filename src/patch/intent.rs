@@ -202,7 +202,7 @@ mod tests {
         let intents = Intents::in_folder(dir.path());
         let bundle = Path::new("/Applications/Docker.app");
         let proxy = RedactedProxy {
-            http: Some("http://a:1".to_owned()),
+            http: Some("http://a:1".parse().unwrap()),
             https: None,
             no_proxy: "localhost".to_owned(),
         };

@@ -484,7 +484,7 @@ fn make_the_folder_of_this_version() {
         };
         known.running = EngineRecord::new(&docker, block);
         known.named = Some(RedactedProxy {
-            http: Some("http://me:***@proxy.corp.example:8080".to_owned()),
+            http: Some("http://me:***@proxy.corp.example:8080".parse().unwrap()),
             https: None,
             no_proxy: "localhost,127.0.0.1".to_owned(),
         });

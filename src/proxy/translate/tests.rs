@@ -368,7 +368,7 @@ fn a_password_is_asked_for_where_there_is_a_user_without_one() {
     .unwrap();
     assert!(unasked.remarks.is_empty(), "{:?}", unasked.remarks);
     assert_eq!(
-        unasked.proxy.unwrap().shown().https.unwrap(),
+        unasked.proxy.unwrap().shown().https.unwrap().to_string(),
         "http://me@proxy:1"
     );
     let missing = get("http://me@proxy:1", &|| Ok(None)).unwrap();

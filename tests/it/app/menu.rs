@@ -21,8 +21,8 @@ use baleen::proxy::RedactedProxy;
 
 fn shown(host: &str) -> RedactedProxy {
     RedactedProxy {
-        http: Some(format!("http://me:***@{host}:8080")),
-        https: Some(format!("http://me:***@{host}:8080")),
+        http: Some(format!("http://me:***@{host}:8080").parse().unwrap()),
+        https: Some(format!("http://me:***@{host}:8080").parse().unwrap()),
         no_proxy: "localhost,127.0.0.1".to_owned(),
     }
 }

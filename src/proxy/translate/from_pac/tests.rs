@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::super::{ProxyConfig, ProxySettings, Translation, WhyDirect, translate};
 use super::*;
 use crate::error::{Face, Kind};
+use crate::proxy::ProxyRef;
 use crate::proxy::pac::{FetchFault, PacError, PacRemark, Routes};
 use crate::proxy::settings::SystemSettings;
 use crate::text::remark::pac_unreachable;
@@ -108,7 +109,10 @@ fn translated(
 /// Returns the proxies for `http://` and `https://`, and the bypass list without its usual beginning.
 fn got(found: &Translation) -> Option<(String, String, String)> {
     let shown = found.proxy.as_ref()?.shown();
-    let plain = |url: Option<String>| url.unwrap_or_default().replace("http://", "");
+    let plain = |url: Option<ProxyRef>| {
+        url.map_or(String::new(), |url| url.to_string())
+            .replace("http://", "")
+    };
     let list = shown.no_proxy.replacen("localhost,127.0.0.1", "", 1);
     Some((plain(shown.http), plain(shown.https), list))
 }
