@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -9,7 +10,10 @@ use super::url::{InvalidUrl, ProxyUrl, Scheme, encode};
 
 /// A proxy without its password. Its text, also in files, is `http://me:***@proxy.corp:8080` if it had one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ProxyRef {
+pub struct ProxyRef(Arc<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Parts {
     scheme: Scheme,
     /// The user, decoded.
     user: Option<Vec<u8>>,
@@ -20,55 +24,63 @@ pub struct ProxyRef {
 
 impl ProxyRef {
     pub(super) fn of(url: &ProxyUrl) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             scheme: url.scheme(),
             user: url.user_bytes().map(<[u8]>::to_vec),
             host: url.host().to_owned(),
             port: url.port(),
             has_password: url.has_password(),
-        }
+        }))
     }
 
     /// Returns the proxy for a connection. It has no password: the store may have it.
     pub(crate) fn url(&self) -> ProxyUrl {
-        ProxyUrl::of_parts(self.scheme, self.user.clone(), self.host.clone(), self.port)
+        let Parts {
+            scheme,
+            user,
+            host,
+            port,
+            ..
+        } = &*self.0;
+        ProxyUrl::of_parts(*scheme, user.clone(), host.clone(), *port)
     }
 
     /// The protocol that the proxy speaks.
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.0.scheme
     }
 
     /// Returns whether the proxy has a user.
     pub fn has_user(&self) -> bool {
-        self.user.is_some()
+        self.0.user.is_some()
     }
 
     /// Returns whether the proxy had a password.
     pub fn has_password(&self) -> bool {
-        self.has_password
+        self.0.has_password
     }
 
     /// Returns the proxy as one that never had a password.
     #[must_use]
     pub(crate) fn without_password(&self) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             has_password: false,
-            ..self.clone()
-        }
+            ..(*self.0).clone()
+        }))
     }
 }
 
 impl fmt::Display for ProxyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.scheme.prefix())?;
-        if let Some(user) = &self.user {
+        let parts = &*self.0;
+        f.write_str(parts.scheme.prefix())?;
+        if let Some(user) = &parts.user {
             let mut encoded = String::new();
             encode(user, &mut encoded);
-            let password = if self.has_password { ":***" } else { "" };
+            let password = if parts.has_password { ":***" } else { "" };
             write!(f, "{encoded}{password}@")?;
         }
-        write!(f, "{}:{}", self.host, self.port)
+        write!(f, "{}:{}", parts.host, parts.port)
     }
 }
 
@@ -78,18 +90,13 @@ impl FromStr for ProxyRef {
     /// Reads the text of a proxy. A password in it is dropped.
     fn from_str(text: &str) -> Result<Self, InvalidUrl> {
         // A URL that a user writes may not name a SOCKS proxy, but the settings may.
-        let prefix = Scheme::Socks5.prefix();
-        let (scheme, url) = match text.strip_prefix(prefix) {
-            Some(rest) => (
-                Scheme::Socks5,
-                ProxyUrl::parse(&format!("{}{rest}", Scheme::Http.prefix()))?,
-            ),
-            None => (Scheme::Http, ProxyUrl::parse(text)?),
+        let Some(rest) = text.strip_prefix(Scheme::Socks5.prefix()) else {
+            return Ok(Self::of(&ProxyUrl::parse(text)?));
         };
-        Ok(Self {
-            scheme,
-            ..Self::of(&url)
-        })
+        let url = ProxyUrl::parse(&format!("{}{rest}", Scheme::Http.prefix()))?;
+        let Self(mut parts) = Self::of(&url);
+        Arc::make_mut(&mut parts).scheme = Scheme::Socks5;
+        Ok(Self(parts))
     }
 }
 

@@ -31,7 +31,7 @@ pub enum PacError {
     Evaluate {
         name: String,
         #[source]
-        why: EvaluationFault,
+        why: Box<EvaluationFault>,
     },
     /// No answer is known for the hosts from earlier either.
     #[error("{why}")]

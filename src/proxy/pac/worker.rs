@@ -89,7 +89,7 @@ pub fn evaluate_in_worker(
 ) -> Result<Evaluated, PacError> {
     evaluate(program, script, urls).map_err(|why| PacError::Evaluate {
         name: script.name.clone(),
-        why,
+        why: Box::new(why),
     })
 }
 
@@ -293,7 +293,7 @@ pub fn work(input: &[u8]) -> Result<Vec<u8>, PacError> {
         .map_err(PacError::Thread)?;
     let outcome = runner
         .join()
-        .unwrap_or_else(|_| Response::Failed(ScriptFault::Engine(None)));
+        .unwrap_or(Response::Failed(ScriptFault::Engine(None)));
     serde_json::to_vec(&outcome).map_err(PacError::Response)
 }
 
