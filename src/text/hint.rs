@@ -3,9 +3,11 @@
 mod agent;
 mod config;
 mod console;
+mod credentials;
 mod docker;
 mod files;
 mod platform;
+mod proxy;
 
 use crate::error::{Face, Hint, Plain};
 

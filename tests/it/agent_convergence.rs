@@ -183,8 +183,8 @@ enum Pending {
 
 fn shown(proxy: u8) -> RedactedProxy {
     RedactedProxy {
-        http: Some(format!("http://proxy{proxy}:80")),
-        https: Some(format!("http://proxy{proxy}:80")),
+        http: Some(format!("http://proxy{proxy}:80").parse().unwrap()),
+        https: Some(format!("http://proxy{proxy}:80").parse().unwrap()),
         no_proxy: "localhost".to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use baleen::doctor::{Options, Outcome, Settings, Trust, examine};
 use baleen::error::{Error, Kind};
 use baleen::net::HostPort;
+use baleen::proxy::translate::Remark;
 use baleen::proxy::{ClientDialect, EngineProxy, NoProxy, ProxyUrl, Translation};
 use serde_json::{Value, json};
 
@@ -220,7 +221,7 @@ fn a_public_certificate_is_good() {
             proxy: EngineProxy::new(None, proxy.cloned(), NoProxy::default()),
             host_proxy: proxy.cloned(),
             entries: Vec::new(),
-            remarks: vec!["left out: 10.0.0.0/8".to_owned()],
+            remarks: vec![Remark::HttpsDirect],
             explanations: Vec::new(),
             pac_unreachable: None,
         };
@@ -254,7 +255,11 @@ fn a_public_certificate_is_good() {
         assert!(step("tls").found.contains("public"), "{:?}", step("tls"));
         assert_eq!(step("registry").outcome, Outcome::Good);
         assert_eq!(step("proxy").outcome, Outcome::Warning);
-        assert!(step("proxy").found.contains("left out: 10.0.0.0/8"));
+        assert!(
+            step("proxy")
+                .found
+                .contains(&Remark::HttpsDirect.to_string())
+        );
         let tunnel = if proxy.is_some() {
             Outcome::Good
         } else {

@@ -32,7 +32,6 @@ const LAYERS: &[&[&str]] = &[
 /// each read a variable.
 const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("config", 1),
-    ("credentials", 3),
     ("demo", 4),
     ("docker", 3),
     ("doctor", 19),
@@ -41,7 +40,6 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("net", 1),
     ("patch", 10),
     ("platform", 3),
-    ("proxy", 8),
     ("uninstall", 9),
     ("desired", 1),
 ];

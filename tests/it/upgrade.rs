@@ -28,7 +28,7 @@ use baleen::docker::Vm;
 use baleen::patch::intent::{Intent, Intents};
 use baleen::patch::live::{LiveEdit, LiveEdits};
 use baleen::proxy::RedactedProxy;
-use baleen::proxy::pac::{AnswerCache, PacAnswer, Route};
+use baleen::proxy::pac::{AnswerCache, IgnoredEntry, InvalidEntry, PacAnswer, Route};
 
 /// The path of Docker.app in the files.
 const DOCKER_APP: &str = "/Applications/Docker.app";
@@ -81,14 +81,19 @@ fn pac_answers() -> Vec<PacAnswer> {
         Route::Direct,
     ];
     let text = "PROXY proxy.corp.example:8080; HTTPS proxy.corp.example:8443; SOCKS proxy.corp.example:1080; SOCKS4 proxy.corp.example:1081; QUIC q:1; DIRECT";
-    let answer = |(host, (text, routes, ignored)): (String, (&str, _, Vec<String>))| PacAnswer {
-        url: format!("https://{host}/"),
-        host,
-        text: text.to_owned(),
-        routes,
-        ignored,
-    };
-    let ignored = vec!["QUIC q:1: no such kind of proxy".to_owned()];
+    let answer =
+        |(host, (text, routes, ignored)): (String, (&str, _, Vec<IgnoredEntry>))| PacAnswer {
+            url: format!("https://{host}/"),
+            host,
+            text: text.to_owned(),
+            routes,
+            ignored,
+        };
+    // The release wrote a sentence; the entry and the reason follow from the text.
+    let ignored = vec![IgnoredEntry {
+        entry: "QUIC q:1".to_owned(),
+        why: InvalidEntry::Kind,
+    }];
     let answers = [
         (text, every, ignored),
         ("DIRECT", vec![Route::Direct], Vec::new()),
@@ -479,7 +484,7 @@ fn make_the_folder_of_this_version() {
         };
         known.running = EngineRecord::new(&docker, block);
         known.named = Some(RedactedProxy {
-            http: Some("http://me:***@proxy.corp.example:8080".to_owned()),
+            http: Some("http://me:***@proxy.corp.example:8080".parse().unwrap()),
             https: None,
             no_proxy: "localhost,127.0.0.1".to_owned(),
         });

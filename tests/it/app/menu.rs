@@ -19,14 +19,24 @@ use baleen::error::Fix;
 use baleen::patch::Unpatched;
 use baleen::patch::digest::Sha;
 use baleen::patch::intent::Intent;
-use baleen::proxy::RedactedProxy;
+use baleen::proxy::{ProxyUrl, RedactedProxy};
 use baleen::reconcile::{Reason, State};
 
 fn shown(host: &str) -> RedactedProxy {
     RedactedProxy {
-        http: Some(format!("http://me:***@{host}:8080")),
-        https: Some(format!("http://me:***@{host}:8080")),
+        http: Some(format!("http://me:***@{host}:8080").parse().unwrap()),
+        https: Some(format!("http://me:***@{host}:8080").parse().unwrap()),
         no_proxy: "localhost,127.0.0.1".to_owned(),
+    }
+}
+
+/// A proxy that asks for no password.
+fn plain(address: &str) -> RedactedProxy {
+    let url = ProxyUrl::parse(&format!("http://{address}")).unwrap();
+    RedactedProxy {
+        http: Some(url.reference()),
+        https: Some(url.reference()),
+        no_proxy: String::new(),
     }
 }
 
@@ -496,11 +506,7 @@ fn what_is_told_in_words() {
         reason: Reason::Refused(why),
     };
     let cannot_use = |proxy: Option<&str>, support| Notice::CannotUse {
-        proxy: proxy.map(|proxy| RedactedProxy {
-            http: Some(format!("http://{proxy}")),
-            https: Some(format!("http://{proxy}")),
-            no_proxy: String::new(),
-        }),
+        proxy: proxy.map(plain),
         support,
     };
     let own = DockerSupport::OwnSettings {
@@ -585,33 +591,21 @@ fn what_is_told_in_words() {
             from: "1.11.1-beta12".to_owned(),
             to: "1.11.1-beta13".to_owned(),
             is_other_image: true,
-            proxy: RedactedProxy {
-                http: Some("http://proxy.corp:8080".to_owned()),
-                https: Some("http://proxy.corp:8080".to_owned()),
-                no_proxy: String::new(),
-            },
+            proxy: plain("proxy.corp:8080"),
             docker: asks,
         },
         Notice::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.0".to_owned(),
             is_other_image: true,
-            proxy: RedactedProxy {
-                http: Some("http://proxy.corp:8080".to_owned()),
-                https: Some("http://proxy.corp:8080".to_owned()),
-                no_proxy: String::new(),
-            },
+            proxy: plain("proxy.corp:8080"),
             docker: RestartNeed::NotNeeded,
         },
         Notice::Updated {
             from: "1.12.0".to_owned(),
             to: "1.12.1".to_owned(),
             is_other_image: false,
-            proxy: RedactedProxy {
-                http: Some("http://proxy.corp:8080".to_owned()),
-                https: Some("http://proxy.corp:8080".to_owned()),
-                no_proxy: String::new(),
-            },
+            proxy: plain("proxy.corp:8080"),
             docker: asks,
         },
         changed(

@@ -15,10 +15,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::common::app;
 
 use crate::common::tools::{tell, test_name, tool};
-use baleen::error::{Error, Face, Kind};
+use baleen::error::{Error, Face, Failure, Hint, Kind};
 use baleen::net::tls;
 use baleen::proxy::pac::{
-    AnswerCache, Evaluated, PacAnswers, PacSource, Route, Script, ScriptState, TIMEOUT,
+    AnswerCache, Evaluated, PacAnswers, PacRemark, PacSource, Route, Script, ScriptState, TIMEOUT,
     Unreachable, ask_through, evaluate_in_worker, fetch,
 };
 use rustls::pki_types::pem::PemObject;
@@ -37,7 +37,7 @@ fn evaluate(text: &str, urls: &[&str]) -> Result<Evaluated, Error> {
         text: text.to_owned(),
     };
     let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
-    evaluate_in_worker(program(), &script, &urls)
+    Ok(evaluate_in_worker(program(), &script, &urls)?)
 }
 
 /// The script's answer for one URL.
@@ -522,10 +522,8 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
     )
     .unwrap();
     let fresh = ask().unwrap();
-    assert_eq!(
-        (&fresh.script_state, &fresh.trouble),
-        (&ScriptState::Fresh, &None)
-    );
+    assert_eq!(fresh.script_state, ScriptState::Fresh);
+    assert!(fresh.remarks.is_empty());
     let [first, second] = &fresh.answers[..] else {
         panic!("{fresh:?}");
     };
@@ -547,7 +545,7 @@ fn the_last_answers_are_kept_and_said_to_be_that() {
         let kept = ask().unwrap();
         assert_eq!(kept.answers, fresh.answers);
         assert!(kept.kept_since().is_some(), "{kept:?}");
-        assert!(kept.trouble.is_some(), "{kept:?}");
+        assert!(!kept.remarks.is_empty(), "{kept:?}");
     }
     // One more host takes nothing from the others, and each is found in every spelling.
     let more = [
@@ -619,7 +617,10 @@ fn a_script_that_stays_away_means_direct() {
     fs::write(&file, &later).unwrap();
     let gone = ask(Unreachable::Direct);
     assert_eq!(gone.script_state, ScriptState::Direct);
-    assert!(gone.trouble.unwrap().contains("No such file"));
+    let [PacRemark::Failed(why)] = &*gone.remarks else {
+        panic!("{gone:?}");
+    };
+    assert_eq!(why.code(), "not-found");
     let direct = |asked: &PacAnswers| {
         asked
             .answers
@@ -645,7 +646,9 @@ fn a_script_that_stays_away_means_direct() {
     );
 
     fs::write(&path, &text).unwrap();
-    assert_eq!(ask(Unreachable::Direct), fresh);
+    let again = ask(Unreachable::Direct);
+    assert_eq!(again.script_state, ScriptState::Fresh);
+    assert_eq!(again.answers, fresh.answers);
     assert!(!text_of().contains("unreachable_since"));
 }
 
@@ -659,7 +662,10 @@ fn a_folder_that_cannot_be_written_costs_the_memory_only() {
     let memory = AnswerCache::in_folder(&dir.path().join("state"));
     let asked = ask_through(program(), &source, &hosts(), &memory, Unreachable::Keep).unwrap();
     assert_eq!(asked.script_state, ScriptState::Fresh);
-    assert!(asked.trouble.unwrap().contains("could not be kept"));
+    assert!(
+        matches!(&*asked.remarks, [PacRemark::NotKept(_)]),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -701,11 +707,7 @@ fn with_hosts() {
     .unwrap();
     assert_eq!(asked.script_state, ScriptState::NotOffered);
     assert!(
-        asked
-            .trouble
-            .as_ref()
-            .unwrap()
-            .contains("offers no PAC script"),
+        matches!(&*asked.remarks, [PacRemark::NotOffered(_)]),
         "{asked:?}"
     );
     assert!(
@@ -775,7 +777,10 @@ fn with_wpad() {
         second.kept_since().is_some() && second.answers == first.answers,
         "{second:?}"
     );
-    assert!(second.trouble.unwrap().contains("503"));
+    let [PacRemark::Failed(why)] = &*second.remarks else {
+        panic!("{second:?}");
+    };
+    assert!(why.to_string().contains("503"), "{why}");
 
     // The result stays the same, and then the rest of the settings counts.
     let ask = || {
