@@ -13,6 +13,8 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{64}\b", "[sha256]"),
         (r"-backup-[0-9a-f]+\b", "-backup-[digest]"),
         (r"\b\d+ bytes\b", "[n] bytes"),
+        (r"\bbut has \d+\b", "but has [n]"),
+        (r"/\.baleen-\w{6}/", "/.baleen-[random]/"),
         (r"\bprocess \d+\b", "process [pid]"),
         // The ports that a system gives out by itself have five digits.
         (r"(127\.0\.0\.1|localhost|\[::1\]):\d{5}\b", "$1:[port]"),
@@ -111,7 +113,17 @@ impl Transcript {
 }
 
 fn command(arguments: &[&str]) -> String {
-    format!("$ baleen {}", arguments.join(" "))
+    let mut command = "$ baleen".to_owned();
+    for argument in arguments {
+        command.push(' ');
+        for char in argument.chars() {
+            match char.is_control() {
+                true => command.extend(char.escape_default()),
+                false => command.push(char),
+            }
+        }
+    }
+    command
 }
 
 /// Redacted.
