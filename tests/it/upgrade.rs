@@ -288,8 +288,9 @@ fn the_images_of_each_release_are_in_place_and_lead_back_to_the_original() {
             assert_eq!(word(&app, arguments), "current", "{version} {method}");
         }
         let before = app.snapshot();
-        let said = ok(&app, &["apply"]);
-        assert!(said.contains("nothing to do"), "{version} {method}: {said}");
+        let said = ok(&app, &["apply", "--json"]);
+        let object: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(object["changed"], false, "{version} {method}: {said}");
         before.is_still(&app.snapshot());
 
         let place = Snapshot::of(&app.place(), false);
@@ -386,8 +387,9 @@ fn an_update_of_baleen_is_no_reason_to_do_anything() {
     }
     let place = Snapshot::of(&app.place(), false);
     assert_eq!(word(app, &["--verify"]), "current");
-    let said = ok(app, &["apply"]);
-    assert!(said.contains("nothing to do"), "{said}");
+    let said = ok(app, &["apply", "--json"]);
+    let object: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(object["changed"], false, "{said}");
 
     apps::open(&app.app()).unwrap();
     let started = Instant::now();
