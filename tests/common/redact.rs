@@ -63,6 +63,20 @@ pub(crate) fn redacted(text: &str) -> String {
     text
 }
 
+/// Returns `text` with each line that was wrapped, or that is indented for another reason, behind the one before it:
+/// where a line is wrapped depends on the length of what is redacted.
+pub(crate) fn unwrapped(text: &str) -> String {
+    let mut whole = String::new();
+    for line in text.lines() {
+        match line.strip_prefix("  ") {
+            Some(rest) => whole += &format!(" {}", rest.trim_start()),
+            None if whole.is_empty() => whole += line,
+            None => whole += &format!("\n{line}"),
+        }
+    }
+    whole
+}
+
 /// What the program says in a test, command by command, for the one snapshot of that test.
 #[derive(Default)]
 pub(crate) struct Transcript(String);
