@@ -15,6 +15,9 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d+ bytes\b", "[n] bytes"),
         (r"\bbut has \d+\b", "but has [n]"),
         (r"/\.baleen-\w{6}/", "/.baleen-[random]/"),
+        (r#""bytes":\d+"#, "\"bytes\":[n]"),
+        (r"^- Baleen: [0-9.]+", "- Baleen: [version]"),
+        (r"/dev/(pts/|ttys)\d+", "/dev/[tty]"),
         (r"\bprocess \d+\b", "process [pid]"),
         // The ports that a system gives out by itself have five digits.
         (r"(127\.0\.0\.1|localhost|\[::1\]):\d{5}\b", "$1:[port]"),
@@ -30,7 +33,7 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bls -lde\b", "ls -ld"),
     ]
     .into_iter()
-    .map(|(pattern, name)| (Regex::new(&format!("(?-u){pattern}")).unwrap(), name))
+    .map(|(pattern, name)| (Regex::new(&format!("(?m-u){pattern}")).unwrap(), name))
     .collect()
 });
 
