@@ -1257,8 +1257,10 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     );
     assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
     assert!(!menu.has(&["Use Proxy"]), "{menu}");
-    // The app that has changed nothing in Docker promises no change there.
-    insta::assert_snapshot!("docker_desktop_menu", redacted(&menu.to_string()));
+    // An app that has changed nothing in Docker doesn't offer to undo it.
+    let menu = menu.to_string();
+    let uninstall = &menu[menu.find("Uninstall Baleen").unwrap()..];
+    insta::assert_snapshot!("docker_desktop_uninstall", uninstall);
 
     // Each field separately, in the form by which Docker on the Mac reaches the proxy, and all of them.
     let is_copied = |text: &str| {
@@ -1418,7 +1420,10 @@ fn without_a_session_the_app_says_what_to_do() {
     let app = App::new();
     let run = app.run(&["app"]);
     assert_eq!(run.code, 1, "{run}");
-    insta::assert_snapshot!(redacted(&run.to_string()));
+    // Why there is none is not the same on every computer.
+    let said = run.err.lines().map(|line| line.split(" D-Bus").next());
+    let said: Vec<&str> = said.flatten().collect();
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 #[test]

@@ -398,8 +398,9 @@ fn a_script_of_somebody_elses_is_left_alone() {
 fn an_engine_that_does_not_start_is_told_with_what_its_script_said() {
     let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
     let script = fs::read_to_string(vm.script()).unwrap();
-    let broken = script.replace("\techo starting\n", "\techo no such device\n\treturn 1\n");
+    let said = "no such device";
+    let broken = script.replace("\techo starting\n", &format!("\techo {said}\n\treturn 1\n"));
     fs::write(vm.script(), broken).unwrap();
     let error = go(&vm, Some(&block("one.corp"))).unwrap_err();
-    insta::assert_snapshot!(redacted(&error.to_string()));
+    assert!(error.to_string().contains(said), "{error}");
 }
