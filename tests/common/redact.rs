@@ -25,7 +25,7 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d\d:\d\d(:\d\d)?\b", "[time]"),
         (r"\bBaleen \d+\.\d+\.\d+\b", "Baleen [version]"),
         // What a compressor makes of the same bytes, and a manifest with the version in it.
-        (r"\b(at|after) byte [1-9]\d*", "$1 byte [n]"),
+        (r"\b(at|after|from) byte [1-9]\d*", "$1 byte [n]"),
         (r"\b\d+ unpacked\b", "[n] unpacked"),
         (r"\b\d+ etc/baleen\.json\b", "[n] etc/baleen.json"),
         // These differ between systems.
