@@ -18,6 +18,7 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r#""bytes":\d+"#, "\"bytes\":[n]"),
         (r"^- Baleen: [0-9.]+", "- Baleen: [version]"),
         (r"/dev/(pts/|ttys)\d+", "/dev/[tty]"),
+        (r"\bwith the number \d+\b", "with the number [uid]"),
         (r"\bprocess \d+\b", "process [pid]"),
         // The ports that a system gives out by itself have five digits.
         (r"(127\.0\.0\.1|localhost|\[::1\]):\d{5}\b", "$1:[port]"),
