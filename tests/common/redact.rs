@@ -18,6 +18,7 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r#""bytes":\d+"#, "\"bytes\":[n]"),
         (r"^- Baleen: [0-9.]+", "- Baleen: [version]"),
         (r"/dev/(pts/|ttys)\d+", "/dev/[tty]"),
+        (r"\bwith the number \d+\b", "with the number [uid]"),
         (r"\bprocess \d+\b", "process [pid]"),
         // The ports that a system gives out by itself have five digits.
         (r"(127\.0\.0\.1|localhost|\[::1\]):\d{5}\b", "$1:[port]"),
@@ -25,7 +26,7 @@ static VARIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d\d:\d\d(:\d\d)?\b", "[time]"),
         (r"\bBaleen \d+\.\d+\.\d+\b", "Baleen [version]"),
         // What a compressor makes of the same bytes, and a manifest with the version in it.
-        (r"\b(at|after) byte [1-9]\d*", "$1 byte [n]"),
+        (r"\b(at|after|from) byte [1-9]\d*", "$1 byte [n]"),
         (r"\b\d+ unpacked\b", "[n] unpacked"),
         (r"\b\d+ etc/baleen\.json\b", "[n] etc/baleen.json"),
         // These differ between systems.

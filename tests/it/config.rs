@@ -285,29 +285,25 @@ fn what_may_not_be_read_or_written_is_told_and_left() {
     let app = App::with_script(STOCK_SCRIPT);
     let file = write(&app, "# mine\n");
     let folder = file.parent().unwrap();
+    let uid = file.metadata().unwrap().uid();
+    let usual = mode(&file);
     set_mode(folder, 0o555);
+    let before = app.snapshot();
     let mut told = Transcript::default();
     let mut refused = |arguments: &[&str]| {
         let mut command = app.command(arguments);
         as_somebody(&app, &mut command);
-        let before = app.snapshot();
         let run = Run::of(&mut command);
         run.is_refusal(5, &["config.toml"]);
         told.run(arguments, &run);
-        before.is_still(&app.snapshot());
     };
     refused(&["config", "set", "source", "auto"]);
     // The owner may not read it either, if the owner runs the test.
-    set_mode(
-        &file,
-        if file.metadata().unwrap().uid() == 0 {
-            0o600
-        } else {
-            0
-        },
-    );
+    set_mode(&file, if uid == 0 { 0o600 } else { 0 });
     refused(&["config", "show"]);
     refused(&["status"]);
+    set_mode(&file, usual);
+    before.is_still(&app.snapshot());
     set_mode(folder, 0o755);
     insta::assert_snapshot!(told);
 }
