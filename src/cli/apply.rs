@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use clap::Args;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
@@ -21,15 +22,40 @@ use crate::proxy::{EngineProxy, RedactedProxy, Translation};
 use crate::service::{Application, ApplicationOutcome, ApplicationPlan, ApplyOptions};
 use crate::text::remark;
 
-use super::args::{Apply, Global, Live};
+use super::args::{Global, ProxyArgs};
 use super::live::Consent;
+use super::live::LiveArgs;
 use super::next_start::NextStart;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::restore::{by_hand, has, note_restored};
 use super::status::docker_json;
 use super::{config, docker_desktop, find_bundle, intents, live, note_translation, request};
 
-pub(super) fn run(global: &Global, args: &Apply, out: &mut Output) -> Result<u8> {
+/// `baleen apply`.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The proxy.
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
+    /// How to change the boot image: append a small archive (fast), or rebuild the archive with the script. The default
+    /// is the method of the patch in place, then the config file's, then append
+    #[arg(long, value_name = "append|rebuild")]
+    pub(super) method: Option<Method>,
+    /// Follow the settings from now on, instead of a proxy that was named by hand
+    #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "no_proxy", "source", "system_proxies"])]
+    pub(super) follow_settings: bool,
+    /// Take over a proxy that someone else wrote into the script
+    #[arg(long)]
+    pub(super) adopt: bool,
+    /// Print the plan and the changes to the script, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// The running VM.
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+}
+
+pub(super) fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let bundle = find_bundle(global, &config)?;
@@ -111,7 +137,7 @@ fn not_recorded(error: &io::Error) -> String {
 fn direct(
     application: &Application,
     restored: Option<&RestoreOutcome>,
-    args: &Apply,
+    args: &ApplyArgs,
     agreed: &Consent,
     out: &mut Output,
 ) -> Result<()> {
@@ -149,7 +175,7 @@ fn direct(
 fn direct_dry_run(
     application: &Application,
     plan: RestorePlan,
-    live: &Live,
+    live: &LiveArgs,
     out: &mut Output,
 ) -> Result<u8> {
     let Application {
@@ -229,7 +255,12 @@ fn json_direct(
     }))
 }
 
-fn dry_run(application: &Application, plan: &Plan, live: &Live, out: &mut Output) -> Result<u8> {
+fn dry_run(
+    application: &Application,
+    plan: &Plan,
+    live: &LiveArgs,
+    out: &mut Output,
+) -> Result<u8> {
     let Application {
         bundle,
         translation,
@@ -310,7 +341,7 @@ fn report(
     application: &Application,
     outcome: &ApplyOutcome,
     says: Option<String>,
-    args: &Apply,
+    args: &ApplyArgs,
     agreed: &Consent,
     out: &mut Output,
 ) -> Result<()> {
@@ -363,7 +394,7 @@ fn report(
 }
 
 /// Prints what `--live` would also do.
-fn live_plan(live: &Live, out: &mut Output) -> Result<()> {
+fn live_plan(live: &LiveArgs, out: &mut Output) -> Result<()> {
     if !live.live {
         return Ok(());
     }

@@ -1,18 +1,24 @@
-//! The command line's arguments.
+//! The command line: its commands, and the options that several of them have. Those of one command are in its file.
 
 #![allow(rustdoc::bare_urls, reason = "these comments are the help texts")]
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::Key;
 use crate::config::SourceSetting;
-use crate::net::HostPort;
-use crate::patch::Method;
-use crate::text::config_key;
+
+use super::apply::ApplyArgs;
+use super::config::ConfigCommand;
+use super::credentials::CredentialsCommand;
+use super::demo::DemoArgs;
+use super::doctor::DoctorArgs;
+use super::inspect::InspectArgs;
+use super::proxy::ProxyCommandArgs;
+use super::restore::RestoreArgs;
+use super::status::StatusArgs;
+use super::uninstall::UninstallArgs;
 
 const ABOUT: &str = "Keeps the Docker Engine of Docker for Mac behind a proxy";
 
@@ -97,26 +103,26 @@ pub(crate) enum Color {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Set the proxy in Docker
     ///
     /// Writes a changed copy of the boot image, verifies it, and then replaces the original, which is kept as
     /// initrd.img-backup. Applying the same proxy again changes nothing.
-    Apply(Apply),
+    Apply(ApplyArgs),
     /// Restore Docker's original boot image, byte for byte
     ///
     /// Verifies the original's SHA-256 digest before putting it back. With --live, the running Engine stops using the
     /// proxy too.
-    Restore(Restore),
+    Restore(RestoreArgs),
     /// Show this computer's proxy settings and what Docker can use of them
     ///
     /// Lists what happens to each entry of the bypass list, and why.
-    Proxy(Proxy),
+    Proxy(ProxyCommandArgs),
     /// Show whether the proxy is in place
     ///
     /// By default, reads only both ends of the boot image, which is fast and shows what Baleen did. To find out what
     /// someone else changed, use --verify, which reads every byte.
-    Status(Status),
+    Status(StatusArgs),
     /// Run the menu-bar app, which keeps the proxy in place
     ///
     /// The icon shows the state, and the menu turns the proxy on and off. On macOS, Baleen.app does this, and so does
@@ -131,23 +137,23 @@ pub enum Command {
     ///
     /// Checks Docker.app, the boot image, the proxy, the connection through it to the registry, and the running
     /// engine. Prints what it found and what to do. Changes nothing.
-    Doctor(Doctor),
+    Doctor(DoctorArgs),
     /// List the files in a boot image, or print one of them
-    Inspect(Inspect),
+    Inspect(InspectArgs),
     /// Show or change the config file
     #[command(subcommand)]
-    Config(Config),
+    Config(ConfigCommand),
     /// Try Baleen on a small sample Docker.app
-    Demo(Demo),
+    Demo(DemoArgs),
     /// Store a proxy's password in the Keychain (on Linux, in the desktop's keyring)
     #[command(subcommand)]
-    Credentials(Credentials),
+    Credentials(CredentialsCommand),
     /// Remove Baleen's files and settings, and put Docker back exactly as it was
     ///
     /// Lists what it will do and asks first. Quits the menu-bar app and `baleen watch`, restores Docker's boot images,
     /// and removes the login item, stored passwords, settings, state and logs. If a boot image can't be restored,
     /// nothing is removed. Files that Baleen didn't make are kept and listed. The program itself stays.
-    Uninstall(Uninstall),
+    Uninstall(UninstallArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -211,220 +217,10 @@ impl From<SourceArg> for SourceSetting {
     }
 }
 
-/// `baleen apply`.
-#[derive(Debug, Args)]
-pub struct Apply {
-    /// The proxy.
-    #[command(flatten)]
-    pub proxy: ProxyArgs,
-    /// How to change the boot image: append a small archive (fast), or rebuild the archive with the script. The default
-    /// is the method of the patch in place, then the config file's, then append
-    #[arg(long, value_name = "append|rebuild")]
-    pub method: Option<Method>,
-    /// Follow the settings from now on, instead of a proxy that was named by hand
-    #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "no_proxy", "source", "system_proxies"])]
-    pub follow_settings: bool,
-    /// Take over a proxy that someone else wrote into the script
-    #[arg(long)]
-    pub adopt: bool,
-    /// Print the plan and the changes to the script, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// The running VM.
-    #[command(flatten)]
-    pub live: Live,
-}
-
-/// `baleen restore`.
-#[derive(Debug, Args)]
-pub struct Restore {
-    /// The running VM.
-    #[command(flatten)]
-    pub live: Live,
-}
-
-/// Options for the running VM.
-#[derive(Debug, Args)]
-pub struct Live {
-    /// Update the running VM too, through its console, and restart the Engine in it. This takes seconds, where a restart
-    /// of Docker takes longer. Containers stop, so it asks first
-    #[arg(long)]
-    pub live: bool,
-    /// Don't ask for confirmation
-    #[arg(long, requires = "live")]
-    pub yes: bool,
-}
-
-/// `baleen proxy`.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct Proxy {
-    /// The proxy.
-    #[command(flatten)]
-    pub proxy: ProxyArgs,
-    /// Translate for this version of Docker instead of the installed one, for example 17.06.0-ce-mac18
-    #[arg(long, value_name = "VERSION", value_parser = docker_version)]
-    pub docker_version: Option<String>,
-    /// Keep running, and print the result again each time the system's settings change
-    #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "system_proxies"])]
-    pub watch: bool,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Option<ProxyCommand>,
-}
-
-/// The commands below `baleen proxy`.
-#[derive(Debug, Subcommand)]
-pub enum ProxyCommand {
-    /// Show for each host whether this computer and the engine reach it directly or through the proxy
-    Test(ProxyTest),
-}
-
-/// `baleen proxy test`.
-#[derive(Debug, Args)]
-pub struct ProxyTest {
-    /// The hosts: HOST, HOST:PORT or a URL; the default scheme is https
-    #[arg(required = true, value_name = "HOST")]
-    pub hosts: Vec<String>,
-    /// The proxy.
-    #[command(flatten)]
-    pub proxy: ProxyArgs,
-    /// Translate for this version of Docker instead of the installed one, for example 17.06.0-ce-mac18
-    #[arg(long, value_name = "VERSION", value_parser = docker_version)]
-    pub docker_version: Option<String>,
-}
-
-/// `baleen status`.
-#[derive(Debug, Args)]
-pub struct Status {
-    /// The proxy that should be in place.
-    #[command(flatten)]
-    pub proxy: ProxyArgs,
-    /// Read the whole boot image and verify every digest
-    #[arg(long)]
-    pub verify: bool,
-}
-
-/// `baleen doctor`.
-#[derive(Debug, Args)]
-pub struct Doctor {
-    /// The proxy to examine.
-    #[command(flatten)]
-    pub proxy: ProxyArgs,
-    /// The registry to reach
-    #[arg(
-        long,
-        value_name = "HOST[:PORT]",
-        default_value = "registry-1.docker.io:443"
-    )]
-    pub registry: HostPort,
-    /// Timeout for each step, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
-    pub timeout: u16,
-    /// Also write a report for a bug report, without passwords and user names, to this new file
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-}
-
 /// `baleen app` and `baleen watch`.
 #[derive(Debug, Default, Args)]
 pub struct Act {
     /// Also print the log to the terminal; given twice, in more detail
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-}
-
-/// `baleen uninstall`.
-#[derive(Debug, Args)]
-pub struct Uninstall {
-    /// List what would be removed and restored, and change nothing
-    #[arg(long, conflicts_with = "yes")]
-    pub dry_run: bool,
-    /// Don't ask for confirmation
-    #[arg(long)]
-    pub yes: bool,
-    /// Leave boot images as they are: Docker keeps the proxy until you reinstall it
-    #[arg(long)]
-    pub leave_images: bool,
-}
-
-/// `baleen inspect`.
-#[derive(Debug, Args)]
-pub struct Inspect {
-    /// The boot image, for example Docker.app/Contents/Resources/moby/initrd.img
-    pub image: PathBuf,
-    /// Print this file as the kernel would unpack it, including passwords
-    #[arg(long, value_name = "NAME")]
-    pub entry: Option<String>,
-}
-
-/// `baleen demo`.
-#[derive(Debug, Args)]
-pub struct Demo {
-    /// Work in this folder, which must be empty or new, and keep the result
-    #[arg(long, value_name = "DIR")]
-    pub keep: Option<PathBuf>,
-}
-
-/// `baleen config`.
-#[derive(Debug, Subcommand)]
-pub enum Config {
-    /// Print the path of the config file
-    Path,
-    /// Print each key, its value, and whether that is the default
-    Show,
-    /// Set a key; the rest of the file, including comments, stays the same
-    Set {
-        /// The key
-        #[arg(value_parser = keys())]
-        key: Key,
-        /// Its value; the entries of a list are separated by commas
-        #[arg(allow_hyphen_values = true)]
-        value: String,
-    },
-    /// Remove a key, so that its default applies
-    Unset {
-        /// The key
-        #[arg(value_parser = keys())]
-        key: Key,
-    },
-}
-
-/// Checks a Docker version, which must begin with a digit: otherwise it would count as the newest.
-fn docker_version(text: &str) -> Result<String, &'static str> {
-    match text.as_bytes() {
-        [b'0'..=b'9', ..] => Ok(text.to_owned()),
-        _ => Err("expected a version as in 1.12.0 or 17.06.0-ce-mac18"),
-    }
-}
-
-/// Returns a parser for the names of the keys, which shells can complete.
-fn keys() -> impl TypedValueParser<Value = Key> {
-    let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(config_key::about(key)));
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Key>())
-}
-
-/// `baleen credentials`.
-#[derive(Debug, Subcommand)]
-pub enum Credentials {
-    /// Store the password of a proxy
-    ///
-    /// Asks for the password in a terminal, otherwise reads it from standard input. It is never an argument, since other
-    /// users on this computer could see it. A password that is already stored is replaced.
-    Set {
-        /// User and proxy, for example me@proxy.corp:8080 (default port 80); by default, those in use
-        #[arg(value_name = "USER@HOST[:PORT]")]
-        proxy: Option<String>,
-        /// Copy the password that System Settings stored in the Keychain; macOS asks for permission
-        #[arg(long)]
-        from_system: bool,
-    },
-    /// Delete the stored password of a proxy
-    Delete {
-        /// User and proxy, for example me@proxy.corp:8080 (default port 80); by default, those in use
-        #[arg(value_name = "USER@HOST[:PORT]")]
-        proxy: Option<String>,
-    },
-    /// Show whether the password of each proxy in use is stored
-    Status,
 }

@@ -3,13 +3,15 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value, json};
 
 use crate::config::{self, ConfigReading, Key, SourceSetting};
 use crate::error::Result;
 use crate::text::config_key;
 
-use super::args::{Config as Command, Global};
+use super::args::Global;
 use super::output::{BOLD, DIM, GOOD, Output, styled};
 
 /// Returns the path of the config file, which may not exist.
@@ -20,19 +22,49 @@ pub(super) fn path(global: &Global) -> PathBuf {
     })
 }
 
-pub(super) fn run(global: &Global, command: &Command, out: &mut Output) -> Result<u8> {
+/// `baleen config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the path of the config file
+    Path,
+    /// Print each key, its value, and whether that is the default
+    Show,
+    /// Set a key; the rest of the file, including comments, stays the same
+    Set {
+        /// The key
+        #[arg(value_parser = keys())]
+        key: Key,
+        /// Its value; the entries of a list are separated by commas
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Remove a key, so that its default applies
+    Unset {
+        /// The key
+        #[arg(value_parser = keys())]
+        key: Key,
+    },
+}
+
+/// Returns a parser for the names of the keys, which shells can complete.
+fn keys() -> impl TypedValueParser<Value = Key> {
+    let names = Key::ALL.map(|key| PossibleValue::new(key.name()).help(config_key::about(key)));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Key>())
+}
+
+pub(super) fn run(global: &Global, command: &ConfigCommand, out: &mut Output) -> Result<u8> {
     let path = path(global);
     match command {
-        Command::Path => {
+        ConfigCommand::Path => {
             out.line(path.display())?;
             out.object(json!({ "file": shown(&path), "exists": path.exists() }))?;
         }
-        Command::Show => show(&path, &ConfigReading::read(&path)?, out)?,
-        Command::Set { key, value } => {
+        ConfigCommand::Show => show(&path, &ConfigReading::read(&path)?, out)?,
+        ConfigCommand::Set { key, value } => {
             let changed = config::set(&path, *key, value)?;
             report(&path, *key, changed, out)?;
         }
-        Command::Unset { key } => {
+        ConfigCommand::Unset { key } => {
             let changed = config::unset(&path, *key)?;
             report(&path, *key, changed, out)?;
         }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -12,7 +13,7 @@ use crate::error::{self, Face, Failure, Hint, Kind};
 use crate::platform::without_echo;
 use crate::proxy::Password;
 
-use super::args::{Credentials, Global, ProxyArgs};
+use super::args::{Global, ProxyArgs};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{config, request};
 
@@ -99,13 +100,42 @@ impl Hint for PasswordError {
     }
 }
 
-pub(super) fn run(global: &Global, args: &Credentials, out: &mut Output) -> error::Result<u8> {
+/// `baleen credentials`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialsCommand {
+    /// Store the password of a proxy
+    ///
+    /// Asks for the password in a terminal, otherwise reads it from standard input. It is never an argument, since other
+    /// users on this computer could see it. A password that is already stored is replaced.
+    Set {
+        /// User and proxy, for example me@proxy.corp:8080 (default port 80); by default, those in use
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        proxy: Option<String>,
+        /// Copy the password that System Settings stored in the Keychain; macOS asks for permission
+        #[arg(long)]
+        from_system: bool,
+    },
+    /// Delete the stored password of a proxy
+    Delete {
+        /// User and proxy, for example me@proxy.corp:8080 (default port 80); by default, those in use
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        proxy: Option<String>,
+    },
+    /// Show whether the password of each proxy in use is stored
+    Status,
+}
+
+pub(super) fn run(
+    global: &Global,
+    args: &CredentialsCommand,
+    out: &mut Output,
+) -> error::Result<u8> {
     match args {
-        Credentials::Set { proxy, from_system } => {
+        CredentialsCommand::Set { proxy, from_system } => {
             set(global, proxy.as_deref(), *from_system, out)?
         }
-        Credentials::Delete { proxy } => delete(global, proxy.as_deref(), out)?,
-        Credentials::Status => status(global, out)?,
+        CredentialsCommand::Delete { proxy } => delete(global, proxy.as_deref(), out)?,
+        CredentialsCommand::Status => status(global, out)?,
     }
     Ok(0)
 }

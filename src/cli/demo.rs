@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
@@ -28,7 +29,6 @@ use crate::proxy::{
 use crate::reconcile::State;
 use crate::service::{self, ApplyOptions, StatusQuery, status};
 
-use super::args::Demo;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
 use super::proxy::entry_json;
 
@@ -87,7 +87,15 @@ impl Hint for DemoError {
     }
 }
 
-pub(super) fn run(args: &Demo, out: &mut Output) -> Result<u8> {
+/// `baleen demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Work in this folder, which must be empty or new, and keep the result
+    #[arg(long, value_name = "DIR")]
+    pub(super) keep: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &DemoArgs, out: &mut Output) -> Result<u8> {
     let temporary;
     let folder = match &args.keep {
         Some(folder) => {

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 
 use crate::config::{Config, SourceSetting};
@@ -25,11 +26,32 @@ use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyUrl};
 use crate::storage::TEMP_PREFIX;
 
-use super::args::{Doctor as Args, Global};
+use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
 use super::{bundle_path, config, intents, request, state_folder};
 
-pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
+/// `baleen doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The proxy to examine.
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
+    /// The registry to reach
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        default_value = "registry-1.docker.io:443"
+    )]
+    pub(super) registry: HostPort,
+    /// Timeout for each step, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(super) timeout: u16,
+    /// Also write a report for a bug report, without passwords and user names, to this new file
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Result<u8> {
     if let Some(path) = &args.report {
         check_place(path)?;
     }
@@ -123,7 +145,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
 }
 
 /// Returns whether an option names the proxy.
-fn names_proxy(args: &Args) -> bool {
+fn names_proxy(args: &DoctorArgs) -> bool {
     args.proxy.http_proxy.is_some() || args.proxy.https_proxy.is_some()
 }
 
@@ -138,7 +160,7 @@ impl HostContext {
     /// file, says nothing about this computer, so it is ignored.
     fn new(
         config: &Config,
-        args: &Args,
+        args: &DoctorArgs,
         request: &ProxyQuery,
         proxy_config: Option<&ProxyConfig>,
     ) -> Self {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Face, Failure, Hint, IoError, Kind, Result};
@@ -13,7 +14,6 @@ use crate::initrd::{
 };
 use crate::patch::image::Image;
 
-use super::args::Inspect;
 use super::output::{BOLD, DIM, Output, styled};
 
 /// The reason why a boot image was not listed.
@@ -89,7 +89,17 @@ impl Hint for InspectError {
     }
 }
 
-pub(super) fn run(args: &Inspect, out: &mut Output) -> Result<u8> {
+/// `baleen inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The boot image, for example Docker.app/Contents/Resources/moby/initrd.img
+    pub(super) image: PathBuf,
+    /// Print this file as the kernel would unpack it, including passwords
+    #[arg(long, value_name = "NAME")]
+    pub(super) entry: Option<String>,
+}
+
+pub(super) fn run(args: &InspectArgs, out: &mut Output) -> Result<u8> {
     let path = args
         .image
         .canonicalize()

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clap::Args;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -12,10 +13,21 @@ use crate::docker::{Bundle, Vm};
 use crate::error::{Error, Face, Kind, Result};
 use crate::patch::live::{self, LiveLock, LiveOutcome};
 
-use super::args::Live;
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
+
+/// Options for the running VM.
+#[derive(Debug, Args)]
+pub(crate) struct LiveArgs {
+    /// Update the running VM too, through its console, and restart the Engine in it. This takes seconds, where a restart
+    /// of Docker takes longer. Containers stop, so it asks first
+    #[arg(long)]
+    pub(super) live: bool,
+    /// Don't ask for confirmation
+    #[arg(long, requires = "live")]
+    pub(super) yes: bool,
+}
 
 /// Question that the user must agree to.
 const QUESTION: &str = "This restarts the Docker Engine if it needs the change; running containers will stop. Continue? [y/N] ";
@@ -33,7 +45,7 @@ pub(super) struct Consent {
 }
 
 /// Asks the user for consent; returns nothing if the user refuses.
-pub(super) fn agree(args: &Live, bundle: &Bundle, out: &mut Output) -> Result<Option<Consent>> {
+pub(super) fn agree(args: &LiveArgs, bundle: &Bundle, out: &mut Output) -> Result<Option<Consent>> {
     let agreed = |may_restart| {
         let sign = || LiveLock::begin(&state_folder()).ok();
         Some(Consent {

@@ -1,8 +1,11 @@
 //! `baleen proxy` and `baleen proxy test`.
 
+#![allow(rustdoc::bare_urls, reason = "some comments are help texts")]
+
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::backend::{self, Depth};
@@ -20,7 +23,7 @@ use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, joine
 use crate::text::remark;
 use crate::text::time::ago;
 
-use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
+use super::args::{Global, ProxyArgs};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{bundle_path, config, intents, request};
 
@@ -45,7 +48,54 @@ impl Hint for NoTarget {
     }
 }
 
-pub(super) fn run(global: &Global, args: &Proxy, out: &mut Output) -> Result<u8> {
+/// `baleen proxy`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct ProxyCommandArgs {
+    /// The proxy.
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
+    /// Translate for this version of Docker instead of the installed one, for example 17.06.0-ce-mac18
+    #[arg(long, value_name = "VERSION", value_parser = docker_version)]
+    pub(super) docker_version: Option<String>,
+    /// Keep running, and print the result again each time the system's settings change
+    #[arg(long, conflicts_with_all = ["http_proxy", "https_proxy", "system_proxies"])]
+    pub(super) watch: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Option<ProxyCommand>,
+}
+
+/// The commands below `baleen proxy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProxyCommand {
+    /// Show for each host whether this computer and the engine reach it directly or through the proxy
+    Test(ProxyTest),
+}
+
+/// `baleen proxy test`.
+#[derive(Debug, Args)]
+pub(crate) struct ProxyTest {
+    /// The hosts: HOST, HOST:PORT or a URL; the default scheme is https
+    #[arg(required = true, value_name = "HOST")]
+    pub(super) hosts: Vec<String>,
+    /// The proxy.
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
+    /// Translate for this version of Docker instead of the installed one, for example 17.06.0-ce-mac18
+    #[arg(long, value_name = "VERSION", value_parser = docker_version)]
+    pub(super) docker_version: Option<String>,
+}
+
+/// Checks a Docker version, which must begin with a digit: otherwise it would count as the newest.
+fn docker_version(text: &str) -> std::result::Result<String, &'static str> {
+    match text.as_bytes() {
+        [b'0'..=b'9', ..] => Ok(text.to_owned()),
+        _ => Err("expected a version as in 1.12.0 or 17.06.0-ce-mac18"),
+    }
+}
+
+pub(super) fn run(global: &Global, args: &ProxyCommandArgs, out: &mut Output) -> Result<u8> {
     if let Some(ProxyCommand::Test(args)) = &args.command {
         return test(global, args, out);
     }

@@ -1,5 +1,6 @@
 //! `baleen restore`.
 
+use clap::Args;
 use serde_json::json;
 
 use crate::docker::Bundle;
@@ -9,13 +10,22 @@ use crate::patch::intent::Intent;
 use crate::patch::{RestoreOutcome, Unpatched};
 use crate::service::{self, Recording};
 
-use super::args::{Global, Restore};
+use super::args::Global;
+use super::live::LiveArgs;
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
 use super::{config, find_bundle, intents, live};
 
-pub(super) fn run(global: &Global, args: &Restore, out: &mut Output) -> Result<u8> {
+/// `baleen restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The running VM.
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+}
+
+pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<u8> {
     let bundle = find_bundle(global, &config(global)?)?;
     image_of(&bundle)?;
     let Some(agreed) = live::agree(&args.live, &bundle, out)? else {

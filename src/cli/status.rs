@@ -1,5 +1,6 @@
 //! `baleen status`.
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::backend::{Depth, Installed};
@@ -12,12 +13,23 @@ use crate::reconcile::State;
 use crate::service::{self, Status};
 use crate::text::{remark, settings_clause, settings_json};
 
-use super::args::{Global, Status as Args};
+use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
 use super::proxy::pac_json;
 use super::{bundle_path, config, intents, request};
 
-pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> {
+/// `baleen status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The proxy that should be in place.
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
+    /// Read the whole boot image and verify every digest
+    #[arg(long)]
+    pub(super) verify: bool,
+}
+
+pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let depth = match args.verify {

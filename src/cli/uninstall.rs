@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::docker::restart;
@@ -12,12 +13,26 @@ use crate::patch::Unpatched;
 use crate::uninstall::{ExecuteOutcome, Failed, Left, Scope, UninstallPlan, UninstallStep};
 use crate::uninstall::{execute, last_step, places, plan, scan};
 
-use super::args::{Global, Uninstall};
+use super::args::Global;
 use super::next_start::NextStart;
 use super::output::{BAD, BOLD, GOOD, Output, describe, styled};
 use super::{check_named_config, config, state_folder};
 
-pub(super) fn run(global: &Global, args: &Uninstall, out: &mut Output) -> Result<u8> {
+/// `baleen uninstall`.
+#[derive(Debug, Args)]
+pub(crate) struct UninstallArgs {
+    /// List what would be removed and restored, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(super) dry_run: bool,
+    /// Don't ask for confirmation
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Leave boot images as they are: Docker keeps the proxy until you reinstall it
+    #[arg(long)]
+    pub(super) leave_images: bool,
+}
+
+pub(super) fn run(global: &Global, args: &UninstallArgs, out: &mut Output) -> Result<u8> {
     check_named_config(global)?;
     // The user must see what they agree to.
     let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
