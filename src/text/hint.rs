@@ -5,6 +5,8 @@ mod config;
 mod console;
 mod docker;
 mod files;
+mod live;
+mod patch;
 mod platform;
 
 use crate::error::{Face, Hint, Plain};

@@ -7,6 +7,7 @@ pub(crate) mod config_key;
 pub(crate) mod hint;
 mod history;
 pub mod notice;
+mod patch;
 mod reason;
 pub(crate) mod view;
 

@@ -39,7 +39,6 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("storage", 1),
     ("logs", 1),
     ("net", 1),
-    ("patch", 10),
     ("platform", 3),
     ("proxy", 8),
     ("uninstall", 9),
