@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
 use crate::docker::{self, Bundle, BundleError, Family, bundle};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::net::lookup::{self, lookup};
 use crate::patch::intent::Intent;
 use crate::platform::{self, network};
@@ -19,7 +19,7 @@ use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
 use crate::proxy::settings::SystemSettings;
 use crate::proxy::source::ProxySource;
 use crate::proxy::{
-    ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyUrl, ProxyUrls, RedactedProxy,
+    ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyRef, ProxyUrls, RedactedProxy,
     Resolvers, Translation, translate,
 };
 
@@ -153,7 +153,7 @@ impl ProxyQuery {
         let resolvers = Resolvers {
             addresses: &|host| lookup(host, lookup::TIMEOUT),
             password: &|proxy| match Account::of(proxy) {
-                Some(account) => credentials::password_for(&account),
+                Some(account) => Ok(credentials::password_for(&account)?),
                 None => Ok(None),
             },
             pac: &|source, own| {
@@ -189,12 +189,8 @@ impl ProxyQuery {
             true => self.overrides.pac_unreachable,
             false => Unreachable::Keep,
         };
-        pac::ask(
-            source,
-            hosts,
-            &AnswerCache::in_folder(&self.state),
-            unreachable,
-        )
+        let memory = AnswerCache::in_folder(&self.state);
+        Ok(pac::ask(source, hosts, &memory, unreachable)?)
     }
 
     /// Reads the source and translates its settings for the engine of `bundle`. Returns the origin
@@ -254,33 +250,14 @@ pub(crate) fn bundle_path(option: Option<&Path>, config: &Config) -> Result<Path
     docker::find(chosen.as_deref(), &places)?.ok_or_else(|| BundleError::NotFound { places }.into())
 }
 
-/// Replaces the password in a proxy URL that is displayed.
-pub(crate) const REDACTED: &str = ":***@";
-
 /// Returns the source for a proxy that was named earlier, from its form without a password. The
 /// Keychain may have the password.
-///
-/// # Errors
-/// When the proxy can't be used.
-pub(crate) fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
-    let url = |shown: &Option<String>| {
-        let parse = |url: &String| {
-            ProxyUrl::parse(&url.replace(REDACTED, "@")).map_err(|why| {
-                Error::new(
-                    Kind::Unsupported,
-                    format!(
-                        "the proxy {url}, which was named on the command line, can't be used: {why}"
-                    ),
-                )
-            })
-        };
-        shown.as_ref().map(parse).transpose()
-    };
-    Ok(ProxySource::Named(
+pub(crate) fn source_of(named: &RedactedProxy) -> ProxySource {
+    ProxySource::Named(
         "the command line".to_owned(),
         Box::new(ProxyUrls {
-            http: url(&named.http)?,
-            https: url(&named.https)?,
+            http: named.http.as_ref().map(ProxyRef::url),
+            https: named.https.as_ref().map(ProxyRef::url),
             no_proxy: named
                 .no_proxy
                 .split(',')
@@ -289,7 +266,7 @@ pub(crate) fn source_of(named: &RedactedProxy) -> Result<ProxySource> {
                 .collect(),
             ..ProxyUrls::default()
         }),
-    ))
+    )
 }
 
 /// Returns the client dialect of the engine in a bundle.

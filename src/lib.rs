@@ -1,24 +1,20 @@
 //! Baleen keeps the Docker Engine of Docker for Mac behind the proxy that the Mac uses.
 //!
 //! ```text
-//! cli --> uninstall: removal of everything that Baleen made
-//!  |       |
-//!  +-----> app: icon, menu, notifications
-//!  |       |
-//!  |       v
-//!  +--> agent: when to observe, which action to take, which notices to send
-//!  |       |
-//!  +-------+--> desired: the proxy that an engine should have --> config       the user's own file
-//!  |                |                                         --> credentials  the Keychain
-//!  |                v
-//!  +--> patch: plan, apply, restore, status --> initrd   the format of the boot image
-//!  |                                        --> proxy    settings, and their translation for an engine
-//!  |                                        --> docker   bundles, versions, families, quitting and opening the app
-//!  +--> doctor: the reason why a pull fails
-//! everywhere: error, logs, storage, property_list, util, net (look-ups, connections, TLS), platform (system calls)
+//! cli, app          the user interfaces
+//! uninstall         removal of everything that Baleen made
+//! text              every sentence for people
+//! agent, doctor     when to act; the reason why a pull fails
+//! service           the use cases: status, apply, restore
+//! reconcile         the only decider of state and action
+//! backend           what is known about an engine on this computer
+//! desired           the proxy that an engine should have
+//! patch, config, credentials
+//! initrd, proxy, docker
+//! storage, net, platform, property_list, util, error
 //! ```
 //!
-//! Imports run from left to right only. `initrd`, `proxy` and `docker` are independent of each other;
+//! Imports run from top to bottom only. `initrd`, `proxy` and `docker` are independent of each other;
 //! `patch` joins them. A user interface makes no decision that a lower layer could make.
 
 // For the program only: tests and benchmarks may panic and print.

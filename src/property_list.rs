@@ -1,5 +1,6 @@
 //! The only reader of property lists from outside, which may hold anything.
 
+mod error;
 mod xml;
 
 use std::fs::File;
@@ -8,6 +9,8 @@ use std::path::Path;
 use std::thread;
 
 use plist::Value;
+
+pub use error::InvalidList;
 
 /// Maximum length of a property list, far more than any `Info.plist` or a network's settings have.
 const MAX_LEN: u64 = 1024 * 1024;
@@ -23,13 +26,13 @@ const STACK_LEN: usize = 256 * 1024 * 1024;
 ///
 /// # Errors
 /// When the file can't be read.
-pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
+pub fn read(path: &Path) -> io::Result<Result<Value, InvalidList>> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(MAX_LEN + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LEN {
-        return Ok(Err("it is longer than 1 MiB".to_owned()));
+        return Ok(Err(InvalidList::TooLong));
     }
     parse(bytes)
 }
@@ -38,27 +41,24 @@ pub fn read(path: &Path) -> io::Result<Result<Value, String>> {
 ///
 /// # Errors
 /// When there is not enough memory to read it.
-pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, String>> {
+pub fn parse(bytes: Vec<u8>) -> io::Result<Result<Value, InvalidList>> {
     let reader = thread::Builder::new()
         .name("property list".to_owned())
         .stack_size(STACK_LEN)
         .spawn(move || value(bytes))?;
-    Ok(reader
-        .join()
-        .unwrap_or_else(|_| Err("its reader failed".to_owned())))
+    Ok(reader.join().unwrap_or(Err(InvalidList::Reader)))
 }
 
-fn value(bytes: Vec<u8>) -> Result<Value, String> {
+fn value(bytes: Vec<u8>) -> Result<Value, InvalidList> {
     // The third format, that of NeXTSTEP, is not supported, since nothing needs it.
     let parsed = if bytes.starts_with(b"bplist") {
         Value::from_reader(Cursor::new(bytes))
     } else {
         Value::from_reader_xml(xml::plain(&bytes)?.as_bytes())
     };
-    // The parser's messages are meant for programmers.
-    let value = parsed.map_err(|_| "it can't be read as XML or in binary form".to_owned())?;
+    let value = parsed.map_err(|_| InvalidList::Malformed)?;
     if is_deeper(&value, MAX_DEPTH) {
-        return Err(format!("its lists are nested deeper than {MAX_DEPTH}"));
+        return Err(InvalidList::TooDeep);
     }
     Ok(value)
 }
@@ -76,7 +76,7 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn of(bytes: &[u8]) -> Result<Value, String> {
+    fn of(bytes: &[u8]) -> Result<Value, InvalidList> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
         read(file.path()).unwrap()
@@ -125,11 +125,11 @@ mod tests {
         // The greatest depths that fit into a file of the maximum length.
         for bytes in [xml(69_000, "</plist>"), binary(149_000)] {
             assert!(bytes.len() as u64 <= MAX_LEN);
-            assert!(of(&bytes).unwrap_err().contains("deeper than 64"));
+            assert_eq!(of(&bytes), Err(InvalidList::TooDeep));
         }
         assert!(of(&xml(69_000, "<array>")).is_err());
         assert!(of(&b"<array>".repeat(149_000)).is_err());
-        assert!(of(&xml(200_000, "")).unwrap_err().contains("1 MiB"));
+        assert_eq!(of(&xml(200_000, "")), Err(InvalidList::TooLong));
         assert!(of(&b"(".repeat(1_000_000)).is_err());
     }
 }

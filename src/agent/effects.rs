@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, Key};
-use crate::desired::Setting;
-use crate::desired::{ProxyQuery, REDACTED, engine_of, source_of};
+use crate::desired::{ProxyQuery, Setting, engine_of, source_of};
 use crate::docker::{Bundle, Vm};
 use crate::error::{Diagnostic, Error, Failure, Kind};
 use crate::patch::intent::Intents;
@@ -58,7 +57,7 @@ impl Effects {
         let config = Config::load(&self.config)?;
         let mut request = ProxyQuery::new(&config, self.state.clone());
         if let Some(named) = named {
-            request = request.named(source_of(named)?);
+            request = request.named(source_of(named));
         }
         // Values for Docker's own settings window carry no password.
         let is_for_window = engine.host_address.is_none();
@@ -68,7 +67,7 @@ impl Effects {
         let stated = request.read()?;
         let translation = request.translate(&stated, engine)?;
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
-        if named.is_some_and(had_password) && !has_password && !is_for_window {
+        if named.is_some_and(RedactedProxy::had_password) && !has_password && !is_for_window {
             return Err(AgentError::PasswordNotKept.into());
         }
         Ok((stated.origin, translation))
@@ -241,13 +240,6 @@ fn retrying<T, E: Failure>(
         }
     }
     attempt()
-}
-
-fn had_password(shown: &RedactedProxy) -> bool {
-    [&shown.http, &shown.https]
-        .into_iter()
-        .flatten()
-        .any(|url| url.contains(REDACTED))
 }
 
 #[cfg(test)]

@@ -305,8 +305,8 @@ mod tests {
             patch: Some(ReportedPatch {
                 block: Sha::of(proxy.as_bytes()),
                 proxy: RedactedProxy {
-                    http: Some(format!("http://{proxy}:8080")),
-                    https: Some(format!("http://{proxy}:8080")),
+                    http: Some(format!("http://{proxy}:8080").parse().unwrap()),
+                    https: Some(format!("http://{proxy}:8080").parse().unwrap()),
                     no_proxy: "localhost".to_owned(),
                 },
                 original: OriginalSha(Sha::of(original.as_bytes())),

@@ -5,10 +5,11 @@ use crate::agent::view::View;
 use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::{KeptAnswers, Setting};
-use crate::proxy::{Field, ago};
+use crate::proxy::Field;
 use crate::reconcile::State;
 use crate::text::notice::{full, short};
 use crate::text::settings_line;
+use crate::text::time::ago;
 
 use super::install_location::InstallLocation;
 use super::login_item::LoginItem;

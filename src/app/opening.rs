@@ -23,6 +23,7 @@ impl App {
             return self.show_notification(&notification_text::nothing_to_copy());
         };
         let remarks = fields.remarks(view.docker.as_deref().unwrap_or_default());
+        let remarks: Vec<String> = remarks.iter().map(ToString::to_string).collect();
         let why = match clipboard::copy(&fields.text(field)) {
             Ok(()) => {
                 return self.show_notification(&notification_text::copied(pane, &remarks, None));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use crate::docker::Bundle;
-use crate::error::Result;
+use crate::error::{Face, Result};
 use crate::patch::digest::OriginalSha;
 use crate::patch::image::image_of;
 use crate::patch::intent::Intent;
@@ -19,6 +19,7 @@ use crate::patch::{
 };
 use crate::proxy::{EngineProxy, RedactedProxy, Translation};
 use crate::service::{Application, ApplicationOutcome, ApplicationPlan, ApplyOptions};
+use crate::text::remark;
 
 use super::args::{Apply, Global, Live};
 use super::live::Consent;
@@ -185,7 +186,7 @@ fn direct_dry_run(
 
 fn why_direct(application: &Application) -> String {
     let origin = &application.proxy_config.origin;
-    application.translation.why_direct(origin)
+    remark::why_direct(application.translation.why_direct(), origin)
 }
 
 fn nothing_to_restore(bundle: &Bundle, no_proxy: &str, out: &mut Output) -> Result<()> {
@@ -377,7 +378,7 @@ fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) ->
         manifest.proxy.summary()
     ))?;
     match &translation.pac_unreachable {
-        Some(pac_unreachable) => out.note(pac_unreachable.sentence.clone()),
+        Some(it) => out.note(remark::pac_unreachable(it, Face::CommandLine)),
         None => Ok(()),
     }
 }

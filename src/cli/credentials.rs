@@ -204,7 +204,7 @@ fn in_use(global: &Global) -> error::Result<Vec<(Account, bool)>> {
 /// Returns the account to use: the one that was named, else the only one in use.
 fn chosen(global: &Global, proxy: Option<&str>, verb: &'static str) -> error::Result<Account> {
     if let Some(proxy) = proxy {
-        return Account::parse(proxy);
+        return Ok(Account::parse(proxy)?);
     }
     let mut used = in_use(global)?;
     Err(match used.len() {

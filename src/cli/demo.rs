@@ -30,6 +30,7 @@ use crate::service::{self, ApplyOptions, StatusQuery, status};
 
 use super::args::Demo;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
+use super::proxy::entry_json;
 
 const BEFORE: (&str, &str) = ("1.11.1-beta12", "7488");
 const AFTER: (&str, &str) = ("1.11.1-beta13", "7975");
@@ -189,14 +190,15 @@ impl Story<'_> {
         )?;
         for entry in self.translation.entries.clone() {
             let to = entry.to.as_deref().unwrap_or("-");
-            let reason = entry.reason.unwrap_or("means the same to both");
+            let reason = entry.reason.map(|reason| reason.to_string());
+            let reason = reason.as_deref().unwrap_or("means the same to both");
             self.fact(
                 &format!(
                     "{:21}  {to:21}  {}: {reason}",
                     entry.from,
                     entry.fate.word()
                 ),
-                json!(entry),
+                entry_json(&entry),
             )?;
         }
 

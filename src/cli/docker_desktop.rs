@@ -66,12 +66,12 @@ fn lines(bundle: &Bundle, pane: ProxyPane, fields: &DockerFields, out: &mut Outp
         let value = if value.is_empty() {
             "(leave empty)"
         } else {
-            value
+            &value
         };
         out.line(format!("  {name:27}{value}"))?;
     }
     for remark in fields.remarks(&bundle.version) {
-        out.note(remark)?;
+        out.note(remark.to_string())?;
     }
     Ok(())
 }

@@ -34,13 +34,13 @@ use crate::app::install_location;
 use crate::config::Config;
 use crate::desired::{self, ProxyQuery};
 use crate::docker::Bundle;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Face, Kind, Result};
 use crate::patch::intent::Intents;
 use crate::proxy::source::{self, ProxySource};
-use crate::proxy::translate::EntryOutcome;
+use crate::proxy::translate::{EntryOutcome, EntryReason};
 use crate::proxy::{ProxyUrls, Translation, redact};
 use crate::storage;
-use crate::text;
+use crate::text::{self, remark};
 
 use args::{Cli, Command, Global, ProxyArgs, SourceArg};
 use output::Output;
@@ -228,20 +228,21 @@ fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
             "refused as entries of the no-proxy list",
         ),
     ] {
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut reasons: Vec<(Option<EntryReason>, Vec<&str>)> = Vec::new();
         for entry in translation.entries.iter().filter(|e| e.fate == fate) {
-            let reason = entry.reason.unwrap_or_default();
+            let reason = entry.reason;
             match reasons.iter_mut().find(|(there, _)| *there == reason) {
                 Some((_, entries)) => entries.push(&entry.from),
                 None => reasons.push((reason, vec![&entry.from])),
             }
         }
         for (reason, entries) in reasons {
+            let reason = reason.map_or(String::new(), |reason| reason.to_string());
             out.note(format!("{said}: {} ({reason})", entries.join(", ")))?;
         }
     }
-    for remark in translation.remarks.iter().chain(&translation.explanations) {
-        out.note(remark.clone())?;
+    for remark in remark::all(translation, Face::CommandLine) {
+        out.note(remark)?;
     }
     Ok(())
 }

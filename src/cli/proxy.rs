@@ -16,7 +16,9 @@ use crate::proxy::pac::{self, PacAnswer, PacAnswers, PacSource, ScriptState};
 use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::settings::{Server, SystemSettings};
 use crate::proxy::translate::{EntryOutcome, TranslatedEntry};
-use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, ago, notes, redact};
+use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, joined, notes, redact};
+use crate::text::remark;
+use crate::text::time::ago;
 
 use super::args::{Global, Proxy, ProxyArgs, ProxyCommand, ProxyTest};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
@@ -116,6 +118,7 @@ fn show(
                 no_proxy,
             } = shown;
             for (name, value) in [("http", http), ("https", https)] {
+                let value = value.as_ref().map(ToString::to_string);
                 let value = value.as_deref().unwrap_or("directly");
                 out.line(format!("  {name:9} {value}"))?;
             }
@@ -123,7 +126,7 @@ fn show(
         }
     }
     print_entries(&translation.entries, out)?;
-    let remarks = [&*translation.remarks, &*translation.explanations].concat();
+    let remarks: Vec<String> = remark::all(&translation, Face::CommandLine).collect();
     if !remarks.is_empty() {
         out.line("")?;
     }
@@ -138,7 +141,7 @@ fn show(
         "here": said_json(&proxy_config.settings),
         "engine": query.json(),
         "proxy": shown,
-        "entries": translation.entries,
+        "entries": entries_json(&translation.entries),
         "pac": pac_json(&translation),
         "named": query.named,
     }))
@@ -339,6 +342,20 @@ fn said_json(what: &ProxySettings) -> Value {
     }
 }
 
+/// Returns the bypass list, entry by entry, as JSON.
+fn entries_json(entries: &[TranslatedEntry]) -> Vec<Value> {
+    entries.iter().map(entry_json).collect()
+}
+
+pub(super) fn entry_json(entry: &TranslatedEntry) -> Value {
+    json!({
+        "from": entry.from,
+        "to": entry.to,
+        "fate": entry.fate,
+        "reason": entry.reason.map(|reason| reason.to_string()),
+    })
+}
+
 /// Prints the bypass list, entry by entry.
 fn print_entries(entries: &[TranslatedEntry], out: &mut Output) -> Result<()> {
     if entries.is_empty() {
@@ -386,7 +403,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     let asked = asked.filter(|asked| asked.script_state != ScriptState::NotOffered);
     let translation = match &query.named {
         Some(named) => {
-            let request = request.clone().named(source_of(named)?);
+            let request = request.clone().named(source_of(named));
             request.translate(&request.read()?, &query.engine)?
         }
         None => translation,
@@ -429,10 +446,10 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         ))?;
     }
     if let Some(asked) = &asked {
-        if let Some(pac_unreachable) = &translation.pac_unreachable {
-            out.note(pac_unreachable.sentence.clone())?;
-        } else if let Some(trouble) = &asked.trouble {
-            out.note(trouble.clone())?;
+        if let Some(it) = &translation.pac_unreachable {
+            out.note(remark::pac_unreachable(it, Face::CommandLine))?;
+        } else if !asked.remarks.is_empty() {
+            out.note(joined(&asked.remarks))?;
         }
         let unknown: Vec<&str> = rows
             .iter()
@@ -455,8 +472,11 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             })
             .collect();
         let notes = notes(&answers, &query.engine);
-        for note in notes.remarks.into_iter().chain(notes.explanations) {
-            out.note(note)?;
+        for it in &notes.remarks {
+            out.note(remark::remark(it, Face::CommandLine))?;
+        }
+        for it in &notes.explanations {
+            out.note(it.to_string())?;
         }
     }
     if let Some(named) = &query.named {
@@ -467,7 +487,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
     }
     let way = |way: &Hop| match way {
         Hop::Direct => Value::Null,
-        Hop::Through(proxy) => proxy.clone().into(),
+        Hop::Through(proxy) => proxy.to_string().into(),
     };
     let hosts: Vec<Value> = rows
         .iter()
@@ -524,8 +544,10 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn here(&self) -> &str {
-        self.here.as_ref().map_or("unknown", in_words)
+    fn here(&self) -> String {
+        self.here
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), in_words)
     }
 }
 
@@ -535,7 +557,7 @@ pub(super) fn pac_json(translation: &Translation) -> Value {
         None => Value::Null,
         Some(pac_unreachable) => json!({
             "reachable": false,
-            "sentence": pac_unreachable.sentence,
+            "sentence": remark::pac_unreachable(pac_unreachable, Face::CommandLine),
             "kept_since": pac_unreachable.kept_since.map(seconds),
             "until": pac_unreachable.until.map(seconds),
         }),
@@ -549,9 +571,9 @@ fn seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-fn in_words(way: &Hop) -> &str {
+fn in_words(way: &Hop) -> String {
     match way {
-        Hop::Direct => "directly",
-        Hop::Through(proxy) => proxy,
+        Hop::Direct => "directly".to_owned(),
+        Hop::Through(proxy) => proxy.to_string(),
     }
 }

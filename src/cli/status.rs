@@ -10,8 +10,7 @@ use crate::patch::intent::Intent;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::State;
 use crate::service::{self, Status};
-
-use crate::text::{settings_clause, settings_json};
+use crate::text::{remark, settings_clause, settings_json};
 
 use super::args::{Global, Status as Args};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
@@ -41,7 +40,7 @@ pub(super) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8> 
         Some(Err(_)) | None => None,
     };
     if let Some(pac_unreachable) = translation.and_then(|found| found.pac_unreachable.as_ref()) {
-        out.note(pac_unreachable.sentence.clone())?;
+        out.note(remark::pac_unreachable(pac_unreachable, Face::CommandLine))?;
     }
     let mut object = status_json(
         status,

@@ -1,6 +1,7 @@
 //! The legacy Keychain, which is in a file and needs no entitlement.
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use keyring::Entry;
@@ -10,23 +11,17 @@ use security_framework::os::macos::passwords::{
     SecAuthenticationType, SecProtocolType, find_internet_password,
 };
 
-use crate::error::Result;
-
-use super::{Account, SERVICE, StoreFailure, failure_of_status, in_words};
+use super::{Account, Attempt, CredentialsError, Result, SERVICE, StoreFailure, failure_of_status};
 
 pub(super) const NAME: &str = "the Keychain";
-pub(super) const PROGRAM: &str = "Keychain Access";
-pub(super) const UNLOCK: &str =
-    "run `security unlock-keychain` in the same session, or log in at the Mac's screen";
-pub(super) const INSTEAD: &str =
-    "create a login keychain in Keychain Access, or leave the password in the URL in HTTPS_PROXY";
 
 pub(super) fn open() -> Result<Arc<CredentialStore>> {
-    let tried = "open the login keychain";
+    let failed = |error| CredentialsError::of(Attempt::OpenLogin, error);
     if let Err(error) = Entry::store_status() {
-        return Err(in_words(tried, error));
+        // `keyring` keeps the error itself.
+        return Err(failed(StoreError::NoStorageAccess(Box::new(error))));
     }
-    keyring_core::get_default_store().ok_or_else(|| in_words(tried, StoreError::NoDefaultStore))
+    keyring_core::get_default_store().ok_or_else(|| failed(StoreError::NoDefaultStore))
 }
 
 /// Returns whether there is a password. It requests attributes only, which the Keychain returns without
@@ -41,8 +36,14 @@ pub(super) fn is_stored(
 }
 
 pub(super) fn failure(why: &PlatformError) -> StoreFailure {
-    let error = why.downcast_ref::<security_framework::base::Error>();
-    error.map_or(StoreFailure::Other, |error| failure_of_status(error.code()))
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&**why);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<security_framework::base::Error>() {
+            return failure_of_status(error.code());
+        }
+        cause = error.source();
+    }
+    StoreFailure::Other
 }
 
 /// Returns the password that System Settings store for a proxy, which is an internet password for its

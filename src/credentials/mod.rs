@@ -7,25 +7,25 @@
 //! opens the store once for a process and keeps a failure, so an app that started before the session bus
 //! would never find a password. The Keychain needs no running service, and opening it can't fail.
 
+mod error;
 #[cfg(target_os = "macos")]
 mod keychain_macos;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error as StoreError};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Kind, Result};
 use crate::proxy::{Password, ProxyUrl};
 use crate::util::call_with_timeout;
 
+pub use error::{Attempt, CredentialsError, NoStore};
 #[cfg(target_os = "macos")]
 use keychain_macos as system;
 #[cfg(not(target_os = "macos"))]
@@ -43,6 +43,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Timeout for a change that the user requested. The user may be typing at the store's own prompt.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+type Result<T> = std::result::Result<T, CredentialsError>;
 
 /// A user of a proxy. A password belongs to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,20 +70,11 @@ impl Account {
     /// # Errors
     /// When the text has another form; in particular when it has a password.
     pub fn parse(text: &str) -> Result<Self> {
-        let proxy = ProxyUrl::parse(text).map_err(|why| {
-            let message = format!("the proxy that was given can't be used: {why}");
-            Error::new(Kind::Usage, message).with_hint("name it as in me@proxy.corp:8080")
-        })?;
+        let proxy = ProxyUrl::parse(text).map_err(CredentialsError::InvalidProxy)?;
         if proxy.has_password() {
-            let message = "the proxy that was given has a password in it, and other users of this computer can see arguments";
-            return Err(Error::new(Kind::Usage, message).with_hint(
-                "name the proxy as in me@proxy.corp:8080, and give the password when asked for it",
-            ));
+            return Err(CredentialsError::PasswordGiven);
         }
-        Self::of(&proxy).ok_or_else(|| {
-            let message = format!("{}:{} has no user", proxy.host(), proxy.port());
-            Error::new(Kind::Usage, message).with_hint("name it as in me@proxy.corp:8080")
-        })
+        Self::of(&proxy).ok_or_else(|| CredentialsError::NoUser(proxy.authority()))
     }
 }
 
@@ -113,7 +106,7 @@ impl Store {
     /// # Errors
     /// When there is no store, or it does not answer.
     pub fn open() -> Result<Self> {
-        within(TIMEOUT, &format!("open {STORE}"), system::open)?.map(Self)
+        within(TIMEOUT, &Attempt::Open, system::open)?.map(Self)
     }
 
     /// Returns the password of `account`, if there is one. The system may ask the user to unlock the store.
@@ -121,14 +114,14 @@ impl Store {
     /// # Errors
     /// When the store can't be read, or its content is not a valid password.
     pub fn password(&self, account: &Account) -> Result<Option<Password>> {
-        let tried = format!("read the password of {account}");
+        let tried = Attempt::Read(account.clone());
         let read = self.entry_within(TIMEOUT, &tried, account, |entry| {
             entry.get_secret().map(Zeroizing::new)
         });
         let secret = match read? {
             Ok(secret) => secret,
             Err(StoreError::NoEntry) => return Ok(None),
-            Err(error) => return Err(in_words(&tried, error)),
+            Err(error) => return Err(CredentialsError::of(tried, error)),
         };
         accepted(&secret, account).map(Some)
     }
@@ -139,11 +132,11 @@ impl Store {
     /// # Errors
     /// When the store can't be searched.
     pub(crate) fn has_password(&self, account: &Account) -> Result<bool> {
-        let tried = format!("look for the password of {account}");
+        let tried = Attempt::Look(account.clone());
         let (store, asked) = (Arc::clone(&self.0), account.clone());
         match within(TIMEOUT, &tried, move || system::is_stored(&store, &asked))? {
             Err(StoreError::NoEntry) => Ok(false),
-            Err(error) => Err(in_words(&tried, error)),
+            Err(error) => Err(CredentialsError::of(tried, error)),
             Ok(is_stored) => Ok(is_stored),
         }
     }
@@ -153,12 +146,12 @@ impl Store {
     /// # Errors
     /// When the store refuses it.
     pub fn set(&self, account: &Account, password: &Password) -> Result<()> {
-        let tried = format!("store the password of {account}");
+        let tried = Attempt::Store(account.clone());
         let secret = Zeroizing::new(password.expose().to_vec());
         self.entry_within(PROMPT_TIMEOUT, &tried, account, move |entry| {
             entry.set_secret(&secret)
         })?
-        .map_err(|error| in_words(&tried, error))
+        .map_err(|error| CredentialsError::of(tried, error))
     }
 
     /// Deletes the password of `account`, and returns whether there was one.
@@ -166,13 +159,13 @@ impl Store {
     /// # Errors
     /// When the store refuses to delete it.
     pub fn delete(&self, account: &Account) -> Result<bool> {
-        let tried = format!("delete the password of {account}");
+        let tried = Attempt::Delete(account.clone());
         let deleted = self.entry_within(PROMPT_TIMEOUT, &tried, account, |entry| {
             entry.delete_credential()
         });
         match deleted? {
             Err(StoreError::NoEntry) => Ok(false),
-            Err(error) => Err(in_words(&tried, error)),
+            Err(error) => Err(CredentialsError::of(tried, error)),
             Ok(()) => Ok(true),
         }
     }
@@ -183,11 +176,11 @@ impl Store {
     /// # Errors
     /// When the store can't be searched.
     pub fn accounts(&self) -> Result<Vec<String>> {
-        let tried = "look for the passwords of proxies";
+        let tried = Attempt::List;
         let store = Arc::clone(&self.0);
-        let found = within(TIMEOUT, tried, move || stored(&*store))?;
+        let found = within(TIMEOUT, &tried, move || stored(&*store))?;
         let mut names: Vec<String> = found
-            .map_err(|error| in_words(tried, error))?
+            .map_err(|error| CredentialsError::of(tried, error))?
             .into_iter()
             .map(|(name, _)| name)
             .collect();
@@ -201,7 +194,7 @@ impl Store {
     /// # Errors
     /// When the store refuses to delete it.
     pub(crate) fn delete_named(&self, name: &str) -> Result<()> {
-        let tried = format!("delete the password of {name}");
+        let tried = Attempt::DeleteNamed(name.to_owned());
         let (store, meant) = (Arc::clone(&self.0), name.to_owned());
         within(PROMPT_TIMEOUT, &tried, move || {
             let of_name = stored(&*store)?
@@ -215,14 +208,14 @@ impl Store {
             }
             Ok(())
         })?
-        .map_err(|error: StoreError| in_words(&tried, error))
+        .map_err(|error: StoreError| CredentialsError::of(tried, error))
     }
 
     /// Runs `call` with the entry of `account`, within a time limit.
     fn entry_within<T: Send + 'static>(
         &self,
         patience: Duration,
-        tried: &str,
+        tried: &Attempt,
         account: &Account,
         call: impl FnOnce(Entry) -> keyring_core::Result<T> + Send + 'static,
     ) -> Result<keyring_core::Result<T>> {
@@ -248,21 +241,15 @@ fn stored(store: &CredentialStore) -> keyring_core::Result<Vec<(String, Entry)>>
 /// continues in the background.
 fn within<T: Send + 'static>(
     patience: Duration,
-    tried: &str,
+    tried: &Attempt,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    call_with_timeout("credentials", patience, call).map_err(|error| {
-        if error.kind() != std::io::ErrorKind::TimedOut {
-            return Error::new(Kind::Failure, format!("could not {tried}: {error}"));
+    call_with_timeout("credentials", patience, call).map_err(|why| {
+        let tried = tried.clone();
+        match why.kind() {
+            io::ErrorKind::TimedOut => CredentialsError::TimedOut { tried, patience },
+            _ => CredentialsError::NoThread { tried, why },
         }
-        let message = format!(
-            "could not {tried}: {STORE} should answer, but did not within {} seconds",
-            patience.as_secs()
-        );
-        Error::new(Kind::Failure, message).with_hint(format!(
-            "if the system asks to unlock it, answer that and try again; else {}",
-            system::UNLOCK
-        ))
     })
 }
 
@@ -272,33 +259,21 @@ fn within<T: Send + 'static>(
 /// # Errors
 /// When there is no password, the user refuses, or this system has no store that Baleen can read.
 pub(crate) fn system_password(account: &Account) -> Result<Password> {
-    let tried = format!("read the password that the system's settings have for {account}");
-    let advice = "leave --from-system out, and give the password when asked for it";
+    let tried = Attempt::ReadSystem(account.clone());
     let asked = account.clone();
     match within(PROMPT_TIMEOUT, &tried, move || {
         system::system_secret(&asked)
     })? {
         Ok(secret) => accepted(&Zeroizing::new(secret), account),
-        Err(StoreError::NotSupportedByStore(why)) => {
-            let message = format!("could not {tried}: {why}");
-            Err(Error::new(Kind::Unsupported, message).with_hint(advice))
-        }
-        Err(StoreError::NoEntry) => {
-            let message = format!("could not {tried}: {STORE} has none");
-            Err(Error::new(Kind::Failure, message).with_hint(advice))
-        }
-        Err(error) => Err(in_words(&tried, error)),
+        Err(StoreError::NotSupportedByStore(_)) => Err(CredentialsError::NotAMac(account.clone())),
+        Err(StoreError::NoEntry) => Err(CredentialsError::NoneInSystem(account.clone())),
+        Err(error) => Err(CredentialsError::of(tried, error)),
     }
 }
 
 /// Converts a secret from the store into a password.
 fn accepted(secret: &[u8], account: &Account) -> Result<Password> {
-    Password::new(secret).ok_or_else(|| {
-        let message = format!(
-            "what {STORE} holds for {account} has a control character in it, which no proxy takes"
-        );
-        Error::new(Kind::Failure, message).with_hint("store it again with `baleen credentials set`")
-    })
+    Password::new(secret).ok_or_else(|| CredentialsError::NotAPassword(account.clone()))
 }
 
 /// Classifies a failure by the codes of
@@ -322,59 +297,15 @@ fn failure_of_status(code: i32) -> StoreFailure {
 /// When there is a store, but it can't be read, so that the password is unknown.
 pub(crate) fn password_for(account: &Account) -> Result<Option<Password>> {
     match Store::open().and_then(|store| store.password(account)) {
-        Err(error) if error.kind() == Kind::Unsupported => Ok(None),
+        Err(CredentialsError::NoStore(_)) => Ok(None),
         found => found,
-    }
-}
-
-/// Converts an error of the store into an error for the user.
-fn in_words(tried: &str, error: impl Borrow<StoreError>) -> Error {
-    let error = error.borrow();
-    let failure = match error {
-        StoreError::NoStorageAccess(why) | StoreError::PlatformFailure(why) => system::failure(why),
-        _ => StoreFailure::Other,
-    };
-    match failure {
-        StoreFailure::Missing => missing(&reason(error)),
-        StoreFailure::Locked => Error::new(
-            Kind::NotPermitted,
-            format!("could not {tried}: {STORE} is locked, and its user could not be asked to unlock it"),
-        )
-        .with_hint(system::UNLOCK),
-        StoreFailure::Denied => Error::new(
-            Kind::NotPermitted,
-            format!("could not {tried}: {STORE} was not unlocked, or Baleen not let in, when its user was asked"),
-        )
-        .with_hint(format!("try again, and allow it when the system asks; where it can't ask, {}", system::UNLOCK)),
-        StoreFailure::Other => {
-            let why = match error {
-                // The store's own message would list the entries in debug format.
-                StoreError::Ambiguous(_) => "more than one is stored for it".to_owned(),
-                other => reason(other),
-            };
-            Error::new(Kind::Failure, format!("could not {tried} in {STORE}: {why}"))
-                .with_hint(format!("look at {SERVICE} in {}", system::PROGRAM))
-        }
-    }
-}
-
-/// Returns the error for a system without a store, for every operation.
-fn missing(why: &str) -> Error {
-    let message = format!("there is no keyring to keep a password in: {why}");
-    Error::new(Kind::Unsupported, message).with_hint(system::INSTEAD)
-}
-
-/// Returns the root cause, without the names of the layers above it.
-fn reason(error: &dyn StdError) -> String {
-    match error.source() {
-        Some(deeper) => reason(deeper),
-        None => error.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Face, Failure, Hint, Kind};
     use keyring_core::mock;
 
     fn account() -> Account {
@@ -394,12 +325,19 @@ mod tests {
     fn a_store_that_never_answers_is_not_waited_for() {
         let (_open, never) = std::sync::mpsc::channel::<()>();
         let patience = Duration::from_millis(10);
-        let error = within(patience, "open it", move || never.recv()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Failure);
-        assert!(error.to_string().starts_with("could not open it: "));
-        assert!(error.to_string().contains("did not within"), "{error}");
-        assert!(error.hint(crate::error::Face::CommandLine).is_some());
-        assert_eq!(within(TIMEOUT, "count", || 1).unwrap(), 1);
+        let error = within(patience, &Attempt::List, move || never.recv()).unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                CredentialsError::TimedOut {
+                    tried: Attempt::List,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(error.hint(Face::CommandLine).is_some());
+        assert_eq!(within(TIMEOUT, &Attempt::List, || 1).unwrap(), 1);
     }
 
     /// A store in memory, and a function that makes the next call for [`account`] fail.
@@ -425,17 +363,23 @@ mod tests {
             assert_eq!(Account::parse(text).unwrap().to_string(), expected);
         }
         for (text, expected) in [
-            ("proxy.corp:8080", "has no user"),
-            ("me:Xq7needle@proxy.corp:8080", "has a password in it"),
-            ("me:@proxy.corp:8080", "has a password in it"),
-            ("me@", "names no host"),
-            ("me@proxy:0", "not a port number"),
-            ("", "is empty"),
+            ("proxy.corp:8080", "account-without-user"),
+            ("me:Xq7needle@proxy.corp:8080", "password-given"),
+            ("me:@proxy.corp:8080", "password-given"),
+            ("me@", "invalid-account"),
+            ("me@proxy:0", "invalid-account"),
+            ("", "invalid-account"),
         ] {
             let error = Account::parse(text).unwrap_err();
-            assert!(error.to_string().contains(expected), "{text}: {error}");
-            assert_eq!(error.kind(), Kind::Usage, "{text}");
-            assert!(!format!("{error:?}").contains("Xq7needle"), "{error:?}");
+            assert_eq!(
+                (error.code(), error.kind()),
+                (expected, Kind::Usage),
+                "{text}"
+            );
+            assert!(
+                !format!("{error:?}{error}").contains("Xq7needle"),
+                "{error:?}"
+            );
         }
     }
 
@@ -510,7 +454,10 @@ mod tests {
         let Err(error) = store.password(&account()) else {
             panic!("a password with a line break");
         };
-        assert!(error.to_string().contains("control character"), "{error}");
+        assert!(
+            matches!(error, CredentialsError::NotAPassword(_)),
+            "{error}"
+        );
     }
 
     #[test]

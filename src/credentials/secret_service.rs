@@ -7,25 +7,18 @@ use keyring_core::error::PlatformError;
 use keyring_core::{CredentialStore, Error as StoreError};
 use secret_service::Error as ServiceError;
 
-use crate::error::Result;
 use crate::platform::has_session_bus;
 
-use super::{Account, SERVICE, StoreFailure, in_words, missing};
+use super::{Account, Attempt, CredentialsError, NoStore, Result, SERVICE, StoreFailure};
 
 pub(super) const NAME: &str = "the keyring";
-pub(super) const PROGRAM: &str = "the keyring's own program, such as Passwords and Keys";
-pub(super) const UNLOCK: &str =
-    "unlock it in its own program, such as Passwords and Keys, or by logging in at the screen";
-pub(super) const INSTEAD: &str = "run it in a desktop session with GNOME Keyring, KWallet or KeePassXC, or leave the password in the URL in HTTPS_PROXY";
 
 pub(super) fn open() -> Result<Arc<CredentialStore>> {
     if !has_session_bus() {
-        return Err(missing(
-            "this is no desktop session (neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR leads to one)",
-        ));
+        return Err(CredentialsError::NoStore(NoStore::NoSession));
     }
     let store = zbus_secret_service_keyring_store::Store::new();
-    Ok(store.map_err(|error| in_words("open the keyring over D-Bus", error))?)
+    Ok(store.map_err(|error| CredentialsError::of(Attempt::OpenBus, error))?)
 }
 
 pub(super) fn is_stored(
@@ -63,8 +56,7 @@ fn failure_on_the_bus(error: &str) -> StoreFailure {
 }
 
 pub(super) fn system_secret(_account: &Account) -> keyring_core::Result<Vec<u8>> {
-    let why = "--from-system reads the Keychain of macOS, which this system does not have";
-    Err(StoreError::NotSupportedByStore(why.to_owned()))
+    Err(StoreError::NotSupportedByStore("system_secret".to_owned()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::{self, Failure, Fix, IoError, Kind};
 use crate::platform::apps::OpenError;
+use crate::property_list::InvalidList;
 
 use super::bundle::BUNDLE_ID;
 use super::family::{ProxyPane, UnknownVm};
@@ -80,7 +81,7 @@ pub enum InfoError {
     #[error("it is not a file")]
     NotAFile,
     #[error("it is no property list: {0}")]
-    NotAPropertyList(String),
+    NotAPropertyList(InvalidList),
 }
 
 impl BundleError {

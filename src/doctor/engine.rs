@@ -7,11 +7,12 @@
 use std::io::Write;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head};
-use crate::proxy::{RedactedProxy, redact};
+use crate::proxy::{ProxyRef, RedactedProxy, redact, summary};
 use crate::reconcile::State;
 use crate::service::Status;
 
@@ -52,7 +53,21 @@ pub(super) fn examine(
 struct Running {
     version: String,
     system: String,
-    proxy: RedactedProxy,
+    proxy: ReportedProxy,
+}
+
+/// The proxy that the engine reports, in any spelling, without passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ReportedProxy {
+    http: Option<String>,
+    https: Option<String>,
+    no_proxy: String,
+}
+
+impl ReportedProxy {
+    fn summary(&self) -> String {
+        summary(self.http.as_ref(), self.https.as_ref())
+    }
 }
 
 fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Value, Box<Step>> {
@@ -126,7 +141,7 @@ impl Running {
         Self {
             version: text("ServerVersion"),
             system: text("OperatingSystem"),
-            proxy: RedactedProxy {
+            proxy: ReportedProxy {
                 http: set("HttpProxy"),
                 https: set("HttpsProxy"),
                 no_proxy: text("NoProxy"),
@@ -137,7 +152,7 @@ impl Running {
 
 fn compare(running: &Running, status: Option<&Status>, redactor: &Redactor) -> Step {
     let name = redactor.clean(&format!("Docker {} on {}", running.version, running.system));
-    let uses = in_words(&running.proxy, redactor);
+    let uses = in_words(&running.proxy.summary(), &running.proxy.no_proxy, redactor);
     let patched = status.and_then(Status::proxy);
     let is_stock = status
         .is_some_and(|status| matches!(status.state, State::Off | State::Wiped | State::Direct));
@@ -151,7 +166,7 @@ fn compare(running: &Running, status: Option<&Status>, redactor: &Redactor) -> S
             Outcome::Bad,
             format!(
                 "{name} was started with something else than the boot image holds: it uses {uses}; the boot image has {}",
-                in_words(image, redactor)
+                in_words(&image.summary(), &image.no_proxy, redactor)
             ),
             Some(RESTART),
         ),
@@ -173,12 +188,12 @@ fn compare(running: &Running, status: Option<&Status>, redactor: &Redactor) -> S
         }))
 }
 
-fn in_words(proxy: &RedactedProxy, redactor: &Redactor) -> String {
-    let without = match redactor.clean(&proxy.no_proxy) {
+fn in_words(summary: &str, no_proxy: &str, redactor: &Redactor) -> String {
+    let without = match redactor.clean(no_proxy) {
         none if none.is_empty() => "nothing".to_owned(),
         listed => listed,
     };
-    match redactor.clean(&proxy.summary()) {
+    match redactor.clean(summary) {
         none if none == "none" => "no proxy".to_owned(),
         summary => format!("{summary} for all but {without}"),
     }
@@ -186,9 +201,11 @@ fn in_words(proxy: &RedactedProxy, redactor: &Redactor) -> String {
 
 /// Returns whether an engine that was started from the boot image would report `running`. A proxy that the boot image
 /// does not set may come from Docker's own settings.
-fn agrees(running: &RedactedProxy, image: &RedactedProxy) -> bool {
-    let same =
-        |running: &Option<String>, image: &Option<String>| image.is_none() || running == image;
+fn agrees(running: &ReportedProxy, image: &RedactedProxy) -> bool {
+    let same = |running: &Option<String>, image: &Option<ProxyRef>| {
+        let image = image.as_ref().map(ProxyRef::to_string);
+        image.is_none() || *running == image
+    };
     same(&running.http, &image.http)
         && same(&running.https, &image.https)
         && running.no_proxy == image.no_proxy
@@ -202,15 +219,21 @@ mod tests {
     fn what_runs_is_compared_with_what_the_image_holds() {
         let shown = |http: &str, https: &str, no_proxy: &str| {
             let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-            RedactedProxy {
+            ReportedProxy {
                 http: set(http),
                 https: set(https),
                 no_proxy: no_proxy.to_owned(),
             }
         };
-        let image = shown("http://p:1", "http://p:1", "localhost");
+        let in_image = |http: Option<&str>| RedactedProxy {
+            http: http.map(|url| url.parse().unwrap()),
+            https: "http://p:1".parse().ok(),
+            no_proxy: "localhost".to_owned(),
+        };
+        let image = in_image(Some("http://p:1"));
+        let same = shown("http://p:1", "http://p:1", "localhost");
         for (running, expected) in [
-            (image.clone(), true),
+            (same.clone(), true),
             (shown("", "http://p:1", "localhost"), false),
             (shown("http://p:1", "http://p:2", "localhost"), false),
             (shown("http://p:1", "http://p:1", ""), false),
@@ -218,7 +241,6 @@ mod tests {
         ] {
             assert_eq!(agrees(&running, &image), expected, "{running:?}");
         }
-        let https_only = shown("", "http://p:1", "localhost");
-        assert!(agrees(&image, &https_only));
+        assert!(agrees(&same, &in_image(None)));
     }
 }

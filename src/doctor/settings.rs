@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::proxy::translate::unresolved;
+use crate::proxy::translate::Remark;
 use crate::proxy::{RedactedProxy, Translation};
 use crate::reconcile::State;
 use crate::service::Status;
@@ -90,15 +90,13 @@ pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -
     let Ok(set) = options.settings.translation else {
         return Vec::new();
     };
-    let told = tested
-        .and_then(TestedProxy::url)
-        .map(|url| unresolved(url.host()));
-    let is_told = |remark: &str| {
-        told.as_ref()
-            .is_some_and(|told| remark.starts_with(&**told))
+    let told = tested.and_then(TestedProxy::url);
+    let is_told = |remark: &Remark| match remark {
+        Remark::Unresolved { host, .. } => told.is_some_and(|url| url.host() == host),
+        _ => false,
     };
     let remarks = set.remarks.iter().filter(|remark| !is_told(remark));
-    remarks.cloned().collect()
+    remarks.map(ToString::to_string).collect()
 }
 
 /// Returns `origin` with the verb that fits.
@@ -155,8 +153,8 @@ mod tests {
             }
         };
         let docker = RedactedProxy {
-            http: Some("http://a:1".to_owned()),
-            https: Some("http://a:1".to_owned()),
+            http: Some("http://a:1".parse().unwrap()),
+            https: Some("http://a:1".parse().unwrap()),
             no_proxy: "localhost,127.0.0.1,x".to_owned(),
         };
         for (set, expected) in [

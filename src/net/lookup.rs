@@ -8,6 +8,8 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::util::call_with_timeout;
 
 /// Timeout for the resolver. A name that only a VPN knows can take the system's full half minute to
@@ -16,7 +18,32 @@ pub const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Environment variable with the path of a file in the format of `/etc/hosts`, which replaces the
 /// system's resolver. It is for tests, which ask no server, and for trying things out.
-const HOSTS_FILE: &str = "BALEEN_HOSTS_FILE";
+pub(crate) const HOSTS_FILE: &str = "BALEEN_HOSTS_FILE";
+
+/// The reason why a look-up failed; the content of the [`io::Error`] that [`lookup`] returns.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum LookupError {
+    #[error("DNS knows no such name")]
+    NoSuchName,
+    /// A temporary failure, as without a network.
+    #[error("DNS did not answer")]
+    NoAnswer,
+    #[error("no answer from DNS within {} s", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// Another answer of the system's resolver, in its words.
+    #[error("{0}")]
+    Resolver(String),
+    #[error("{} has no such name", .0.display())]
+    NotInFile(PathBuf),
+}
+
+impl LookupError {
+    /// Puts the reason into an error of the kind that tells callers what to do about it.
+    fn of_kind(self, kind: io::ErrorKind) -> io::Error {
+        io::Error::new(kind, self)
+    }
+}
 
 /// Returns the addresses of `host`, each once. `host` may be an address itself (IPv6 with or without
 /// brackets).
@@ -32,7 +59,7 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
     }
     let name = host.to_owned();
     call_with_timeout("lookup", patience, move || {
-        let addresses = (&*name, 0).to_socket_addrs().map_err(in_our_words)?;
+        let addresses = (&*name, 0).to_socket_addrs().map_err(classified)?;
         let mut seen = BTreeSet::new();
         Ok(addresses
             .map(|address| address.ip())
@@ -40,19 +67,16 @@ pub fn lookup(host: &str, patience: Duration) -> io::Result<Vec<IpAddr>> {
             .collect())
     })
     .map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("no answer from DNS within {} s", patience.as_secs_f64()),
-        ),
+        kind @ io::ErrorKind::TimedOut => LookupError::TimedOut(patience).of_kind(kind),
         _ => error,
     })?
 }
 
-/// Translates an error of the resolver into Baleen's words. A name that does not exist is an
+/// Tells the answers of the resolver apart. A name that does not exist is an
 /// [`io::ErrorKind::NotFound`], unlike a temporary failure, as without a network. `std` does not give access to the
 /// code of `getaddrinfo`, so the function matches the error's text (`gai_strerror` of glibc, musl and macOS; Rust
 /// leaves the locale at "C").
-fn in_our_words(error: io::Error) -> io::Error {
+fn classified(error: io::Error) -> io::Error {
     const NO_SUCH_NAME: [&str; 4] = [
         "Name or service not known",
         "No address associated with hostname",
@@ -63,13 +87,13 @@ fn in_our_words(error: io::Error) -> io::Error {
     let text = error.to_string();
     let is_one_of = |known: &[&str]| known.iter().any(|known| text.contains(known));
     if is_one_of(&NO_SUCH_NAME) {
-        return io::Error::new(io::ErrorKind::NotFound, "DNS knows no such name");
+        return LookupError::NoSuchName.of_kind(io::ErrorKind::NotFound);
     }
     if is_one_of(&NO_ANSWER) {
-        return io::Error::other("DNS did not answer");
+        return LookupError::NoAnswer.of_kind(io::ErrorKind::Other);
     }
     match text.strip_prefix("failed to lookup address information: ") {
-        Some(why) => io::Error::new(error.kind(), why),
+        Some(why) => LookupError::Resolver(why.to_owned()).of_kind(error.kind()),
         None => error,
     }
 }
@@ -88,10 +112,7 @@ fn from_hosts_file(path: &PathBuf, host: &str) -> io::Result<Vec<IpAddr>> {
         })
         .collect();
     if found.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("{} has no such name", path.display()),
-        ));
+        return Err(LookupError::NotInFile(path.clone()).of_kind(io::ErrorKind::NotFound));
     }
     Ok(found)
 }
@@ -136,32 +157,34 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_the_resolver_are_told_apart_and_in_our_words() {
+    fn answers_of_the_resolver_are_told_apart() {
         let because = |why: &str| {
             let error = io::Error::other(format!("failed to lookup address information: {why}"));
-            let told = in_our_words(error);
-            (told.kind(), told.to_string())
+            let told = classified(error);
+            let kind = told.kind();
+            (kind, told.downcast::<LookupError>().unwrap())
         };
         let (missing, other) = (io::ErrorKind::NotFound, io::ErrorKind::Other);
+        let odd = "Non-recoverable failure";
         for (why, kind, told) in [
             (
                 "Name or service not known",
                 missing,
-                "DNS knows no such name",
+                LookupError::NoSuchName,
             ),
             (
                 "nodename nor servname provided, or not known",
                 missing,
-                "DNS knows no such name",
+                LookupError::NoSuchName,
             ),
             (
                 "Temporary failure in name resolution",
                 other,
-                "DNS did not answer",
+                LookupError::NoAnswer,
             ),
-            ("Non-recoverable failure", other, "Non-recoverable failure"),
+            (odd, other, LookupError::Resolver(odd.to_owned())),
         ] {
-            assert_eq!(because(why), (kind, told.to_owned()), "{why}");
+            assert_eq!(because(why), (kind, told), "{why}");
         }
     }
 

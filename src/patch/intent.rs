@@ -298,6 +298,7 @@ fn real_key(bundle: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::ProxyUrl;
 
     #[test]
     fn what_is_wanted_is_kept_and_a_damaged_file_is_not_fatal() {
@@ -323,7 +324,7 @@ mod tests {
         let intents = Intents::in_folder(dir.path());
         let bundle = Path::new("/Applications/Docker.app");
         let proxy = RedactedProxy {
-            http: Some("http://a:1".to_owned()),
+            http: Some("http://a:1".parse().unwrap()),
             https: None,
             no_proxy: "localhost".to_owned(),
         };
@@ -405,7 +406,7 @@ mod tests {
             fs::create_dir_all(at(bundle)).unwrap();
         }
         let proxy = RedactedProxy {
-            http: Some("http://a:1".to_owned()),
+            http: Some(ProxyUrl::parse("http://a:1").unwrap().reference()),
             https: None,
             no_proxy: String::new(),
         };
@@ -440,7 +441,7 @@ mod tests {
         let bundle = dir.path().join("Docker.app");
         fs::create_dir(&bundle).unwrap();
         let proxy = RedactedProxy {
-            http: Some("http://a:1".to_owned()),
+            http: Some(ProxyUrl::parse("http://a:1").unwrap().reference()),
             https: None,
             no_proxy: String::new(),
         };

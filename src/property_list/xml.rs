@@ -5,6 +5,8 @@
 //! exceptions an entry. So this module resolves the parts that the crate drops, as XML 1.0 requires, or refuses them
 //! by name, as macOS does.
 
+use super::InvalidList;
+
 /// The elements of Apple's document type, and their content.
 const ELEMENTS: [(&str, Content); 11] = [
     ("plist", Content::Values),
@@ -42,14 +44,11 @@ struct Open {
 /// Returns the same document without comments, processing instructions, a document type and CDATA sections.
 ///
 /// # Errors
-/// When it is not a property list, or has something that property lists don't have. The error is a sentence.
-pub(super) fn plain(bytes: &[u8]) -> Result<String, String> {
+/// When it is not a property list, or has something that property lists don't have.
+pub(super) fn plain(bytes: &[u8]) -> Result<String, InvalidList> {
     let text = decode(bytes)?;
     if let Some(c) = text.chars().find(|&c| !is_char(c)) {
-        return Err(format!(
-            "it holds a character that XML can't have, U+{:04X}",
-            u32::from(c)
-        ));
+        return Err(InvalidList::Character(c));
     }
     // XML 1.0, section 2.11.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -76,7 +75,7 @@ pub(super) fn plain(bytes: &[u8]) -> Result<String, String> {
         } else if let Some(inside) = rest.strip_prefix("<!DOCTYPE") {
             let (inside, rest) = until(inside, ">", "document type")?;
             if inside.contains('[') {
-                return Err("its document type has declarations of its own".to_owned());
+                return Err(InvalidList::Declarations);
             }
             rest
         } else if let Some(inside) = rest.strip_prefix('&') {
@@ -92,7 +91,11 @@ pub(super) fn plain(bytes: &[u8]) -> Result<String, String> {
 }
 
 /// Reads the tag at the start of `rest`. Returns the text after it.
-fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'a str, String> {
+fn tag<'a>(
+    rest: &'a str,
+    plain: &mut String,
+    open: &mut Vec<Open>,
+) -> Result<&'a str, InvalidList> {
     let (inside, after) = until(&rest[1..], ">", "tag")?;
     if let Some(name) = inside.strip_prefix('/') {
         if let Some(Open {
@@ -114,7 +117,7 @@ fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'
     // Attributes have no meaning. Only `plist` has one, the version.
     let name = name.split_ascii_whitespace().next().unwrap_or_default();
     let Some(&(name, content)) = ELEMENTS.iter().find(|(known, _)| *known == name) else {
-        return Err("it has an element that no property list has".to_owned());
+        return Err(InvalidList::UnknownElement);
     };
     match open.last_mut() {
         None => {}
@@ -126,9 +129,7 @@ fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'
                 _ => false,
             };
             if !fits || name == "plist" {
-                return Err(format!(
-                    "it has an element <{name}> in a place where there can be none"
-                ));
+                return Err(InvalidList::MisplacedElement(name));
             }
             parent.children += 1;
         }
@@ -147,13 +148,16 @@ fn tag<'a>(rest: &'a str, plain: &mut String, open: &mut Vec<Open>) -> Result<&'
 }
 
 /// Returns the text before `end` and the text after it.
-fn until<'a>(text: &'a str, end: &str, what: &str) -> Result<(&'a str, &'a str), String> {
-    text.split_once(end)
-        .ok_or_else(|| format!("it has the beginning of a {what}, but not the end"))
+fn until<'a>(
+    text: &'a str,
+    end: &str,
+    what: &'static str,
+) -> Result<(&'a str, &'a str), InvalidList> {
+    text.split_once(end).ok_or(InvalidList::Unclosed(what))
 }
 
 /// Returns an entity in a form that the crate reads: one of XML's own, or a character.
-fn entity(name: &str) -> Result<String, String> {
+fn entity(name: &str) -> Result<String, InvalidList> {
     if ["amp", "lt", "gt", "quot", "apos"].contains(&name) {
         return Ok(format!("&{name};"));
     }
@@ -174,13 +178,13 @@ fn entity(name: &str) -> Result<String, String> {
     }
     let shown = name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#');
     Err(match shown {
-        true => format!("it has an entity that property lists don't have: &{name};"),
-        false => "it has a & that begins no entity; write &amp;".to_owned(),
+        true => InvalidList::UnknownEntity(name.to_owned()),
+        false => InvalidList::BareAmpersand,
     })
 }
 
 /// Decodes UTF-8, or UTF-16 with a byte order mark.
-fn decode(bytes: &[u8]) -> Result<String, String> {
+fn decode(bytes: &[u8]) -> Result<String, InvalidList> {
     let wide = |of: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes[2..]
             .chunks_exact(2)
@@ -189,7 +193,7 @@ fn decode(bytes: &[u8]) -> Result<String, String> {
         let text = String::from_utf16(&units)
             .ok()
             .filter(|_| bytes.len().is_multiple_of(2));
-        text.ok_or_else(|| "it begins as UTF-16, but is not".to_owned())
+        text.ok_or(InvalidList::NotUtf16)
     };
     match bytes {
         [0xff, 0xfe, ..] => return wide(u16::from_le_bytes),
@@ -197,13 +201,12 @@ fn decode(bytes: &[u8]) -> Result<String, String> {
         _ => {}
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| "it is neither binary nor text in UTF-8".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| InvalidList::NotUtf8)?;
     match declared_encoding(text) {
         Some(name)
             if !text.is_ascii() && !["utf-8", "utf8"].contains(&&*name.to_ascii_lowercase()) =>
         {
-            Err("it says that it is in another encoding than UTF-8".to_owned())
+            Err(InvalidList::OtherEncoding)
         }
         _ => Ok(text.to_owned()),
     }
@@ -227,8 +230,10 @@ fn is_char(c: char) -> bool {
 mod tests {
     use plist::Value;
 
+    use super::InvalidList;
+
     /// Reads a property list with this content. The error is the reason why it is not one.
-    fn of(inside: &str) -> Result<Value, String> {
+    fn of(inside: &str) -> Result<Value, InvalidList> {
         let text = format!("<?xml version=\"1.0\"?><plist version=\"1.0\">{inside}</plist>");
         super::super::value(text.into_bytes())
     }
@@ -293,12 +298,12 @@ mod tests {
             ("<array><![CDATA[a]]></array>", "can't be read"),
             ("<string/><string/>", "can't be read"),
         ] {
-            let why = of(inside).unwrap_err();
+            let why = of(inside).unwrap_err().to_string();
             assert!(why.contains(word), "{inside}: {why}");
         }
         let declared = b"<!DOCTYPE plist [<!ENTITY host \"proxy.corp\">]><plist><string>&host;</string></plist>";
-        let why = super::super::value(declared.to_vec()).unwrap_err();
-        assert!(why.contains("declarations of its own"), "{why}");
+        let read = super::super::value(declared.to_vec());
+        assert_eq!(read, Err(InvalidList::Declarations));
     }
 
     #[test]
@@ -324,7 +329,8 @@ mod tests {
             b"<plist><string>b\xfc</string></plist>".to_vec(),
             b"\xff\xfe<".to_vec(),
         ] {
-            assert!(super::super::value(bytes).unwrap_err().contains("UTF-"));
+            let why = super::super::value(bytes).unwrap_err().to_string();
+            assert!(why.contains("UTF-"), "{why}");
         }
     }
 }

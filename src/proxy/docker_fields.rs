@@ -10,15 +10,16 @@
 
 use serde::Serialize;
 
-use super::RedactedProxy;
+use super::url::Scheme;
+use super::{ProxyRef, RedactedProxy};
 
 /// The value of each field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct DockerFields {
     /// The value of *Web Server (HTTP)*; none if the field stays empty.
-    pub http: Option<String>,
+    pub http: Option<ProxyRef>,
     /// The value of *Secure Web Server (HTTPS)*; none if the field stays empty.
-    pub https: Option<String>,
+    pub https: Option<ProxyRef>,
     /// The value of the field for the hosts that bypass the proxy.
     pub bypass: String,
     /// Set when the proxy has a user, whose password is left out.
@@ -38,32 +39,41 @@ pub enum Field {
     All,
 }
 
-/// Replacement for a password in [`RedactedProxy`].
-const REDACTED: &str = ":***@";
+/// An unexpected way in which a Docker version handles the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldRemark {
+    /// Docker asks for the password, which is left out.
+    PasswordAskedFor,
+    /// The password is left out, and has to be added in Docker.
+    PasswordLeftOut,
+    /// Docker does not know SOCKS proxies.
+    Socks,
+    /// Docker does not know networks in the bypass list.
+    Networks,
+}
 
 impl DockerFields {
     /// Returns the values for a proxy that was translated for this Docker.
     pub(crate) fn of(proxy: &RedactedProxy) -> Self {
-        let urls = [&proxy.http, &proxy.https];
-        let has_user = |url: &String| url.contains('@');
-        let plain = |url: &Option<String>| url.as_ref().map(|url| url.replace(REDACTED, "@"));
+        let proxies = [&proxy.http, &proxy.https];
         Self {
-            http: plain(&proxy.http),
-            https: plain(&proxy.https),
+            http: proxy.http.as_ref().map(ProxyRef::without_password),
+            https: proxy.https.as_ref().map(ProxyRef::without_password),
             bypass: proxy.no_proxy.clone(),
-            lacks_password: urls.into_iter().flatten().any(has_user),
+            lacks_password: proxies.into_iter().flatten().any(ProxyRef::has_user),
         }
     }
 
     /// Returns each field's name, as in Docker's window, with its value, which may be empty.
-    pub(crate) fn lines(&self) -> [(&'static str, &str); 3] {
+    pub(crate) fn lines(&self) -> [(&'static str, String); 3] {
+        let value = |proxy: &Option<ProxyRef>| {
+            let proxy = proxy.as_ref();
+            proxy.map_or(String::new(), ToString::to_string)
+        };
         [
-            ("Web Server (HTTP)", self.http.as_deref().unwrap_or("")),
-            (
-                "Secure Web Server (HTTPS)",
-                self.https.as_deref().unwrap_or(""),
-            ),
-            ("Bypass these hosts", &self.bypass),
+            ("Web Server (HTTP)", value(&self.http)),
+            ("Secure Web Server (HTTPS)", value(&self.https)),
+            ("Bypass these hosts", self.bypass.clone()),
         ]
     }
 
@@ -71,31 +81,31 @@ impl DockerFields {
     pub(crate) fn text(&self, field: Field) -> String {
         let [http, https, bypass] = self.lines();
         match field {
-            Field::Http => http.1.to_owned(),
-            Field::Https => https.1.to_owned(),
-            Field::Bypass => bypass.1.to_owned(),
+            Field::Http => http.1,
+            Field::Https => https.1,
+            Field::Bypass => bypass.1,
             Field::All => [http, https, bypass]
                 .map(|(name, value)| format!("{name}: {value}\n"))
                 .concat(),
         }
     }
 
-    /// Returns the unexpected ways in which this Docker version handles the values, a sentence each.
-    pub(crate) fn remarks(&self, version: &str) -> Vec<String> {
+    /// Returns the unexpected ways in which this Docker version handles the values.
+    pub(crate) fn remarks(&self, version: &str) -> Vec<FieldRemark> {
         let mut remarks = Vec::new();
         if self.lacks_password {
             remarks.push(match is_at_least(version, (4, 13)) {
-                true => "the proxy's password is left out: Docker asks for it and keeps it in its keychain",
-                false => "the proxy's password is left out: add it in Docker, as in http://USER:PASSWORD@HOST:PORT, with % and two hexadecimal digits for each character that is neither a letter nor a digit",
-            }.to_owned());
+                true => FieldRemark::PasswordAskedFor,
+                false => FieldRemark::PasswordLeftOut,
+            });
         }
-        let is_socks =
-            |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("socks5://"));
-        if (is_socks(&self.http) || is_socks(&self.https)) && !is_at_least(version, (4, 28)) {
-            remarks.push("Docker's fields take a SOCKS proxy from 4.28 on".to_owned());
+        let mut proxies = [&self.http, &self.https].into_iter().flatten();
+        let has_socks = proxies.any(|proxy| proxy.scheme() == Scheme::Socks5);
+        if has_socks && !is_at_least(version, (4, 28)) {
+            remarks.push(FieldRemark::Socks);
         }
         if self.bypass.contains('/') && !is_at_least(version, (4, 17)) {
-            remarks.push("Docker knows networks, such as 10.0.0.0/8, in this list from 4.17 on: name the hosts instead".to_owned());
+            remarks.push(FieldRemark::Networks);
         }
         remarks
     }
@@ -120,8 +130,8 @@ mod tests {
 
     fn fields(http: Option<&str>, https: Option<&str>, no_proxy: &str) -> DockerFields {
         DockerFields::of(&RedactedProxy {
-            http: http.map(str::to_owned),
-            https: https.map(str::to_owned),
+            http: http.map(|url| url.parse().unwrap()),
+            https: https.map(|url| url.parse().unwrap()),
             no_proxy: no_proxy.to_owned(),
         })
     }
@@ -155,8 +165,8 @@ mod tests {
             assert!(text.contains("http://me@proxy.corp:8080"), "{text}");
             assert!(!text.contains("***"), "{text}");
             assert!(one.lacks_password);
-            assert!(one.remarks("4.13.0")[0].contains("Docker asks for it"));
-            assert!(one.remarks("4.12.1")[0].contains("http://USER:PASSWORD@HOST:PORT"));
+            assert_eq!(one.remarks("4.13.0"), [FieldRemark::PasswordAskedFor]);
+            assert_eq!(one.remarks("4.12.1"), [FieldRemark::PasswordLeftOut]);
         }
         assert!(fields(Some("http://me@proxy.corp:8080"), None, "").lacks_password);
         assert!(!fields(Some("http://proxy.corp:8080"), None, "").lacks_password);
@@ -176,7 +186,8 @@ mod tests {
             let remarks = fields(None, Some("http://p:1"), "10.0.0.0/8").remarks(version);
             assert_eq!(remarks.is_empty(), is_known, "{version}: {remarks:?}");
         }
-        assert!(fields(None, Some(socks), "").remarks("4.27.2")[0].contains("4.28"));
-        assert!(fields(None, Some(socks), "").remarks("4.28.0").is_empty());
+        let socks = fields(None, Some(socks), "");
+        assert_eq!(socks.remarks("4.27.2"), [FieldRemark::Socks]);
+        assert!(socks.remarks("4.28.0").is_empty());
     }
 }

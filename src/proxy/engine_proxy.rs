@@ -1,9 +1,11 @@
 //! The proxy settings of the Docker Engine.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{NoProxy, ProxyUrl};
+use super::{NoProxy, ProxyRef, ProxyUrl};
 
 /// The proxies for one engine; at least one of them is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +19,20 @@ pub struct EngineProxy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields have their standard names")]
 pub struct RedactedProxy {
-    pub http: Option<String>,
-    pub https: Option<String>,
+    pub http: Option<ProxyRef>,
+    pub https: Option<ProxyRef>,
     pub no_proxy: String,
+}
+
+/// The difference between the settings in place and the wanted ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// Another proxy; holds the wanted settings.
+    Proxy(RedactedProxy),
+    /// Another bypass list; holds the wanted one.
+    Bypass(String),
+    /// Nothing that is shown, so the password.
+    Password,
 }
 
 impl EngineProxy {
@@ -71,33 +84,44 @@ impl EngineProxy {
     /// Returns the settings without passwords.
     pub fn shown(&self) -> RedactedProxy {
         RedactedProxy {
-            http: self.http.as_ref().map(ProxyUrl::redacted),
-            https: self.https.as_ref().map(ProxyUrl::redacted),
+            http: self.http.as_ref().map(ProxyUrl::reference),
+            https: self.https.as_ref().map(ProxyUrl::reference),
             no_proxy: self.no_proxy.to_string(),
         }
     }
 }
 
 impl RedactedProxy {
-    /// Describes how `wanted` differs from these settings. The caller knows that it does.
-    pub fn difference(&self, wanted: &Self) -> String {
-        if wanted.summary() != self.summary() {
-            format!("it should be {}", wanted.summary())
+    /// Returns how `wanted` differs from these settings. The caller knows that it does.
+    pub fn difference(&self, wanted: &Self) -> Difference {
+        if (&wanted.http, &wanted.https) != (&self.http, &self.https) {
+            Difference::Proxy(wanted.clone())
         } else if wanted.no_proxy != self.no_proxy {
-            format!("the bypass list should be {}", wanted.no_proxy)
+            Difference::Bypass(wanted.no_proxy.clone())
         } else {
-            "its password has changed".to_owned()
+            Difference::Password
         }
     }
 
     /// Returns the common proxy, or both proxies with their schemes.
     pub fn summary(&self) -> String {
-        match (&self.http, &self.https) {
-            (Some(http), Some(https)) if http == https => http.clone(),
-            (Some(http), Some(https)) => format!("{http} for http and {https} for https"),
-            (None, Some(https)) => format!("{https} for https"),
-            (Some(http), None) => format!("{http} for http"),
-            (None, None) => "none".to_owned(),
-        }
+        summary(self.http.as_ref(), self.https.as_ref())
+    }
+
+    /// Returns whether any of the proxies had a password.
+    pub fn had_password(&self) -> bool {
+        let mut proxies = [&self.http, &self.https].into_iter().flatten();
+        proxies.any(ProxyRef::has_password)
+    }
+}
+
+/// Returns the common proxy, or both proxies with their schemes.
+pub(crate) fn summary<T: fmt::Display + PartialEq>(http: Option<T>, https: Option<T>) -> String {
+    match (http, https) {
+        (Some(http), Some(https)) if http == https => http.to_string(),
+        (Some(http), Some(https)) => format!("{http} for http and {https} for https"),
+        (None, Some(https)) => format!("{https} for https"),
+        (Some(http), None) => format!("{http} for http"),
+        (None, None) => "none".to_owned(),
     }
 }

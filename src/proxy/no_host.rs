@@ -1,7 +1,6 @@
 //! The kinds of bypass list entries that name no host.
 //!
-//! Programs silently ignore these entries. The reasons in this module say what the entry is, and what
-//! to write instead.
+//! Programs silently ignore these entries. `text::remark` says what an entry is, and what to write instead.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +8,7 @@ use super::go::split_host_port;
 
 /// The kind of an entry that is not a host, domain, address or network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InvalidHost {
+pub enum InvalidHost {
     /// A URL, or something with a user.
     Url,
     /// A path in the file system.
@@ -133,74 +132,6 @@ impl InvalidHost {
             Some(0..=32) => Some(Self::ShortNetwork),
             _ if bits.parse::<Ipv4Addr>().is_ok() => Some(Self::Netmask),
             _ => Some(Self::PrefixLength),
-        }
-    }
-
-    /// Returns the reason why macOS ignores the entry.
-    pub(super) fn on_a_mac(self) -> &'static str {
-        match self {
-            Self::Brackets => {
-                "macOS's list has addresses without brackets; write the address alone"
-            }
-            Self::Ipv6Network => "macOS's list has networks of IPv4 addresses only",
-            Self::Numbers => {
-                "it is no whole address, and a network is written with its prefix, as in 10.1/16"
-            }
-            Self::NotAscii => {
-                "it has characters outside ASCII, and how macOS compares them is not known; write the name in its ASCII form, which begins with xn--"
-            }
-            Self::TrailingDot => "it ends with a dot, which no host's name does; leave it out",
-            Self::ShortNetwork | Self::Other => {
-                "it is neither a host nor a domain nor a network, so macOS ignores it"
-            }
-            other => other.reason(),
-        }
-    }
-
-    /// Returns the reason why Go ignores the entry.
-    pub(super) fn in_go(self) -> &'static str {
-        match self {
-            Self::Brackets => {
-                "Go 1.11 and later accept brackets only before a port, and ignore this entry; write the address alone"
-            }
-            Self::ShortNetwork => {
-                "Go accepts networks only with all four octets, as in 10.1.0.0/16, and ignores this entry"
-            }
-            Self::TrailingDot => {
-                "Go compares the dot at its end as well, and hosts are named without one; leave it out"
-            }
-            Self::NotAscii => "no host can have this name, since it has no form in ASCII",
-            _ => self.reason(),
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Url => "it is a URL; write the host alone",
-            Self::Path => {
-                "it is a path; what listens on a socket there is never reached through a proxy"
-            }
-            Self::HasPath => "it has a path; write the host alone",
-            Self::Local => {
-                "this is Windows' word for names without a dot, which no engine can express; add the hosts by name"
-            }
-            Self::Quoted => {
-                "it has quotation marks, which count as part of the name; leave them out"
-            }
-            Self::Separator => "it has a separator inside; give each host an entry of its own",
-            Self::Zone => {
-                "it is an address on an interface of this computer, and the engine has other interfaces"
-            }
-            Self::Netmask => "it has a mask; write the length of the prefix, as in 10.0.0.0/8",
-            Self::PrefixLength => "the length of its prefix is no number, or too large",
-            Self::Port => "what stands behind its colon is no number from 1 to 65535",
-            Self::Brackets
-            | Self::Ipv6Network
-            | Self::ShortNetwork
-            | Self::TrailingDot
-            | Self::Numbers
-            | Self::NotAscii
-            | Self::Other => "it is neither a host nor a domain nor an address nor a network",
         }
     }
 }

@@ -18,9 +18,7 @@ pub enum InvalidNoProxy {
         "its entry '{0}' has a space, a quotation mark, a ; or a | inside; entries are separated by commas and stand without quotation marks"
     )]
     Separator(String),
-    #[error(
-        "its entry '*' would send everything past the proxy; `baleen restore` takes the proxy out"
-    )]
+    #[error("its entry '*' would send everything past the proxy")]
     Everything,
     #[error(
         "its entry number {0} is a URL, or has a user; expected hosts, as in localhost,.corp,10.0.0.5"

@@ -60,6 +60,6 @@ pub struct ProxyUrls {
     pub https: Option<ProxyUrl>,
     /// Hosts to reach directly.
     pub no_proxy: Vec<String>,
-    /// Settings that the user may expect to apply but that don't, a sentence each.
-    pub remarks: Vec<String>,
+    /// A variable that the user may expect to apply but that doesn't.
+    pub ignored_variable: Option<&'static str>,
 }

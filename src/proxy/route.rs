@@ -1,10 +1,13 @@
 //! The route of one URL on this computer and in the engine.
 
+use std::fmt;
+
 use super::go::NoProxyRules;
 use super::idn;
 use super::pac::{PacAnswer, Route};
 use super::proxy_config::{ProxySettings, ProxyUrls};
 use super::settings::{Server, SystemSettings};
+use super::url::Scheme;
 use super::{ClientDialect, EngineProxy, ProxyUrl, bypass};
 
 use crate::net::{port_number, split_authority};
@@ -25,8 +28,70 @@ pub struct Target {
 pub enum Hop {
     /// Without a proxy.
     Direct,
-    /// Through this proxy, as `HOST:PORT`, preceded by the scheme unless that is `http://`.
-    Through(String),
+    /// Through this proxy.
+    Through(HopProxy),
+}
+
+/// The proxy of a way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HopProxy {
+    /// The protocol that it speaks.
+    pub protocol: Protocol,
+    /// Its name or address; an IPv6 address in brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// The protocol of a proxy that this computer uses, which an engine may not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// SOCKS 4.
+    Socks4,
+    /// SOCKS 5.
+    Socks5,
+}
+
+impl HopProxy {
+    fn new(protocol: Protocol, host: &str, port: u16) -> Self {
+        Self {
+            protocol,
+            host: host.to_owned(),
+            port,
+        }
+    }
+
+    fn of_url(url: &ProxyUrl) -> Self {
+        let protocol = match url.scheme() {
+            Scheme::Http => Protocol::Http,
+            Scheme::Socks5 => Protocol::Socks5,
+        };
+        Self::new(protocol, url.host(), url.port())
+    }
+
+    fn of_server(protocol: Protocol, server: &Server) -> Self {
+        match server.host.contains(':') {
+            true => Self::new(protocol, &format!("[{}]", server.host), server.port),
+            false => Self::new(protocol, &server.host, server.port),
+        }
+    }
+}
+
+impl fmt::Display for HopProxy {
+    /// Writes `HOST:PORT`, preceded by the scheme unless that is HTTP.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.protocol {
+            Protocol::Http => "",
+            Protocol::Https => "https://",
+            Protocol::Socks4 => "socks4://",
+            Protocol::Socks5 => "socks5://",
+        };
+        write!(f, "{scheme}{}:{}", self.host, self.port)
+    }
 }
 
 impl Target {
@@ -94,7 +159,7 @@ pub fn host_route(what: &ProxySettings, answer: Option<&PacAnswer>, target: &Tar
 /// Returns the way from the engine.
 pub fn in_engine(proxy: Option<&EngineProxy>, engine: &ClientDialect, target: &Target) -> Hop {
     match proxy.and_then(|proxy| engines_choice(proxy, engine, target)) {
-        Some(url) => Hop::Through(url.display()),
+        Some(url) => Hop::Through(HopProxy::of_url(url)),
         None => Hop::Direct,
     }
 }
@@ -124,13 +189,14 @@ pub(crate) fn engines_own<'p>(
 }
 
 fn by_script(route: &Route) -> Hop {
-    match route {
-        Route::Direct => Hop::Direct,
-        Route::Http { host, port } => Hop::Through(format!("{host}:{port}")),
-        Route::Https { host, port } => Hop::Through(format!("https://{host}:{port}")),
-        Route::Socks4 { host, port } => Hop::Through(format!("socks4://{host}:{port}")),
-        Route::Socks { host, port } => Hop::Through(format!("socks5://{host}:{port}")),
-    }
+    let (protocol, host, port) = match route {
+        Route::Direct => return Hop::Direct,
+        Route::Http { host, port } => (Protocol::Http, host, port),
+        Route::Https { host, port } => (Protocol::Https, host, port),
+        Route::Socks4 { host, port } => (Protocol::Socks4, host, port),
+        Route::Socks { host, port } => (Protocol::Socks5, host, port),
+    };
+    Hop::Through(HopProxy::new(protocol, host, *port))
 }
 
 fn by_settings(settings: &SystemSettings, target: &Target) -> Hop {
@@ -142,18 +208,14 @@ fn by_settings(settings: &SystemSettings, target: &Target) -> Hop {
     if bypass::is_direct(&entries, settings.exclude_simple_hostnames, &target.host) {
         return Hop::Direct;
     }
-    let place = |server: &Server| match server.host.contains(':') {
-        true => format!("[{}]:{}", server.host, server.port),
-        false => format!("{}:{}", server.host, server.port),
-    };
     let own = if target.secure {
         &settings.https
     } else {
         &settings.http
     };
     match (own, &settings.socks) {
-        (Some(server), _) => Hop::Through(place(server)),
-        (None, Some(socks)) => Hop::Through(format!("socks5://{}", place(socks))),
+        (Some(server), _) => Hop::Through(HopProxy::of_server(Protocol::Http, server)),
+        (None, Some(socks)) => Hop::Through(HopProxy::of_server(Protocol::Socks5, socks)),
         (None, None) => Hop::Direct,
     }
 }
@@ -166,7 +228,7 @@ fn by_urls(urls: &ProxyUrls, target: &Target) -> Hop {
     let no_proxy = urls.no_proxy.join(",");
     match url {
         Some(url) if !NoProxyRules::From1_11.is_direct(&no_proxy, &target.host, target.port) => {
-            Hop::Through(url.display())
+            Hop::Through(HopProxy::of_url(url))
         }
         _ => Hop::Direct,
     }

@@ -30,10 +30,100 @@ pub struct SystemSettings {
     pub exceptions: Vec<String>,
     /// True if names without a dot are reached directly.
     pub exclude_simple_hostnames: bool,
-    /// The invalid parts of the settings, in words.
-    pub trouble: Vec<String>,
+    /// The invalid parts of the settings.
+    pub faults: Vec<SettingsFault>,
     /// Set when a proxy or a script is switched on but was left out.
     pub is_broken: bool,
+}
+
+/// An invalid part of the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingsFault {
+    /// The settings are not a dictionary.
+    NotADictionary,
+    /// The switch `key` is neither on nor off, so it counts as off.
+    NotASwitch {
+        /// The key.
+        key: String,
+        /// The value.
+        found: ValueKind,
+    },
+    /// `key` is not a string.
+    NotAString {
+        /// The key.
+        key: String,
+        /// The value.
+        found: ValueKind,
+    },
+    /// `key` is not a list.
+    NotAList {
+        /// The key.
+        key: String,
+        /// The value.
+        found: ValueKind,
+    },
+    /// An entry of the list `key` is not a string.
+    Entry {
+        /// The key.
+        key: String,
+        /// The entry.
+        found: ValueKind,
+    },
+    /// A proxy is switched on, but has no server.
+    NoServer {
+        /// The start of the proxy's keys, as in `HTTP`.
+        prefix: &'static str,
+    },
+    /// `key` is not a port, so the proxy was left out.
+    Port {
+        /// The key.
+        key: String,
+        /// The value.
+        found: InvalidPort,
+    },
+    /// A PAC script is switched on, but there is none.
+    NoScript,
+}
+
+/// A value in the place of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidPort {
+    /// A number that is no port.
+    Number(String),
+    /// Something else.
+    Other(ValueKind),
+}
+
+/// The kind of a value in a property list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the kinds have their usual names")]
+pub enum ValueKind {
+    Array,
+    Dictionary,
+    Boolean,
+    Data,
+    Date,
+    Real,
+    Integer,
+    String,
+    Other,
+}
+
+impl ValueKind {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Array(_) => Self::Array,
+            Value::Dictionary(_) => Self::Dictionary,
+            Value::Boolean(_) => Self::Boolean,
+            Value::Data(_) => Self::Data,
+            Value::Date(_) => Self::Date,
+            Value::Real(_) => Self::Real,
+            Value::Integer(_) => Self::Integer,
+            Value::String(_) => Self::String,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A proxy server.
@@ -52,14 +142,12 @@ impl SystemSettings {
     pub(crate) fn from_dictionary(value: &Value) -> Self {
         let mut settings = Self::default();
         let Some(dictionary) = value.as_dictionary() else {
-            settings
-                .trouble
-                .push("the proxy settings are not a dictionary".to_owned());
+            settings.faults.push(SettingsFault::NotADictionary);
             return settings;
         };
         let mut reader = Reader {
             dictionary,
-            trouble: &mut settings.trouble,
+            faults: &mut settings.faults,
             is_broken: &mut settings.is_broken,
         };
         settings.http = reader.server("HTTP", DEFAULT_PORT);
@@ -74,7 +162,7 @@ impl SystemSettings {
 
 struct Reader<'a> {
     dictionary: &'a Dictionary,
-    trouble: &'a mut Vec<String>,
+    faults: &'a mut Vec<SettingsFault>,
     is_broken: &'a mut bool,
 }
 
@@ -88,10 +176,10 @@ impl<'a> Reader<'a> {
                 Some(number) => number != 0,
                 None => {
                     *self.is_broken = true;
-                    self.trouble.push(format!(
-                        "{key} should be 0 or 1, but is {}; taken for 0",
-                        kind(value)
-                    ));
+                    self.faults.push(SettingsFault::NotASwitch {
+                        key: key.to_owned(),
+                        found: ValueKind::of(value),
+                    });
                     false
                 }
             },
@@ -104,8 +192,10 @@ impl<'a> Reader<'a> {
         match value.as_string() {
             Some(text) => Some(text.trim()).filter(|text| !text.is_empty()),
             None => {
-                self.trouble
-                    .push(format!("{key} should be a string, but is {}", kind(value)));
+                self.faults.push(SettingsFault::NotAString {
+                    key: key.to_owned(),
+                    found: ValueKind::of(value),
+                });
                 None
             }
         }
@@ -116,17 +206,20 @@ impl<'a> Reader<'a> {
             return Vec::new();
         };
         let Some(list) = value.as_array() else {
-            self.trouble
-                .push(format!("{key} should be a list, but is {}", kind(value)));
+            self.faults.push(SettingsFault::NotAList {
+                key: key.to_owned(),
+                found: ValueKind::of(value),
+            });
             return Vec::new();
         };
         let mut strings = Vec::with_capacity(list.len());
         for value in list {
             match value.as_string() {
                 Some(text) => strings.push(text.to_owned()),
-                None => self
-                    .trouble
-                    .push(format!("{key} has an entry that is {}", kind(value))),
+                None => self.faults.push(SettingsFault::Entry {
+                    key: key.to_owned(),
+                    found: ValueKind::of(value),
+                }),
             }
         }
         strings
@@ -134,14 +227,12 @@ impl<'a> Reader<'a> {
 
     /// Reads `<prefix>Enable`, `<prefix>Proxy`, `<prefix>Port` and `<prefix>User`. The switch decides:
     /// macOS keeps host and port when a proxy is switched off.
-    fn server(&mut self, prefix: &str, default_port: u16) -> Option<Server> {
+    fn server(&mut self, prefix: &'static str, default_port: u16) -> Option<Server> {
         if !self.is_on(&format!("{prefix}Enable")) {
             return None;
         }
         let Some(host) = self.string(&format!("{prefix}Proxy")) else {
-            self.trouble.push(format!(
-                "the {prefix} proxy is switched on, but no server is named"
-            ));
+            self.faults.push(SettingsFault::NoServer { prefix });
             *self.is_broken = true;
             return None;
         };
@@ -164,15 +255,14 @@ impl<'a> Reader<'a> {
             .filter(|&port| port != 0);
         if port.is_none() {
             let found = match (integer(value), value) {
-                (Some(number), _) => number.to_string(),
+                (Some(number), _) => InvalidPort::Number(number.to_string()),
                 // The number is too large for the type above.
-                (None, Value::Integer(number)) => number.to_string(),
-                (None, _) => kind(value).to_owned(),
+                (None, Value::Integer(number)) => InvalidPort::Number(number.to_string()),
+                (None, _) => InvalidPort::Other(ValueKind::of(value)),
             };
             *self.is_broken = true;
-            self.trouble.push(format!(
-                "{key} should be a number from 1 to 65535, but is {found}; this proxy was left out"
-            ));
+            let key = key.to_owned();
+            self.faults.push(SettingsFault::Port { key, found });
         }
         port
     }
@@ -190,10 +280,7 @@ impl<'a> Reader<'a> {
             }
             if !discover {
                 *self.is_broken = true;
-                self.trouble.push(
-                    "automatic proxy configuration is switched on, but neither ProxyAutoConfigURLString nor a script is there"
-                        .to_owned(),
-                );
+                self.faults.push(SettingsFault::NoScript);
             }
         }
         if !discover {
@@ -214,23 +301,10 @@ fn integer(value: &Value) -> Option<i64> {
     })
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Array(_) => "a list",
-        Value::Dictionary(_) => "a dictionary",
-        Value::Boolean(_) => "true or false",
-        Value::Data(_) => "data",
-        Value::Date(_) => "a date",
-        Value::Real(_) => "a fraction",
-        Value::Integer(_) => "a number",
-        Value::String(_) => "a text",
-        _ => "something else",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::error::joined;
 
     /// Builds a dictionary from entries as `scutil --proxy` shows them: `key : value`, one per line.
     fn dictionary(lines: &[(&str, Value)]) -> Value {
@@ -486,7 +560,7 @@ mod tests {
             assert_eq!(settings.http, None, "{key}");
             assert!(settings.is_broken, "{key}");
             assert!(settings.https.is_some(), "{key}");
-            let trouble = settings.trouble.join("; ");
+            let trouble = joined(&settings.faults);
             assert!(trouble.contains(told), "{trouble}");
         }
         for (key, value, told) in [
@@ -504,16 +578,16 @@ mod tests {
         ] {
             let settings = on(key, value);
             assert!(settings.http.is_some(), "{key}");
-            let trouble = settings.trouble.join("; ");
+            let trouble = joined(&settings.faults);
             assert!(trouble.contains(told), "{trouble}");
         }
         let entries = Value::Array(vec![text("a"), number(1), text("b")]);
         let settings = on("ExceptionsList", entries);
         assert_eq!(settings.exceptions, ["a", "b"]);
-        assert_eq!(settings.trouble.len(), 1);
+        assert_eq!(settings.faults.len(), 1);
         assert_eq!(
-            SystemSettings::from_dictionary(&list(&[])).trouble,
-            ["the proxy settings are not a dictionary"]
+            SystemSettings::from_dictionary(&list(&[])).faults,
+            [SettingsFault::NotADictionary]
         );
     }
 }

@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{self, IoError};
 use crate::property_list;
 
 use super::environment::all_proxy;
+use super::error::ProxyError;
 use super::proxy_config::{ProxyConfig, ProxySettings, ProxyUrls};
 use super::settings::SystemSettings;
 use super::{NamedValue, ProxyUrl, from_environment, no_proxy};
@@ -33,18 +34,18 @@ impl ProxySource {
     /// When the source can't be read, or its settings can't be used.
     pub(crate) fn read(
         &self,
-        system: impl FnOnce() -> Result<Option<plist::Value>>,
+        system: impl FnOnce() -> error::Result<Option<plist::Value>>,
         get: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<ProxyConfig> {
+    ) -> error::Result<ProxyConfig> {
         match self {
             Self::System => match system()? {
                 Some(dictionary) => Ok(ProxyConfig {
                     origin: "the system's settings".to_owned(),
                     settings: ProxySettings::Settings(SystemSettings::from_dictionary(&dictionary)),
                 }),
-                None => environment(get),
+                None => Ok(environment(get)?),
             },
-            Self::Environment => environment(get),
+            Self::Environment => Ok(environment(get)?),
             Self::Named(origin, urls) => Ok(ProxyConfig {
                 origin: origin.clone(),
                 settings: ProxySettings::Urls((**urls).clone()),
@@ -63,12 +64,10 @@ impl ProxySource {
 ///
 /// # Errors
 /// When it can't be used.
-pub fn url((name, text): &NamedValue) -> Result<ProxyUrl> {
-    ProxyUrl::parse(text).map_err(|why| {
-        Error::new(
-            Kind::Usage,
-            format!("the proxy in {name} can't be used: {why}"),
-        )
+pub fn url((name, text): &NamedValue) -> Result<ProxyUrl, ProxyError> {
+    ProxyUrl::parse(text).map_err(|why| ProxyError::Url {
+        place: name.clone(),
+        why,
     })
 }
 
@@ -76,16 +75,14 @@ pub fn url((name, text): &NamedValue) -> Result<ProxyUrl> {
 ///
 /// # Errors
 /// When it can't be used.
-pub fn list((name, text): &NamedValue) -> Result<Vec<String>> {
-    no_proxy::split(text).map_err(|why| {
-        Error::new(
-            Kind::Usage,
-            format!("the no-proxy list in {name} can't be used: {why}"),
-        )
+pub fn list((name, text): &NamedValue) -> Result<Vec<String>, ProxyError> {
+    no_proxy::split(text).map_err(|why| ProxyError::NoProxy {
+        place: name.clone(),
+        why,
     })
 }
 
-fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
+fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig, ProxyError> {
     let in_words = |found: Option<NamedValue>| {
         found.map(|(name, text)| (format!("the environment variable {name}"), text))
     };
@@ -97,21 +94,12 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
             .ok()
     });
     if let Some(name) = unreadable.into_inner() {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("the environment variable {name} should be UTF-8, but has other bytes in it"),
-        )
-        .with_hint("write each of them as an escape, such as %E4"));
+        return Err(ProxyError::NotUtf8(name));
     }
     let [http, https, listed] = [http, https, listed].map(in_words);
     // Without a proxy the list has no effect, so an invalid list is no error.
     let any = http.is_some() || https.is_some();
     let all = all_proxy(|name| get(name).map(|value| value.to_string_lossy().into_owned()));
-    let remark = |name| {
-        format!(
-            "{name} is set, but Go, and so Docker, ignores it; to use a proxy, set HTTPS_PROXY to an HTTP proxy"
-        )
-    };
     Ok(ProxyConfig {
         origin: "the environment".to_owned(),
         settings: ProxySettings::Urls(ProxyUrls {
@@ -124,33 +112,21 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig> {
                 .transpose()?
                 .unwrap_or_default(),
             // If there is a proxy for https, curl uses that one, too.
-            remarks: all
-                .filter(|_| https.is_none())
-                .map(remark)
-                .into_iter()
-                .collect(),
+            ignored_variable: all.filter(|_| https.is_none()),
         }),
     })
 }
 
-fn read_dictionary(path: &Path) -> Result<plist::Value> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
+fn read_dictionary(path: &Path) -> Result<plist::Value, ProxyError> {
+    let failed = |error| IoError::new("read", path, error);
+    let metadata = fs::metadata(path).map_err(failed)?;
     // Reading a FIFO could block forever.
     if !metadata.is_file() {
-        return Err(Error::new(
-            Kind::Usage,
-            format!(
-                "{} should be a property list, but is not a file",
-                path.display()
-            ),
-        ));
+        return Err(ProxyError::NotAFile(path.to_owned()));
     }
-    let read = property_list::read(path).map_err(|error| Error::io("read", path, &error))?;
-    read.map_err(|why| {
-        Error::new(
-            Kind::Usage,
-            format!("{} is not a property list: {why}", path.display()),
-        )
-        .with_hint("expected the dictionary that SCDynamicStoreCopyProxies gives, in XML or binary")
+    let read = property_list::read(path).map_err(failed)?;
+    read.map_err(|why| ProxyError::NotAList {
+        path: path.to_owned(),
+        why,
     })
 }

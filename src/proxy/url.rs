@@ -10,7 +10,7 @@ use std::net::Ipv6Addr;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Password, idn};
+use super::{Password, ProxyRef, idn};
 
 use crate::net::port_number;
 
@@ -59,7 +59,7 @@ pub enum InvalidUrl {
 }
 
 /// The protocol that a proxy speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// HTTP, and `CONNECT` for `https://`.
     Http,
@@ -68,7 +68,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    fn prefix(self) -> &'static str {
+    pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Http => "http://",
             Self::Socks5 => "socks5://",
@@ -212,16 +212,28 @@ impl ProxyUrl {
 
     /// Returns the URL for display, with the password replaced by `***`.
     pub fn redacted(&self) -> String {
-        let mut url = String::from(self.scheme.prefix());
-        if let Some(user) = self.encoded_user() {
-            url.push_str(&user);
-            if self.password.is_some() {
-                url.push_str(":***");
-            }
-            url.push('@');
+        self.reference().to_string()
+    }
+
+    /// Returns the identity of the proxy.
+    pub fn reference(&self) -> ProxyRef {
+        ProxyRef::of(self)
+    }
+
+    /// Returns the proxy with these parts, without a password. They come from another proxy.
+    pub(super) fn of_parts(scheme: Scheme, user: Option<Vec<u8>>, host: String, port: u16) -> Self {
+        Self {
+            scheme,
+            user,
+            password: None,
+            host,
+            port,
         }
-        url.push_str(&self.authority());
-        url
+    }
+
+    /// The user, decoded.
+    pub(super) fn user_bytes(&self) -> Option<&[u8]> {
+        self.user.as_deref()
     }
 
     /// The protocol that the proxy speaks.
@@ -451,7 +463,7 @@ fn decode(text: &str) -> Result<Vec<u8>, InvalidUrl> {
     Ok(decoded)
 }
 
-fn encode(bytes: &[u8], into: &mut String) {
+pub(super) fn encode(bytes: &[u8], into: &mut String) {
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             into.push(byte as char);

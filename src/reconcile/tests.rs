@@ -11,7 +11,7 @@ use crate::proxy::RedactedProxy;
 fn shown(name: &str) -> RedactedProxy {
     RedactedProxy {
         http: None,
-        https: Some(format!("http://{name}:1")),
+        https: Some(format!("http://{name}:1").parse().unwrap()),
         no_proxy: String::new(),
     }
 }

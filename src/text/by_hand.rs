@@ -70,8 +70,8 @@ mod tests {
 
     fn shown(host: &str, no_proxy: &str) -> RedactedProxy {
         RedactedProxy {
-            http: Some(format!("http://{host}:80")),
-            https: Some(format!("http://{host}:80")),
+            http: Some(format!("http://{host}:80").parse().unwrap()),
+            https: Some(format!("http://{host}:80").parse().unwrap()),
             no_proxy: no_proxy.to_owned(),
         }
     }

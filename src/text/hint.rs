@@ -3,11 +3,13 @@
 mod agent;
 mod config;
 mod console;
+mod credentials;
 mod docker;
 mod files;
 mod live;
 mod patch;
 mod platform;
+mod proxy;
 
 use crate::error::{Face, Hint, Plain};
 

@@ -1,6 +1,7 @@
 //! The sentences for people. Below this module, results are data: enums and errors with a type of their own.
 //!
-//! `hint` has the advice for each failure, in the words of the user interface that shows it.
+//! `hint` has the advice for each failure, in the words of the user interface that shows it; `remark` has what there
+//! is to say about proxy settings.
 
 mod by_hand;
 pub(crate) mod config_key;
@@ -9,6 +10,8 @@ mod history;
 pub mod notice;
 mod patch;
 mod reason;
+pub(crate) mod remark;
+pub(crate) mod time;
 pub(crate) mod view;
 
 pub(crate) use by_hand::{clause as settings_clause, json as settings_json, line as settings_line};

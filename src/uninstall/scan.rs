@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::credentials::Store;
 use crate::desired;
 use crate::docker::{Bundle, bundle};
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::patch::image::{Image, image_of};
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::restore::{self, OriginalLocation, leftover};
@@ -164,7 +164,9 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
         running: single_instance::running(&scope.state),
         dockers: real.iter().filter_map(|path| docker(path)).collect(),
         opens_at_login: login_item::status() != LoginItem::Off,
-        passwords: Store::open().and_then(|store| store.accounts()),
+        passwords: Store::open()
+            .and_then(|store| store.accounts())
+            .map_err(Error::from),
         linked: links.filter_map(|path| path.canonicalize().ok()).collect(),
         launch_agents: there(&scope.places.launch_agents),
         files,

@@ -15,6 +15,7 @@ pub(crate) mod go;
 pub(crate) mod mac_rules;
 pub(crate) mod network;
 pub(crate) mod old_go;
+pub(crate) mod redact;
 pub(crate) mod secret;
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod session;

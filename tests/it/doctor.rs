@@ -13,6 +13,7 @@ use std::time::Duration;
 use baleen::doctor::{Options, Outcome, Settings, Trust, examine};
 use baleen::error::{Error, Kind};
 use baleen::net::HostPort;
+use baleen::proxy::translate::Remark;
 use baleen::proxy::{ClientDialect, EngineProxy, NoProxy, ProxyUrl, Translation};
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ use crate::common::app::{App, Run, mode, set_mode};
 use crate::common::network::{
     Authority, REGISTRY, RealProxy, dead_port, docker_socket, plays, read_head, says, serve,
 };
+use crate::common::redact::{redacted, unwrapped};
 use crate::common::tools;
 
 const IDS: [&str; 13] = [
@@ -220,7 +222,7 @@ fn a_public_certificate_is_good() {
             proxy: EngineProxy::new(None, proxy.cloned(), NoProxy::default()),
             host_proxy: proxy.cloned(),
             entries: Vec::new(),
-            remarks: vec!["left out: 10.0.0.0/8".to_owned()],
+            remarks: vec![Remark::HttpsDirect],
             explanations: Vec::new(),
             pac_unreachable: None,
         };
@@ -254,7 +256,11 @@ fn a_public_certificate_is_good() {
         assert!(step("tls").found.contains("public"), "{:?}", step("tls"));
         assert_eq!(step("registry").outcome, Outcome::Good);
         assert_eq!(step("proxy").outcome, Outcome::Warning);
-        assert!(step("proxy").found.contains("left out: 10.0.0.0/8"));
+        assert!(
+            step("proxy")
+                .found
+                .contains(&Remark::HttpsDirect.to_string())
+        );
         let tunnel = if proxy.is_some() {
             Outcome::Good
         } else {
@@ -896,23 +902,15 @@ fn a_person_reads_marks_and_remedies() {
     let mut command = lab.command(&["--https-proxy", &format!("proxy.corp:{port}")]);
     let run = Run::of(&mut command);
     assert_eq!((run.code, &*run.err), (3, ""), "{run}");
-    for line in [
-        "✓ Proxy: http://proxy.corp:",
-        "✗ Connection to proxy.corp:",
-        "    what to do: start the proxy",
-        "– Tunnel, TLS, Answer, Other hosts of a pull: skipped (an earlier step failed)",
-        "2 problems. Fix the first one first.",
-    ] {
-        assert!(run.out.contains(line), "no {line:?} in: {run}");
-    }
+    let out = run.out.replace(&port.to_string(), "[port]");
+    insta::assert_snapshot!(redacted(&unwrapped(&out)));
     for line in run.out.lines().filter(|line| !line.contains('/')) {
         assert!(line.chars().count() <= 100, "{line}");
     }
     let run = Run::of(command.env("LC_ALL", "C"));
-    assert!(
-        run.out.contains("x Connection") && run.out.is_ascii(),
-        "{run}"
-    );
+    assert!(run.out.is_ascii(), "{run}");
+    let out = run.out.replace(&port.to_string(), "[port]");
+    insta::assert_snapshot!("a_person_reads_marks_in_ascii", redacted(&unwrapped(&out)));
 }
 
 #[test]
@@ -936,28 +934,25 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     };
     let run = Run::of(&mut ask());
     assert_eq!(run.code, 3, "{run}");
-    assert!(
-        run.out
-            .contains(&format!("The report is in {}", report.display())),
-        "{run}"
-    );
+    assert!(run.out.contains(report.to_str().unwrap()), "{run}");
     assert_eq!(mode(&report), 0o600);
     let text = fs::read_to_string(&report).unwrap();
-    for word in [
-        "- Baleen: ",
-        "- proxy in the settings: http://USER:***@proxy.corp:",
-        "- proxy in Docker: none",
-        "at ~/Docker.app",
-        "(`connect`): bad",
-        "this password of user 'USER'",
-        "To do: check user and password",
-    ] {
-        assert!(text.contains(word), "no {word:?} in: {text}");
-    }
+    // The system that the test runs on is not the same everywhere.
+    let shown = |text: &str| {
+        let text = text.replace(&asking.to_string(), "[port]");
+        let lines = text
+            .lines()
+            .map(|line| match line.starts_with("- system: ") {
+                true => "- system: [system]",
+                false => line,
+            });
+        redacted(&lines.collect::<Vec<_>>().join("\n"))
+    };
+    let first = shown(&text);
     for name in ["jane", "s3cret", home.to_str().unwrap()] {
         assert!(!text.contains(name), "{name} in: {text}");
     }
-    Run::of(&mut ask()).is_refusal(2, &["there is something of that name already"]);
+    Run::of(&mut ask()).is_refusal(2, &[report.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(&report).unwrap(), text);
 
     // Nor in a comment.
@@ -965,11 +960,8 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     let url = format!("http://CORP%5Cannabel@proxy.corp:{asking}");
     Run::of(ask().env("HTTP_PROXY", url));
     let text = fs::read_to_string(&report).unwrap();
-    assert!(
-        text.contains("no password is kept for USER@proxy.corp"),
-        "{text}"
-    );
     assert!(!text.contains("annabel"), "{text}");
+    insta::assert_snapshot!(format!("{first}\n\n{}", shown(&text)));
 }
 
 /// Searches all output and all files for a password, raw, percent-encoded and as Basic authentication sends it, while
@@ -1145,18 +1137,14 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
     // A name that can't be resolved is reported once, no matter where it comes from.
     lab.app
         .ok(&["apply", "--http-proxy", "http://nowhere.corp:1"]);
+    let mut all = String::new();
     for settings in ["", "http://nowhere.corp:1"] {
         let mut command = lab.command(&[]);
         let run = Run::of(command.env("HTTP_PROXY", settings));
         assert_eq!(run.code, 3, "{run}");
-        assert_eq!(run.out.matches("can't resolve").count(), 1, "{run}");
-        assert!(
-            run.out
-                .contains("✗ Address of nowhere.corp: can't resolve it"),
-            "{run}"
-        );
-        assert!(!run.out.contains("well"), "{run}");
+        all += &format!("== settings: {settings:?}\n{}\n", unwrapped(&run.out));
     }
+    insta::assert_snapshot!(redacted(&all));
 
     // The Mac's loopback addresses become the Mac's name in the VM.
     apply(&format!("http://localhost:{working}"));
@@ -1605,20 +1593,14 @@ fn nothing_is_called_well_that_was_not_tried() {
     command.env("SSL_CERT_FILE", authority.certificate());
     let run = Run::of(&mut command);
     assert_eq!(run.code, 0, "{run}");
-    assert!(
-        run.out
-            .ends_with("\nNo problems found, but 1 step was skipped. 2 warnings.\n"),
-        "{run}"
-    );
+    let last = |run: &Run| run.out.lines().last().unwrap().to_owned();
+    let skipped = last(&run);
     let info = json!({
         "ServerVersion": "1.11.1", "OperatingSystem": "Alpine Linux v3.3",
         "HttpProxy": url, "HttpsProxy": url, "NoProxy": "localhost,127.0.0.1",
     });
     docker_socket(&lab.path("docker.sock"), &info.to_string());
     let run = Run::of(&mut command);
-    assert!(
-        run.out
-            .ends_with("\nNo problems found, as far as this computer can tell. 2 warnings.\n"),
-        "{run}"
-    );
+    assert_eq!(run.code, 0, "{run}");
+    insta::assert_snapshot!(format!("{skipped}\n{}", last(&run)));
 }

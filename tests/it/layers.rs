@@ -32,7 +32,6 @@ const LAYERS: &[&[&str]] = &[
 /// each read a variable.
 const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("config", 1),
-    ("credentials", 3),
     ("demo", 4),
     ("docker", 3),
     ("doctor", 19),
@@ -40,7 +39,6 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("logs", 1),
     ("net", 1),
     ("platform", 3),
-    ("proxy", 8),
     ("uninstall", 9),
     ("desired", 1),
 ];

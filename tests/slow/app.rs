@@ -18,6 +18,7 @@ use baleen::platform::apps::{self, RunningApp};
 
 use crate::common::app::{App, Snapshot};
 use crate::common::desktop::{Item, Notification, Notifications, Panel};
+use crate::common::redact::{Transcript, redacted};
 use crate::common::session::Session;
 use crate::common::tools::has_tool;
 use crate::common::{app, desktop, tty};
@@ -208,7 +209,7 @@ impl Desk {
         let item = self.start_switched_on();
         self.set_proxy(Some(other));
         let note = self.notes.wait_for("the other proxy", |note| {
-            note.body.contains(&format!("{other}:8080 instead"))
+            note.body.contains(&format!("{other}:8080"))
         });
         (item, note)
     }
@@ -230,17 +231,12 @@ impl Desk {
     /// Waits for the notification about the update to `version`.
     #[track_caller]
     fn told_of_update(&self, from: &str, to: &str) -> Notification {
-        let arrow = format!("Docker {from} → {to} removed the proxy");
+        let arrow = format!("{from} → {to}");
         let note = self
             .notes
             .wait_for(&arrow, |note| note.body.contains(&arrow));
         assert_eq!(note.summary, UPDATED);
-        assert!(
-            note.body
-                .contains(&format!("The proxy ({PROXY}) is in place again.")),
-            "{}",
-            note.body
-        );
+        assert!(note.body.contains(PROXY), "{}", note.body);
         note
     }
 }
@@ -344,7 +340,7 @@ fn every_line_of_the_menu_does_what_it_says() {
 
     item.click(&["Check and Repair Now"]);
     item.wait_until("the check is among the last events", |item| {
-        item.menu().to_string().contains("Checked: The engine gets")
+        item.menu().to_string().contains("Checked:")
     });
 
     // Decisions go to the settings file, and the menu shows changes made there.
@@ -431,7 +427,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     was_opened("/config.toml");
     item.click(&["Open Log"]);
     let log = was_opened("/baleen.log");
-    assert!(fs::read_to_string(log).unwrap().contains("notified: "));
+    assert!(fs::read_to_string(log).unwrap().contains("notified:"));
     item.click(&["About Baleen"]);
     let version = concat!("Baleen ", env!("CARGO_PKG_VERSION"));
     desk.notes
@@ -450,7 +446,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(checked.body.contains("127.0.0.1:1"), "{}", checked.body);
     desk.notes.press(&checked, "Open report");
     let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
-    assert!(report.contains("baleen doctor"), "{report}");
+    assert!(report.contains("(`tcp`): bad"), "{report}");
 
     item.click(&["Use Proxy"]);
     desk.wait_for_state(&item, "Off", "Docker has its own boot image");
@@ -475,15 +471,6 @@ fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it
     let image = desk.image();
     let item = desk.start();
     let first = desk.notes.wait_for("the first note", |_| true);
-    assert_eq!(first.summary, "Baleen is in the menu bar");
-    for diagnostic in [
-        named,
-        "It was named by hand.",
-        PROXY,
-        "is set in the system's settings",
-    ] {
-        assert!(first.body.contains(diagnostic), "{}", first.body);
-    }
     let in_use = format!("Proxy: {named}, named by hand");
     let tooltip = format!("The engine gets {url}, which was named by hand; ");
     desk.wait_for_state(&item, &in_use, &tooltip);
@@ -494,11 +481,7 @@ fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it
     let note = desk
         .notes
         .wait_for("the change", |note| note.summary == changed);
-    assert!(
-        note.body.contains("http://other.example:8080 is set"),
-        "{}",
-        note.body
-    );
+    insta::assert_snapshot!(shown(&[first, note]));
     assert_eq!(desk.image(), image, "the named one is kept");
     desk.wait_for_state(&item, "Settings: other.example:8080", &tooltip);
     item.click(&["Check and Repair Now"]);
@@ -651,10 +634,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     let note = desk.notes.wait_for("the other proxy", |note| {
         note.summary == "Docker's proxy has changed"
     });
-    assert_eq!(
-        note.body,
-        format!("other.example:8080 instead of {PROXY} is in place. Restart Docker to use it.")
-    );
+    insta::assert_snapshot!(shown(std::slice::from_ref(&note)));
     desk.wait_for_state(
         &item,
         "Docker needs a restart",
@@ -674,7 +654,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     // By the button of the next notification.
     desk.set_proxy(Some("third.example"));
     let note = desk.notes.wait_for("the third proxy", |note| {
-        note.body.contains("third.example:8080 instead")
+        note.body.contains("third.example:8080")
     });
     desk.notes.press(&note, "Restart Docker");
     let after = until("another Docker", || {
@@ -732,11 +712,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
     let before = desk.start_docker();
     let (_vm, device) = desk.make_console();
     let (item, note) = desk.start_out_of_date("other.example");
-    let asks = "Restart the Engine or Docker to use it.";
-    assert!(note.body.ends_with(asks), "{}", note.body);
-    let buttons = ["Restart Docker Engine", "Restart Docker", "Later"];
-    let labels: Vec<&str> = note.actions.iter().map(|(_, label)| &**label).collect();
-    assert!(labels.ends_with(&buttons), "{labels:?}");
+    let asks = note.clone();
     let engine = ["Restart Docker Engine (Fast)"];
     item.wait_until("both can be chosen", |item| {
         let menu = item.menu();
@@ -753,15 +729,14 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
     let note = desk.notes.wait_for("that it was not", |note| {
         note.summary == "The Docker Engine was not restarted"
     });
-    let who = format!("in use by sleep (process {})", screen.id());
     let _ = screen.kill();
     screen.wait().unwrap();
-    assert!(note.body.contains(&who), "{}", note.body);
     assert!(
-        note.body.contains("restart Docker instead"),
+        note.body.contains(&screen.id().to_string()),
         "{}",
         note.body
     );
+    insta::assert_snapshot!(shown(&[asks, note]));
     assert_eq!(desk.docker().unwrap().pid, before.pid);
     item.wait_until("a restart is needed all the same", |item| {
         let menu = item.menu();
@@ -811,11 +786,7 @@ fn always_tries_the_engine_first_and_restarts_docker_where_that_fails() {
     let note = desk.notes.wait_for("that the engine was not", |note| {
         note.summary == "The Docker Engine was not restarted"
     });
-    assert!(
-        note.body.ends_with("Docker is being restarted instead."),
-        "{}",
-        note.body
-    );
+    insta::assert_snapshot!(shown(&[note]));
     until("another Docker", || {
         desk.docker().filter(|docker| docker.pid != before.pid)
     });
@@ -847,8 +818,8 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
     };
     keep();
     let is_followed = |item: &Item| {
-        let menu = item.menu().to_string();
-        menu.contains("Running VM: brought up to date at ") && !menu.contains("Restart Docker")
+        let menu = item.menu();
+        menu.to_string().contains("Running VM:") && !menu.has(&["Restart Docker"])
     };
     item.wait_until("that it was followed", is_followed);
     desk.wait_for_state(
@@ -859,7 +830,8 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
 
     // While `--live` is at work, the app doesn't report the change of the image. First `--live` succeeds, then it
     // fails.
-    let told = |note: &Notification| note.body.contains(":8080 instead of");
+    let told = |note: &Notification| note.summary == "Docker's proxy has changed";
+    let mut all = Vec::new();
     for (host, succeeds) in [("third.example", true), ("fourth.example", false)] {
         let before = desk.notes.count(told);
         let in_flight = LiveLock::begin(&state).unwrap();
@@ -874,14 +846,17 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         }
         drop(in_flight);
         let note = desk.notes.wait_for("what came of it", |note| {
-            note.body.contains(&format!("{host}:8080 instead of"))
+            told(note) && note.body.contains(&format!("{host}:8080 "))
         });
-        assert_eq!(note.body.contains("Restart Docker"), !succeeds, "{note}");
+        let offers_it = buttons(&note).contains(&"Restart Docker");
+        assert_eq!(offers_it, !succeeds, "{note}");
+        all.push(note);
         item.wait_until("what it came to", |item| {
             is_followed(item) == succeeds && item.menu().has(&[needs]) != succeeds
         });
     }
     assert_eq!(desk.docker().unwrap().pid, before.pid);
+    insta::assert_snapshot!(shown(&all));
 }
 
 #[test]
@@ -1056,7 +1031,7 @@ fn a_second_one_hands_over_and_panels_come_and_go() {
     let second = desk.baleen(&["app"]).output().unwrap();
     assert_eq!(second.status.code(), Some(0));
     let said = String::from_utf8_lossy(&second.stdout).into_owned();
-    assert!(said.starts_with("Baleen is already running"), "{said}");
+    insta::assert_snapshot!(redacted(&said));
     desk.notes.wait_for("the first shows itself", |note| {
         note.summary == "Baleen is already running"
     });
@@ -1076,15 +1051,15 @@ fn a_second_one_hands_over_and_panels_come_and_go() {
 fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
     let Some(mut desk) = Desk::new() else { return };
     let login = "Start at Login (move Baleen to Applications first)";
+    let mut all = Vec::new();
     for starts in 1..=2 {
         let item = desk.start_in("var/folders/x/T/AppTranslocation/ABC/d");
-        let told = |note: &Notification| note.body.contains("macOS opened it from a temporary");
+        let told = |note: &Notification| note.summary == "Move Baleen to Applications";
         until("it is told", || {
             (desk.notes.count(told) == starts).then_some(())
         });
         let note = desk.notes.wait_for("the note", told);
-        assert_eq!(note.summary, "Move Baleen to Applications");
-        assert!(note.body.contains("drag it into the Applications folder"));
+        all.push(note);
         let menu = item.menu();
         let line = "Move Baleen to the Applications folder";
         assert!(menu.has(&[line]), "{menu}");
@@ -1097,6 +1072,7 @@ fn an_app_opened_where_it_can_not_stay_says_so_at_each_start() {
         });
         desk.quit(&item);
     }
+    insta::assert_snapshot!(shown(&all));
 }
 
 #[test]
@@ -1130,11 +1106,7 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
         desk.quit(&item);
     }
     let note = desk.notes.wait_for("the note", told);
-    assert!(
-        note.body.contains("Start at Login stops working"),
-        "{}",
-        note.body
-    );
+    insta::assert_snapshot!(shown(&[note]));
 }
 
 /// Uninstalls, once no work is in progress.
@@ -1168,19 +1140,16 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     let note = desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });
-    assert!(note.body.contains("Docker isn't running"), "{}", note.body);
     let list = until("the list", || fs::read_to_string(&opened).ok());
     let list = fs::read_to_string(list.trim()).unwrap();
-    for file in &made {
-        assert!(
-            list.contains(&format!("- removed {}\n", file.display())),
-            "{list}"
-        );
-    }
     assert!(
-        list.contains("its own boot image back, byte for byte"),
-        "{list}"
+        made.iter()
+            .all(|file| list.contains(file.to_str().unwrap()))
     );
+    let mut told = Transcript::default();
+    told.text("the notification", shown(&[note]));
+    told.text("the list", list);
+    insta::assert_snapshot!(told);
     let ended = desk.running.take().unwrap().wait().unwrap();
     assert_eq!(ended.code(), Some(0));
     assert!(item.is_gone());
@@ -1204,7 +1173,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
         note.summary == "Baleen was not uninstalled"
     });
     assert!(note.body.contains("initrd.img-backup"), "{}", note.body);
-    assert!(note.body.contains("nothing was removed"), "{}", note.body);
+    insta::assert_snapshot!(shown(&[note]));
     assert_eq!(desk.image(), patched);
     // The app is still the only one, listens, and manages Docker as before.
     item.wait_until("the menu is as before", |item| {
@@ -1234,7 +1203,7 @@ fn uninstalled_from_the_command_line_the_app_ends_first() {
     let said = desk.baleen(&["uninstall", "--yes"]).output().unwrap();
     assert!(said.status.success(), "{said:?}");
     let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.contains("ended the Baleen app (process "), "{said}");
+    insta::assert_snapshot!(redacted(&said));
     let ended = desk.running.take().unwrap().wait().unwrap();
     assert_eq!(ended.code(), Some(0));
     assert!(item.is_gone());
@@ -1243,6 +1212,15 @@ fn uninstalled_from_the_command_line_the_app_ends_first() {
 }
 
 const BOOT_IMAGE: &[&str] = &["linuxkit/kernel", "linuxkit/boot.img"];
+
+/// The notifications as their user sees them, without what differs between computers and runs.
+fn shown(notes: &[Notification]) -> String {
+    let mut told = Transcript::default();
+    for note in notes {
+        told.text(&note.summary, format!("{}\n{:?}", note.body, buttons(note)));
+    }
+    told.to_string()
+}
 
 fn buttons(note: &Notification) -> Vec<&str> {
     let buttons = note.actions.iter().filter(|(key, _)| key != "default");
@@ -1272,18 +1250,6 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     let item = desk.item();
 
     let welcome = desk.notes.wait_for("the first note", |_| true);
-    assert!(
-        welcome.body.starts_with(
-            "Docker 4.84.0 has its own proxy settings (Settings &gt; Resources &gt; Proxies)"
-        ),
-        "{}",
-        welcome.body
-    );
-    assert!(welcome.body.contains("127.0.0.1:3128"), "{}", welcome.body);
-    assert_eq!(
-        buttons(&welcome),
-        ["Copy Proxy Settings", "Open Docker's Settings"]
-    );
     let menu = item.menu();
     assert!(
         menu.has(&["This Docker has its own proxy settings"]),
@@ -1291,10 +1257,10 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     );
     assert!(menu.has(&["Proxy: 127.0.0.1:3128"]), "{menu}");
     assert!(!menu.has(&["Use Proxy"]), "{menu}");
-    assert!(
-        !menu.to_string().contains("gets its own boot image back"),
-        "{menu}"
-    );
+    // An app that has changed nothing in Docker doesn't offer to undo it.
+    let menu = menu.to_string();
+    let uninstall = &menu[menu.find("Uninstall Baleen").unwrap()..];
+    insta::assert_snapshot!("docker_desktop_uninstall", uninstall);
 
     // Each field separately, in the form by which Docker on the Mac reaches the proxy, and all of them.
     let is_copied = |text: &str| {
@@ -1309,10 +1275,9 @@ fn docker_desktop_gets_what_to_enter_in_its_own_settings_and_no_switch() {
     let copied = desk
         .notes
         .wait_for("that it was copied", |note| note.summary == "Copied");
-    assert!(
-        copied.body.contains("Settings &gt; Resources &gt; Proxies"),
-        "{}",
-        copied.body
+    insta::assert_snapshot!(
+        "docker_desktop_notifications",
+        shown(&[welcome.clone(), copied])
     );
     item.click(&["Copy Proxy Settings", "Bypass these hosts"]);
     let bypass = until("the bypass list", || {
@@ -1423,18 +1388,8 @@ fn without_docker_nothing_is_offered_that_needs_one() {
     fs::remove_dir_all(desk.app.app()).unwrap();
     let item = desk.start();
     let welcome = desk.notes.wait_for("the first note", |_| true);
-    assert!(
-        welcome.body.contains("it found no Docker.app"),
-        "{}",
-        welcome.body
-    );
     // There is no VM in which the Mac would have another address.
-    assert!(
-        welcome.body.contains("(127.0.0.1:3128)"),
-        "{}",
-        welcome.body
-    );
-    assert_eq!(buttons(&welcome), ["Open Settings File"]);
+    insta::assert_snapshot!(shown(&[welcome]));
     let menu = item.menu();
     assert!(!menu.entry(&["Use Proxy"]).enabled, "{menu}");
     assert!(!menu.has(&["Docker: not found"]), "it is said once: {menu}");
@@ -1465,11 +1420,10 @@ fn without_a_session_the_app_says_what_to_do() {
     let app = App::new();
     let run = app.run(&["app"]);
     assert_eq!(run.code, 1, "{run}");
-    assert!(
-        run.err.contains("could not show an icon in the menu bar"),
-        "{run}"
-    );
-    assert!(run.err.contains("baleen watch"), "{run}");
+    // Why there is none is not the same on every computer.
+    let said = run.err.lines().map(|line| line.split(" D-Bus").next());
+    let said: Vec<&str> = said.flatten().collect();
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 #[test]

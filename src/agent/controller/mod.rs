@@ -637,7 +637,7 @@ mod tests {
             block: Sha::of(b"x"),
             shown: RedactedProxy {
                 http: None,
-                https: Some("http://p:1".to_owned()),
+                https: Some("http://p:1".parse().unwrap()),
                 no_proxy: String::new(),
             },
             origin: "a test".to_owned(),

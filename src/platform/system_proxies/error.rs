@@ -2,6 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::error::{Failure, Kind};
+use crate::property_list::InvalidList;
 
 /// The reason why the system's proxy settings could not be read or watched.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +14,7 @@ pub enum ReadError {
 
     /// What macOS gives.
     #[error("macOS did not tell its proxy settings: reading its property list ({why}) failed")]
-    PropertyList { why: String },
+    PropertyList { why: InvalidList },
 
     /// Running `gsettings`, or reading what it prints.
     #[error("could not read the desktop's proxy settings: {0}")]

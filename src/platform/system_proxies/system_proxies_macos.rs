@@ -42,8 +42,7 @@ pub fn read() -> Result<Option<plist::Value>, ReadError> {
     // <https://developer.apple.com/documentation/corefoundation/cfpropertylistcreatedata(_:_:_:_:_:)>
     let data = create_data(proxies.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
         .map_err(|_| silent("CFPropertyListCreateData"))?;
-    property_list::parse(data.bytes().to_vec())
-        .unwrap_or_else(|error| Err(error.to_string()))
+    property_list::parse(data.bytes().to_vec())?
         .map(Some)
         .map_err(|why| ReadError::PropertyList { why })
 }

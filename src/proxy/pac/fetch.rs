@@ -13,15 +13,16 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
+use super::error::{FetchFault, PacError};
 use super::shown;
-use crate::error::{Error, Kind, Result, plain};
+use crate::error::IoError;
 use crate::net::port_number;
 use crate::net::{lookup, tls};
 
 /// Timeout for a download, including redirects and lookups.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum number of redirects.
-const MAX_REDIRECTS: u32 = 5;
+pub(super) const MAX_REDIRECTS: u32 = 5;
 /// Maximum length of a script, in bytes. Usual scripts have a few hundred lines.
 pub(super) const MAX_SCRIPT_LEN: u64 = 1 << 20;
 
@@ -39,61 +40,50 @@ pub struct Script {
 /// # Errors
 /// When there is no script, or it exceeds the limits of time or size. The error leaves out the URL's
 /// password.
-pub fn fetch(url: &str) -> Result<Script> {
+pub fn fetch(url: &str) -> Result<Script, PacError> {
     let name = shown(url);
-    let failed = |why: &str| {
-        Error::new(
-            Kind::Failure,
-            format!("could not get the PAC script {name}: {why}"),
-        )
+    let failed = |why| PacError::Fetch {
+        name: name.clone(),
+        why,
     };
     let scheme = url.split_once(':').map(|(scheme, _)| scheme);
     let mut charset = None;
     let bytes = match scheme.map(str::to_ascii_lowercase).as_deref() {
         Some("http" | "https") => {
-            let (bytes, named) = download(url).map_err(|why| failed(&why))?;
+            let (bytes, named) = download(url).map_err(failed)?;
             charset = named;
             bytes
         }
         Some("file") => {
-            let path = file_url(url).ok_or_else(|| {
-                failed("expected file:///PATH, with no host but localhost, and found another")
-            })?;
+            let path = file_url(url).ok_or_else(|| failed(FetchFault::OtherComputer))?;
             read(&path)?
         }
         _ if url.starts_with('/') => read(Path::new(url))?,
-        _ => return Err(failed("expected http://, https://, file:// or a path")),
+        _ => return Err(failed(FetchFault::Scheme)),
     };
     if bytes.len() as u64 > MAX_SCRIPT_LEN {
-        return Err(failed(&format!("it has more than {MAX_SCRIPT_LEN} bytes")));
+        return Err(failed(FetchFault::TooLong));
     }
     let text = decode(&bytes, charset.as_deref());
     // Some networks answer every request with their login page.
     if is_page(&text) {
-        return Err(failed("expected a script, found a web page").with_hint(
-            "open that address in a browser: the network may want you to log in first",
-        ));
+        return Err(failed(FetchFault::WebPage));
     }
     Ok(Script { name, text })
 }
 
 /// Reads at most one byte more than [`MAX_SCRIPT_LEN`].
-fn read(path: &Path) -> Result<Vec<u8>> {
+fn read(path: &Path) -> Result<Vec<u8>, PacError> {
+    let failed = |error| IoError::new("read", path, error);
     // Reading from anything but a file might never end.
-    let facts = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
+    let facts = fs::metadata(path).map_err(failed)?;
     if !facts.is_file() {
-        return Err(Error::new(
-            Kind::Failure,
-            format!(
-                "could not read {}: expected a file, found something else",
-                path.display()
-            ),
-        ));
+        return Err(PacError::NotAFile(path.to_owned()));
     }
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(MAX_SCRIPT_LEN + 1).read_to_end(&mut bytes))
-        .map_err(|error| Error::io("read", path, &error))?;
+        .map_err(failed)?;
     Ok(bytes)
 }
 
@@ -166,7 +156,7 @@ fn is_page(text: &str) -> bool {
 }
 
 /// Downloads the script, and returns it with the server's `charset`.
-fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String> {
+fn download(url: &str) -> Result<(Vec<u8>, Option<String>), FetchFault> {
     let secure = url
         .get(..6)
         .is_some_and(|start| start.eq_ignore_ascii_case("https:"));
@@ -188,26 +178,23 @@ fn download(url: &str) -> std::result::Result<(Vec<u8>, Option<String>), String>
             config = config.tls_config(tls.build());
             None
         }
-        Err(why) => Some(why.to_string()),
+        Err(why) => Some(why),
     };
     let guide = RedirectPolicy { secure, no_tls };
     let agent = Agent::with_parts(config.build(), DefaultConnector::default(), guide);
-    let mut response = agent.get(url).call().map_err(|error| in_words(&error))?;
+    let mut response = agent.get(url).call().map_err(fault)?;
     if response.status() != StatusCode::OK {
-        return Err(format!(
-            "expected the status 200, found {}",
-            response.status()
-        ));
+        return Err(FetchFault::Status(response.status().to_string()));
     }
     let coding = response.headers().get(header::CONTENT_ENCODING);
     if let Some(coding) = coding.filter(|coding| *coding != "identity") {
-        return Err(format!("it came compressed ({coding:?}), unasked for"));
+        return Err(FetchFault::Compressed(format!("{coding:?}")));
     }
     let kind = response.headers().get(header::CONTENT_TYPE);
     let named = kind.and_then(|kind| charset(kind.to_str().ok()?));
     let named = named.map(str::to_owned);
     let body = body(response.body_mut());
-    let bytes = body.map_err(|error| format!("it broke off: {}", in_words(&error.into())))?;
+    let bytes = body.map_err(|error| FetchFault::BrokeOff(Box::new(fault(error.into()))))?;
     Ok((bytes, named))
 }
 
@@ -220,23 +207,22 @@ fn body(body: &mut Body) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Describes the error without the URL, which the caller adds.
-fn in_words(error: &ureq::Error) -> String {
+/// Tells the errors apart. Those of [`RedirectPolicy`] and of TLS come inside an [`io::Error`].
+fn fault(error: ureq::Error) -> FetchFault {
     match error {
-        ureq::Error::Timeout(_) => format!("no answer within {} seconds", TIMEOUT.as_secs()),
-        ureq::Error::Io(error) => match error.get_ref().and_then(|why| why.downcast_ref()) {
-            Some(why) => no_trust(why),
-            None => plain(error),
+        ureq::Error::Timeout(_) => FetchFault::TimedOut,
+        ureq::Error::Io(error) => match error.downcast::<FetchFault>() {
+            Ok(fault) => fault,
+            Err(error) => match error.downcast::<rustls::Error>() {
+                Ok(why) => FetchFault::Untrusted(why),
+                Err(error) => FetchFault::Io(error),
+            },
         },
-        ureq::Error::TooManyRedirects => format!("more than {MAX_REDIRECTS} redirects"),
-        ureq::Error::Rustls(why) => no_trust(why),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => "that is no URL to go to".to_owned(),
-        other => other.to_string(),
+        ureq::Error::TooManyRedirects => FetchFault::Redirects,
+        ureq::Error::Rustls(why) => FetchFault::Untrusted(why),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => FetchFault::Url,
+        other => FetchFault::Http(other),
     }
-}
-
-fn no_trust(why: &rustls::Error) -> String {
-    format!("its TLS is not to be trusted: {why}")
 }
 
 /// A resolver that checks the first URL and each redirect, and refuses those that are not allowed.
@@ -245,7 +231,7 @@ struct RedirectPolicy {
     /// True if the first URL uses TLS. Redirects must use TLS as well then.
     secure: bool,
     /// The reason why TLS is not available, if it isn't.
-    no_tls: Option<String>,
+    no_tls: Option<tls::Unsupported>,
 }
 
 impl Resolver for RedirectPolicy {
@@ -254,25 +240,26 @@ impl Resolver for RedirectPolicy {
         uri: &Uri,
         _: &Config,
         timeout: NextTimeout,
-    ) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
-        let refused = |why: &str| ureq::Error::Io(io::Error::other(why.to_owned()));
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let refused = |why| ureq::Error::Io(io::Error::other::<FetchFault>(why));
         let (tls, default) = match uri.scheme_str() {
             Some("https") => (true, 443),
             Some("http") => (false, 80),
-            _ => return Err(refused("it redirects to something that is no web server")),
+            _ => return Err(refused(FetchFault::RedirectsElsewhere)),
         };
         if self.secure && !tls {
-            return Err(refused("it redirects from https:// to http://"));
+            return Err(refused(FetchFault::RedirectsFromTls));
         }
         if let Some(why) = self.no_tls.as_ref().filter(|_| tls) {
-            return Err(refused(why));
+            return Err(refused(FetchFault::NoTls(why.clone())));
         }
         let host = uri.host().unwrap_or_default();
-        let port = port(uri, default)
-            .map_err(|port| refused(&format!("its port '{port}' is no number from 1 to 65535")))?;
+        let port = port(uri, default).map_err(|port| refused(FetchFault::Port(port.to_owned())))?;
         let patience = (*timeout.after).min(lookup::TIMEOUT);
-        let found = lookup::lookup(host, patience)
-            .map_err(|error| refused(&format!("could not look {host} up: {}", plain(&error))))?;
+        let found = lookup::lookup(host, patience).map_err(|why| {
+            let host = host.to_owned();
+            refused(FetchFault::Lookup { host, why })
+        })?;
         let mut addresses = self.empty();
         // The array has a capacity of sixteen.
         for address in found.into_iter().take(16) {
@@ -287,7 +274,7 @@ impl Resolver for RedirectPolicy {
 
 /// Returns the port of a URL, or as an error the text in its place if that is not a port.
 /// `Uri::port_u16` doesn't distinguish that text from a missing port.
-fn port(uri: &Uri, default: u16) -> std::result::Result<u16, &str> {
+fn port(uri: &Uri, default: u16) -> Result<u16, &str> {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let place = authority.rsplit('@').next().unwrap_or_default();
     // A colon inside brackets belongs to the address.

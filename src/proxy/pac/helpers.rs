@@ -12,6 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use super::ScriptRemark;
 use super::dates::Zone;
 
 /// The information about the outside world that a script can get.
@@ -24,9 +25,8 @@ pub(super) struct HelperContext {
     pub(super) own: fn() -> Vec<IpAddr>,
     /// The addresses of other hosts.
     pub(super) names: RefCell<DnsCache>,
-    /// Cases where another browser would have answered the script differently, in sentences without a
-    /// period.
-    pub(super) remarks: RefCell<BTreeSet<String>>,
+    /// Cases where another browser would have answered the script differently.
+    pub(super) remarks: RefCell<BTreeSet<ScriptRemark>>,
 }
 
 /// Looks up each name once, within a time limit for all names together.
@@ -151,11 +151,10 @@ fn dns_resolve(context: &HelperContext, args: &[Option<String>]) -> Reply {
     if let Some(address) = found.iter().find_map(ipv4) {
         return Reply::Text(address.to_string());
     }
-    if let Some(other) = found.first() {
-        context.remarks.borrow_mut().insert(format!(
-            "the script asked dnsResolve, isInNet or isResolvable about {host}, which has IPv6 addresses only: \
-             Chromium and Baleen say that there is no such host, Firefox says {other}"
-        ));
+    if let Some(&first) = found.first() {
+        let host = host.to_owned();
+        let remark = ScriptRemark::Ipv6Only { host, first };
+        context.remarks.borrow_mut().insert(remark);
     }
     Reply::Null
 }
@@ -323,12 +322,11 @@ mod tests {
             Reply::Null
         );
         let remarks = context.remarks.borrow();
-        assert!(
-            remarks
-                .first()
-                .unwrap()
-                .ends_with("Firefox says 2001:db8::8")
-        );
+        let expected = ScriptRemark::Ipv6Only {
+            host: "six.corp".to_owned(),
+            first: "2001:db8::8".parse().unwrap(),
+        };
+        assert_eq!(remarks.first(), Some(&expected));
     }
 
     #[test]

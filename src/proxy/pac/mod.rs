@@ -19,9 +19,11 @@ mod address;
 mod answer_cache;
 mod date_text;
 mod dates;
+mod error;
 mod fetch;
 mod helpers;
 mod regexp;
+mod remark;
 mod route;
 mod script;
 mod shexp;
@@ -33,23 +35,29 @@ use std::env;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Face, Kind, Result, plain};
 use crate::net::lookup;
 use crate::proxy::redact;
 
 pub(crate) use address::of_host;
 pub use answer_cache::AnswerCache;
+pub use error::{
+    Death, EvaluationFault, FetchFault, IgnoredEntry, InvalidAnswer, InvalidEntry, PacError,
+    ScriptFault,
+};
 pub use fetch::{Script, fetch};
-pub(super) use route::FIREFOX_ONLY;
+pub use remark::{PacRemark, ScriptRemark};
 pub use route::{Route, Routes};
+pub use unsupported_features::Feature;
+pub(crate) use worker::COMMAND;
 pub use worker::{Evaluated, evaluate_in_worker, work};
 
 /// Host name that WPAD looks up in the system's search domains, and the URL of its script.
-const WPAD_HOST: &str = "wpad";
+pub(crate) const WPAD_HOST: &str = "wpad";
 const WPAD_URL: &str = "http://wpad/wpad.dat";
 
 /// The source of a script.
@@ -76,6 +84,7 @@ impl fmt::Debug for PacSource {
 
 /// A script's answer for one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredAnswer")]
 pub struct PacAnswer {
     /// The host.
     pub host: String,
@@ -85,8 +94,30 @@ pub struct PacAnswer {
     pub text: String,
     /// The routes of the answer, in the order in which to try them; never empty.
     pub routes: Vec<Route>,
-    /// The entries that were ignored, each with the reason.
-    pub ignored: Vec<String>,
+    /// The entries that were ignored.
+    pub ignored: Vec<IgnoredEntry>,
+}
+
+/// A [`PacAnswer`] in the file. The ignored entries follow from the text; what the file says about them is for older
+/// versions, which wrote and read them as sentences.
+#[derive(Deserialize)]
+struct StoredAnswer {
+    host: String,
+    url: String,
+    text: String,
+    routes: Vec<Route>,
+}
+
+impl From<StoredAnswer> for PacAnswer {
+    fn from(stored: StoredAnswer) -> Self {
+        Self {
+            ignored: Routes::parse(&stored.text).map_or_else(|_| Vec::new(), |read| read.ignored),
+            host: stored.host,
+            url: stored.url,
+            text: stored.text,
+            routes: stored.routes,
+        }
+    }
 }
 
 /// The policy for a script that can't be fetched.
@@ -115,14 +146,14 @@ impl Unreachable {
 pub const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// A script's answers, with their origin.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct PacAnswers {
     /// The known answers, in the order of the hosts.
     pub answers: Vec<PacAnswer>,
     /// The origin of the answers.
     pub script_state: ScriptState,
-    /// Problems with getting the answers, for the user, in a sentence without a period.
-    pub trouble: Option<String>,
+    /// What the user should know about them; not empty unless they are fresh.
+    pub remarks: Vec<PacRemark>,
 }
 
 /// The origin of a script's answers.
@@ -166,7 +197,7 @@ impl PacAnswers {
         Self {
             answers: answers.cloned().collect(),
             script_state,
-            trouble: self.trouble.clone(),
+            remarks: self.remarks.clone(),
         }
     }
 
@@ -200,13 +231,8 @@ pub fn ask(
     hosts: &[String],
     memory: &AnswerCache,
     unreachable: Unreachable,
-) -> Result<PacAnswers> {
-    let program = env::current_exe().map_err(|error| {
-        Error::new(
-            Kind::Failure,
-            format!("could not find Baleen's own program: {}", plain(&error)),
-        )
-    })?;
+) -> Result<PacAnswers, PacError> {
+    let program = env::current_exe().map_err(PacError::OwnProgram)?;
     ask_through(&program, source, hosts, memory, unreachable)
 }
 
@@ -220,17 +246,11 @@ pub fn ask_through(
     hosts: &[String],
     memory: &AnswerCache,
     unreachable: Unreachable,
-) -> Result<PacAnswers> {
+) -> Result<PacAnswers, PacError> {
     let (url, script) = match source {
         PacSource::Url(url) => (Some(&**url), fetch(url)),
         PacSource::Discover => match no_wpad() {
-            Some(why) => {
-                return Ok(PacAnswers {
-                    answers: Vec::new(),
-                    script_state: ScriptState::NotOffered,
-                    trouble: Some(why),
-                });
-            }
+            Some(why) => return Ok(not_offered(PacRemark::NotOffered(Arc::new(why)))),
             None => (Some(WPAD_URL), fetch(WPAD_URL)),
         },
         PacSource::Script(text) => {
@@ -246,7 +266,7 @@ pub fn ask_through(
         Err(error) => error,
     };
     let Some(url) = url else {
-        return Err(unknown(error, None));
+        return Err(unknown(error, false));
     };
     let now = SystemTime::now();
     // A script that fails in Baleen may well work in macOS, so don't guess the answers of a
@@ -266,12 +286,8 @@ pub fn ask_through(
     if until.is_some_and(|until| until <= now) {
         return Ok(match source {
             // As for a network that offers no script, the other settings apply.
-            PacSource::Discover => PacAnswers {
-                answers: Vec::new(),
-                script_state: ScriptState::NotOffered,
-                trouble: Some(error.to_string()),
-            },
-            _ => direct(hosts, &error),
+            PacSource::Discover => not_offered(PacRemark::failed(error)),
+            _ => direct(hosts, error),
         });
     }
     let mut given = BTreeMap::new();
@@ -281,32 +297,34 @@ pub fn ask_through(
         answers.push(answer);
     }
     if answers.is_empty() {
-        return Err(unknown(error, until));
+        return Err(unknown(error, until.is_some()));
     }
     Ok(PacAnswers {
         answers,
         script_state: ScriptState::Kept { given, until },
-        trouble: Some(error.to_string()),
+        remarks: vec![PacRemark::failed(error)],
     })
 }
 
-/// Returns the error for a script without known answers; `until` is when the engine goes direct.
-fn unknown(error: Error, until: Option<SystemTime>) -> Error {
-    if error.hint(Face::CommandLine).is_some() {
-        return error;
+/// Returns the error for a script without known answers.
+fn unknown(error: PacError, goes_direct: bool) -> PacError {
+    PacError::NothingKept {
+        why: Box::new(error),
+        goes_direct,
     }
-    error.with_hint(match until {
-        Some(_) => {
-            "connect to the network or VPN that the script is in; if it stays unreachable for 5 minutes, the engine goes direct, as macOS does (docs/pac.md). Nothing was decided without it"
-        }
-        None => {
-            "tell your network's administrator, or choose another proxy setting; nothing was decided without the script"
-        }
-    })
+}
+
+/// Returns no answers, since the network offers no script.
+fn not_offered(why: PacRemark) -> PacAnswers {
+    PacAnswers {
+        answers: Vec::new(),
+        script_state: ScriptState::NotOffered,
+        remarks: vec![why],
+    }
 }
 
 /// Returns direct answers for a script that has been unreachable for too long.
-fn direct(hosts: &[String], error: &Error) -> PacAnswers {
+fn direct(hosts: &[String], error: PacError) -> PacAnswers {
     let answers = hosts.iter().map(|host| PacAnswer {
         host: host.clone(),
         url: address::question(host),
@@ -317,7 +335,7 @@ fn direct(hosts: &[String], error: &Error) -> PacAnswers {
     PacAnswers {
         answers: answers.collect(),
         script_state: ScriptState::Direct,
-        trouble: Some(error.to_string()),
+        remarks: vec![PacRemark::failed(error)],
     }
 }
 
@@ -331,36 +349,26 @@ fn fresh(
     for (answer, host) in answers.iter_mut().zip(hosts) {
         answer.host.clone_from(host);
     }
-    let mut trouble = evaluated.remarks;
-    if let Some(name) = evaluated.unanswered {
-        trouble.push(format!(
-            "the script asked for the address of {name}, and there was no answer in time; it took that for a name that does not exist"
-        ));
-    }
+    let mut remarks: Vec<PacRemark> = evaluated
+        .remarks
+        .into_iter()
+        .map(PacRemark::Script)
+        .collect();
+    remarks.extend(evaluated.unanswered.map(PacRemark::Unanswered));
     let kept = url.map_or(Ok(()), |url| memory.set(url, &answers, SystemTime::now()));
-    if let Err(error) = kept {
-        trouble.push(format!(
-            "the answers could not be kept for when the script can't be had: {}",
-            plain(&error)
-        ));
-    }
+    remarks.extend(kept.err().map(|why| PacRemark::NotKept(Arc::new(why))));
     PacAnswers {
         answers,
         script_state: ScriptState::Fresh,
-        trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
+        remarks,
     }
 }
 
-/// Returns the reason why the network offers no script, if it offers none. If the resolver does not
-/// answer, the network may still offer one.
-fn no_wpad() -> Option<String> {
+/// Returns the resolver's answer if the network offers no script. If the resolver does not answer, the network may
+/// still offer one.
+fn no_wpad() -> Option<io::Error> {
     let error = lookup::lookup(WPAD_HOST, lookup::TIMEOUT).err()?;
-    (error.kind() == io::ErrorKind::NotFound).then(|| {
-        format!(
-            "this network offers no PAC script (no host {WPAD_HOST}: {})",
-            plain(&error)
-        )
-    })
+    (error.kind() == io::ErrorKind::NotFound).then_some(error)
 }
 
 /// Returns the address of a script without the parts that may be secret: its password and its query.

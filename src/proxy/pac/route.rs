@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{IgnoredEntry, InvalidAnswer, InvalidEntry};
 use crate::proxy::{ProxyUrl, redact};
 
 /// One route to a host. A proxy's IPv6 address has brackets.
@@ -64,8 +65,8 @@ impl fmt::Display for Route {
 pub struct Routes {
     /// The routes that were understood, in order.
     pub routes: Vec<Route>,
-    /// The entries that were not understood, each with the reason.
-    pub ignored: Vec<String>,
+    /// The entries that were not understood.
+    pub ignored: Vec<IgnoredEntry>,
 }
 
 impl Routes {
@@ -73,22 +74,25 @@ impl Routes {
     /// that only some browsers understand, which are among [`Routes::ignored`].
     ///
     /// # Errors
-    /// A sentence about the problem, when the text holds control characters or no entry that is understood.
+    /// When the text holds control characters or no entry that is understood.
     /// A direct route would be a guess in that case.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, InvalidAnswer> {
         let mut found = Self::default();
         for entry in text.split(';').map(str::trim).filter(|e| !e.is_empty()) {
             if entry.chars().any(|c| c.is_control() && c != '\t') {
-                return Err("it holds a line break or another control character".to_owned());
+                return Err(InvalidAnswer::Control);
             }
             match read(entry) {
                 Ok(route) => found.routes.push(route),
-                Err(why) => found.ignored.push(format!("'{}': {why}", redact(entry))),
+                Err(why) => found.ignored.push(IgnoredEntry {
+                    entry: redact(entry),
+                    why,
+                }),
             }
         }
-        let is_unknown = |why: &&String| !why.ends_with(FIREFOX_ONLY);
-        if let (Some(why), []) = (found.ignored.iter().find(is_unknown), &*found.routes) {
-            return Err(format!("nothing in it is understood: {why}"));
+        let is_unknown = |ignored: &&IgnoredEntry| ignored.why != InvalidEntry::FirefoxOnly;
+        if let (Some(ignored), []) = (found.ignored.iter().find(is_unknown), &*found.routes) {
+            return Err(InvalidAnswer::Nothing(ignored.clone()));
         }
         if found.routes.is_empty() {
             found.routes.push(Route::Direct);
@@ -97,25 +101,20 @@ impl Routes {
     }
 }
 
-/// Reason why an entry `HTTP` doesn't count, from a test of Chromium 156 and Firefox ESR 153 with the
-/// same script.
-pub(in crate::proxy) const FIREFOX_ONLY: &str =
-    "Chromium ignores the word HTTP, Firefox takes it for PROXY; the script should say PROXY";
-
-fn read(entry: &str) -> Result<Route, String> {
+fn read(entry: &str) -> Result<Route, InvalidEntry> {
     let (kind, place) = entry.split_once([' ', '\t']).unwrap_or((entry, ""));
     let kind = kind.to_ascii_uppercase();
     let default = match &*kind {
         "DIRECT" if place.is_empty() => return Ok(Route::Direct),
         "PROXY" => 80,
-        "HTTP" => return Err(FIREFOX_ONLY.to_owned()),
+        "HTTP" => return Err(InvalidEntry::FirefoxOnly),
         "HTTPS" => 443,
         "SOCKS" | "SOCKS4" | "SOCKS5" => 1080,
-        _ => return Err("expected DIRECT, PROXY, HTTPS, SOCKS, SOCKS4 or SOCKS5".to_owned()),
+        _ => return Err(InvalidEntry::Kind),
     };
     let place = place.trim();
     if place.contains(['@', '/', '?', '#']) {
-        return Err("expected a host and a port, and nothing else".to_owned());
+        return Err(InvalidEntry::Place);
     }
     // A colon inside brackets belongs to the address.
     let named = place
@@ -127,7 +126,7 @@ fn read(entry: &str) -> Result<Route, String> {
     } else {
         format!("http://{place}:{default}")
     };
-    let url = ProxyUrl::parse(&url).map_err(|why| why.to_string())?;
+    let url = ProxyUrl::parse(&url).map_err(InvalidEntry::Url)?;
     let (host, port) = (url.host().to_owned(), url.port());
     Ok(match &*kind {
         "HTTPS" => Route::Https { host, port },
@@ -201,10 +200,10 @@ mod tests {
         ] {
             let found = Routes::parse(text).unwrap();
             assert_eq!(found.routes, [expected], "{text}");
-            let [why] = &*found.ignored else {
+            let [ignored] = &*found.ignored else {
                 panic!("{text}: {:?}", found.ignored);
             };
-            assert!(why.contains("Firefox takes it for PROXY"), "{why}");
+            assert_eq!(ignored.why, InvalidEntry::FirefoxOnly);
         }
         assert!(Routes::parse("HTTP a:1; QUIC b:1").is_err());
     }
@@ -231,7 +230,7 @@ mod tests {
             let found = Routes::parse(&format!("{entry}; PROXY p:1")).unwrap();
             assert_eq!(found.routes, [http("p", 1)], "{entry}");
             assert_eq!(found.ignored.len(), 1, "{entry}");
-            assert!(found.ignored[0].starts_with(&format!("'{entry}': ")));
+            assert_eq!(found.ignored[0].entry, entry);
             // Alone it is not a valid answer: a direct route would be a guess.
             assert!(Routes::parse(entry).is_err(), "{entry}");
         }
@@ -244,6 +243,7 @@ mod tests {
         }
         let found = Routes::parse("PROXY me:s3cret@a:1; DIRECT").unwrap();
         assert_eq!(found.routes, [Route::Direct]);
-        assert!(!found.ignored[0].contains("s3cret"), "{}", found.ignored[0]);
+        let shown = found.ignored[0].to_string();
+        assert!(!shown.contains("s3cret"), "{shown}");
     }
 }

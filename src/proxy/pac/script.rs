@@ -12,11 +12,12 @@ use boa_engine::{
 };
 
 use super::dates::{self, Zone};
+use super::error::ScriptFault;
 use super::helpers::{HELPERS, Helper, HelperContext, Reply};
-use super::regexp;
+use super::{regexp, worker};
 
 /// Maximum length of an answer, in UTF-16 code units.
-const MAX_ANSWER_LEN: usize = 4096;
+pub(super) const MAX_ANSWER_LEN: usize = 4096;
 /// Maximum number of iterations of one loop. The timeout ends other cases, such as nested loops.
 const MAX_LOOP_ITERATIONS: u64 = 10_000_000;
 /// Maximum depth of nested calls.
@@ -47,17 +48,17 @@ impl HostHooks for Host {
 /// Returns the script's answer for each URL and its host, in their order.
 ///
 /// # Errors
-/// A sentence about the first failure, with the line if the engine knows it.
+/// The first failure, with the line if the engine knows it.
 pub(super) fn run(
     script: &str,
     questions: &[(String, String)],
     helpers: &Rc<HelperContext>,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, ScriptFault> {
     let mut context =
-        new_context(helpers).map_err(|error| format!("the engine failed: {error}"))?;
+        new_context(helpers).map_err(|error| ScriptFault::Engine(Some(error.to_string())))?;
     let source = Source::from_bytes(script).with_path(Path::new(NAME));
     if let Err(error) = context.eval(source) {
-        return Err(in_words(&error, &mut context));
+        return Err(thrown(&error, &mut context));
     }
     let function = function(&mut context)?;
     let this = JsValue::from(context.global_object());
@@ -66,8 +67,8 @@ pub(super) fn run(
         let arguments = [url, host].map(|text| JsValue::from(JsString::from(text.as_str())));
         let answer = function
             .call(&this, &arguments, &mut context)
-            .map_err(|error| format!("asked for {url}, {}", in_words(&error, &mut context)))?;
-        answers.push(text(&answer).map_err(|why| format!("asked for {url}, {why}"))?);
+            .map_err(|error| thrown(&error, &mut context).asked_for(url))?;
+        answers.push(text(&answer).map_err(|why| why.asked_for(url))?);
     }
     Ok(answers)
 }
@@ -115,57 +116,44 @@ fn call(helper: Helper, arguments: &[JsValue], context: &mut Context) -> JsResul
 
 /// Returns the function to call. As in Chromium, it must be a property of the global object. A function
 /// declared with `let` or `const` is not.
-fn function(context: &mut Context) -> Result<JsFunction, String> {
+fn function(context: &mut Context) -> Result<JsFunction, ScriptFault> {
     let found = context
         .global_object()
         .get(js_string!("FindProxyForURL"), context)
-        .map_err(|error| in_words(&error, context))?;
+        .map_err(|error| thrown(&error, context))?;
     if let Some(function) = found.as_function() {
         return Ok(function);
     }
-    let why = "it has no function FindProxyForURL";
     let mut is_function = |name: &str| {
         let source = format!("typeof {name} === 'function'");
         let found = context.eval(Source::from_bytes(&source));
         found.is_ok_and(|found| found.as_boolean() == Some(true))
     };
     Err(if is_function("FindProxyForURL") {
-        format!(
-            "{why} that a browser would find: declared with let or const, it's no property of the \
-             global object, so browsers ignore the script and go direct"
-        )
+        ScriptFault::NotGlobal
     } else if is_function("FindProxyForURLEx") {
-        format!(
-            "{why}, only FindProxyForURLEx, which is Microsoft's: other browsers ignore the script and go direct"
-        )
+        ScriptFault::OnlyMicrosofts
     } else {
-        why.to_owned()
+        ScriptFault::NoFunction
     })
 }
 
 /// Returns the answer, which must be a string. In Netscape's document, `null` means "without a proxy".
-fn text(answer: &JsValue) -> Result<String, String> {
+fn text(answer: &JsValue) -> Result<String, ScriptFault> {
     if answer.is_null() {
         return Ok(String::new());
     }
     let Some(text) = answer.as_string() else {
-        return Err(format!(
-            "it returned something of the type {} instead of a string",
-            answer.type_of()
-        ));
+        return Err(ScriptFault::NotAString(answer.type_of().to_owned()));
     };
     if text.len() > MAX_ANSWER_LEN {
-        return Err(format!(
-            "it returned {} characters; no answer has more than {MAX_ANSWER_LEN}",
-            text.len()
-        ));
+        return Err(ScriptFault::TooLong(text.len()));
     }
-    text.to_std_string()
-        .map_err(|_| "it returned half of a character (an unpaired surrogate)".to_owned())
+    text.to_std_string().map_err(|_| ScriptFault::HalfCharacter)
 }
 
-/// Describes on one line what the script threw, and where.
-fn in_words(error: &JsError, context: &mut Context) -> String {
+/// Returns what the script threw, on one line, and where.
+fn thrown(error: &JsError, context: &mut Context) -> ScriptFault {
     // Below the message, the engine shows the call stack, the innermost call first.
     let shown = error.to_string();
     let line = shown.lines().find_map(|line| {
@@ -174,15 +162,11 @@ fn in_words(error: &JsError, context: &mut Context) -> String {
         let line = place.split(':').next()?;
         line.parse::<u32>().ok()
     });
-    let thrown = match error.try_native(context) {
-        Ok(native) => format!("{}: {}", native.kind(), native.message()),
-        Err(_) if error.as_opaque().is_some_and(JsValue::is_object) => {
-            "it threw an object that is no Error".to_owned()
-        }
-        Err(_) => shown.lines().next().unwrap_or_default().to_owned(),
+    let thrown: Option<String> = match error.try_native(context) {
+        Ok(native) => Some(format!("{}: {}", native.kind(), native.message())),
+        Err(_) if error.as_opaque().is_some_and(JsValue::is_object) => None,
+        Err(_) => Some(shown.lines().next().unwrap_or_default().to_owned()),
     };
-    match line {
-        Some(line) => format!("it failed in line {line}: {thrown}"),
-        None => format!("it failed: {thrown}"),
-    }
+    let thrown = thrown.as_deref().map(worker::tidy);
+    ScriptFault::Threw { line, thrown }
 }

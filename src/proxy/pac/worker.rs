@@ -21,26 +21,26 @@ use std::{env, process};
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind, Result, plain};
-use crate::net::lookup::lookup;
+use crate::net::lookup::{HOSTS_FILE, lookup};
 use crate::platform::time_zone;
 use crate::proxy::redact;
 
+use super::error::{Death, EvaluationFault, PacError, ScriptFault};
 use super::fetch::Script;
 use super::helpers::{DnsCache, HelperContext, own_addresses};
 use super::route::Routes;
-use super::{PacAnswer, script, unsupported_features};
+use super::{PacAnswer, ScriptRemark, script, unsupported_features};
 
 /// Timeout for all questions to a script together.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout for all name lookups together, as a part of [`TIMEOUT`].
 const MAX_LOOKUP_TIME: Duration = Duration::from_secs(3);
 /// Maximum memory of the process, in bytes. With a usual script it uses about 15 MB.
-const MAX_MEMORY: u64 = 256 << 20;
+pub(super) const MAX_MEMORY: u64 = 256 << 20;
 /// Stack size for the script, in bytes. The engine's functions recurse as deeply as the script's.
 const STACK_LEN: usize = 64 << 20;
 /// Maximum length of the process's output, in bytes. No number of answers takes that much.
-const MAX_OUTPUT_LEN: u64 = 4 << 20;
+pub(super) const MAX_OUTPUT_LEN: u64 = 4 << 20;
 /// Exit code of a process that exceeded [`MAX_MEMORY`].
 const OUT_OF_MEMORY: i32 = 70;
 /// Maximum length of a message about a script, in characters. It may hold a text that the script threw.
@@ -61,9 +61,9 @@ enum Response {
     Answered {
         texts: Vec<String>,
         unanswered: Option<String>,
-        remarks: BTreeSet<String>,
+        remarks: BTreeSet<ScriptRemark>,
     },
-    Failed(String),
+    Failed(ScriptFault),
 }
 
 /// The result of running a script.
@@ -73,8 +73,8 @@ pub struct Evaluated {
     pub answers: Vec<PacAnswer>,
     /// The first name that the script looked up and for which no answer came in time.
     pub unanswered: Option<String>,
-    /// Differences from the browsers, in sentences without a period.
-    pub remarks: Vec<String>,
+    /// Differences from the browsers.
+    pub remarks: Vec<ScriptRemark>,
 }
 
 /// Asks `script` about `urls` in a separate process, which runs `program`: this program.
@@ -82,24 +82,28 @@ pub struct Evaluated {
 /// # Errors
 /// When the script fails, takes too long or too much memory, or gives an invalid answer. The first
 /// failure ends the run for all URLs.
-pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> Result<Evaluated> {
-    let failed = |why: &str| {
-        Error::new(
-            Kind::Failure,
-            format!(
-                "the PAC script {} could not be evaluated: {}",
-                script.name,
-                tidy(why)
-            ),
-        )
-    };
+pub fn evaluate_in_worker(
+    program: &Path,
+    script: &Script,
+    urls: &[String],
+) -> Result<Evaluated, PacError> {
+    evaluate(program, script, urls).map_err(|why| PacError::Evaluate {
+        name: script.name.clone(),
+        why: Box::new(why),
+    })
+}
+
+fn evaluate(
+    program: &Path,
+    script: &Script,
+    urls: &[String],
+) -> Result<Evaluated, EvaluationFault> {
     let questions: Option<Vec<_>> = urls.iter().map(|url| script_arguments(url)).collect();
     let job = Request {
         script: script.text.clone(),
-        questions: questions.ok_or_else(|| failed("it was to be asked for what is no URL"))?,
+        questions: questions.ok_or(EvaluationFault::Question)?,
     };
-    let outcome = run_worker(program, &job).map_err(|why| failed(&why))?;
-    let (texts, unanswered, remarks) = match outcome {
+    let (texts, unanswered, remarks) = match run_worker(program, &job)? {
         Response::Answered {
             texts,
             unanswered,
@@ -107,17 +111,22 @@ pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> R
         } if texts.len() == urls.len() => (texts, unanswered, remarks),
         Response::Answered { texts, .. } => {
             let (found, expected) = (texts.len(), urls.len());
-            return Err(failed(&format!("{found} answers to {expected} questions")));
+            return Err(EvaluationFault::Count { found, expected });
         }
-        Response::Failed(why) => return Err(failed(&why)),
+        Response::Failed(why) => return Err(EvaluationFault::Script(why)),
     };
     let mut answers = Vec::new();
     for ((url, host), text) in job.questions.into_iter().zip(texts) {
         // Redact each entry separately, so that a cut in one doesn't remove the next.
         let shown: Vec<String> = text.trim().split(';').map(redact).collect();
         let shown = shown.join(";");
-        let Routes { routes, ignored } = Routes::parse(text.trim())
-            .map_err(|why| failed(&format!("asked for {url}, it answered '{shown}': {why}")))?;
+        let Routes { routes, ignored } = match Routes::parse(text.trim()) {
+            Ok(routes) => routes,
+            Err(why) => {
+                let answer = shown;
+                return Err(EvaluationFault::Answer { url, answer, why });
+            }
+        };
         answers.push(PacAnswer {
             host,
             url,
@@ -129,10 +138,16 @@ pub fn evaluate_in_worker(program: &Path, script: &Script, urls: &[String]) -> R
     Ok(Evaluated {
         answers,
         unanswered: unanswered.map(|name| tidy(&name)),
-        remarks: (unsupported_features::lacking(&script.text).into_iter())
-            .chain(remarks.iter().map(|remark| tidy(remark)))
+        remarks: unsupported(script)
+            .into_iter()
+            .chain(remarks.into_iter().map(ScriptRemark::tidied))
             .collect(),
     })
+}
+
+fn unsupported(script: &Script) -> Option<ScriptRemark> {
+    let lacking = unsupported_features::lacking(&script.text);
+    (!lacking.is_empty()).then_some(ScriptRemark::Unsupported(lacking))
 }
 
 /// Returns the URL that a script may see, and its host. As in browsers, the secret parts of the URL are
@@ -157,7 +172,7 @@ fn script_arguments(url: &str) -> Option<(String, String)> {
 }
 
 /// Returns `text` on one line, without control characters for the terminal, and not too long.
-fn tidy(text: &str) -> String {
+pub(super) fn tidy(text: &str) -> String {
     let mut short: String = text.chars().take(MAX_MESSAGE_LEN).collect();
     if short.len() < text.len() {
         short.push_str("...");
@@ -176,19 +191,16 @@ impl Drop for Worker {
     }
 }
 
-fn run_worker(program: &Path, job: &Request) -> std::result::Result<Response, String> {
+fn run_worker(program: &Path, job: &Request) -> Result<Response, EvaluationFault> {
     let until = Instant::now() + TIMEOUT;
-    let input = serde_json::to_vec(job).map_err(|error| error.to_string())?;
-    let could_not = |error: io::Error| {
-        format!(
-            "could not run {} for it: {}",
-            program.display(),
-            plain(&error)
-        )
+    let input = serde_json::to_vec(job).map_err(EvaluationFault::Request)?;
+    let could_not = |why| EvaluationFault::Run {
+        program: program.to_owned(),
+        why,
     };
     let mut worker = start(program).map(Worker).map_err(could_not)?;
     let (Some(stdin), Some(stdout)) = (worker.0.stdin.take(), worker.0.stdout.take()) else {
-        return Err("its process has no pipes".to_owned());
+        return Err(EvaluationFault::NoPipes);
     };
     // Threads write and read the pipes, so that a full or silent pipe can't delay the timeout.
     let (sender, receiver) = mpsc::channel();
@@ -203,19 +215,19 @@ fn run_worker(program: &Path, job: &Request) -> std::result::Result<Response, St
         })
         .map_err(could_not)?;
 
-    let too_long = || format!("it did not end within {} seconds", TIMEOUT.as_secs());
     let left = until.saturating_duration_since(Instant::now());
-    let output = receiver.recv_timeout(left).map_err(|_| too_long())?;
-    let output = output.map_err(|error| format!("its answers broke off: {}", plain(&error)))?;
+    let output = receiver.recv_timeout(left);
+    let output = output.map_err(|_| EvaluationFault::TimedOut)?;
+    let output = output.map_err(EvaluationFault::BrokeOff)?;
     if output.len() as u64 > MAX_OUTPUT_LEN {
-        return Err(format!("it answered more than {MAX_OUTPUT_LEN} bytes"));
+        return Err(EvaluationFault::TooMuch);
     }
     let status = loop {
         if let Some(status) = worker.0.try_wait().map_err(could_not)? {
             break status;
         }
         if Instant::now() > until {
-            return Err(too_long());
+            return Err(EvaluationFault::TimedOut);
         }
         thread::sleep(Duration::from_millis(5));
     };
@@ -230,7 +242,7 @@ fn start(program: &Path) -> io::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    for name in ["BALEEN_HOSTS_FILE", "TZ"] {
+    for name in [HOSTS_FILE, "TZ"] {
         if let Some(value) = env::var_os(name) {
             command.env(name, value);
         }
@@ -249,24 +261,17 @@ fn write_in_background(mut stdin: ChildStdin, input: Vec<u8>) -> io::Result<()> 
 }
 
 /// Interprets the exit status and the output of the process.
-fn response(status: ExitStatus, output: &[u8]) -> std::result::Result<Response, String> {
+fn response(status: ExitStatus, output: &[u8]) -> Result<Response, EvaluationFault> {
     if status.code() == Some(OUT_OF_MEMORY) {
-        return Err(format!(
-            "it needs more than {} MB of memory",
-            MAX_MEMORY >> 20
-        ));
+        return Err(EvaluationFault::Memory);
     }
     if !status.success() {
-        let how = match status.signal() {
-            Some(signal) => format!("ended by the signal {signal}"),
-            None => format!("ended with the {status}"),
-        };
-        return Err(format!(
-            "the engine that ran it {how}, as when calls or brackets stand too deep in each other"
+        let signal = status.signal().map(Death::Signal);
+        return Err(EvaluationFault::Died(
+            signal.unwrap_or(Death::Status(status)),
         ));
     }
-    serde_json::from_slice(output)
-        .map_err(|error| format!("what its process said is not understood: {error}"))
+    serde_json::from_slice(output).map_err(EvaluationFault::Output)
 }
 
 /// The worker's side: reads a request, runs it within limits, and returns the response.
@@ -274,34 +279,22 @@ fn response(status: ExitStatus, output: &[u8]) -> std::result::Result<Response, 
 /// # Errors
 /// When `input` is not a request, or the system can't start a thread. The response reports the script's
 /// own errors.
-pub fn work(input: &[u8]) -> Result<Vec<u8>> {
-    let job: Request = serde_json::from_slice(input).map_err(|error| {
-        Error::new(
-            Kind::Usage,
-            format!("{COMMAND} is what Baleen calls itself with, and understood nothing: {error}"),
-        )
-    })?;
+pub fn work(input: &[u8]) -> Result<Vec<u8>, PacError> {
+    let job: Request = serde_json::from_slice(input).map_err(PacError::Request)?;
     limit();
-    let no_thread = |error: io::Error| {
-        Error::new(
-            Kind::Failure,
-            format!("could not start a thread: {}", plain(&error)),
-        )
-    };
     thread::Builder::new()
         .name("pac-memory".to_owned())
         .spawn(watch_memory)
-        .map_err(no_thread)?;
+        .map_err(PacError::Thread)?;
     let runner = thread::Builder::new()
         .name("pac".to_owned())
         .stack_size(STACK_LEN)
         .spawn(move || run(&job))
-        .map_err(no_thread)?;
+        .map_err(PacError::Thread)?;
     let outcome = runner
         .join()
-        .unwrap_or_else(|_| Response::Failed("the engine failed".to_owned()));
-    serde_json::to_vec(&outcome)
-        .map_err(|error| Error::new(Kind::Failure, format!("could not write JSON: {error}")))
+        .unwrap_or(Response::Failed(ScriptFault::Engine(None)));
+    serde_json::to_vec(&outcome).map_err(PacError::Response)
 }
 
 fn run(job: &Request) -> Response {
@@ -320,7 +313,7 @@ fn run(job: &Request) -> Response {
             unanswered: context.names.borrow_mut().unanswered.take(),
             remarks: context.remarks.take(),
         },
-        Err(why) => Response::Failed(tidy(&why)),
+        Err(why) => Response::Failed(why),
     }
 }
 

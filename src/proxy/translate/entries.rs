@@ -10,7 +10,7 @@ use crate::proxy::no_host::{InvalidHost, is_port};
 use crate::proxy::redact;
 
 /// An entry of the bypass list, with its translation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslatedEntry {
     /// The entry in the settings.
     pub from: String,
@@ -19,7 +19,7 @@ pub struct TranslatedEntry {
     /// The outcome.
     pub fate: EntryOutcome,
     /// The reason, unless the entry means the same to both.
-    pub reason: Option<&'static str>,
+    pub reason: Option<EntryReason>,
 }
 
 /// The outcome for an entry of the bypass list.
@@ -48,16 +48,45 @@ impl EntryOutcome {
     }
 }
 
-pub(super) const WIDENED_TO_SUBDOMAINS: &str = "the engine also reaches directly what is below it";
-const WIDENED_TO_APEX: &str = "on this engine it covers the domain itself as well";
-const ANY_PORT: &str = "this engine ignores ports: it covers all of them";
-const NETWORK: &str = "this engine doesn't support networks";
-const WILDCARD: &str = "no engine knows a * in such a place";
-const IPV4_MAPPED: &str =
-    "the engine takes it for the IPv4 address inside it, which macOS takes for another address";
-const BRACKETS: &str = "Go from 1.11 on ignores it; this engine does not";
-const END_OF_ADDRESS: &str = "Go before 1.24.1 takes it for the end of an address: all addresses that end so are reached directly";
-const NO_HOST_NAMED: &str = "it names no host";
+/// The reason why an entry doesn't mean the same to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EntryReason {
+    /// The engine also reaches directly what is below the host.
+    Subdomains,
+    /// This engine includes the domain itself.
+    Apex,
+    /// This engine ignores ports.
+    AnyPort,
+    /// This engine knows no networks.
+    Network,
+    /// No engine knows a `*` in such a place.
+    Wildcard,
+    /// The engine takes an IPv4-mapped address for the IPv4 address inside it.
+    Ipv4Mapped,
+    /// Go from 1.11 on ignores the brackets' entry; this engine doesn't.
+    Brackets,
+    /// Go before 1.24.1 takes the numbers for the end of an address.
+    EndOfAddress,
+    /// The entry names no host.
+    NoHost,
+    /// macOS ignores `*` alone.
+    Star,
+    /// macOS ignores a network with bits behind its prefix.
+    HostBits,
+    /// macOS's list knows no ports.
+    MacPort,
+    /// macOS ignores what is no host.
+    Mac(InvalidHost),
+    /// Go ignores what is no host.
+    Go(InvalidHost),
+    /// The entry has a comma, a space or a control character inside.
+    Separator,
+    /// The entry has a space before or behind it.
+    Space,
+    /// No engine can express names without a dot.
+    SimpleNames,
+}
 
 /// Translates an entry of macOS's bypass list.
 pub(super) fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
@@ -67,49 +96,40 @@ pub(super) fn for_engine(text: &str, rules: NoProxyRules) -> TranslatedEntry {
         Mac::Host(name) => (
             Some(name),
             EntryOutcome::Widened,
-            Some(WIDENED_TO_SUBDOMAINS),
+            Some(EntryReason::Subdomains),
         ),
         Mac::Below(domain) => {
             let to = Some(format!(".{domain}"));
             match rules {
-                NoProxyRules::UpTo1_10 => (to, EntryOutcome::Widened, Some(WIDENED_TO_APEX)),
+                NoProxyRules::UpTo1_10 => (to, EntryOutcome::Widened, Some(EntryReason::Apex)),
                 NoProxyRules::From1_11 => (to, EntryOutcome::Kept, None),
             }
         }
         Mac::Address(address) if address != address.to_canonical() => (
             Some(address_for(address, rules)),
             EntryOutcome::Widened,
-            Some(IPV4_MAPPED),
+            Some(EntryReason::Ipv4Mapped),
         ),
         Mac::Address(address) => (Some(address_for(address, rules)), EntryOutcome::Kept, None),
         Mac::Network(base, 32) => (Some(base.to_string()), EntryOutcome::Kept, None),
         Mac::Network(base, bits) | Mac::StarredNetwork(base, bits, _) => match rules {
-            NoProxyRules::UpTo1_10 => left_out(NETWORK),
+            NoProxyRules::UpTo1_10 => left_out(EntryReason::Network),
             NoProxyRules::From1_11 => (Some(format!("{base}/{bits}")), EntryOutcome::Kept, None),
         },
-        Mac::Pattern(_) => left_out(WILDCARD),
-        Mac::Inert(Inert::Star) => {
-            left_out("macOS ignores it, and the engine would use no proxy at all")
+        Mac::Pattern(_) => left_out(EntryReason::Wildcard),
+        Mac::Inert(Inert::Star) => left_out(EntryReason::Star),
+        Mac::Inert(Inert::HostBits) => left_out(EntryReason::HostBits),
+        Mac::Inert(Inert::Port) => left_out(EntryReason::MacPort),
+        Mac::Inert(Inert::InvalidHost) => {
+            let kind = InvalidHost::of(text).unwrap_or(InvalidHost::Other);
+            left_out(EntryReason::Mac(kind))
         }
-        Mac::Inert(Inert::HostBits) => {
-            left_out("macOS ignores it, since it has bits behind the network's prefix")
-        }
-        Mac::Inert(Inert::Port) => left_out("macOS ignores it: its list knows no ports"),
-        Mac::Inert(Inert::InvalidHost) => left_out(
-            InvalidHost::of(text)
-                .unwrap_or(InvalidHost::Other)
-                .on_a_mac(),
-        ),
         Mac::Unusable => (
             None,
             EntryOutcome::Refused,
             Some(match bypass::BypassEntry::parse(text.trim()) {
-                Mac::Unusable => {
-                    "it has a comma, a space or a control character inside; give each host an entry of its own"
-                }
-                _ => {
-                    "it has a space before or behind it, which may count as part of it; delete the space"
-                }
+                Mac::Unusable => EntryReason::Separator,
+                _ => EntryReason::Space,
             }),
         ),
     };
@@ -140,57 +160,60 @@ pub(super) fn for_go(text: &str, rules: NoProxyRules) -> TranslatedEntry {
     }
 }
 
-fn from_go(
-    text: &str,
-    rules: NoProxyRules,
-) -> (Option<String>, EntryOutcome, Option<&'static str>) {
+fn from_go(text: &str, rules: NoProxyRules) -> (Option<String>, EntryOutcome, Option<EntryReason>) {
     let left_out = |reason| (None, EntryOutcome::LeftOut, Some(reason));
     let old = rules == NoProxyRules::UpTo1_10;
     match go::NoProxyEntry::parse(text) {
-        go::NoProxyEntry::All => left_out(WILDCARD),
+        go::NoProxyEntry::All => left_out(EntryReason::Wildcard),
         // A malformed entry can crash engines built with Go up to 1.8 (golang/go#19536).
-        go::NoProxyEntry::InvalidHost => left_out(NO_HOST_NAMED),
+        go::NoProxyEntry::InvalidHost => left_out(EntryReason::NoHost),
         go::NoProxyEntry::Network(base, bits) => match (base, bits) {
             (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => {
                 (Some(address_for(base, rules)), EntryOutcome::Kept, None)
             }
-            _ if old => left_out(NETWORK),
+            _ if old => left_out(EntryReason::Network),
             _ => (Some(text.to_owned()), EntryOutcome::Kept, None),
         },
         go::NoProxyEntry::Address(_, Some(port)) if !is_port(port) => {
-            left_out(InvalidHost::Port.in_go())
+            left_out(EntryReason::Go(InvalidHost::Port))
         }
         go::NoProxyEntry::Address(address, port) => match (address_for(address, rules), port) {
             (address, None) => (Some(address), EntryOutcome::Kept, None),
             (address, Some(port)) if old => (
                 Some(format!("{address}:{port}")),
                 EntryOutcome::Widened,
-                Some(ANY_PORT),
+                Some(EntryReason::AnyPort),
             ),
             _ => (Some(text.to_owned()), EntryOutcome::Kept, None),
         },
         go::NoProxyEntry::Name { name, itself, port } => {
             if name.contains('*') {
-                return left_out(WILDCARD);
+                return left_out(EntryReason::Wildcard);
             }
             let dot = if itself { "" } else { "." };
             let colon = port.map_or(String::new(), |port| format!(":{port}"));
             let to = format!("{dot}{name}{colon}");
             match InvalidHost::of(&to) {
-                Some(InvalidHost::Numbers) => {
-                    (Some(to), EntryOutcome::Widened, Some(END_OF_ADDRESS))
-                }
+                Some(InvalidHost::Numbers) => (
+                    Some(to),
+                    EntryOutcome::Widened,
+                    Some(EntryReason::EndOfAddress),
+                ),
                 Some(InvalidHost::Brackets) if old => {
                     let address = to.trim_matches(['[', ']']).parse().ok();
                     let to = address.map(|address| address_for(address, rules));
-                    (to, EntryOutcome::Widened, Some(BRACKETS))
+                    (to, EntryOutcome::Widened, Some(EntryReason::Brackets))
                 }
                 Some(
                     InvalidHost::ShortNetwork | InvalidHost::Netmask | InvalidHost::PrefixLength,
-                ) if old => left_out(NETWORK),
-                Some(why) => left_out(why.in_go()),
-                None if old && port.is_some() => (Some(to), EntryOutcome::Widened, Some(ANY_PORT)),
-                None if old && !itself => (Some(to), EntryOutcome::Widened, Some(WIDENED_TO_APEX)),
+                ) if old => left_out(EntryReason::Network),
+                Some(why) => left_out(EntryReason::Go(why)),
+                None if old && port.is_some() => {
+                    (Some(to), EntryOutcome::Widened, Some(EntryReason::AnyPort))
+                }
+                None if old && !itself => {
+                    (Some(to), EntryOutcome::Widened, Some(EntryReason::Apex))
+                }
                 None => (Some(to), EntryOutcome::Kept, None),
             }
         }

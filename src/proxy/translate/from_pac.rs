@@ -2,130 +2,48 @@
 //! `http://`, and hosts to reach directly.
 //!
 //! A script can say more than an engine can express: what to try when a proxy fails, other kinds of
-//! proxies, another proxy for each host. [`notes`] reports each of these once, in a sentence.
+//! proxies, another proxy for each host. [`notes`] reports each of these once.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 use crate::proxy::pac::{
-    FIREFOX_ONLY, PacAnswer, PacAnswers, PacSource, Route, ScriptState, of_host,
+    InvalidEntry, PacAnswer, PacAnswers, PacSource, Route, ScriptState, of_host,
 };
 use crate::proxy::url::Scheme;
-use crate::proxy::{ClientDialect, ProxyUrl, docker_hub};
+use crate::proxy::{ClientDialect, ProxyError, ProxyUrl, docker_hub};
 
-use super::entries::{EntryOutcome, TranslatedEntry, WIDENED_TO_SUBDOMAINS, for_go};
-use super::{EffectiveProxies, Overrides, Resolvers};
-
-/// A PAC script that can't be asked now, and what applies instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptUnreachable {
-    /// The whole state as a sentence without a period.
-    pub sentence: String,
-    /// The time of the oldest answer in use; none if the engine goes direct.
-    pub kept_since: Option<SystemTime>,
-    /// The time until which the answers are used; none if they are used until the script is back.
-    pub until: Option<SystemTime>,
-}
-
-impl ScriptUnreachable {
-    /// Returns the state of these answers, unless they are fresh or the network offers no script.
-    pub fn of(asked: &PacAnswers) -> Option<Self> {
-        let why = asked.trouble.as_deref().unwrap_or_default();
-        let kept_since = asked.kept_since();
-        let (sentence, until) = match &asked.script_state {
-            ScriptState::Fresh | ScriptState::NotOffered => return None,
-            ScriptState::Direct => (
-                format!(
-                    "{why}; so the engine goes direct, as macOS does (`baleen config set pac_unreachable keep` has it use the script's last answers)"
-                ),
-                None,
-            ),
-            ScriptState::Kept { until, .. } => {
-                let answers = format!("its answers from {}", ago(kept_since?));
-                let sentence = match until {
-                    Some(until) => format!(
-                        "{why}; {answers} are used for another {}, then the engine goes direct",
-                        minutes(*until)
-                    ),
-                    None => format!("{why}; {answers} are used"),
-                };
-                (sentence, *until)
-            }
-        };
-        Some(Self {
-            sentence,
-            kept_since,
-            until,
-        })
-    }
-}
-
-/// Returns the time left until `until`, in words.
-fn minutes(until: SystemTime) -> String {
-    let left = until.duration_since(SystemTime::now()).unwrap_or_default();
-    match left.as_secs().div_ceil(60) {
-        0 | 1 => "minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
-    }
-}
-
-/// Returns the time since `since`, in words.
-pub fn ago(since: SystemTime) -> String {
-    let minutes = since.elapsed().map_or(0, |time| time.as_secs() / 60);
-    match minutes {
-        0..=1 => "a moment ago".to_owned(),
-        2..=119 => format!("{minutes} minutes ago"),
-        120..=2879 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 60 / 24),
-    }
-}
+use super::entries::{EntryOutcome, EntryReason, TranslatedEntry, for_go};
+use super::{
+    EffectiveProxies, Explanation, HostRemark, Overrides, PacUnreachable, Remark, Resolvers,
+};
 
 /// The notes about a script's answers.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Notes {
-    /// The reasons why the engine takes another route than the script's first choice, a sentence each.
-    pub remarks: Vec<String>,
-    /// Other parts of the answers that the engine can't express, a sentence each.
-    pub explanations: Vec<String>,
+    /// The reasons why the engine takes another route than the script's first choice.
+    pub remarks: Vec<Remark>,
+    /// Other parts of the answers that the engine can't express.
+    pub explanations: Vec<Explanation>,
 }
 
-/// Sentences about hosts, each once, with all the hosts that it applies to.
+/// Remarks about hosts, each once, with all the hosts that it applies to.
 #[derive(Default)]
-struct Grouped(Vec<(String, String, Vec<String>)>);
+struct Grouped(Vec<(HostRemark, Vec<String>)>);
 
 impl Grouped {
-    fn add(&mut self, before: &str, host: &str, after: String) {
-        match self
-            .0
-            .iter_mut()
-            .find(|(b, a, _)| b == before && *a == after)
-        {
-            Some((_, _, hosts)) if hosts.iter().any(|there| there == host) => {}
-            Some((_, _, hosts)) => hosts.push(host.to_owned()),
-            None => self
-                .0
-                .push((before.to_owned(), after, vec![host.to_owned()])),
+    fn add(&mut self, host: &str, what: HostRemark) {
+        match self.0.iter_mut().find(|(there, _)| *there == what) {
+            Some((_, hosts)) if hosts.iter().any(|there| there == host) => {}
+            Some((_, hosts)) => hosts.push(host.to_owned()),
+            None => self.0.push((what, vec![host.to_owned()])),
         }
     }
 
-    fn sentences(self) -> impl Iterator<Item = String> {
-        let sentence = |(before, after, hosts): (_, _, Vec<String>)| {
-            format!("{before}{}{after}", listed(&hosts))
-        };
-        self.0.into_iter().map(sentence)
-    }
-}
-
-/// Returns a list of hosts in words.
-fn listed(hosts: &[String]) -> String {
-    match hosts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [one, two] => format!("{one} and {two}"),
-        [one, two, three] => format!("{one}, {two} and {three}"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+    fn remarks(self) -> impl Iterator<Item = Remark> {
+        let remark = |(what, hosts)| Remark::Hosts { hosts, what };
+        self.0.into_iter().map(remark)
     }
 }
 
@@ -139,26 +57,23 @@ pub fn notes<'a>(
     let mut explanations = Vec::new();
     for answer in answers {
         let host = &answer.host;
-        for why in &answer.ignored {
-            let why = format!(", this can't be understood: {why}");
-            remarks.add("in the PAC script's answer for ", host, why);
+        for ignored in &answer.ignored {
+            remarks.add(host, HostRemark::Ignored(ignored.clone()));
         }
         let is_bare = |word: &str| word.eq_ignore_ascii_case("SOCKS");
         if engine.knows_socks && words(&answer.text).any(is_bare) {
-            let why = " the PAC script says SOCKS without a version: browsers take that for version 4, the engine speaks version 5";
-            remarks.add("for ", host, why.to_owned());
+            remarks.add(host, HostRemark::SocksVersion);
         }
         let Some((at, choice)) = engines_choice(answer, engine) else {
             continue;
         };
         let (before, after) = (&answer.routes[..at], &answer.routes[at + 1..]);
         if !before.is_empty() {
-            let why = format!(
-                " the PAC script's first choice is {}, which this engine can't use; the next that it can use is {}",
-                shown(before),
-                answer.routes[at]
-            );
-            remarks.add("for ", host, why);
+            let what = HostRemark::NotFirst {
+                before: before.to_vec(),
+                uses: answer.routes[at].clone(),
+            };
+            remarks.add(host, what);
         }
         let mut rest: Vec<Route> = Vec::new();
         for route in after {
@@ -167,21 +82,18 @@ pub fn notes<'a>(
             }
         }
         if !rest.is_empty() {
-            let what = match choice {
-                Choice::Direct => "a direct connection".to_owned(),
-                Choice::Proxy(url) => url.authority(),
+            let first = match choice {
+                Choice::Direct => None,
+                Choice::Proxy(url) => Some(url.authority()),
             };
-            let note = format!(
-                "if {what} fails, the PAC script goes on to {}; the engine can't do that",
-                shown(&rest)
-            );
+            let note = Explanation::NoFallback { first, rest };
             if !explanations.contains(&note) {
                 explanations.push(note);
             }
         }
     }
     Notes {
-        remarks: remarks.sentences().collect(),
+        remarks: remarks.remarks().collect(),
         explanations,
     }
 }
@@ -192,17 +104,11 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|entry| entry.split_whitespace().next())
 }
 
-/// Returns the routes in words, in the order in which they are tried.
-fn shown(routes: &[Route]) -> String {
-    let shown: Vec<String> = routes.iter().map(Route::to_string).collect();
-    shown.join(", then ")
-}
-
 /// The settings that follow from a script's answers.
 pub(super) struct ByScript {
     pub(super) chosen: EffectiveProxies,
-    pub(super) explanations: Vec<String>,
-    pub(super) pac_unreachable: Option<ScriptUnreachable>,
+    pub(super) explanations: Vec<Explanation>,
+    pub(super) pac_unreachable: Option<PacUnreachable>,
 }
 
 /// Chooses the proxies by the script's answers for the hosts that matter to Docker. Returns nothing if
@@ -212,7 +118,7 @@ pub(super) fn by_script(
     engine: &ClientDialect,
     overrides: &Overrides,
     resolvers: &Resolvers<'_>,
-    remarks: &mut Vec<String>,
+    remarks: &mut Vec<Remark>,
 ) -> Result<Option<ByScript>> {
     let mut hosts = docker_hub::HOSTS.map(str::to_owned).to_vec();
     for host in &overrides.pac_hosts {
@@ -227,10 +133,11 @@ pub(super) fn by_script(
         .map(|host| format!("http://{host}/"))
         .collect();
     let asked = (resolvers.pac)(source, &[&hosts[..], &plain[..]].concat())?;
-    let pac_unreachable = ScriptUnreachable::of(&asked);
+    let pac_unreachable = PacUnreachable::of(&asked);
     match &pac_unreachable {
-        Some(pac_unreachable) => remarks.push(pac_unreachable.sentence.clone()),
-        None => remarks.extend(asked.trouble.clone()),
+        Some(pac_unreachable) => remarks.push(Remark::PacUnreachable(pac_unreachable.clone())),
+        None if asked.remarks.is_empty() => {}
+        None => remarks.push(Remark::Pac(asked.remarks.clone())),
     }
     if asked.script_state == ScriptState::NotOffered {
         return Ok(None);
@@ -238,17 +145,8 @@ pub(super) fn by_script(
 
     let known: Vec<&PacAnswer> = hosts.iter().filter_map(|host| asked.of(host)).collect();
     if known.is_empty() {
-        return Err(Error::new(
-            Kind::Failure,
-            format!(
-                "{}; it was never asked about {}",
-                asked.trouble.unwrap_or_default(),
-                listed(&hosts)
-            ),
-        )
-        .with_hint(
-            "connect to the network or VPN that the script is in; nothing was decided without it",
-        ));
+        let why = asked.remarks;
+        return Err(ProxyError::NeverAsked { why, hosts }.into());
     }
     let notes = notes(known.iter().copied(), engine);
     remarks.extend(notes.remarks);
@@ -275,7 +173,7 @@ pub(super) fn by_script(
                     EntryOutcome::Kept if entry.from.parse::<IpAddr>().is_err() => {
                         TranslatedEntry {
                             fate: EntryOutcome::Widened,
-                            reason: Some(WIDENED_TO_SUBDOMAINS),
+                            reason: Some(EntryReason::Subdomains),
                             ..entry
                         }
                     }
@@ -284,50 +182,41 @@ pub(super) fn by_script(
             }
             (Some(url), Some(Choice::Proxy(other))) => {
                 if other != *url {
-                    let after = format!(
-                        " through {}, but an engine has one proxy for all: it uses {}",
-                        other.authority(),
-                        url.authority()
-                    );
-                    others.add("the script sends ", host, after);
+                    let what = HostRemark::OtherProxy {
+                        proxy: other.authority(),
+                        uses: url.authority(),
+                    };
+                    others.add(host, what);
                 }
             }
             (Some(url), None) => {
-                let before = format!("the script says \"{}\" for ", answer.text);
-                let after = format!(
-                    ", which no engine of this version knows; it uses {}",
-                    url.authority()
-                );
-                others.add(&before, host, after);
+                let what = HostRemark::Unusable {
+                    answer: answer.text.clone(),
+                    uses: url.authority(),
+                };
+                others.add(host, what);
             }
             (None, None) => {
-                return Err(Error::new(
-                    Kind::Unsupported,
-                    format!(
-                        "the PAC script says \"{}\" for {host}, which this engine (built with {}) can't do",
-                        answer.text,
-                        engine.in_words()
-                    ),
-                )
-                .with_hint("name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"));
+                return Err(ProxyError::UnusableAnswer {
+                    answer: answer.text.clone(),
+                    host: host.clone(),
+                    built: engine.in_words(),
+                }
+                .into());
             }
         }
     }
-    remarks.extend(others.sentences());
+    remarks.extend(others.remarks());
     let unknown: Vec<String> = hosts
         .iter()
         .filter(|host| asked.of(host).is_none())
         .cloned()
         .collect();
     if !unknown.is_empty() {
-        let way = match &winner {
-            Some(url) => format!("uses {}", url.authority()),
-            None => "goes direct".to_owned(),
-        };
-        remarks.push(format!(
-            "the PAC script was never asked about {}; until it can be, the engine {way} there",
-            listed(&unknown)
-        ));
+        remarks.push(Remark::NeverAsked {
+            hosts: unknown,
+            uses: winner.as_ref().map(ProxyUrl::authority),
+        });
     }
     let http = for_http(&asked, &plain, engine, winner.as_ref(), remarks);
     Ok(Some(ByScript {
@@ -347,7 +236,7 @@ fn for_http(
     plain: &[String],
     engine: &ClientDialect,
     https: Option<&ProxyUrl>,
-    remarks: &mut Vec<String>,
+    remarks: &mut Vec<Remark>,
 ) -> Option<ProxyUrl> {
     let choices: Vec<(&PacAnswer, Choice)> = plain
         .iter()
@@ -357,10 +246,8 @@ fn for_http(
     let own = most(choices.iter().map(|(_, choice)| choice));
     let Some(https) = https else {
         if let Some(own) = own {
-            remarks.push(format!(
-                "the script sends http:// through {} and https:// directly; the engine goes direct for both",
-                own.authority()
-            ));
+            let proxy = own.authority();
+            remarks.push(Remark::HttpOnly { proxy });
         }
         return None;
     };
@@ -376,20 +263,16 @@ fn for_http(
         let secure = asked.of(host.trim_end_matches('/'));
         // If so, the host is in the no-proxy list, which applies to both schemes.
         let is_direct = secure.is_some_and(|answer| answer.routes.first() == Some(&Route::Direct));
-        let engine = match is_direct {
-            true => "reaches it directly".to_owned(),
-            false => format!("uses {}", uses.authority()),
-        };
-        let way = match choice {
+        let proxy = match choice {
             Choice::Direct if is_direct => continue,
-            Choice::Direct => "directly".to_owned(),
+            Choice::Direct => None,
             Choice::Proxy(other) if !is_direct && *other == uses => continue,
-            Choice::Proxy(other) => format!("through {}", other.authority()),
+            Choice::Proxy(other) => Some(other.authority()),
         };
-        let after = format!(" {way}; the engine {engine}");
-        others.add("the script reaches ", &answer.host, after);
+        let uses = (!is_direct).then(|| uses.authority());
+        others.add(&answer.host, HostRemark::Http { proxy, uses });
     }
-    remarks.extend(others.sentences());
+    remarks.extend(others.remarks());
     Some(uses)
 }
 
@@ -425,8 +308,9 @@ fn choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<Choice> {
 /// that the proxy is down, and an engine that doesn't know the proxy can't tell whether it is.
 fn engines_choice(answer: &PacAnswer, engine: &ClientDialect) -> Option<(usize, Choice)> {
     // Like Chromium, ignore an entry that only Firefox understands.
-    let is_nothing = |why: &String| why.ends_with(FIREFOX_ONLY);
-    if answer.routes.first() == Some(&Route::Direct) && answer.ignored.iter().all(is_nothing) {
+    let mut ignored = answer.ignored.iter();
+    let is_understood = ignored.all(|ignored| ignored.why == InvalidEntry::FirefoxOnly);
+    if answer.routes.first() == Some(&Route::Direct) && is_understood {
         return Some((0, Choice::Direct));
     }
     answer.routes.iter().enumerate().find_map(|(at, route)| {

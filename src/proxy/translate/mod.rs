@@ -18,14 +18,15 @@ mod entries;
 pub mod from_pac;
 mod from_settings;
 mod reachability;
+pub mod remark;
 
-pub use entries::EntryOutcome;
-pub(crate) use entries::TranslatedEntry;
 use entries::for_go;
-use from_pac::{ScriptUnreachable, by_script};
+pub use entries::{EntryOutcome, EntryReason, TranslatedEntry};
+use from_pac::by_script;
 use from_settings::by_settings;
-pub(crate) use reachability::unresolved;
 use reachability::{add_password, reachable};
+pub(crate) use remark::WhyDirect;
+pub use remark::{Explanation, HostRemark, PacUnreachable, Remark};
 
 /// The user's additions to the source's settings.
 #[derive(Debug, Clone, Default)]
@@ -62,20 +63,20 @@ pub struct Translation {
     pub host_proxy: Option<ProxyUrl>,
     /// The outcome for each entry of the bypass list; empty if there is no proxy.
     pub entries: Vec<TranslatedEntry>,
-    /// Settings that the engine can't follow, a sentence each.
-    pub remarks: Vec<String>,
-    /// Settings that the engine follows in another form, a sentence each.
-    pub explanations: Vec<String>,
-    /// Set when the PAC script can't be asked now; its sentence is one of the remarks.
-    pub pac_unreachable: Option<ScriptUnreachable>,
+    /// Settings that the engine can't follow.
+    pub remarks: Vec<Remark>,
+    /// Settings that the engine follows in another form.
+    pub explanations: Vec<Explanation>,
+    /// Set when the PAC script can't be asked now; one of the remarks says so.
+    pub pac_unreachable: Option<PacUnreachable>,
 }
 
 impl Translation {
-    /// Returns the reason why the engine gets no proxy, where `origin` names the source.
-    pub(crate) fn why_direct(&self, origin: &str) -> String {
+    /// Returns the reason why the engine gets no proxy.
+    pub(crate) fn why_direct(&self) -> WhyDirect {
         match &self.pac_unreachable {
-            Some(_) => "the PAC script can't be reached".to_owned(),
-            None => format!("no proxy is set in {origin}"),
+            Some(_) => WhyDirect::PacUnreachable,
+            None => WhyDirect::NoProxy,
         }
     }
 }
@@ -95,7 +96,7 @@ pub fn translate(
     let mut pac_unreachable = None;
     let chosen = match &proxy_config.settings {
         ProxySettings::Settings(settings) => {
-            remarks.extend(settings.trouble.iter().cloned());
+            remarks.extend(settings.faults.iter().cloned().map(Remark::Settings));
             let by_script = match &settings.pac {
                 Some(source) => by_script(source, engine, overrides, resolvers, &mut remarks)?,
                 None => None,
@@ -110,7 +111,7 @@ pub fn translate(
             }
         }
         ProxySettings::Urls(urls) => {
-            remarks.extend(urls.remarks.iter().cloned());
+            remarks.extend(urls.ignored_variable.map(Remark::IgnoredVariable));
             EffectiveProxies {
                 http: urls.http.clone(),
                 // A user who names one proxy means both.

@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::entries::for_engine;
 use super::*;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Face, Kind};
 use crate::proxy::ProxyUrls;
 use crate::proxy::go::NoProxyRules;
-use crate::proxy::pac::ScriptState;
+use crate::proxy::pac::{PacRemark, ScriptState};
 use crate::proxy::settings::{Server, SystemSettings};
+use crate::text::remark;
 
 const OLD: &str = "17.06.0";
 const NEW: &str = "2.2.0";
@@ -80,8 +82,8 @@ fn of(
         variables
             .map(|(name, value)| format!("{name}={}", *value))
             .collect(),
-        [translation.remarks, translation.explanations]
-            .concat()
+        remark::all(&translation, Face::CommandLine)
+            .collect::<Vec<_>>()
             .join("; "),
     ))
 }
@@ -366,15 +368,14 @@ fn a_password_is_asked_for_where_there_is_a_user_without_one() {
     .unwrap();
     assert!(unasked.remarks.is_empty(), "{:?}", unasked.remarks);
     assert_eq!(
-        unasked.proxy.unwrap().shown().https.unwrap(),
+        unasked.proxy.unwrap().shown().https.unwrap().to_string(),
         "http://me@proxy:1"
     );
     let missing = get("http://me@proxy:1", &|| Ok(None)).unwrap();
-    let missing = missing.remarks.join(";");
-    assert!(
-        missing.contains("baleen credentials set 'me@proxy:1'"),
-        "{missing}"
-    );
+    let [Remark::NoPassword { account }] = &*missing.remarks else {
+        panic!("{:?}", missing.remarks);
+    };
+    assert_eq!(account, "me@proxy:1");
     let locked = || Err(Error::new(Kind::Failure, "it is locked"));
     let failed = get("http://me@proxy:1", &locked).unwrap_err();
     assert_eq!(failed.to_string(), "it is locked");
@@ -622,7 +623,7 @@ fn what_is_left_out_is_called_what_it_is() {
                 (&None, EntryOutcome::LeftOut),
                 "{entry:?}"
             );
-            entry.reason.unwrap()
+            entry.reason.unwrap().to_string()
         };
         for (found, expected) in [
             (for_engine(entry, NoProxyRules::From1_11), on_a_mac),
@@ -641,7 +642,8 @@ fn what_is_left_out_is_called_what_it_is() {
         (" corp.com", "before or behind it"),
         ("a, b", "of its own"),
     ] {
-        let found = for_engine(entry, NoProxyRules::From1_11).reason.unwrap();
+        let found = for_engine(entry, NoProxyRules::From1_11).reason;
+        let found = found.unwrap().to_string();
         assert!(found.contains(expected), "{entry}: {found}");
     }
     let mapped = for_engine("::ffff:10.0.0.5", NoProxyRules::From1_11);
@@ -683,7 +685,7 @@ fn without_the_script_that_was_looked_for_the_settings_count() {
         Ok(PacAnswers {
             answers: Vec::new(),
             script_state: ScriptState::NotOffered,
-            trouble: Some("this network offers no PAC script".to_owned()),
+            remarks: vec![PacRemark::NotOffered(Arc::new(io::Error::other("x")))],
         })
     };
     let settings = SystemSettings {
@@ -701,6 +703,6 @@ fn without_the_script_that_was_looked_for_the_settings_count() {
     let found = translate(&proxy_config, &engine, &Overrides::default(), &resolvers).unwrap();
     assert_eq!(found.host_proxy.unwrap().display(), "proxy:1");
     assert_eq!(found.entries[0].from, "a.corp");
-    assert_eq!(found.remarks, ["this network offers no PAC script"]);
+    assert!(matches!(&*found.remarks, [Remark::Pac(_)]));
     assert_eq!(proxy_config.proxies().len(), 1);
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use baleen::proxy::pac::{Route, Routes, fetch};
+use baleen::proxy::pac::{Route, Routes, ScriptFault, fetch};
 use serde_json::{Value, json};
 
 use crate::common::tools::{said, tell, tool};
@@ -205,7 +205,10 @@ fn worker(script: &str, hosts: &[String]) -> Result<Vec<String>, String> {
             .iter()
             .map(|text| text.as_str().unwrap().to_owned())
             .collect()),
-        None => Err(outcome["Failed"].as_str().unwrap().to_owned()),
+        None => {
+            let fault: ScriptFault = serde_json::from_value(outcome["Failed"].clone()).unwrap();
+            Err(fault.to_string())
+        }
     }
 }
 
@@ -279,7 +282,10 @@ fn expressions_and_answers_mean_the_same() {
     }
     for (answer, url) in answers.iter().zip(&urls) {
         let theirs = &log.proxies[url];
-        let ours = Routes::parse(answer).map_or_else(|why| why, |read| in_its_words(&read.routes));
+        let ours = match Routes::parse(answer) {
+            Ok(read) => in_its_words(&read.routes),
+            Err(why) => why.to_string(),
+        };
         if ours != *theirs {
             wrong.push(format!(
                 "{answer}\n  Chromium: {theirs}\n  Baleen:   {ours}"

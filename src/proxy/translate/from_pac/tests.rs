@@ -1,10 +1,14 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use super::super::{ProxyConfig, ProxySettings, Translation, translate};
+use super::super::{ProxyConfig, ProxySettings, Translation, WhyDirect, translate};
 use super::*;
-use crate::proxy::pac::Routes;
+use crate::error::{Face, Kind};
+use crate::proxy::ProxyRef;
+use crate::proxy::pac::{FetchFault, PacError, PacRemark, Routes};
 use crate::proxy::settings::SystemSettings;
+use crate::text::remark::pac_unreachable;
 
 const OLD: &str = "17.06.0";
 const NEW: &str = "2.2.0";
@@ -36,8 +40,17 @@ fn what_only_firefox_understands_counts_as_in_chromium() {
     assert_eq!(way("HTTP p.corp:1; PROXY q.corp:2"), "q.corp:2");
     // An entry that no browser understands may have been meant for a proxy.
     assert_eq!(way("PROXI p.corp:1; DIRECT"), "nothing");
-    let said = notes([&answer(HUB, "HTTP p.corp:1")], &engine).remarks;
-    assert!(said.iter().any(|note| note.contains("Firefox")), "{said:?}");
+    let said = said(&notes([&answer(HUB, "HTTP p.corp:1")], &engine).remarks);
+    assert!(said.contains("Firefox"), "{said}");
+}
+
+/// The reason why the script of [`translated`] has no fresh answers.
+const WHY: &str = "could not get the PAC script x: no answer within 5 seconds";
+
+/// Returns the sentences, a line each.
+fn said<T: ToString>(remarks: &[T]) -> String {
+    let lines: Vec<String> = remarks.iter().map(T::to_string).collect();
+    lines.join("\n")
 }
 
 /// Translates a script that answers `usual` for all hosts except those in `others`. For a host in
@@ -57,7 +70,13 @@ fn translated(
         Ok(PacAnswers {
             answers: answers.collect(),
             script_state: script_state.clone(),
-            trouble: (script_state != ScriptState::Fresh).then(|| "no way there".to_owned()),
+            remarks: match script_state {
+                ScriptState::Fresh => Vec::new(),
+                _ => vec![PacRemark::Failed(Arc::new(PacError::Fetch {
+                    name: "x".to_owned(),
+                    why: FetchFault::TimedOut,
+                }))],
+            },
         })
     };
     let proxy_config = ProxyConfig {
@@ -90,7 +109,10 @@ fn translated(
 /// Returns the proxies for `http://` and `https://`, and the bypass list without its usual beginning.
 fn got(found: &Translation) -> Option<(String, String, String)> {
     let shown = found.proxy.as_ref()?.shown();
-    let plain = |url: Option<String>| url.unwrap_or_default().replace("http://", "");
+    let plain = |url: Option<ProxyRef>| {
+        url.map_or(String::new(), |url| url.to_string())
+            .replace("http://", "")
+    };
     let list = shown.no_proxy.replacen("localhost,127.0.0.1", "", 1);
     Some((plain(shown.http), plain(shown.https), list))
 }
@@ -173,7 +195,7 @@ fn what_a_script_comes_to() {
     ] {
         let found = translated(usual, others, ScriptState::Fresh, OLD).unwrap();
         let proxies = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
-        let remarks = found.remarks.join("\n");
+        let remarks = said(&found.remarks);
         assert_eq!(got(&found), proxies, "{usual} {others:?}: {remarks}");
         assert!(remarks.contains(remark), "{usual} {others:?}: {remarks}");
         let expected = usize::from(!remark.is_empty());
@@ -262,14 +284,13 @@ fn what_can_not_be_passed_on_is_said() {
             &[answer("a", text)],
             &ClientDialect::of(version, version == OLD),
         );
-        for (found, expected) in [(found.remarks, remark), (found.explanations, explanation)] {
-            let said = found.join("\n");
+        for (said, expected) in [
+            (said(&found.remarks), remark),
+            (said(&found.explanations), explanation),
+        ] {
             assert!(said.contains(expected), "{text}: {said}");
-            assert_eq!(
-                found.len(),
-                usize::from(!expected.is_empty()),
-                "{text}: {said}"
-            );
+            let expected = usize::from(!expected.is_empty());
+            assert_eq!(said.lines().count(), expected, "{text}: {said}");
         }
     }
     let many = ["a", "b", "c", "d"].map(|host| answer(host, "QUIC q:1; PROXY p:1; DIRECT"));
@@ -279,10 +300,8 @@ fn what_can_not_be_passed_on_is_said() {
         (1, 1),
         "{found:?}"
     );
-    assert!(
-        found.remarks[0].contains("for a, b and 2 more, this"),
-        "{found:?}"
-    );
+    let said = said(&found.remarks);
+    assert!(said.contains("for a, b and 2 more, this"), "{said}");
 }
 
 #[test]
@@ -295,23 +314,19 @@ fn what_counts_while_the_script_is_away() {
     };
     // The cache has all answers.
     let found = translated("PROXY p:1", &[], kept(None), OLD).unwrap();
-    assert_eq!(
-        found.remarks,
-        ["no way there; its answers from 3 days ago are used"]
-    );
-    let pac_unreachable = found.pac_unreachable.unwrap();
-    assert_eq!(
-        (pac_unreachable.sentence, pac_unreachable.kept_since),
-        (found.remarks[0].clone(), Some(hours(72)))
-    );
+    let expected = format!("{WHY}; its answers from 3 days ago are used");
+    assert_eq!(said(&found.remarks), expected);
+    let unreachable = found.pac_unreachable.unwrap();
+    assert_eq!(unreachable.kept_since, Some(hours(72)));
+    assert_eq!(pac_unreachable(&unreachable, Face::Menu), expected);
 
     let soon = now + Duration::from_secs(200);
     let found = translated("PROXY p:1", &[], kept(Some(soon)), OLD).unwrap();
     assert_eq!(
-        found.remarks,
-        [
-            "no way there; its answers from 3 days ago are used for another 4 minutes, then the engine goes direct"
-        ]
+        said(&found.remarks),
+        format!(
+            "{WHY}; its answers from 3 days ago are used for another 4 minutes, then the engine goes direct"
+        )
     );
     assert_eq!(found.pac_unreachable.unwrap().until, Some(soon));
 
@@ -320,7 +335,7 @@ fn what_counts_while_the_script_is_away() {
     let found = translated("PROXY p:1", &unknown, kept(None), OLD).unwrap();
     assert_eq!(got(&found).unwrap().1, "p:1");
     assert_eq!(
-        found.remarks[1],
+        found.remarks[1].to_string(),
         "the PAC script was never asked about registry.corp; until it can be, the engine uses p:1 there"
     );
     assert_eq!(found.remarks.len(), 2);
@@ -341,33 +356,24 @@ fn what_counts_while_the_script_is_away() {
 
     let found = translated("DIRECT", &[], ScriptState::Direct, OLD).unwrap();
     assert!(found.proxy.is_none());
-    assert!(
-        found.remarks[0].starts_with("no way there; so the engine goes direct"),
-        "{found:?}"
+    let (cli, menu) = (
+        said(&found.remarks),
+        pac_unreachable(found.pac_unreachable.as_ref().unwrap(), Face::Menu),
     );
-    assert_eq!(found.why_direct("x"), "the PAC script can't be reached");
+    for said in [&cli, &menu] {
+        let expected = format!("{WHY}; so the engine goes direct");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    assert_eq!(
+        (cli.contains("baleen"), menu.contains("baleen")),
+        (true, false)
+    );
+    assert_eq!(found.why_direct(), WhyDirect::PacUnreachable);
     assert_eq!(found.pac_unreachable.unwrap().kept_since, None);
 
     let found = translated("DIRECT", &[], ScriptState::Fresh, OLD).unwrap();
     assert_eq!(
-        (found.pac_unreachable.is_none(), found.why_direct("x")),
-        (true, "no proxy is set in x".to_owned())
-    );
-}
-
-#[test]
-fn how_long_ago() {
-    for (minutes, expected) in [
-        (0, "a moment ago"),
-        (59, "59 minutes ago"),
-        (180, "3 hours ago"),
-        (6000, "4 days ago"),
-    ] {
-        let since = SystemTime::now() - Duration::from_secs(60 * minutes);
-        assert_eq!(ago(since), expected);
-    }
-    assert_eq!(
-        ago(SystemTime::now() + Duration::from_secs(60)),
-        "a moment ago"
+        (found.pac_unreachable.is_none(), found.why_direct()),
+        (true, WhyDirect::NoProxy)
     );
 }
