@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use baleen::docker::{Bundle, Vm};
-use baleen::error::{Kind, Result};
+use baleen::error::{Failure, Kind};
 use baleen::patch::digest::Sha;
 use baleen::patch::image::Image;
 use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveError, LiveOutcome, apply_live_in};
