@@ -197,25 +197,6 @@ impl Error {
         })
     }
 
-    /// Adds a remedy.
-    #[must_use]
-    pub(crate) fn with_fix(self, remedy: Fix) -> Self {
-        Self::from(Plain {
-            remedy: Some(remedy),
-            ..self.flattened()
-        })
-    }
-
-    /// Puts the interrupted step before the message, as in "the image is done, but".
-    #[must_use]
-    pub fn context(self, what: &str) -> Self {
-        let flattened = self.flattened();
-        Self::from(Plain {
-            message: format!("{what}: {}", flattened.message),
-            ..flattened
-        })
-    }
-
     /// Creates the error of a failed system call on `path`. `tried` is the attempted operation, as in "write".
     pub fn io(tried: &'static str, path: &Path, error: &io::Error) -> Self {
         Self::from(IoError::new(tried, path, same(error)))

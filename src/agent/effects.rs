@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::config::{self, Config, Key};
 use crate::desired::{ProxyQuery, Setting, engine_of, source_of};
 use crate::docker::{Bundle, Vm};
-use crate::error::{Diagnostic, Kind, Result};
-use crate::patch::ApplyOutcome;
+use crate::error::{Diagnostic, Error, Failure, Kind};
 use crate::patch::intent::Intents;
 use crate::patch::live;
+use crate::patch::{ApplyOutcome, Warning};
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
 use crate::service::{self, ApplyOptions};
 use crate::util::poll_until;
@@ -53,7 +53,7 @@ impl Effects {
         &self,
         engine: &ClientDialect,
         named: Option<&RedactedProxy>,
-    ) -> Result<(String, Translation)> {
+    ) -> Result<(String, Translation), Error> {
         let config = Config::load(&self.config)?;
         let mut request = ProxyQuery::new(&config, self.state.clone());
         if let Some(named) = named {
@@ -84,7 +84,7 @@ impl Effects {
         expected: &Setting,
         named: Option<&RedactedProxy>,
         adopt: bool,
-    ) -> Result<ChangeOutcome> {
+    ) -> Result<ChangeOutcome, Error> {
         let bundle = Bundle::read(path)?;
         let (origin, translation) = self.translate(&engine_of(&bundle), named)?;
         let resolved = Ok((origin, translation));
@@ -104,9 +104,7 @@ impl Effects {
         Ok(match applied.outcome {
             ApplyOutcome::InPlace(_) => ChangeOutcome::Nothing,
             ApplyOutcome::Applied(applied) => {
-                for warning in &applied.warnings {
-                    tracing::warn!("{warning}");
-                }
+                applied.warnings.iter().for_each(log_warning);
                 tracing::info!(
                     "the boot image of Docker {} gets {}, by {}; its original has the digest {}",
                     bundle.version,
@@ -123,19 +121,19 @@ impl Effects {
     ///
     /// # Errors
     /// When the change is refused or fails. The image then stays unchanged.
-    pub(crate) fn restore(&self, path: &Path) -> Result<ChangeOutcome> {
+    pub(crate) fn restore(&self, path: &Path) -> Result<ChangeOutcome, Error> {
         let bundle = Bundle::read(path)?;
         Ok(match service::restore(&bundle, None)?.outcome {
             None => ChangeOutcome::Nothing,
             Some(restored) => {
-                if let Some(warning) = &restored.warning {
-                    tracing::warn!("{warning}");
-                }
+                restored.warning.iter().for_each(log_warning);
+                let by_hand = restored.original.by_hand();
+                let by_hand = by_hand.map(|line| format!(", in which a proxy is set ({line})"));
                 tracing::info!(
-                    "Docker {} has {} again, with the digest {}",
+                    "Docker {} has the boot image of before again, with the digest {}{}",
                     bundle.version,
-                    restored.original.in_words(),
-                    restored.manifest.original.sha256
+                    restored.manifest.original.sha256,
+                    by_hand.unwrap_or_default()
                 );
                 let intents = Intents::in_folder(&self.state);
                 if let Err(error) =
@@ -158,7 +156,7 @@ impl Effects {
         path: &Path,
         adopt: bool,
         cancel: &AtomicBool,
-    ) -> Result<ChangeOutcome> {
+    ) -> Result<ChangeOutcome, Error> {
         let bundle = Bundle::read(path)?;
         let Some(vm) = Vm::of(path) else {
             // Docker gets the proxy at its next start.
@@ -186,7 +184,7 @@ impl Effects {
     ///
     /// # Errors
     /// When the file can't be written. It then keeps its contents.
-    pub(crate) fn configure(&self, click: Click) -> Result<()> {
+    pub(crate) fn configure(&self, click: Click) -> Result<(), Error> {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
             Click::WhenRestart(restart) => (Key::Restart, restart.name()),
@@ -201,6 +199,17 @@ impl Effects {
     }
 }
 
+fn log_warning(warning: &Warning) {
+    match warning {
+        Warning::PatchNotFlushed(error) | Warning::RestoreNotFlushed(error) => {
+            tracing::warn!("a power cut may bring the boot image of before back: {error}");
+        }
+        Warning::WrittenTo(image) => {
+            tracing::warn!("{} was written to while it was replaced", image.display());
+        }
+    }
+}
+
 /// Maximum number of attempts while the console is in use.
 const ATTEMPTS: u32 = 3;
 /// Delay between attempts.
@@ -209,11 +218,11 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Repeats an attempt after the delay `moment` if something is in use, which may pass.
-fn retrying<T>(
+fn retrying<T, E: Failure>(
     moment: Duration,
     cancel: &AtomicBool,
-    mut attempt: impl FnMut() -> Result<T>,
-) -> Result<T> {
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
     let is_cancelled = || cancel.load(Ordering::Relaxed);
     for _ in 1..ATTEMPTS {
         let error = match attempt() {
@@ -236,7 +245,17 @@ fn retrying<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::docker::console::ConsoleError;
+
+    fn error(kind: Kind) -> ConsoleError {
+        let path = PathBuf::from("/tty");
+        let error = match kind {
+            Kind::Busy => ConsoleError::Claimed { path },
+            _ => ConsoleError::Closed { path },
+        };
+        assert_eq!(error.kind(), kind);
+        error
+    }
 
     #[test]
     fn a_console_in_use_is_tried_again_a_moment_later_and_nothing_else_is() {
@@ -253,7 +272,7 @@ mod tests {
             let go = AtomicBool::new(false);
             let done = retrying(Duration::from_millis(1), &go, || {
                 made += 1;
-                outcomes[made - 1].map_or(Ok(()), |kind| Err(Error::new(kind, "no")))
+                outcomes[made - 1].map_or(Ok(()), |kind| Err(error(kind)))
             });
             assert_eq!((made, done.is_ok()), (attempts, is_done), "{outcomes:?}");
         }
@@ -266,7 +285,7 @@ mod tests {
         let cancel = AtomicBool::new(true);
         let in_use = || {
             made += 1;
-            Err::<(), _>(Error::new(Kind::Busy, "no"))
+            Err::<(), _>(error(Kind::Busy))
         };
         assert!(retrying(Duration::from_secs(600), &cancel, in_use).is_err());
         assert!(started.elapsed() < Duration::from_secs(300));

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::docker::ProxyPane;
 use crate::patch::Unpatched;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::State;
@@ -96,8 +97,10 @@ pub enum DockerSupport {
     Patched,
     /// Baleen only shows the values to enter in Docker's own settings.
     OwnSettings {
-        /// The reason, which names the pane.
-        sentence: String,
+        /// Docker's version.
+        version: String,
+        /// Where they are.
+        pane: ProxyPane,
     },
     /// There is no Docker.app.
     Missing,

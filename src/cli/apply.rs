@@ -380,7 +380,7 @@ fn report(
         out.note(moved_aside(aside))?;
     }
     for warning in &applied.warnings {
-        out.note(warning.clone())?;
+        out.note(warning.sentence())?;
     }
     note_proxy(translation, out)?;
     if let Some(says) = says {

@@ -10,8 +10,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::docker::{Bundle, Vm};
-use crate::error::{Error, Face, Kind, Result};
-use crate::patch::live::{self, LiveLock, LiveOutcome};
+use crate::error::{Error, Face, Failure, Fix, Hint, Kind, Result};
+use crate::patch::live::{self, LiveError, LiveLock, LiveOutcome};
 
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
@@ -31,6 +31,32 @@ pub(crate) struct LiveArgs {
 
 /// Question that the user must agree to.
 const QUESTION: &str = "This restarts the Docker Engine if it needs the change; running containers will stop. Continue? [y/N] ";
+
+/// The error of a live update, which follows a change of the boot image.
+#[derive(Debug, thiserror::Error)]
+#[error("the boot image is done, but the running VM is not: {0}")]
+struct NotLive(#[source] LiveError);
+
+impl Failure for NotLive {
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    fn fix(&self) -> Option<Fix> {
+        self.0.fix()
+    }
+}
+
+impl Hint for NotLive {
+    fn hint(&self, face: Face) -> Option<String> {
+        let advice = self.0.hint(face);
+        advice.or_else(|| Some("restart Docker instead".to_owned()))
+    }
+}
 
 /// The user's consent, which is asked for before any change.
 #[derive(Debug)]
@@ -105,14 +131,7 @@ pub(super) fn apply_live(
         restarted,
         block: _,
         environment,
-    } = followed.map_err(|error| {
-        let advice = error
-            .hint(Face::CommandLine)
-            .unwrap_or_else(|| "restart Docker instead".to_owned());
-        error
-            .context("the boot image is done, but the running VM is not")
-            .with_hint(advice)
-    })?;
+    } = followed.map_err(NotLive)?;
     let done = styled(GOOD, "Done.");
     out.line(match restarted {
         true => format!("{done} The Engine was restarted; Docker and its VM went on running."),

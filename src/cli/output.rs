@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Face, Kind, Result};
-use crate::patch::Progress;
+use crate::patch::{Progress, Step};
 use crate::platform::columns;
 
 use super::args::{Color, Global};
@@ -53,7 +53,7 @@ pub(super) struct Output {
     err: AutoStream<io::Stderr>,
     json: bool,
     /// The step whose progress is shown, and when that was drawn.
-    bar: RefCell<Option<(&'static str, Instant)>>,
+    bar: RefCell<Option<(Step, Instant)>>,
     broken_pipe: bool,
     notes: Vec<String>,
 }
@@ -167,7 +167,7 @@ impl Output {
             return;
         }
         let mut bar = self.bar.borrow_mut();
-        let is_current = |(step, drawn): (&str, Instant)| {
+        let is_current = |(step, drawn): (Step, Instant)| {
             step == progress.step && drawn.elapsed() < REDRAW_INTERVAL
         };
         if bar.is_some_and(is_current) {
@@ -226,7 +226,8 @@ fn bar_text(Progress { step, done, total }: &Progress) -> String {
     let bar = "█".repeat(full.min(BAR_WIDTH)) + &"░".repeat(BAR_WIDTH.saturating_sub(full));
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     format!(
-        "{step:10} {bar} {:.2} MiB/{:.2} MiB",
+        "{:10} {bar} {:.2} MiB/{:.2} MiB",
+        step.word(),
         mib(*done),
         mib(*total)
     )
@@ -300,7 +301,7 @@ mod tests {
     fn a_progress_bar_is_as_full_as_the_work_is_done() {
         let text = |done| {
             bar_text(&Progress {
-                step: "reading",
+                step: Step::Reading,
                 done,
                 total: 64 << 20,
             })

@@ -97,7 +97,7 @@ pub(super) fn note_restored(
         out.note(note)?;
     }
     if let Some(warning) = &restored.warning {
-        out.note(warning.clone())?;
+        out.note(warning.sentence())?;
     }
     let remembered = service::remember_original(bundle, &intents(), &restored.original);
     if let Err(error) = remembered {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::{self, Error, Failure, Fix, IoError, Kind};
+use crate::error::{self, Failure, Fix, IoError, Kind};
 use crate::platform::apps::OpenError;
 use crate::property_list::InvalidList;
 
@@ -43,11 +43,6 @@ impl Failure for BundleFileError {
         (cfg!(target_os = "macos") && Self::is_protected(&self.0.source))
             .then_some(Fix::AllowAppManagement)
     }
-}
-
-/// Returns the error of a failed system call on a file of Docker.app.
-pub(crate) fn bundle_file_error(tried: &'static str, path: &Path, error: &io::Error) -> Error {
-    BundleFileError::new(tried, path, error).into()
 }
 
 /// The reason why no Docker.app was found, or why it could not be read.

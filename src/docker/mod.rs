@@ -10,7 +10,6 @@ pub mod restart;
 mod vm;
 
 pub use bundle::{Bundle, find};
-pub(crate) use error::bundle_file_error;
 pub use error::{BundleError, BundleFileError, InfoError, NotPatched, RestartError};
 pub(crate) use family::Refusal;
 pub use family::{Family, ProxyPane, UnknownVm};

@@ -106,7 +106,7 @@ fn family(bundle: &Bundle) -> Step {
 }
 
 fn writable(image: &Path) -> Step {
-    match preflight(image) {
+    match preflight(image).map_err(crate::error::Error::from) {
         Ok(()) => Step::new("writable", WRITABLE, Outcome::Good, "OK"),
         Err(error) => {
             let mut step = Step::from_error("writable", WRITABLE, &error);

@@ -9,18 +9,17 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{self, NewFile};
 use crate::initrd::{self, FileRange, Header, rebuild};
 
+use super::error::{PatchError, Result};
 use super::files::{self, Identity};
 use super::image::{APPENDED, REBUILT};
 use super::lock::Lock;
 use super::manifest::{MANIFEST, Manifest};
 use super::plan::{self, Change, RebuildPlan};
 use super::script::SCRIPT;
-use super::{OnProgress, Progress};
+use super::{OnProgress, Progress, Step, Warning};
 
 /// The result of a change.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub struct Applied {
     /// The new path of another file that had the backup's name.
     pub moved_aside: Option<PathBuf>,
     /// Problems that did not prevent the change: the new image is in place.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Mode of a regular file's entry, without permissions.
@@ -81,17 +80,12 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
     // The new image is in place now, so later problems are only reported and undo nothing.
     let mut warnings = Vec::new();
     if let Err(error) = lock.flush() {
-        warnings.push(format!(
-            "{error}; until the system has written it by itself, a power cut may bring the old boot image back"
-        ));
+        warnings.push(Warning::PatchNotFlushed(error));
     }
     // The checks above miss a program that writes into the old file instead of replacing it.
     let old = change.source.file.metadata().map(|old| Identity::of(&old));
     if old.ok() != Some(Identity::of(&change.source.metadata)) {
-        warnings.push(format!(
-            "{} was written to at the very moment when Baleen replaced it; if Docker is being updated, install it again",
-            change.image.display()
-        ));
+        warnings.push(Warning::WrittenTo(change.image.clone()));
     }
     Ok(Applied {
         manifest: change.manifest.clone(),
@@ -124,23 +118,19 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
         mtime: header.mtime,
         body: &change.new_script,
     };
-    let overlay = append::overlay(APPENDED, &[script, added.clone()]).map_err(|error| {
-        Error::new(
-            Kind::Unsupported,
-            format!("can't append to the boot image: {error}"),
-        )
-    })?;
+    let overlay =
+        append::overlay(APPENDED, &[script, added.clone()]).map_err(PatchError::NotAppended)?;
     let length = change.manifest.original.bytes;
     let mut file = copy_original(change, new)?;
     file.seek(SeekFrom::End(0))
         .and_then(|_| file.write_all(&overlay))
-        .map_err(|error| bundle_file_error("write", new, &error))?;
+        .map_err(|error| PatchError::file("write", new, error))?;
 
     // The prefix is verified by its digest while the file is flushed. It remains to check that the
     // rest is the overlay, and that the overlay holds the two files.
     let total = length + overlay.len() as u64;
     let found = append::find_overlay(&file, total, APPENDED)
-        .map_err(|error| bundle_file_error("read back", new, &error))?;
+        .map_err(|error| PatchError::file("read back", new, error))?;
     let as_intended = found.is_some_and(|found| {
         let files: Vec<_> = found
             .files
@@ -156,7 +146,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     });
     let end = file
         .metadata()
-        .map_err(|error| bundle_file_error("read back", new, &error))?;
+        .map_err(|error| PatchError::file("read back", new, error))?;
     if !as_intended || end.len() != total {
         return Err(not_as_written(new));
     }
@@ -173,14 +163,10 @@ fn rebuild_copy(
     report: OnProgress<'_>,
 ) -> Result<(File, u64)> {
     let written = |error: initrd::Error| match error {
-        initrd::Error::Io(error) => bundle_file_error("write", new, &error),
-        error => Error::new(
-            Kind::Failure,
-            format!("the rebuilt boot image is not what it should be: {error}"),
-        )
-        .with_hint("the boot image was left as it is; use --method append, and report this"),
+        initrd::Error::Io(error) => PatchError::file("write", new, error),
+        error => PatchError::NotRebuilt(error),
     };
-    let entry = append::entry(added).map_err(|error| bundle_file_error("write", new, &error))?;
+    let entry = append::entry(added).map_err(|error| PatchError::file("write", new, error))?;
     let edit = rebuild::Edit {
         entry: plan.entry,
         body: &change.new_script,
@@ -200,24 +186,24 @@ fn rebuild_copy(
     let mut file = copy_original(change, new)?;
     let progress = |step, total| move |done| report(Progress { step, done, total });
     file.set_len(0)
-        .map_err(|error| bundle_file_error("write", new, &error))?;
+        .map_err(|error| PatchError::file("write", new, error))?;
     rebuild::rebuild(
         &change.source.file,
         &plan.layout,
         &edit,
         &mut file,
-        &progress("rebuilding", length),
+        &progress(Step::Rebuilding, length),
     )
     .map_err(written)?;
     let total = file
         .metadata()
-        .map_err(|error| bundle_file_error("read back", new, &error))?
+        .map_err(|error| PatchError::file("read back", new, error))?
         .len();
     rebuild::compare(
         FileRange::new(&change.source.file, 0, length),
         FileRange::new(&file, 0, total),
         &edit,
-        &progress("verifying", total),
+        &progress(Step::Verifying, total),
     )
     .map_err(written)?;
     let start = rebuild::find_added(&file, total, REBUILT, MANIFEST.as_bytes()).map_err(written)?;
@@ -228,15 +214,10 @@ fn rebuild_copy(
     }
 }
 
-fn not_as_written(new: &Path) -> Error {
-    Error::new(
-        Kind::Failure,
-        format!(
-            "reading back {} gave other data than was written; the boot image was left as it is",
-            new.display()
-        ),
-    )
-    .with_hint("check the disk with Disk Utility")
+fn not_as_written(new: &Path) -> PatchError {
+    PatchError::NotAsWritten {
+        path: new.to_owned(),
+    }
 }
 
 fn copy_original(change: &Change, to: &Path) -> Result<File> {
@@ -277,7 +258,7 @@ impl Backup<'_> {
         if change.source.is_whole_image && fs::hard_link(&change.image, path).is_ok() {
             self.made = true;
             if Identity::at(path).ok().flatten() != Some(change.before.of_image) {
-                return Err(files::replaced(&change.image));
+                return Err(PatchError::replaced(&change.image));
             }
             return Ok(());
         }

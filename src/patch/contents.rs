@@ -5,13 +5,11 @@ use std::io::Read;
 use std::path::Path;
 use std::thread;
 
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::initrd::find::{self, Finder, Found, Sought};
 use crate::initrd::{self, FileRange, FileType, Layout, ProgressReader};
 
 use super::digest::Sha;
-use super::image;
+use super::error::{OtherManifestEntry, OtherScriptEntry, PatchError, Result};
 use super::manifest::MANIFEST;
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT};
 
@@ -43,26 +41,18 @@ impl Contents {
     /// else changes.
     pub(super) fn usable(self, image: &Path) -> Result<(Found, script::SecretBytes, u64)> {
         let script = self.script.found;
-        let script = script.map_err(|error| image::damaged(image, error))?;
+        let script = script.map_err(|error| PatchError::damaged(image, error))?;
         let (script, text) = usable_script(image, script)?;
-        let others = match self.manifest.standing {
+        let other = match self.manifest.standing {
             Some(found) if found.file_type != FileType::Regular => {
-                Some(format!("a {} is there", found.file_type.name()))
+                Some(OtherManifestEntry::OtherType(found.file_type))
             }
-            Some(found) if found.names > 1 => {
-                Some("the file there has other names, which would change with it".to_owned())
-            }
+            Some(found) if found.names > 1 => Some(OtherManifestEntry::OtherNames),
             _ => None,
         };
-        if let Some(others) = others {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "the boot image {} should have nothing at /{MANIFEST}, or a file of its own, but {others}",
-                    image.display()
-                ),
-            )
-            .with_hint("it is not a boot image of Docker for Mac that Baleen knows; it was left as it is"));
+        if let Some(found) = other {
+            let image = image.to_owned();
+            return Err(PatchError::ManifestEntry { image, found });
         }
         let after = script.number.max(self.manifest.last.unwrap_or_default());
         Ok((script, text, after))
@@ -85,10 +75,10 @@ pub(super) fn read_and_hash(
         let found = Contents::read(section);
         (found, sha.join())
     });
-    let (layout, contents) = found.map_err(|error| image::damaged(path, error))?;
+    let (layout, contents) = found.map_err(|error| PatchError::damaged(path, error))?;
     let sha = sha
         .unwrap_or_else(|_| Err(std::io::Error::other("the hashing thread ended early")))
-        .map_err(|error| bundle_file_error("read", path, &error))?;
+        .map_err(|error| PatchError::file("read", path, error))?;
     Ok((layout, contents, sha))
 }
 
@@ -97,33 +87,24 @@ pub(super) fn usable_script(
     image: &Path,
     found: Option<Found>,
 ) -> Result<(Found, script::SecretBytes)> {
-    let refuse = |found: String| {
-        Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "the boot image {} should hold /{SCRIPT} as a file of its own, but {found}",
-                image.display()
-            ),
-        )
-        .with_hint(
-            "it is not a boot image of Docker for Mac that Baleen knows; it was left as it is",
-        ))
+    let refuse = |found| {
+        let image = image.to_owned();
+        Err(PatchError::ScriptEntry { image, found })
     };
     let Some(mut found) = found else {
-        return refuse("has no entry of that name".to_owned());
+        return refuse(OtherScriptEntry::Missing);
     };
     let kind = found.header.file_type();
     if kind != FileType::Regular {
-        return refuse(format!("it is a {} there", kind.name()));
+        return refuse(OtherScriptEntry::OtherType(kind));
     }
     if found.hard_linked {
-        return refuse("other names share its data there and would change with it".to_owned());
+        return refuse(OtherScriptEntry::OtherNames);
     }
     match found.body.take() {
         Some(body) => Ok((found, body.into())),
-        None => refuse(format!(
-            "it has {} bytes there, more than the {MAX_SCRIPT_LEN} of any such script",
-            found.header.file_size
-        )),
+        None => refuse(OtherScriptEntry::TooLong {
+            length: found.header.file_size.into(),
+        }),
     }
 }

@@ -8,12 +8,12 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
+use crate::error::IoError;
 use crate::platform;
 use crate::storage::TEMP_PREFIX;
 
 use super::digest::Sha;
+use super::error::{OtherFile, PatchError, Result};
 use super::manifest::Original;
 
 /// Suffix of the backup: the original is kept beside the image under its name plus this suffix, as
@@ -87,59 +87,41 @@ pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
 pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let at_path = path
         .symlink_metadata()
-        .map_err(|error| bundle_file_error("read", path, &error))?;
+        .map_err(|error| PatchError::file("read", path, error))?;
     if !at_path.is_file() {
         let found = if at_path.is_symlink() {
-            "a symbolic link"
+            OtherFile::Symlink
         } else if at_path.is_dir() {
-            "a folder"
+            OtherFile::Folder
         } else {
-            "a special file"
+            OtherFile::Special
         };
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "{} should be a regular file, but is {found}",
-                path.display()
-            ),
-        )
-        .with_hint("install Docker again to have its own boot image there"));
+        let path = path.to_owned();
+        return Err(PatchError::NotAFile { path, found });
     }
-    let file = File::open(path).map_err(|error| bundle_file_error("read", path, &error))?;
+    let file = File::open(path).map_err(|error| PatchError::file("read", path, error))?;
     let metadata = file
         .metadata()
-        .map_err(|error| bundle_file_error("read", path, &error))?;
+        .map_err(|error| PatchError::file("read", path, error))?;
     if !Identity::of(&metadata).is_same_file(&Identity::of(&at_path)) {
-        return Err(replaced(path));
+        return Err(PatchError::replaced(path));
     }
     Ok((file, metadata))
-}
-
-/// The error for a file that has changed since it was read.
-pub(super) fn replaced(path: &Path) -> Error {
-    Error::new(
-        Kind::Busy,
-        format!(
-            "{} changed while Baleen worked on it; it was left as it is",
-            path.display()
-        ),
-    )
-    .with_hint("if Docker is being updated, try again when that is done")
 }
 
 /// Copies the first bytes of `from`, which should be the original, to `to`, with the attributes of
 /// `from`. The copy is open for reading and writing. [`prove`] checks that it is the original.
 pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
-    let copying = |error: io::Error| bundle_file_error("write", to, &error);
+    let copying = |error: io::Error| PatchError::file("write", to, error);
     platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
         // The file existed when the plan was made.
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound => replaced(from),
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => PatchError::replaced(from),
         _ => copying(error),
     })?;
     let file = reopen(to)?;
     let copied = file.metadata().map_err(copying)?.len();
     if copied < original.bytes {
-        return Err(replaced(from));
+        return Err(PatchError::replaced(from));
     }
     if copied > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
@@ -151,9 +133,11 @@ pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result
 pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) -> Result<()> {
     match Sha::of_file(file, original.bytes) {
         Ok(sha) if sha == original.sha256.0 => Ok(()),
-        Ok(_) => Err(replaced(from)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(replaced(from)),
-        Err(error) => Err(bundle_file_error("read back", path, &error)),
+        Ok(_) => Err(PatchError::replaced(from)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(PatchError::replaced(from))
+        }
+        Err(error) => Err(PatchError::file("read back", path, error)),
     }
 }
 
@@ -161,7 +145,7 @@ pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) 
 fn reopen(path: &Path) -> Result<File> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
         .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
-        .map_err(|error| bundle_file_error("open", path, &error))
+        .map_err(|error| PatchError::file("open", path, error))
 }
 
 /// Runs [`finish`] and [`prove`] in parallel: one is limited by the disk, the other by the
@@ -177,7 +161,9 @@ pub(super) fn finish_proved(
         let proved = scope.spawn(|| prove(file, path, from, original));
         let finished = finish(file, path, like, mode);
         // A wrong file is reported first: it explains more than an error about writing it.
-        proved.join().unwrap_or_else(|_| Err(replaced(from)))?;
+        proved
+            .join()
+            .unwrap_or_else(|_| Err(PatchError::replaced(from)))?;
         finished
     })
 }
@@ -186,24 +172,23 @@ pub(super) fn finish_proved(
 pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Result<()> {
     let own = file
         .metadata()
-        .map_err(|error| bundle_file_error("read", path, &error))?;
+        .map_err(|error| PatchError::file("read", path, error))?;
     if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
-        fchown(file, Some(like.uid()), Some(like.gid()))
-            .map_err(|error| {
-                // A missing permission to change apps was reported earlier; this error is about the owner only.
-                bundle_file_error("give the owner and group of the boot image to", path, &error)
-                    .with_hint("run Baleen as the user to whom the boot image belongs, and as a member of its group (ls -l shows both)")
-            })?;
+        fchown(file, Some(like.uid()), Some(like.gid())).map_err(|error| {
+            let tried = "give the owner and group of the boot image to";
+            // A missing permission to change apps was reported earlier.
+            PatchError::OwnerNotGiven(IoError::new(tried, path, error).into())
+        })?;
     }
     file.set_permissions(Permissions::from_mode(mode))
-        .map_err(|error| bundle_file_error("set the permissions of", path, &error))?;
+        .map_err(|error| PatchError::file("set the permissions of", path, error))?;
     // On macOS `sync_all` is F_FULLFSYNC, so the drive's own cache is flushed as well.
     file.sync_all()
-        .map_err(|error| bundle_file_error("flush", path, &error))
+        .map_err(|error| PatchError::file("flush", path, error))
 }
 
 /// Renames `from` to `to` and replaces an existing file there.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to)
-        .map_err(|error| bundle_file_error("put a new file in the place of", to, &error))
+        .map_err(|error| PatchError::file("put a new file in the place of", to, error))
 }

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use crate::docker::Bundle;
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::platform;
 
-use super::files::{self, Identity};
+use super::error::{PatchError, Result};
+use super::files::Identity;
 use super::image::Image;
 
 /// The files of a bundle that must not change while Baleen works on it.
@@ -23,7 +22,7 @@ impl UnchangedGuard {
     pub(super) fn of(bundle: &Bundle, image: &Image) -> Result<Self> {
         let info_plist = Bundle::info_plist(&bundle.path);
         let info = Identity::at(&info_plist)
-            .map_err(|error| bundle_file_error("read", &info_plist, &error))?;
+            .map_err(|error| PatchError::file("read", &info_plist, error))?;
         Ok(Self {
             info_plist,
             info,
@@ -38,9 +37,9 @@ impl UnchangedGuard {
             (&self.info_plist, self.info),
             (&self.image, Some(self.of_image)),
         ] {
-            let is = Identity::at(path).map_err(|error| bundle_file_error("read", path, &error))?;
+            let is = Identity::at(path).map_err(|error| PatchError::file("read", path, error))?;
             if is != was {
-                return Err(files::replaced(path));
+                return Err(PatchError::replaced(path));
             }
         }
         Ok(())
@@ -53,10 +52,7 @@ pub(super) fn check_unlocked(image: &Image) -> Result<()> {
     if !platform::is_locked(image.metadata()) {
         return Ok(());
     }
-    let path = image.path().display();
-    Err(Error::new(
-        Kind::NotPermitted,
-        format!("{path} is locked against any change"),
-    )
-    .with_hint(format!("unlock it with chflags nouchg '{path}'")))
+    Err(PatchError::Immutable {
+        image: image.path().to_owned(),
+    })
 }

@@ -6,13 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::docker::bundle_file_error;
 use crate::docker::{Bundle, Family};
-use crate::error::{Error, Kind, Result};
 use crate::initrd::append::{Overlay, find_overlay};
 use crate::initrd::rebuild::{Start, find_added};
 use crate::initrd::{self, FileRange, Header, find, same_path};
 
+use super::error::{PatchError, Result};
 use super::files::{self, Identity};
 use super::manifest::{MANIFEST, Manifest, Method};
 use super::script::{SCRIPT, SecretBytes};
@@ -131,7 +130,7 @@ impl Image {
     /// When the image can't be read, or Baleen's patch is damaged or too new.
     pub fn patched(&self) -> Result<Patched> {
         let overlay = find_overlay(&self.file, self.length(), APPENDED)
-            .map_err(|error| self.unreadable(&error))?;
+            .map_err(|error| self.unreadable(error))?;
         if let Some(overlay) = overlay {
             return appended(&overlay);
         }
@@ -157,74 +156,34 @@ impl Image {
     }
 
     /// The error for an image that Baleen can't use.
-    pub(super) fn damaged(&self, error: initrd::Error) -> Error {
-        damaged(&self.path, error)
+    pub(super) fn damaged(&self, error: initrd::Error) -> PatchError {
+        PatchError::damaged(&self.path, error)
     }
 
-    pub(super) fn unreadable(&self, error: &io::Error) -> Error {
-        bundle_file_error("read", &self.path, error)
+    pub(super) fn unreadable(&self, error: io::Error) -> PatchError {
+        PatchError::file("read", &self.path, error)
     }
 }
 
 /// Returns the path of the boot image of a bundle that Baleen can patch.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] for bundles of all other families. The error says where that Docker keeps
+/// [`Kind::Unsupported`](crate::error::Kind::Unsupported) for bundles of all other families. The error says where that Docker keeps
 /// its own proxy setting.
 pub fn image_of(bundle: &Bundle) -> Result<&Path> {
     match &bundle.family {
         Family::Moby { image } => Ok(image),
-        _ => Err(bundle.refusal().map_or_else(
-            || Error::new(Kind::Unsupported, "this Docker is not patched"),
-            Error::from,
-        )),
+        _ => Err(bundle
+            .refusal()
+            .map_or(PatchError::OtherFamily, PatchError::NotPatched)),
     }
 }
 
 /// The error for an image that has Baleen's block in its script, but no manifest of a patch.
-pub(super) fn unmarked(image: &Image) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "{} holds a proxy that Baleen put there, but its manifest is missing: another tool changed the boot image since",
-            image.path().display()
-        ),
-    )
-    .with_hint(format!(
-        "install Docker again to have its own boot image, or put {} in its place if that is it; `baleen apply --adopt` treats the current boot image as the original",
-        image.backup_path().display()
-    ))
-}
-
-/// The error for the file at `path`, which is not an image that Baleen can use.
-pub(super) fn damaged(path: &Path, error: initrd::Error) -> Error {
-    match error {
-        initrd::Error::Io(error) => bundle_file_error("read", path, &error),
-        error if error.is_truncation() => Error::new(
-            Kind::Busy,
-            format!("{} is not a whole boot image: {error}", path.display()),
-        )
-        .with_hint(
-            "if Docker is being updated, try again when that is done; else install Docker again",
-        ),
-        error @ initrd::Error::Bootconfig { .. } => Error::new(
-            Kind::Unsupported,
-            format!(
-                "{} is not a boot image that Baleen can take: {error}",
-                path.display()
-            ),
-        )
-        .with_hint(
-            "take it off (bootconfig -d), or install Docker again to have its own boot image back",
-        ),
-        error => Error::new(
-            Kind::Unsupported,
-            format!(
-                "{} is not a boot image that Baleen can take: {error}",
-                path.display()
-            ),
-        )
-        .with_hint("it was left as it is; install Docker again to have its own boot image back"),
+pub(super) fn unmarked(image: &Image) -> PatchError {
+    PatchError::Unmarked {
+        image: image.path().to_owned(),
+        backup: image.backup_path(),
     }
 }
 
@@ -239,21 +198,13 @@ fn appended(overlay: &Overlay) -> Result<Patched> {
     let manifest = file(MANIFEST).map(|file| Manifest::parse(&file.body));
     let manifest = manifest.transpose()?;
     let (Some(script), Some(manifest), 2) = (file(SCRIPT), manifest, overlay.files.len()) else {
-        return Err(Error::new(
-            Kind::Unsupported,
-            "the member that Baleen appended should hold a script and a manifest and nothing else, but does not",
-        )
-        .with_hint("install Docker again to have its own boot image back"));
+        return Err(PatchError::OtherMember);
     };
     if manifest.original.bytes != overlay.offset || manifest.method != Method::Append {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "the boot image should have {} bytes before the patch, as its manifest says, but has {}",
-                manifest.original.bytes, overlay.offset
-            ),
-        )
-        .with_hint("another tool changed it; install Docker again to have its own boot image back"));
+        return Err(PatchError::OtherLength {
+            expected: manifest.original.bytes,
+            found: overlay.offset,
+        });
     }
     Ok(Patched::Appended {
         manifest,

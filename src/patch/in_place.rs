@@ -4,12 +4,12 @@
 use zeroize::Zeroizing;
 
 use crate::docker::Bundle;
-use crate::error::{Error, Kind, Result};
 use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
 
+use super::error::{PatchError, Result};
 use super::image::image_of;
 use super::image::{Image, Patched};
-use super::script::{SCRIPT, Script};
+use super::script::Script;
 use super::shell;
 use super::verify::find_script;
 
@@ -26,13 +26,7 @@ pub fn in_place(bundle: &Bundle) -> Result<Option<EngineProxy>> {
     };
     let script = Script::parse(&script)?;
     match script.block() {
-        Some(block) => read(block).map(Some).ok_or_else(|| {
-            Error::new(
-                Kind::Unsupported,
-                format!("the block of Baleen's in /{SCRIPT} should set a proxy, but does not"),
-            )
-            .with_hint("`baleen apply` writes it again")
-        }),
+        Some(block) => read(block).map(Some).ok_or(PatchError::BlockWithoutProxy),
         // Lines whose value is only known by running them are ignored, as Docker's own lines are.
         None if !script.foreign().is_empty() => Ok(read(script.stock())),
         None => Ok(None),

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind, Result};
 use crate::proxy::RedactedProxy;
 use crate::storage::JsonFile;
 
+use super::error::{PatchError, Result};
 use super::image::Image;
 use super::original::{Checked, Unpatched};
 
@@ -172,12 +172,9 @@ impl Intents {
             .update(|stored: &mut Stored| {
                 stored.originals.insert(real_key(bundle), checked.clone()) != Some(checked)
             })
-            .map_err(|error| {
-                let what = format!(
-                    "what was found in {} could not be noted: {error}",
-                    image.display()
-                );
-                Error::new(Kind::Failure, what)
+            .map_err(|source| {
+                let image = image.to_owned();
+                PatchError::NotNoted { image, source }
             })
     }
 

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::storage::is_temporary;
 
+use super::error::{PatchError, Result};
 use super::files;
 
 /// The lock on the folder of an image. The system locks the folder itself, so no lock file is left
@@ -24,22 +23,18 @@ impl Lock {
     /// Locks the folder of the image at `image`, and removes files that a killed run left there.
     ///
     /// # Errors
-    /// [`Kind::Busy`] when another Baleen holds the lock.
+    /// [`PatchError::Locked`] when another Baleen holds the lock.
     pub fn acquire(image: &Path) -> Result<Self> {
         let folder = files::folder(image).to_owned();
         let handle =
-            File::open(&folder).map_err(|error| bundle_file_error("open", &folder, &error))?;
+            File::open(&folder).map_err(|error| PatchError::file("open", &folder, error))?;
         match handle.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::new(
-                    Kind::Busy,
-                    format!("another Baleen is at work in {}", folder.display()),
-                )
-                .with_hint("wait until it is done"));
+                return Err(PatchError::Locked { folder });
             }
             Err(TryLockError::Error(error)) => {
-                return Err(bundle_file_error("lock", &folder, &error));
+                return Err(PatchError::file("lock", &folder, error));
             }
         }
         let lock = Self { folder, handle };
@@ -51,14 +46,14 @@ impl Lock {
     /// Creates a private folder beside the image for unfinished files.
     pub(super) fn staging(&self) -> Result<TempDir> {
         files::staging(&self.folder)
-            .map_err(|error| bundle_file_error("write in", &self.folder, &error))
+            .map_err(|error| PatchError::file("write in", &self.folder, error))
     }
 
     /// Makes renames in the folder durable.
     pub(super) fn flush(&self) -> Result<()> {
         self.handle
             .sync_all()
-            .map_err(|error| bundle_file_error("flush", &self.folder, &error))
+            .map_err(|error| PatchError::file("flush", &self.folder, error))
     }
 
     /// Removes all staged files. They belong to a dead run, since this run holds the lock.

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind, Result};
 use crate::proxy::{EngineProxy, RedactedProxy};
 
 use super::digest::{OriginalSha, Sha};
+use super::error::{PatchError, Result};
 
 /// The path of the manifest in the image.
 pub const MANIFEST: &str = "etc/baleen.json";
@@ -35,14 +35,19 @@ impl fmt::Display for Method {
     }
 }
 
-impl FromStr for Method {
-    type Err = String;
+/// The error for a text that names no method.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected append or rebuild, found {0}")]
+pub struct UnknownMethod(pub String);
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+impl FromStr for Method {
+    type Err = UnknownMethod;
+
+    fn from_str(text: &str) -> std::result::Result<Self, UnknownMethod> {
         match text {
             "append" => Ok(Self::Append),
             "rebuild" => Ok(Self::Rebuild),
-            other => Err(format!("expected append or rebuild, found {other}")),
+            other => Err(UnknownMethod(other.to_owned())),
         }
     }
 }
@@ -118,7 +123,7 @@ impl Manifest {
     /// that declares itself readable.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when the manifest is damaged or its format is too new.
+    /// [`PatchError::Manifest`] when the manifest is damaged, [`PatchError::ManifestFormat`] when its format is too new.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -126,13 +131,7 @@ impl Manifest {
             baleen: String,
             readable_from: Option<u32>,
         }
-        let damaged = |error: serde_json::Error| {
-            Error::new(
-                Kind::Unsupported,
-                format!("Baleen's manifest in the boot image ({MANIFEST}) is damaged: {error}"),
-            )
-            .with_hint("install Docker again to have its own boot image back")
-        };
+        let damaged = PatchError::Manifest;
         let found: Versioned = serde_json::from_slice(bytes).map_err(damaged)?;
         let is_readable = |oldest: u32| (1..=FORMAT).contains(&oldest);
         match found.format {
@@ -140,14 +139,11 @@ impl Manifest {
             newer if newer > FORMAT && found.readable_from.is_some_and(is_readable) => {
                 serde_json::from_slice(bytes).map_err(damaged)
             }
-            other => Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "the boot image was patched by Baleen {} in format {other}, but this version reads format {FORMAT}",
-                    found.baleen
-                ),
-            )
-            .with_hint("use that version of Baleen or a newer one")),
+            format => Err(PatchError::ManifestFormat {
+                baleen: found.baleen,
+                format,
+                known: FORMAT,
+            }),
         }
     }
 }
@@ -223,15 +219,15 @@ mod tests {
             (r#""format": 0, "readable_from": 1,"#, 0),
         ] {
             let error = Manifest::parse(with(head).as_bytes()).unwrap_err();
-            assert_eq!(error.kind(), Kind::Unsupported, "{head}");
-            let words = format!("in format {format}, but this version reads format 1");
-            assert!(error.to_string().contains(&words), "{error}");
-            let advice = "use that version of Baleen or a newer one";
-            assert_eq!(
-                error.hint(crate::error::Face::CommandLine).as_deref(),
-                Some(advice),
-                "{head}"
-            );
+            let PatchError::ManifestFormat {
+                format: found,
+                known,
+                ..
+            } = error
+            else {
+                panic!("{head}: {error}");
+            };
+            assert_eq!((found, known), (format, 1), "{head}");
         }
         // The manifest claims to have every field that this version needs, but lacks one.
         let head = r#""format": 2, "readable_from": 1,"#;
@@ -241,8 +237,7 @@ mod tests {
             "{".to_owned(),
         ] {
             let error = Manifest::parse(damage.as_bytes()).unwrap_err();
-            assert_eq!(error.kind(), Kind::Unsupported, "{damage}");
-            assert!(error.to_string().contains("is damaged"), "{error}");
+            assert!(matches!(error, PatchError::Manifest(_)), "{error}");
         }
     }
 }

@@ -12,6 +12,7 @@
 pub mod apply;
 mod contents;
 pub mod digest;
+pub(crate) mod error;
 mod files;
 mod guard;
 pub mod image;
@@ -30,28 +31,42 @@ mod shell;
 pub(crate) mod verify;
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::docker::Bundle;
-use crate::docker::bundle_file_error;
-use crate::error::Result;
 
+use error::Result;
+pub use error::{
+    Difference, OtherFile, OtherManifestEntry, OtherScript, OtherScriptEntry, PatchError,
+};
 pub(crate) use files::{BACKUP_SUFFIX, backup_of};
 pub use in_place::in_place;
 pub use lock::{Lock, unfinished};
 pub(crate) use manifest::Manifest;
-pub use manifest::Method;
+pub use manifest::{Method, UnknownMethod};
 pub use original::Unpatched;
 pub(crate) use preflight::preflight;
 
 /// The progress of a long step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The name of the step, as in "reading".
-    pub step: &'static str,
+    /// The step.
+    pub step: Step,
     /// Bytes done.
     pub done: u64,
     /// Total bytes.
     pub total: u64,
+}
+
+/// A long step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Reading the image.
+    Reading,
+    /// Writing the changed image.
+    Rebuilding,
+    /// Comparing an image with what it should be.
+    Verifying,
 }
 
 /// Receives progress reports. It is called often.
@@ -73,8 +88,19 @@ pub struct RestoreOutcome {
     pub manifest: Manifest,
     /// The proxy that the original sets.
     pub original: Unpatched,
-    /// A warning about a problem that did not prevent the restoration.
-    pub warning: Option<String>,
+    /// A problem that did not prevent the restoration.
+    pub warning: Option<Warning>,
+}
+
+/// A problem that did not prevent a change: the new image is in place.
+#[derive(Debug)]
+pub enum Warning {
+    /// The patched image is not yet safe against a power cut.
+    PatchNotFlushed(PatchError),
+    /// The original is back, but not yet safe against a power cut.
+    RestoreNotFlushed(PatchError),
+    /// Another program wrote into the old image when it was replaced.
+    WrittenTo(PathBuf),
 }
 
 /// Returns the proxy in the image of `bundle`, which Baleen did not patch. Reads the whole image.
@@ -95,7 +121,7 @@ pub(crate) fn remove_leftover(bundle: &Bundle) -> Result<()> {
     let _lock = Lock::acquire(image::image_of(bundle)?)?;
     match restore::leftover(bundle)? {
         Some(backup) => {
-            fs::remove_file(&backup).map_err(|error| bundle_file_error("remove", &backup, &error))
+            fs::remove_file(&backup).map_err(|error| PatchError::file("remove", &backup, error))
         }
         None => Ok(()),
     }

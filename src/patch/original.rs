@@ -85,34 +85,6 @@ impl Unpatched {
             Self::Unchecked | Self::Clean => None,
         }
     }
-
-    /// Returns advice on how to start Docker without the proxy that was set by hand.
-    pub(crate) fn way_out(&self) -> Option<String> {
-        match self {
-            Self::ByHand {
-                stock: Some(stock), ..
-            } => Some(format!(
-                "{} sets no proxy: to use it, quit Docker and rename it to initrd.img",
-                stock.display()
-            )),
-            Self::ByHand { stock: None, .. } => {
-                Some("installing Docker again takes it out".to_owned())
-            }
-            Self::Unchecked | Self::Clean => None,
-        }
-    }
-
-    /// Returns a phrase for the image after it has replaced a patched one, as the object of a
-    /// sentence.
-    pub(crate) fn in_words(&self) -> String {
-        match self {
-            Self::Clean => "its own boot image".to_owned(),
-            Self::Unchecked => "the boot image that it had before Baleen".to_owned(),
-            Self::ByHand { line, .. } => format!(
-                "the boot image that it had before Baleen, in which a proxy is set by hand ({line})"
-            ),
-        }
-    }
 }
 
 /// The result of checking one image. It is valid as long as the file is the same, so the image does

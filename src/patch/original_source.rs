@@ -3,10 +3,8 @@
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
-
 use super::digest::Sha;
+use super::error::{PatchError, Result};
 use super::files::{self, Identity};
 use super::image::{Image, Patched};
 use super::manifest::Original;
@@ -32,21 +30,13 @@ pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource>
         if *patched == Patched::No || path == image.path() {
             return error;
         }
-        let kind = match error.kind() {
-            // The file does not exist, so trying again will not help.
-            Kind::Failure => Kind::Unsupported,
-            kind => kind,
-        };
-        Error::new(
-            kind,
-            format!("the boot image was rebuilt, and its original is needed: {error}"),
-        )
-        .with_hint("put the backup back, or install Docker again")
+        let source = Box::new(error);
+        PatchError::NoOriginal { source }
     })?;
     if let Patched::Rebuilt { manifest } = patched
         && metadata.len() != manifest.original.bytes
     {
-        return Err(stale_backup(&path));
+        return Err(PatchError::OtherBackup { path });
     }
     Ok(OriginalSource {
         path,
@@ -64,17 +54,6 @@ pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Ide
     }
     let (file, metadata) = files::open_regular(path)?;
     let sha = Sha::of_file(&file, metadata.len())
-        .map_err(|error| bundle_file_error("read", path, &error))?;
+        .map_err(|error| PatchError::file("read", path, error))?;
     Ok((sha == original.sha256.0).then(|| Identity::of(&metadata)))
-}
-
-pub(super) fn stale_backup(path: &Path) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "{} is not the original that the boot image was rebuilt from, so the original can't be restored from it",
-            path.display()
-        ),
-    )
-    .with_hint("install this version of Docker again to have its own boot image")
 }

@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::docker::Bundle;
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::initrd::find;
 #[cfg(doc)]
 use crate::initrd::rebuild;
@@ -20,13 +18,14 @@ use crate::proxy::EngineProxy;
 
 use super::contents::{read_and_hash, usable_script};
 use super::digest::{OriginalSha, Sha};
+use super::error::{PatchError, Result};
 use super::files::{self, Identity};
 use super::guard::{UnchangedGuard, check_unlocked};
 use super::image::{Image, Patched, image_of, unmarked};
 use super::manifest::{Manifest, Method, Original};
 use super::original_source::{OriginalSource, original_at, source};
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
-use super::{OnProgress, Progress};
+use super::{OnProgress, Progress, Step};
 
 /// The patch that the user asks for.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +93,7 @@ impl Change {
         }
         let original = &self.manifest.original;
         let sha = Sha::of_file(&self.source.file, original.bytes)
-            .map_err(|error| bundle_file_error("read", &self.source.path, &error))?;
+            .map_err(|error| PatchError::file("read", &self.source.path, error))?;
         match sha == original.sha256.0 {
             true => Ok(()),
             false => Err(damaged_original(&self.source.path, original, sha)),
@@ -127,22 +126,19 @@ pub enum BackupPlan {
 impl BackupPlan {
     fn plan(image: &Image, original: &Original) -> Result<Self> {
         let path = image.backup_path();
-        let found =
-            Identity::at(&path).map_err(|error| bundle_file_error("read", &path, &error))?;
+        let found = Identity::at(&path).map_err(|error| PatchError::file("read", &path, error))?;
         if found.is_none() {
             return Ok(Self::Make);
         }
         if original_at(&path, original)?.is_some() {
             return Ok(Self::Keep);
         }
-        let (file, metadata) = files::open_regular(&path).map_err(|error| match error.kind() {
-            Kind::Unsupported => error.with_hint(
-                "the original is to be kept under that name: move away what is there, and try again",
-            ),
-            _ => error,
+        let (file, metadata) = files::open_regular(&path).map_err(|error| match error {
+            PatchError::NotAFile { path, found } => PatchError::BackupNotAFile { path, found },
+            error => error,
         })?;
         let sha = Sha::of_file(&file, metadata.len())
-            .map_err(|error| bundle_file_error("read", &path, &error))?;
+            .map_err(|error| PatchError::file("read", &path, error))?;
         let aside = files::beside(&path, &format!("-{}", &sha.to_string()[..12]));
         Ok(Self::MoveAsideAndMake(aside))
     }
@@ -151,7 +147,7 @@ impl BackupPlan {
 /// Plans the change of `bundle`. Reads the image once, front to back, in constant memory.
 ///
 /// # Errors
-/// Any reason that forbids a change: see [`Kind`].
+/// Any reason that forbids a change.
 pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Result<Plan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = UnchangedGuard::of(bundle, &image)?;
@@ -192,7 +188,7 @@ pub fn plan(bundle: &Bundle, desired: Desired<'_>, report: OnProgress<'_>) -> Re
     let length = known.map_or(image.length(), |original| original.bytes);
     let progress = |done| {
         report(Progress {
-            step: "reading",
+            step: Step::Reading,
             done,
             total: length,
         });
@@ -308,20 +304,16 @@ fn has_backup(image: &Image, original: &Original) -> Result<bool> {
     let is_equal =
         |at: u64| -> io::Result<bool> { Ok(read(&backup, at)? == read(image.file(), at)?) };
     let is_equal = is_equal(0).and_then(|first| Ok(first && is_equal(original.bytes - length)?));
-    is_equal.map_err(|error| bundle_file_error("read", &path, &error))
+    is_equal.map_err(|error| PatchError::file("read", &path, error))
 }
 
 /// The error for an original that is not the one that was patched.
-pub(super) fn damaged_original(path: &Path, original: &Original, sha: Sha) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "the original in {} should have the digest {}, but has {sha}",
-            path.display(),
-            original.sha256
-        ),
-    )
-    .with_hint("it was damaged or replaced since the patch; install Docker again")
+pub(super) fn damaged_original(path: &Path, original: &Original, found: Sha) -> PatchError {
+    PatchError::OtherOriginal {
+        path: path.to_owned(),
+        expected: original.sha256,
+        found,
+    }
 }
 
 /// Returns the ID of the user who runs Docker: the user who runs Baleen, or under `sudo` the user
@@ -347,17 +339,11 @@ fn mode(image: &Image, patched: &Patched, proxy: &EngineProxy) -> Result<u32> {
     }
     let (owner, user) = (image.metadata().uid(), user());
     if owner != user {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "a boot image with a password in it may be read by its owner alone, but {} belongs to the user with the number {owner}, and Docker runs as {user}",
-                image.path().display()
-            ),
-        )
-        .with_hint(format!(
-            "make it yours (sudo chown {user} '{}'), or use a proxy that asks for no password, such as cntlm or px on this computer",
-            image.path().display()
-        )));
+        return Err(PatchError::OtherOwner {
+            image: image.path().to_owned(),
+            owner,
+            user,
+        });
     }
     Ok(original & 0o700)
 }
@@ -380,14 +366,8 @@ fn check_end(layout: &Layout) -> Result<()> {
         .last()
         .is_some_and(|last| last.compression == Compression::None);
     if last_is_raw && !layout.length.is_multiple_of(4) {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "nothing can be appended to this boot image: it ends with an uncompressed archive, so its length should be a multiple of 4, but is {}",
-                layout.length
-            ),
-        )
-        .with_hint("use --method rebuild"));
+        let length = layout.length;
+        return Err(PatchError::UnalignedEnd { length });
     }
     Ok(())
 }

@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::docker::bundle_file_error;
-use crate::error::Result;
-
+use super::error::{PatchError, Result};
 use super::image::Image;
 use super::lock::Lock;
 use super::{files, guard};
@@ -25,7 +23,6 @@ pub(crate) fn preflight(image: &Path) -> Result<()> {
     let lock = Lock::acquire(image.path())?;
     let staging = lock.staging()?;
     let path = staging.path().join("initrd.img");
-    let file =
-        File::create_new(&path).map_err(|error| bundle_file_error("write", &path, &error))?;
+    let file = File::create_new(&path).map_err(|error| PatchError::file("write", &path, error))?;
     files::finish(&file, &path, image.metadata(), image.mode())
 }

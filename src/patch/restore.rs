@@ -5,18 +5,18 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::docker::Bundle;
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::initrd::{FileRange, find};
 
+use super::Warning;
 use super::digest::Sha;
+use super::error::{PatchError, Result};
 use super::files::{self, Identity};
 use super::guard::{UnchangedGuard, check_unlocked};
 use super::image::{Image, Patched, image_of, unmarked};
 use super::lock::Lock;
 use super::manifest::{Manifest, Original};
 use super::original::Unpatched;
-use super::original_source::{original_at, stale_backup};
+use super::original_source::original_at;
 use super::script::{MAX_SCRIPT_LEN, SCRIPT, Script};
 
 /// The result of planning a restoration.
@@ -53,7 +53,7 @@ pub enum OriginalLocation {
 /// Plans the restoration of `bundle`: finds the original and checks its digest.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] when the original is not available anywhere.
+/// When the original is not available anywhere.
 pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
     let image = Image::open(image_of(bundle)?)?;
     let before = UnchangedGuard::of(bundle, &image)?;
@@ -73,21 +73,17 @@ pub fn plan(bundle: &Bundle) -> Result<RestorePlan> {
     } else if matches!(patched, Patched::Appended { .. }) {
         OriginalLocation::Prefix
     } else {
-        return Err(stale_backup(&backup));
+        return Err(PatchError::OtherBackup { path: backup });
     };
     if from == OriginalLocation::Prefix {
         let sha = Sha::of_file(image.file(), manifest.original.bytes)
-            .map_err(|error| image.unreadable(&error))?;
+            .map_err(|error| image.unreadable(error))?;
         if sha != manifest.original.sha256.0 {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "the original part of {} should have the digest {}, but has {sha}",
-                    image.path().display(),
-                    manifest.original.sha256
-                ),
-            )
-            .with_hint("it was damaged since the patch; install Docker again"));
+            return Err(PatchError::OtherOriginalPart {
+                image: image.path().to_owned(),
+                expected: manifest.original.sha256,
+                found: sha,
+            });
         }
     }
     Ok(RestorePlan::Restore(Box::new(RestoreChange {
@@ -132,7 +128,7 @@ pub fn leftover(bundle: &Bundle) -> Result<Option<PathBuf>> {
     let is_the_image = image.identity().is_same_file(&Identity::of(&metadata)) || {
         let sha = |file, path| {
             Sha::of_file(file, image.length())
-                .map_err(|error| bundle_file_error("read", path, &error))
+                .map_err(|error| PatchError::file("read", path, error))
         };
         sha(image.file(), image.path())? == sha(&file, &backup)?
     };
@@ -153,15 +149,15 @@ fn holds_block(image: &Image) -> bool {
 ///
 /// # Errors
 /// When a file has changed since the plan was made, or a write fails. The image is then unchanged.
-pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<String>> {
+pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<Warning>> {
     let place = restore.image.path();
     match &restore.from {
         OriginalLocation::Backup(path, hashed) => {
             restore.before.check()?;
             let found =
-                Identity::at(path).map_err(|error| bundle_file_error("read", path, &error))?;
+                Identity::at(path).map_err(|error| PatchError::file("read", path, error))?;
             if found != Some(*hashed) {
-                return Err(files::replaced(path));
+                return Err(PatchError::replaced(path));
             }
             own(path, restore)?;
             files::rename(path, place)?;
@@ -177,9 +173,7 @@ pub fn restore(restore: &RestoreChange, lock: &Lock) -> Result<Option<String>> {
             files::rename(&new, place)?;
         }
     }
-    Ok(lock.flush().err().map(|error| {
-        format!("{error}; until the system has written it by itself, a power cut may bring the patched boot image back")
-    }))
+    Ok(lock.flush().err().map(Warning::RestoreNotFlushed))
 }
 
 /// Gives the backup the owner and permissions of the original image: someone else may have made a

@@ -10,9 +10,9 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Fix, Kind, Result};
 use crate::proxy::{EngineProxy, redact};
 
+use super::error::{OtherScript, PatchError, Result};
 use super::shell;
 
 /// The path of the script in the image.
@@ -111,7 +111,7 @@ impl Script {
     /// Parses a script.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when it is not a service script that starts Docker, or Baleen's block
+    /// When it is not a service script that starts Docker, or Baleen's block
     /// in it is damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let (stock, block) = take_out_block(bytes)?;
@@ -153,22 +153,16 @@ impl Script {
     /// harmless ones.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`] when there are foreign lines and `adopt` is false, or Baleen can't
+    /// When there are foreign lines and `adopt` is false, or Baleen can't
     /// take them over.
     pub fn with_block(&self, block: &str, adopt: bool) -> Result<SecretBytes> {
         let foreign = self.foreign();
         if !foreign.is_empty() && !adopt {
-            return Err(foreign_error(&foreign));
+            return Err(PatchError::ByHand { lines: foreign });
         }
         if let Some(line) = foreign.iter().find(|line| !line.can_be_adopted) {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "line {} of /{SCRIPT} sets a proxy and does something else ({}); it can't be taken over",
-                    line.number, line.shown
-                ),
-            )
-            .with_hint("take that line out by hand, or install Docker again and apply then"));
+            let line = line.clone();
+            return Err(PatchError::NotAdoptable { line });
         }
         let mut new = Vec::with_capacity(self.stock.len() + block.len());
         for (index, line) in lines(&self.stock).enumerate() {
@@ -192,14 +186,7 @@ impl Script {
             }
         }
         if new.len() > MAX_SCRIPT_LEN {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "/{SCRIPT} would have {} bytes with the proxy in it; at most {MAX_SCRIPT_LEN} can be handled",
-                    new.len()
-                ),
-            )
-            .with_hint("shorten the no-proxy list"));
+            return Err(PatchError::ScriptTooLong { length: new.len() });
         }
         Ok(new.into())
     }
@@ -210,33 +197,22 @@ impl Script {
         let interpreter = first
             .strip_prefix(b"#!")
             .and_then(|rest| rest.trim_ascii().rsplit(|&b| b == b'/').next());
-        let refuse = |expected: &str, found: String| {
-            Err(Error::new(
-                Kind::Unsupported,
-                format!("/{SCRIPT} is not the script that was expected: {expected}, but found {found}"),
-            )
-            .with_hint("this boot image was changed by another tool, or is one that Baleen does not know; it was left as it is"))
-        };
         if !matches!(interpreter, Some(b"openrc-run" | b"runscript")) {
             let shown: String = String::from_utf8_lossy(first)
                 .trim()
                 .chars()
                 .take(60)
                 .collect();
-            return refuse(
-                "its first line should be #!/sbin/openrc-run",
-                format!("'{}'", redact(&shown)),
-            );
+            return Err(PatchError::OtherScript(OtherScript::Interpreter {
+                first_line: redact(&shown),
+            }));
         }
         let starts_docker = lines(&self.stock).any(|line| {
             let line = line.trim_ascii();
             line.starts_with(b"command=") || contains(line, b"start-stop-daemon")
         });
         if !starts_docker {
-            return refuse(
-                "it should start the engine with command= or start-stop-daemon",
-                "neither".to_owned(),
-            );
+            return Err(PatchError::OtherScript(OtherScript::NoEngine));
         }
         Ok(())
     }
@@ -260,23 +236,6 @@ pub fn shown(script: &[u8]) -> String {
     shown
 }
 
-/// The error that lists the lines that someone else put into the script.
-fn foreign_error(lines: &[ForeignLine]) -> Error {
-    let shown: Vec<String> = lines
-        .iter()
-        .map(|line| format!("line {}: {}", line.number, line.shown))
-        .collect();
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "/{SCRIPT} already sets a proxy, and not by Baleen: {}",
-            shown.join("; ")
-        ),
-    )
-    .with_hint("apply with --adopt to have Baleen take these lines over")
-    .with_fix(Fix::Adopt)
-}
-
 /// Splits the bytes into the script without the block, and the block. Recognizes a block of any
 /// version of Baleen.
 fn take_out_block(bytes: &[u8]) -> Result<(SecretBytes, Option<SecretBytes>)> {
@@ -287,7 +246,7 @@ fn take_out_block(bytes: &[u8]) -> Result<(SecretBytes, Option<SecretBytes>)> {
         let mark = line.trim_ascii();
         let (begins, ends) = (mark.starts_with(BEGIN_ANY), mark.starts_with(END_ANY));
         if begins != ends && ends != inside || begins && block.is_some() {
-            return Err(damaged());
+            return Err(PatchError::Block);
         }
         if begins || inside {
             inside = !ends;
@@ -299,17 +258,9 @@ fn take_out_block(bytes: &[u8]) -> Result<(SecretBytes, Option<SecretBytes>)> {
         }
     }
     if inside {
-        return Err(damaged());
+        return Err(PatchError::Block);
     }
     Ok((stock.into(), block.map(SecretBytes::from)))
-}
-
-fn damaged() -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!("the block of Baleen in /{SCRIPT} should have one start marker and one end marker, but someone changed it"),
-    )
-    .with_hint("`baleen restore` gives the original back; apply after that")
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -460,7 +411,7 @@ mod tests {
             "# >>> baleen >>>\n# <<< baleen <<<\n# >>> baleen >>>\n# <<< baleen <<<\n",
         ] {
             let error = edit(&format!("{head}{block}"), true).unwrap_err();
-            assert_eq!(error.kind(), Kind::Unsupported, "{block}");
+            assert!(matches!(error, PatchError::Block), "{block}: {error}");
         }
     }
 
@@ -476,8 +427,10 @@ mod tests {
             "\u{feff}#!/sbin/openrc-run\ncommand=x\n",
         ] {
             let error = edit(script, true).unwrap_err();
-            assert_eq!(error.kind(), Kind::Unsupported, "{script:?}");
-            assert!(error.to_string().contains("expected"), "{error}");
+            assert!(
+                matches!(error, PatchError::OtherScript(_)),
+                "{script:?}: {error}"
+            );
         }
     }
 
@@ -520,9 +473,11 @@ mod tests {
         ] {
             let script = format!("#!/sbin/openrc-run\ncommand=x\n{line}\nend\n");
             let refused = edit(&script, false).unwrap_err();
-            assert_eq!(refused.kind(), Kind::Unsupported, "{line}");
-            assert!(refused.to_string().contains("line 3: "), "{refused}");
             assert!(!refused.to_string().contains("s3cret"), "{refused}");
+            let PatchError::ByHand { lines } = refused else {
+                panic!("{line}: {refused}");
+            };
+            assert_eq!((lines.len(), lines[0].number), (1, 3), "{line}");
             let taken = edit(&script, true);
             assert_eq!(taken.is_ok(), adopted, "{line}");
             if let Ok(taken) = taken {

@@ -1,18 +1,17 @@
 //! Verification of a boot image: every byte is read, and every digest is checked.
 
-use crate::docker::bundle_file_error;
-use crate::error::{Error, Kind, Result};
 use crate::initrd::{FileRange, ProgressReader, append, find, rebuild};
 
 use super::apply::manifest_file;
 use super::contents::{Contents, read_and_hash};
 use super::digest::{OriginalSha, Sha};
-use super::image::{Image, Patched, REBUILT, damaged, unmarked};
+use super::error::{Difference, PatchError, Result};
+use super::image::{Image, Patched, REBUILT, unmarked};
 use super::manifest::MANIFEST;
 use super::original::Unpatched;
 use super::original_source::source;
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
-use super::{OnProgress, Progress};
+use super::{OnProgress, Progress, Step};
 
 /// Reads a stock image in full and refuses it for the same reasons as a patch would. Returns its
 /// digest and the proxy that someone set in it by hand, if any.
@@ -36,7 +35,7 @@ fn verifying<'a>(image: &Image, report: OnProgress<'a>) -> impl Fn(u64) + 'a {
     let total = image.length();
     move |done| {
         report(Progress {
-            step: "verifying",
+            step: Step::Verifying,
             done,
             total,
         });
@@ -60,12 +59,9 @@ pub(crate) fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -
         return Ok(());
     };
     let original = &manifest.original;
-    let refuse = |what: String| {
-        Err(Error::new(
-            Kind::Unsupported,
-            format!("the boot image {} {what}", image.path().display()),
-        )
-        .with_hint("`baleen restore` gives the original back if its backup is whole; else install Docker again"))
+    let refuse = |difference| {
+        let image = image.path().to_owned();
+        Err(PatchError::NotAsPatched { image, difference })
     };
     let script = find_script(image, report)?;
     let block = Script::parse(&script)?
@@ -73,29 +69,27 @@ pub(crate) fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -
         .map(<[u8]>::to_vec)
         .unwrap_or_default();
     if Sha::of(&block) != manifest.block_sha256 {
-        return refuse("does not hold the proxy that its manifest names".to_owned());
+        return refuse(Difference::Proxy);
     }
 
     let source = source(image, patched)?;
     let sha = Sha::of_file(&source.file, original.bytes)
-        .map_err(|error| bundle_file_error("read", &source.path, &error))?;
+        .map_err(|error| PatchError::file("read", &source.path, error))?;
     if sha != original.sha256.0 {
-        return refuse(format!(
-            "should have an original with the digest {}, but {} has {sha}",
-            original.sha256,
-            source.path.display()
-        ));
+        return refuse(Difference::Original {
+            path: source.path,
+            expected: original.sha256,
+            found: sha,
+        });
     }
     let section = FileRange::new(&source.file, 0, original.bytes);
-    let (_, contents) =
-        Contents::read(section.clone()).map_err(|error| damaged(&source.path, error))?;
+    let (_, contents) = Contents::read(section.clone())
+        .map_err(|error| PatchError::damaged(&source.path, error))?;
     let (entry, stock, after) = contents.usable(&source.path)?;
     let stock = Script::parse(&stock)?;
     let expected = stock.with_block(&String::from_utf8_lossy(&block), true)?;
     if script != expected {
-        return refuse(format!(
-            "has a /{SCRIPT} that differs from the original in more than the proxy"
-        ));
+        return refuse(Difference::Script);
     }
     if let Patched::Rebuilt { .. } = patched {
         let (_, manifest_entry) = find::find(image.section(), MANIFEST.as_bytes(), MAX_SCRIPT_LEN)
@@ -104,7 +98,7 @@ pub(crate) fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -
             .and_then(|found| found.body)
             .unwrap_or_default();
         let added = append::entry(&manifest_file(&body, &entry.header))
-            .map_err(|error| image.unreadable(&error))?;
+            .map_err(|error| image.unreadable(error))?;
         let edit = rebuild::Edit {
             entry: entry.number,
             body: &script,
@@ -113,7 +107,7 @@ pub(crate) fn verify(image: &Image, patched: &Patched, report: OnProgress<'_>) -
             label: REBUILT,
         };
         if let Err(error) = rebuild::compare(section, image.section(), &edit, &|_| {}) {
-            return refuse(format!("is not its original with the proxy in it: {error}"));
+            return refuse(Difference::Entries(error));
         }
     }
     Ok(())

@@ -1,11 +1,12 @@
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::docker::{Bundle, Family};
-use crate::error::Error;
+use crate::error::Failure;
 use crate::patch::digest::{OriginalSha, Sha};
 use crate::patch::live::LiveEdit;
-use crate::patch::{Method, Unpatched};
+use crate::patch::{Method, PatchError, Unpatched};
 use crate::proxy::RedactedProxy;
 
 fn shown(name: &str) -> RedactedProxy {
@@ -517,19 +518,20 @@ fn only_a_vm_of_the_moby_family_can_follow() {
 #[test]
 fn what_a_refusal_makes_of_the_state() {
     let (bundle_state, setting, now) = (installed(None), proxy("a"), Instant::now());
-    for (kind, remedy, expected) in [
-        (Kind::Busy, None, State::Updating),
-        (Kind::NotPermitted, None, State::NotPermitted),
-        (Kind::Unsupported, None, State::Unsupported),
-        (Kind::Unsupported, Some(Fix::Adopt), State::Foreign),
-        (Kind::Failure, None, State::Wiped),
+    let image = || PathBuf::from("/initrd.img");
+    for (error, expected) in [
+        (PatchError::Replaced { path: image() }, State::Updating),
+        (
+            PatchError::Immutable { image: image() },
+            State::NotPermitted,
+        ),
+        (PatchError::Block, State::Unsupported),
+        (PatchError::ByHand { lines: vec![] }, State::Foreign),
+        (PatchError::NotAsWritten { path: image() }, State::Wiped),
     ] {
         let refusal = Backoff {
-            kind,
-            diagnostic: match remedy {
-                Some(fix) => Error::new(kind, "why").with_fix(fix).into(),
-                None => Error::new(kind, "why").into(),
-            },
+            kind: error.kind(),
+            diagnostic: error.into(),
             until: now + Duration::from_secs(1),
         };
         let situation = Inputs {

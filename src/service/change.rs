@@ -6,12 +6,14 @@ use std::path::Path;
 
 use crate::desired::{ProxyQuery, engine_of};
 use crate::docker::Bundle;
-use crate::error::Result;
+use crate::error::Error;
 use crate::patch::image::image_of;
 use crate::patch::intent::{Intent, IntentRecord, Intents};
 use crate::patch::plan::{self, Desired, Plan};
 use crate::patch::restore::{self, RestorePlan};
-use crate::patch::{self, ApplyOutcome, Lock, Method, OnProgress, RestoreOutcome, Unpatched};
+use crate::patch::{
+    self, ApplyOutcome, Lock, Method, OnProgress, PatchError, RestoreOutcome, Unpatched,
+};
 use crate::proxy::{EngineProxy, ProxyConfig, RedactedProxy, Translation};
 
 /// How the user wants a proxy to be put in place.
@@ -79,7 +81,7 @@ impl Application {
     ///
     /// # Errors
     /// When the bundle can't be patched, or the settings can't be used.
-    pub(crate) fn prepare(bundle: Bundle, request: &ProxyQuery) -> Result<Self> {
+    pub(crate) fn prepare(bundle: Bundle, request: &ProxyQuery) -> Result<Self, Error> {
         image_of(&bundle)?;
         let proxy_config = request.read()?;
         let translation = request.translate(&proxy_config, &engine_of(&bundle))?;
@@ -99,7 +101,7 @@ impl Application {
         &self,
         options: ApplyOptions,
         progress: OnProgress<'_>,
-    ) -> Result<ApplicationPlan> {
+    ) -> Result<ApplicationPlan, PatchError> {
         Ok(match &self.translation.proxy {
             Some(proxy) => {
                 let desired = desired(proxy, options);
@@ -122,7 +124,7 @@ impl Application {
         options: ApplyOptions,
         intents: &Intents,
         progress: OnProgress<'_>,
-    ) -> Result<Recorded<ApplicationOutcome>> {
+    ) -> Result<Recorded<ApplicationOutcome>, PatchError> {
         match &self.translation.proxy {
             Some(proxy) => {
                 let recording = Recording {
@@ -173,7 +175,7 @@ pub fn apply(
     options: ApplyOptions,
     recording: Option<Recording<'_>>,
     progress: OnProgress<'_>,
-) -> Result<Recorded<ApplyOutcome>> {
+) -> Result<Recorded<ApplyOutcome>, PatchError> {
     let lock = Lock::acquire(image_of(bundle)?)?;
     let plan = plan::plan(bundle, desired(proxy, options), progress)?;
     let in_place = match &plan {
@@ -198,7 +200,7 @@ pub fn apply(
 pub fn restore(
     bundle: &Bundle,
     recording: Option<Recording<'_>>,
-) -> Result<Recorded<Option<RestoreOutcome>>> {
+) -> Result<Recorded<Option<RestoreOutcome>>, PatchError> {
     let image = image_of(bundle)?;
     let lock = Lock::acquire(image)?;
     let plan = restore::plan(bundle)?;
@@ -224,7 +226,7 @@ pub(crate) fn remember_original(
     bundle: &Bundle,
     intents: &Intents,
     original: &Unpatched,
-) -> Result<()> {
+) -> Result<(), PatchError> {
     intents.note_original(&bundle.path, image_of(bundle)?, original.clone())
 }
 
@@ -257,7 +259,7 @@ impl<'a> Intention<'a> {
     }
 
     /// Returns the outcome of the change. If the change failed, what was recorded before counts again.
-    fn finish<T>(self, outcome: Result<T>) -> Result<Recorded<T>> {
+    fn finish<T, E>(self, outcome: Result<T, E>) -> Result<Recorded<T>, E> {
         let before = self.recording.map(|(recording, before)| {
             if outcome.is_err()
                 && let Err(error) = recording.intents.put_back(self.place, &before)

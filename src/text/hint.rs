@@ -6,6 +6,8 @@ mod console;
 mod credentials;
 mod docker;
 mod files;
+mod live;
+mod patch;
 mod platform;
 mod proxy;
 

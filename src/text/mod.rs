@@ -8,6 +8,7 @@ pub(crate) mod config_key;
 pub(crate) mod hint;
 mod history;
 pub mod notice;
+mod patch;
 mod reason;
 pub(crate) mod remark;
 pub(crate) mod time;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::agent::notice::{DockerSupport, Notice, NoticeAction, RestartNeed, WhyNone};
 use crate::backend::RestartScope;
 use crate::desired::Setting;
+use crate::docker::{NotPatched, ProxyPane};
 use crate::error::{Diagnostic, Error, Face, Fix};
 use crate::patch::Unpatched;
 use crate::proxy::RedactedProxy;
@@ -324,6 +325,11 @@ fn cannot_use(support: &DockerSupport) -> &'static str {
 /// Title of notices about a Docker with its own proxy settings.
 const OWN_SETTINGS: &str = "This Docker has its own proxy settings";
 
+fn own_settings(version: &str, pane: ProxyPane) -> String {
+    let version = version.to_owned();
+    full(&NotPatched::OwnSettings { version, pane }.to_string())
+}
+
 /// Returns the body and the offered actions if the proxy can't be switched on; otherwise `None`.
 fn without_patch(
     support: &DockerSupport,
@@ -331,20 +337,20 @@ fn without_patch(
 ) -> Option<(String, Vec<NoticeAction>)> {
     Some(match (support, proxy) {
         (DockerSupport::Patched, _) => return None,
-        (DockerSupport::OwnSettings { sentence }, Some(proxy)) => (
+        (DockerSupport::OwnSettings { version, pane }, Some(proxy)) => (
             format!(
                 "{} To use {proxy}, copy the values and enter them there.",
-                full(sentence)
+                own_settings(version, *pane)
             ),
             vec![
                 NoticeAction::CopyProxySettings,
                 NoticeAction::OpenDockerSettings,
             ],
         ),
-        (DockerSupport::OwnSettings { sentence }, None) => (
+        (DockerSupport::OwnSettings { version, pane }, None) => (
             format!(
                 "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
-                full(sentence)
+                own_settings(version, *pane)
             ),
             vec![NoticeAction::OpenDockerSettings],
         ),

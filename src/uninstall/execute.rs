@@ -157,6 +157,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
             let restored = service::restore(&Bundle::read(path)?, Some(recording))?;
             let forgotten = intents.forget(path);
             let warning = restored.outcome.and_then(|restored| restored.warning);
+            let warning = warning.map(|warning| warning.sentence());
             return Ok(warning.or(forgotten.err().map(|error| {
                 format!(
                     "could not forget that the proxy is wanted in {}: {error}",

@@ -196,7 +196,7 @@ fn docker(path: &Path) -> Option<DockerScan> {
         Ok(restore::RestorePlan::Nothing) => {
             is_whole(&bundle).map(|()| restore::RestorePlan::Nothing)
         }
-        planned => planned,
+        planned => planned.map_err(Into::into),
     };
     let backup = match &planned {
         _ if !backup.is_file() => None,
@@ -231,7 +231,7 @@ fn docker(path: &Path) -> Option<DockerScan> {
 /// updated.
 fn is_whole(bundle: &Bundle) -> Result<()> {
     match Image::open(image_of(bundle)?).and_then(|image| verify::read_stock(&image, &|_| {})) {
-        Err(error) if error.kind() == Kind::Busy => Err(error),
+        Err(error) if error.kind() == Kind::Busy => Err(error.into()),
         _ => Ok(()),
     }
 }

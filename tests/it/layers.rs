@@ -38,7 +38,6 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("storage", 1),
     ("logs", 1),
     ("net", 1),
-    ("patch", 10),
     ("platform", 3),
     ("uninstall", 9),
     ("desired", 1),

@@ -203,13 +203,15 @@ impl Controller {
     /// Returns Baleen's support for the installed Docker.
     pub(super) fn support(&self) -> DockerSupport {
         let own = match self.bundle().and_then(Bundle::refusal) {
-            Some(refusal @ NotPatched::OwnSettings { .. }) => Some(refusal.to_string()),
+            Some(NotPatched::OwnSettings { version, pane }) => {
+                Some(DockerSupport::OwnSettings { version, pane })
+            }
             _ => None,
         };
         match (&self.bundle_state, own) {
             (BundleState::Ready(_), _) => DockerSupport::Patched,
             (BundleState::Missing(_), _) => DockerSupport::Missing,
-            (_, Some(sentence)) => DockerSupport::OwnSettings { sentence },
+            (_, Some(own)) => own,
             (BundleState::Incomplete(diagnostic) | BundleState::Blocked(diagnostic, _), None) => {
                 DockerSupport::Unusable(diagnostic.clone())
             }

@@ -12,6 +12,7 @@
 //! compare them by.
 
 mod edits;
+pub(crate) mod error;
 mod live_lock;
 mod plan;
 mod script_state;
@@ -22,7 +23,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::docker::console::Console;
 use crate::docker::{Bundle, Vm};
-use crate::error::{Error, Kind, Result};
 use crate::initrd::find;
 use crate::patch::digest::Sha;
 use crate::proxy::redact;
@@ -32,6 +32,8 @@ use super::image::{Image, Patched};
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 
 pub use edits::{LiveEdit, LiveEdits};
+use error::Result;
+pub use error::{EngineFound, LiveError};
 pub use live_lock::LiveLock;
 use plan::{Plan, plan};
 use script_state::{MASKED, ScriptState};
@@ -107,15 +109,8 @@ pub fn apply_live_in(
     cancel: &AtomicBool,
 ) -> Result<LiveOutcome> {
     let block = block_of(bundle)?;
-    let console = vm.console.as_deref().ok_or_else(|| {
-        Error::new(
-            Kind::Unsupported,
-            format!(
-                "the VM of Docker {} has no console that Baleen knows, so it can't be brought up to date while it runs",
-                bundle.version
-            ),
-        )
-        .with_hint("restart Docker instead")
+    let console = vm.console.as_deref().ok_or_else(|| LiveError::NoConsole {
+        version: bundle.version.clone(),
     })?;
     let mut console = Console::open(console, cancel)?;
     let note = |is_open| {
@@ -164,11 +159,7 @@ fn block_of(bundle: &Bundle) -> Result<Option<script::SecretBytes>> {
     };
     match Script::parse(&script)?.block() {
         Some(block) => Ok(Some(block.to_vec().into())),
-        None => Err(Error::new(
-            Kind::Unsupported,
-            format!("/{SCRIPT} in the boot image should have the proxy in it, but has not"),
-        )
-        .with_hint("another tool changed it; apply again, or install Docker again")),
+        None => Err(LiveError::NoBlock),
     }
 }
 
@@ -217,7 +208,7 @@ fn follow_noting(
             return Ok(done(true, &now));
         }
         if Instant::now() >= until {
-            return Err(not_as_wanted(&now, &said));
+            return Err(not_as_wanted(&now, said));
         }
     }
 }
@@ -235,28 +226,18 @@ fn restart(console: &mut Console<'_>, places: GuestPaths<'_>) -> Result<String> 
             ),
             ENGINE_RESTART_TIMEOUT,
         )
-        .map_err(|error| {
-            Error::from(error).context("its Engine was being stopped and started again, with the script up to date")
-        })?;
+        .map_err(|source| LiveError::Restart { source })?;
     let said = String::from_utf8_lossy(&answer.text);
     let lines = said.lines().map(redact);
     Ok(lines.collect::<Vec<_>>().join("; "))
 }
 
 /// The error for an Engine that has the wrong proxy, or does not run, after its restart.
-fn not_as_wanted(now: &ScriptState, said: &str) -> Error {
-    let found = match now.has_engine() {
-        false => format!("it is not running (its script said: {said})"),
-        true => match &*now.environment() {
-            [] => "it has no proxy".to_owned(),
-            environment => format!("it has {}", environment.join(", ")),
-        },
-    };
-    Error::new(
-        Kind::Failure,
-        format!(
-            "the script in the running VM was brought up to date and the Engine restarted, but the Engine's proxy differs from the boot image: {found}"
-        ),
-    )
-    .with_hint("restart Docker, so that its VM starts from the boot image")
+fn not_as_wanted(now: &ScriptState, said: String) -> LiveError {
+    let environment = now.environment();
+    LiveError::OtherProxy(match now.has_engine() {
+        false => EngineFound::NotRunning { said },
+        true if environment.is_empty() => EngineFound::NoProxy,
+        true => EngineFound::Proxy(environment),
+    })
 }

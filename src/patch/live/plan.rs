@@ -2,11 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Fix, Kind, Result};
 use crate::patch::script::{Script, SecretBytes};
 use crate::patch::shell;
 
-use super::script_state::{MASK, ScriptState, Variable};
+use super::error::{LiveError, Result};
+use super::script_state::{ScriptState, Variable};
 
 /// The action that the VM needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,29 +22,25 @@ pub(super) enum Plan {
 /// Plans the update that gives the VM's script `block`, or none, and the Engine the proxy in it.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] when the script is unknown, or holds someone else's proxy.
+/// When the script is unknown, or holds someone else's proxy.
 pub(super) fn plan(seen: &ScriptState, block: Option<&[u8]>, adopt: bool) -> Result<Plan> {
+    let in_vm = |source| LiveError::Script { source };
     // The lines between the markers were not read, because they may hold a password.
     let present = with_block(&seen.stock, &seen.marks);
-    let script = Script::parse(&present).map_err(in_the_vm)?;
+    let script = Script::parse(&present).map_err(in_vm)?;
     let foreign = script.foreign();
     let wanted = match block {
         // As for the image: the error names the foreign lines unless Baleen may take them over.
         Some(block) => {
             let block = String::from_utf8_lossy(block);
-            script.with_block(&block, adopt).map_err(in_the_vm)?
+            script.with_block(&block, adopt).map_err(in_vm)?
         }
         None => script.stock().clone(),
     };
     if seen.salt.digest(&wanted) != seen.digest {
         // A script can only be rewritten if every byte of it is known.
         if seen.salt.digest(script.stock()) != seen.stock_digest {
-            return Err(in_the_vm(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "it seems to contain a password that Baleen did not write (shown as {MASK}); Baleen can't copy it, because Docker logs the console"
-                ),
-            )));
+            return Err(LiveError::ForeignPassword);
         }
         return Ok(Plan::Edit(wanted));
     }
@@ -94,16 +90,4 @@ fn exported(block: &[u8]) -> Vec<Zeroizing<String>> {
         .filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()) && word.contains('='))
         .map(Zeroizing::new)
         .collect()
-}
-
-/// Turns an error about the image's script into one about the script in the VM.
-fn in_the_vm(error: Error) -> Error {
-    let advice = match error.fix() {
-        Some(Fix::Adopt) => {
-            "apply with --adopt --live to have Baleen take these lines over, or restart Docker instead"
-        }
-        _ => "restart Docker instead, so that its VM starts from the boot image",
-    };
-    let what = "the script in the running VM was left as it is";
-    error.context(what).with_hint(advice)
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::docker::console::{Console, Salt};
-use crate::error::{Error, Kind, Result};
 
 use super::GuestPaths;
+use super::error::{LiveError, Result};
 
 /// Timeout for one read in a busy VM.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,11 +53,8 @@ impl ScriptState {
         let stock = console.run(&format!("{STOCK} {script}|{MASKED}"), TIMEOUT)?;
         let there = console.run(&format!("test -f {script} -a ! -h {script}"), TIMEOUT)?;
         if there.code != 0 {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("the running VM should have {script} as a file, but has not"),
-            )
-            .with_hint("it is not a VM that Baleen knows; restart Docker instead"));
+            let script = script.to_owned();
+            return Err(LiveError::NoScript { script });
         }
         let marks = console.run(
             &format!("grep -E '^[[:space:]]*# (>>>|<<<) baleen' {script}|{MASKED}"),

@@ -13,7 +13,7 @@ use baleen::app::menu::{Command, Item, Menu, MenuContext, can_uninstall, headlin
 use baleen::backend::{EngineSync, RestartScope};
 use baleen::config::{RestartPolicy, SourceSetting};
 use baleen::desired::{KeptAnswers, Setting};
-use baleen::docker::Family;
+use baleen::docker::{Family, ProxyPane};
 use baleen::error::Diagnostic;
 use baleen::error::Fix;
 use baleen::patch::Unpatched;
@@ -492,7 +492,8 @@ fn what_is_told_in_words() {
         support,
     };
     let own = DockerSupport::OwnSettings {
-        sentence: "Docker 4.84.0 has its own proxy settings (Settings > Resources > Proxies), which Baleen doesn't change yet".to_owned(),
+        version: "4.84.0".to_owned(),
+        pane: ProxyPane::Settings,
     };
     let unusable = DockerSupport::Unusable(diagnostic("it mixes the files of two VMs", None, None));
     let not_followed = |is_restarted| Notice::NotAppliedLive {

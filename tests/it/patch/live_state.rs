@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use baleen::docker::{Bundle, Vm};
-use baleen::error::{Kind, Result};
+use baleen::error::{Failure, Kind};
 use baleen::patch::digest::Sha;
 use baleen::patch::image::Image;
-use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveOutcome, apply_live_in};
+use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveError, LiveOutcome, apply_live_in};
 
 use crate::common::app::{App, OTHER_PROXY, PROXY};
 use crate::common::fake_vm::{FakeVm, There, Weather};
@@ -41,7 +41,7 @@ impl Mac {
         }
     }
 
-    fn follow(&self, cancel: &AtomicBool) -> Result<LiveOutcome> {
+    fn follow(&self, cancel: &AtomicBool) -> Result<LiveOutcome, LiveError> {
         let bundle = Bundle::read(&self.app.app()).unwrap();
         let (script, pid) = (self.fake.script(), self.fake.pid_file());
         let program = self.fake.program();
