@@ -1374,7 +1374,9 @@ fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
         ["Copy Proxy Settings", "Open Docker's Settings"]
     );
     assert!(note.body.len() < 250, "{}", note.body);
-    assert!(!item.menu().has(&["Use Proxy"]), "{}", item.menu());
+    item.wait_until("nothing can be switched", |item| {
+        !item.menu().has(&["Use Proxy"])
+    });
     desk.app.install("1.12.0", "1");
     desk.wait_for_state(&item, &format!("Proxy: {PROXY}"), "The engine gets");
     assert!(desk.script().contains(PROXY));
