@@ -5,6 +5,7 @@
 
 mod by_hand;
 pub(crate) mod config_key;
+pub(crate) mod doctor;
 pub(crate) mod hint;
 mod history;
 pub mod notice;

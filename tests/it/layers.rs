@@ -34,7 +34,6 @@ const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("config", 1),
     ("demo", 4),
     ("docker", 3),
-    ("doctor", 19),
     ("storage", 1),
     ("logs", 1),
     ("net", 1),
