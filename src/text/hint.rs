@@ -8,6 +8,7 @@ mod docker;
 mod files;
 mod platform;
 mod proxy;
+mod uninstall;
 
 use crate::error::{Face, Hint, Plain};
 
