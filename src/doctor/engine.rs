@@ -128,14 +128,14 @@ pub(super) fn examine(
 ) {
     let asked = match &options.docker_socket {
         Ok(socket) => ask(socket, options, redactor),
-        Err(why) => Err(Finding::Skipped(Skip::NoSocket(*why))),
+        Err(why) => Err(Box::new(Finding::Skipped(Skip::NoSocket(*why)))),
     };
     let found = match asked {
         Ok(info) => {
             let running = Running::from_info(&info).compared(status, redactor);
             Finding::Engine(EngineFinding::Running(Box::new(running)))
         }
-        Err(found) => found,
+        Err(found) => *found,
     };
     on_step(Step::new(Subject::Engine, found));
 }
@@ -148,21 +148,22 @@ struct Running {
     proxy: ReportedProxy,
 }
 
-fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Value, Finding> {
+fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Value, Box<Finding>> {
     let patience = options.patience;
     let path = || socket.to_owned();
     let no_info = |why| {
-        Finding::Engine(EngineFinding::NoInfo {
+        Box::new(Finding::Engine(EngineFinding::NoInfo {
             socket: path(),
             why,
-        })
+        }))
     };
     let stream = connect::unix(socket, patience).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-            Finding::Skipped(Skip::NotRunning(path()))
+            Box::new(Finding::Skipped(Skip::NotRunning(path())))
         }
         ErrorKind::PermissionDenied => {
-            Finding::Engine(EngineFinding::NotPermitted { socket: path() })
+            let found = EngineFinding::NotPermitted { socket: path() };
+            Box::new(Finding::Engine(found))
         }
         _ => {
             let error = NetError::of(&error, patience);
