@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cli, app          the user interfaces
-//! uninstall         removal of everything that Baleen made
 //! text              every sentence for people
+//! uninstall         removal of everything that Baleen made
 //! agent, doctor     when to act; the reason why a pull fails
 //! service           the use cases: status, apply, restore
 //! reconcile         the only decider of state and action

@@ -14,9 +14,8 @@ use crate::config::{Config, SourceSetting};
 use crate::desired::Expected;
 use crate::desired::{ProxyQuery, engine_of};
 use crate::docker::Bundle;
-use crate::doctor::report::{self, Anonymous};
-use crate::doctor::{Options, Outcome, Report, Settings, Step, Trust, examine, is_one_line};
-use crate::error::{Error, Kind, Result};
+use crate::doctor::{NoSocket, Options, Outcome, Report, Settings, Step, Trust, examine};
+use crate::error::{Diagnostic, Face, Failure, Hint, IoError, Kind, Result};
 use crate::net::{HostPort, tls};
 use crate::patch::in_place;
 use crate::patch::intent::Intent;
@@ -25,6 +24,7 @@ use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyUrl};
 use crate::storage::TEMP_PREFIX;
+use crate::text::doctor::{Anonymous, StepText, page, short_title};
 
 use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
@@ -51,13 +51,56 @@ pub(crate) struct DoctorArgs {
     pub(super) report: Option<PathBuf>,
 }
 
+/// The reason why the report can't be written.
+#[derive(Debug, thiserror::Error)]
+enum ReportError {
+    #[error("could not write the report to {}: there is no folder {}", path.display(), folder.display())]
+    NoFolder { path: PathBuf, folder: PathBuf },
+
+    #[error("could not write the report to {}: there is something of that name already", path.display())]
+    Exists { path: PathBuf },
+
+    #[error(transparent)]
+    File(#[from] IoError),
+}
+
+impl Failure for ReportError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoFolder { .. } | Self::Exists { .. } => Kind::Usage,
+            Self::File(file) => file.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoFolder { .. } => "report-no-folder",
+            Self::Exists { .. } => "report-exists",
+            Self::File(file) => file.code(),
+        }
+    }
+}
+
+impl Hint for ReportError {
+    fn hint(&self, _face: Face) -> Option<String> {
+        let advice = match self {
+            Self::NoFolder { .. } => "name a file in a folder that is there",
+            Self::Exists { .. } => "name another file, or move that one away",
+            Self::File(_) => "name a file in a folder that you may write in",
+        };
+        Some(advice.to_owned())
+    }
+}
+
 pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Result<u8> {
     if let Some(path) = &args.report {
         check_place(path)?;
     }
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let bundle = bundle_path(global, &config).map(|path| path.canonicalize().unwrap_or(path));
+    let bundle = bundle_path(global, &config)
+        .map(|path| path.canonicalize().unwrap_or(path))
+        .map_err(Diagnostic::from);
     let intent = bundle.as_ref().ok().and_then(|path| intents().get(path));
     let read = bundle
         .as_ref()
@@ -68,15 +111,15 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         .map_or_else(|| ClientDialect::of("", true), engine_of);
     // The doctor reports settings that can't be used, so don't stop at their errors.
     let mut proxy_users = Vec::new();
-    let proxy_config = request.read();
-    let translated = proxy_config.as_ref().map(|proxy_config| {
+    let proxy_config = request.read().map_err(Diagnostic::from);
+    let translated = proxy_config.as_ref().map_err(Diagnostic::clone);
+    let translated = translated.and_then(|proxy_config| {
         proxy_users = proxy_config.proxies().iter().flat_map(users).collect();
-        request.translate(proxy_config, &engine)
+        request
+            .translate(proxy_config, &engine)
+            .map_err(Diagnostic::from)
     });
-    let translation = match &translated {
-        Ok(translated) => translated.as_ref(),
-        Err(error) => Err(*error),
-    };
+    let translation = translated.as_ref();
     // The step about the boot image reports an image that can't be read.
     let in_place = read.and_then(|bundle| in_place(&bundle).ok().flatten());
     if let Some(proxy) = &in_place {
@@ -117,7 +160,8 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
     // Steps that are skipped for the same reason share a line, so print them with the next other step.
     let mut skipped: Vec<Step> = Vec::new();
     let report = examine(&question, &mut |step| {
-        if printed.is_ok() && !skipped.last().is_some_and(|last| is_one_line(last, step)) {
+        let is_shown_with_last = skipped.last().is_some_and(|last| last.is_shown_with(step));
+        if printed.is_ok() && !is_shown_with_last {
             printed = print(&skipped, marks, out);
             skipped.clear();
         }
@@ -135,8 +179,10 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
             path.display()
         ))?;
     }
+    let text = |step| StepText::of(step, Face::CommandLine);
+    let texts: Vec<StepText> = report.steps.iter().map(text).collect();
     out.object(json!({
-        "steps": report,
+        "steps": texts,
         "missed": report.missed(),
         "registry": args.registry.to_string(),
         "report": args.report,
@@ -255,20 +301,24 @@ impl Marks {
 
 /// Prints one step, or several that were skipped for the same reason.
 fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
-    let Some(step) = steps.first().filter(|step| step.is_needed) else {
+    let Some(step) = steps.first().filter(|step| step.is_needed()) else {
         return Ok(());
     };
-    let (style, mark) = match step.outcome {
+    let (style, mark) = match step.outcome() {
         Outcome::Good => (GOOD, marks.good),
         Outcome::Warning => (NOTE, marks.warning),
         Outcome::Bad => (BAD, marks.bad),
         Outcome::Skipped => (DIM, marks.skipped),
     };
+    let told = StepText::of(step, Face::CommandLine);
     let titles = match steps {
-        [one] => one.title.clone(),
-        several => short_titles(several).join(", "),
+        [_] => told.title,
+        several => {
+            let titles: Vec<&str> = several.iter().map(|it| short_title(&it.subject)).collect();
+            titles.join(", ")
+        }
     };
-    let text = wrap(&format!("{titles}: {}", step.found), 2, out.width());
+    let text = wrap(&format!("{titles}: {}", told.found), 2, out.width());
     // The title counts toward the width, so it is styled afterwards.
     let text = match &*titles {
         title if steps.len() == 1 => {
@@ -278,23 +328,11 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
         _ => text,
     };
     out.line(format!("{} {}", styled(style, mark), text.trim_start()))?;
-    if let Some(remedy) = &step.remedy {
+    if let Some(remedy) = &told.remedy {
         let text = wrap(&format!("what to do: {remedy}"), 4, out.width());
         out.line(text.replacen("what to do:", &styled(BOLD, "what to do:"), 1))?;
     }
     Ok(())
-}
-
-/// Returns the titles without the hosts at their ends: "Tunnel" for "Tunnel to registry.corp:443".
-fn short_titles(steps: &[Step]) -> Vec<String> {
-    let short = |title: &str| {
-        let words: Vec<&str> = title.split(' ').collect();
-        match &*words {
-            [first @ .., _, host] if host.contains(['.', ':']) => first.join(" "),
-            all => all.join(" "),
-        }
-    };
-    steps.iter().map(|step| short(&step.title)).collect()
 }
 
 /// Returns the number of problems, and where to begin. If there are none, it mentions skipped steps.
@@ -333,36 +371,31 @@ fn summary(report: &Report) -> String {
 }
 
 /// Returns the socket of the running engine, at the places where the `docker` command looks for it.
-fn docker_socket() -> std::result::Result<PathBuf, String> {
+fn docker_socket() -> std::result::Result<PathBuf, NoSocket> {
     if let Some(host) = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
         return match host.strip_prefix("unix://") {
             Some(path) => Ok(PathBuf::from(path)),
-            None => Err("DOCKER_HOST points to another engine, not this Docker.app's".to_owned()),
+            None => Err(NoSocket::OtherEngine),
         };
     }
     let mut places = vec![PathBuf::from("/var/run/docker.sock")];
     places.extend(env::home_dir().map(|home| home.join(".docker/run/docker.sock")));
     let found = places.iter().find(|place| place.exists()).cloned();
-    found.ok_or_else(|| "Docker is not running (it has no socket)".to_owned())
+    found.ok_or(NoSocket::NotFound)
 }
 
 /// Checks early that the report can be written to `path`, so that the user doesn't wait in vain.
-fn check_place(path: &Path) -> Result<()> {
+fn check_place(path: &Path) -> std::result::Result<(), ReportError> {
     if path.symlink_metadata().is_ok() {
         return Err(exists(path));
     }
     let folder = folder_of(path);
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
-        _ => Err(Error::new(
-            Kind::Usage,
-            format!(
-                "could not write the report to {}: there is no folder {}",
-                path.display(),
-                folder.display()
-            ),
-        )
-        .with_hint("name a file in a folder that is there")),
+        _ => Err(ReportError::NoFolder {
+            path: path.to_owned(),
+            folder: folder.to_owned(),
+        }),
     }
 }
 
@@ -373,15 +406,10 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn exists(path: &Path) -> Error {
-    Error::new(
-        Kind::Usage,
-        format!(
-            "could not write the report to {}: there is something of that name already",
-            path.display()
-        ),
-    )
-    .with_hint("name another file, or move that one away")
+fn exists(path: &Path) -> ReportError {
+    ReportError::Exists {
+        path: path.to_owned(),
+    }
 }
 
 /// Writes the report to a new file, completely or not at all, readable by its owner only.
@@ -390,7 +418,7 @@ fn write_report(
     report: &Report,
     question: &Options<'_>,
     proxy_users: &[String],
-) -> Result<()> {
+) -> std::result::Result<(), ReportError> {
     let home = env::home_dir();
     let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok();
     let url = |proxy: Option<&EngineProxy>| {
@@ -427,12 +455,9 @@ fn write_report(
         user: user.as_deref(),
         proxy_users,
     };
-    let page = report::page(report, &facts, anonymous);
+    let page = page(report, &facts, anonymous);
     let folder = folder_of(path);
-    // The usual hint is about Docker.app, which doesn't help in this case.
-    let writing = |error| {
-        Error::io("write", path, &error).with_hint("name a file in a folder that you may write in")
-    };
+    let writing = |error| ReportError::from(IoError::new("write", path, error));
     let mut file = tempfile::Builder::new()
         .prefix(TEMP_PREFIX)
         .permissions(Permissions::from_mode(0o600))

@@ -8,10 +8,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::docker::restart;
-use crate::error::{Error, Face, Kind, Result};
+use crate::error::{Face, Failure, Hint, Kind, Result};
 use crate::patch::Unpatched;
-use crate::uninstall::{ExecuteOutcome, Failed, Left, Scope, UninstallPlan, UninstallStep};
-use crate::uninstall::{execute, last_step, places, plan, scan};
+use crate::text::uninstall as text;
+use crate::uninstall::{
+    ExecuteOutcome, Failed, LastStep, Left, Remark, Scope, UninstallPlan, UninstallStep,
+};
+use crate::uninstall::{execute, places, plan, scan};
 
 use super::args::Global;
 use super::next_start::NextStart;
@@ -32,16 +35,37 @@ pub(crate) struct UninstallArgs {
     pub(super) leave_images: bool,
 }
 
+/// The name of this process for other Baleens.
+const WHAT: &str = "`baleen uninstall`";
+
+/// The user can't be asked whether all that should be removed.
+#[derive(Debug, thiserror::Error)]
+#[error("uninstall needs confirmation, and there is no terminal to ask on")]
+struct NotConfirmed;
+
+impl Failure for NotConfirmed {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn code(&self) -> &'static str {
+        "not-confirmed"
+    }
+}
+
+impl Hint for NotConfirmed {
+    fn hint(&self, _face: Face) -> Option<String> {
+        let advice = "`baleen uninstall --dry-run` lists it, `baleen uninstall --yes` removes it";
+        Some(advice.to_owned())
+    }
+}
+
 pub(super) fn run(global: &Global, args: &UninstallArgs, out: &mut Output) -> Result<u8> {
     check_named_config(global)?;
     // The user must see what they agree to.
     let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
     if !args.dry_run && !args.yes && !can_ask {
-        return Err(Error::new(
-            Kind::Usage,
-            "uninstall needs confirmation, and there is no terminal to ask on",
-        )
-        .with_hint("`baleen uninstall --dry-run` lists it, `baleen uninstall --yes` removes it"));
+        return Err(NotConfirmed.into());
     }
     let home = env::home_dir().unwrap_or_default();
     let scope = Scope {
@@ -65,19 +89,19 @@ pub(super) fn run(global: &Global, args: &UninstallArgs, out: &mut Output) -> Re
             return Ok(0);
         }
     }
-    let outcome = execute(&planned, &scope, args.leave_images)?;
+    let outcome = execute(&planned, &scope, args.leave_images, WHAT)?;
     show_outcome(&outcome, out)
 }
 
 fn show_plan(plan: &UninstallPlan, out: &mut Output) -> Result<u8> {
     show_heading(&plan.steps, &plan.failed, styled(BOLD, "To be done:"), out)?;
     for step in &plan.steps {
-        out.line(format!("  {}", step.to_do()))?;
+        out.line(format!("  {}", text::to_do(step)))?;
     }
     show_rest(&plan.left, &plan.failed, &plan.remarks, out)?;
     out.object(json!({
         "dry_run": true,
-        "steps": steps(&plan.steps, UninstallStep::to_do),
+        "steps": steps(&plan.steps, text::to_do),
         "left": left(&plan.left),
         "failed": failed(&plan.failed),
     }))?;
@@ -87,7 +111,7 @@ fn show_plan(plan: &UninstallPlan, out: &mut Output) -> Result<u8> {
 fn show_outcome(outcome: &ExecuteOutcome, out: &mut Output) -> Result<u8> {
     show_heading(&outcome.done, &outcome.failed, styled(GOOD, "Done:"), out)?;
     for step in &outcome.done {
-        out.line(format!("  {}", step.done()))?;
+        out.line(format!("  {}", text::done(step)))?;
     }
     show_rest(&outcome.left, &outcome.failed, &outcome.remarks, out)?;
     let next = next(outcome);
@@ -96,7 +120,7 @@ fn show_outcome(outcome: &ExecuteOutcome, out: &mut Output) -> Result<u8> {
         out.line(format!("  {step}"))?;
     }
     out.object(json!({
-        "done": steps(&outcome.done, UninstallStep::done),
+        "done": steps(&outcome.done, text::done),
         "left": left(&outcome.left),
         "failed": failed(&outcome.failed),
         "next": next,
@@ -135,32 +159,30 @@ fn next(outcome: &ExecuteOutcome) -> Vec<String> {
     let whole = |path: PathBuf| path.canonicalize().unwrap_or(path);
     let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));
     let home = env::home_dir().unwrap_or_default();
-    next.push(last_step(
-        &whole(program),
-        &whole(home),
-        cfg!(target_os = "macos"),
-    ));
+    let last = LastStep::of(&whole(program), &whole(home), cfg!(target_os = "macos"));
+    next.push(text::last_step(&last));
     next
 }
 
-fn show_rest(left: &[Left], failed: &[Failed], remarks: &[String], out: &mut Output) -> Result<()> {
+fn show_rest(left: &[Left], failed: &[Failed], remarks: &[Remark], out: &mut Output) -> Result<()> {
     if !left.is_empty() {
         out.line(styled(BOLD, "Left:"))?;
     }
-    for Left { what, why } in left {
+    for (what, why) in left.iter().map(text::left) {
         out.line(format!("  {what}: {why}"))?;
     }
     if !failed.is_empty() {
         out.line(styled(BAD, "Not done:"))?;
     }
-    for Failed { what, error } in failed {
+    for Failed { action, error } in failed {
+        let what = text::action(action);
         out.line(format!("  {what}: {error}"))?;
         if let Some(advice) = error.hint(Face::CommandLine) {
             out.line(format!("    what to do: {advice}"))?;
         }
     }
     for remark in remarks {
-        out.note(remark.clone())?;
+        out.note(text::remark(remark))?;
     }
     Ok(())
 }
@@ -175,11 +197,11 @@ fn steps(steps: &[UninstallStep], text: fn(&UninstallStep) -> String) -> Value {
 }
 
 fn left(left: &[Left]) -> Value {
-    let one = |Left { what, why }: &Left| json!({ "what": what, "why": why });
-    left.iter().map(one).collect()
+    let one = |(what, why)| json!({ "what": what, "why": why });
+    left.iter().map(text::left).map(one).collect()
 }
 
 fn failed(failed: &[Failed]) -> Value {
-    let one = |Failed { what, error }: &Failed| json!({ "what": what, "error": describe(error) });
+    let one = |Failed { action, error }: &Failed| json!({ "what": text::action(action), "error": describe(error) });
     failed.iter().map(one).collect()
 }

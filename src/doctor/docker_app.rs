@@ -1,59 +1,157 @@
 //! The steps about Docker.app: its existence, its kind, the permission to patch it, and the state of its boot image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
-use crate::backend::{Depth, Installed};
+use crate::backend::Depth;
 use crate::docker::{Bundle, Family, NotPatched};
-use crate::error::{Face, Hint, Kind};
+use crate::error::{Diagnostic, Kind};
 use crate::patch::intent::Intents;
 use crate::patch::preflight;
 use crate::reconcile::State;
 use crate::service::{Status, StatusQuery, status};
 
-use super::{Options, Outcome, Step};
+use super::{Finding, Options, Outcome, Skip, Step, Subject};
 
-const BUNDLE: &str = "Docker.app";
-const FAMILY: &str = "Kind of VM";
-const WRITABLE: &str = "Permission to patch";
-pub(super) const IMAGE: &str = "Image";
+/// The Docker.app.
+#[derive(Debug, Clone)]
+pub(crate) enum BundleFinding {
+    Found {
+        path: PathBuf,
+        version: String,
+        build: String,
+    },
+    Failed(Diagnostic),
+}
+
+/// The kind of its VM.
+#[derive(Debug, Clone)]
+pub(crate) struct FamilyFinding {
+    /// Its name for scripts.
+    pub(crate) id: &'static str,
+    /// The reason why Baleen does not patch it.
+    pub(crate) refusal: Option<NotPatched>,
+}
+
+/// The permission to patch its boot image.
+#[derive(Debug, Clone)]
+pub(crate) enum WritableFinding {
+    Granted,
+    Failed(Diagnostic),
+}
+
+/// The state of its boot image.
+#[derive(Debug, Clone)]
+pub(crate) struct ImageFinding {
+    pub(crate) status: Box<Status>,
+    pub(crate) mismatch: Option<Mismatch>,
+}
+
+/// The difference between the boot image and the settings that the state alone does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mismatch {
+    /// The settings name a proxy, and the boot image has none.
+    NotInImage,
+    /// The settings name no proxy any more, and the boot image has one.
+    NoLongerUsed,
+}
+
+impl BundleFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Found { .. } => Outcome::Good,
+            Self::Failed(_) => Outcome::Bad,
+        }
+    }
+}
+
+impl FamilyFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.refusal {
+            None => Outcome::Good,
+            Some(NotPatched::UnknownVm { .. }) => Outcome::Bad,
+            Some(NotPatched::OwnSettings { .. }) => Outcome::Warning,
+        }
+    }
+}
+
+impl WritableFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Granted => Outcome::Good,
+            Self::Failed(error) if error.kind() == Kind::Busy => Outcome::Warning,
+            Self::Failed(_) => Outcome::Bad,
+        }
+    }
+}
+
+impl ImageFinding {
+    fn new(status: &Status, options: &Options<'_>) -> Self {
+        // The proxy that is set, not the one on the route to one registry.
+        let set = options.settings.translation.ok().map(|set| &set.proxy);
+        let direct = matches!(set, Some(None)) && !options.is_by_hand();
+        let mismatch = match status.state {
+            State::Off if matches!(set, Some(Some(_))) => Some(Mismatch::NotInImage),
+            State::Current if direct => Some(Mismatch::NoLongerUsed),
+            _ => None,
+        };
+        Self {
+            status: Box::new(status.clone()),
+            mismatch,
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        match (self.mismatch, self.status.state) {
+            (Some(Mismatch::NotInImage), _) => Outcome::Bad,
+            (Some(Mismatch::NoLongerUsed), _) => Outcome::Warning,
+            (None, State::Off | State::Direct | State::Current) => Outcome::Good,
+            (None, State::Updating) => Outcome::Warning,
+            (None, _) => Outcome::Bad,
+        }
+    }
+}
 
 /// Runs the four steps. Returns the status of the boot image, if there is one.
 pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> Option<Status> {
-    let skip = |steps: &[(&'static str, &str)], why: &str, on_step: &mut dyn FnMut(Step)| {
-        for (id, title) in steps {
-            on_step(Step::new(id, *title, Outcome::Skipped, why));
+    let skip = |subjects: &[Subject], why: Skip, on_step: &mut dyn FnMut(Step)| {
+        for subject in subjects {
+            on_step(Step::skipped(subject.clone(), why.clone()));
         }
     };
-    let rest = [("family", FAMILY), ("writable", WRITABLE), ("image", IMAGE)];
+    let rest = [Subject::Family, Subject::Writable, Subject::Image];
+    let found = |found| Step::new(Subject::Bundle, Finding::Bundle(found));
     let read = match options.bundle {
         Ok(path) => Bundle::read(path),
         Err(error) => {
-            on_step(Step::from_error("bundle", BUNDLE, error));
-            skip(&rest, "skipped (there is no Docker.app)", on_step);
+            on_step(found(BundleFinding::Failed(error.clone())));
+            skip(&rest, Skip::NoDocker, on_step);
             return None;
         }
     };
     let bundle = match read {
         Ok(bundle) => bundle,
         Err(error) => {
-            on_step(Step::from_error("bundle", BUNDLE, &error.into()));
-            skip(&rest, "skipped (there is no whole Docker.app)", on_step);
+            on_step(found(BundleFinding::Failed(error.into())));
+            skip(&rest, Skip::NotWhole, on_step);
             return None;
         }
     };
-    on_step(found(&bundle));
-    on_step(family(&bundle));
+    on_step(found(BundleFinding::Found {
+        path: bundle.path.clone(),
+        version: bundle.version.clone(),
+        build: bundle.build.clone(),
+    }));
+    let family = FamilyFinding {
+        id: bundle.family.id(),
+        refusal: bundle.refusal(),
+    };
+    on_step(Step::new(Subject::Family, Finding::Family(family)));
     let Family::Moby { image } = &bundle.family else {
-        skip(
-            &rest[1..],
-            "skipped (Baleen patches no boot image of this kind)",
-            on_step,
-        );
+        skip(&rest[1..], Skip::NotPatched, on_step);
         return None;
     };
-    on_step(writable(image));
+    let writable = writable(image);
+    on_step(Step::new(Subject::Writable, Finding::Writable(writable)));
     let query = StatusQuery {
         intent: options.intent,
         setting: options.expected.setting(options.settings.origin),
@@ -65,89 +163,14 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     if found.proxy().is_none() && options.in_place.is_some() {
         found = status(&bundle.path, &intents, &query, Depth::Deep, &|_| {});
     }
-    let status = found;
-    on_step(patched(&status, options));
-    Some(status)
+    let image = ImageFinding::new(&found, options);
+    on_step(Step::new(Subject::Image, Finding::Image(image)));
+    Some(found)
 }
 
-fn found(bundle: &Bundle) -> Step {
-    let text = format!(
-        "{} (build {}) at {}",
-        bundle.version,
-        bundle.build,
-        bundle.path.display()
-    );
-    Step::new("bundle", BUNDLE, Outcome::Good, text).with(json!({
-        "path": bundle.path,
-        "version": bundle.version,
-        "build": bundle.build,
-    }))
-}
-
-fn family(bundle: &Bundle) -> Step {
-    let refusal = bundle.refusal();
-    let (outcome, found) = match &refusal {
-        None => (Outcome::Good, "Moby (supported)".to_owned()),
-        Some(NotPatched::UnknownVm { .. }) => (Outcome::Bad, "none that Baleen knows".to_owned()),
-        Some(NotPatched::OwnSettings { pane, .. }) => (
-            Outcome::Warning,
-            format!(
-                "this Docker has its own proxy settings ({pane}), which Baleen doesn't change yet"
-            ),
-        ),
-    };
-    let advice = refusal.and_then(|refusal| match &refusal {
-        NotPatched::OwnSettings { .. } => refusal.hint(Face::CommandLine),
-        NotPatched::UnknownVm { source, .. } => Some(source.to_string()),
-    });
-    Step::new("family", FAMILY, outcome, found)
-        .with_hint(advice)
-        .with(json!({ "family": bundle.family.id() }))
-}
-
-fn writable(image: &Path) -> Step {
-    match preflight(image).map_err(crate::error::Error::from) {
-        Ok(()) => Step::new("writable", WRITABLE, Outcome::Good, "OK"),
-        Err(error) => {
-            let mut step = Step::from_error("writable", WRITABLE, &error);
-            if error.kind() == Kind::Busy {
-                step.outcome = Outcome::Warning;
-            }
-            step
-        }
+fn writable(image: &Path) -> WritableFinding {
+    match preflight(image) {
+        Ok(()) => WritableFinding::Granted,
+        Err(error) => WritableFinding::Failed(error.into()),
     }
-}
-
-fn patched(status: &Status, options: &Options<'_>) -> Step {
-    // The proxy that is set, not the one on the route to one registry.
-    let set = options.settings.translation.ok().map(|set| &set.proxy);
-    let direct = matches!(set, Some(None)) && !options.is_by_hand();
-    let (outcome, remedy) = match status.state {
-        State::Off if matches!(set, Some(Some(_))) => (
-            Outcome::Bad,
-            Some("`baleen apply` puts the proxy into the boot image".to_owned()),
-        ),
-        State::Current if direct => (
-            Outcome::Warning,
-            Some(
-                "this Mac no longer uses a proxy; run `baleen restore` to remove it from Docker too"
-                    .to_owned(),
-            ),
-        ),
-        State::Off | State::Direct | State::Current => (Outcome::Good, None),
-        State::Updating => (Outcome::Warning, status.reason.next_step(Face::CommandLine)),
-        _ => (Outcome::Bad, status.reason.next_step(Face::CommandLine)),
-    };
-    Step::new(
-        "image",
-        IMAGE,
-        outcome,
-        format!("{} ({})", status.state.word(), status.reason.sentence()),
-    )
-    .with_hint(remedy)
-    .with(json!({
-        "state": status.state,
-        "image": status.installed().map(Installed::facts),
-        "proxy": status.proxy(),
-    }))
 }

@@ -4,29 +4,120 @@
 //! variables that the engine was started with:
 //! <https://docs.docker.com/reference/api/engine/version/v1.44/#tag/System/operation/SystemInfo>.
 
-use std::io::Write;
-use std::path::Path;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head};
-use crate::proxy::{ProxyRef, RedactedProxy, redact, summary};
+use crate::proxy::{ProxyRef, RedactedProxy, redact};
 use crate::reconcile::State;
 use crate::service::Status;
 
-use super::net_error::{AGENT, plain};
+use super::answer::{NoAnswer, Said};
+use super::net_error::{AGENT, NetError};
 use super::untrusted_text::Redactor;
-use super::{Options, Outcome, Step};
-
-const ID: &str = "engine";
-const TITLE: &str = "Running engine";
+use super::{Finding, Options, Outcome, Skip, Step, Subject};
 
 /// Maximum length of the body of `/info`. No engine sends more.
 const MAX_INFO_LEN: u64 = 4 * 1024 * 1024;
 
-const RESTART: &str = "restart Docker: quit it from its menu and open it again";
+/// The running engine.
+#[derive(Debug, Clone)]
+pub(crate) enum EngineFinding {
+    /// The user may not use its socket.
+    NotPermitted {
+        socket: PathBuf,
+    },
+    /// It did not say what it uses.
+    NoInfo {
+        socket: PathBuf,
+        why: NoInfo,
+    },
+    Running(Box<RunningEngine>),
+}
+
+/// The reason why the engine did not say what it uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoInfo {
+    NoAnswer(NoAnswer),
+    /// It answered with another status than 200.
+    Status(Said),
+    NotAnObject,
+}
+
+/// An engine that answered.
+#[derive(Debug, Clone)]
+pub(crate) struct RunningEngine {
+    pub(crate) version: String,
+    pub(crate) system: String,
+    /// The proxy, as the engine reports it.
+    pub(crate) reported: ReportedProxy,
+    /// The same, made safe to show.
+    pub(crate) uses: ReportedProxy,
+    pub(crate) comparison: ImageComparison,
+}
+
+/// The engine's proxy, compared with the one in the boot image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ImageComparison {
+    Same,
+    /// The boot image has this one instead.
+    Other(ReportedProxy),
+    /// The boot image has none.
+    NotInImage,
+    /// There is nothing to compare.
+    Nothing,
+}
+
+/// The proxy that the engine reports, in any spelling, without passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ReportedProxy {
+    pub(crate) http: Option<String>,
+    pub(crate) https: Option<String>,
+    pub(crate) no_proxy: String,
+}
+
+impl EngineFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::NotPermitted { .. } => Outcome::Warning,
+            Self::NoInfo { .. } => Outcome::Bad,
+            Self::Running(running) => match running.comparison {
+                ImageComparison::Same | ImageComparison::Nothing => Outcome::Good,
+                ImageComparison::Other(_) => Outcome::Bad,
+                ImageComparison::NotInImage => Outcome::Warning,
+            },
+        }
+    }
+}
+
+impl ReportedProxy {
+    pub(crate) fn is_none(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+
+    fn cleaned(&self, redactor: &Redactor) -> Self {
+        let clean = |text: &Option<String>| text.as_ref().map(|text| redactor.clean(text));
+        Self {
+            http: clean(&self.http),
+            https: clean(&self.https),
+            no_proxy: redactor.clean(&self.no_proxy),
+        }
+    }
+}
+
+impl From<&RedactedProxy> for ReportedProxy {
+    fn from(proxy: &RedactedProxy) -> Self {
+        Self {
+            http: proxy.http.as_ref().map(ProxyRef::to_string),
+            https: proxy.https.as_ref().map(ProxyRef::to_string),
+            no_proxy: proxy.no_proxy.clone(),
+        }
+    }
+}
 
 /// Runs the step.
 pub(super) fn examine(
@@ -35,17 +126,18 @@ pub(super) fn examine(
     redactor: &Redactor,
     on_step: &mut dyn FnMut(Step),
 ) {
-    let socket = match &options.docker_socket {
-        Ok(socket) => socket,
-        Err(why) => {
-            on_step(Step::new(ID, TITLE, Outcome::Skipped, why.clone()));
-            return;
-        }
+    let asked = match &options.docker_socket {
+        Ok(socket) => ask(socket, options, redactor),
+        Err(why) => Err(Box::new(Finding::Skipped(Skip::NoSocket(*why)))),
     };
-    on_step(match ask(socket, options, redactor) {
-        Ok(info) => compare(&Running::from_info(&info), status, redactor),
-        Err(step) => *step,
-    });
+    let found = match asked {
+        Ok(info) => {
+            let running = Running::from_info(&info).compared(status, redactor);
+            Finding::Engine(EngineFinding::Running(Box::new(running)))
+        }
+        Err(found) => *found,
+    };
+    on_step(Step::new(Subject::Engine, found));
 }
 
 /// The data that the engine reports about itself, without passwords.
@@ -56,39 +148,27 @@ struct Running {
     proxy: ReportedProxy,
 }
 
-/// The proxy that the engine reports, in any spelling, without passwords.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct ReportedProxy {
-    http: Option<String>,
-    https: Option<String>,
-    no_proxy: String,
-}
-
-impl ReportedProxy {
-    fn summary(&self) -> String {
-        summary(self.http.as_ref(), self.https.as_ref())
-    }
-}
-
-fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Value, Box<Step>> {
+fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Value, Box<Finding>> {
     let patience = options.patience;
-    let shown = socket.display();
-    let step = |outcome, found: String| Box::new(Step::new(ID, TITLE, outcome, found));
+    let path = || socket.to_owned();
+    let no_info = |why| {
+        Box::new(Finding::Engine(EngineFinding::NoInfo {
+            socket: path(),
+            why,
+        }))
+    };
     let stream = connect::unix(socket, patience).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => step(
-            Outcome::Skipped,
-            format!("Docker isn't running (nothing is listening at {shown})"),
-        ),
-        std::io::ErrorKind::PermissionDenied => Box::new(
-            Step::new(
-                ID,
-                TITLE,
-                Outcome::Warning,
-                format!("could not ask it: you may not use {shown}"),
-            )
-            .with_hint(Some("run this as the user who runs Docker")),
-        ),
-        _ => hangs(&format!("{shown}: {}", plain(&error, patience))),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            Box::new(Finding::Skipped(Skip::NotRunning(path())))
+        }
+        ErrorKind::PermissionDenied => {
+            let found = EngineFinding::NotPermitted { socket: path() };
+            Box::new(Finding::Engine(found))
+        }
+        _ => {
+            let error = NetError::of(&error, patience);
+            no_info(NoInfo::NoAnswer(NoAnswer::Net(error)))
+        }
     })?;
     let mut stream = Timed::new(stream, patience);
     // HTTP/1.0 has no chunked encoding.
@@ -98,37 +178,17 @@ fn ask(socket: &Path, options: &Options<'_>, redactor: &Redactor) -> Result<Valu
         .map_err(http::HttpError::Io)
         .and_then(|()| Head::read(&mut stream))
         .and_then(|head| Ok((http::body(&head, &mut stream, MAX_INFO_LEN)?, head)));
-    let (body, head) = answer.map_err(|error| match error {
-        http::HttpError::Io(error) => hangs(&format!("{shown}: {}", plain(&error, patience))),
-        error => hangs(&format!("{shown}: {error}")),
+    let (body, head) = answer.map_err(|error| {
+        let why = NoAnswer::of(&error, patience, redactor);
+        no_info(NoInfo::NoAnswer(why))
     })?;
     if head.status != 200 {
-        let reason = redactor.clean(&head.reason);
-        return Err(hangs(&format!(
-            "GET /info at {shown} should answer 200, but answered {} {reason}",
-            head.status
-        )));
+        return Err(no_info(NoInfo::Status(Said::of(&head, None, redactor))));
     }
     serde_json::from_slice(&body)
         .ok()
         .filter(Value::is_object)
-        .ok_or_else(|| {
-            hangs(&format!(
-                "GET /info at {shown} did not answer with a JSON object"
-            ))
-        })
-}
-
-fn hangs(found: &str) -> Box<Step> {
-    Box::new(
-        Step::new(
-            ID,
-            TITLE,
-            Outcome::Bad,
-            format!("it did not say what it uses: {found}"),
-        )
-        .with_hint(Some(RESTART)),
-    )
+        .ok_or_else(|| no_info(NoInfo::NotAnObject))
 }
 
 impl Running {
@@ -148,54 +208,25 @@ impl Running {
             },
         }
     }
-}
 
-fn compare(running: &Running, status: Option<&Status>, redactor: &Redactor) -> Step {
-    let name = redactor.clean(&format!("Docker {} on {}", running.version, running.system));
-    let uses = in_words(&running.proxy.summary(), &running.proxy.no_proxy, redactor);
-    let patched = status.and_then(Status::proxy);
-    let is_stock = status
-        .is_some_and(|status| matches!(status.state, State::Off | State::Wiped | State::Direct));
-    let (outcome, found, remedy) = match patched {
-        Some(image) if agrees(&running.proxy, image) => (
-            Outcome::Good,
-            format!("{name} uses what the boot image holds: {uses}"),
-            None,
-        ),
-        Some(image) => (
-            Outcome::Bad,
-            format!(
-                "{name} was started with something else than the boot image holds: it uses {uses}; the boot image has {}",
-                in_words(&image.summary(), &image.no_proxy, redactor)
-            ),
-            Some(RESTART),
-        ),
-        None if is_stock && running.proxy.summary() != "none" => (
-            Outcome::Warning,
-            format!("{name} uses {uses}, which is not in the boot image"),
-            Some(
-                "it comes from Docker's own settings, or from a patch that was taken out after the engine's start; if you don't want it, restart Docker and look again",
-            ),
-        ),
-        None => (Outcome::Good, format!("{name} uses {uses}"), None),
-    };
-    Step::new(ID, TITLE, outcome, found)
-        .with_hint(remedy)
-        .with(json!({
-            "version": redactor.clean(&running.version),
-            "operating_system": redactor.clean(&running.system),
-            "proxy": running.proxy,
-        }))
-}
-
-fn in_words(summary: &str, no_proxy: &str, redactor: &Redactor) -> String {
-    let without = match redactor.clean(no_proxy) {
-        none if none.is_empty() => "nothing".to_owned(),
-        listed => listed,
-    };
-    match redactor.clean(summary) {
-        none if none == "none" => "no proxy".to_owned(),
-        summary => format!("{summary} for all but {without}"),
+    /// Compares the engine's proxy with the one in the boot image, and makes all of it safe to show.
+    fn compared(self, status: Option<&Status>, redactor: &Redactor) -> RunningEngine {
+        let is_stock = status.is_some_and(|status| {
+            matches!(status.state, State::Off | State::Wiped | State::Direct)
+        });
+        let comparison = match status.and_then(Status::proxy) {
+            Some(image) if agrees(&self.proxy, image) => ImageComparison::Same,
+            Some(image) => ImageComparison::Other(ReportedProxy::from(image).cleaned(redactor)),
+            None if is_stock && !self.proxy.is_none() => ImageComparison::NotInImage,
+            None => ImageComparison::Nothing,
+        };
+        RunningEngine {
+            version: redactor.clean(&self.version),
+            system: redactor.clean(&self.system),
+            uses: self.proxy.cleaned(redactor),
+            reported: self.proxy,
+            comparison,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::Options;
 /// The origin of the tested proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// Docker has it.
     Docker,
     /// The settings or the options name it.

@@ -4,24 +4,85 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
-use serde_json::json;
 
 use crate::net::HostPort;
 use crate::net::http::Head;
 use crate::net::tls::TlsError;
 use crate::proxy::docker_hub;
 
+use super::answer::{Answer, NoAnswer, Said};
 use super::engine_route::{EngineRoute, TestedProxy};
-use super::net_error::plain;
+use super::net_error::NetError;
 use super::proxy_answer::{Cause, Observed, ProbeResults};
 use super::tunnel::{self, Reached};
 use super::untrusted_text::Redactor;
-use super::{Options, Outcome, Step};
+use super::{Finding, Options, Outcome, Skip, Step, Subject};
 
-pub(super) const ID: &str = "hosts";
-pub(super) const TITLE: &str = "Other hosts of a pull";
+/// The other hosts that a pull needs, at least one.
+#[derive(Debug, Clone)]
+pub(crate) struct HostsFinding {
+    pub(crate) hosts: Vec<HostFinding>,
+    /// True if the registry is Docker Hub, which chooses where layers come from.
+    pub(crate) is_hub: bool,
+}
+
+/// One of the other hosts.
+#[derive(Debug, Clone)]
+pub(crate) struct HostFinding {
+    pub(crate) host: HostPort,
+    pub(crate) through_proxy: bool,
+    /// The reason why it was not reached.
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// The reason why a host was not reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Its name, or the proxy's, can't be resolved.
+    NoName(NetError),
+    NoConnection(NetError),
+    /// The proxy opened no tunnel.
+    NoTunnel {
+        why: NoTunnelTo,
+        answer: Answer,
+    },
+    /// The proxy opened the tunnel, and closed it.
+    Closed,
+    NoTls(NetError),
+    /// TLS failed, in the words of the TLS library.
+    Tls(String),
+}
+
+/// The reason why a proxy opened no tunnel to one of the other hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoTunnelTo {
+    Forbidden,
+    Unreachable,
+    Other,
+}
+
+impl HostsFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.hosts.iter().all(|host| host.trouble.is_none()) {
+            true => Outcome::Good,
+            false => Outcome::Bad,
+        }
+    }
+}
+
+impl HostFinding {
+    /// Returns whether the proxy forbade the tunnel.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        let answer = match &self.trouble {
+            Some(Trouble::NoTunnel { answer, .. }) => answer,
+            _ => return false,
+        };
+        answer.as_ref().is_ok_and(|said| said.status == 403)
+    }
+}
 
 /// Returns the host of a registry's token server: the host of the realm in a `Bearer` challenge
 /// (<https://distribution.github.io/distribution/spec/auth/token/>). `None` if there is no realm with `https://`.
@@ -77,7 +138,7 @@ pub(super) fn examine(
     redactor: &Redactor,
 ) -> Step {
     if hosts.is_empty() {
-        return Step::needless(ID, TITLE, "the registry names none");
+        return Step::skipped(Subject::OtherHosts, Skip::NoOtherHosts);
     }
     let patience = options.patience;
     let reached: Vec<Reached> = thread::scope(|scope| {
@@ -97,20 +158,19 @@ pub(super) fn examine(
             .map(|one| one.join().unwrap_or_else(|_| lost()))
             .collect()
     });
-    let mut told = Told::default();
-    let mut facts = Vec::new();
-    for (host, reached) in hosts.iter().zip(&reached) {
-        let through = matches!(tested.route_to(host), EngineRoute::Through(_));
-        let why = trouble(host, reached, through, patience, redactor);
-        facts.push(json!({ "host": host.to_string(), "through_proxy": through, "trouble": why }));
-        told.add(host, why, forbids(reached));
-    }
-    told.step(options).with(json!({ "hosts": facts }))
-}
-
-/// Returns whether the proxy forbade the tunnel.
-fn forbids(reached: &Reached) -> bool {
-    matches!(reached, Reached::NoTunnel(Ok(head)) if head.status == 403)
+    let found = |(host, reached): (&HostPort, &Reached)| {
+        let through_proxy = matches!(tested.route_to(host), EngineRoute::Through(_));
+        HostFinding {
+            host: host.clone(),
+            through_proxy,
+            trouble: trouble(host, reached, through_proxy, patience, redactor),
+        }
+    };
+    let finding = HostsFinding {
+        hosts: hosts.iter().zip(&reached).map(found).collect(),
+        is_hub: options.registry.host == docker_hub::REGISTRY,
+    };
+    Step::new(Subject::OtherHosts, Finding::OtherHosts(finding))
 }
 
 /// Returns the reason why a host was not reached. `None` if it was reached.
@@ -118,13 +178,13 @@ fn trouble(
     host: &HostPort,
     reached: &Reached,
     through: bool,
-    patience: std::time::Duration,
+    patience: Duration,
     redactor: &Redactor,
-) -> Option<String> {
+) -> Option<Trouble> {
     Some(match reached {
         Reached::Yes => return None,
-        Reached::NoName(error) => format!("can't be resolved: {}", plain(error, patience)),
-        Reached::NoConnection(error) => plain(error, patience),
+        Reached::NoName(error) => Trouble::NoName(NetError::of(error, patience)),
+        Reached::NoConnection(error) => Trouble::NoConnection(NetError::of(error, patience)),
         Reached::NoTunnel(answer) => {
             let observed = Observed {
                 answer,
@@ -132,24 +192,21 @@ fn trouble(
                 target: host,
                 is_local: false,
             };
-            let said = match answer {
-                Ok(head) => redactor.clean(format!("{} {}", head.status, head.reason).trim()),
-                Err(error) => match error {
-                    crate::net::http::HttpError::Io(error) => plain(error, patience),
-                    error => error.to_string(),
+            Trouble::NoTunnel {
+                why: match observed.cause() {
+                    Some(Cause::Forbidden) => NoTunnelTo::Forbidden,
+                    Some(Cause::Unreachable) => NoTunnelTo::Unreachable,
+                    _ => NoTunnelTo::Other,
                 },
-            };
-            match observed.cause() {
-                Cause::Forbidden => format!("forbidden by the proxy ({said})"),
-                Cause::Unreachable => format!("the proxy can't reach it ({said})"),
-                _ => format!("the proxy opens no tunnel ({said})"),
+                answer: match answer {
+                    Ok(head) => Ok(Said::of(head, None, redactor)),
+                    Err(error) => Err(NoAnswer::of(error, patience, redactor)),
+                },
             }
         }
-        Reached::NoTls(TlsError::Io(error)) if is_closed(error) && through => {
-            "blocked or not reachable (the proxy opens the tunnel, and closes it)".to_owned()
-        }
-        Reached::NoTls(TlsError::Io(error)) => format!("no TLS: {}", plain(error, patience)),
-        Reached::NoTls(error) => format!("no TLS: {}", redactor.clean(&error.to_string())),
+        Reached::NoTls(TlsError::Io(error)) if is_closed(error) && through => Trouble::Closed,
+        Reached::NoTls(TlsError::Io(error)) => Trouble::NoTls(NetError::of(error, patience)),
+        Reached::NoTls(error) => Trouble::Tls(redactor.clean(&error.to_string())),
     })
 }
 
@@ -162,59 +219,6 @@ pub(super) fn is_closed(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
     )
-}
-
-/// The hosts, grouped by the result of trying to reach them.
-#[derive(Default)]
-struct Told {
-    good: Vec<String>,
-    /// Each reason once, with its hosts.
-    bad: Vec<(String, Vec<String>)>,
-    forbidden: Vec<String>,
-}
-
-impl Told {
-    fn add(&mut self, host: &HostPort, why: Option<String>, is_forbidden: bool) {
-        let host = host.to_string();
-        if is_forbidden {
-            self.forbidden.push(host.clone());
-        }
-        let Some(why) = why else {
-            self.good.push(host);
-            return;
-        };
-        match self.bad.iter_mut().find(|(there, _)| *there == why) {
-            Some((_, hosts)) => hosts.push(host),
-            None => self.bad.push((why, vec![host])),
-        }
-    }
-
-    fn step(&self, options: &Options<'_>) -> Step {
-        if self.bad.is_empty() {
-            let found = format!("reached: {}", self.good.join(", "));
-            return Step::new(ID, TITLE, Outcome::Good, found);
-        }
-        let failed: Vec<String> = self
-            .bad
-            .iter()
-            .map(|(why, hosts)| format!("{}: {why}", hosts.join(", ")))
-            .collect();
-        let mut found = failed.join("\n");
-        if !self.good.is_empty() {
-            found.push_str(&format!("\nreached: {}", self.good.join(", ")));
-        }
-        let remedy = match &*self.forbidden {
-            [] if options.registry.host == docker_hub::REGISTRY => {
-                "a pull that needs one of them fails (Docker Hub chooses where layers come from): check that name and this network; if they are right, tell the proxy's administrator".to_owned()
-            }
-            [] => "a pull needs a token from there: tell the administrator of the registry or the proxy".to_owned(),
-            hosts => format!(
-                "ask the proxy's administrator to allow CONNECT to {}: a pull is sent there for its token or for layers",
-                hosts.join(", ")
-            ),
-        };
-        Step::new(ID, TITLE, Outcome::Bad, found).with_hint(Some(remedy))
-    }
 }
 
 #[cfg(test)]

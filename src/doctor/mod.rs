@@ -1,5 +1,5 @@
-//! The checks of `baleen doctor`, step by step from Docker.app to the registry. Each step shows its result and, if it
-//! failed, a remedy.
+//! The checks of `baleen doctor`, step by step from Docker.app to the registry. What each step finds is data, which
+//! `text::doctor` puts into words.
 //!
 //! ```text
 //! bundle -> family -> writable -> image                         the patch
@@ -17,17 +17,19 @@
 //! registry accepts any certificate, so that the report can name the server that answers. Only the request of the
 //! check is sent over it.
 
-mod diagnosis;
-mod docker_app;
-mod engine;
-mod engine_route;
-mod hosts;
-mod net_error;
-mod proxy_answer;
-mod proxy_verdict;
-pub mod report;
-mod route;
-mod settings;
+pub(crate) mod answer;
+pub(crate) mod certificate;
+pub(crate) mod docker_app;
+pub(crate) mod engine;
+pub(crate) mod engine_route;
+pub(crate) mod hosts;
+pub(crate) mod net_error;
+pub(crate) mod proxy_answer;
+pub(crate) mod proxy_verdict;
+pub(crate) mod registry;
+pub(crate) mod route;
+pub(crate) mod settings;
+mod step;
 mod tunnel;
 mod untrusted_text;
 
@@ -35,11 +37,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::desired::Expected;
-use crate::error::{Error, Face};
+use crate::error::Diagnostic;
 use crate::net::HostPort;
 use crate::patch::intent::Intent;
 use crate::proxy::route::Hop;
@@ -48,10 +48,13 @@ use crate::proxy::{ClientDialect, EngineProxy, Translation};
 use engine_route::TestedProxy;
 use untrusted_text::Redactor;
 
+pub(crate) use step::{Finding, Skip, Subject};
+pub use step::{NoSocket, Outcome, Report, Step};
+
 /// The inputs of the checks.
 pub struct Options<'a> {
     /// The path of Docker.app, or the reason why there is none.
-    pub bundle: Result<&'a Path, &'a Error>,
+    pub bundle: Result<&'a Path, &'a Diagnostic>,
     /// The folder with Baleen's state.
     pub state: &'a Path,
     /// The user's recorded intent for this bundle.
@@ -69,7 +72,7 @@ pub struct Options<'a> {
     /// The registry to test.
     pub registry: &'a HostPort,
     /// The running engine's socket, or the reason why there is none.
-    pub docker_socket: Result<PathBuf, String>,
+    pub docker_socket: Result<PathBuf, NoSocket>,
     /// The authorities that the engine and this computer trust.
     pub trust: &'a Trust,
     /// Timeout for each step that waits for a peer.
@@ -82,7 +85,7 @@ pub struct Settings<'a> {
     /// The origin of the settings, as in "the system's settings".
     pub origin: &'a str,
     /// The engine's proxy by these settings, or the reason why they can't be used.
-    pub translation: Result<&'a Translation, &'a Error>,
+    pub translation: Result<&'a Translation, &'a Diagnostic>,
     /// True if the user named this proxy to test, whatever Docker has.
     pub named: bool,
     /// True if the user named it by an option that names a proxy.
@@ -102,119 +105,6 @@ pub struct Trust {
     pub public: RootCertStore,
     /// The authorities of this computer.
     pub computer: RootCertStore,
-}
-
-/// The outcome of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Everything is as it should be.
-    Good,
-    /// A problem that does not keep the engine from working.
-    Warning,
-    /// A problem that the user has to fix.
-    Bad,
-    /// The step was not tried.
-    Skipped,
-}
-
-/// The result of one step.
-#[derive(Debug, Clone, Serialize)]
-pub struct Step {
-    /// Its name for scripts.
-    pub id: &'static str,
-    /// The title, which names the checked item.
-    pub title: String,
-    /// Its outcome.
-    pub outcome: Outcome,
-    /// The finding, without passwords.
-    pub found: String,
-    /// The remedy. A line that begins with four spaces is a command.
-    pub remedy: Option<String>,
-    /// The finding for programs.
-    pub facts: Value,
-    /// True if this setup needs the step. Some steps are only for other setups.
-    #[serde(skip)]
-    pub is_needed: bool,
-}
-
-/// The results of all steps, in order.
-#[derive(Debug, Clone, Serialize)]
-#[serde(transparent)]
-pub struct Report {
-    /// The steps.
-    pub steps: Vec<Step>,
-}
-
-impl Report {
-    /// Returns the number of steps with this outcome.
-    pub fn count(&self, outcome: Outcome) -> usize {
-        self.steps
-            .iter()
-            .filter(|step| step.outcome == outcome)
-            .count()
-    }
-
-    /// Returns the number of needed steps that were skipped.
-    pub fn missed(&self) -> usize {
-        let missed = |step: &&Step| step.outcome == Outcome::Skipped && step.is_needed;
-        self.steps.iter().filter(missed).count()
-    }
-
-    /// Returns the steps to show. Groups steps that were skipped for the same reason, and leaves out steps that are
-    /// not needed.
-    pub fn shown(&self) -> impl Iterator<Item = &[Step]> {
-        self.steps
-            .chunk_by(is_one_line)
-            .filter(|steps| steps.iter().any(|step| step.is_needed))
-    }
-}
-
-/// Returns whether two steps are shown as one.
-pub(crate) fn is_one_line(a: &Step, b: &Step) -> bool {
-    let skipped = a.outcome == Outcome::Skipped && b.outcome == Outcome::Skipped;
-    skipped && (a.is_needed, &a.found) == (b.is_needed, &b.found)
-}
-
-impl Step {
-    fn new(
-        id: &'static str,
-        title: impl Into<String>,
-        outcome: Outcome,
-        found: impl Into<String>,
-    ) -> Self {
-        Self {
-            id,
-            title: title.into(),
-            outcome,
-            found: found.into(),
-            remedy: None,
-            facts: Value::Null,
-            is_needed: true,
-        }
-    }
-
-    /// Creates a step that this setup does not need.
-    fn needless(id: &'static str, title: impl Into<String>, why: impl Into<String>) -> Self {
-        let mut step = Self::new(id, title, Outcome::Skipped, why);
-        step.is_needed = false;
-        step
-    }
-
-    fn with_hint(mut self, remedy: Option<impl Into<String>>) -> Self {
-        self.remedy = remedy.map(Into::into);
-        self
-    }
-
-    fn with(mut self, facts: Value) -> Self {
-        self.facts = facts;
-        self
-    }
-
-    fn from_error(id: &'static str, title: &str, error: &Error) -> Self {
-        Self::new(id, title, Outcome::Bad, error.to_string())
-            .with_hint(error.hint(Face::CommandLine))
-    }
 }
 
 /// Runs all steps and passes each result to `on_step` when it is done.

@@ -1,4 +1,4 @@
-//! Parts of requests, and network errors in plain words.
+//! Parts of requests, and network errors.
 
 use std::io;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::error;
+use crate::net::lookup::LookupError;
 use crate::proxy::ProxyUrl;
 
 /// The `User-Agent` of requests.
@@ -25,39 +27,49 @@ pub(super) fn basic(proxy: &ProxyUrl) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(STANDARD.encode(&*plain)))
 }
 
-/// Returns a system error in plain words. `patience` is the timeout of the call that failed.
-pub(super) fn plain(error: &io::Error, patience: Duration) -> String {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::TimedOut | Kind::WouldBlock => {
-            format!("no answer within {} s", patience.as_secs_f64())
-        }
-        Kind::ConnectionRefused => {
-            "connection refused (nothing is listening on that port)".to_owned()
-        }
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
-            "the connection was cut".to_owned()
-        }
-        Kind::HostUnreachable => "host unreachable".to_owned(),
-        Kind::NetworkUnreachable => "network unreachable".to_owned(),
-        _ => {
-            let text = error.to_string();
-            match text.find(" (os error") {
-                Some(end) => text[..end].to_owned(),
-                None => text,
-            }
-        }
-    }
+/// A failed call on the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NetError {
+    /// There was no answer within this time.
+    Timeout(Duration),
+    /// Nothing listens on the port.
+    Refused,
+    /// The peer or something on the way ended the connection.
+    Cut,
+    HostUnreachable,
+    NetworkUnreachable,
+    /// The host's address could not be looked up.
+    Lookup(LookupError),
+    /// Another error, in the system's words.
+    Other(String),
 }
 
-/// Returns the word for an error in the facts.
-pub(super) fn word(error: &io::Error) -> &'static str {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::TimedOut | Kind::WouldBlock => "timeout",
-        Kind::ConnectionRefused => "refused",
-        Kind::HostUnreachable | Kind::NetworkUnreachable => "unreachable",
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset",
-        _ => "error",
+impl NetError {
+    /// `patience` is the timeout of the call that failed.
+    pub(super) fn of(error: &io::Error, patience: Duration) -> Self {
+        use io::ErrorKind as Kind;
+        let lookup = || error.get_ref()?.downcast_ref::<LookupError>();
+        match error.kind() {
+            Kind::TimedOut | Kind::WouldBlock => Self::Timeout(patience),
+            Kind::ConnectionRefused => Self::Refused,
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Self::Cut,
+            Kind::HostUnreachable => Self::HostUnreachable,
+            Kind::NetworkUnreachable => Self::NetworkUnreachable,
+            _ => match lookup() {
+                Some(error) => Self::Lookup(error.clone()),
+                None => Self::Other(error::plain(error)),
+            },
+        }
+    }
+
+    /// Returns the word for the error in the facts.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Refused => "refused",
+            Self::HostUnreachable | Self::NetworkUnreachable => "unreachable",
+            Self::Cut => "reset",
+            Self::Lookup(_) | Self::Other(_) => "error",
+        }
     }
 }

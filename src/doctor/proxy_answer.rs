@@ -39,11 +39,9 @@ pub(super) struct FollowUpProbes {
     pub(super) tls: bool,
 }
 
-/// The reason why there is no tunnel, or [`Cause::Opened`].
+/// The reason why there is no tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// The proxy reports that the tunnel is open.
-    Opened,
+pub(crate) enum Cause {
     /// It requires a login.
     Login,
     /// It forbids the host, the port, or this computer.
@@ -113,9 +111,11 @@ pub(super) fn worthwhile(answer: &Result<Head, HttpError>, is_local: bool) -> Fo
 }
 
 impl Observed<'_> {
-    pub(super) fn cause(&self) -> Cause {
+    /// Returns the reason why there is no tunnel. `None` if the proxy reports that it is open.
+    pub(super) fn cause(&self) -> Option<Cause> {
         let second = self.second;
-        match self.answer {
+        Some(match self.answer {
+            Ok(head) if head.status == 200 => return None,
             Ok(head) => self.of_status(head.status),
             Err(HttpError::Closed | HttpError::Io(_)) if second.socks => Cause::Socks,
             Err(HttpError::Closed | HttpError::Io(_)) if second.tls => Cause::Tls,
@@ -136,13 +136,12 @@ impl Observed<'_> {
             Err(HttpError::Half) => Cause::Truncated,
             Err(HttpError::NotHttp(bytes)) => of_bytes(bytes),
             Err(HttpError::TooLong) => Cause::TooLong,
-        }
+        })
     }
 
     fn of_status(&self, status: u16) -> Cause {
         let second = self.second;
         match status {
-            200 => Cause::Opened,
             // tinyproxy 1.11 asks for a login with 407, but rejects a wrong password with 401.
             401 | 407 => Cause::Login,
             403 => Cause::Forbidden,
@@ -220,7 +219,7 @@ mod tests {
         }
     }
 
-    fn observe(sent: &str, second: ProbeResults, host: &str, is_local: bool) -> Cause {
+    fn observe(sent: &str, second: ProbeResults, host: &str, is_local: bool) -> Option<Cause> {
         let answer = Head::read(&mut sent.as_bytes());
         Observed {
             answer: &answer,
@@ -245,7 +244,6 @@ mod tests {
             ..NOTHING
         };
         for (sent, second, cause) in [
-            ("HTTP/1.0 200 OK\r\n\r\n", NOTHING, Cause::Opened),
             ("HTTP/1.1 407 x\r\n\r\n", NOTHING, Cause::Login),
             ("HTTP/1.1 401 x\r\n\r\n", NOTHING, Cause::Login),
             ("HTTP/1.1 403 x\r\n\r\n", NOTHING, Cause::Forbidden),
@@ -272,18 +270,23 @@ mod tests {
             ("SSH-2.0-x\r\n", NOTHING, Cause::NotHttp),
         ] {
             let found = observe(sent, second, "registry.corp", false);
-            assert_eq!(found, cause, "{sent:?} {second:?}");
+            assert_eq!(found, Some(cause), "{sent:?} {second:?}");
         }
+        let opened = observe("HTTP/1.0 200 OK\r\n\r\n", NOTHING, "registry.corp", false);
+        assert_eq!(opened, None);
         assert_eq!(of_bytes(&[0x05, 0xff]), Cause::Socks);
         assert_eq!(of_bytes(&[0x00, 0x5b, 0, 0]), Cause::Socks);
-        assert_eq!(observe("", other(200), "fe80::1", false), Cause::DropsIpv6);
+        assert_eq!(
+            observe("", other(200), "fe80::1", false),
+            Some(Cause::DropsIpv6)
+        );
         for (second, cause) in [
             (other(200), Cause::UnreachableFromRelay),
             (other(502), Cause::UpstreamDown),
             (NOTHING, Cause::UnreachableFromRelay),
         ] {
             let found = observe("HTTP/1.1 503 x\r\n\r\n", second, "registry.corp", true);
-            assert_eq!(found, cause, "{second:?}");
+            assert_eq!(found, Some(cause), "{second:?}");
         }
         let timeout = Err(HttpError::Io(io::ErrorKind::TimedOut.into()));
         for (second, cause) in [
@@ -297,7 +300,7 @@ mod tests {
                 target: &"registry.corp".parse().unwrap(),
                 is_local: false,
             };
-            assert_eq!(observed.cause(), cause, "{second:?}");
+            assert_eq!(observed.cause(), Some(cause), "{second:?}");
         }
     }
 

@@ -2,39 +2,138 @@
 //! it, TLS inside the tunnel, the registry's response, and the other hosts of a pull. Without a proxy, the same steps
 //! test the direct route.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConnection, StreamOwned};
-use serde_json::json;
 
+use crate::error::Diagnostic;
 use crate::net::connect::{self, Timed};
 use crate::net::http::{self, Head, HttpError};
-use crate::net::tls::{self, Peer, TlsError};
+use crate::net::tls::{self, Peer, TlsError, Unsupported};
 use crate::net::{HostPort, lookup};
-use crate::proxy::route::Hop as MacsWay;
-use crate::proxy::{ProxyUrl, Scheme};
+use crate::proxy::route::{Hop as MacsWay, HopProxy};
+use crate::proxy::translate::Remark;
+use crate::proxy::{ProxyRef, ProxyUrl, Scheme};
 
-use super::diagnosis::{self, Chain, Diagnosis};
+use super::answer::{NoAnswer, Said};
+use super::certificate::{Chain, TlsFailure, TlsFinding};
 use super::engine_route::{EngineRoute, Origin, TestedProxy};
-use super::net_error::{AGENT, plain, word};
-use super::proxy_answer::{self, Cause, Observed, ProbeResults};
-use super::proxy_verdict::TunnelAttempt;
+use super::net_error::{AGENT, NetError};
+use super::proxy_answer::{self, Observed, ProbeResults};
+use super::proxy_verdict::{Obstacle, TunnelAttempt, TunnelFinding};
+use super::registry::RegistryFinding;
 use super::tunnel::{self, Stream, are_local, page, place_of};
 use super::untrusted_text::Redactor;
-use super::{Options, Outcome, Step, hosts, settings};
+use super::{Finding, Options, Outcome, Skip, Step, Subject, hosts, settings};
 
 type TlsStream = StreamOwned<ClientConnection, Stream>;
 
 /// The result of a step, and the data that the next step needs.
 type StepResult<T> = (Step, Option<T>);
 
-/// The IDs of the steps after the first, in order.
-const IDS: [&str; 6] = ["name", "tcp", "connect", "tls", "registry", hosts::ID];
+/// The tested proxy.
+#[derive(Debug, Clone)]
+pub(crate) enum ProxyFinding {
+    /// The settings can't be used, and Docker has no proxy.
+    Unusable(Diagnostic),
+    Tested {
+        route: TestedRoute,
+        origin: Origin,
+        /// The settings that the engine can't follow.
+        remarks: Vec<Remark>,
+    },
+}
 
-const ABOVE: &str = "skipped (an earlier step failed)";
+/// The engine's route to the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TestedRoute {
+    Through(ProxyRef),
+    /// There is a proxy, but the no-proxy list has this registry.
+    Bypassed(HostPort),
+    /// There is a proxy, but not for `https://`.
+    NotForHttps,
+    /// There is no proxy.
+    Direct,
+}
+
+/// The addresses of the first host.
+#[derive(Debug, Clone)]
+pub(crate) enum AddressFinding {
+    /// The host is an address itself.
+    Itself(IpAddr),
+    Found(Vec<IpAddr>),
+    NotFound {
+        /// `None` if the look-up succeeded, but found no address.
+        why: Option<NetError>,
+        host: FirstHost,
+        other_route: Option<OtherRoute>,
+    },
+}
+
+/// The connection to the first host.
+#[derive(Debug, Clone)]
+pub(crate) enum ConnectionFinding {
+    Made(SocketAddr),
+    Failed {
+        /// The error at each address.
+        errors: Vec<(SocketAddr, NetError)>,
+        host: FirstHost,
+        /// True if all addresses are of this computer.
+        is_local: bool,
+        other_route: Option<OtherRoute>,
+    },
+}
+
+/// The host to which the first connection goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstHost {
+    Proxy,
+    /// The registry, since the proxy is not for it.
+    BypassedRegistry,
+    /// The registry, since there is no proxy.
+    Registry,
+}
+
+/// This computer's route to a registry to which the engine goes directly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OtherRoute {
+    pub(crate) registry: HostPort,
+    pub(crate) proxy: HopProxy,
+}
+
+impl ProxyFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unusable(_) => Outcome::Bad,
+            Self::Tested { route, remarks, .. } => match route {
+                TestedRoute::Bypassed(_) | TestedRoute::NotForHttps => Outcome::Warning,
+                _ if !remarks.is_empty() => Outcome::Warning,
+                _ => Outcome::Good,
+            },
+        }
+    }
+}
+
+impl AddressFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Itself(_) | Self::Found(_) => Outcome::Good,
+            Self::NotFound { .. } => Outcome::Bad,
+        }
+    }
+}
+
+impl ConnectionFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Made(_) => Outcome::Good,
+            Self::Failed { .. } => Outcome::Bad,
+        }
+    }
+}
 
 /// Runs the seven steps.
 pub(super) fn examine(
@@ -44,63 +143,52 @@ pub(super) fn examine(
     on_step: &mut dyn FnMut(Step),
 ) {
     let mut told = 0;
-    let title = match tested {
+    let subjects = match tested {
         Some(tested) => {
             let way = RouteCheck {
                 options,
                 tested,
                 engines: tested.route_to(options.registry),
                 redactor,
-                provider: tls::provider().map_err(|error| error.to_string()),
+                provider: tls::provider(),
             };
             on_step(way.proxy_step());
             way.run(&mut |step| {
                 told += 1;
                 on_step(step);
             });
-            Some(way.titles())
+            subjects(Some(&way.target()), options.registry)
         }
         None => {
             on_step(unusable(options));
-            None
+            subjects(None, options.registry)
         }
     };
-    let titles = title.unwrap_or_else(|| titles(None, options.registry));
-    for (id, title) in IDS.into_iter().zip(titles).skip(told) {
-        on_step(Step::new(id, title, Outcome::Skipped, ABOVE));
+    for subject in subjects.into_iter().skip(told) {
+        on_step(Step::skipped(subject, Skip::Earlier));
     }
 }
 
 /// Returns the step for settings that can't be used while Docker has no proxy.
 fn unusable(options: &Options<'_>) -> Step {
-    let Err(error) = options.settings.translation else {
-        return Step::new("proxy", PROXY, Outcome::Skipped, "there is none to test");
-    };
-    let step = Step::from_error("proxy", PROXY, error);
-    match step.remedy {
-        Some(_) => step,
-        None => step.with_hint(Some("correct it: expected http://HOST:PORT")),
+    match options.settings.translation {
+        Ok(_) => Step::skipped(Subject::Proxy, Skip::NoProxyToTest),
+        Err(error) => Step::new(
+            Subject::Proxy,
+            Finding::Proxy(ProxyFinding::Unusable(error.clone())),
+        ),
     }
 }
 
-const PROXY: &str = "Proxy";
-
-/// Returns the titles of [`IDS`]. The first connection goes to `first`.
-fn titles(first: Option<&HostPort>, registry: &HostPort) -> [String; 6] {
-    let (address, connection) = match first {
-        Some(first) => (
-            format!("Address of {}", first.host),
-            format!("Connection to {first}"),
-        ),
-        None => ("Address".to_owned(), "Connection".to_owned()),
-    };
+/// Returns the subjects of the steps after the first, in order. The first connection goes to `first`.
+fn subjects(first: Option<&HostPort>, registry: &HostPort) -> [Subject; 6] {
     [
-        address,
-        connection,
-        format!("Tunnel to {registry}"),
-        format!("TLS with {registry}"),
-        format!("Answer of {registry}"),
-        hosts::TITLE.to_owned(),
+        Subject::Address(first.map(|first| first.host.clone())),
+        Subject::Connection(first.cloned()),
+        Subject::Tunnel(registry.clone()),
+        Subject::Tls(registry.clone()),
+        Subject::Registry(registry.clone()),
+        Subject::OtherHosts,
     ]
 }
 
@@ -110,7 +198,7 @@ struct RouteCheck<'a> {
     engines: EngineRoute<'a>,
     redactor: &'a Redactor,
     /// The cryptography, or the reason why there is none.
-    provider: Result<Arc<CryptoProvider>, String>,
+    provider: Result<Arc<CryptoProvider>, Unsupported>,
 }
 
 /// A connection and its address.
@@ -141,18 +229,19 @@ impl RouteCheck<'_> {
         let (tls_step, spoken) = self.tls(stream);
         if let Some(head) = page
             && spoken.is_none()
-            && tls_step.outcome == Outcome::Bad
+            && tls_step.outcome() == Outcome::Bad
         {
-            on_step(self.judged("connect", self.no_tunnel(&head)));
+            let said = Said::of(&head, None, self.redactor);
+            on_step(self.tunnel_step(TunnelFinding::PageInstead(said)));
             return None;
         }
         on_step(step);
-        let is_tried = tls_step.outcome != Outcome::Skipped;
+        let is_tried = tls_step.outcome() != Outcome::Skipped;
         on_step(tls_step);
         let realm = match spoken {
             Some(stream) => {
                 let (step, head) = self.registry(stream);
-                let is_registry = step.outcome != Outcome::Bad;
+                let is_registry = step.outcome() != Outcome::Bad;
                 on_step(step);
                 if !is_registry {
                     return None;
@@ -161,8 +250,8 @@ impl RouteCheck<'_> {
             }
             None if is_tried => return None,
             None => {
-                let title = self.title("registry");
-                on_step(Step::new("registry", title, Outcome::Skipped, ABOVE));
+                let subject = Subject::Registry(self.options.registry.clone());
+                on_step(Step::skipped(subject, Skip::Earlier));
                 None
             }
         };
@@ -185,9 +274,12 @@ impl RouteCheck<'_> {
         }
     }
 
-    /// Returns whether there is a proxy, but not for this registry.
-    fn is_bypassed(&self) -> bool {
-        self.engines == EngineRoute::Bypassed
+    fn first_host(&self) -> FirstHost {
+        match self.engines {
+            EngineRoute::Through(_) => FirstHost::Proxy,
+            EngineRoute::Bypassed => FirstHost::BypassedRegistry,
+            EngineRoute::Direct => FirstHost::Registry,
+        }
     }
 
     /// Returns the target of the first connection.
@@ -196,169 +288,98 @@ impl RouteCheck<'_> {
             .map_or_else(|| self.options.registry.clone(), place_of)
     }
 
-    fn titles(&self) -> [String; 6] {
-        titles(Some(&self.target()), self.options.registry)
+    fn tunnel_step(&self, found: TunnelFinding) -> Step {
+        let subject = Subject::Tunnel(self.options.registry.clone());
+        Step::new(subject, Finding::Tunnel(found))
     }
 
-    fn title(&self, id: &str) -> String {
-        let at = IDS.iter().position(|known| *known == id);
-        let mut titles = self.titles();
-        at.map_or_else(String::new, |at| std::mem::take(&mut titles[at]))
-    }
-
-    fn step(&self, id: &'static str, outcome: Outcome, found: impl Into<String>) -> Step {
-        Step::new(id, self.title(id), outcome, found)
-    }
-
-    fn bad(&self, id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Step {
-        self.step(id, Outcome::Bad, found).with_hint(Some(remedy))
-    }
-
-    fn judged(&self, id: &'static str, verdict: Diagnosis) -> Step {
-        self.step(id, verdict.outcome, verdict.found)
-            .with_hint(verdict.remedy)
+    fn tls_step(&self, found: TlsFinding) -> Step {
+        let subject = Subject::Tls(self.options.registry.clone());
+        Step::new(subject, Finding::Tls(found))
     }
 
     /// Returns the step that names the tested proxy and its origin.
     fn proxy_step(&self) -> Step {
-        let registry = self.options.registry;
-        let in_docker = self.tested.origin == Origin::Docker;
-        let found = match (self.engines, self.tested.url()) {
-            (EngineRoute::Through(proxy), _) if in_docker => {
-                format!("{}, which Docker has", proxy.redacted())
+        let origin = self.tested.origin;
+        let route = match (self.engines, self.tested.url()) {
+            (EngineRoute::Through(proxy), _) => TestedRoute::Through(proxy.reference()),
+            (EngineRoute::Bypassed, Some(_)) => {
+                TestedRoute::Bypassed(self.options.registry.clone())
             }
-            (EngineRoute::Through(proxy), _) => proxy.redacted(),
-            (EngineRoute::Bypassed, Some(_)) => format!(
-                "not on the way: Docker reaches {registry} without it, since its no-proxy list says so; the registry is tried directly"
-            ),
-            (EngineRoute::Bypassed, None) => {
-                "none for https://; the registry is tried directly".to_owned()
-            }
-            (EngineRoute::Direct, _) => "none is set; the registry is tried directly".to_owned(),
+            (EngineRoute::Bypassed, None) => TestedRoute::NotForHttps,
+            (EngineRoute::Direct, _) => TestedRoute::Direct,
         };
         // If Docker has its own proxy, the step about the settings has the remarks.
-        let remarks = match in_docker {
-            true => Vec::new(),
-            false => settings::remarks(self.options, Some(self.tested)),
+        let remarks = match origin {
+            Origin::Docker => Vec::new(),
+            Origin::Settings => settings::remarks(self.options, Some(self.tested)),
         };
-        let outcome = match (&*remarks, self.is_bypassed()) {
-            ([], false) => Outcome::Good,
-            _ => Outcome::Warning,
+        let found = ProxyFinding::Tested {
+            route,
+            origin,
+            remarks,
         };
-        let facts = json!({
-            "proxy": self.proxy().map(ProxyUrl::redacted),
-            "of": self.tested.origin,
-            "remarks": remarks,
-        });
-        let found = [&[found], &*remarks].concat().join("; ");
-        Step::new("proxy", PROXY, outcome, found).with(facts)
+        Step::new(Subject::Proxy, Finding::Proxy(found))
     }
 
     fn name(&self, target: &HostPort) -> StepResult<Vec<IpAddr>> {
-        match lookup::lookup(&target.host, self.options.patience) {
-            Ok(addresses) if !addresses.is_empty() => {
-                let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-                let found = if listed == [target.host.as_str()] {
-                    "it is an address already".to_owned()
-                } else {
-                    listed.join(", ")
-                };
-                let step = self
-                    .step("name", Outcome::Good, found)
-                    .with(json!({ "addresses": listed }));
-                (step, Some(addresses))
-            }
-            other => {
-                let why = match other {
-                    Err(error) => plain(&error, self.options.patience),
-                    Ok(_) => "it has no address".to_owned(),
-                };
-                let remedy = match self.proxy() {
-                    Some(_) => {
-                        "check the spelling; company names resolve only on the company network or VPN"
-                    }
-                    None if self.is_bypassed() => {
-                        "check the spelling of the registry's name; if only the proxy knows it, take it off the bypass list or the no-proxy list"
-                    }
-                    None => {
-                        "check that this computer is online; in a network that needs a proxy, set it (in System Settings or with --https-proxy) and try again"
-                    }
-                };
-                let found = format!(
-                    "can't resolve it: {}{}",
-                    self.redactor.clean(&why),
-                    self.other_way_here()
-                );
-                (self.bad("name", found, remedy), None)
-            }
+        let looked_up = lookup::lookup(&target.host, self.options.patience);
+        let found = match &looked_up {
+            Ok(addresses) => match **addresses {
+                [] => self.no_address(None),
+                [one] if one.to_string() == target.host => AddressFinding::Itself(one),
+                _ => AddressFinding::Found(addresses.clone()),
+            },
+            Err(error) => self.no_address(Some(NetError::of(error, self.options.patience))),
+        };
+        let subject = Subject::Address(Some(target.host.clone()));
+        let step = Step::new(subject, Finding::Address(found));
+        (step, looked_up.ok().filter(|found| !found.is_empty()))
+    }
+
+    fn no_address(&self, why: Option<NetError>) -> AddressFinding {
+        AddressFinding::NotFound {
+            why,
+            host: self.first_host(),
+            other_route: self.other_route(),
         }
     }
 
-    /// Returns a remark if this computer uses a proxy for the registry, but the engine does not.
-    fn other_way_here(&self) -> String {
-        match (self.options.here)(self.options.registry) {
-            Some(MacsWay::Through(proxy)) if self.proxy().is_none() => format!(
-                "; this Mac reaches {} through {proxy}, Docker directly",
-                self.options.registry
-            ),
-            _ => String::new(),
+    /// Returns this computer's route to the registry if that is a proxy, and the engine uses none for it.
+    fn other_route(&self) -> Option<OtherRoute> {
+        let registry = self.options.registry;
+        match (self.options.here)(registry) {
+            Some(MacsWay::Through(proxy)) if self.proxy().is_none() => Some(OtherRoute {
+                registry: registry.clone(),
+                proxy,
+            }),
+            _ => None,
         }
     }
 
     fn tcp(&self, target: &HostPort, addresses: &[IpAddr]) -> StepResult<Connected> {
+        // Each address has a share of the time, but the user waits for the whole time.
         let patience = self.options.patience;
-        match connect::tcp(addresses, target.port, patience) {
-            Ok((stream, place)) => {
-                let step = self
-                    .step("tcp", Outcome::Good, format!("{place} takes connections"))
-                    .with(json!({ "address": place.to_string() }));
-                (step, Some(Connected { stream, place }))
-            }
+        let (found, connected) = match connect::tcp(addresses, target.port, patience) {
+            Ok((stream, place)) => (
+                ConnectionFinding::Made(place),
+                Some(Connected { stream, place }),
+            ),
             Err(failed) => {
-                let kind = failed
-                    .first()
-                    .map_or(io::ErrorKind::Other, |(_, e)| e.kind());
-                let remedy = match (self.proxy(), kind) {
-                    (None, _) if self.is_bypassed() => {
-                        "check the registry's name and port; if only the proxy reaches it, take it off the bypass list or the no-proxy list"
-                    }
-                    (Some(_), io::ErrorKind::ConnectionRefused) if are_local(addresses) => {
-                        "start the proxy that should run on this computer, or correct its port"
-                    }
-                    (Some(_), io::ErrorKind::ConnectionRefused) => {
-                        "check the proxy's port (often 8080, 3128 or 80)"
-                    }
-                    (Some(_), _) => {
-                        "check the proxy's host and port; a proxy of a company's network is reached only in that network or with its VPN on"
-                    }
-                    (None, _) => {
-                        "this network may allow connections through a proxy only: set it (in System Settings or with --https-proxy) and try again"
-                    }
+                let errors = failed
+                    .iter()
+                    .map(|(place, error)| (*place, NetError::of(error, patience)));
+                let found = ConnectionFinding::Failed {
+                    errors: errors.collect(),
+                    host: self.first_host(),
+                    is_local: are_local(addresses),
+                    other_route: self.other_route(),
                 };
-                let facts: Vec<_> = failed
-                    .iter()
-                    .map(|(place, error)| json!({ "address": place.to_string(), "error": word(error) }))
-                    .collect();
-                // Each address had a share of the time, but the user waited for the whole time.
-                let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
-                for (place, error) in &failed {
-                    let why = plain(error, patience);
-                    match reasons.iter_mut().find(|(there, _)| *there == why) {
-                        Some((_, places)) => places.push(place.to_string()),
-                        None => reasons.push((why, vec![place.to_string()])),
-                    }
-                }
-                let each: Vec<String> = reasons
-                    .iter()
-                    .map(|(why, places)| format!("{}: {why}", places.join(", ")))
-                    .collect();
-                let found = format!("{}{}", each.join("; "), self.other_way_here());
-                let step = self
-                    .bad("tcp", found, remedy)
-                    .with(json!({ "failed": facts }));
-                (step, None)
+                (found, None)
             }
-        }
+        };
+        let subject = Subject::Connection(Some(target.clone()));
+        (Step::new(subject, Finding::Connection(found)), connected)
     }
 
     fn connect(&self, connected: Connected) -> StepResult<Opened> {
@@ -366,15 +387,14 @@ impl RouteCheck<'_> {
         let Connected { stream, place } = connected;
         let from = stream.local_addr().ok().map(|address| address.ip());
         let mut stream = Timed::new(stream, patience);
+        let subject = Subject::Tunnel(self.options.registry.clone());
         let Some(proxy) = self.proxy() else {
-            let why = "not needed, since there is no proxy on the way";
-            let step = Step::needless("connect", self.title("connect"), why);
+            let step = Step::skipped(subject, Skip::NoTunnelNeeded);
             return (step, Some(Opened { stream, page: None }));
         };
         // Docker's later engines can use a SOCKS proxy.
         if proxy.scheme() == Scheme::Socks5 {
-            let why = "skipped (this check can't go through a SOCKS proxy; Docker's engine may)";
-            return (self.step("connect", Outcome::Skipped, why), None);
+            return (Step::skipped(subject, Skip::Socks), None);
         }
         let answer = tunnel::ask(&mut stream, self.options.registry, proxy);
         let is_local = are_local(&[place.ip()]);
@@ -390,33 +410,26 @@ impl RouteCheck<'_> {
             target: self.options.registry,
             is_local,
         };
-        let cause = observed.cause();
-        if cause == Cause::Opened {
-            let step = self
-                .step("connect", Outcome::Good, "the proxy opens it")
-                .with(json!({ "status": 200 }));
+        let Some(cause) = observed.cause() else {
             let page = answer.ok().filter(proxy_answer::is_page);
+            let step = self.tunnel_step(TunnelFinding::Opened);
             return (step, Some(Opened { stream, page }));
-        }
+        };
         let title = answer.as_ref().ok().and_then(|head| {
             page(head, &mut stream, patience, |stream, patience| {
                 stream.wait_again(patience);
             })
         });
         let schemes = answer.as_ref().map(login_schemes).unwrap_or_default();
-        let shown: Vec<String> = schemes.iter().map(|s| self.redactor.clean(s)).collect();
-        let verdict = self.asked(proxy, from.filter(|_| !is_local)).verdict(
+        let shown = schemes.iter().map(|s| self.redactor.clean(s)).collect();
+        let refused = self.asked(proxy, from.filter(|_| !is_local)).refused(
             cause,
             &answer,
-            &shown,
+            shown,
             title.as_deref(),
         );
-        let step = self.judged("connect", verdict);
-        let step = match &answer {
-            Ok(head) => step.with(json!({ "status": head.status, "schemes": shown })),
-            Err(_) => step,
-        };
-        (step, None)
+        let found = TunnelFinding::Refused(Box::new(refused));
+        (self.tunnel_step(found), None)
     }
 
     fn asked<'s>(&'s self, proxy: &'s ProxyUrl, from: Option<IpAddr>) -> TunnelAttempt<'s> {
@@ -429,78 +442,49 @@ impl RouteCheck<'_> {
         }
     }
 
-    /// Returns the diagnosis for a 200 without a tunnel.
-    fn no_tunnel(&self, head: &Head) -> Diagnosis {
-        let said = diagnosis::said(head, None, self.redactor);
-        Diagnosis::bad(
-            format!("it answers {said} as to a request for a page, and opens no tunnel"),
-            "check host and port: this looks like a web server, not a proxy",
-        )
-    }
-
     fn tls(&self, mut stream: Stream) -> StepResult<TlsStream> {
         let options = self.options;
         let provider = match &self.provider {
             Ok(provider) => provider,
             Err(error) => {
-                let found = format!(
-                    "skipped: {error}; that says nothing about Docker, which has TLS of its own"
-                );
-                return (self.step("tls", Outcome::Skipped, found), None);
+                let subject = Subject::Tls(options.registry.clone());
+                let why = Skip::NoCryptography(error.clone());
+                return (Step::skipped(subject, why), None);
             }
         };
         stream.wait_again(options.patience);
         match tls::connect(stream, &options.registry.host, provider) {
-            Ok((stream, peer)) => (self.certificate(&peer), Some(stream)),
-            Err(error) => (self.judged("tls", self.no_tls(&error)), None),
+            Ok((stream, peer)) => (self.tls_step(self.certificate(&peer)), Some(stream)),
+            Err(error) => (self.tls_step(self.no_tls(&error)), None),
         }
     }
 
-    fn no_tls(&self, error: &TlsError) -> Diagnosis {
-        let patience = self.options.patience;
-        let Some(proxy) = self.proxy() else {
-            return diagnosis::no_tls("", error, self.redactor, |error| plain(error, patience));
-        };
+    fn no_tls(&self, error: &TlsError) -> TlsFinding {
+        let proxy = self.proxy();
         // This computer may not need the tunnel that leads nowhere.
-        let dead = matches!(error, TlsError::Io(_));
-        let bypassed = || {
-            let what = "opens a tunnel that leads nowhere";
-            self.asked(proxy, None).bypassed_here(what)
-        };
-        dead.then(bypassed).flatten().unwrap_or_else(|| {
-            let behind = "the proxy opened the tunnel, but ";
-            diagnosis::no_tls(behind, error, self.redactor, |error| plain(error, patience))
-        })
+        if matches!(error, TlsError::Io(_))
+            && let Some(proxy) = proxy
+            && let Some(found) = self.asked(proxy, None).reached_here(Obstacle::DeadTunnel)
+        {
+            return TlsFinding::ReachedHere(found);
+        }
+        TlsFinding::Failed {
+            in_tunnel: proxy.is_some(),
+            why: TlsFailure::of(error, self.options.patience, self.redactor),
+        }
     }
 
-    fn certificate(&self, peer: &Peer) -> Step {
+    fn certificate(&self, peer: &Peer) -> TlsFinding {
         let trust = self.options.trust;
-        let chain: Vec<_> = peer.chain();
-        let judged = Chain {
-            certificates: &chain,
+        let chain = Chain {
+            certificates: peer.chain(),
             registry: self.options.registry,
             behind_proxy: self.proxy().is_some(),
             public: peer.verdict(&trust.public),
             computer: peer.verdict(&trust.computer),
             redactor: self.redactor,
         };
-        let facts: Vec<_> = chain
-            .iter()
-            .map(|certificate| {
-                json!({
-                    "subject": self.redactor.clean(&certificate.subject),
-                    "issuer": self.redactor.clean(&certificate.issuer),
-                    "not_before": certificate.not_before,
-                    "not_after": certificate.not_after,
-                    "sha256": certificate.sha256,
-                })
-            })
-            .collect();
-        self.judged("tls", judged.verdict()).with(json!({
-            "chain": facts,
-            "public": judged.public.is_ok(),
-            "trusted_here": judged.computer.is_ok(),
-        }))
+        TlsFinding::Certificate(Box::new(chain.finding()))
     }
 
     fn registry(&self, mut stream: TlsStream) -> StepResult<Head> {
@@ -510,30 +494,17 @@ impl RouteCheck<'_> {
             .write_all(ping_request(self.options.registry).as_bytes())
             .map_err(HttpError::Io)
             .and_then(|()| Head::read(&mut stream));
-        match answer {
+        let found = match &answer {
             Ok(head) => {
-                let title = page(&head, &mut stream, patience, |stream, patience| {
+                let title = page(head, &mut stream, patience, |stream, patience| {
                     stream.sock.wait_again(patience);
                 });
-                let judged = diagnosis::of_registry(&head, title.as_deref(), self.redactor);
-                let step = self
-                    .judged("registry", judged)
-                    .with(json!({ "status": head.status }));
-                (step, Some(head))
+                RegistryFinding::of(head, title.as_deref(), self.redactor)
             }
-            Err(error) => {
-                let why = match &error {
-                    HttpError::Io(error) => plain(error, patience),
-                    error => error.to_string(),
-                };
-                let step = self.bad(
-                    "registry",
-                    format!("GET /v2/ got no answer: {why}"),
-                    "try again; if it stays so, tell the administrator of the proxy or the registry",
-                );
-                (step, None)
-            }
-        }
+            Err(error) => RegistryFinding::NoAnswer(NoAnswer::of(error, patience, self.redactor)),
+        };
+        let subject = Subject::Registry(self.options.registry.clone());
+        (Step::new(subject, Finding::Registry(found)), answer.ok())
     }
 }
 

@@ -1,17 +1,96 @@
-//! The step about the settings, if Docker has its own proxy: the difference between the two, in one line.
+//! The step about the settings, if Docker has its own proxy: the difference between the two.
 
-use serde_json::json;
-
+use crate::error::Diagnostic;
 use crate::proxy::translate::Remark;
-use crate::proxy::{RedactedProxy, Translation};
+use crate::proxy::{EngineProxy, ProxyRef, RedactedProxy, Translation};
 use crate::reconcile::State;
 use crate::service::Status;
 
 use super::engine_route::{Origin, TestedProxy};
-use super::{Options, Outcome, Step};
+use super::{Finding, Options, Outcome, Skip, Step, Subject};
 
-const ID: &str = "settings";
-const TITLE: &str = "Settings";
+/// The settings, compared with the proxy that Docker has.
+#[derive(Debug, Clone)]
+pub(crate) enum SettingsFinding {
+    /// They can't be used.
+    Unusable {
+        error: Diagnostic,
+        /// True if Docker's proxy was named by hand, so that the settings do not apply to it.
+        by_hand: bool,
+    },
+    Compared {
+        /// As in "the system's settings".
+        origin: String,
+        /// The engine's proxy by the settings.
+        proxy: Option<RedactedProxy>,
+        by_hand: bool,
+        comparison: Comparison,
+        /// The settings that the engine can't follow.
+        remarks: Vec<Remark>,
+    },
+}
+
+/// The result of the comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Same,
+    Different {
+        set: SetProxy,
+        reason: DifferenceReason,
+    },
+}
+
+/// The proxy of the settings, where it differs from Docker's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SetProxy {
+    None,
+    /// Another one. Its name in the settings may differ from the name that the engine gets.
+    Other(OtherProxy),
+    /// The same one, but for its password.
+    OtherPassword(OtherProxy),
+    /// The same one with another bypass list.
+    OtherBypass {
+        set: String,
+        in_docker: String,
+    },
+}
+
+/// Another proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OtherProxy {
+    /// One proxy for everything, as this computer reaches it.
+    One(ProxyRef),
+    /// As the engine gets it.
+    Engines(RedactedProxy),
+}
+
+/// The reason why Docker has another proxy than the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DifferenceReason {
+    /// It was named by hand.
+    NamedByHand,
+    /// The step about the boot image reports the reason and the remedy.
+    SeeImage,
+    Unknown,
+}
+
+impl SettingsFinding {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unusable { by_hand: true, .. } => Outcome::Warning,
+            Self::Unusable { by_hand: false, .. } => Outcome::Bad,
+            Self::Compared { remarks, .. } if !remarks.is_empty() => Outcome::Warning,
+            Self::Compared { comparison, .. } => match comparison {
+                Comparison::Same
+                | Comparison::Different {
+                    reason: DifferenceReason::SeeImage,
+                    ..
+                } => Outcome::Good,
+                Comparison::Different { .. } => Outcome::Warning,
+            },
+        }
+    }
+}
 
 /// Returns the step.
 pub(super) fn compare(
@@ -23,70 +102,45 @@ pub(super) fn compare(
         .in_place
         .filter(|_| tested.is_some_and(|tested| tested.origin == Origin::Docker))
     else {
-        return Step::needless(ID, TITLE, "they are what was tested");
+        return Step::skipped(Subject::Settings, Skip::SettingsTested);
     };
     let is_foreign = status.is_some_and(|status| status.state == State::Foreign);
     let by_hand = options.is_by_hand() && !is_foreign;
+    let step = |found| Step::new(Subject::Settings, Finding::Settings(found));
     let set = match options.settings.translation {
         Ok(set) => set,
         Err(error) => {
-            let mut step = Step::from_error(ID, TITLE, error);
-            if by_hand {
-                step.outcome = Outcome::Warning;
-            }
-            return step;
+            return step(SettingsFinding::Unusable {
+                error: error.clone(),
+                by_hand,
+            });
         }
     };
-    let origin = options.settings.origin;
     let there = set.proxy.as_ref();
     let is_told = is_foreign || status.is_some_and(|status| status.state == State::Stale);
-    let (mut outcome, found, remedy) = if there == Some(in_docker) {
-        let found = format!("{} the same proxy", names(origin));
-        (Outcome::Good, found, None)
-    } else {
-        let what = in_words(set, &in_docker.shown());
-        let found = format!("{} {what}", names(origin));
-        match (by_hand, is_told) {
-            (true, _) => (
-                Outcome::Warning,
-                format!("{found}; Docker's was named by hand, and stays"),
-                Some(
-                    "nothing, if that is what you want; `baleen apply --follow-settings` makes Docker follow the settings again",
-                ),
-            ),
-            // The step about the boot image already reports this and its remedy.
-            (false, true) => (
-                Outcome::Good,
-                format!("{found} (see {})", super::docker_app::IMAGE),
-                None,
-            ),
-            (false, false) => (
-                Outcome::Warning,
-                format!("{found}; Docker has another"),
-                Some(
-                    "`baleen apply` gives Docker what the settings name, `baleen restore` takes its proxy out",
-                ),
-            ),
-        }
+    let comparison = match there == Some(in_docker) {
+        true => Comparison::Same,
+        false => Comparison::Different {
+            set: SetProxy::of(set, &in_docker.shown()),
+            reason: match (by_hand, is_told) {
+                (true, _) => DifferenceReason::NamedByHand,
+                (false, true) => DifferenceReason::SeeImage,
+                (false, false) => DifferenceReason::Unknown,
+            },
+        },
     };
-    let remarks = remarks(options, tested);
-    if !remarks.is_empty() {
-        outcome = Outcome::Warning;
-    }
-    let found = [&[found], &*remarks].concat().join("; ");
-    Step::new(ID, TITLE, outcome, found)
-        .with_hint(remedy)
-        .with(json!({
-            "origin": origin,
-            "proxy": there.map(|proxy| proxy.shown()),
-            "named_by_hand": by_hand,
-            "remarks": remarks,
-        }))
+    step(SettingsFinding::Compared {
+        origin: options.settings.origin.to_owned(),
+        proxy: there.map(EngineProxy::shown),
+        by_hand,
+        comparison,
+        remarks: remarks(options, tested),
+    })
 }
 
 /// Returns the remarks about settings that the engine can't get. Leaves out the remark about a name that can't be
 /// resolved, since the step `name` reports it.
-pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -> Vec<String> {
+pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -> Vec<Remark> {
     let Ok(set) = options.settings.translation else {
         return Vec::new();
     };
@@ -96,50 +150,41 @@ pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -
         _ => false,
     };
     let remarks = set.remarks.iter().filter(|remark| !is_told(remark));
-    remarks.map(ToString::to_string).collect()
+    remarks.cloned().collect()
 }
 
-/// Returns `origin` with the verb that fits.
-fn names(origin: &str) -> String {
-    let verb = if origin.ends_with('s') {
-        "name"
-    } else {
-        "names"
-    };
-    format!("{origin} {verb}")
-}
-
-/// Describes the proxy of the settings, compared with the one that Docker has.
-fn in_words(set: &Translation, in_docker: &RedactedProxy) -> String {
-    let Some(proxy) = &set.proxy else {
-        return "no proxy".to_owned();
-    };
-    let shown = proxy.shown();
-    // The proxy's name in the settings, which may differ from the name that the engine gets.
-    let name = match &set.host_proxy {
-        Some(here) if proxy.http() == proxy.https() => here.redacted(),
-        _ => shown.summary(),
-    };
-    if (&shown.http, &shown.https) != (&in_docker.http, &in_docker.https) {
-        return name;
+impl SetProxy {
+    fn of(set: &Translation, in_docker: &RedactedProxy) -> Self {
+        let Some(proxy) = &set.proxy else {
+            return Self::None;
+        };
+        let shown = proxy.shown();
+        let is_same_proxy = (&shown.http, &shown.https) == (&in_docker.http, &in_docker.https);
+        if is_same_proxy && shown.no_proxy != in_docker.no_proxy {
+            return Self::OtherBypass {
+                set: shown.no_proxy,
+                in_docker: in_docker.no_proxy.clone(),
+            };
+        }
+        let other = match &set.host_proxy {
+            Some(here) if proxy.http() == proxy.https() => OtherProxy::One(here.reference()),
+            _ => OtherProxy::Engines(shown),
+        };
+        match is_same_proxy {
+            true => Self::OtherPassword(other),
+            false => Self::Other(other),
+        }
     }
-    if shown.no_proxy == in_docker.no_proxy {
-        return format!("{name} with another password");
-    }
-    format!(
-        "the same proxy with another bypass list: {} (in Docker: {})",
-        shown.no_proxy, in_docker.no_proxy
-    )
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::proxy::{EngineProxy, NoProxy, ProxyUrl};
+    use crate::proxy::{NoProxy, ProxyUrl};
 
     use super::*;
 
     #[test]
-    fn a_difference_is_said_in_one_line() {
+    fn differences_are_told_apart() {
         let set = |engines: &str, here: &str, list: &str| {
             let url = |text| ProxyUrl::parse(text).ok();
             let list = NoProxy::new([list.to_owned()]);
@@ -157,22 +202,27 @@ mod tests {
             https: Some("http://a:1".parse().unwrap()),
             no_proxy: "localhost,127.0.0.1,x".to_owned(),
         };
+        let other = |url: &str| OtherProxy::One(url.parse().unwrap());
         for (set, expected) in [
-            (set("", "", "x"), "no proxy"),
-            (set("b:1", "b:1", "x"), "http://b:1"),
+            (set("", "", "x"), SetProxy::None),
+            (set("b:1", "b:1", "x"), SetProxy::Other(other("http://b:1"))),
             (
                 set("192.168.65.1:1", "localhost:1", "x"),
-                "http://localhost:1",
+                SetProxy::Other(other("http://localhost:1")),
             ),
             (
                 set("a:1", "a:1", "y"),
-                "the same proxy with another bypass list: localhost,127.0.0.1,y (in Docker: localhost,127.0.0.1,x)",
+                SetProxy::OtherBypass {
+                    set: "localhost,127.0.0.1,y".to_owned(),
+                    in_docker: "localhost,127.0.0.1,x".to_owned(),
+                },
             ),
-            (set("a:1", "a:1", "x"), "http://a:1 with another password"),
+            (
+                set("a:1", "a:1", "x"),
+                SetProxy::OtherPassword(other("http://a:1")),
+            ),
         ] {
-            assert_eq!(in_words(&set, &docker), expected);
+            assert_eq!(SetProxy::of(&set, &docker), expected);
         }
-        assert_eq!(names("the system's settings"), "the system's settings name");
-        assert_eq!(names("the environment"), "the environment names");
     }
 }

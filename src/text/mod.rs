@@ -5,6 +5,7 @@
 
 mod by_hand;
 pub(crate) mod config_key;
+pub(crate) mod doctor;
 pub(crate) mod hint;
 mod history;
 pub mod notice;
@@ -12,6 +13,7 @@ mod patch;
 mod reason;
 pub(crate) mod remark;
 pub(crate) mod time;
+pub(crate) mod uninstall;
 pub(crate) mod view;
 
 pub(crate) use by_hand::{clause as settings_clause, json as settings_json, line as settings_line};

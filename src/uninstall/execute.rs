@@ -8,18 +8,15 @@ use std::time::Duration;
 use crate::app::{login_item, single_instance};
 use crate::credentials::Store;
 use crate::docker::Bundle;
-use crate::error::{Error, Face, Kind, Result};
+use crate::error::{Error, Result};
 use crate::patch::image::image_of;
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::live::LiveLock;
 use crate::patch::{self, Unpatched};
 use crate::service::{self, Recording};
 
-use super::plan::{UninstallPlan, UninstallStep, plan, stopped};
-use super::{Failed, Left, Scope, of_own, scan};
-
-/// The name of this process for other Baleens while it holds their locks.
-const WHAT: &str = "`baleen uninstall`";
+use super::plan::{UninstallPlan, UninstallStep, plan};
+use super::{Action, Failed, Left, Remark, Scope, UninstallError, scan};
 
 /// Timeout for another Baleen to end. It first finishes a change of a boot image that is in
 /// progress.
@@ -35,7 +32,7 @@ pub(crate) struct ExecuteOutcome {
     /// The actions that failed.
     pub failed: Vec<Failed>,
     /// Warnings about steps that were done.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Remark>,
 }
 
 impl ExecuteOutcome {
@@ -59,7 +56,8 @@ impl ExecuteOutcome {
     }
 }
 
-/// Carries out `planned`, which was made from `scope`.
+/// Carries out `planned`, which was made from `scope`. `what` is the name of this process for other Baleens while it
+/// holds their locks.
 ///
 /// # Errors
 /// When another Baleen does not end or is working on a boot image, or a boot image can't be
@@ -68,22 +66,19 @@ pub(crate) fn execute(
     planned: &UninstallPlan,
     scope: &Scope,
     leave_images: bool,
+    what: &str,
 ) -> Result<ExecuteOutcome> {
     let is_end = |step: &&UninstallStep| matches!(step, UninstallStep::End(_));
     let ended: Vec<UninstallStep> = planned.steps.iter().filter(is_end).cloned().collect();
     // Held to the end, so that no other Baleen starts during the uninstallation.
-    let _alone = single_instance::end(&scope.state, WHAT, TIMEOUT)?;
+    let _alone = single_instance::end(&scope.state, what, TIMEOUT)?;
     if LiveLock::is_seen(&scope.state) {
-        // That command would give the running VM the proxy that is being removed from the boot
-        // image.
-        let error = Error::new(
-            Kind::Busy,
-            "`baleen apply --live` or `baleen restore --live` is at work in a terminal",
-        )
-        .with_hint("wait until it is done, and try again; nothing was removed");
-        return Err(without(&ended, error));
+        return Err(in_vain(ended, UninstallError::LiveEdit.into()));
     }
-    let done = remove(scope, leave_images).map_err(|error| without(&ended, error))?;
+    let done = match remove(scope, leave_images) {
+        Ok(done) => done,
+        Err(error) => return Err(in_vain(ended, error)),
+    };
     Ok(ExecuteOutcome {
         done: [ended, done.done].concat(),
         ..done
@@ -106,10 +101,11 @@ fn remove(scope: &Scope, leave_images: bool) -> Result<ExecuteOutcome> {
                 outcome.done.push(step);
             }
             Err(error) if step.stops(&error) => {
-                return Err(stopped(error, step.is_of_choice(), &outcome.done));
+                let can_leave_image = step.is_of_choice();
+                return Err(UninstallError::stopped(error, can_leave_image, outcome.done).into());
             }
             Err(error) => outcome.failed.push(Failed {
-                what: step.to_do(),
+                action: Action::Step(step),
                 error,
             }),
         }
@@ -117,23 +113,16 @@ fn remove(scope: &Scope, leave_images: bool) -> Result<ExecuteOutcome> {
     Ok(outcome)
 }
 
-/// Adds to an error that Baleen is still installed and that the `ended` processes have to be
-/// started again.
-fn without(ended: &[UninstallStep], error: Error) -> Error {
-    if ended.is_empty() {
-        return error;
+/// Adds to an error that the `ended` processes have to be started again, since Baleen is still installed.
+fn in_vain(ended: Vec<UninstallStep>, source: Error) -> Error {
+    match ended.is_empty() {
+        true => source,
+        false => UninstallError::InVain { source, ended }.into(),
     }
-    let ended: Vec<String> = ended.iter().map(UninstallStep::done).collect();
-    let advice = match error.hint(Face::CommandLine) {
-        Some(advice) => format!("{advice}; "),
-        None => String::new(),
-    };
-    let advice = format!("{advice}{}: start it again", ended.join(", "));
-    error.with_hint(advice)
 }
 
-/// Carries out one step. Returns a warning if the step is done but had a problem.
-fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
+/// Carries out one step. Returns a remark if the step is done but had a problem.
+fn take(step: &UninstallStep, state: &Path) -> Result<Option<Remark>> {
     match step {
         // This was done first.
         UninstallStep::End(_) => {}
@@ -142,9 +131,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
             // A restoration begins with removing the files of killed runs.
             service::restore(&bundle, None)?;
             if let Some(left) = patch::unfinished(image_of(&bundle)?).first() {
-                let message = format!("{} is still there", left.display());
-                return Err(Error::new(Kind::Failure, message)
-                    .with_hint("remove it by hand; it may have a password in it"));
+                return Err(UninstallError::StillThere { path: left.clone() }.into());
             }
         }
         UninstallStep::Restore(path, ..) => {
@@ -157,13 +144,13 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
             let restored = service::restore(&Bundle::read(path)?, Some(recording))?;
             let forgotten = intents.forget(path);
             let warning = restored.outcome.and_then(|restored| restored.warning);
-            let warning = warning.map(|warning| warning.sentence());
-            return Ok(warning.or(forgotten.err().map(|error| {
-                format!(
-                    "could not forget that the proxy is wanted in {}: {error}",
-                    path.display()
-                )
-            })));
+            let warning = warning.map(Remark::Restored);
+            return Ok(
+                warning.or(forgotten.err().map(|error| Remark::NotForgotten {
+                    docker: path.clone(),
+                    why: error,
+                })),
+            );
         }
         UninstallStep::Backup(path, _) => patch::remove_leftover(&Bundle::read(path)?)?,
         UninstallStep::LoginItem => drop(login_item::set(false)?),
@@ -181,41 +168,11 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<String>> {
 }
 
 /// Treats a file that does not exist as removed.
-fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
+fn gone(path: &Path, removed: io::Result<()>) -> std::result::Result<(), UninstallError> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(of_own("remove", path, &error))
+            Err(UninstallError::own_file("remove", path, error))
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_was_ended_in_vain_is_named() {
-        let app = [UninstallStep::End("the Baleen app (process 7)".to_owned())];
-        let failed = || Error::new(Kind::Failure, "no");
-        for (ended, error, expected) in [
-            (&app[..0], failed(), None),
-            (&app[..0], failed().with_hint("look"), Some("look")),
-            (
-                &app,
-                failed(),
-                Some("ended the Baleen app (process 7): start it again"),
-            ),
-            (
-                &app,
-                failed().with_hint("look"),
-                Some("look; ended the Baleen app (process 7): start it again"),
-            ),
-        ] {
-            assert_eq!(
-                without(ended, error).hint(Face::CommandLine).as_deref(),
-                expected
-            );
-        }
     }
 }

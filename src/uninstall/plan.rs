@@ -1,19 +1,18 @@
 //! Plans the uninstallation from the result of a scan.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::app::single_instance::Instance;
-use crate::credentials::STORE;
-use crate::error::{Error, Face, Kind, Result};
+use crate::error::{Error, Kind};
 use crate::patch::Unpatched;
 use crate::storage::{is_temporary, quarantined_from};
 
 use super::scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult};
-use super::{Artifacts, Failed, Left};
+use super::{Action, Artifacts, Failed, Left, Remark, UninstallError};
 
 /// One action of an uninstallation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UninstallStep {
+pub(crate) enum UninstallStep {
     /// Ends another Baleen, described by this text.
     End(String),
     /// Restores the boot image of the Docker.app at this path and version. The original sets this
@@ -36,7 +35,7 @@ pub enum UninstallStep {
 
 impl UninstallStep {
     /// Returns the kind of the step.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::End(_) => "running",
             Self::Restore(..) => "image",
@@ -50,7 +49,7 @@ impl UninstallStep {
     }
 
     /// Returns the object of the step, for programs.
-    pub fn what(&self) -> String {
+    pub(crate) fn what(&self) -> String {
         match self {
             Self::End(what) | Self::Password(what) => what.clone(),
             Self::Restore(path, ..)
@@ -87,63 +86,11 @@ impl UninstallStep {
             _ => 0,
         }
     }
-
-    /// Returns the text for a planned step, as in "remove /a/b".
-    pub(crate) fn to_do(&self) -> String {
-        match self {
-            Self::End(who) => format!("end {who}"),
-            Self::Restore(path, version, original) => format!(
-                "give Docker {version} at {} {}",
-                path.display(),
-                back(original)
-            ),
-            Self::RemoveLeftover(path, version) => format!(
-                "remove an unfinished boot image from Docker {version} at {}",
-                path.display()
-            ),
-            Self::Backup(_, path) => format!("remove {}, which is {SAME}", path.display()),
-            Self::LoginItem => "no longer open Baleen at login".to_owned(),
-            Self::Password(account) => format!("delete the password of {account} from {STORE}"),
-            Self::File(path) => format!("remove {}", path.display()),
-            Self::Folder(path) => format!("remove the folder {}", path.display()),
-        }
-    }
-
-    /// Returns the text for a completed step, as in "removed /a/b".
-    pub fn done(&self) -> String {
-        match self {
-            Self::End(who) => format!("ended {who}"),
-            Self::Restore(path, version, original) => format!(
-                "gave Docker {version} at {} {}, byte for byte",
-                path.display(),
-                back(original)
-            ),
-            Self::RemoveLeftover(path, version) => format!(
-                "removed an unfinished boot image from Docker {version} at {}",
-                path.display()
-            ),
-            Self::Backup(_, path) => format!("removed {}, which was {SAME}", path.display()),
-            Self::LoginItem => "Baleen no longer opens at login".to_owned(),
-            Self::Password(account) => format!("deleted the password of {account} from {STORE}"),
-            Self::File(path) => format!("removed {}", path.display()),
-            Self::Folder(path) => format!("removed the folder {}", path.display()),
-        }
-    }
 }
-
-/// Describes the restored boot image. It is called Docker's own only if it sets no proxy.
-fn back(original: &Unpatched) -> String {
-    match original {
-        Unpatched::Clean => "its own boot image back".to_owned(),
-        other => format!("back {}", other.in_words()),
-    }
-}
-
-const SAME: &str = "the same as the unchanged boot image beside it";
 
 /// A complete plan, in the order of its steps.
 #[derive(Debug, Default)]
-pub struct UninstallPlan {
+pub(crate) struct UninstallPlan {
     /// The steps.
     pub steps: Vec<UninstallStep>,
     /// The items that stay.
@@ -151,14 +98,18 @@ pub struct UninstallPlan {
     /// The items that could not be read.
     pub failed: Vec<Failed>,
     /// Facts that could not be found out, but don't stop anything.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Remark>,
 }
 
 /// Makes the plan. With `leave_images`, boot images keep the proxy.
 ///
 /// # Errors
 /// When a boot image can't be restored, and `leave_images` is false.
-pub fn plan(found: ScanResult, places: &Artifacts, leave_images: bool) -> Result<UninstallPlan> {
+pub(crate) fn plan(
+    found: ScanResult,
+    places: &Artifacts,
+    leave_images: bool,
+) -> Result<UninstallPlan, UninstallError> {
     let mut plan = UninstallPlan {
         remarks: found.remarks,
         ..UninstallPlan::default()
@@ -177,7 +128,7 @@ pub fn plan(found: ScanResult, places: &Artifacts, leave_images: bool) -> Result
         // Without a store there are no passwords.
         Err(error) if error.kind() == Kind::Unsupported => {}
         Err(error) => plan.failed.push(Failed {
-            what: format!("delete what may be of Baleen's in {STORE}"),
+            action: Action::ListPasswords,
             error,
         }),
     }
@@ -187,63 +138,47 @@ pub fn plan(found: ScanResult, places: &Artifacts, leave_images: bool) -> Result
         plan.add_folder(folder, places);
     }
     plan.steps.sort_by_key(UninstallStep::rank);
-    for target in found.linked {
-        plan.leave(
-            target.display(),
-            "a file that Baleen only had a link to; the link goes",
-        );
-    }
-    for agent in found.launch_agents {
-        plan.leave(agent.display(), launch_agent(&agent));
-    }
-    if let Some(config) = found.named_config {
-        plan.leave(
-            config.display(),
-            "the settings file that was named, which may serve others",
-        );
-    }
+    let linked = found.linked.into_iter().map(Left::LinkTarget);
+    let agents = found.launch_agents.into_iter().map(Left::LaunchAgent);
+    plan.left.extend(linked.chain(agents));
+    plan.left.extend(found.named_config.map(Left::NamedConfig));
     Ok(plan)
 }
 
 impl UninstallPlan {
-    fn leave(&mut self, what: impl ToString, why: impl Into<String>) {
-        self.left.push(Left {
-            what: what.to_string(),
-            why: why.into(),
-        });
-    }
-
-    fn add_docker(&mut self, docker: DockerScan, leave_image: bool) -> Result<()> {
+    fn add_docker(&mut self, docker: DockerScan, leave_image: bool) -> Result<(), UninstallError> {
         let version = docker.version.unwrap_or_default();
         let path = docker.path.clone();
-        let shown = path.display().to_string();
         match docker.image {
             Ok(ImageState::Stock) => {}
             Ok(ImageState::Unfinished) => self
                 .steps
                 .push(UninstallStep::RemoveLeftover(docker.path, version)),
             Ok(ImageState::Patched(_, original)) if !leave_image => {
-                self.remarks.extend(original.way_out().map(|way_out| {
-                    format!("Baleen leaves the proxy that was set by hand in the boot image of {shown}; {way_out}")
-                }));
+                if let Unpatched::ByHand { .. } = original {
+                    self.remarks.push(Remark::ByHand {
+                        docker: docker.path.clone(),
+                        original: original.clone(),
+                    });
+                }
                 self.steps
                     .push(UninstallStep::Restore(docker.path, version, original));
             }
-            Ok(ImageState::Patched(proxy, _)) => self.leave(
-                &shown,
-                format!("its engine keeps the proxy {proxy}, until you reinstall Docker"),
-            ),
-            Err(error) if leave_image => self.leave(&shown, error.to_string()),
-            Err(error) => return Err(stopped(error, true, &[])),
+            Ok(ImageState::Patched(proxy, _)) => self.left.push(Left::Image {
+                docker: docker.path,
+                proxy,
+            }),
+            Err(error) if leave_image => self.left.push(Left::BrokenImage {
+                docker: docker.path,
+                why: error.into(),
+            }),
+            Err(error) => return Err(UninstallError::stopped(error, true, Vec::new())),
         }
         match docker.backup {
             Some(BackupState::Leftover(backup)) => {
                 self.steps.push(UninstallStep::Backup(path, backup))
             }
-            Some(BackupState::Stray(backup)) => self.leave(
-                backup.display(),
-                "a boot image that is not the original of the one beside it; Docker has no use for it",
-            ),
+            Some(BackupState::Stray(backup)) => self.left.push(Left::StrayBackup(backup)),
             None => {}
         }
         Ok(())
@@ -257,32 +192,23 @@ impl UninstallPlan {
             let path = folder.path.join(name);
             let was = quarantined_from(&path);
             if *is_folder {
-                others.push(name);
+                others.push(name.clone());
             } else if name == FINDERS {
                 finders = Some(UninstallStep::File(path));
             } else if is_temporary(name) || was.is_some_and(|was| places.files.contains(&was)) {
                 more.push(UninstallStep::File(path));
             } else if !places.files.contains(&path) {
-                others.push(name);
+                others.push(name.clone());
             }
         }
         self.steps.extend(more);
         if !others.is_empty() {
-            let names: Vec<String> = others
-                .iter()
-                .take(NAMED)
-                .map(|name| name.display().to_string())
-                .collect();
-            let more = match others.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            self.leave(
-                folder.path.display(),
-                format!("Baleen did not make {}{more} in it", names.join(", ")),
-            );
+            self.left.push(Left::Folder {
+                path: folder.path.clone(),
+                others,
+            });
         } else if folder.is_link {
-            self.leave(folder.path.display(), "Baleen did not make this link");
+            self.left.push(Left::Link(folder.path.clone()));
         } else {
             self.steps.extend(finders);
             self.steps.push(UninstallStep::Folder(folder.path.clone()));
@@ -293,46 +219,15 @@ impl UninstallPlan {
 /// The file in which the Finder stores the view of a folder. It exists in each folder that was ever
 /// opened.
 const FINDERS: &str = ".DS_Store";
-/// Maximum number of remaining files that are listed for a folder.
-const NAMED: usize = 5;
-
-/// Returns advice on how to remove a launch agent that Baleen did not make.
-fn launch_agent(path: &Path) -> String {
-    let label = path.file_stem().unwrap_or_default().display();
-    let sudo = match path.starts_with("/Library") {
-        true => "sudo ",
-        false => "",
-    };
-    format!(
-        "it starts Baleen at each login, and someone installed it by hand; to remove it: `launchctl bootout gui/$(id -u)/{label}; {sudo}rm {}`",
-        path.display()
-    )
-}
-
-/// The error for a boot image that stops the uninstallation after the steps in `before`.
-/// `is_of_choice` is true if the boot image can be left unchanged.
-pub(super) fn stopped(error: Error, is_of_choice: bool, before: &[UninstallStep]) -> Error {
-    let own = match error.hint(Face::CommandLine) {
-        Some(advice) => format!("{advice}; then uninstall again"),
-        None => "fix that, then run uninstall again".to_owned(),
-    };
-    let done: Vec<String> = before.iter().map(UninstallStep::done).collect();
-    let done = match done.is_empty() {
-        true => "nothing was removed".to_owned(),
-        false => format!("only this was done: {}", done.join(", ")),
-    };
-    let choice = match is_of_choice {
-        true => {
-            ". `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest"
-        }
-        false => "",
-    };
-    error.with_hint(format!("{own}{choice}; {done}"))
-}
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
+    use crate::docker::BundleError;
+    use crate::error::{Failure, IoError};
+    use crate::proxy::RedactedProxy;
 
     fn places() -> Artifacts {
         Artifacts {
@@ -357,7 +252,7 @@ mod tests {
         }
     }
 
-    fn docker(image: Result<ImageState>) -> DockerScan {
+    fn docker(image: crate::error::Result<ImageState>) -> DockerScan {
         DockerScan {
             path: "/Docker.app".into(),
             version: Some("1.12.0".to_owned()),
@@ -367,21 +262,30 @@ mod tests {
     }
 
     fn broken() -> Error {
-        Error::new(Kind::Unsupported, "no original").with_hint("install Docker again")
+        BundleError::NotFound { places: Vec::new() }.into()
     }
 
-    fn words(plan: &UninstallPlan) -> Vec<String> {
-        plan.steps.iter().map(UninstallStep::to_do).collect()
+    fn io(kind: ErrorKind) -> Error {
+        IoError::new("read", "/a".as_ref(), kind.into()).into()
+    }
+
+    fn proxy() -> RedactedProxy {
+        RedactedProxy {
+            http: "http://p:1".parse().ok(),
+            https: "http://p:1".parse().ok(),
+            no_proxy: String::new(),
+        }
+    }
+
+    fn file(path: &str) -> UninstallStep {
+        UninstallStep::File(path.into())
     }
 
     #[test]
     fn it_is_done_in_this_order() {
         let found = ScanResult {
             running: Some("the app".to_owned()),
-            dockers: vec![docker(Ok(ImageState::Patched(
-                "http://p:1".to_owned(),
-                Unpatched::Clean,
-            )))],
+            dockers: vec![docker(Ok(ImageState::Patched(proxy(), Unpatched::Clean)))],
             opens_at_login: true,
             passwords: Ok(vec!["me@p:1".to_owned()]),
             files: vec!["/s/agent.lock".into(), "/s/state.json".into()],
@@ -392,84 +296,62 @@ mod tests {
         places.files.push("/s/agent.lock".into());
         let plan = plan(found, &places, false).unwrap();
         assert_eq!(
-            words(&plan),
+            plan.steps,
             [
-                "end the app",
-                "give Docker 1.12.0 at /Docker.app its own boot image back",
-                "no longer open Baleen at login",
-                &format!("delete the password of me@p:1 from {STORE}"),
-                "remove /s/state.json",
-                "remove /s/.baleen-x",
+                UninstallStep::End("the app".to_owned()),
+                UninstallStep::Restore("/Docker.app".into(), "1.12.0".to_owned(), Unpatched::Clean),
+                UninstallStep::LoginItem,
+                UninstallStep::Password("me@p:1".to_owned()),
+                file("/s/state.json"),
+                file("/s/.baleen-x"),
                 // Until then, no second Baleen can start.
-                "remove /s/agent.lock",
-                "remove the folder /s",
+                file("/s/agent.lock"),
+                UninstallStep::Folder("/s".into()),
             ]
         );
         assert!(plan.left.is_empty() && plan.failed.is_empty());
-        let done: Vec<String> = plan.steps.iter().map(UninstallStep::done).collect();
-        assert_eq!(done[0], "ended the app");
-        assert_eq!(
-            done[6..],
-            ["removed /s/agent.lock", "removed the folder /s"]
-        );
     }
 
     #[test]
     fn what_becomes_of_an_image() {
-        let patched = || {
-            Ok(ImageState::Patched(
-                "http://p:1".to_owned(),
-                Unpatched::Clean,
-            ))
-        };
-        type Case = (
-            fn() -> Result<ImageState>,
-            bool,
-            &'static [&'static str],
-            &'static [&'static str],
-        );
-        let cases: [Case; 6] = [
-            (|| Ok(ImageState::Stock), false, &[], &[]),
-            (|| Ok(ImageState::Stock), true, &[], &[]),
+        let (path, version) = (|| PathBuf::from("/Docker.app"), || "1.12.0".to_owned());
+        let patched = || Ok(ImageState::Patched(proxy(), Unpatched::Clean));
+        let restored = UninstallStep::Restore(path(), version(), Unpatched::Clean);
+        for (image, leave, steps, left) in [
+            (Ok(ImageState::Stock), false, vec![], vec![]),
+            (Ok(ImageState::Stock), true, vec![], vec![]),
             (
-                || Ok(ImageState::Unfinished),
+                Ok(ImageState::Unfinished),
                 false,
-                &["remove an unfinished boot image from Docker 1.12.0 at /Docker.app"],
-                &[],
+                vec![UninstallStep::RemoveLeftover(path(), version())],
+                vec![],
             ),
+            (patched(), false, vec![restored], vec![]),
             (
-                || {
-                    Ok(ImageState::Patched(
-                        "http://p:1".to_owned(),
-                        Unpatched::Clean,
-                    ))
-                },
-                false,
-                &["give Docker 1.12.0 at /Docker.app its own boot image back"],
-                &[],
-            ),
-            (
-                || {
-                    Ok(ImageState::Patched(
-                        "http://p:1".to_owned(),
-                        Unpatched::Clean,
-                    ))
-                },
+                patched(),
                 true,
-                &[],
-                &["its engine keeps the proxy http://p:1, until you reinstall Docker"],
+                vec![],
+                vec![Left::Image {
+                    docker: path(),
+                    proxy: proxy(),
+                }],
             ),
-            (|| Err(broken()), true, &[], &["no original"]),
-        ];
-        for (image, leave, steps, left) in cases {
+            (
+                Err(broken()),
+                true,
+                vec![],
+                vec![Left::BrokenImage {
+                    docker: path(),
+                    why: broken().into(),
+                }],
+            ),
+        ] {
             let found = ScanResult {
-                dockers: vec![docker(image())],
+                dockers: vec![docker(image)],
                 ..found()
             };
             let plan = plan(found, &places(), leave).unwrap();
-            assert_eq!(words(&plan), steps);
-            let why: Vec<&str> = plan.left.iter().map(|left| &*left.why).collect();
-            assert_eq!(why, left);
+            assert_eq!((plan.steps, plan.left), (steps, left));
         }
         // An image that can't be restored stops everything, even if another one can be.
         let found = ScanResult {
@@ -478,36 +360,41 @@ mod tests {
         };
         let error = plan(found, &places(), false).unwrap_err();
         assert_eq!(
-            (error.kind(), &*error.to_string()),
-            (Kind::Unsupported, "no original")
+            (error.kind(), error.code()),
+            (broken().kind(), broken().code())
         );
-        assert_eq!(
-            error.hint(Face::CommandLine).as_deref(),
-            Some(
-                "install Docker again; then uninstall again. `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest; nothing was removed"
-            )
-        );
+        let UninstallError::Stopped {
+            can_leave_image,
+            done,
+            ..
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(can_leave_image && done.is_empty());
     }
 
     #[test]
-    fn what_was_done_before_it_stopped_is_said() {
-        let before = [UninstallStep::Restore(
-            "/a".into(),
-            "1.12.0".to_owned(),
-            Unpatched::Clean,
-        )];
-        let error = stopped(Error::new(Kind::Failure, "no"), true, &before);
-        let advice = error.hint(Face::CommandLine).unwrap();
-        assert!(
-            advice.starts_with("fix that, then run uninstall again. "),
-            "{advice}"
-        );
-        assert!(
-            advice.ends_with(
-                "only this was done: gave Docker 1.12.0 at /a its own boot image back, byte for byte"
-            ),
-            "{advice}"
-        );
+    fn a_proxy_that_was_set_by_hand_is_told_of() {
+        let original = Unpatched::ByHand {
+            line: "export http_proxy=x".to_owned(),
+            stock: None,
+        };
+        let found = ScanResult {
+            dockers: vec![docker(Ok(ImageState::Patched(proxy(), original.clone())))],
+            ..found()
+        };
+        let plan = plan(found, &places(), false).unwrap();
+        let [
+            Remark::ByHand {
+                docker,
+                original: told,
+            },
+        ] = &*plan.remarks
+        else {
+            panic!("{:?}", plan.remarks);
+        };
+        assert_eq!((docker, told), (&PathBuf::from("/Docker.app"), &original));
     }
 
     fn folder(names: &[&str]) -> FolderScan {
@@ -522,70 +409,66 @@ mod tests {
 
     #[test]
     fn what_becomes_of_a_folder() {
-        let gone = "remove the folder /s";
-        let cases: [(&[&str], &[&str], &str); 10] = [
+        let gone = || UninstallStep::Folder("/s".into());
+        let cases: [(&[&str], Vec<UninstallStep>, &[&str]); 9] = [
             (
                 &[".DS_Store", ".baleen-kept-7", "x"],
-                &["remove /s/.baleen-kept-7"],
-                "Baleen did not make x in it",
+                vec![file("/s/.baleen-kept-7")],
+                &["x"],
             ),
-            (&[], &[gone], ""),
-            (&["state.json", "baleen.log"], &[gone], ""),
+            (&[], vec![gone()], &[]),
+            (&["state.json", "baleen.log"], vec![gone()], &[]),
             (
                 &[".DS_Store", ".baleen-kept-7"],
-                &["remove /s/.baleen-kept-7", "remove /s/.DS_Store", gone],
-                "",
+                vec![file("/s/.baleen-kept-7"), file("/s/.DS_Store"), gone()],
+                &[],
             ),
             (
                 &["state.json", "state.json.schema-12"],
-                &["remove /s/state.json.schema-12", gone],
-                "",
+                vec![file("/s/state.json.schema-12"), gone()],
+                &[],
             ),
             (
                 &["mine.json.schema-2", "state.json.schema-x"],
-                &[],
-                "Baleen did not make mine.json.schema-2, state.json.schema-x in it",
+                vec![],
+                &["mine.json.schema-2", "state.json.schema-x"],
             ),
-            (&["state.json", "x"], &[], "Baleen did not make x in it"),
-            (
-                &["state.json/"],
-                &[],
-                "Baleen did not make state.json in it",
-            ),
-            (&[".baleen-x/"], &[], "Baleen did not make .baleen-x in it"),
-            (
-                &["1", "2", "3", "4", "5", "6", "7"],
-                &[],
-                "Baleen did not make 1, 2, 3, 4, 5 and 2 more in it",
-            ),
+            (&["state.json", "x"], vec![], &["x"]),
+            (&["state.json/"], vec![], &["state.json"]),
+            (&[".baleen-x/"], vec![], &[".baleen-x"]),
         ];
         let planned = |folder| {
             let folders = vec![folder];
             plan(ScanResult { folders, ..found() }, &places(), false).unwrap()
         };
-        for (names, steps, why) in cases {
+        for (names, steps, others) in cases {
             let plan = planned(folder(names));
-            assert_eq!(words(&plan), steps, "{names:?}");
-            let left: Vec<&str> = plan.left.iter().map(|left| &*left.why).collect();
-            assert_eq!(left.concat(), why, "{names:?}");
+            assert_eq!(plan.steps, steps, "{names:?}");
+            let left = Left::Folder {
+                path: "/s".into(),
+                others: others.iter().map(Into::into).collect(),
+            };
+            let left: Vec<Left> = (!others.is_empty()).then_some(left).into_iter().collect();
+            assert_eq!(plan.left, left, "{names:?}");
         }
         let plan = planned(FolderScan {
             is_link: true,
             ..folder(&["state.json"])
         });
         assert!(plan.steps.is_empty());
-        assert_eq!(plan.left[0].why, "Baleen did not make this link");
+        assert_eq!(plan.left, [Left::Link("/s".into())]);
     }
 
     #[test]
     fn a_keyring_that_is_not_there_has_nothing_and_one_that_says_nothing_is_told() {
-        for (kind, failures) in [
-            (Kind::Unsupported, 0),
-            (Kind::NotPermitted, 1),
-            (Kind::Failure, 1),
+        for (error, failures) in [
+            (broken(), 0),
+            (io(ErrorKind::PermissionDenied), 1),
+            (io(ErrorKind::NotFound), 1),
         ] {
+            let kind = error.kind();
             let found = ScanResult {
-                passwords: Err(Error::new(kind, "no")),
+                passwords: Err(error),
                 ..found()
             };
             let plan = plan(found, &places(), false).unwrap();
@@ -609,23 +492,16 @@ mod tests {
         };
         let plan = plan(found, &places(), false).unwrap();
         assert!(plan.steps.is_empty());
-        let left: Vec<&str> = plan.left.iter().map(|left| &*left.what).collect();
         assert_eq!(
-            left,
+            plan.left,
             [
-                "/x-backup",
-                "/dotfiles/baleen.toml",
-                "/h/Library/a.plist",
-                "/Library/b.plist",
-                "/work.toml"
+                Left::StrayBackup("/x-backup".into()),
+                Left::LinkTarget("/dotfiles/baleen.toml".into()),
+                Left::LaunchAgent("/h/Library/a.plist".into()),
+                Left::LaunchAgent("/Library/b.plist".into()),
+                Left::NamedConfig("/work.toml".into()),
             ]
         );
-        for (left, way) in plan.left[2..].iter().zip([
-            "`launchctl bootout gui/$(id -u)/a; rm /h/Library/a.plist`",
-            "`launchctl bootout gui/$(id -u)/b; sudo rm /Library/b.plist`",
-        ]) {
-            assert!(left.why.ends_with(way), "{}", left.why);
-        }
     }
 
     #[test]
@@ -657,22 +533,18 @@ mod tests {
             UninstallStep::RemoveLeftover(path.clone(), version),
         );
         let backup = UninstallStep::Backup(path.clone(), "/x-backup".into());
-        for (kind, step, expected) in [
-            (Kind::Busy, &restore, true),
-            (Kind::Failure, &restore, true),
-            (Kind::Busy, &clear, true),
-            (Kind::Failure, &clear, false),
-            (Kind::Busy, &backup, true),
-            (Kind::NotPermitted, &backup, false),
-            (Kind::Busy, &UninstallStep::File(path.clone()), false),
+        let file = UninstallStep::File(path);
+        let busy = || Error::from(UninstallError::LiveEdit);
+        for (error, step, expected) in [
+            (busy(), &restore, true),
+            (io(ErrorKind::NotFound), &restore, true),
+            (busy(), &clear, true),
+            (io(ErrorKind::NotFound), &clear, false),
+            (busy(), &backup, true),
+            (io(ErrorKind::PermissionDenied), &backup, false),
+            (busy(), &file, false),
         ] {
-            let error = Error::new(kind, "no");
-            assert_eq!(step.stops(&error), expected, "{kind:?} {step:?}");
+            assert_eq!(step.stops(&error), expected, "{error:?} {step:?}");
         }
-        let error = stopped(Error::new(Kind::Busy, "no").with_hint("wait"), false, &[]);
-        assert_eq!(
-            error.hint(Face::CommandLine).as_deref(),
-            Some("wait; then uninstall again; nothing was removed")
-        );
     }
 }

@@ -16,8 +16,9 @@ use crate::patch::image::{Image, image_of};
 use crate::patch::intent::{Intent, Intents};
 use crate::patch::restore::{self, OriginalLocation, leftover};
 use crate::patch::{Unpatched, backup_of, unfinished, verify};
+use crate::proxy::RedactedProxy;
 
-use super::{Artifacts, of_own};
+use super::{Artifacts, Remark, UninstallError};
 
 /// The places to scan.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub(crate) struct Scope {
 
 /// The result of a scan.
 #[derive(Debug)]
-pub struct ScanResult {
+pub(crate) struct ScanResult {
     /// Another running Baleen, as in "the Baleen app (process 7)".
     pub running: Option<String>,
     /// Each Docker.app that Baleen knows and could have patched.
@@ -54,12 +55,12 @@ pub struct ScanResult {
     /// The launch agents that the user installed by hand.
     pub launch_agents: Vec<PathBuf>,
     /// Facts that could not be found out, but don't stop anything.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Remark>,
 }
 
 /// A Docker.app.
 #[derive(Debug)]
-pub struct DockerScan {
+pub(crate) struct DockerScan {
     /// Path of the bundle.
     pub path: PathBuf,
     /// The version, if it could be read.
@@ -72,7 +73,7 @@ pub struct DockerScan {
 
 /// A file with the backup's name that the boot image beside it does not need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BackupState {
+pub(crate) enum BackupState {
     /// The same image, left by a Baleen that was killed.
     Leftover(PathBuf),
     /// Another file.
@@ -81,18 +82,18 @@ pub enum BackupState {
 
 /// The state of a boot image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageState {
+pub(crate) enum ImageState {
     /// Baleen did not patch it.
     Stock,
     /// Baleen did not patch it, but was killed shortly before.
     Unfinished,
     /// It is patched and its original is available, with the proxies in both.
-    Patched(String, Unpatched),
+    Patched(RedactedProxy, Unpatched),
 }
 
 /// One of Baleen's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderScan {
+pub(crate) struct FolderScan {
     /// Path of the folder.
     pub path: PathBuf,
     /// True if a symbolic link is there instead. Baleen never makes one.
@@ -109,9 +110,7 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
     let mut remarks = Vec::new();
     // A broken config file must not prevent uninstalling: it may be the reason for it.
     let config = Config::load(&scope.config).unwrap_or_else(|error| {
-        remarks.push(format!(
-            "{error}; a Docker.app that is named only there was not looked at"
-        ));
+        remarks.push(Remark::Config(error.into()));
         Config::default()
     });
     let chosen = desired::chosen_bundle(scope.docker_app.as_deref(), &config);
@@ -121,16 +120,12 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
         chosen
             .iter()
             .filter(|path| !path.exists())
-            .map(|path| format!("there is no Docker.app at {}", path.display())),
+            .map(|path| Remark::NoDocker(path.clone())),
     );
     remarks.extend(known.iter().filter_map(|path| {
         let is_wanted = intents.get(path) != Some(Intent::Off);
-        (is_wanted && !path.exists() && chosen.as_ref() != Some(path)).then(|| {
-            format!(
-                "there is no Docker.app at {}, in which the proxy was wanted: if it is on a disk that is not connected now, its boot image keeps what it has",
-                path.display()
-            )
-        })
+        (is_wanted && !path.exists() && chosen.as_ref() != Some(path))
+            .then(|| Remark::NoDockerAnyMore(path.clone()))
     }));
     // Add the default places and known bundles: they may have been patched without an explicit
     // choice.
@@ -145,10 +140,7 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
         }
     }
     if login_item::is_out_of_sight() {
-        remarks.push(
-            "this baleen is no app, and can't see whether Baleen.app opens at login: System Settings > General > Login Items shows it"
-                .to_owned(),
-        );
+        remarks.push(Remark::LoginItemUnknown);
     }
     let mut folders = Vec::new();
     for path in &scope.places.folders {
@@ -216,7 +208,7 @@ fn docker(path: &Path) -> Option<DockerScan> {
     Some(DockerScan {
         image: planned.map(|planned| match planned {
             restore::RestorePlan::Restore(found) => {
-                ImageState::Patched(found.manifest.proxy.summary(), found.original)
+                ImageState::Patched(found.manifest.proxy, found.original)
             }
             restore::RestorePlan::Nothing if unfinished(image_path).is_empty() => ImageState::Stock,
             restore::RestorePlan::Nothing => ImageState::Unfinished,
@@ -237,11 +229,11 @@ fn is_whole(bundle: &Bundle) -> Result<()> {
 }
 
 /// Returns the contents of the folder at `path`, or `None` if there is no folder.
-fn folder(path: &Path) -> Result<Option<FolderScan>> {
+fn folder(path: &Path) -> std::result::Result<Option<FolderScan>, UninstallError> {
     if !path.is_dir() {
         return Ok(None);
     }
-    let failed = |error| of_own("read", path, &error);
+    let failed = |error| UninstallError::own_file("read", path, error);
     let mut entries = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;

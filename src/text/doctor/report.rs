@@ -2,21 +2,24 @@
 
 use std::path::Path;
 
-use super::{Outcome, Report, Step};
+use crate::doctor::{Outcome, Report, Step};
+use crate::error::Face;
+
+use super::StepText;
 
 /// The names of one user, which the page replaces.
 #[derive(Debug, Clone, Copy)]
-pub struct Anonymous<'a> {
+pub(crate) struct Anonymous<'a> {
     /// The home folder, replaced with `~`.
-    pub home: Option<&'a Path>,
+    pub(crate) home: Option<&'a Path>,
     /// The account, replaced with `USER` in paths.
-    pub user: Option<&'a str>,
+    pub(crate) user: Option<&'a str>,
     /// The proxies' users, replaced with `USER`. Each is in the list a second time as written in a URL.
-    pub proxy_users: &'a [String],
+    pub(crate) proxy_users: &'a [String],
 }
 
 /// Returns the page. `facts` are names and values for the lines at its top.
-pub fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>) -> String {
+pub(crate) fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>) -> String {
     let mut page = String::from("# Report of `baleen doctor`\n\n");
     for (name, value) in facts {
         page.push_str(&format!("- {name}: {value}\n"));
@@ -31,7 +34,11 @@ pub fn page(report: &Report, facts: &[(&str, String)], anonymous: Anonymous<'_>)
 
 /// Returns the section of one step, or of several that were skipped for the same reason.
 fn section(steps: &[Step]) -> String {
-    let Some(step) = steps.first() else {
+    let texts: Vec<StepText> = steps
+        .iter()
+        .map(|step| StepText::of(step, Face::CommandLine))
+        .collect();
+    let Some(step) = texts.first() else {
         return String::new();
     };
     let word = match step.outcome {
@@ -40,7 +47,7 @@ fn section(steps: &[Step]) -> String {
         Outcome::Bad => "bad",
         Outcome::Skipped => "skipped",
     };
-    let titles: Vec<String> = steps
+    let titles: Vec<String> = texts
         .iter()
         .map(|step| format!("{} (`{}`)", step.title, step.id))
         .collect();

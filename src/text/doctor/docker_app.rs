@@ -1,0 +1,96 @@
+//! The steps about Docker.app in words.
+
+use serde_json::{Value, json};
+
+use crate::backend::Installed;
+use crate::docker::NotPatched;
+use crate::doctor::docker_app::{
+    BundleFinding, FamilyFinding, ImageFinding, Mismatch, WritableFinding,
+};
+use crate::error::{Face, Hint};
+use crate::reconcile::State;
+
+use super::Words;
+
+pub(super) const IMAGE: &str = "Image";
+
+pub(super) fn bundle(found: &BundleFinding, face: Face) -> Words {
+    match found {
+        BundleFinding::Found {
+            path,
+            version,
+            build,
+        } => Words::good(format!("{version} (build {build}) at {}", path.display())),
+        BundleFinding::Failed(error) => Words::of_error(error, face),
+    }
+}
+
+pub(super) fn bundle_facts(found: &BundleFinding) -> Value {
+    match found {
+        BundleFinding::Found {
+            path,
+            version,
+            build,
+        } => json!({ "path": path, "version": version, "build": build }),
+        BundleFinding::Failed(_) => Value::Null,
+    }
+}
+
+pub(super) fn family(found: &FamilyFinding, face: Face) -> Words {
+    match &found.refusal {
+        None => Words::good("Moby (supported)"),
+        Some(NotPatched::UnknownVm { source, .. }) => {
+            Words::new("none that Baleen knows", source.to_string())
+        }
+        Some(refusal @ NotPatched::OwnSettings { pane, .. }) => Words {
+            found: format!(
+                "this Docker has its own proxy settings ({pane}), which Baleen doesn't change yet"
+            ),
+            remedy: refusal.hint(face),
+        },
+    }
+}
+
+pub(super) fn writable(found: &WritableFinding, face: Face) -> Words {
+    match found {
+        WritableFinding::Granted => Words::good("OK"),
+        WritableFinding::Failed(error) => Words::of_error(error, face),
+    }
+}
+
+pub(super) fn image(found: &ImageFinding, face: Face) -> Words {
+    let status = &found.status;
+    let remedy = match (found.mismatch, face) {
+        (Some(Mismatch::NotInImage), Face::CommandLine) => {
+            Some("`baleen apply` puts the proxy into the boot image".to_owned())
+        }
+        (Some(Mismatch::NotInImage), Face::Menu) => {
+            Some("turn on Use Proxy to put the proxy into the boot image".to_owned())
+        }
+        (Some(Mismatch::NoLongerUsed), Face::CommandLine) => Some(
+            "this Mac no longer uses a proxy; run `baleen restore` to remove it from Docker too"
+                .to_owned(),
+        ),
+        (Some(Mismatch::NoLongerUsed), Face::Menu) => Some(
+            "this Mac no longer uses a proxy; turn off Use Proxy to remove it from Docker too"
+                .to_owned(),
+        ),
+        (None, _) => match status.state {
+            State::Off | State::Direct | State::Current => None,
+            _ => status.reason.next_step(face),
+        },
+    };
+    Words {
+        found: format!("{} ({})", status.state.word(), status.reason.sentence()),
+        remedy,
+    }
+}
+
+pub(super) fn image_facts(found: &ImageFinding) -> Value {
+    let status = &found.status;
+    json!({
+        "state": status.state,
+        "image": status.installed().map(Installed::facts),
+        "proxy": status.proxy(),
+    })
+}
