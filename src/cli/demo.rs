@@ -337,7 +337,6 @@ impl Story<'_> {
         let question = StatusQuery {
             intent: Some(self.intent),
             setting: Expected::Proxy(&proxy).setting("the command line"),
-            overridden_settings: None,
         };
         let intents = Intents::in_folder(self.app.parent().unwrap_or(&self.app));
         let status = status(&self.app, &intents, &question, Depth::Deep, &|_| {});

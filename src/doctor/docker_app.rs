@@ -155,7 +155,6 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     let query = StatusQuery {
         intent: options.intent,
         setting: options.expected.setting(options.settings.origin),
-        overridden_settings: None,
     };
     let intents = Intents::in_folder(options.state);
     let mut found = status(&bundle.path, &intents, &query, Depth::Quick, &|_| {});

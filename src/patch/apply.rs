@@ -52,7 +52,7 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
             let (file, bytes) = append_to_copy(change, &added, &new)?;
             let from = (&*change.source.path, &change.manifest.original);
             files::finish_proved(&file, &new, like, change.mode, from).map_err(|error| {
-                // An original that nobody writes to is damaged.
+                // An original that no program writes to is damaged.
                 let checked = change.before.check().and_then(|()| change.check_original());
                 checked.err().unwrap_or(error)
             })?;

@@ -46,10 +46,15 @@ pub(super) fn source(image: &Image, patched: &Patched) -> Result<OriginalSource>
     })
 }
 
+/// Returns whether the file at `path` is a regular one with the length of the original.
+pub(super) fn may_be_original(path: &Path, original: &Original) -> bool {
+    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
+    path.symlink_metadata().is_ok_and(may_be)
+}
+
 /// Returns the identity of the file at `path` if its digest is that of the original.
 pub(super) fn original_at(path: &Path, original: &Original) -> Result<Option<Identity>> {
-    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
-    if !path.symlink_metadata().is_ok_and(may_be) {
+    if !may_be_original(path, original) {
         return Ok(None);
     }
     let (file, metadata) = files::open_regular(path)?;

@@ -1,7 +1,7 @@
 //! Plans the change that puts a bundle's engine behind a proxy. Planning only reads.
 
 use std::env;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use super::files::{self, Identity};
 use super::guard::{UnchangedGuard, check_unlocked};
 use super::image::{Image, Patched, image_of, unmarked};
 use super::manifest::{Manifest, Method, Original};
-use super::original_source::{OriginalSource, original_at, source};
+use super::original_source::{OriginalSource, may_be_original, original_at, source};
 use super::script::{self, MAX_SCRIPT_LEN, SCRIPT, Script};
 use super::{OnProgress, Progress, Step};
 
@@ -289,8 +289,7 @@ fn script_sha(header: &Header, script: &script::SecretBytes) -> Result<Sha> {
 fn has_backup(image: &Image, original: &Original) -> Result<bool> {
     const END: u64 = 64 * 1024;
     let path = image.backup_path();
-    let may_be = |found: Metadata| found.is_file() && found.len() == original.bytes;
-    if !path.symlink_metadata().is_ok_and(may_be) {
+    if !may_be_original(&path, original) {
         return Ok(false);
     }
     let Ok((backup, _)) = files::open_regular(&path) else {

@@ -41,7 +41,7 @@ pub struct Recorded<T> {
     pub outcome: T,
     /// The proxy that was named by hand before.
     pub named_before: Option<RedactedProxy>,
-    /// The reason why the intent could not be recorded. The change was made all the same.
+    /// The reason why the intent could not be recorded. The change was made in any case.
     pub not_recorded: Option<io::Error>,
 }
 

@@ -31,8 +31,6 @@ pub struct StatusQuery {
     pub intent: Option<Intent>,
     /// The desired proxy.
     pub setting: Setting,
-    /// The resolved settings, if a proxy named by hand takes precedence over them.
-    pub overridden_settings: Option<Setting>,
 }
 
 impl Default for StatusQuery {
@@ -40,7 +38,6 @@ impl Default for StatusQuery {
         Self {
             intent: None,
             setting: Setting::Unknown,
-            overridden_settings: None,
         }
     }
 }
@@ -115,7 +112,6 @@ pub(crate) fn report(
             false => intent,
         },
         setting: setting.filter(|_| is_compared).unwrap_or(Setting::Unknown),
-        overridden_settings: None,
     };
     Report {
         status: Status::of(observed, &query),
@@ -136,7 +132,7 @@ impl Status {
             settled_at: now,
             restart_from: None,
             setting: &query.setting,
-            overridden_settings: query.overridden_settings.as_ref(),
+            overridden_settings: None,
             backoff: None,
             running: None,
             restart: RestartPolicy::Never,

@@ -808,7 +808,6 @@ proptest! {
             let query = StatusQuery {
                 intent: seen.intent,
                 setting: view.setting.clone(),
-                overridden_settings: None,
             };
             prop_assert_eq!(Status::of(seen.bundle_state, &query).state, state);
         }

@@ -66,7 +66,6 @@ fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
     let question = StatusQuery {
         intent: Some(Intent::Settings),
         setting: Expected::Proxy(proxy).setting("a test"),
-        ..StatusQuery::default()
     };
     let depth = match verify {
         true => Depth::Deep,
