@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::credentials::{self, Account};
-use crate::docker::{self, Bundle, BundleError, Family, bundle};
 use crate::error::Result;
+use crate::intent::Intent;
 use crate::net::lookup::{self, lookup};
-use crate::patch::intent::Intent;
 use crate::platform::{self, network};
 use crate::proxy::ProxySettings;
 use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
@@ -193,14 +192,14 @@ impl ProxyQuery {
         Ok(pac::ask(source, hosts, &memory, unreachable)?)
     }
 
-    /// Reads the source and translates its settings for the engine of `bundle`. Returns the origin
+    /// Reads the source and translates its settings for `engine`. Returns the origin
     /// of the settings and the translation.
     ///
     /// # Errors
     /// The same as for [`Self::read`] and [`Self::translate`].
-    pub(crate) fn resolve(&self, bundle: &Bundle) -> Result<(String, Translation)> {
+    pub(crate) fn resolve(&self, engine: &ClientDialect) -> Result<(String, Translation)> {
         let proxy_config = self.read()?;
-        let translation = self.translate(&proxy_config, &engine_of(bundle))?;
+        let translation = self.translate(&proxy_config, engine)?;
         Ok((proxy_config.origin, translation))
     }
 }
@@ -229,25 +228,15 @@ impl Expected<'_> {
     }
 }
 
-/// Returns the Docker.app that the user chose: on the command line, in `BALEEN_DOCKER_APP`, or in
+/// Returns the path of the engine that the user chose: on the command line, in `BALEEN_DOCKER_APP`, or in
 /// the config file.
-pub(crate) fn chosen_bundle(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
+pub(crate) fn chosen_path(option: Option<&Path>, config: &Config) -> Option<PathBuf> {
     // Some shells set an empty variable to unset it; an empty option is a mistake.
     let variable = env::var_os("BALEEN_DOCKER_APP").filter(|path| !path.is_empty());
     option
         .map(Path::to_owned)
         .or(variable.map(PathBuf::from))
         .or(config.docker_app.clone())
-}
-
-/// Returns the path of the bundle: the chosen one, otherwise one in a default place.
-///
-/// # Errors
-/// When no bundle is found.
-pub(crate) fn bundle_path(option: Option<&Path>, config: &Config) -> Result<PathBuf> {
-    let places = bundle::default_places(env::home_dir().as_deref());
-    let chosen = chosen_bundle(option, config);
-    docker::find(chosen.as_deref(), &places)?.ok_or_else(|| BundleError::NotFound { places }.into())
 }
 
 /// Returns the source for a proxy that was named earlier, from its form without a password. The
@@ -267,10 +256,4 @@ pub(crate) fn source_of(named: &RedactedProxy) -> ProxySource {
             ..ProxyUrls::default()
         }),
     )
-}
-
-/// Returns the client dialect of the engine in a bundle.
-pub(crate) fn engine_of(bundle: &Bundle) -> ClientDialect {
-    let patched = matches!(bundle.family, Family::Moby { .. });
-    ClientDialect::of(&bundle.version, patched)
 }

@@ -265,6 +265,38 @@ impl Diagnostic {
     }
 }
 
+/// A kept failure that is an error again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Kept(Arc<Error>);
+
+impl Failure for Kept {
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    fn fix(&self) -> Option<Fix> {
+        self.0.fix()
+    }
+}
+
+impl Hint for Kept {
+    fn hint(&self, face: Face) -> Option<String> {
+        self.0.hint(face)
+    }
+}
+
+impl Diagnostic {
+    /// Returns the failure as an error again.
+    pub(crate) fn into_error(self) -> Error {
+        Kept(self.0).into()
+    }
+}
+
 impl<E: Failure> From<E> for Diagnostic {
     fn from(failure: E) -> Self {
         Error::from(failure).into()

@@ -7,15 +7,16 @@
 //! agent, doctor     when to act; the reason why a pull fails
 //! service           the use cases: status, apply, restore
 //! reconcile         the only decider of state and action
-//! backend           what is known about an engine on this computer
+//! backend           the engines, each behind the same interface
 //! desired           the proxy that an engine should have
-//! patch, config, credentials
-//! initrd, proxy, docker
-//! storage, net, platform, property_list, util, error
+//! intent            what the user wants of each engine
+//! config, credentials
+//! initrd, proxy
+//! storage, net, platform, property_list, digest, util, error
 //! ```
 //!
-//! Imports run from top to bottom only. `initrd`, `proxy` and `docker` are independent of each other;
-//! `patch` joins them. A user interface makes no decision that a lower layer could make.
+//! Imports run from top to bottom only. `initrd` and `proxy` are independent of each other; a backend
+//! joins them. A user interface makes no decision that a lower layer could make.
 
 // For the program only: tests and benchmarks may panic and print.
 #![cfg_attr(
@@ -36,13 +37,13 @@ pub mod config;
 pub mod credentials;
 pub mod demo;
 pub mod desired;
-pub mod docker;
+pub mod digest;
 pub mod doctor;
 pub mod error;
 pub mod initrd;
+pub mod intent;
 pub(crate) mod logs;
 pub mod net;
-pub mod patch;
 pub mod platform;
 pub mod property_list;
 pub mod proxy;

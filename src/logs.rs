@@ -210,6 +210,11 @@ impl Rotated {
     }
 }
 
+/// Returns the path of a check's report, next to the log.
+pub(crate) fn report_beside(log: &Path) -> PathBuf {
+    log.with_file_name("doctor-report.md")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

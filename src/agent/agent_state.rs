@@ -9,9 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::docker_desktop::KnownProcess;
 use crate::backend::{Installed, Running};
-use crate::docker::KnownProcess;
-use crate::patch::digest::{OriginalSha, Sha};
+use crate::digest::{OriginalSha, Sha};
 use crate::proxy::RedactedProxy;
 use crate::storage::JsonFile;
 
@@ -130,34 +130,36 @@ pub struct Reported {
 /// The last report to the user about a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedPatch {
-    /// Digest of the patch's block.
-    pub block: Sha,
+    /// The revision of the proxy.
+    #[serde(rename = "block")]
+    pub revision: Sha,
     /// The proxy.
     pub proxy: RedactedProxy,
-    /// The digest of the image without the patch.
-    pub original: OriginalSha,
+    /// The digest of the file without the change, if there is one.
+    pub original: Option<OriginalSha>,
 }
 
 impl Reported {
     /// Returns the facts to report about `installed`.
     pub fn of(installed: &Installed) -> Self {
         Self {
-            version: installed.bundle.version.clone(),
-            patch: installed.patch.as_ref().map(|patch| ReportedPatch {
-                block: patch.block,
-                proxy: patch.proxy.clone(),
-                original: patch.original,
+            version: installed.engine.version.clone(),
+            patch: installed.configured.as_ref().map(|it| ReportedPatch {
+                revision: it.revision,
+                proxy: it.proxy.clone(),
+                original: installed.original,
             }),
         }
     }
 }
 
-/// A running Docker, and the block that its engine started with.
+/// A running Docker, and the revision of the proxy that it started with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineRecord {
     #[serde(flatten)]
     process: KnownProcess,
-    block: Option<Sha>,
+    #[serde(rename = "block")]
+    revision: Option<Sha>,
 }
 
 impl AgentState {
@@ -184,17 +186,17 @@ impl AgentState {
 }
 
 impl EngineRecord {
-    /// Creates the record of a Docker that started from an image with `block`. Returns `None` if the system
+    /// Creates the record of a Docker that started with this revision. Returns `None` if the system
     /// does not report the start time.
-    pub fn new(running: &Running, block: Option<Sha>) -> Option<Self> {
+    pub fn new(running: &Running, revision: Option<Sha>) -> Option<Self> {
         let process = KnownProcess::new(running.pid, running.since)?;
-        Some(Self { process, block })
+        Some(Self { process, revision })
     }
 
-    /// Returns the block that `running` started from, if it is the same process.
-    pub(crate) fn block_of(&self, running: &Running) -> Option<Option<Sha>> {
+    /// Returns the revision that `running` started with, if it is the same process.
+    pub(crate) fn revision_of(&self, running: &Running) -> Option<Option<Sha>> {
         let is_same = self.process.is(running.pid, running.since);
-        is_same.then_some(self.block)
+        is_same.then_some(self.revision)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::desired::Setting;
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 use crate::proxy::{ClientDialect, RedactedProxy};
 
 use super::agent_state::AgentState;

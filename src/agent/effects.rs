@@ -5,15 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::backend::{Activation, Backend, PlanOptions, Registry, RestartScope, Warning};
 use crate::config::{self, Config, Key};
-use crate::desired::{ProxyQuery, Setting, engine_of, source_of};
-use crate::docker::{Bundle, Vm};
-use crate::error::{Diagnostic, Error, Failure, Kind};
-use crate::patch::intent::Intents;
-use crate::patch::live;
-use crate::patch::{ApplyOutcome, Warning};
+use crate::desired::{ProxyQuery, Setting, source_of};
+use crate::error::{Diagnostic, Error, Kind};
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
-use crate::service::{self, ApplyOptions};
+use crate::service;
 use crate::util::poll_until;
 
 use super::AgentError;
@@ -22,6 +19,8 @@ use super::event::{ChangeOutcome, Click, Resolved};
 /// The jobs, and the paths that they need.
 #[derive(Debug, Clone)]
 pub(crate) struct Effects {
+    /// The kinds of engines.
+    pub registry: Registry,
     /// The config file.
     pub config: PathBuf,
     /// The folder for Baleen's own files.
@@ -43,6 +42,10 @@ impl Effects {
                 overridden_settings: Some(settings),
             },
         }
+    }
+
+    fn open(&self, path: &Path) -> Box<dyn Backend> {
+        self.registry.open(path, &self.state)
     }
 
     fn resolve_one(&self, engine: &ClientDialect, named: Option<&RedactedProxy>) -> Setting {
@@ -85,8 +88,9 @@ impl Effects {
         named: Option<&RedactedProxy>,
         adopt: bool,
     ) -> Result<ChangeOutcome, Error> {
-        let bundle = Bundle::read(path)?;
-        let (origin, translation) = self.translate(&engine_of(&bundle), named)?;
+        let backend = self.open(path);
+        let engine = backend.engine()?;
+        let (origin, translation) = self.translate(&engine.capabilities.client, named)?;
         let resolved = Ok((origin, translation));
         let is_expected = Setting::of(&resolved) == *expected;
         let proxy = resolved
@@ -96,25 +100,30 @@ impl Effects {
         let Some(proxy) = proxy.filter(|_| is_expected) else {
             return Err(AgentError::SettingsChanged.into());
         };
-        let options = ApplyOptions {
+        let options = PlanOptions {
             method: Config::load(&self.config)?.method,
             adopt,
+            ..PlanOptions::default()
         };
-        let applied = service::apply(&bundle, proxy, options, None, &|_| {})?;
-        Ok(match applied.outcome {
-            ApplyOutcome::InPlace(_) => ChangeOutcome::Nothing,
-            ApplyOutcome::Applied(applied) => {
-                applied.warnings.iter().for_each(log_warning);
-                tracing::info!(
-                    "the boot image of Docker {} gets {}, by {}; its original has the digest {}",
-                    bundle.version,
-                    applied.manifest.proxy.summary(),
-                    applied.manifest.method,
-                    applied.manifest.original.sha256
-                );
-                ChangeOutcome::Changed
-            }
-        })
+        let applied = service::apply(&*backend, proxy, options, None, &|_| {})?.changes;
+        if !applied.is_change {
+            return Ok(ChangeOutcome::Nothing);
+        }
+        applied.warnings.iter().for_each(log_warning);
+        tracing::info!(
+            "{} of Docker {} gets {}{}{}",
+            applied.file.display(),
+            engine.version,
+            proxy.shown().summary(),
+            applied
+                .method
+                .map_or(String::new(), |method| format!(", by {method}")),
+            applied.original.map_or(String::new(), |original| format!(
+                "; its original has the digest {}",
+                original.sha256
+            )),
+        );
+        Ok(ChangeOutcome::Changed)
     }
 
     /// Restores the boot image that the Docker at `path` had before Baleen.
@@ -122,28 +131,37 @@ impl Effects {
     /// # Errors
     /// When the change is refused or fails. The image then stays unchanged.
     pub(crate) fn restore(&self, path: &Path) -> Result<ChangeOutcome, Error> {
-        let bundle = Bundle::read(path)?;
-        Ok(match service::restore(&bundle, None)?.outcome {
-            None => ChangeOutcome::Nothing,
-            Some(restored) => {
-                restored.warning.iter().for_each(log_warning);
-                let by_hand = restored.original.by_hand();
-                let by_hand = by_hand.map(|line| format!(", in which a proxy is set ({line})"));
-                tracing::info!(
-                    "Docker {} has the boot image of before again, with the digest {}{}",
-                    bundle.version,
-                    restored.manifest.original.sha256,
-                    by_hand.unwrap_or_default()
-                );
-                let intents = Intents::in_folder(&self.state);
-                if let Err(error) =
-                    service::remember_original(&bundle, &intents, &restored.original)
-                {
-                    tracing::warn!("{error}");
-                }
-                ChangeOutcome::Changed
-            }
-        })
+        let backend = self.open(path);
+        let restored = service::restore(&*backend, None)?.changes;
+        if !restored.is_change {
+            return Ok(ChangeOutcome::Nothing);
+        }
+        restored.warnings.iter().for_each(log_warning);
+        let by_hand = restored.unpatched.by_hand();
+        let by_hand = by_hand.map(|line| format!(", in which a proxy is set ({line})"));
+        tracing::info!(
+            "{} is as before again{}{}",
+            restored.file.display(),
+            restored.original.map_or(String::new(), |original| format!(
+                ", with the digest {}",
+                original.sha256
+            )),
+            by_hand.unwrap_or_default()
+        );
+        if let Err(error) = backend.remember_original(&restored.unpatched) {
+            tracing::warn!("{error}");
+        }
+        Ok(ChangeOutcome::Changed)
+    }
+
+    /// Quits the Docker at `path` and opens it again.
+    ///
+    /// # Errors
+    /// When it does not quit, or does not start again.
+    pub(crate) fn restart(&self, path: &Path) -> Result<(), Error> {
+        let backend = self.open(path);
+        backend.activate(RestartScope::Docker, false, &AtomicBool::new(false))?;
+        Ok(())
     }
 
     /// Updates the VM of the Docker at `path` to match the boot image. Stops at the next step once `cancel`
@@ -157,27 +175,29 @@ impl Effects {
         adopt: bool,
         cancel: &AtomicBool,
     ) -> Result<ChangeOutcome, Error> {
-        let bundle = Bundle::read(path)?;
-        let Some(vm) = Vm::of(path) else {
-            // Docker gets the proxy at its next start.
-            return Ok(ChangeOutcome::NoneRan);
-        };
-        let followed = retrying(RETRY_DELAY, cancel, || {
-            live::apply_live(&bundle, &vm, adopt, &self.state, cancel)
+        let backend = self.open(path);
+        let activation = retrying(RETRY_DELAY, cancel, || {
+            backend.activate(RestartScope::Engine, adopt, cancel)
         })?;
+        let (outcome, environment) = match activation {
+            // Docker gets the proxy at its next start.
+            Activation::NotRunning => return Ok(ChangeOutcome::NoneRan),
+            Activation::UpToDate { environment } => (ChangeOutcome::Nothing, environment),
+            Activation::Restarted { environment } => (ChangeOutcome::Changed, environment),
+        };
         tracing::info!(
-            "the running VM of Docker {} is up to date, its Engine {}restarted; it has {}",
-            bundle.version,
-            if followed.restarted { "" } else { "not " },
-            match &*followed.environment {
+            "the running VM of Docker is up to date, its Engine {}restarted; it has {}",
+            if outcome == ChangeOutcome::Changed {
+                ""
+            } else {
+                "not "
+            },
+            match &*environment {
                 [] => "no proxy".to_owned(),
                 all => all.join(", "),
             }
         );
-        Ok(match followed.restarted {
-            true => ChangeOutcome::Changed,
-            false => ChangeOutcome::Nothing,
-        })
+        Ok(outcome)
     }
 
     /// Writes the user's choice into the config file.
@@ -218,11 +238,11 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Repeats an attempt after the delay `moment` if something is in use, which may pass.
-fn retrying<T, E: Failure>(
+fn retrying<T>(
     moment: Duration,
     cancel: &AtomicBool,
-    mut attempt: impl FnMut() -> Result<T, E>,
-) -> Result<T, E> {
+    mut attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
     let is_cancelled = || cancel.load(Ordering::Relaxed);
     for _ in 1..ATTEMPTS {
         let error = match attempt() {
@@ -245,14 +265,14 @@ fn retrying<T, E: Failure>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::console::ConsoleError;
+    use crate::backend::docker_desktop::initrd::console::ConsoleError;
 
-    fn error(kind: Kind) -> ConsoleError {
+    fn error(kind: Kind) -> Error {
         let path = PathBuf::from("/tty");
-        let error = match kind {
+        let error = Error::from(match kind {
             Kind::Busy => ConsoleError::Claimed { path },
             _ => ConsoleError::Closed { path },
-        };
+        });
         assert_eq!(error.kind(), kind);
         error
     }

@@ -9,11 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::backend::Registry;
 use crate::config::Config;
-use crate::docker;
 use crate::error::{Diagnostic, Error, Kind, Result, same};
-use crate::patch::intent::Intents;
-use crate::patch::live::LiveEdits;
+use crate::intent::Intents;
 use crate::platform::apps::{self, RunningApp};
 use crate::platform::{system_proxies, wake};
 
@@ -25,7 +24,6 @@ use super::effects::Effects;
 use super::event::{ChangeError, ChangeOutcome, Click, Event};
 use super::notice::Notice;
 use super::observe::Observer;
-use super::snapshot::Fingerprint;
 use super::view::View;
 use super::watcher::{FileWatch, Files};
 use super::wording::Wording;
@@ -33,6 +31,8 @@ use super::wording::Wording;
 /// The options of the agent.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The kinds of engines.
+    pub registry: Registry,
     /// The path of Docker.app, if it was given on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file.
@@ -186,6 +186,7 @@ struct Executor {
 impl Executor {
     fn new(agent: Agent, options: Options) -> Self {
         let Options {
+            registry,
             docker_app,
             config,
             state,
@@ -204,10 +205,12 @@ impl Executor {
             agent,
             memory: AgentStateFile::in_folder(&state),
             worker: Effects {
+                registry,
                 config: config.clone(),
                 state: state.clone(),
             },
             observer: Observer {
+                registry,
                 docker_app,
                 last: Config::load(&config).unwrap_or_default(),
                 config,
@@ -327,8 +330,8 @@ impl Executor {
             Effect::Restart { path } => {
                 tracing::info!("restarting Docker");
                 self.spawn("restart", move || {
-                    let result = docker::restart::restart(&path);
-                    Event::Restarted(result.map_err(|error| failed(error.into()).diagnostic))
+                    let result = worker.restart(&path);
+                    Event::Restarted(result.map_err(|error| failed(error).diagnostic))
                 });
             }
             Effect::ApplyLive { path, adopt } => {
@@ -368,11 +371,11 @@ impl Executor {
 
     /// Starts a job that changes the boot image. The program waits for it before it ends.
     fn change(&self, change: impl FnOnce() -> Result<ChangeOutcome> + Send + 'static) {
-        let (agent, places) = (self.agent.clone(), self.observer.places());
+        let (agent, observer) = (self.agent.clone(), self.observer.clone());
         self.spawn("image", move || {
             let _writing = agent.writing.lock();
             let result = change().map_err(failed);
-            Event::Changed(result, Fingerprint::of(&places))
+            Event::Changed(result, observer.fingerprint())
         });
     }
 
@@ -400,13 +403,14 @@ impl Executor {
 
     /// Watches the relevant files. The config file can change which ones these are.
     fn watch_files(&mut self) {
+        let state_files = self.observer.registry.state_files();
+        let state_files = [Intents::FILE].into_iter().chain(state_files);
         let files = Files {
             places: self.observer.places(),
-            decisions: vec![
-                self.observer.config.clone(),
-                self.observer.state.join(Intents::FILE),
-                self.observer.state.join(LiveEdits::FILE),
-            ],
+            decisions: [self.observer.config.clone()]
+                .into_iter()
+                .chain(state_files.map(|name| self.observer.state.join(name)))
+                .collect(),
         };
         if self
             .files
@@ -416,7 +420,9 @@ impl Executor {
             return;
         }
         let agent = self.agent.clone();
-        let watch = FileWatch::new(&files, move |event| agent.send(event));
+        let observer = self.observer.clone();
+        let fingerprint = move || observer.fingerprint();
+        let watch = FileWatch::new(&files, fingerprint, move |event| agent.send(event));
         self.files = Some((files, watch));
     }
 }

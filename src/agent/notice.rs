@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use crate::docker::ProxyPane;
-use crate::patch::Unpatched;
+use crate::backend::ProxyPane;
+use crate::backend::Unpatched;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::State;
 
@@ -278,7 +278,7 @@ pub fn notice(
                 docker,
             })
         }
-        (was, is) if was.as_ref().map(|p| p.block) == is.as_ref().map(|p| p.block) => None,
+        (was, is) if was.as_ref().map(|p| p.revision) == is.as_ref().map(|p| p.revision) => None,
         (was, is) => Some(Notice::Changed {
             from: shown(was),
             to: shown(is),
@@ -297,19 +297,19 @@ pub fn notice(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::digest::{OriginalSha, Sha};
+    use crate::digest::{OriginalSha, Sha};
 
     fn told(version: &str, proxy: &str, original: &str) -> Reported {
         Reported {
             version: version.to_owned(),
             patch: Some(ReportedPatch {
-                block: Sha::of(proxy.as_bytes()),
+                revision: Sha::of(proxy.as_bytes()),
                 proxy: RedactedProxy {
                     http: Some(format!("http://{proxy}:8080").parse().unwrap()),
                     https: Some(format!("http://{proxy}:8080").parse().unwrap()),
                     no_proxy: "localhost".to_owned(),
                 },
-                original: OriginalSha(Sha::of(original.as_bytes())),
+                original: Some(OriginalSha(Sha::of(original.as_bytes()))),
             }),
         }
     }

@@ -3,19 +3,20 @@
 
 use std::path::PathBuf;
 
-use crate::backend::{self, BundleState, Depth};
+use crate::backend::{Depth, Observation, Registry};
 use crate::config::Config;
-use crate::desired::{self, bundle_path};
-use crate::docker::bundle;
+use crate::desired;
 use crate::error::Diagnostic;
-use crate::patch::intent::Intents;
-use crate::patch::live::LiveLock;
+use crate::intent::Intents;
+use crate::service::LiveLock;
 
 use super::snapshot::{Fingerprint, Snapshot};
 
 /// The observer of the current state.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
+    /// The kinds of engines.
+    pub registry: Registry,
     /// The path of Docker.app, if it was given on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file.
@@ -29,10 +30,15 @@ pub(crate) struct Observer {
 impl Observer {
     /// Returns the possible paths of Docker.app.
     pub(crate) fn places(&self) -> Vec<PathBuf> {
-        match desired::chosen_bundle(self.docker_app.as_deref(), &self.last) {
+        match desired::chosen_path(self.docker_app.as_deref(), &self.last) {
             Some(chosen) => vec![chosen],
-            None => bundle::default_places(std::env::home_dir().as_deref()),
+            None => self.registry.places(),
         }
+    }
+
+    /// Returns the fingerprint of the engine's files.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.registry.watched(&self.places(), &self.state))
     }
 
     /// Observes the current state.
@@ -44,28 +50,27 @@ impl Observer {
         let config = config.map_err(Diagnostic::from);
         let intents = Intents::in_folder(&self.state);
         // The fingerprint comes first, so that a change in between is noticed.
-        let print = Fingerprint::of(&self.places());
-        let (place, path, bundle_state) = match bundle_path(self.docker_app.as_deref(), &self.last)
-        {
-            Err(error) => (None, None, BundleState::Missing(Diagnostic::from(error))),
-            Ok(place) => {
-                let path = place.canonicalize().unwrap_or_else(|_| place.clone());
-                let bundle_state = backend::bundle_state(&place, &intents, Depth::Quick, &|_| {});
-                (Some(place), Some(path), bundle_state)
-            }
+        let print = self.fingerprint();
+        let chosen = desired::chosen_path(self.docker_app.as_deref(), &self.last);
+        let backend = self.registry.find(chosen.as_deref(), &self.state);
+        let place = backend.as_ref().ok().map(|it| it.place().to_owned());
+        let path = place
+            .as_ref()
+            .map(|place| place.canonicalize().unwrap_or_else(|_| place.clone()));
+        let observation = match &backend {
+            Err(error) => Observation::Missing(error.clone().into()),
+            Ok(backend) => backend.observe(Depth::Quick, &|_| {}),
         };
         // The lock is checked before the edits: a command that ends in between has written its edit by then.
         let is_followed = LiveLock::is_seen(&self.state);
-        let running = path
-            .as_deref()
-            .and_then(|path| backend::running(path, &self.state));
+        let running = backend.ok().and_then(|backend| backend.running());
         Snapshot {
             config,
             intent: place.as_deref().and_then(|place| intents.get(place)),
             named: place.as_deref().and_then(|place| intents.named(place)),
             place,
             path,
-            bundle_state,
+            observation,
             fingerprint: print,
             running,
             is_live_locked: is_followed,

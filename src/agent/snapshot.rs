@@ -5,11 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use crate::backend::{BundleState, Running};
+use crate::backend::{Observation, Running};
 use crate::config::Config;
-use crate::docker::{Bundle, Family};
 use crate::error::Diagnostic;
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 use crate::proxy::RedactedProxy;
 
 /// The result of one observation.
@@ -26,7 +25,7 @@ pub struct Snapshot {
     /// The proxy named by hand for this bundle, if it was recorded.
     pub named: Option<RedactedProxy>,
     /// The observed state of the bundle.
-    pub bundle_state: BundleState,
+    pub observation: Observation,
     /// The fingerprint of the bundle's files.
     pub fingerprint: Fingerprint,
     /// The Docker that runs from this bundle.
@@ -35,39 +34,29 @@ pub struct Snapshot {
     pub is_live_locked: bool,
 }
 
-/// A fingerprint of a bundle's files. It stays equal only if none of the relevant files was replaced or
+/// A fingerprint of an engine's files. It stays equal only if none of the relevant files was replaced or
 /// written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// Computes the fingerprint of the first bundle in `places` that exists.
-    pub fn of(places: &[PathBuf]) -> Self {
+    /// Computes the fingerprint of these files and folders. Of a folder only its identity counts.
+    pub fn of(files: &[PathBuf]) -> Self {
         let mut hasher = DefaultHasher::new();
-        if let Some(bundle) = places.iter().find(|place| place.exists()) {
-            bundle.hash(&mut hasher);
-            let folders = [
-                "",
-                "Contents",
-                "Contents/Resources",
-                "Contents/Resources/moby",
-            ];
-            for folder in folders {
-                let found = fs::metadata(bundle.join(folder)).ok();
-                found
-                    .map(|found| (found.dev(), found.ino()))
-                    .hash(&mut hasher);
-            }
-            let resources = bundle.join("Contents/Resources");
-            let files = Family::files().iter().map(|name| resources.join(name));
-            for file in files.chain([Bundle::info_plist(bundle)]) {
-                let found = file.symlink_metadata().ok();
-                found
+        for path in files {
+            path.hash(&mut hasher);
+            match fs::metadata(path) {
+                Ok(folder) if folder.is_dir() => {
+                    Some((folder.dev(), folder.ino())).hash(&mut hasher);
+                }
+                _ => path
+                    .symlink_metadata()
+                    .ok()
                     .map(|found| {
                         let modified = (found.mtime(), found.mtime_nsec());
                         (found.dev(), found.ino(), found.len(), modified)
                     })
-                    .hash(&mut hasher);
+                    .hash(&mut hasher),
             }
         }
         Self(hasher.finish())

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::backend::EngineSync;
+use crate::backend::{EngineSync, ProxyPane};
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::Setting;
-use crate::docker::{Family, ProxyPane};
-use crate::patch::intent::Intent;
+
+use crate::intent::Intent;
 use crate::proxy::{DockerFields, RedactedProxy};
 use crate::reconcile::Reason;
 use crate::reconcile::State;
@@ -23,8 +23,12 @@ pub struct View {
     pub reason: Reason,
     /// Docker's version, if known.
     pub docker: Option<String>,
-    /// The family of Docker's VM, which decides whether Docker has its own proxy settings.
-    pub family: Option<Family>,
+    /// The variant of Docker, as a word for programs.
+    pub family: Option<&'static str>,
+    /// The pane of Docker's own proxy settings, if Baleen leaves the proxy to that.
+    pub proxy_pane: Option<ProxyPane>,
+    /// The address of that pane, while Docker runs.
+    pub settings_url: Option<&'static str>,
     /// The path of Docker.app.
     pub path: Option<PathBuf>,
     /// The proxy in the boot image.
@@ -81,15 +85,10 @@ impl View {
         }
     }
 
-    /// Returns the pane of Docker's own proxy settings, if it has one.
-    pub(crate) fn proxy_pane(&self) -> Option<ProxyPane> {
-        self.family.as_ref()?.proxy_pane()
-    }
-
     /// Returns the values to enter in that pane, or `None` if no proxy is set.
     pub(crate) fn docker_fields(&self) -> Option<DockerFields> {
         match &self.setting {
-            Setting::Proxy { shown, .. } if self.proxy_pane().is_some() => {
+            Setting::Proxy { shown, .. } if self.proxy_pane.is_some() => {
                 Some(DockerFields::of(shown))
             }
             _ => None,

@@ -22,16 +22,20 @@ pub(super) struct FileWatch {
 /// The watched files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
-    /// The possible paths of Docker.app.
+    /// The possible paths of the engine.
     pub(super) places: Vec<PathBuf>,
     /// The files with the user's decisions.
     pub(super) decisions: Vec<PathBuf>,
 }
 
 impl FileWatch {
-    /// Calls `tell` on a separate thread for each change of these files. Files that can't be watched are
+    /// Calls `on_event` on a separate thread for each change of these files, with their fingerprint. Files that can't be watched are
     /// logged; the slow timer notices their changes later.
-    pub(super) fn new(files: &Files, on_event: impl Fn(Event) + Send + 'static) -> Option<Self> {
+    pub(super) fn new(
+        files: &Files,
+        fingerprint: impl Fn() -> Fingerprint + Send + 'static,
+        on_event: impl Fn(Event) + Send + 'static,
+    ) -> Option<Self> {
         // macOS and Linux report real paths.
         let places: Vec<PathBuf> = files.places.iter().map(|place| real(place)).collect();
         let decisions: Vec<PathBuf> = files.decisions.iter().map(|file| real(file)).collect();
@@ -50,7 +54,7 @@ impl FileWatch {
             }
             let all = event.need_rescan();
             if all || event.paths.iter().any(|path| concerns(path, &watched)) {
-                on_event(Event::Files(Fingerprint::of(&watched)));
+                on_event(Event::Files(fingerprint()));
             }
             if all || event.paths.iter().any(|path| awaited.contains(path)) {
                 on_event(Event::Decisions);

@@ -11,8 +11,8 @@ use crate::text::notice::{full, short};
 use crate::text::settings_line;
 use crate::text::time::ago;
 
-use super::install_location::InstallLocation;
-use super::login_item::LoginItem;
+use crate::service::install_location::InstallLocation;
+use crate::service::login_item::LoginItem;
 
 /// A command of the menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,9 +172,7 @@ pub fn headline(view: &View) -> String {
         State::Wiped => "Proxy removed by a Docker update",
         State::Foreign => "Docker has a proxy set by someone else",
         State::Updating => "Docker is being updated…",
-        State::Unsupported if view.proxy_pane().is_some() => {
-            "This Docker has its own proxy settings"
-        }
+        State::Unsupported if view.proxy_pane.is_some() => "This Docker has its own proxy settings",
         State::Unsupported => "Baleen can't change this Docker",
         State::NotPermitted => "Baleen needs permission to change Docker",
         State::NoDocker => "No Docker.app found",
@@ -273,7 +271,7 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
     }
     items.extend(place_line(context.location).map(|line| Item::Label(line.to_owned())));
     items.push(Item::Separator);
-    if view.proxy_pane().is_some() {
+    if view.proxy_pane.is_some() {
         items.push(copy_proxy_settings(view));
         let text = "Open Docker's Settings";
         items.push(button(Command::OpenDockerSettings, text, true));
@@ -450,7 +448,7 @@ pub fn can_uninstall(view: &View, context: MenuContext) -> bool {
 
 /// Returns the uninstall submenu. It explains the effect above the command and replaces a confirmation.
 fn uninstall(view: &View, enabled: bool) -> Item {
-    let is_untouched = view.proxy_pane().is_some() || view.state == State::NoDocker;
+    let is_untouched = view.proxy_pane.is_some() || view.state == State::NoDocker;
     let image = (!is_untouched).then_some("Docker goes back to how it was before Baleen.");
     let labels = [image, Some("Settings, passwords and logs are deleted.")];
     let labels = labels.into_iter().flatten();

@@ -16,18 +16,15 @@ mod event_loop_linux;
 #[cfg(target_os = "macos")]
 mod event_loop_macos;
 mod icons;
-pub mod install_location;
-pub mod login_item;
 pub mod menu;
 mod notification_text;
 pub(crate) mod notifications;
 mod opening;
-pub mod single_instance;
 mod subprocess;
 mod tray;
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -38,20 +35,21 @@ use crate::agent::notice::{Notice, NoticeAction};
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput, Options};
 use crate::backend::RestartScope;
-use crate::docker;
 use crate::error::{Error, Face, Result};
 use crate::logs;
 use crate::platform::apps;
 use crate::proxy::Field;
+use crate::service::single_instance::{self, Claim, Instance};
+use crate::service::{ServiceError, login_item};
 
+use crate::service::install_location::InstallLocation;
 use clock::Clock;
-pub use error::{AppError, LoginItemError};
+pub use error::AppError;
 use event_loop::{Flow, Sender};
-use install_location::InstallLocation;
 use menu::{Command, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
 use notification_text::{CheckResult, Uninstalled, action_of};
 use notifications::{Notification, Notifier};
-use single_instance::{Claim, Instance};
+
 use tray::Tray;
 
 /// A message to the app's thread.
@@ -97,7 +95,7 @@ pub fn run(options: Options, start_log: impl FnOnce() -> Result<()>) -> Result<A
             if !who.starts_with(APP)
                 || !single_instance::send(&options.state, single_instance::Message::Hello) =>
         {
-            return Err(AppError::AlreadyRunning { who }.into());
+            return Err(ServiceError::AlreadyRunning { who }.into());
         }
         Claim::Taken(who) => return Ok(AppExit::HandedOver(who)),
     };
@@ -129,11 +127,6 @@ fn exit_with(error: &Error) -> ! {
 
 const APP: &str = "the Baleen app";
 
-/// Returns the path of a check's report, next to the log.
-pub(crate) fn report_beside(log: &Path) -> PathBuf {
-    log.with_file_name("doctor-report.md")
-}
-
 struct App {
     options: Options,
     log: PathBuf,
@@ -152,7 +145,7 @@ struct App {
 struct RunningAgent {
     agent: Agent,
     /// The watch for starts and exits of Docker.
-    _docker: Option<apps::Watch>,
+    _docker: Vec<apps::Watch>,
     /// The instance lock, which is dropped last.
     _instance: Instance,
 }
@@ -162,11 +155,13 @@ impl RunningAgent {
         let said = sender.clone();
         instance.listen(move |word| said.send(AppEvent::Peer(word)));
         let reports = sender.clone();
+        let registry = options.registry;
         let agent = Agent::start(options, move |report| reports.send(AppEvent::Agent(report)))?;
         let listener = agent.clone();
+        let watches = registry.watch_running(move || listener.send(Event::Docker));
         Ok(Self {
             agent,
-            _docker: docker::restart::watch(move || listener.send(Event::Docker)),
+            _docker: watches,
             _instance: instance,
         })
     }
@@ -337,7 +332,7 @@ impl App {
                     self.context.login_item = now;
                     #[cfg(target_os = "macos")]
                     if now == login_item::LoginItem::NeedsApproval {
-                        login_item::login_item_macos::open_settings();
+                        login_item::open_settings();
                     }
                 }
                 Err(error) => {

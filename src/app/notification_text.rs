@@ -6,12 +6,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::agent::notice::{Notice, NoticeAction};
-use crate::docker::ProxyPane;
+use crate::backend::ProxyPane;
 use crate::error::{Error, Fix};
 use crate::text::notice::{Problem, full};
 
-use super::install_location::InstallLocation;
 use super::notifications::{Button, Notification};
+use crate::service::install_location::InstallLocation;
 
 /// The id of the notification with the result of a check.
 pub(super) const CHECKED: &str = "checked";

@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::docker;
 use crate::platform::open::{self, TargetError};
 use crate::platform::{apps, clipboard};
 use crate::proxy::Field;
@@ -18,7 +17,7 @@ impl App {
     pub(super) fn copy_proxy_settings(&self, field: Field) {
         let view = self.view.as_ref();
         let Some((view, pane, fields)) =
-            view.and_then(|view| Some((view, view.proxy_pane()?, view.docker_fields()?)))
+            view.and_then(|view| Some((view, view.proxy_pane?, view.docker_fields()?)))
         else {
             return self.show_notification(&notification_text::nothing_to_copy());
         };
@@ -43,12 +42,10 @@ impl App {
     /// Opens Docker's own proxy settings, or at least Docker.
     pub(super) fn open_docker_settings(&self) {
         let view = self.view.as_ref();
-        let Some((docker, family)) = view.and_then(|v| v.path.as_ref().zip(v.family.as_ref()))
-        else {
+        let Some((view, docker)) = view.and_then(|view| Some((view, view.path.as_ref()?))) else {
             return;
         };
-        let is_running = docker::restart::running(docker).is_some();
-        if let Some(url) = family.settings_url(is_running) {
+        if let Some(url) = view.settings_url.filter(|_| view.is_running) {
             match open::open(OsStr::new(url)) {
                 Ok(()) => return,
                 Err(why) => tracing::info!("{url} was not opened: {why}"),

@@ -1,5 +1,8 @@
 //! What the app does in a separate process: checking the connection and uninstalling.
 
+use crate::logs;
+use crate::service::ServiceError;
+use crate::service::single_instance::{Claim, Instance};
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +12,7 @@ use std::time::Duration;
 
 use super::notification_text::{self, CheckResult, Uninstalled};
 use super::opening::open_as_text;
-use super::single_instance::{Claim, Instance};
-use super::{APP, App, AppError, AppEvent, RunningAgent, report_beside};
+use super::{APP, App, AppEvent, RunningAgent};
 
 /// Timeout for running jobs to end before an uninstall, such as fetching and running a PAC script.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -20,7 +22,7 @@ const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(1);
 impl App {
     /// Returns the path of the check's report.
     pub(super) fn report(&self) -> PathBuf {
-        report_beside(&self.log)
+        logs::report_beside(&self.log)
     }
 
     /// Runs the doctor in a separate process: it loads much that the app does not need otherwise.
@@ -123,7 +125,7 @@ impl App {
             Ok(Claim::First(first)) => {
                 RunningAgent::start(self.options.clone(), first, &self.sender)
             }
-            Ok(Claim::Taken(who)) => Err(AppError::AlreadyRunning { who }.into()),
+            Ok(Claim::Taken(who)) => Err(ServiceError::AlreadyRunning { who }.into()),
             Err(error) => Err(error.into()),
         };
         match running_agent {

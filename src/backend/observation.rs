@@ -1,111 +1,136 @@
-//! The observed state of Docker.app and of the running Engine.
+//! The observed state of an engine on disk, and of the running engine.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::docker::{Bundle, Family};
+use crate::config::Method;
+use crate::digest::{OriginalSha, Sha};
 use crate::error::Diagnostic;
-use crate::patch::digest::{OriginalSha, Sha};
-use crate::patch::live::LiveEdit;
-use crate::patch::{Method, Unpatched};
 use crate::proxy::RedactedProxy;
 
-/// The observed state of the bundle.
+use super::{Engine, Unpatched};
+
+/// How much of an engine is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// As little as possible, which takes about a millisecond.
+    Quick,
+    /// Every byte. Every digest is checked.
+    Deep,
+}
+
+/// The observed state of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BundleState {
-    /// There is no Docker.app.
+pub enum Observation {
+    /// There is no engine.
     Missing(Diagnostic),
-    /// Docker.app is incomplete.
+    /// The engine is incomplete.
     Incomplete(Diagnostic),
-    /// Baleen does not patch this bundle, or may not read it.
-    Blocked(Diagnostic, Option<Bundle>),
-    /// Docker.app has a boot image.
+    /// Baleen does not change this engine, or may not read it.
+    Blocked(Diagnostic, Option<Box<Engine>>),
+    /// The engine is complete, and Baleen can change its proxy.
     Ready(Box<Installed>),
 }
 
-impl BundleState {
-    /// The bundle, as far as it could be read.
-    pub(crate) fn bundle(&self) -> Option<&Bundle> {
+impl Observation {
+    /// The engine, as far as it could be read.
+    pub fn engine(&self) -> Option<&Engine> {
         match self {
-            Self::Ready(installed) => Some(&installed.bundle),
-            Self::Blocked(_, bundle) => bundle.as_ref(),
+            Self::Ready(installed) => Some(&installed.engine),
+            Self::Blocked(_, engine) => engine.as_deref(),
             Self::Missing(_) | Self::Incomplete(_) => None,
         }
     }
 
-    /// The proxy that the image sets by Baleen's patch.
-    pub(crate) fn proxy(&self) -> Option<&RedactedProxy> {
+    /// The proxy that Baleen configured.
+    pub fn proxy(&self) -> Option<&RedactedProxy> {
         match self {
-            Self::Ready(installed) => installed.patch.as_ref().map(|patch| &patch.proxy),
+            Self::Ready(installed) => installed.configured.as_ref().map(|it| &it.proxy),
             _ => None,
         }
     }
 }
 
-/// An installed bundle with a boot image.
+/// An installed engine whose proxy Baleen can change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// The bundle.
-    pub bundle: Bundle,
-    /// The path of the boot image.
-    pub image: PathBuf,
-    /// Baleen's patch in the image, if it has one.
-    pub patch: Option<Patch>,
-    /// The proxy that someone else set in an image without Baleen's patch, as far as it is known.
+    /// The engine.
+    pub engine: Engine,
+    /// The file that holds its proxy.
+    pub file: PathBuf,
+    /// What Baleen configured, if it did.
+    pub configured: Option<Configured>,
+    /// The proxy that someone else set, as far as it is known, if Baleen configured nothing.
     pub unpatched: Unpatched,
-    /// Time at which the image was put in place.
-    pub image_since: SystemTime,
-    /// Length of the image, in bytes.
+    /// Time at which the file was put in place.
+    pub since: SystemTime,
+    /// Length of the file, in bytes.
     pub bytes: u64,
-    /// The digest of the image without the patch, if it is known.
+    /// The digest of the file without Baleen's change, if it is known.
     pub original: Option<OriginalSha>,
 }
 
 impl Installed {
-    /// Digest of the block in the image; `None` for Docker's own image.
-    pub fn block(&self) -> Option<Sha> {
-        self.patch.as_ref().map(|patch| patch.block)
+    /// The revision of the proxy that Baleen configured; `None` for an engine as it was before Baleen.
+    pub fn revision(&self) -> Option<Sha> {
+        self.configured.as_ref().map(|it| it.revision)
     }
 
-    /// The facts about the image, for programs.
+    /// The facts about the file, for programs.
     pub(crate) fn facts(&self) -> serde_json::Value {
         serde_json::json!({
-            "path": self.image,
+            "path": self.file,
             "bytes": self.bytes,
             "original_sha256": self.original,
-            "method": self.patch.as_ref().map(|patch| patch.method),
+            "method": self.configured.as_ref().map(|it| it.method),
         })
     }
 
-    /// The revision of the image.
-    pub(crate) fn revision(&self) -> Revision {
-        Revision {
-            block: self.block(),
-            since: self.image_since,
+    /// The generation of the file.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation {
+            revision: self.revision(),
+            since: self.since,
         }
     }
 }
 
-/// Baleen's patch in a boot image.
+/// What Baleen configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// Digest of the block in the script.
-    pub block: Sha,
+pub struct Configured {
+    /// The [revision](crate::proxy::EngineProxy::revision) of the proxy.
+    pub revision: Sha,
     /// The proxy, without passwords.
     pub proxy: RedactedProxy,
-    /// The digest of the image without the patch.
-    pub original: OriginalSha,
-    /// The patch method.
-    pub method: Method,
+    /// The patch method, where there is one.
+    pub method: Option<Method>,
 }
 
-/// The identity of a boot image, to distinguish it from earlier and later ones.
+/// The identity of the file that holds an engine's proxy, to distinguish it from earlier and later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Revision {
-    /// Digest of the block in the image; `None` for Docker's own image.
-    pub block: Option<Sha>,
-    /// Time at which the image was put in place.
+pub(crate) struct Generation {
+    /// The revision of the proxy in it; `None` for a file without Baleen's change.
+    pub revision: Option<Sha>,
+    /// Time at which it was put in place.
     pub since: SystemTime,
+}
+
+/// A change of the running engine, finished or only begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveEdit {
+    /// The revision of the proxy that the engine was restarted with. `None` if it has no proxy from Baleen.
+    pub revision: Option<Sha>,
+    /// Time of the edit.
+    pub at: SystemTime,
+    /// Set while the edit is unfinished: the state of that engine is then unknown.
+    pub is_open: bool,
+}
+
+impl LiveEdit {
+    /// Returns whether the engine has exactly this proxy, or none.
+    pub fn gives(&self, revision: Option<Sha>) -> bool {
+        !self.is_open && self.revision == revision
+    }
 }
 
 /// The running Docker, and the proxy state of its engine.
@@ -115,8 +140,8 @@ pub struct Running {
     pub pid: u32,
     /// Start time of the VM, if the system reports it.
     pub since: Option<SystemTime>,
-    /// The block in the image that Docker started from, if that image was observed.
-    pub block: Option<Option<Sha>>,
+    /// The revision of the proxy that Docker started with, if that was observed.
+    pub revision: Option<Option<Sha>>,
     /// True if the VM has a console, over which it can be brought up to date.
     pub has_console: bool,
     /// The last edit of the running VM since its start.
@@ -126,18 +151,18 @@ pub struct Running {
 impl Running {
     /// Returns how the running engine compares with the image of `installed`.
     pub fn engine(&self, installed: &Installed) -> EngineSync {
-        let block = installed.block();
+        let revision = installed.revision();
         if let Some(edit) = &self.edit {
-            return match edit.gives(block) {
+            return match edit.gives(revision) {
                 true => EngineSync::UpdatedLive { at: edit.at },
                 false => EngineSync::OutOfDate,
             };
         }
-        let is_older = self.since.is_none_or(|since| since < installed.image_since);
-        let is_other = match self.block {
-            Some(seen) => seen != block,
+        let is_older = self.since.is_none_or(|since| since < installed.since);
+        let is_other = match self.revision {
+            Some(seen) => seen != revision,
             // For a stock image it is unknown whether the previous image was different.
-            None => block.is_some() && self.since.is_some(),
+            None => revision.is_some() && self.since.is_some(),
         };
         match is_older && is_other {
             true => EngineSync::OutOfDate,
@@ -147,7 +172,7 @@ impl Running {
 
     /// Returns whether the engine can be brought up to date without a restart of Docker.
     pub(crate) fn can_apply_live(&self, installed: &Installed) -> bool {
-        self.has_console && matches!(installed.bundle.family, Family::Moby { .. })
+        self.has_console && installed.engine.capabilities.live
     }
 }
 

@@ -5,21 +5,13 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
-use similar::TextDiff;
 
-use crate::docker::Bundle;
+use crate::backend::{ChangeStep, Changes, Engine, PlanOptions, Unpatched};
+use crate::config::Method;
 use crate::error::{Face, Result};
-use crate::patch::digest::OriginalSha;
-use crate::patch::image::image_of;
-use crate::patch::intent::Intent;
-use crate::patch::plan::{BackupPlan, Change, Plan};
-use crate::patch::restore::RestorePlan;
-use crate::patch::script::{SCRIPT, shown};
-use crate::patch::{
-    self, ApplyOutcome, BACKUP_SUFFIX, Manifest, Method, RestoreOutcome, Unpatched,
-};
+use crate::intent::Intent;
 use crate::proxy::{EngineProxy, RedactedProxy, Translation};
-use crate::service::{Application, ApplicationOutcome, ApplicationPlan, ApplyOptions};
+use crate::service::Application;
 use crate::text::remark;
 
 use super::args::{Global, ProxyArgs};
@@ -29,7 +21,7 @@ use super::next_start::NextStart;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::restore::{by_hand, has, note_restored};
 use super::status::docker_json;
-use super::{config, docker_desktop, find_bundle, intents, live, note_translation, request};
+use super::{config, docker_desktop, find_backend, intents, live, note_translation, request};
 
 /// `baleen apply`.
 #[derive(Debug, Args)]
@@ -58,23 +50,22 @@ pub(crate) struct ApplyArgs {
 pub(super) fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<u8> {
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let bundle = find_bundle(global, &config)?;
-    if let Some(pane) = bundle.family.proxy_pane() {
-        return docker_desktop::print(&bundle, pane, &request, out);
+    let backend = find_backend(global, &config)?;
+    let engine = backend.engine()?;
+    if let Some(pane) = engine.proxy_pane {
+        return docker_desktop::print(&engine, pane, &request, out);
     }
-    let application = Application::prepare(bundle, &request)?;
-    let options = ApplyOptions {
+    let application = Application::prepare(&*backend, &request)?;
+    let options = PlanOptions {
         method: args.method.or(config.method),
         adopt: args.adopt,
+        ..PlanOptions::default()
     };
     if args.dry_run {
         let plan = application.plan(options, &|progress| out.progress(progress))?;
-        return match plan {
-            ApplicationPlan::Apply(plan) => dry_run(&application, &plan, &args.live, out),
-            ApplicationPlan::Restore(plan) => direct_dry_run(&application, plan, &args.live, out),
-        };
+        return dry_run(&application, plan.changes(), &args.live, out);
     }
-    let Some(agreed) = live::agree(&args.live, &application.bundle, out)? else {
+    let Some(agreed) = live::agree(&args.live, &*backend, out)? else {
         return Ok(0);
     };
     let recorded =
@@ -82,24 +73,19 @@ pub(super) fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result
     if let Some(error) = &recorded.not_recorded {
         out.note(not_recorded(error))?;
     }
-    heading(&application.bundle, out)?;
-    match &recorded.outcome {
-        ApplicationOutcome::Applied(outcome) => {
-            let manifest = match outcome {
-                ApplyOutcome::InPlace(manifest) => manifest,
-                ApplyOutcome::Applied(applied) => &applied.manifest,
-            };
+    heading(&application.engine, out)?;
+    let changes = &recorded.changes;
+    match &changes.proxy {
+        Some(proxy) => {
             let says = source_sentence(
                 application.intent,
                 recorded.named_before.as_ref(),
-                &manifest.proxy,
+                proxy,
                 &application.proxy_config.origin,
             );
-            report(&application, outcome, says, args, &agreed, out)?;
+            report(&application, changes, proxy, says, args, &agreed, out)?;
         }
-        ApplicationOutcome::Restored(restored) => {
-            direct(&application, restored.as_ref(), args, &agreed, out)?;
-        }
+        None => direct(&application, changes, args, &agreed, out)?,
     }
     Ok(0)
 }
@@ -135,88 +121,142 @@ fn not_recorded(error: &io::Error) -> String {
 
 /// Reports that the engine has no proxy, since this computer uses none now.
 fn direct(
-    application: &Application,
-    restored: Option<&RestoreOutcome>,
+    application: &Application<'_>,
+    changes: &Changes,
     args: &ApplyArgs,
     agreed: &Consent,
     out: &mut Output,
 ) -> Result<()> {
-    let Application {
-        bundle,
-        translation,
-        ..
-    } = application;
+    let backend = application.backend();
     let no_proxy = why_direct(application);
+    let restored = Some(changes).filter(|changes| changes.is_change);
     let has = restored.map_or(NextStart::NoProxy, has);
     match restored {
-        None => nothing_to_restore(bundle, &no_proxy, out)?,
+        None => nothing_to_restore(application, &no_proxy, out)?,
         Some(restored) => {
             out.line(format!(
                 "{} Docker has {} again, since {no_proxy}.",
                 styled(GOOD, "Done."),
-                match &restored.original {
+                match &restored.unpatched {
                     Unpatched::Clean => "its own boot image",
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
-            note_restored(bundle, restored, out)?;
+            note_restored(backend, restored, out)?;
             if !args.live.live {
-                out.line(has.when(&bundle.path))?;
+                out.line(has.when(backend))?;
             }
         }
     }
-    note_translation(translation, out)?;
-    let live = live::apply_live(agreed, args.adopt, bundle, has, out)?;
-    let original = restored.map(|restored| (restored.manifest.original.sha256, &restored.original));
-    json_direct(bundle, original, restored.is_some(), live, out)
+    note_translation(&application.translation, out)?;
+    let live = live::apply_live(agreed, args.adopt, backend, has, out)?;
+    json_report(application, changes, changes.is_change, live, out)
 }
 
-/// Prints what [`direct`] would report.
-fn direct_dry_run(
-    application: &Application,
-    plan: RestorePlan,
+/// Prints what `apply` would do.
+fn dry_run(
+    application: &Application<'_>,
+    changes: &Changes,
     live: &LiveArgs,
     out: &mut Output,
 ) -> Result<u8> {
-    let Application {
-        bundle,
-        translation,
-        ..
-    } = application;
-    heading(bundle, out)?;
-    let no_proxy = why_direct(application);
-    let found = match plan {
-        RestorePlan::Nothing => None,
-        RestorePlan::Restore(found) => Some(found),
-    };
-    match &found {
-        None => nothing_to_restore(bundle, &no_proxy, out)?,
-        Some(found) => out.line(format!(
-            "Apply gives Docker {}, since {no_proxy}; the engine has {}.",
-            match &found.original {
-                Unpatched::Clean => "its own boot image back".to_owned(),
-                other => format!("back {}", other.in_words()),
-            },
-            found.manifest.proxy.summary()
-        ))?,
+    heading(&application.engine, out)?;
+    match &changes.proxy {
+        None => direct_steps(application, changes, live, out)?,
+        Some(proxy) if !changes.is_change => {
+            in_place(proxy, &application.translation, out)?;
+            live_plan(live, out)?;
+        }
+        Some(proxy) => steps(application, changes, proxy, live, out)?,
     }
-    note_translation(translation, out)?;
-    live_plan(live, out)?;
-    out.line("Nothing was changed (--dry-run).")?;
-    let original = found
-        .as_ref()
-        .map(|found| (found.manifest.original.sha256, &found.original));
-    json_direct(bundle, original, false, Value::Null, out)?;
+    json_report(application, changes, false, Value::Null, out)?;
     Ok(0)
 }
 
-fn why_direct(application: &Application) -> String {
+/// Prints what [`direct`] would report.
+fn direct_steps(
+    application: &Application<'_>,
+    changes: &Changes,
+    live: &LiveArgs,
+    out: &mut Output,
+) -> Result<()> {
+    let no_proxy = why_direct(application);
+    match &changes.removed {
+        None => nothing_to_restore(application, &no_proxy, out)?,
+        Some(removed) => out.line(format!(
+            "Apply gives Docker {}, since {no_proxy}; the engine has {}.",
+            match &changes.unpatched {
+                Unpatched::Clean => "its own boot image back".to_owned(),
+                other => format!("back {}", other.in_words()),
+            },
+            removed.summary()
+        ))?,
+    }
+    note_translation(&application.translation, out)?;
+    live_plan(live, out)?;
+    out.line("Nothing was changed (--dry-run).")
+}
+
+/// Prints the steps of a change, and the difference of the script.
+fn steps(
+    application: &Application<'_>,
+    changes: &Changes,
+    proxy: &RedactedProxy,
+    live: &LiveArgs,
+    out: &mut Output,
+) -> Result<()> {
+    out.line("This is what apply does:")?;
+    for step in &changes.steps {
+        match step {
+            ChangeStep::MoveAside { name, to } => out.note(moved_aside(name, to))?,
+            ChangeStep::KeepOriginal(name) => {
+                let original = changes.original.map_or(String::new(), |original| {
+                    format!(" ({} bytes, sha256 {})", original.bytes, original.sha256)
+                });
+                out.line(format!("  keep the original as {name}{original}"))?;
+            }
+            ChangeStep::Edit { text, .. } => out.line(format!(
+                "  {} with {} in it, no_proxy {}",
+                match changes.method {
+                    Some(Method::Append) => format!("append an archive with /{text}"),
+                    Some(Method::Rebuild) => format!("rebuild the archive that holds /{text}"),
+                    None => format!("write {text}"),
+                },
+                proxy.summary(),
+                proxy.no_proxy
+            ))?,
+            ChangeStep::Replace { mode } => out.line(format!(
+                "  put the result in the place of {} (mode {mode:04o})",
+                changes.file.display(),
+            ))?,
+        }
+    }
+    live_plan(live, out)?;
+    note_proxy(&application.translation, out)?;
+    out.line("")?;
+    for line in changes.difference().unwrap_or_default().lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => NOTE,
+            _ => DIM,
+        };
+        out.line(styled(style, line))?;
+    }
+    out.line("")?;
+    out.line("Nothing was changed (--dry-run).")
+}
+
+fn why_direct(application: &Application<'_>) -> String {
     let origin = &application.proxy_config.origin;
     remark::why_direct(application.translation.why_direct(), origin)
 }
 
-fn nothing_to_restore(bundle: &Bundle, no_proxy: &str, out: &mut Output) -> Result<()> {
-    match by_hand(&patch::read_unpatched(bundle)) {
+fn nothing_to_restore(
+    application: &Application<'_>,
+    no_proxy: &str,
+    out: &mut Output,
+) -> Result<()> {
+    match by_hand(&application.backend().read_unpatched()) {
         Some(note) => {
             out.line(format!(
                 "Nothing was changed: {no_proxy}, and the boot image is not patched by Baleen."
@@ -232,165 +272,62 @@ fn nothing_to_restore(bundle: &Bundle, no_proxy: &str, out: &mut Output) -> Resu
     }
 }
 
-/// Prints the JSON object about an engine without a proxy. `original` is the digest of the original image and the proxy
-/// that it sets, if the image is or was patched.
-fn json_direct(
-    bundle: &Bundle,
-    original: Option<(OriginalSha, &Unpatched)>,
-    changed: bool,
-    live: Value,
-    out: &mut Output,
-) -> Result<()> {
-    out.object(json!({
-        "live": live,
-        "docker": docker_json(bundle),
-        "changed": changed,
-        "would_change": original.is_some(),
-        "image": {
-            "path": image_of(bundle)?,
-            "original_sha256": original.map(|(sha, _)| sha),
-        },
-        "proxy": null,
-        "proxy_by_hand": original.and_then(|(_, found)| found.by_hand()),
-    }))
-}
-
-fn dry_run(
-    application: &Application,
-    plan: &Plan,
-    live: &LiveArgs,
-    out: &mut Output,
-) -> Result<u8> {
-    let Application {
-        bundle,
-        translation,
-        ..
-    } = application;
-    heading(bundle, out)?;
-    let change = match plan {
-        Plan::Nothing(manifest) => {
-            in_place(manifest, translation, out)?;
-            live_plan(live, out)?;
-            json_report(bundle, manifest, None, false, None, Value::Null, out)?;
-            return Ok(0);
-        }
-        Plan::Change(change) => change,
-    };
-    let original = &change.manifest.original;
-    out.line("This is what apply does:")?;
-    if let BackupPlan::MoveAsideAndMake(aside) = &change.backup {
-        out.note(moved_aside(aside))?;
-    }
-    if change.backup != BackupPlan::Keep {
-        out.line(format!(
-            "  keep the original as initrd.img{BACKUP_SUFFIX} ({} bytes, sha256 {})",
-            original.bytes, original.sha256
-        ))?;
-    }
-    out.line(format!(
-        "  {} /{SCRIPT} with {} in it, no_proxy {}",
-        match change.method() {
-            Method::Append => "append an archive with",
-            Method::Rebuild => "rebuild the archive that holds",
-        },
-        change.manifest.proxy.summary(),
-        change.manifest.proxy.no_proxy
-    ))?;
-    out.line(format!(
-        "  put the result in the place of {} (mode {:04o})",
-        change.image().display(),
-        change.mode
-    ))?;
-    live_plan(live, out)?;
-    note_proxy(translation, out)?;
-    let diff = script_difference(change);
-    out.line("")?;
-    for line in diff.lines() {
-        let style = match line.as_bytes().first() {
-            Some(b'+') => GOOD,
-            Some(b'-') => NOTE,
-            _ => DIM,
-        };
-        out.line(styled(style, line))?;
-    }
-    out.line("")?;
-    out.line("Nothing was changed (--dry-run).")?;
-    json_report(
-        bundle,
-        &change.manifest,
-        None,
-        true,
-        Some(diff),
-        Value::Null,
-        out,
-    )?;
-    Ok(0)
-}
-
-/// Returns the difference between the current script in the boot image and the new one, without
-/// passwords.
-fn script_difference(change: &Change) -> String {
-    let (old, new) = (shown(&change.old_script), shown(&change.new_script));
-    TextDiff::from_lines(&old, &new)
-        .unified_diff()
-        .header(&format!("a/{SCRIPT}"), &format!("b/{SCRIPT}"))
-        .to_string()
-}
-
+/// Reports that the engine has the proxy.
 fn report(
-    application: &Application,
-    outcome: &ApplyOutcome,
+    application: &Application<'_>,
+    changes: &Changes,
+    proxy: &RedactedProxy,
     says: Option<String>,
     args: &ApplyArgs,
     agreed: &Consent,
     out: &mut Output,
 ) -> Result<()> {
-    let Application {
-        bundle,
-        translation,
-        ..
-    } = application;
-    let applied = match outcome {
-        ApplyOutcome::InPlace(manifest) => {
-            in_place(manifest, translation, out)?;
-            if let Some(says) = says {
-                out.line(says)?;
-            }
-            let live = live::apply_live(agreed, args.adopt, bundle, NextStart::Proxy, out)?;
-            return json_report(bundle, manifest, None, false, None, live, out);
-        }
-        ApplyOutcome::Applied(applied) => applied,
-    };
-    let manifest = &applied.manifest;
-    out.line(format!(
-        "{} The proxy for Docker is {}. Bypassing it: {}.",
-        styled(GOOD, "Done."),
-        manifest.proxy.summary(),
-        manifest.proxy.no_proxy
-    ))?;
-    out.line(format!(
-        "  image     {} bytes, by {}",
-        applied.bytes, manifest.method
-    ))?;
-    out.line(format!(
-        "  original  {} bytes, sha256 {}, kept as initrd.img{BACKUP_SUFFIX}",
-        manifest.original.bytes, manifest.original.sha256
-    ))?;
-    if let Some(aside) = &applied.moved_aside {
-        out.note(moved_aside(aside))?;
+    let backend = application.backend();
+    if changes.is_change {
+        applied(application, changes, proxy, out)?;
+    } else {
+        in_place(proxy, &application.translation, out)?;
     }
-    for warning in &applied.warnings {
-        out.note(warning.sentence())?;
-    }
-    note_proxy(translation, out)?;
     if let Some(says) = says {
         out.line(says)?;
     }
-    if !args.live.live {
-        out.line(NextStart::Proxy.when(&bundle.path))?;
+    if changes.is_change && !args.live.live {
+        out.line(NextStart::Proxy.when(backend))?;
     }
-    let live = live::apply_live(agreed, args.adopt, bundle, NextStart::Proxy, out)?;
-    json_report(bundle, manifest, Some(applied.bytes), true, None, live, out)
+    let live = live::apply_live(agreed, args.adopt, backend, NextStart::Proxy, out)?;
+    json_report(application, changes, changes.is_change, live, out)
+}
+
+fn applied(
+    application: &Application<'_>,
+    changes: &Changes,
+    proxy: &RedactedProxy,
+    out: &mut Output,
+) -> Result<()> {
+    out.line(format!(
+        "{} The proxy for Docker is {}. Bypassing it: {}.",
+        styled(GOOD, "Done."),
+        proxy.summary(),
+        proxy.no_proxy
+    ))?;
+    if let (Some(bytes), Some(method)) = (changes.bytes, changes.method) {
+        out.line(format!("  image     {bytes} bytes, by {method}"))?;
+    }
+    if let (Some(original), Some(backup)) = (changes.original, &changes.backup) {
+        out.line(format!(
+            "  original  {} bytes, sha256 {}, kept as {backup}",
+            original.bytes, original.sha256
+        ))?;
+    }
+    for step in &changes.steps {
+        if let ChangeStep::MoveAside { name, to } = step {
+            out.note(moved_aside(name, to))?;
+        }
+    }
+    for warning in &changes.warnings {
+        out.note(warning.sentence())?;
+    }
+    note_proxy(&application.translation, out)
 }
 
 /// Prints what `--live` would also do.
@@ -398,15 +335,13 @@ fn live_plan(live: &LiveArgs, out: &mut Output) -> Result<()> {
     if !live.live {
         return Ok(());
     }
-    out.line(format!(
-        "  update the running VM over its console: the same change in its /{SCRIPT}, and a restart of the Engine (containers stop)"
-    ))
+    out.line("  update the running VM over its console: the same change in its script, and a restart of the Engine (containers stop)")
 }
 
-fn in_place(manifest: &Manifest, translation: &Translation, out: &mut Output) -> Result<()> {
+fn in_place(proxy: &RedactedProxy, translation: &Translation, out: &mut Output) -> Result<()> {
     out.line(format!(
         "The engine gets {} already: nothing to do.",
-        manifest.proxy.summary()
+        proxy.summary()
     ))?;
     match &translation.pac_unreachable {
         Some(it) => out.note(remark::pac_unreachable(it, Face::CommandLine)),
@@ -427,44 +362,47 @@ fn note_proxy(translation: &Translation, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn moved_aside(aside: &Path) -> String {
+fn moved_aside(name: &str, to: &Path) -> String {
     format!(
-        "initrd.img{BACKUP_SUFFIX} is another file than the original; it goes to {}",
-        aside.display()
+        "{name} is another file than the original; it goes to {}",
+        to.display()
     )
 }
 
-fn heading(bundle: &Bundle, out: &mut Output) -> Result<()> {
+fn heading(engine: &Engine, out: &mut Output) -> Result<()> {
     out.line(format!(
         "{} at {}",
-        styled(BOLD, format!("Docker {}", bundle.version)),
-        bundle.path.display()
+        styled(BOLD, format!("Docker {}", engine.version)),
+        engine.path.display()
     ))
 }
 
-/// Prints the JSON object. `written` is the length of the new boot image, if one was written.
+/// Prints the JSON object. `is_done` tells whether the changes were made, and are not only planned.
 fn json_report(
-    bundle: &Bundle,
-    manifest: &Manifest,
-    written: Option<u64>,
-    changes: bool,
-    diff: Option<String>,
+    application: &Application<'_>,
+    changes: &Changes,
+    is_done: bool,
     live: Value,
     out: &mut Output,
 ) -> Result<()> {
-    let image: &Path = image_of(bundle)?;
-    out.object(json!({
-        "docker": docker_json(bundle),
-        "changed": written.is_some(),
-        "would_change": changes,
+    let mut object = json!({
+        "docker": docker_json(&application.engine),
+        "changed": is_done,
+        "would_change": changes.is_change,
         "image": {
-            "path": image,
-            "bytes": written,
-            "original_sha256": manifest.original.sha256,
-            "method": manifest.method,
+            "path": changes.file,
+            "original_sha256": changes.original.map(|original| original.sha256),
         },
-        "proxy": manifest.proxy,
-        "script_diff": diff,
+        "proxy": changes.proxy,
         "live": live,
-    }))
+    });
+    match changes.proxy {
+        Some(_) => {
+            object["image"]["bytes"] = json!(changes.bytes);
+            object["image"]["method"] = json!(changes.method);
+            object["script_diff"] = json!(changes.difference());
+        }
+        None => object["proxy_by_hand"] = json!(changes.unpatched.by_hand()),
+    }
+    out.object(object)
 }

@@ -8,27 +8,25 @@ use clap::Args;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use crate::backend::Depth;
+use crate::backend::docker_desktop::initrd::image::Image;
+use crate::backend::docker_desktop::initrd::script::{MAX_SCRIPT_LEN, SCRIPT};
+use crate::backend::{Backend, Depth, PlanOptions};
 use crate::demo;
 use crate::desired::Expected;
-use crate::docker::Bundle;
+use crate::digest::Sha;
 use crate::error::{Face, Failure, Hint, IoError, Kind, Result};
 use crate::initrd;
 use crate::initrd::find::find;
-use crate::patch::ApplyOutcome;
-use crate::patch::digest::Sha;
-use crate::patch::image::Image;
-use crate::patch::intent::Intent;
-use crate::patch::intent::Intents;
-use crate::patch::script::{MAX_SCRIPT_LEN, SCRIPT};
+use crate::intent::Intent;
 use crate::proxy::ProxySettings;
 use crate::proxy::settings::{Server, SystemSettings};
 use crate::proxy::{
     ClientDialect, EngineProxy, Overrides, ProxyConfig, Resolvers, Translation, translate,
 };
 use crate::reconcile::State;
-use crate::service::{self, ApplyOptions, StatusQuery, status};
+use crate::service::{self, StatusQuery, status};
 
+use super::REGISTRY;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
 use super::proxy::entry_json;
 
@@ -257,14 +255,12 @@ impl Story<'_> {
         self.show_state(State::Current)?;
 
         self.step("baleen restore")?;
-        let bundle = Bundle::read(&self.app)?;
         self.intent = Intent::Off;
-        let taken_out = service::restore(&bundle, None)?.outcome;
+        let restored_to = service::restore(&*self.backend(), None)?.changes.original;
         let restored = self.digest(&image, "restored boot image")?;
         self.check(
             "it is Docker's own boot image again, byte for byte",
-            restored == updated
-                && taken_out.is_some_and(|r| r.manifest.original.sha256.0 == updated),
+            restored == updated && restored_to.is_some_and(|original| original.sha256.0 == updated),
         )?;
         self.show_state(State::Off)
     }
@@ -319,17 +315,19 @@ impl Story<'_> {
     }
 
     fn apply(&mut self) -> Result<()> {
-        let bundle = Bundle::read(&self.app)?;
         let proxy = self.proxy.clone();
-        let options = ApplyOptions::default();
-        let applied = service::apply(&bundle, &proxy, options, None, &|_| {})?;
-        let said = match applied.outcome {
-            ApplyOutcome::Applied(applied) => {
-                format!("applied, by {}", applied.manifest.method)
-            }
-            ApplyOutcome::InPlace(_) => "in place already: nothing was done".to_owned(),
+        let options = PlanOptions::default();
+        let applied = service::apply(&*self.backend(), &proxy, options, None, &|_| {})?.changes;
+        let said = match (applied.is_change, applied.method) {
+            (true, Some(method)) => format!("applied, by {method}"),
+            (true, None) => "applied".to_owned(),
+            (false, _) => "in place already: nothing was done".to_owned(),
         };
         self.fact(&said, json!({ "apply": said }))
+    }
+
+    fn backend(&self) -> Box<dyn Backend> {
+        REGISTRY.open(&self.app, self.app.parent().unwrap_or(&self.app))
     }
 
     fn show_state(&mut self, expected: State) -> Result<()> {
@@ -338,8 +336,7 @@ impl Story<'_> {
             intent: Some(self.intent),
             setting: Expected::Proxy(&proxy).setting("the command line"),
         };
-        let intents = Intents::in_folder(self.app.parent().unwrap_or(&self.app));
-        let status = status(&self.app, &intents, &question, Depth::Deep, &|_| {});
+        let status = status(&*self.backend(), &question, Depth::Deep, &|_| {});
         let word = status.state.word();
         self.fact(
             &format!(

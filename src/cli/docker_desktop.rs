@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::desired::{ProxyQuery, engine_of};
-use crate::docker::{Bundle, ProxyPane};
+use crate::backend::{Engine, ProxyPane};
+use crate::desired::ProxyQuery;
 use crate::error::Result;
 use crate::proxy::{DockerFields, ProxyConfig, Translation};
 
@@ -20,22 +20,22 @@ const REFUSED: u8 = 4;
 /// When the settings can't be read, or can't be translated for this Docker. The name of the pane is
 /// printed before.
 pub(super) fn print(
-    bundle: &Bundle,
+    engine: &Engine,
     pane: ProxyPane,
     request: &ProxyQuery,
     out: &mut Output,
 ) -> Result<u8> {
     out.line(format!(
         "{} at {}",
-        styled(BOLD, format!("Docker {}", bundle.version)),
-        bundle.path.display()
+        styled(BOLD, format!("Docker {}", engine.version)),
+        engine.path.display()
     ))?;
     out.line(format!(
         "This Docker has its own proxy settings ({pane}), which Baleen doesn't change yet."
     ))?;
     let request = request.clone().without_passwords();
     let proxy_config = request.read()?;
-    let translation = request.translate(&proxy_config, &engine_of(bundle))?;
+    let translation = request.translate(&proxy_config, &engine.capabilities.client)?;
     let fields = translation
         .proxy
         .as_ref()
@@ -45,11 +45,11 @@ pub(super) fn print(
             "No proxy is set in {}, so there is nothing to enter there.",
             proxy_config.origin
         ))?,
-        Some(fields) => lines(bundle, pane, fields, out)?,
+        Some(fields) => lines(engine, pane, fields, out)?,
     }
     note_translation(&translation, out)?;
     out.object(object(
-        bundle,
+        engine,
         pane,
         &proxy_config,
         &translation,
@@ -58,7 +58,7 @@ pub(super) fn print(
     Ok(REFUSED)
 }
 
-fn lines(bundle: &Bundle, pane: ProxyPane, fields: &DockerFields, out: &mut Output) -> Result<()> {
+fn lines(engine: &Engine, pane: ProxyPane, fields: &DockerFields, out: &mut Output) -> Result<()> {
     out.line(format!(
         "In Docker, open {pane}, choose \"Manual proxy configuration\", and enter:"
     ))?;
@@ -70,26 +70,26 @@ fn lines(bundle: &Bundle, pane: ProxyPane, fields: &DockerFields, out: &mut Outp
         };
         out.line(format!("  {name:27}{value}"))?;
     }
-    for remark in fields.remarks(&bundle.version) {
+    for remark in fields.remarks(&engine.version) {
         out.note(remark.to_string())?;
     }
     Ok(())
 }
 
 fn object(
-    bundle: &Bundle,
+    engine: &Engine,
     pane: ProxyPane,
     proxy_config: &ProxyConfig,
     translation: &Translation,
     fields: Option<&DockerFields>,
 ) -> Value {
     json!({
-        "docker": docker_json(bundle),
+        "docker": docker_json(engine),
         "changed": false,
         "would_change": false,
         "origin": proxy_config.origin,
         "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
         "enter": { "pane": pane.title(), "fields": fields },
-        "error": bundle.refusal().map(|refusal| describe(&refusal.into())),
+        "error": engine.refusal.clone().map(|refusal| describe(&refusal.into_error())),
     })
 }

@@ -12,13 +12,11 @@ use serde_json::json;
 
 use crate::config::{Config, SourceSetting};
 use crate::desired::Expected;
-use crate::desired::{ProxyQuery, engine_of};
-use crate::docker::Bundle;
+use crate::desired::ProxyQuery;
 use crate::doctor::{NoSocket, Options, Outcome, Report, Settings, Step, Trust, examine};
 use crate::error::{Diagnostic, Face, Failure, Hint, IoError, Kind, Result};
+use crate::intent::Intent;
 use crate::net::{HostPort, tls};
-use crate::patch::in_place;
-use crate::patch::intent::Intent;
 use crate::property_list;
 use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
@@ -28,7 +26,7 @@ use crate::text::doctor::{Anonymous, StepText, page, short_title};
 
 use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
-use super::{bundle_path, config, intents, request, state_folder};
+use super::{config, find_backend, intents, request, state_folder};
 
 /// `baleen doctor`.
 #[derive(Debug, Args)]
@@ -98,17 +96,16 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
     }
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
-    let bundle = bundle_path(global, &config)
-        .map(|path| path.canonicalize().unwrap_or(path))
-        .map_err(Diagnostic::from);
-    let intent = bundle.as_ref().ok().and_then(|path| intents().get(path));
-    let read = bundle
+    let backend = find_backend(global, &config).map_err(Diagnostic::from);
+    let intent = backend
         .as_ref()
         .ok()
-        .and_then(|path| Bundle::read(path).ok());
-    let engine = read
-        .as_ref()
-        .map_or_else(|| ClientDialect::of("", true), engine_of);
+        .and_then(|backend| intents().get(backend.place()));
+    let engine = backend.as_ref().ok().and_then(|it| it.engine().ok());
+    let engine = engine.map_or_else(
+        || ClientDialect::of("", true),
+        |engine| engine.capabilities.client,
+    );
     // The doctor reports settings that can't be used, so don't stop at their errors.
     let mut proxy_users = Vec::new();
     let proxy_config = request.read().map_err(Diagnostic::from);
@@ -121,7 +118,10 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
     });
     let translation = translated.as_ref();
     // The step about the boot image reports an image that can't be read.
-    let in_place = read.and_then(|bundle| in_place(&bundle).ok().flatten());
+    let in_place = backend
+        .as_ref()
+        .ok()
+        .and_then(|backend| backend.configured_proxy().ok().flatten());
     if let Some(proxy) = &in_place {
         let urls = [proxy.http(), proxy.https()].into_iter().flatten();
         proxy_users.extend(urls.flat_map(users));
@@ -132,9 +132,8 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         computer: tls::native_roots(),
     };
     let question = Options {
-        state: &state_folder(),
         intent,
-        bundle: bundle.as_deref(),
+        backend: backend.as_deref(),
         expected: request.expected(intent, translation.ok()),
         settings: Settings {
             origin: proxy_config

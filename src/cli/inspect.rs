@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::backend::docker_desktop::initrd::image::Image;
 use crate::error::{Error, Face, Failure, Hint, IoError, Kind, Result};
 use crate::initrd::find::{copy_body, find, hard_link_data};
 use crate::initrd::{
     self, Compression, Effect, Error as ImageError, FileType, Header, Member, Part, Tree, Visitor,
     display_name, until_nul, walk,
 };
-use crate::patch::image::Image;
 
 use super::output::{BOLD, DIM, Output, styled};
 

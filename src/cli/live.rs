@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::docker::{Bundle, Vm};
+use crate::backend::{Activation, Backend, RestartScope};
 use crate::error::{Error, Face, Failure, Fix, Hint, Kind, Result};
-use crate::patch::live::{self, LiveError, LiveLock, LiveOutcome};
+use crate::service::LiveLock;
 
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
@@ -35,7 +35,7 @@ const QUESTION: &str = "This restarts the Docker Engine if it needs the change; 
 /// The error of a live update, which follows a change of the boot image.
 #[derive(Debug, thiserror::Error)]
 #[error("the boot image is done, but the running VM is not: {0}")]
-struct NotLive(#[source] LiveError);
+struct NotLive(#[source] Error);
 
 impl Failure for NotLive {
     fn kind(&self) -> Kind {
@@ -71,7 +71,11 @@ pub(super) struct Consent {
 }
 
 /// Asks the user for consent; returns nothing if the user refuses.
-pub(super) fn agree(args: &LiveArgs, bundle: &Bundle, out: &mut Output) -> Result<Option<Consent>> {
+pub(super) fn agree(
+    args: &LiveArgs,
+    backend: &dyn Backend,
+    out: &mut Output,
+) -> Result<Option<Consent>> {
     let agreed = |may_restart| {
         let sign = || LiveLock::begin(&state_folder()).ok();
         Some(Consent {
@@ -91,7 +95,7 @@ pub(super) fn agree(args: &LiveArgs, bundle: &Bundle, out: &mut Output) -> Resul
         )
         .with_hint("add --yes"));
     }
-    if Vm::of(&bundle.path).is_none() {
+    if backend.running().is_none() {
         return Ok(agreed(false));
     }
     if out.agrees(QUESTION)? {
@@ -105,17 +109,17 @@ pub(super) fn agree(args: &LiveArgs, bundle: &Bundle, out: &mut Output) -> Resul
 pub(super) fn apply_live(
     agreed: &Consent,
     adopt: bool,
-    bundle: &Bundle,
+    backend: &dyn Backend,
     has: NextStart,
     out: &mut Output,
 ) -> Result<Value> {
     if !agreed.is_live {
         return Ok(Value::Null);
     }
-    let Some(vm) = Vm::of(&bundle.path) else {
+    if backend.running().is_none() {
         out.line(has.sentence(false))?;
         return Ok(json!({ "running": false }));
-    };
+    }
     if !agreed.may_restart {
         out.line("Docker started in the meantime and may be using the old boot image. Run the command again, or restart Docker.")?;
         return Ok(json!({ "running": true, "restarted": false, "environment": null }));
@@ -126,12 +130,17 @@ pub(super) fn apply_live(
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, cancel.clone()).map_err(printing)?;
     }
-    let followed = live::apply_live(bundle, &vm, adopt, &state_folder(), &cancel);
-    let LiveOutcome {
-        restarted,
-        block: _,
-        environment,
-    } = followed.map_err(NotLive)?;
+    let activation = backend
+        .activate(RestartScope::Engine, adopt, &cancel)
+        .map_err(NotLive)?;
+    let (restarted, environment) = match activation {
+        Activation::NotRunning => {
+            out.line(has.sentence(false))?;
+            return Ok(json!({ "running": false }));
+        }
+        Activation::UpToDate { environment } => (false, environment),
+        Activation::Restarted { environment } => (true, environment),
+    };
     let done = styled(GOOD, "Done.");
     out.line(match restarted {
         true => format!("{done} The Engine was restarted; Docker and its VM went on running."),

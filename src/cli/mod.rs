@@ -29,16 +29,16 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::agent;
-#[cfg(target_os = "macos")]
-use crate::app::install_location;
+use crate::backend::{Backend, Registry};
 use crate::config::Config;
 use crate::desired::{self, ProxyQuery};
-use crate::docker::Bundle;
 use crate::error::{Error, Face, Kind, Result};
-use crate::patch::intent::Intents;
+use crate::intent::Intents;
 use crate::proxy::source::{self, ProxySource};
 use crate::proxy::translate::{EntryOutcome, EntryReason};
 use crate::proxy::{ProxyUrls, Translation, redact};
+#[cfg(target_os = "macos")]
+use crate::service::install_location;
 use crate::storage;
 use crate::text::{self, remark};
 
@@ -134,14 +134,10 @@ fn check_named_config(global: &Global) -> Result<()> {
     }
 }
 
-/// Returns the path of the bundle to use.
-fn bundle_path(global: &Global, config: &Config) -> Result<PathBuf> {
-    desired::bundle_path(global.docker_app.as_deref(), config)
-}
-
-/// Reads the bundle to use.
-fn find_bundle(global: &Global, config: &Config) -> Result<Bundle> {
-    Ok(Bundle::read(&bundle_path(global, config)?)?)
+/// Returns the engine to look after.
+fn find_backend(global: &Global, config: &Config) -> Result<Box<dyn Backend>> {
+    let chosen = desired::chosen_path(global.docker_app.as_deref(), config);
+    Ok(REGISTRY.find(chosen.as_deref(), &state_folder())?)
 }
 
 /// Returns the folder for the program's state.
@@ -150,9 +146,13 @@ fn state_folder() -> PathBuf {
     storage::folder(|name| env::var_os(name), &home, cfg!(target_os = "macos"))
 }
 
+/// The kinds of engines.
+const REGISTRY: Registry = Registry::BUILT_IN;
+
 /// Returns the options for an agent.
 fn options(global: &Global, has_icon: bool) -> agent::Options {
     agent::Options {
+        registry: REGISTRY,
         docker_app: global.docker_app.clone(),
         config: config::path(global),
         state: state_folder(),

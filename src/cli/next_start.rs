@@ -1,8 +1,6 @@
 //! The sentence after a change of a boot image that says when Docker will use it.
 
-use std::path::Path;
-
-use crate::docker::restart;
+use crate::backend::Backend;
 
 /// Docker's proxy after a change of its boot image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +14,9 @@ pub(super) enum NextStart {
 }
 
 impl NextStart {
-    /// Returns the sentence, which depends on whether the Docker at `bundle` runs.
-    pub(super) fn when(self, bundle: &Path) -> &'static str {
-        self.sentence(restart::running(bundle).is_some())
+    /// Returns the sentence, which depends on whether the engine runs.
+    pub(super) fn when(self, backend: &dyn Backend) -> &'static str {
+        self.sentence(backend.running().is_some())
     }
 
     /// Returns the sentence. A Docker that isn't running needs no restart.

@@ -11,8 +11,8 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::backend::{Progress, Step};
 use crate::error::{Error, Face, Kind, Result};
-use crate::patch::{Progress, Step};
 use crate::platform::columns;
 
 use super::args::{Color, Global};

@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::backend::{self, Depth};
-use crate::desired::{ProxyQuery, engine_of, source_of};
-use crate::docker::{Bundle, Family, Refusal};
+use crate::backend::docker_desktop::client_of;
+use crate::backend::{Backend, Depth, Engine};
+use crate::desired::{ProxyQuery, source_of};
 use crate::error::{Face, Failure, Hint, Kind, Result};
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 use crate::platform::system_proxies;
 use crate::proxy::ProxySettings;
 use crate::proxy::pac::{self, PacAnswer, PacAnswers, PacSource, ScriptState};
@@ -25,7 +25,7 @@ use crate::text::time::ago;
 
 use super::args::{Global, ProxyArgs};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::{bundle_path, config, intents, request};
+use super::{config, find_backend, intents, request};
 
 /// An argument of `baleen proxy test` that names no host, without a password.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +141,7 @@ fn show(
     query: &Query,
     out: &mut Output,
 ) -> Result<()> {
-    let translation = request.translate(proxy_config, &query.engine)?;
+    let translation = request.translate(proxy_config, &query.client)?;
     if let Some(named) = &query.named {
         out.line(format!(
             "Docker uses {}, which was named by hand (`baleen apply --follow-settings` follows the settings).",
@@ -199,9 +199,9 @@ fn show(
 
 /// The engine to translate for.
 struct Query {
-    engine: ClientDialect,
+    client: ClientDialect,
     version: Option<String>,
-    family: Option<Family>,
+    engine: Option<Engine>,
     /// The proxy in its boot image, if it was named by hand, so that it doesn't follow the settings.
     named: Option<RedactedProxy>,
 }
@@ -211,51 +211,49 @@ fn ask(global: &Global, args: &ProxyArgs, version: Option<&str>) -> Result<(Prox
     let config = config(global)?;
     let request = request(args, &config)?;
     if let Some(version) = version {
-        let engine = ClientDialect::of(version, Family::is_patched_in(version));
         let query = Query {
-            engine,
+            client: client_of(version),
             version: Some(version.to_owned()),
-            family: None,
+            engine: None,
             named: None,
         };
         return Ok((request, query));
     }
-    let query = match bundle_path(global, &config) {
-        Ok(path) => {
-            let bundle = Bundle::read(&path)?;
+    let query = match find_backend(global, &config) {
+        Ok(backend) => {
+            let engine = backend.engine()?;
             Query {
                 // A proxy from the options takes precedence over the one in place.
-                named: named(&bundle).filter(|_| request.intent() == Intent::Settings),
-                engine: engine_of(&bundle),
-                version: Some(bundle.version),
-                family: Some(bundle.family),
+                named: named(&*backend).filter(|_| request.intent() == Intent::Settings),
+                client: engine.capabilities.client,
+                version: Some(engine.version.clone()),
+                engine: Some(engine),
             }
         }
         Err(error) if global.docker_app.is_some() || config.docker_app.is_some() => {
             return Err(error);
         }
         Err(_) => Query {
-            engine: ClientDialect::of("", true),
+            client: ClientDialect::of("", true),
             version: None,
-            family: None,
+            engine: None,
             named: None,
         },
     };
     Ok((request, query))
 }
 
-/// Returns the proxy in the boot image of `bundle`, if it was named by hand.
-fn named(bundle: &Bundle) -> Option<RedactedProxy> {
-    if intents().get(&bundle.path) != Some(Intent::Named) {
+/// Returns the proxy that Baleen configured, if it was named by hand.
+fn named(backend: &dyn Backend) -> Option<RedactedProxy> {
+    if intents().get(backend.place()) != Some(Intent::Named) {
         return None;
     }
-    let observed = backend::bundle_state(&bundle.path, &intents(), Depth::Quick, &|_| {});
-    observed.proxy().cloned()
+    backend.observe(Depth::Quick, &|_| {}).proxy().cloned()
 }
 
 impl Query {
     fn heading(&self) -> String {
-        let built = self.engine.in_words();
+        let built = self.client.in_words();
         let gets = match self.named {
             Some(_) => "would get that as",
             None => "gets",
@@ -270,24 +268,26 @@ impl Query {
 
     /// Returns a note about where the settings belong, if not into the boot image.
     fn elsewhere(&self) -> Option<String> {
-        if self.engine.host_address.is_some() {
+        if self.client.host_address.is_some() {
             return None;
         }
-        let family = self.family.as_ref();
-        Some(match family.and_then(Family::refusal) {
-            Some(Refusal::OwnSettings(pane)) => format!(
-                "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
-            ),
-            Some(Refusal::UnknownVm(unknown)) => unknown.to_string(),
-            None => "this Docker gets its proxy from its own settings, not from the boot image"
-                .to_owned(),
-        })
+        let engine = self.engine.as_ref();
+        Some(
+            match engine.map(|engine| (engine.proxy_pane, &engine.refusal)) {
+                Some((Some(pane), _)) => format!(
+                    "this Docker has its own proxy settings: enter these values there, under {pane}; `baleen apply` prints them field by field"
+                ),
+                Some((None, Some(refusal))) => refusal.sentence(),
+                _ => "this Docker gets its proxy from its own settings, not from the boot image"
+                    .to_owned(),
+            },
+        )
     }
 
     fn json(&self) -> Value {
-        let mut object = json!(self.engine);
+        let mut object = json!(self.client);
         object["docker_version"] = json!(self.version);
-        object["family"] = json!(self.family.as_ref().map(Family::id));
+        object["family"] = json!(self.engine.as_ref().map(|engine| engine.family));
         object
     }
 }
@@ -449,12 +449,12 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
         .collect::<Result<_>>()?;
     let proxy_config = request.read()?;
     let urls: Vec<String> = targets.iter().map(|(_, target)| target.url()).collect();
-    let (translation, asked) = request.translate_and_ask(&proxy_config, &query.engine, &urls)?;
+    let (translation, asked) = request.translate_and_ask(&proxy_config, &query.client, &urls)?;
     let asked = asked.filter(|asked| asked.script_state != ScriptState::NotOffered);
     let translation = match &query.named {
         Some(named) => {
             let request = request.clone().named(source_of(named));
-            request.translate(&request.read()?, &query.engine)?
+            request.translate(&request.read()?, &query.client)?
         }
         None => translation,
     };
@@ -521,7 +521,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
                 Some(PacAnswer { host, ..answer })
             })
             .collect();
-        let notes = notes(&answers, &query.engine);
+        let notes = notes(&answers, &query.client);
         for it in &notes.remarks {
             out.note(remark::remark(it, Face::CommandLine))?;
         }
@@ -590,7 +590,7 @@ impl<'a> Row<'a> {
             name,
             here: is_known.then(|| route::host_route(&proxy_config.settings, answer, target)),
             given: asked.and_then(|asked| asked.given(&url)),
-            engine: route::in_engine(translation.proxy.as_ref(), &query.engine, target),
+            engine: route::in_engine(translation.proxy.as_ref(), &query.client, target),
         }
     }
 

@@ -3,11 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::docker::Bundle;
+use crate::backend::{Backend, Changes, Unpatched};
 use crate::error::Result;
-use crate::patch::image::image_of;
-use crate::patch::intent::Intent;
-use crate::patch::{RestoreOutcome, Unpatched};
+use crate::intent::Intent;
 use crate::service::{self, Recording};
 
 use super::args::Global;
@@ -15,7 +13,7 @@ use super::live::LiveArgs;
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
-use super::{config, find_bundle, intents, live};
+use super::{config, find_backend, intents, live};
 
 /// `baleen restore`.
 #[derive(Debug, Args)]
@@ -26,9 +24,10 @@ pub(crate) struct RestoreArgs {
 }
 
 pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<u8> {
-    let bundle = find_bundle(global, &config(global)?)?;
-    image_of(&bundle)?;
-    let Some(agreed) = live::agree(&args.live, &bundle, out)? else {
+    let backend = find_backend(global, &config(global)?)?;
+    let engine = backend.engine()?;
+    engine.check_supported()?;
+    let Some(agreed) = live::agree(&args.live, &*backend, out)? else {
         return Ok(0);
     };
     let intents = intents();
@@ -36,52 +35,55 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
         intents: &intents,
         intent: Intent::Off,
     };
-    let recorded = service::restore(&bundle, Some(recording))?;
-    let restored = recorded.outcome;
-    let has = restored.as_ref().map_or(NextStart::NoProxy, has);
-    match &restored {
+    let recorded = service::restore(&*backend, Some(recording))?;
+    let restored = Some(&recorded.changes).filter(|changes| changes.is_change);
+    let has = restored.map_or(NextStart::NoProxy, has);
+    match restored {
         Some(restored) => {
-            let original = &restored.manifest.original;
+            let original = restored.original.map_or(String::new(), |original| {
+                format!(
+                    ": {} bytes, sha256 {} (verified)",
+                    original.bytes, original.sha256
+                )
+            });
             out.line(format!(
-                "{} Docker {} has {} again: {} bytes, sha256 {} (verified).",
+                "{} Docker {} has {} again{original}.",
                 styled(GOOD, "Done."),
-                bundle.version,
-                match restored.original {
+                engine.version,
+                match restored.unpatched {
                     Unpatched::Clean => "its original boot image",
                     _ => "the boot image that it had before Baleen",
                 },
-                original.bytes,
-                original.sha256
             ))?;
-            note_restored(&bundle, restored, out)?;
+            note_restored(&*backend, restored, out)?;
             if !args.live.live {
-                out.line(has.when(&bundle.path))?;
+                out.line(has.when(&*backend))?;
             }
         }
         None => out.line(format!(
             "Nothing to do: Docker {} is not patched by Baleen.",
-            bundle.version
+            engine.version
         ))?,
     }
-    if let Some(error) = recorded.not_recorded {
+    if let Some(error) = &recorded.not_recorded {
         out.note(format!(
             "could not note that the proxy is no longer wanted ({error}); status may say wiped instead of off"
         ))?;
     }
-    let live = live::apply_live(&agreed, false, &bundle, has, out)?;
+    let live = live::apply_live(&agreed, false, &*backend, has, out)?;
     out.object(json!({
-        "docker": docker_json(&bundle),
+        "docker": docker_json(&engine),
         "live": live,
         "changed": restored.is_some(),
-        "original_sha256": restored.as_ref().map(|restored| restored.manifest.original.sha256),
-        "proxy_by_hand": restored.as_ref().and_then(|restored| restored.original.by_hand()),
+        "original_sha256": restored.and_then(|it| it.original).map(|original| original.sha256),
+        "proxy_by_hand": restored.and_then(|it| it.unpatched.by_hand()),
     }))?;
     Ok(0)
 }
 
 /// Returns Docker's proxy with the restored boot image.
-pub(super) fn has(restored: &RestoreOutcome) -> NextStart {
-    match restored.original {
+pub(super) fn has(restored: &Changes) -> NextStart {
+    match restored.unpatched {
         Unpatched::ByHand { .. } => NextStart::ProxyByHand,
         Unpatched::Clean | Unpatched::Unchecked => NextStart::NoProxy,
     }
@@ -89,18 +91,17 @@ pub(super) fn has(restored: &RestoreOutcome) -> NextStart {
 
 /// Reports remarks on the restored boot image, and records its original proxy for `status`.
 pub(super) fn note_restored(
-    bundle: &Bundle,
-    restored: &RestoreOutcome,
+    backend: &dyn Backend,
+    restored: &Changes,
     out: &mut Output,
 ) -> Result<()> {
-    if let Some(note) = by_hand(&restored.original) {
+    if let Some(note) = by_hand(&restored.unpatched) {
         out.note(note)?;
     }
-    if let Some(warning) = &restored.warning {
+    for warning in &restored.warnings {
         out.note(warning.sentence())?;
     }
-    let remembered = service::remember_original(bundle, &intents(), &restored.original);
-    if let Err(error) = remembered {
+    if let Err(error) = backend.remember_original(&restored.unpatched) {
         out.note(error.to_string())?;
     }
     Ok(())

@@ -3,11 +3,10 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::backend::{Depth, Installed};
+use crate::backend::{Depth, Engine, Installed};
 use crate::desired::Setting;
-use crate::docker::Bundle;
 use crate::error::{Face, Result};
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::State;
 use crate::service::{self, Status};
@@ -16,7 +15,7 @@ use crate::text::{remark, settings_clause, settings_json};
 use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
 use super::proxy::pac_json;
-use super::{bundle_path, config, intents, request};
+use super::{config, find_backend, intents, request};
 
 /// `baleen status`.
 #[derive(Debug, Args)]
@@ -36,8 +35,8 @@ pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Resul
         true => Depth::Deep,
         false => Depth::Quick,
     };
-    let path = bundle_path(global, &config);
-    let report = service::report(path, &intents(), &request, depth, &|progress| {
+    let backend = find_backend(global, &config);
+    let report = service::report(backend, &intents(), &request, depth, &|progress| {
         out.progress(progress)
     });
     let status = &report.status;
@@ -81,10 +80,10 @@ pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> Str
 
 /// Prints the state for a person: first the word, then its meaning, then the facts.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
-    let docker = status.bundle();
+    let docker = status.engine();
     let style = match status.state {
         // This Docker has its own proxy settings, so nothing is wrong.
-        State::Unsupported if docker.is_some_and(|d| d.family.proxy_pane().is_some()) => NOTE,
+        State::Unsupported if docker.is_some_and(|d| d.proxy_pane.is_some()) => NOTE,
         State::Current | State::Off | State::Direct => GOOD,
         State::Stale | State::Wiped | State::Updating | State::Foreign | State::RestartNeeded => {
             NOTE
@@ -99,24 +98,27 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
     if let Some(advice) = status.reason.next_step(Face::CommandLine) {
         out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
     }
-    if let Some(docker) = status.bundle() {
+    if let Some(docker) = status.engine() {
         out.line(format!(
             "  docker    {} (build {}, {}) at {}",
             docker.version,
             docker.build,
-            docker.family.id(),
+            docker.family,
             docker.path.display()
         ))?;
     }
     if let Some(installed) = status.installed() {
-        let method = match &installed.patch {
-            Some(patch) => format!("patched by {}", patch.method),
+        let method = match &installed.configured {
+            Some(configured) => match configured.method {
+                Some(method) => format!("patched by {method}"),
+                None => "set by Baleen".to_owned(),
+            },
             None if verified => "stock".to_owned(),
             None => "not patched by Baleen".to_owned(),
         };
         out.line(format!(
             "  image     {} ({} bytes, {method})",
-            installed.image.display(),
+            installed.file.display(),
             installed.bytes
         ))?;
         if let Some(sha) = &installed.original {
@@ -130,18 +132,18 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
     Ok(())
 }
 
-pub(super) fn docker_json(bundle: &Bundle) -> Value {
+pub(super) fn docker_json(engine: &Engine) -> Value {
     json!({
-        "path": bundle.path,
-        "family": bundle.family.id(),
-        "version": bundle.version,
-        "build": bundle.build,
+        "path": engine.path,
+        "family": engine.family,
+        "version": engine.version,
+        "build": engine.build,
     })
 }
 
 fn status_json(status: &Status, source: Option<&str>, settings: Option<&Setting>) -> Value {
     json!({
-        "docker": status.bundle().map(docker_json),
+        "docker": status.engine().map(docker_json),
         "state": status.state,
         "sentence": status.reason.sentence(),
         "advice": status.reason.next_step(Face::CommandLine),

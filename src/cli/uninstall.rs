@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::docker::restart;
+use crate::backend::Unpatched;
 use crate::error::{Face, Failure, Hint, Kind, Result};
-use crate::patch::Unpatched;
 use crate::text::uninstall as text;
 use crate::uninstall::{
     ExecuteOutcome, Failed, LastStep, Left, Remark, Scope, UninstallPlan, UninstallStep,
@@ -19,7 +18,7 @@ use crate::uninstall::{execute, places, plan, scan};
 use super::args::Global;
 use super::next_start::NextStart;
 use super::output::{BAD, BOLD, GOOD, Output, describe, styled};
-use super::{check_named_config, config, state_folder};
+use super::{REGISTRY, check_named_config, config, state_folder};
 
 /// `baleen uninstall`.
 #[derive(Debug, Args)]
@@ -69,10 +68,16 @@ pub(super) fn run(global: &Global, args: &UninstallArgs, out: &mut Output) -> Re
     }
     let home = env::home_dir().unwrap_or_default();
     let scope = Scope {
+        registry: REGISTRY,
         docker_app: global.docker_app.clone(),
         config: config::path(global),
         state: state_folder(),
-        places: places(|name| env::var_os(name), &home, cfg!(target_os = "macos")),
+        places: places(
+            REGISTRY,
+            |name| env::var_os(name),
+            &home,
+            cfg!(target_os = "macos"),
+        ),
     };
     let planned = plan(scan(&scope)?, &scope.places, args.leave_images)?;
     if args.dry_run {
@@ -150,7 +155,10 @@ fn next(outcome: &ExecuteOutcome) -> Vec<String> {
             Unpatched::ByHand { .. } => NextStart::ProxyByHand,
             Unpatched::Clean | Unpatched::Unchecked => NextStart::NoProxy,
         };
-        (has, restart::running(bundle).is_some())
+        (
+            has,
+            REGISTRY.open(bundle, &state_folder()).running().is_some(),
+        )
     });
     // Prefer a running Docker, since that one still needs a restart.
     if let Some((has, is_running)) = restored.max_by_key(|(_, is_running)| *is_running) {

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput};
-use crate::app::single_instance::{Claim, Instance, Message};
-use crate::app::{AppError, quit_on_signals};
+use crate::app::quit_on_signals;
 use crate::error::Result;
 use crate::logs;
+use crate::service::ServiceError;
+use crate::service::single_instance::{Claim, Instance, Message};
 
 use super::args::{Act, Global};
 use super::options;
@@ -24,7 +25,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     let options = options(global, false);
     let instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,
-        Claim::Taken(who) => return Err(AppError::AlreadyRunning { who }.into()),
+        Claim::Taken(who) => return Err(ServiceError::AlreadyRunning { who }.into()),
     };
     // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
     logs::start(&logs::path(), args.verbose)?;

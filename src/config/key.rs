@@ -9,12 +9,11 @@ use thiserror::Error;
 
 use crate::net::lookup::is_loopback;
 use crate::net::port_number;
-use crate::patch::Method;
 use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, go, redact};
 
 use super::error::{InvalidEntry, InvalidValue};
-use super::{Config, RestartPolicy, SourceSetting};
+use super::{Config, Method, RestartPolicy, SourceSetting};
 
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

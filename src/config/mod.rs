@@ -10,6 +10,7 @@
 mod edit;
 mod error;
 mod key;
+mod method;
 mod read;
 
 use std::env;
@@ -19,7 +20,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::IoError;
-use crate::patch::Method;
 use crate::proxy::ProxyUrl;
 use crate::proxy::pac::Unreachable;
 use crate::storage::app_folder;
@@ -27,6 +27,7 @@ use crate::storage::app_folder;
 pub use edit::{make, set, unset};
 pub use error::{ConfigError, Expected, InvalidEntry, InvalidValue, Mistake, ValueType};
 pub use key::{Key, UnknownKey};
+pub use method::{Method, UnknownMethod};
 
 /// The user's settings. The default applies if there is no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

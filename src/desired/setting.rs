@@ -2,9 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::digest::Sha;
 use crate::error::{Diagnostic, Kind};
-use crate::patch::digest::Sha;
-use crate::patch::script;
 use crate::platform::network;
 use crate::proxy::{EngineProxy, RedactedProxy, Translation};
 
@@ -29,8 +28,8 @@ pub enum Setting {
     },
     /// A proxy.
     Proxy {
-        /// Digest of the script block that sets this proxy.
-        block: Sha,
+        /// The [revision](EngineProxy::revision) of the proxy.
+        revision: Sha,
         /// The proxy, without passwords.
         shown: RedactedProxy,
         /// The source that says so.
@@ -59,7 +58,7 @@ impl Setting {
 
     fn proxy(proxy: &EngineProxy, origin: &str, script: Option<KeptAnswers>) -> Self {
         Self::Proxy {
-            block: Sha::of(script::block(proxy).as_bytes()),
+            revision: proxy.revision(),
             shown: proxy.shown(),
             origin: origin.to_owned(),
             script,

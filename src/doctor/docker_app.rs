@@ -1,12 +1,9 @@
 //! The steps about Docker.app: its existence, its kind, the permission to patch it, and the state of its boot image.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::backend::Depth;
-use crate::docker::{Bundle, Family, NotPatched};
+use crate::backend::{Depth, ProxyPane};
 use crate::error::{Diagnostic, Kind};
-use crate::patch::intent::Intents;
-use crate::patch::preflight;
 use crate::reconcile::State;
 use crate::service::{Status, StatusQuery, status};
 
@@ -29,7 +26,9 @@ pub(crate) struct FamilyFinding {
     /// Its name for scripts.
     pub(crate) id: &'static str,
     /// The reason why Baleen does not patch it.
-    pub(crate) refusal: Option<NotPatched>,
+    pub(crate) refusal: Option<Diagnostic>,
+    /// The pane of its own proxy settings, if Baleen leaves the proxy to that.
+    pub(crate) proxy_pane: Option<ProxyPane>,
 }
 
 /// The permission to patch its boot image.
@@ -66,10 +65,10 @@ impl BundleFinding {
 
 impl FamilyFinding {
     pub(super) fn outcome(&self) -> Outcome {
-        match self.refusal {
-            None => Outcome::Good,
-            Some(NotPatched::UnknownVm { .. }) => Outcome::Bad,
-            Some(NotPatched::OwnSettings { .. }) => Outcome::Warning,
+        match (&self.refusal, self.proxy_pane) {
+            (None, _) => Outcome::Good,
+            (Some(_), None) => Outcome::Bad,
+            (Some(_), Some(_)) => Outcome::Warning,
         }
     }
 }
@@ -120,16 +119,16 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     };
     let rest = [Subject::Family, Subject::Writable, Subject::Image];
     let found = |found| Step::new(Subject::Bundle, Finding::Bundle(found));
-    let read = match options.bundle {
-        Ok(path) => Bundle::read(path),
+    let backend = match options.backend {
+        Ok(backend) => backend,
         Err(error) => {
             on_step(found(BundleFinding::Failed(error.clone())));
             skip(&rest, Skip::NoDocker, on_step);
             return None;
         }
     };
-    let bundle = match read {
-        Ok(bundle) => bundle,
+    let engine = match backend.engine() {
+        Ok(engine) => engine,
         Err(error) => {
             on_step(found(BundleFinding::Failed(error.into())));
             skip(&rest, Skip::NotWhole, on_step);
@@ -137,39 +136,36 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
         }
     };
     on_step(found(BundleFinding::Found {
-        path: bundle.path.clone(),
-        version: bundle.version.clone(),
-        build: bundle.build.clone(),
+        path: engine.path.clone(),
+        version: engine.version.clone(),
+        build: engine.build.clone(),
     }));
+    let is_supported = engine.refusal.is_none();
     let family = FamilyFinding {
-        id: bundle.family.id(),
-        refusal: bundle.refusal(),
+        id: engine.family,
+        refusal: engine.refusal,
+        proxy_pane: engine.proxy_pane,
     };
     on_step(Step::new(Subject::Family, Finding::Family(family)));
-    let Family::Moby { image } = &bundle.family else {
+    if !is_supported {
         skip(&rest[1..], Skip::NotPatched, on_step);
         return None;
+    }
+    let writable = match backend.preflight() {
+        Ok(()) => WritableFinding::Granted,
+        Err(error) => WritableFinding::Failed(error.into()),
     };
-    let writable = writable(image);
     on_step(Step::new(Subject::Writable, Finding::Writable(writable)));
     let query = StatusQuery {
         intent: options.intent,
         setting: options.expected.setting(options.settings.origin),
     };
-    let intents = Intents::in_folder(options.state);
-    let mut found = status(&bundle.path, &intents, &query, Depth::Quick, &|_| {});
+    let mut found = status(backend, &query, Depth::Quick, &|_| {});
     // Only reading all of the boot image finds a proxy that another program put there.
     if found.proxy().is_none() && options.in_place.is_some() {
-        found = status(&bundle.path, &intents, &query, Depth::Deep, &|_| {});
+        found = status(backend, &query, Depth::Deep, &|_| {});
     }
     let image = ImageFinding::new(&found, options);
     on_step(Step::new(Subject::Image, Finding::Image(image)));
     Some(found)
-}
-
-fn writable(image: &Path) -> WritableFinding {
-    match preflight(image) {
-        Ok(()) => WritableFinding::Granted,
-        Err(error) => WritableFinding::Failed(error.into()),
-    }
 }

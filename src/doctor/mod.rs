@@ -33,15 +33,16 @@ mod step;
 mod tunnel;
 mod untrusted_text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustls::RootCertStore;
 
+use crate::backend::Backend;
 use crate::desired::Expected;
 use crate::error::Diagnostic;
+use crate::intent::Intent;
 use crate::net::HostPort;
-use crate::patch::intent::Intent;
 use crate::proxy::route::Hop;
 use crate::proxy::{ClientDialect, EngineProxy, Translation};
 
@@ -53,10 +54,8 @@ pub use step::{NoSocket, Outcome, Report, Step};
 
 /// The inputs of the checks.
 pub struct Options<'a> {
-    /// The path of Docker.app, or the reason why there is none.
-    pub bundle: Result<&'a Path, &'a Diagnostic>,
-    /// The folder with Baleen's state.
-    pub state: &'a Path,
+    /// The engine, or the reason why there is none.
+    pub backend: Result<&'a dyn Backend, &'a Diagnostic>,
     /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
     /// The proxy that the engine should get.

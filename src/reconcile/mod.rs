@@ -9,11 +9,13 @@ mod state;
 
 use std::time::Instant;
 
-use crate::backend::{BundleState, EngineSync, Installed, Patch, RestartScope, Revision, Running};
+use crate::backend::{
+    Configured, EngineSync, Generation, Installed, Observation, RestartScope, Running,
+};
 use crate::config::RestartPolicy;
 use crate::desired::Setting;
 use crate::error::{Diagnostic, Fix, Kind};
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 
 pub use reason::{Obstacle, Reason};
 pub use state::State;
@@ -22,9 +24,9 @@ pub use state::State;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attempts {
     /// The image for which a restart of the Engine was attempted.
-    pub engine: Option<Revision>,
+    pub engine: Option<Generation>,
     /// The image for which a restart of Docker was attempted.
-    pub docker: Option<Revision>,
+    pub docker: Option<Generation>,
 }
 
 /// A failed attempt, and the time before which it is not repeated.
@@ -44,7 +46,7 @@ pub(crate) struct Inputs<'a> {
     /// The user's recorded intent for this bundle.
     pub intent: Option<Intent>,
     /// The observed state of the bundle.
-    pub bundle_state: &'a BundleState,
+    pub observation: &'a Observation,
     /// True if the bundle's files changed and have not been at rest since.
     pub is_moving: bool,
     /// Time at which the files will have been at rest long enough to be changed.
@@ -112,21 +114,21 @@ impl Decision {
 
 /// Decides the state and the next action.
 pub(crate) fn reconcile(s: &Inputs<'_>) -> Decision {
-    let installed = match s.bundle_state {
-        BundleState::Missing(why) => {
+    let installed = match s.observation {
+        Observation::Missing(why) => {
             return Decision::at_rest(State::NoDocker, Reason::NoDocker(why.clone()));
         }
-        BundleState::Incomplete(why) => {
+        Observation::Incomplete(why) => {
             return Decision::at_rest(State::Updating, Reason::Incomplete(why.clone()));
         }
-        BundleState::Blocked(why, _) => {
+        Observation::Blocked(why, _) => {
             let state = match why.kind() {
                 Kind::NotPermitted => State::NotPermitted,
                 _ => State::Unsupported,
             };
             return Decision::at_rest(state, Reason::Blocked(why.clone()));
         }
-        BundleState::Ready(installed) => installed,
+        Observation::Ready(installed) => installed,
     };
     let (state, reason, due) = judge_state(installed, s.intent, s.setting, s.overridden_settings);
     if s.is_moving {
@@ -171,42 +173,42 @@ fn judge_state(
             },
         );
     }
-    let in_place = |patch: &Patch| patch.proxy.clone();
-    match (intent, &installed.patch) {
+    let in_place = |it: &Configured| it.proxy.clone();
+    match (intent, &installed.configured) {
         (None | Some(Intent::Off), None) => (
             State::Off,
             Reason::NotPatched(installed.unpatched.clone()),
             Action::Nothing,
         ),
-        (Some(Intent::Off), Some(patch)) => (
+        (Some(Intent::Off), Some(configured)) => (
             State::Stale,
-            Reason::Unwanted(in_place(patch)),
+            Reason::Unwanted(in_place(configured)),
             Action::Restore,
         ),
-        (None, Some(patch)) => (
+        (None, Some(configured)) => (
             State::Current,
-            Reason::InPlace(in_place(patch)),
+            Reason::InPlace(in_place(configured)),
             Action::Nothing,
         ),
-        (Some(Intent::Named), Some(patch)) => (
+        (Some(Intent::Named), Some(configured)) => (
             State::Current,
             Reason::NamedInPlace {
-                proxy: in_place(patch),
+                proxy: in_place(configured),
                 settings: overridden_settings.cloned(),
             },
             Action::Nothing,
         ),
         (Some(intent), None) => without_patch(installed, intent, setting),
-        (Some(Intent::Settings), Some(patch)) => match setting {
-            Setting::Proxy { block, .. } if *block == patch.block => (
+        (Some(Intent::Settings), Some(configured)) => match setting {
+            Setting::Proxy { revision, .. } if *revision == configured.revision => (
                 State::Current,
-                Reason::InPlace(in_place(patch)),
+                Reason::InPlace(in_place(configured)),
                 Action::Nothing,
             ),
             Setting::Proxy { shown, .. } => (
                 State::Stale,
                 Reason::Different {
-                    in_place: in_place(patch),
+                    in_place: in_place(configured),
                     desired: shown.clone(),
                 },
                 Action::Apply,
@@ -214,7 +216,7 @@ fn judge_state(
             Setting::Direct { origin } => (
                 State::Stale,
                 Reason::NoProxySetAnyMore {
-                    in_place: in_place(patch),
+                    in_place: in_place(configured),
                     origin: origin.clone(),
                 },
                 Action::Restore,
@@ -222,20 +224,20 @@ fn judge_state(
             Setting::ScriptUnreachable => (
                 State::Stale,
                 Reason::ScriptUnreachableNow {
-                    in_place: in_place(patch),
+                    in_place: in_place(configured),
                 },
                 Action::Restore,
             ),
             // The proxy in place is the best known one.
             Setting::Unknown | Setting::Offline => (
                 State::Current,
-                Reason::InPlace(in_place(patch)),
+                Reason::InPlace(in_place(configured)),
                 Action::Nothing,
             ),
             Setting::Failed { diagnostic, .. } => (
                 State::Current,
                 Reason::Unverified {
-                    proxy: in_place(patch),
+                    proxy: in_place(configured),
                     why: diagnostic.clone(),
                 },
                 Action::Nothing,
@@ -252,7 +254,7 @@ fn without_patch(
 ) -> (State, Reason, Action) {
     let wiped = |obstacle, action| {
         let reason = Reason::Wiped {
-            version: installed.bundle.version.clone(),
+            version: installed.engine.version.clone(),
             unpatched: installed.unpatched.clone(),
             is_named: intent == Intent::Named,
             obstacle,
@@ -335,10 +337,10 @@ fn restart_scope(s: &Inputs<'_>, old: &Running, installed: &Installed) -> Option
         None if s.restart != RestartPolicy::Always || s.may_be_ending => None,
         // Each change of the proxy would need another restart.
         None if s.restart_from.is_some_and(|from| s.now < from) => None,
-        None if can_follow && s.attempts.engine != Some(installed.revision()) => {
+        None if can_follow && s.attempts.engine != Some(installed.generation()) => {
             Some(RestartScope::Engine)
         }
-        None => (s.attempts.docker != Some(installed.revision())).then_some(RestartScope::Docker),
+        None => (s.attempts.docker != Some(installed.generation())).then_some(RestartScope::Docker),
     }
 }
 

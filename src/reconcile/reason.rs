@@ -1,8 +1,8 @@
 //! The reason for a state, as data. `text::reason` has the sentences.
 
+use crate::backend::Unpatched;
 use crate::desired::Setting;
 use crate::error::{Diagnostic, Fix};
-use crate::patch::Unpatched;
 use crate::proxy::RedactedProxy;
 
 /// The reason for a state.

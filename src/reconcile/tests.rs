@@ -2,12 +2,12 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::docker::{Bundle, Family};
+use crate::backend::docker_desktop::initrd::PatchError;
+use crate::backend::{BackendId, Capabilities, Engine, LiveEdit, Unpatched};
+use crate::config::Method;
+use crate::digest::Sha;
 use crate::error::Failure;
-use crate::patch::digest::{OriginalSha, Sha};
-use crate::patch::live::LiveEdit;
-use crate::patch::{Method, PatchError, Unpatched};
-use crate::proxy::RedactedProxy;
+use crate::proxy::{ClientDialect, RedactedProxy};
 
 fn shown(name: &str) -> RedactedProxy {
     RedactedProxy {
@@ -17,26 +17,31 @@ fn shown(name: &str) -> RedactedProxy {
     }
 }
 
-fn installed(patch: Option<&str>) -> BundleState {
-    BundleState::Ready(Box::new(Installed {
-        bundle: Bundle {
+fn installed(patch: Option<&str>) -> Observation {
+    Observation::Ready(Box::new(Installed {
+        engine: Engine {
+            backend: BackendId("docker-desktop"),
             path: "/d".into(),
             named: "/d".into(),
             version: "1.12.0".to_owned(),
             build: String::new(),
-            family: Family::Moby {
-                image: "/d/i".into(),
+            family: "moby",
+            capabilities: Capabilities {
+                client: ClientDialect::of("1.12.0", true),
+                live: true,
             },
+            proxy_pane: None,
+            settings_url: None,
+            refusal: None,
         },
-        image: "/d/i".into(),
-        patch: patch.map(|name| Patch {
-            block: Sha::of(name.as_bytes()),
+        file: "/d/i".into(),
+        configured: patch.map(|name| Configured {
+            revision: Sha::of(name.as_bytes()),
             proxy: shown(name),
-            original: OriginalSha(Sha::of(b"image")),
-            method: Method::Append,
+            method: Some(Method::Append),
         }),
         unpatched: Unpatched::Clean,
-        image_since: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
+        since: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
         bytes: 1,
         original: None,
     }))
@@ -44,7 +49,7 @@ fn installed(patch: Option<&str>) -> BundleState {
 
 fn proxy(name: &str) -> Setting {
     Setting::Proxy {
-        block: Sha::of(name.as_bytes()),
+        revision: Sha::of(name.as_bytes()),
         shown: shown(name),
         origin: "the system's settings".to_owned(),
         script: None,
@@ -71,13 +76,13 @@ const NOTHING_TRIED: Attempts = Attempts {
 
 fn situation<'a>(
     intent: Option<Intent>,
-    bundle_state: &'a BundleState,
+    observation: &'a Observation,
     setting: &'a Setting,
     now: Instant,
 ) -> Inputs<'a> {
     Inputs {
         intent,
-        bundle_state,
+        observation,
         is_moving: false,
         settled_at: now,
         restart_from: None,
@@ -149,9 +154,9 @@ fn what_is_wanted_what_is_there_and_what_the_settings_say() {
         (Some(Named), Some("a"), direct(), Current, Nothing),
         (Some(Named), None, proxy("a"), Wiped, Apply),
     ] {
-        let bundle_state = installed(patch);
+        let observation = installed(patch);
         let case = format!("{intent:?} {patch:?} {setting:?}");
-        let at_rest = situation(intent, &bundle_state, &setting, now);
+        let at_rest = situation(intent, &observation, &setting, now);
         let decision = reconcile(&at_rest);
         assert_eq!(
             (decision.state, decision.action, decision.pending),
@@ -218,14 +223,14 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn block(name: &str) -> Option<Sha> {
+fn revision(name: &str) -> Option<Sha> {
     Some(Sha::of(name.as_bytes()))
 }
 
 /// The image of [`installed`], with another block or from another time.
-fn which(name: &str, since: u64) -> Revision {
-    Revision {
-        block: block(name),
+fn which(name: &str, since: u64) -> Generation {
+    Generation {
+        revision: revision(name),
         since: at(since),
     }
 }
@@ -234,15 +239,15 @@ fn running(since: Option<u64>, seen: Option<Option<Sha>>) -> Running {
     Running {
         pid: 7,
         since: since.map(at),
-        block: seen,
+        revision: seen,
         ..Running::default()
     }
 }
 
-fn edited(running: &Running, block: Option<Sha>, is_open: bool) -> Running {
+fn edited(running: &Running, revision: Option<Sha>, is_open: bool) -> Running {
     Running {
         edit: Some(LiveEdit {
-            block,
+            revision,
             at: at(200),
             is_open,
         }),
@@ -253,7 +258,7 @@ fn edited(running: &Running, block: Option<Sha>, is_open: bool) -> Running {
 #[test]
 fn what_the_running_engine_has_beside_what_the_image_says() {
     use EngineSync::{OutOfDate, UpToDate, UpdatedLive};
-    let (a, b, stock) = (Some(block("a")), Some(block("b")), Some(None));
+    let (a, b, stock) = (Some(revision("a")), Some(revision("b")), Some(None));
     for (patch, since, seen, expected) in [
         // Started after the image was put in place.
         (Some("a"), AFTER, None, UpToDate),
@@ -270,8 +275,8 @@ fn what_the_running_engine_has_beside_what_the_image_says() {
         (Some("a"), None, None, UpToDate),
         (Some("a"), None, b, OutOfDate),
     ] {
-        let bundle_state = installed(patch);
-        let BundleState::Ready(installed) = &bundle_state else {
+        let observation = installed(patch);
+        let Observation::Ready(installed) = &observation else {
             unreachable!()
         };
         let case = format!("{patch:?} {since:?} {seen:?}");
@@ -279,8 +284,8 @@ fn what_the_running_engine_has_beside_what_the_image_says() {
         assert_eq!(started.engine(installed), expected, "{case}");
 
         // A later edit counts, whatever the VM started from.
-        let image = patch.and_then(block);
-        for edit in [block("a"), block("b"), None] {
+        let image = patch.and_then(revision);
+        for edit in [revision("a"), revision("b"), None] {
             let expected = match edit == image {
                 true => UpdatedLive { at: at(200) },
                 false => OutOfDate,
@@ -299,14 +304,14 @@ fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_wor
     use RestartPolicy::{Always, Ask, Never};
     use RestartScope::{Docker, Engine};
     let now = Instant::now();
-    let (bundle_state, setting) = (installed(Some("a")), proxy("a"));
+    let (observation, setting) = (installed(Some("a")), proxy("a"));
     let old = running(BEFORE, Some(None));
     let states = [
         (old.clone(), true),
-        (edited(&old, block("b"), false), true),
+        (edited(&old, revision("b"), false), true),
         (edited(&old, None, false), true),
-        (edited(&old, block("a"), true), true),
-        (edited(&old, block("a"), false), false),
+        (edited(&old, revision("a"), true), true),
+        (edited(&old, revision("a"), false), false),
         (running(AFTER, None), false),
     ];
     let no_and_yes = [false, true];
@@ -349,7 +354,7 @@ fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_wor
                     consent,
                     is_live_locked: is_followed,
                     attempts: &tried,
-                    ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
+                    ..situation(Some(Intent::Settings), &observation, &setting, now)
                 };
                 let (state, act) = match *is_old && !is_followed {
                     true => (State::RestartNeeded, expected),
@@ -387,7 +392,7 @@ fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_wor
 #[test]
 fn a_way_that_was_tried_for_another_image_is_tried_again() {
     let (now, setting) = (Instant::now(), proxy("a"));
-    let bundle_state = installed(Some("a"));
+    let observation = installed(Some("a"));
     let running = Running {
         has_console: true,
         ..running(BEFORE, Some(None))
@@ -415,7 +420,7 @@ fn a_way_that_was_tried_for_another_image_is_tried_again() {
             running: Some(&running),
             restart: RestartPolicy::Always,
             attempts: &tried,
-            ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
+            ..situation(Some(Intent::Settings), &observation, &setting, now)
         };
         assert_eq!(reconcile(&situation).action, expected, "{tried:?}");
     }
@@ -430,12 +435,12 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
         can_apply_live,
     };
     let not_patched = || Reason::NotPatched(Unpatched::Clean);
-    let old = running(BEFORE, Some(block("b")));
+    let old = running(BEFORE, Some(revision("b")));
     let with_console = |running: &Running| Running {
         has_console: true,
         ..running.clone()
     };
-    let open = edited(&old, block("b"), true);
+    let open = edited(&old, revision("b"), true);
     let (settings, off) = (Some(Intent::Settings), Some(Intent::Off));
     for (intent, patch, setting, running, is_followed, expected) in [
         (
@@ -491,19 +496,19 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             unfinished(true),
         ),
     ] {
-        let bundle_state = installed(patch);
+        let observation = installed(patch);
         let situation = Inputs {
             running: Some(running),
             is_live_locked: is_followed,
-            ..situation(intent, &bundle_state, &setting, now)
+            ..situation(intent, &observation, &setting, now)
         };
         assert_eq!(reconcile(&situation).reason, expected);
     }
 }
 
 #[test]
-fn only_a_vm_of_the_moby_family_can_follow() {
-    let BundleState::Ready(mut installed) = installed(None) else {
+fn only_an_engine_that_can_change_live_is_changed_live() {
+    let Observation::Ready(mut installed) = installed(None) else {
         unreachable!()
     };
     let running = Running {
@@ -511,13 +516,13 @@ fn only_a_vm_of_the_moby_family_can_follow() {
         ..running(BEFORE, None)
     };
     assert!(running.can_apply_live(&installed));
-    installed.bundle.family = Family::Unknown(vec!["vpnkit".to_owned()]);
+    installed.engine.capabilities.live = false;
     assert!(!running.can_apply_live(&installed));
 }
 
 #[test]
 fn what_a_refusal_makes_of_the_state() {
-    let (bundle_state, setting, now) = (installed(None), proxy("a"), Instant::now());
+    let (observation, setting, now) = (installed(None), proxy("a"), Instant::now());
     let image = || PathBuf::from("/initrd.img");
     for (error, expected) in [
         (PatchError::Replaced { path: image() }, State::Updating),
@@ -536,7 +541,7 @@ fn what_a_refusal_makes_of_the_state() {
         };
         let situation = Inputs {
             backoff: Some(&refusal),
-            ..situation(Some(Intent::Settings), &bundle_state, &setting, now)
+            ..situation(Some(Intent::Settings), &observation, &setting, now)
         };
         assert_eq!(reconcile(&situation).state, expected);
         let why = refusal.diagnostic.clone();

@@ -4,26 +4,11 @@
 use std::io;
 use std::path::Path;
 
-use crate::desired::{ProxyQuery, engine_of};
-use crate::docker::Bundle;
+use crate::backend::{Backend, Changes, Engine, OnProgress, Plan, PlanOptions, Purpose};
+use crate::desired::ProxyQuery;
 use crate::error::Error;
-use crate::patch::image::image_of;
-use crate::patch::intent::{Intent, IntentRecord, Intents};
-use crate::patch::plan::{self, Desired, Plan};
-use crate::patch::restore::{self, RestorePlan};
-use crate::patch::{
-    self, ApplyOutcome, Lock, Method, OnProgress, PatchError, RestoreOutcome, Unpatched,
-};
+use crate::intent::{Intent, IntentRecord, Intents};
 use crate::proxy::{EngineProxy, ProxyConfig, RedactedProxy, Translation};
-
-/// How the user wants a proxy to be put in place.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ApplyOptions {
-    /// The patch method; `None` keeps the present one.
-    pub method: Option<Method>,
-    /// True if Baleen may take over a proxy that someone else wrote.
-    pub adopt: bool,
-}
 
 /// The intents to record, and the intent of the user.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +21,9 @@ pub struct Recording<'a> {
 
 /// A change, and what became of the intent.
 #[derive(Debug)]
-pub struct Recorded<T> {
-    /// The outcome of the change.
-    pub outcome: T,
+pub struct Recorded {
+    /// What was changed.
+    pub changes: Changes,
     /// The proxy that was named by hand before.
     pub named_before: Option<RedactedProxy>,
     /// The reason why the intent could not be recorded. The change was made in any case.
@@ -47,9 +32,10 @@ pub struct Recorded<T> {
 
 /// The proxy that an engine should get, ready to be put in place.
 #[derive(Debug)]
-pub(crate) struct Application {
-    /// The bundle.
-    pub bundle: Bundle,
+pub(crate) struct Application<'a> {
+    backend: &'a dyn Backend,
+    /// The engine.
+    pub engine: Engine,
     /// The settings, as they were read.
     pub proxy_config: ProxyConfig,
     /// Their translation for this engine.
@@ -58,39 +44,28 @@ pub(crate) struct Application {
     pub intent: Intent,
 }
 
-/// What an [`Application`] would change.
-#[derive(Debug)]
-pub(crate) enum ApplicationPlan {
-    /// The proxy would be put in place.
-    Apply(Plan),
-    /// The settings name no proxy, so the original would be restored.
-    Restore(RestorePlan),
-}
-
-/// What an [`Application`] has changed.
-#[derive(Debug)]
-pub(crate) enum ApplicationOutcome {
-    /// The proxy is in place.
-    Applied(ApplyOutcome),
-    /// The settings name no proxy: the original is restored, or there was nothing to restore.
-    Restored(Option<RestoreOutcome>),
-}
-
-impl Application {
-    /// Reads the settings of `request` and translates them for the engine of `bundle`.
+impl<'a> Application<'a> {
+    /// Reads the settings of `request` and translates them for the engine of `backend`.
     ///
     /// # Errors
-    /// When the bundle can't be patched, or the settings can't be used.
-    pub(crate) fn prepare(bundle: Bundle, request: &ProxyQuery) -> Result<Self, Error> {
-        image_of(&bundle)?;
+    /// When the engine can't be changed, or the settings can't be used.
+    pub(crate) fn prepare(backend: &'a dyn Backend, request: &ProxyQuery) -> Result<Self, Error> {
+        let engine = backend.engine()?;
+        engine.check_supported()?;
         let proxy_config = request.read()?;
-        let translation = request.translate(&proxy_config, &engine_of(&bundle))?;
+        let translation = request.translate(&proxy_config, &engine.capabilities.client)?;
         Ok(Self {
-            bundle,
+            backend,
+            engine,
             proxy_config,
             translation,
             intent: request.intent(),
         })
+    }
+
+    /// The engine's backend.
+    pub(crate) fn backend(&self) -> &'a dyn Backend {
+        self.backend
     }
 
     /// Returns what [`Self::carry_out`] would do. Changes nothing.
@@ -99,135 +74,78 @@ impl Application {
     /// The reasons that forbid the change.
     pub(crate) fn plan(
         &self,
-        options: ApplyOptions,
+        options: PlanOptions,
         progress: OnProgress<'_>,
-    ) -> Result<ApplicationPlan, PatchError> {
-        Ok(match &self.translation.proxy {
-            Some(proxy) => {
-                let desired = desired(proxy, options);
-                let plan = plan::plan(&self.bundle, desired, progress)?;
-                if let Plan::Change(change) = &plan {
-                    change.check_original()?;
-                }
-                ApplicationPlan::Apply(plan)
-            }
-            None => ApplicationPlan::Restore(restore::plan(&self.bundle)?),
-        })
+    ) -> Result<Box<dyn Plan>, Error> {
+        let options = PlanOptions {
+            purpose: Purpose::Preview,
+            ..options
+        };
+        self.backend
+            .plan(self.translation.proxy.as_ref(), options, progress)
     }
 
-    /// Records the intent and changes the image.
+    /// Records the intent and changes the engine.
     ///
     /// # Errors
-    /// Any reason that forbids or stops the change. The image and the intent are then as before.
+    /// Any reason that forbids or stops the change. The engine and the intent are then as before.
     pub(crate) fn carry_out(
         &self,
-        options: ApplyOptions,
+        options: PlanOptions,
         intents: &Intents,
         progress: OnProgress<'_>,
-    ) -> Result<Recorded<ApplicationOutcome>, PatchError> {
-        match &self.translation.proxy {
-            Some(proxy) => {
-                let recording = Recording {
-                    intents,
-                    intent: self.intent,
-                };
-                let recorded = apply(&self.bundle, proxy, options, Some(recording), progress)?;
-                Ok(recorded.map(ApplicationOutcome::Applied))
-            }
-            None => {
+    ) -> Result<Recorded, Error> {
+        let proxy = self.translation.proxy.as_ref();
+        let recording = Recording {
+            intents,
+            intent: match proxy {
+                Some(_) => self.intent,
                 // The proxy comes back when the settings name one again.
-                let recording = Recording {
-                    intents,
-                    intent: Intent::Settings,
-                };
-                let recorded = restore(&self.bundle, Some(recording))?;
-                Ok(recorded.map(ApplicationOutcome::Restored))
-            }
-        }
+                None => Intent::Settings,
+            },
+        };
+        change(self.backend, proxy, options, Some(recording), progress)
     }
 }
 
-impl<T> Recorded<T> {
-    fn map<U>(self, into: impl FnOnce(T) -> U) -> Recorded<U> {
-        Recorded {
-            outcome: into(self.outcome),
-            named_before: self.named_before,
-            not_recorded: self.not_recorded,
-        }
-    }
-}
-
-fn desired(proxy: &EngineProxy, options: ApplyOptions) -> Desired<'_> {
-    Desired {
-        proxy,
-        method: options.method,
-        adopt: options.adopt,
-    }
-}
-
-/// Puts the engine of `bundle` behind `proxy`: lock, plan, record the intent, apply.
+/// Puts the engine of `backend` behind `proxy`.
 ///
 /// # Errors
-/// Any reason that forbids or stops the change. The image and the intent are then as before.
+/// Any reason that forbids or stops the change. The engine and the intent are then as before.
 pub fn apply(
-    bundle: &Bundle,
+    backend: &dyn Backend,
     proxy: &EngineProxy,
-    options: ApplyOptions,
+    options: PlanOptions,
     recording: Option<Recording<'_>>,
     progress: OnProgress<'_>,
-) -> Result<Recorded<ApplyOutcome>, PatchError> {
-    let lock = Lock::acquire(image_of(bundle)?)?;
-    let plan = plan::plan(bundle, desired(proxy, options), progress)?;
-    let in_place = match &plan {
-        Plan::Nothing(manifest) => &manifest.proxy,
-        Plan::Change(change) => &change.manifest.proxy,
-    };
-    let intent = Intention::record(bundle, recording, Some(in_place));
-    let outcome = match plan {
-        Plan::Nothing(manifest) => Ok(ApplyOutcome::InPlace(manifest)),
-        Plan::Change(change) => {
-            patch::apply::apply(&change, &lock, progress).map(ApplyOutcome::Applied)
-        }
-    };
-    intent.finish(outcome)
+) -> Result<Recorded, Error> {
+    change(backend, Some(proxy), options, recording, progress)
 }
 
-/// Restores the image that `bundle` had before Baleen: lock, plan, record the intent, restore. The outcome is `None` if
-/// the image was not patched.
+/// Restores what the engine of `backend` had before Baleen.
 ///
 /// # Errors
-/// Any reason that forbids or stops the restoration. The image and the intent are then as before.
-pub fn restore(
-    bundle: &Bundle,
+/// Any reason that forbids or stops the restoration. The engine and the intent are then as before.
+pub fn restore(backend: &dyn Backend, recording: Option<Recording<'_>>) -> Result<Recorded, Error> {
+    change(backend, None, PlanOptions::default(), recording, &|_| {})
+}
+
+/// Plans, records the intent, and carries the plan out.
+fn change(
+    backend: &dyn Backend,
+    want: Option<&EngineProxy>,
+    options: PlanOptions,
     recording: Option<Recording<'_>>,
-) -> Result<Recorded<Option<RestoreOutcome>>, PatchError> {
-    let image = image_of(bundle)?;
-    let lock = Lock::acquire(image)?;
-    let plan = restore::plan(bundle)?;
-    let intent = Intention::record(bundle, recording, None);
-    let outcome = match plan {
-        RestorePlan::Nothing => Ok(None),
-        RestorePlan::Restore(found) => restore::restore(&found, &lock).map(|warning| {
-            Some(RestoreOutcome {
-                manifest: found.manifest,
-                original: found.original,
-                warning,
-            })
-        }),
+    progress: OnProgress<'_>,
+) -> Result<Recorded, Error> {
+    let options = PlanOptions {
+        purpose: Purpose::Change,
+        ..options
     };
-    intent.finish(outcome)
-}
-
-/// Remembers which proxy the restored image of `bundle` sets by itself, for `status`.
-///
-/// # Errors
-/// When that can't be recorded.
-pub(crate) fn remember_original(
-    bundle: &Bundle,
-    intents: &Intents,
-    original: &Unpatched,
-) -> Result<(), PatchError> {
-    intents.note_original(&bundle.path, image_of(bundle)?, original.clone())
+    let plan = backend.plan(want, options, progress)?;
+    let proxy = plan.changes().proxy.as_ref();
+    let intent = Intention::record(backend.place(), recording, proxy);
+    intent.finish(plan.apply(progress))
 }
 
 /// An intent that was recorded before a change.
@@ -239,11 +157,10 @@ struct Intention<'a> {
 
 impl<'a> Intention<'a> {
     fn record(
-        bundle: &'a Bundle,
+        place: &'a Path,
         recording: Option<Recording<'a>>,
         proxy: Option<&RedactedProxy>,
     ) -> Self {
-        let place = &*bundle.named;
         let before = recording.map(|recording| (recording, recording.intents.record(place)));
         let recorded = recording.map_or(Ok(()), |Recording { intents, intent }| {
             match (intent, proxy) {
@@ -259,10 +176,10 @@ impl<'a> Intention<'a> {
     }
 
     /// Returns the outcome of the change. If the change failed, what was recorded before counts again.
-    fn finish<T, E>(self, outcome: Result<T, E>) -> Result<Recorded<T>, E> {
+    fn finish(self, outcome: Result<Changes, Error>) -> Result<Recorded, Error> {
         let before = self.recording.map(|(recording, before)| {
             if outcome.is_err()
-                && let Err(error) = recording.intents.put_back(self.place, &before)
+                && let Err(error) = recording.intents.put_back(&before)
             {
                 tracing::warn!(
                     "the intent for {} could not be put back: {error}",
@@ -272,7 +189,7 @@ impl<'a> Intention<'a> {
             before
         });
         Ok(Recorded {
-            outcome: outcome?,
+            changes: outcome?,
             named_before: before.and_then(|before| before.named),
             not_recorded: self.not_recorded,
         })

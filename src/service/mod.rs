@@ -1,9 +1,16 @@
 //! The use cases that every user interface calls. A user interface decides nothing and puts no steps in order.
 
 mod change;
+mod error;
+pub mod install_location;
+mod live_lock;
+pub mod login_item;
+pub mod single_instance;
 mod status;
 
-pub(crate) use change::{Application, ApplicationOutcome, ApplicationPlan, remember_original};
-pub use change::{ApplyOptions, Recorded, Recording, apply, restore};
+pub(crate) use change::Application;
+pub use change::{Recorded, Recording, apply, restore};
+pub use error::{LoginItemError, ServiceError};
+pub use live_lock::LiveLock;
 pub(crate) use status::report;
 pub use status::{Status, StatusQuery, status};

@@ -1,15 +1,12 @@
 //! The state of an engine, as every user interface sees it.
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::backend::{self, BundleState, Depth, Installed};
+use crate::backend::{Backend, Depth, Engine, Installed, Observation, OnProgress};
 use crate::config::RestartPolicy;
 use crate::desired::{ProxyQuery, Setting};
-use crate::docker::Bundle;
 use crate::error::{Diagnostic, Result};
-use crate::patch::OnProgress;
-use crate::patch::intent::{Intent, Intents};
+use crate::intent::{Intent, Intents};
 use crate::proxy::{RedactedProxy, Translation};
 use crate::reconcile::{Attempts, Inputs, Reason, State, reconcile};
 
@@ -21,7 +18,7 @@ pub struct Status {
     /// The reason for the state.
     pub reason: Reason,
     /// What was observed.
-    pub observed: BundleState,
+    pub observed: Observation,
 }
 
 /// What the observed state is compared with.
@@ -42,16 +39,14 @@ impl Default for StatusQuery {
     }
 }
 
-/// Returns the state of the bundle at `path`. A reason that forbids a patch is a state, not an error.
+/// Returns the state of an engine. A reason that forbids a change is a state, not an error.
 pub fn status(
-    path: &Path,
-    intents: &Intents,
+    backend: &dyn Backend,
     query: &StatusQuery,
     depth: Depth,
     progress: OnProgress<'_>,
 ) -> Status {
-    let observed = backend::bundle_state(path, intents, depth, progress);
-    Status::of(observed, query)
+    Status::of(backend.observe(depth, progress), query)
 }
 
 /// The state of the chosen engine, compared with what it should have.
@@ -67,19 +62,19 @@ pub(crate) struct Report {
     pub resolved: Option<std::result::Result<(String, Translation), Diagnostic>>,
 }
 
-/// Returns the state of the engine at `path`, compared with what `request` resolves to if that matters: reading the
+/// Returns the state of the engine of `backend`, compared with what `request` resolves to if that matters: reading the
 /// settings may take a while.
 pub(crate) fn report(
-    path: Result<PathBuf>,
+    backend: Result<Box<dyn Backend>>,
     intents: &Intents,
     request: &ProxyQuery,
     depth: Depth,
     progress: OnProgress<'_>,
 ) -> Report {
-    let path = match path {
-        Ok(path) => path,
+    let backend = match backend {
+        Ok(backend) => backend,
         Err(error) => {
-            let missing = BundleState::Missing(error.into());
+            let missing = Observation::Missing(error.into());
             return Report {
                 status: Status::of(missing, &StatusQuery::default()),
                 intent: None,
@@ -88,19 +83,21 @@ pub(crate) fn report(
             };
         }
     };
-    let intent = intents.get(&path);
-    let mut observed = backend::bundle_state(&path, intents, Depth::Quick, progress);
+    let intent = intents.get(backend.place());
+    let mut observed = backend.observe(Depth::Quick, progress);
     let is_compared = request.is_compared(intent);
     let matters = (is_compared || intent == Some(Intent::Named))
         && (observed.proxy().is_some() || intent == Some(Intent::Settings));
     let resolved = match &observed {
-        BundleState::Ready(installed) if matters => {
-            Some(request.resolve(&installed.bundle).map_err(Diagnostic::from))
-        }
+        Observation::Ready(installed) if matters => Some(
+            request
+                .resolve(&installed.engine.capabilities.client)
+                .map_err(Diagnostic::from),
+        ),
         _ => None,
     };
     if depth == Depth::Deep {
-        observed = backend::bundle_state(&path, intents, Depth::Deep, progress);
+        observed = backend.observe(Depth::Deep, progress);
     }
     let setting = resolved.as_ref().map(Setting::of);
     // A proxy that was named for this run only says nothing about the settings.
@@ -123,11 +120,11 @@ pub(crate) fn report(
 
 impl Status {
     /// Judges an observation. The running engine is not looked at.
-    pub fn of(observed: BundleState, query: &StatusQuery) -> Self {
+    pub fn of(observed: Observation, query: &StatusQuery) -> Self {
         let now = Instant::now();
         let decision = reconcile(&Inputs {
             intent: query.intent,
-            bundle_state: &observed,
+            observation: &observed,
             is_moving: false,
             settled_at: now,
             restart_from: None,
@@ -149,20 +146,20 @@ impl Status {
         }
     }
 
-    /// The bundle and its image, if it has one.
+    /// The engine, if Baleen can change it.
     pub(crate) fn installed(&self) -> Option<&Installed> {
         match &self.observed {
-            BundleState::Ready(installed) => Some(installed),
+            Observation::Ready(installed) => Some(installed),
             _ => None,
         }
     }
 
-    /// The bundle, as far as it could be read.
-    pub(crate) fn bundle(&self) -> Option<&Bundle> {
-        self.observed.bundle()
+    /// The engine, as far as it could be read.
+    pub(crate) fn engine(&self) -> Option<&Engine> {
+        self.observed.engine()
     }
 
-    /// The proxy that the image sets by Baleen's patch.
+    /// The proxy that Baleen configured.
     pub(crate) fn proxy(&self) -> Option<&RedactedProxy> {
         self.observed.proxy()
     }

@@ -65,8 +65,8 @@ pub(crate) fn json(settings: &Setting) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha;
     use crate::error::Diagnostic;
-    use crate::patch::digest::Sha;
 
     fn shown(host: &str, no_proxy: &str) -> RedactedProxy {
         RedactedProxy {
@@ -78,7 +78,7 @@ mod tests {
 
     fn proxy(host: &str, no_proxy: &str) -> Setting {
         Setting::Proxy {
-            block: Sha::of(host.as_bytes()),
+            revision: Sha::of(host.as_bytes()),
             shown: shown(host, no_proxy),
             origin: "the system's settings".to_owned(),
             script: None,

@@ -10,6 +10,7 @@ mod live;
 mod patch;
 mod platform;
 mod proxy;
+mod service;
 mod uninstall;
 
 use crate::error::{Face, Hint, Plain};

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::agent::notice::{DockerSupport, Notice, NoticeAction, RestartNeed, WhyNone};
 use crate::backend::RestartScope;
+use crate::backend::Unpatched;
+use crate::backend::docker_desktop::{NotPatched, ProxyPane};
 use crate::desired::Setting;
-use crate::docker::{NotPatched, ProxyPane};
 use crate::error::{Diagnostic, Error, Face, Fix};
-use crate::patch::Unpatched;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::Reason;
 use crate::reconcile::State;

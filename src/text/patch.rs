@@ -1,6 +1,6 @@
 //! The words about boot images and the changes to them.
 
-use crate::patch::{Step, Unpatched, Warning};
+use crate::backend::{Step, Unpatched, Warning};
 
 impl Step {
     /// Returns the name of the step, as in "reading".

@@ -1,7 +1,7 @@
 //! The sentence for each reason of a state, without its period, and the advice.
 
+use crate::backend::Unpatched;
 use crate::error::{Diagnostic, Face};
-use crate::patch::Unpatched;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::{Obstacle, Reason};
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::backend::Unpatched;
 use crate::credentials::STORE;
-use crate::patch::Unpatched;
 use crate::uninstall::{Action, LastStep, Left, Remark, UninstallStep};
 
 /// Maximum number of files of others that are listed for a folder.

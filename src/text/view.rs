@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::agent::view::{Busy, View};
 use crate::backend::EngineSync;
-use crate::docker::Family;
 use crate::error::Face;
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 
 use super::by_hand;
 
@@ -31,7 +30,7 @@ impl View {
             "advice": self.reason.hint(Face::CommandLine),
             "docker": self.docker.as_ref().map(|version| json!({
                 "version": version,
-                "family": self.family.as_ref().map(Family::id),
+                "family": self.family,
                 "path": self.path,
                 "running": self.is_running,
                 "engine": self.engine.map(EngineSync::word),

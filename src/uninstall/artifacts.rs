@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::agent::agent_state::AgentStateFile;
-use crate::app::login_item::file::LABEL;
-use crate::app::single_instance::Instance;
-use crate::app::{self, login_item};
-use crate::patch::intent::Intents;
-use crate::patch::live::{LiveEdits, LiveLock};
+use crate::backend::Registry;
+use crate::intent::Intents;
 use crate::proxy::pac;
+use crate::service::LiveLock;
+use crate::service::login_item;
+use crate::service::login_item::file::LABEL;
+use crate::service::single_instance::Instance;
 use crate::{config, logs, storage};
 
 /// The preferences that macOS keeps for the app, in the user's home folder, named by its bundle
@@ -31,7 +32,12 @@ pub struct Artifacts {
 /// Returns the default places below `home`, unless the variables that `get` reads name others. A
 /// config file that `BALEEN_CONFIG` names belongs to the user, so the one in the default place is
 /// returned instead.
-pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) -> Artifacts {
+pub fn places(
+    registry: Registry,
+    get: impl Fn(&str) -> Option<OsString>,
+    home: &Path,
+    macos: bool,
+) -> Artifacts {
     let usual = |name: &str| get(name).filter(|_| name != "BALEEN_CONFIG");
     let config = config::default_path(usual, home, macos);
     let state = storage::folder(&get, home, macos);
@@ -44,19 +50,17 @@ pub fn places(get: impl Fn(&str) -> Option<OsString>, home: &Path, macos: bool) 
         }
     }
     let mut files = vec![login_item::file::default_path(&get, home, macos), config];
-    files.extend(
-        [
-            Intents::FILE,
-            AgentStateFile::FILE,
-            pac::AnswerCache::FILE,
-            LiveEdits::FILE,
-            LiveLock::FILE,
-            Instance::SOCKET,
-            Instance::LOCK,
-        ]
-        .map(|name| state.join(name)),
-    );
-    files.extend([app::report_beside(&log), logs::older(&log), log]);
+    let own = [
+        Intents::FILE,
+        AgentStateFile::FILE,
+        pac::AnswerCache::FILE,
+        LiveLock::FILE,
+        Instance::SOCKET,
+        Instance::LOCK,
+    ];
+    let names = registry.state_files().chain(own);
+    files.extend(names.map(|name| state.join(name)));
+    files.extend([logs::report_beside(&log), logs::older(&log), log]);
     if macos {
         // The system stores the icon's position in the menu bar there, by the bundle identifier
         // (<https://developer.apple.com/documentation/appkit/nsstatusitem/autosavename-swift.property>).
@@ -102,13 +106,14 @@ mod tests {
             (&state, false, autostart, settings, "/s/", "/s/"),
         ];
         for (get, macos, login, config, state, log) in table {
-            let found = places(get, Path::new("/h"), macos);
+            let found = places(Registry::BUILT_IN, get, Path::new("/h"), macos);
             let mut expected: Vec<String> = vec![login.into(), format!("{config}config.toml")];
             for name in [
+                "live.json",
+                "originals.json",
                 "state.json",
                 "agent.json",
                 "pac.json",
-                "live.json",
                 "live.lock",
                 "agent.socket",
                 "agent.lock",

@@ -5,15 +5,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::{login_item, single_instance};
+use crate::backend::Unpatched;
 use crate::credentials::Store;
-use crate::docker::Bundle;
 use crate::error::{Error, Result};
-use crate::patch::image::image_of;
-use crate::patch::intent::{Intent, Intents};
-use crate::patch::live::LiveLock;
-use crate::patch::{self, Unpatched};
-use crate::service::{self, Recording};
+use crate::intent::{Intent, Intents};
+use crate::service::LiveLock;
+use crate::service::{self, Recording, login_item, single_instance};
 
 use super::plan::{UninstallPlan, UninstallStep, plan};
 use super::{Action, Failed, Left, Remark, Scope, UninstallError, scan};
@@ -95,7 +92,7 @@ fn remove(scope: &Scope, leave_images: bool) -> Result<ExecuteOutcome> {
     let steps = std::mem::take(&mut plan.steps);
     let mut outcome = ExecuteOutcome::nothing(plan);
     for step in steps {
-        match take(&step, &scope.state) {
+        match take(&step, scope) {
             Ok(remark) => {
                 outcome.remarks.extend(remark);
                 outcome.done.push(step);
@@ -122,28 +119,29 @@ fn in_vain(ended: Vec<UninstallStep>, source: Error) -> Error {
 }
 
 /// Carries out one step. Returns a remark if the step is done but had a problem.
-fn take(step: &UninstallStep, state: &Path) -> Result<Option<Remark>> {
+fn take(step: &UninstallStep, scope: &Scope) -> Result<Option<Remark>> {
+    let open = |path: &Path| scope.registry.open(path, &scope.state);
     match step {
         // This was done first.
         UninstallStep::End(_) => {}
         UninstallStep::RemoveLeftover(path, _) => {
-            let bundle = Bundle::read(path)?;
+            let backend = open(path);
             // A restoration begins with removing the files of killed runs.
-            service::restore(&bundle, None)?;
-            if let Some(left) = patch::unfinished(image_of(&bundle)?).first() {
+            service::restore(&*backend, None)?;
+            if let Some(left) = backend.unfinished().first() {
                 return Err(UninstallError::StillThere { path: left.clone() }.into());
             }
         }
         UninstallStep::Restore(path, ..) => {
-            let intents = Intents::in_folder(state);
+            let intents = Intents::in_folder(&scope.state);
             // Otherwise the app would apply the proxy again if the uninstallation stops here.
             let recording = Recording {
                 intents: &intents,
                 intent: Intent::Off,
             };
-            let restored = service::restore(&Bundle::read(path)?, Some(recording))?;
+            let restored = service::restore(&*open(path), Some(recording))?;
             let forgotten = intents.forget(path);
-            let warning = restored.outcome.and_then(|restored| restored.warning);
+            let warning = restored.changes.warnings.into_iter().next();
             let warning = warning.map(Remark::Restored);
             return Ok(
                 warning.or(forgotten.err().map(|error| Remark::NotForgotten {
@@ -152,7 +150,7 @@ fn take(step: &UninstallStep, state: &Path) -> Result<Option<Remark>> {
                 })),
             );
         }
-        UninstallStep::Backup(path, _) => patch::remove_leftover(&Bundle::read(path)?)?,
+        UninstallStep::Backup(path, _) => open(path).remove_leftover_backup()?,
         UninstallStep::LoginItem => drop(login_item::set(false)?),
         UninstallStep::Password(account) => Store::open()?.delete_named(account)?,
         UninstallStep::File(path) => {

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::app::single_instance::Instance;
+use crate::backend::{BackupState, Remains, RemainsState, Unpatched};
 use crate::error::{Error, Kind};
-use crate::patch::Unpatched;
+use crate::service::single_instance::Instance;
 use crate::storage::{is_temporary, quarantined_from};
 
-use super::scan::{BackupState, DockerScan, FolderScan, ImageState, ScanResult};
+use super::scan::{FolderScan, ScanResult};
 use super::{Action, Artifacts, Failed, Left, Remark, UninstallError};
 
 /// One action of an uninstallation.
@@ -115,8 +115,8 @@ pub(crate) fn plan(
         ..UninstallPlan::default()
     };
     plan.steps.extend(found.running.map(UninstallStep::End));
-    for docker in found.dockers {
-        plan.add_docker(docker, leave_images)?;
+    for engine in found.engines {
+        plan.add_engine(engine, leave_images)?;
     }
     if found.opens_at_login {
         plan.steps.push(UninstallStep::LoginItem);
@@ -146,35 +146,35 @@ pub(crate) fn plan(
 }
 
 impl UninstallPlan {
-    fn add_docker(&mut self, docker: DockerScan, leave_image: bool) -> Result<(), UninstallError> {
-        let version = docker.version.unwrap_or_default();
-        let path = docker.path.clone();
-        match docker.image {
-            Ok(ImageState::Stock) => {}
-            Ok(ImageState::Unfinished) => self
+    fn add_engine(&mut self, engine: Remains, leave_image: bool) -> Result<(), UninstallError> {
+        let version = engine.version.unwrap_or_default();
+        let path = engine.path.clone();
+        match engine.state {
+            Ok(RemainsState::Stock) => {}
+            Ok(RemainsState::Unfinished) => self
                 .steps
-                .push(UninstallStep::RemoveLeftover(docker.path, version)),
-            Ok(ImageState::Patched(_, original)) if !leave_image => {
+                .push(UninstallStep::RemoveLeftover(engine.path, version)),
+            Ok(RemainsState::Patched(_, original)) if !leave_image => {
                 if let Unpatched::ByHand { .. } = original {
                     self.remarks.push(Remark::ByHand {
-                        docker: docker.path.clone(),
+                        docker: engine.path.clone(),
                         original: original.clone(),
                     });
                 }
                 self.steps
-                    .push(UninstallStep::Restore(docker.path, version, original));
+                    .push(UninstallStep::Restore(engine.path, version, original));
             }
-            Ok(ImageState::Patched(proxy, _)) => self.left.push(Left::Image {
-                docker: docker.path,
+            Ok(RemainsState::Patched(proxy, _)) => self.left.push(Left::Image {
+                docker: engine.path,
                 proxy,
             }),
             Err(error) if leave_image => self.left.push(Left::BrokenImage {
-                docker: docker.path,
+                docker: engine.path,
                 why: error.into(),
             }),
             Err(error) => return Err(UninstallError::stopped(error, true, Vec::new())),
         }
-        match docker.backup {
+        match engine.backup {
             Some(BackupState::Leftover(backup)) => {
                 self.steps.push(UninstallStep::Backup(path, backup))
             }
@@ -225,7 +225,7 @@ mod tests {
     use std::io::ErrorKind;
 
     use super::*;
-    use crate::docker::BundleError;
+    use crate::backend::NotFound;
     use crate::error::{Failure, IoError};
     use crate::proxy::RedactedProxy;
 
@@ -240,7 +240,7 @@ mod tests {
     fn found() -> ScanResult {
         ScanResult {
             running: None,
-            dockers: Vec::new(),
+            engines: Vec::new(),
             opens_at_login: false,
             passwords: Ok(Vec::new()),
             files: Vec::new(),
@@ -252,17 +252,17 @@ mod tests {
         }
     }
 
-    fn docker(image: crate::error::Result<ImageState>) -> DockerScan {
-        DockerScan {
+    fn docker(state: crate::error::Result<RemainsState>) -> Remains {
+        Remains {
             path: "/Docker.app".into(),
             version: Some("1.12.0".to_owned()),
-            image,
+            state,
             backup: None,
         }
     }
 
     fn broken() -> Error {
-        BundleError::NotFound { places: Vec::new() }.into()
+        NotFound::Anywhere { places: Vec::new() }.into()
     }
 
     fn io(kind: ErrorKind) -> Error {
@@ -285,7 +285,7 @@ mod tests {
     fn it_is_done_in_this_order() {
         let found = ScanResult {
             running: Some("the app".to_owned()),
-            dockers: vec![docker(Ok(ImageState::Patched(proxy(), Unpatched::Clean)))],
+            engines: vec![docker(Ok(RemainsState::Patched(proxy(), Unpatched::Clean)))],
             opens_at_login: true,
             passwords: Ok(vec!["me@p:1".to_owned()]),
             files: vec!["/s/agent.lock".into(), "/s/state.json".into()],
@@ -315,13 +315,13 @@ mod tests {
     #[test]
     fn what_becomes_of_an_image() {
         let (path, version) = (|| PathBuf::from("/Docker.app"), || "1.12.0".to_owned());
-        let patched = || Ok(ImageState::Patched(proxy(), Unpatched::Clean));
+        let patched = || Ok(RemainsState::Patched(proxy(), Unpatched::Clean));
         let restored = UninstallStep::Restore(path(), version(), Unpatched::Clean);
         for (image, leave, steps, left) in [
-            (Ok(ImageState::Stock), false, vec![], vec![]),
-            (Ok(ImageState::Stock), true, vec![], vec![]),
+            (Ok(RemainsState::Stock), false, vec![], vec![]),
+            (Ok(RemainsState::Stock), true, vec![], vec![]),
             (
-                Ok(ImageState::Unfinished),
+                Ok(RemainsState::Unfinished),
                 false,
                 vec![UninstallStep::RemoveLeftover(path(), version())],
                 vec![],
@@ -347,7 +347,7 @@ mod tests {
             ),
         ] {
             let found = ScanResult {
-                dockers: vec![docker(image)],
+                engines: vec![docker(image)],
                 ..found()
             };
             let plan = plan(found, &places(), leave).unwrap();
@@ -355,7 +355,7 @@ mod tests {
         }
         // An image that can't be restored stops everything, even if another one can be.
         let found = ScanResult {
-            dockers: vec![docker(patched()), docker(Err(broken()))],
+            engines: vec![docker(patched()), docker(Err(broken()))],
             ..found()
         };
         let error = plan(found, &places(), false).unwrap_err();
@@ -381,7 +381,7 @@ mod tests {
             stock: None,
         };
         let found = ScanResult {
-            dockers: vec![docker(Ok(ImageState::Patched(proxy(), original.clone())))],
+            engines: vec![docker(Ok(RemainsState::Patched(proxy(), original.clone())))],
             ..found()
         };
         let plan = plan(found, &places(), false).unwrap();
@@ -479,12 +479,12 @@ mod tests {
 
     #[test]
     fn what_is_the_users_own_is_left() {
-        let stray = DockerScan {
+        let stray = Remains {
             backup: Some(BackupState::Stray("/x-backup".into())),
-            ..docker(Ok(ImageState::Stock))
+            ..docker(Ok(RemainsState::Stock))
         };
         let found = ScanResult {
-            dockers: vec![stray],
+            engines: vec![stray],
             named_config: Some("/work.toml".into()),
             linked: vec!["/dotfiles/baleen.toml".into()],
             launch_agents: vec!["/h/Library/a.plist".into(), "/Library/b.plist".into()],
@@ -506,12 +506,12 @@ mod tests {
 
     #[test]
     fn a_second_one_of_an_unchanged_image_goes() {
-        let leftover = DockerScan {
+        let leftover = Remains {
             backup: Some(BackupState::Leftover("/x-backup".into())),
-            ..docker(Ok(ImageState::Stock))
+            ..docker(Ok(RemainsState::Stock))
         };
         let found = ScanResult {
-            dockers: vec![leftover],
+            engines: vec![leftover],
             ..found()
         };
         let plan = plan(found, &places(), true).unwrap();

@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::app::install_location::{self, InstallLocation};
+use crate::backend::Unpatched;
+use crate::backend::Warning;
 use crate::error::{Diagnostic, Error};
-use crate::patch::Unpatched;
-use crate::patch::Warning;
 use crate::proxy::RedactedProxy;
+use crate::service::install_location::{self, InstallLocation};
 
 use super::UninstallStep;
 

@@ -1,28 +1,25 @@
 //! Finds everything that Baleen made. Scanning changes and creates nothing.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::app::login_item::{self, LoginItem};
-use crate::app::single_instance;
+use crate::backend::{Registry, Remains};
 use crate::config::Config;
 use crate::credentials::Store;
 use crate::desired;
-use crate::docker::{Bundle, bundle};
-use crate::error::{Error, Failure, Kind, Result};
-use crate::patch::image::{Image, image_of};
-use crate::patch::intent::{Intent, Intents};
-use crate::patch::restore::{self, OriginalLocation, leftover};
-use crate::patch::{Unpatched, backup_of, unfinished, verify};
-use crate::proxy::RedactedProxy;
+use crate::error::{Error, Result};
+use crate::intent::{Intent, Intents};
+use crate::service::login_item::{self, LoginItem};
+use crate::service::single_instance;
 
 use super::{Artifacts, Remark, UninstallError};
 
 /// The places to scan.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
+    /// The kinds of engines.
+    pub registry: Registry,
     /// The Docker.app that was named on the command line.
     pub docker_app: Option<PathBuf>,
     /// The config file that is in use.
@@ -38,8 +35,8 @@ pub(crate) struct Scope {
 pub(crate) struct ScanResult {
     /// Another running Baleen, as in "the Baleen app (process 7)".
     pub running: Option<String>,
-    /// Each Docker.app that Baleen knows and could have patched.
-    pub dockers: Vec<DockerScan>,
+    /// Each engine that Baleen knows and could have changed.
+    pub engines: Vec<Remains>,
     /// True if Baleen opens at login.
     pub opens_at_login: bool,
     /// The accounts whose passwords are stored.
@@ -56,39 +53,6 @@ pub(crate) struct ScanResult {
     pub launch_agents: Vec<PathBuf>,
     /// Facts that could not be found out, but don't stop anything.
     pub remarks: Vec<Remark>,
-}
-
-/// A Docker.app.
-#[derive(Debug)]
-pub(crate) struct DockerScan {
-    /// Path of the bundle.
-    pub path: PathBuf,
-    /// The version, if it could be read.
-    pub version: Option<String>,
-    /// The state of the boot image, or an error if it is unknown or the original is not available.
-    pub image: Result<ImageState>,
-    /// A file with the backup's name that the boot image does not need.
-    pub backup: Option<BackupState>,
-}
-
-/// A file with the backup's name that the boot image beside it does not need.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum BackupState {
-    /// The same image, left by a Baleen that was killed.
-    Leftover(PathBuf),
-    /// Another file.
-    Stray(PathBuf),
-}
-
-/// The state of a boot image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ImageState {
-    /// Baleen did not patch it.
-    Stock,
-    /// Baleen did not patch it, but was killed shortly before.
-    Unfinished,
-    /// It is patched and its original is available, with the proxies in both.
-    Patched(RedactedProxy, Unpatched),
 }
 
 /// One of Baleen's folders.
@@ -113,7 +77,7 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
         remarks.push(Remark::Config(error.into()));
         Config::default()
     });
-    let chosen = desired::chosen_bundle(scope.docker_app.as_deref(), &config);
+    let chosen = desired::chosen_path(scope.docker_app.as_deref(), &config);
     let intents = Intents::in_folder(&scope.state);
     let known = intents.bundles();
     remarks.extend(
@@ -129,7 +93,7 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
     }));
     // Add the default places and known bundles: they may have been patched without an explicit
     // choice.
-    let usual = bundle::default_places(env::home_dir().as_deref());
+    let usual = scope.registry.places();
     let bundles = chosen.into_iter().chain(usual).chain(known);
     let mut real: Vec<PathBuf> = Vec::new();
     for path in bundles {
@@ -154,7 +118,10 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
     let links = files.iter().filter(|path| path.is_symlink());
     Ok(ScanResult {
         running: single_instance::running(&scope.state),
-        dockers: real.iter().filter_map(|path| docker(path)).collect(),
+        engines: real
+            .iter()
+            .filter_map(|path| scope.registry.open(path, &scope.state).remains())
+            .collect(),
         opens_at_login: login_item::status() != LoginItem::Off,
         passwords: Store::open()
             .and_then(|store| store.accounts())
@@ -166,66 +133,6 @@ pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
         named_config: named_config(scope),
         remarks,
     })
-}
-
-/// Returns the Docker.app at `path`, or `None` if none exists there that Baleen could have patched.
-fn docker(path: &Path) -> Option<DockerScan> {
-    let bundle = match Bundle::read(path) {
-        Ok(bundle) => bundle,
-        Err(error) if error.kind() == Kind::Unsupported => return None,
-        Err(error) => {
-            return Some(DockerScan {
-                path: path.to_owned(),
-                version: None,
-                image: Err(error.into()),
-                backup: None,
-            });
-        }
-    };
-    let image_path = image_of(&bundle).ok()?;
-    let backup = backup_of(image_path);
-    let planned = match restore::plan(&bundle) {
-        Ok(restore::RestorePlan::Nothing) => {
-            is_whole(&bundle).map(|()| restore::RestorePlan::Nothing)
-        }
-        planned => planned.map_err(Into::into),
-    };
-    let backup = match &planned {
-        _ if !backup.is_file() => None,
-        Ok(restore::RestorePlan::Restore(found))
-            if matches!(found.from, OriginalLocation::Backup(..)) =>
-        {
-            None
-        }
-        // The backup may still be needed.
-        Err(_) => None,
-        // An unreadable backup is left in place.
-        Ok(_) => Some(match leftover(&bundle) {
-            Ok(Some(leftover)) => BackupState::Leftover(leftover),
-            Ok(None) | Err(_) => BackupState::Stray(backup),
-        }),
-    };
-    Some(DockerScan {
-        image: planned.map(|planned| match planned {
-            restore::RestorePlan::Restore(found) => {
-                ImageState::Patched(found.manifest.proxy, found.original)
-            }
-            restore::RestorePlan::Nothing if unfinished(image_path).is_empty() => ImageState::Stock,
-            restore::RestorePlan::Nothing => ImageState::Unfinished,
-        }),
-        backup,
-        path: bundle.path,
-        version: Some(bundle.version),
-    })
-}
-
-/// Fails if the boot image is truncated: the missing part may hold a patch, or Docker is being
-/// updated.
-fn is_whole(bundle: &Bundle) -> Result<()> {
-    match Image::open(image_of(bundle)?).and_then(|image| verify::read_stock(&image, &|_| {})) {
-        Err(error) if error.kind() == Kind::Busy => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 /// Returns the contents of the folder at `path`, or `None` if there is no folder.

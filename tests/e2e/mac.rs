@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use baleen::docker::restart;
+use baleen::backend::docker_desktop::restart;
 use baleen::platform::apps;
 
 use rustix::process::{Pid, Signal, kill_process_group};

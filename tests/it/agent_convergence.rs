@@ -13,16 +13,16 @@ use baleen::agent::notice::{Notice, RestartNeed};
 use baleen::agent::snapshot::Fingerprint;
 use baleen::agent::snapshot::Snapshot;
 use baleen::agent::view::Busy;
-use baleen::backend::{BundleState, EngineSync, Installed, Patch, RestartScope, Running};
-use baleen::config::{Config, RestartPolicy};
+use baleen::backend::{
+    BackendId, Capabilities, Configured, Engine, EngineSync, Installed, LiveEdit, Observation,
+    RestartScope, Running, Unpatched,
+};
+use baleen::config::{Config, Method, RestartPolicy};
 use baleen::desired::Setting;
-use baleen::docker::{Bundle, Family};
+use baleen::digest::{OriginalSha, Sha};
 use baleen::error::{Diagnostic, Kind};
-use baleen::patch::digest::{OriginalSha, Sha};
-use baleen::patch::intent::Intent;
-use baleen::patch::live::LiveEdit;
-use baleen::patch::{Method, Unpatched};
-use baleen::proxy::RedactedProxy;
+use baleen::intent::Intent;
+use baleen::proxy::{ClientDialect, RedactedProxy};
 use baleen::reconcile::State;
 use baleen::service::{Status, StatusQuery};
 use baleen::text::WORDING;
@@ -194,7 +194,8 @@ fn block(proxy: u8) -> Sha {
 }
 
 fn proxy_of(setting: &Setting) -> Option<u8> {
-    (0..3).find(|&proxy| matches!(setting, Setting::Proxy { block: b, .. } if *b == block(proxy)))
+    (0..3)
+        .find(|&proxy| matches!(setting, Setting::Proxy { revision: b, .. } if *b == block(proxy)))
 }
 
 impl World {
@@ -215,32 +216,37 @@ impl World {
 
     fn look(&self) -> Snapshot {
         let path = PathBuf::from("/Applications/Docker.app");
-        let bundle_state = match &self.app {
-            None => BundleState::Missing(Diagnostic::new("found no Docker.app")),
+        let observation = match &self.app {
+            None => Observation::Missing(Diagnostic::new("found no Docker.app")),
             Some(app) if !app.is_whole => {
-                BundleState::Incomplete(Diagnostic::new("it is not whole"))
+                Observation::Incomplete(Diagnostic::new("it is not whole"))
             }
-            Some(app) => BundleState::Ready(Box::new(Installed {
-                bundle: Bundle {
+            Some(app) => Observation::Ready(Box::new(Installed {
+                engine: Engine {
+                    backend: BackendId("docker-desktop"),
                     path: path.clone(),
                     named: path.clone(),
                     version: format!("1.12.{}", app.version),
                     build: String::new(),
-                    family: Family::Moby {
-                        image: path.clone(),
+                    family: "moby",
+                    capabilities: Capabilities {
+                        client: ClientDialect::of("1.12.0", true),
+                        live: true,
                     },
+                    proxy_pane: None,
+                    settings_url: None,
+                    refusal: None,
                 },
-                image: path.clone(),
-                patch: app.block.map(|proxy| Patch {
-                    block: block(proxy),
+                file: path.clone(),
+                configured: app.block.map(|proxy| Configured {
+                    revision: block(proxy),
                     proxy: shown(proxy),
-                    original: OriginalSha(Sha::of(&[100 + app.version])),
-                    method: Method::Append,
+                    method: Some(Method::Append),
                 }),
                 unpatched: Unpatched::Clean,
-                image_since: Self::wall(self.image_since),
+                since: Self::wall(self.image_since),
                 bytes: 1,
-                original: None,
+                original: Some(OriginalSha(Sha::of(&[100 + app.version]))),
             })),
         };
         Snapshot {
@@ -252,12 +258,12 @@ impl World {
             named: None,
             place: self.app.is_some().then(|| path.clone()),
             path: self.app.is_some().then_some(path),
-            bundle_state,
+            observation,
             fingerprint: Fingerprint(self.print),
             running: self.docker.map(|docker| Running {
                 pid: docker.pid,
                 since: Some(Self::wall(docker.since)),
-                block: None,
+                revision: None,
                 has_console: self.console.is_some() && docker.has_vm,
                 edit: docker.edit,
             }),
@@ -375,7 +381,7 @@ impl World {
         if is_touched {
             docker.has = block.filter(|_| works);
             docker.edit = Some(LiveEdit {
-                block: block.map(self::block),
+                revision: block.map(self::block),
                 at: UNIX_EPOCH,
                 is_open: !works,
             });
@@ -426,7 +432,7 @@ impl World {
         let event = match what {
             Pending::Resolve(engine, named) => {
                 let proxy = |proxy, origin: &str| Setting::Proxy {
-                    block: block(proxy),
+                    revision: block(proxy),
                     shown: shown(proxy),
                     origin: origin.to_owned(),
                     script: None,
@@ -809,7 +815,7 @@ proptest! {
                 intent: seen.intent,
                 setting: view.setting.clone(),
             };
-            prop_assert_eq!(Status::of(seen.bundle_state, &query).state, state);
+            prop_assert_eq!(Status::of(seen.observation, &query).state, state);
         }
         match &world.app {
             None => prop_assert_eq!(state, State::NoDocker),

@@ -14,9 +14,10 @@ use crate::common::app::{App, Entry, OTHER_PROXY, PROXY, Run, image_with, member
 use crate::common::redact::{Transcript, redacted};
 use crate::common::tampering::Forgery;
 use crate::common::tools;
-use baleen::docker::Bundle;
-use baleen::patch::plan::{self, Desired, Plan};
-use baleen::patch::{Lock, PatchError, apply, restore};
+use baleen::backend::PlanOptions;
+use baleen::backend::docker_desktop::Bundle;
+use baleen::backend::docker_desktop::initrd::plan::{self, Desired, Plan};
+use baleen::backend::docker_desktop::initrd::{Lock, PatchError, apply, restore};
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 
 const APPLY: &[&str] = &["apply", "--http-proxy", PROXY];
@@ -677,12 +678,16 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
                         EngineProxy::new(Some(url.clone()), Some(url), NoProxy::default()).unwrap();
                     let desired = Desired {
                         proxy: &proxy,
-                        method: method.parse().ok(),
-                        adopt: false,
+                        options: PlanOptions {
+                            method: method.parse().ok(),
+                            ..PlanOptions::default()
+                        },
                     };
                     let bundle = Bundle::read(&app.app()).unwrap();
-                    let lock =
-                        Lock::acquire(baleen::patch::image::image_of(&bundle).unwrap()).unwrap();
+                    let lock = Lock::acquire(
+                        baleen::backend::docker_desktop::initrd::image::image_of(&bundle).unwrap(),
+                    )
+                    .unwrap();
                     let Plan::Change(change) = plan::plan(&bundle, desired, &|_| {}).unwrap()
                     else {
                         panic!("{why}: nothing to do");
@@ -704,7 +709,10 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
             let app = App::with_script(SCRIPT.as_bytes());
             app.ok(before);
             let bundle = Bundle::read(&app.app()).unwrap();
-            let lock = Lock::acquire(baleen::patch::image::image_of(&bundle).unwrap()).unwrap();
+            let lock = Lock::acquire(
+                baleen::backend::docker_desktop::initrd::image::image_of(&bundle).unwrap(),
+            )
+            .unwrap();
             let restore::RestorePlan::Restore(found) = restore::plan(&bundle).unwrap() else {
                 panic!("nothing to restore");
             };

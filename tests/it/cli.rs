@@ -13,7 +13,7 @@ use crate::common::app::{
 };
 use crate::common::redact::{Transcript, redacted};
 use crate::common::{app, tools};
-use baleen::patch::digest::Sha;
+use baleen::digest::Sha;
 
 /// A password with all characters that shells and URLs trip over; it contains `NEEDLE`, raw or encoded.
 const PASSWORD: &str = "Xq7needle'$`% @#\"\\ü";

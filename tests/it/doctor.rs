@@ -227,10 +227,9 @@ fn a_public_certificate_is_good() {
             pac_unreachable: None,
         };
         let question = Options {
-            bundle: Err(&nobody),
+            backend: Err(&nobody),
             intent: None,
             expected: baleen::desired::Expected::Unknown,
-            state: std::path::Path::new("/none"),
             settings: Settings {
                 origin: "the environment",
                 translation: Ok(&translation),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use baleen::app::login_item::file::LABEL;
+use baleen::backend::Registry;
+use baleen::service::login_item::file::LABEL;
 use baleen::uninstall;
 
 /// The cask's stanza for removing everything.
@@ -18,7 +19,7 @@ fn zap() -> String {
 #[test]
 fn the_cask_knows_every_place() {
     let home = Path::new("/home");
-    let places = uninstall::places(|_| None, home, true);
+    let places = uninstall::places(Registry::BUILT_IN, |_| None, home, true);
     // Homebrew deletes whole folders; a file outside of them is listed by itself.
     let alone =
         |file: &&std::path::PathBuf| !places.folders.iter().any(|folder| file.starts_with(folder));
@@ -64,7 +65,7 @@ fn the_cask_knows_every_launch_agent() {
     assert_eq!(ended.map(str::to_owned).collect::<BTreeSet<_>>(), labels);
 
     // A job installed by hand is reported by its path, which contains its label.
-    let places = uninstall::places(|_| None, Path::new("/home"), true);
+    let places = uninstall::places(Registry::BUILT_IN, |_| None, Path::new("/home"), true);
     let agents = places.launch_agents.iter().chain(&places.files[..1]);
     let told: BTreeSet<String> = agents
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())

@@ -10,10 +10,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use baleen::app::single_instance::{Claim, Instance};
+use baleen::backend::Registry;
+use baleen::backend::docker_desktop::initrd::Lock;
 use baleen::credentials::SERVICE;
-use baleen::patch::Lock;
-use baleen::patch::live::LiveLock;
+use baleen::service::LiveLock;
+use baleen::service::single_instance::{Claim, Instance};
 use baleen::uninstall::{Artifacts, places};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ fn ok(command: &mut Command) -> String {
 }
 
 fn known_places(home: &Path) -> Artifacts {
-    places(|_| None, home, false)
+    places(Registry::BUILT_IN, |_| None, home, false)
 }
 
 #[track_caller]

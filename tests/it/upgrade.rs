@@ -23,10 +23,11 @@ use crate::common::app::{App, PROXY, Run, Snapshot, set_mode};
 #[cfg(target_os = "linux")]
 use crate::common::tampering;
 use baleen::agent::agent_state::{AgentStateFile, EngineRecord};
+use baleen::backend::LiveEdit;
 use baleen::backend::Running;
-use baleen::docker::Vm;
-use baleen::patch::intent::{Intent, Intents};
-use baleen::patch::live::{LiveEdit, LiveEdits};
+use baleen::backend::docker_desktop::Vm;
+use baleen::backend::docker_desktop::initrd::live::LiveEdits;
+use baleen::intent::{Intent, Intents};
 use baleen::proxy::RedactedProxy;
 use baleen::proxy::pac::{AnswerCache, IgnoredEntry, InvalidEntry, PacAnswer, Route};
 
@@ -348,7 +349,7 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
         console: None,
     };
     let edit = LiveEdit {
-        block: None,
+        revision: None,
         at: at(60),
         is_open: false,
     };
@@ -373,7 +374,7 @@ fn what_a_newer_version_kept_is_there_when_it_comes_back() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_update_of_baleen_is_no_reason_to_do_anything() {
-    use baleen::docker::restart::running;
+    use baleen::backend::docker_desktop::restart::running;
     use baleen::platform::apps;
 
     let forgery = tampering::Forgery::new();
@@ -478,7 +479,7 @@ fn make_the_folder_of_this_version() {
             .unwrap()
             .patch
             .as_ref()
-            .map(|patch| patch.block);
+            .map(|patch| patch.revision);
         let docker = Running {
             pid: 4242,
             since: Some(at(50)),

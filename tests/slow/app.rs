@@ -11,10 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use baleen::docker::{Vm, restart};
-use baleen::patch::image::Image;
-use baleen::patch::live::{LiveEdit, LiveEdits, LiveLock};
+use baleen::backend::LiveEdit;
+use baleen::backend::docker_desktop::initrd::image::Image;
+use baleen::backend::docker_desktop::initrd::live::LiveEdits;
+use baleen::backend::docker_desktop::{Vm, restart};
 use baleen::platform::apps::{self, RunningApp};
+use baleen::service::LiveLock;
 
 use crate::common::app::{App, Snapshot};
 use crate::common::desktop::{Item, Notification, Notifications, Panel};
@@ -808,7 +810,7 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         let vm = Vm::of(&bundle).unwrap();
         let patched = Image::open(&desk.app.image()).unwrap().patched().unwrap();
         let edit = LiveEdit {
-            block: patched.manifest().map(|manifest| manifest.block_sha256),
+            revision: patched.manifest().map(|manifest| manifest.block_sha256),
             at: SystemTime::now(),
             is_open: false,
         };

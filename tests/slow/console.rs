@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use baleen::docker::console::Console;
+use baleen::backend::docker_desktop::initrd::console::Console;
+use baleen::backend::docker_desktop::initrd::live::{GuestPaths, LiveOutcome, apply_live_at};
 use baleen::error::{Kind, Result};
-use baleen::patch::live::{GuestPaths, LiveOutcome, apply_live_at};
-use baleen::patch::script;
+use baleen::proxy::exports;
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 
 use crate::common::fake_vm::{FakeVm, There, Weather};
@@ -42,7 +42,7 @@ fn block_for(host: &str, has_https: bool) -> Vec<u8> {
     let url = ProxyUrl::parse(&format!("http://me:{PASSWORD}@{host}:3128")).unwrap();
     let https = has_https.then(|| url.clone());
     let proxy = EngineProxy::new(Some(url), https, NoProxy::default()).unwrap();
-    script::block(&proxy).as_bytes().to_vec()
+    exports(&proxy).as_bytes().to_vec()
 }
 
 /// The script with this block.

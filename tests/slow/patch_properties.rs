@@ -4,15 +4,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use baleen::backend::Depth;
+use baleen::backend::docker_desktop::initrd::PatchError;
+use baleen::backend::{Backend, Changes, Depth, PlanOptions, Registry};
+use baleen::config::Method;
 use baleen::desired::Expected;
-use baleen::docker::Bundle;
+use baleen::error::Error;
 use baleen::initrd::Compression;
-use baleen::patch::intent::{Intent, Intents};
-use baleen::patch::{ApplyOutcome, Method, PatchError};
+use baleen::intent::Intent;
 use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
 use baleen::reconcile::State;
-use baleen::service::{self, ApplyOptions, StatusQuery, status};
+use baleen::service::{self, StatusQuery, status};
 use proptest::prelude::*;
 
 use crate::common::fixtures::{MANIFEST, config, images};
@@ -53,13 +54,20 @@ fn app(bytes: &[u8]) -> App {
     }
 }
 
-fn apply(app: &Path, proxy: &EngineProxy, method: Method) -> Result<ApplyOutcome, PatchError> {
-    let options = ApplyOptions {
-        method: Some(method),
-        adopt: false,
+fn backend(app: &Path) -> Box<dyn Backend> {
+    Registry::BUILT_IN.open(app, app)
+}
+
+fn apply(app: &Path, proxy: &EngineProxy, method: Option<Method>) -> Result<Changes, Error> {
+    let options = PlanOptions {
+        method,
+        ..PlanOptions::default()
     };
-    let bundle = Bundle::read(app).unwrap();
-    service::apply(&bundle, proxy, options, None, &|_| {}).map(|applied| applied.outcome)
+    service::apply(&*backend(app), proxy, options, None, &|_| {}).map(|applied| applied.changes)
+}
+
+fn restore(app: &Path) -> Changes {
+    service::restore(&*backend(app), None).unwrap().changes
 }
 
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
@@ -71,8 +79,7 @@ fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
         true => Depth::Deep,
         false => Depth::Quick,
     };
-    let intents = Intents::in_folder(app);
-    let status = status(app, &intents, &question, depth, &|_| {});
+    let status = status(&*backend(app), &question, depth, &|_| {});
     (status.state, status.reason.sentence())
 }
 
@@ -112,11 +119,12 @@ proptest! {
         for (proxy, rebuild) in [(&one, rebuild), (&two, then_rebuild)] {
             let method = if rebuild { Method::Rebuild } else { Method::Append };
             let last_is_raw = made.packed.last() == Some(&false);
-            match apply(&app.path, proxy, method) {
+            match apply(&app.path, proxy, Some(method)) {
                 // The one kind of image to which nothing can be appended.
                 Err(error) if !rebuild && last_is_raw && original.len() % 4 != 0 => {
-                    prop_assert!(matches!(error, PatchError::UnalignedEnd { .. }), "{}", error);
-                    apply(&app.path, proxy, Method::Rebuild).unwrap();
+                    let is_unaligned = matches!(error.downcast_ref(), Some(PatchError::UnalignedEnd { .. }));
+                    prop_assert!(is_unaligned, "{}", error);
+                    apply(&app.path, proxy, Some(Method::Rebuild)).unwrap();
                 }
                 applied => { applied.unwrap(); }
             }
@@ -133,14 +141,12 @@ proptest! {
             let other = proxy_other();
             prop_assert_eq!(state(&app.path, &other, false).0, State::Stale);
 
-            let bundle = Bundle::read(&app.path).unwrap();
-            let again = service::apply(&bundle, proxy, ApplyOptions::default(), None, &|_| {});
-            prop_assert!(matches!(again.unwrap().outcome, ApplyOutcome::InPlace(_)));
+            prop_assert!(!apply(&app.path, proxy, None).unwrap().is_change);
             prop_assert!(fs::read(&app.image).unwrap() == patched);
         }
 
         // A change of the proxy doesn't read the original's script again, and makes the same image.
-        if !rebuild && !then_rebuild && apply(&twin.path, &two, Method::Append).is_ok() {
+        if !rebuild && !then_rebuild && apply(&twin.path, &two, Some(Method::Append)).is_ok() {
             prop_assert!(fs::read(&twin.image).unwrap() == fs::read(&app.image).unwrap());
         }
         let backup = app.image.with_file_name("initrd.img-backup");
@@ -149,10 +155,10 @@ proptest! {
         if !keep_backup && appended {
             fs::remove_file(&backup).unwrap();
         }
-        service::restore(&Bundle::read(&app.path).unwrap(), None).unwrap().outcome.unwrap();
+        prop_assert!(restore(&app.path).is_change);
         prop_assert!(fs::read(&app.image).unwrap() == original);
         prop_assert!(!backup.exists());
-        prop_assert!(service::restore(&Bundle::read(&app.path).unwrap(), None).unwrap().outcome.is_none());
+        prop_assert!(!restore(&app.path).is_change);
     }
 }
 

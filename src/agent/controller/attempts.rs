@@ -24,10 +24,10 @@ pub(super) struct Adopted {
 
 impl Adopted {
     /// Returns whether the record still applies to this VM and this image.
-    pub(super) fn holds(&mut self, running: Option<&Running>, bundle_state: &BundleState) -> bool {
+    pub(super) fn holds(&mut self, running: Option<&Running>, observation: &Observation) -> bool {
         let is_this_vm = running.is_some_and(|running| self.vm.is(running.pid, running.since));
-        let original = match bundle_state {
-            BundleState::Ready(installed) => installed.patch.as_ref().map(|patch| patch.original),
+        let original = match observation {
+            Observation::Ready(installed) => installed.configured.as_ref().and(installed.original),
             _ => None,
         };
         is_this_vm && original.is_some_and(|now| *self.original.get_or_insert(now) == now)
@@ -111,9 +111,9 @@ impl Controller {
         Some(self.notify(notice))
     }
 
-    /// The revision of the boot image, if there is one.
-    pub(super) fn revision(&self) -> Option<Revision> {
-        self.installed().map(Installed::revision)
+    /// The generation of the file that holds the proxy, if there is one.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.installed().map(Installed::generation)
     }
 
     /// Returns whether an engine runs and is known to match the image.

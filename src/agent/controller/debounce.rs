@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Controller;
 use crate::agent::snapshot::Fingerprint;
 use crate::desired::Setting;
-use crate::patch::digest::Sha;
+use crate::digest::Sha;
 use crate::reconcile::Action;
 
 /// Time that the files of Docker.app must be at rest before Baleen changes them. An update copies one
@@ -47,7 +47,7 @@ impl ProxyDebounce {
     /// Records the resolved setting.
     pub(super) fn resolved(&mut self, setting: &Setting, now: Instant) {
         let proxy = match setting {
-            Setting::Proxy { block, .. } => Some(*block),
+            Setting::Proxy { revision, .. } => Some(*revision),
             Setting::Direct { .. } | Setting::ScriptUnreachable => None,
             // These say nothing about the proxy.
             Setting::Unknown | Setting::Offline | Setting::Failed { .. } => return,

@@ -7,13 +7,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::backend::{BundleState, EngineSync, Installed, RestartScope, Revision, Running};
+use crate::backend::docker_desktop::KnownProcess;
+use crate::backend::{
+    Engine, EngineSync, Generation, Installed, Observation, RestartScope, Running,
+};
 use crate::config::{Config, RestartPolicy};
 use crate::desired::Setting;
-use crate::docker::{Bundle, Family, KnownProcess};
+use crate::digest::OriginalSha;
 use crate::error::{Diagnostic, Error, Kind};
-use crate::patch::digest::OriginalSha;
-use crate::patch::intent::Intent;
+use crate::intent::Intent;
 use crate::proxy::{ClientDialect, RedactedProxy};
 use crate::reconcile::State;
 use crate::reconcile::{Action, Attempts, Backoff, Decision, Inputs, Reason, reconcile};
@@ -57,7 +59,7 @@ pub struct Controller {
     place: Option<PathBuf>,
     path: Option<PathBuf>,
     intent: Option<Intent>,
-    bundle_state: BundleState,
+    observation: Observation,
     fingerprint: Option<Fingerprint>,
     running: Option<Running>,
     is_live_locked: bool,
@@ -116,7 +118,7 @@ impl Controller {
             place: None,
             path: None,
             intent: None,
-            bundle_state: BundleState::Missing(why(AgentError::NotObserved)),
+            observation: Observation::Missing(why(AgentError::NotObserved)),
             fingerprint: None,
             running: None,
             is_live_locked: false,
@@ -324,7 +326,7 @@ impl Controller {
         }
         if now < self.settled_at && self.files_moving.is_some() {
             self.observe_at = Some(self.settled_at);
-        } else if matches!(look.bundle_state, BundleState::Incomplete(_)) {
+        } else if matches!(look.observation, Observation::Incomplete(_)) {
             self.files_moving.get_or_insert((now, now));
             if !self.is_stuck(now) {
                 self.observe_at = Some(now + FILES_DEBOUNCE);
@@ -333,10 +335,10 @@ impl Controller {
             self.files_moving = None;
         }
         self.observed_at = Some(now);
-        self.bundle_state = look.bundle_state;
+        self.observation = look.observation;
         self.running = look.running.map(|running| self.identify(running));
-        let (running, bundle_state) = (self.running.as_ref(), &self.bundle_state);
-        self.adopted.take_if(|a| !a.holds(running, bundle_state));
+        let (running, observation) = (self.running.as_ref(), &self.observation);
+        self.adopted.take_if(|a| !a.holds(running, observation));
         self.is_live_locked = look.is_live_locked;
         if self.is_live_locked {
             // No event announces the end of that command.
@@ -362,12 +364,7 @@ impl Controller {
         let (Some(path), Some(Intent::Named)) = (&self.path, self.intent) else {
             return;
         };
-        let in_image = match &self.bundle_state {
-            BundleState::Ready(installed) => {
-                installed.patch.as_ref().map(|patch| patch.proxy.clone())
-            }
-            _ => None,
-        };
+        let in_image = self.observation.proxy().cloned();
         if let Some(name) = in_image.or(noted) {
             self.state.known_mut(path).named = Some(name);
         }
@@ -384,19 +381,19 @@ impl Controller {
             _ => now,
         };
         self.first_seen = Some((running.pid, since));
-        let is_moby = self
+        let can_have_one = self
             .installed()
-            .is_some_and(|installed| matches!(installed.bundle.family, Family::Moby { .. }));
-        is_moby && !running.has_console && now < since + CONSOLE_TIMEOUT
+            .is_some_and(|installed| installed.engine.capabilities.live);
+        can_have_one && !running.has_console && now < since + CONSOLE_TIMEOUT
     }
 
     /// Returns the engine to resolve the settings for, and the proxy named by hand if the user wants that one.
     fn desired_for(&self) -> (ClientDialect, Option<RedactedProxy>) {
         // Only in a VM does this computer have a different address. Without Docker there is no VM.
-        let has_vm = !matches!(self.bundle_state, BundleState::Missing(_));
+        let has_vm = !matches!(self.observation, Observation::Missing(_));
         let engine = self
-            .bundle()
-            .map_or(ClientDialect::of("", has_vm), crate::desired::engine_of);
+            .facts()
+            .map_or(ClientDialect::of("", has_vm), |it| it.capabilities.client);
         (engine, self.named())
     }
 
@@ -412,24 +409,20 @@ impl Controller {
     /// Fills in which image the running Docker started from: the current one if it is older than this
     /// Docker process, otherwise the one recorded when this process was observed before.
     fn identify(&mut self, mut running: Running) -> Running {
-        let (Some(path), BundleState::Ready(installed)) =
-            (self.path.as_deref(), &self.bundle_state)
+        let (Some(path), Observation::Ready(installed)) = (self.path.as_deref(), &self.observation)
         else {
             return running;
         };
-        let present = installed.block();
+        let present = installed.revision();
         let known = self.state.known_mut(path);
-        if running
-            .since
-            .is_some_and(|since| since >= installed.image_since)
-        {
-            running.block = Some(present);
-            let kept = known.running.as_ref().and_then(|k| k.block_of(&running));
+        if running.since.is_some_and(|since| since >= installed.since) {
+            running.revision = Some(present);
+            let kept = known.running.as_ref().and_then(|k| k.revision_of(&running));
             if kept != Some(present) {
                 known.running = EngineRecord::new(&running, present);
             }
         } else {
-            running.block = known.running.as_ref().and_then(|k| k.block_of(&running));
+            running.revision = known.running.as_ref().and_then(|k| k.revision_of(&running));
         }
         running
     }
@@ -534,12 +527,12 @@ impl Controller {
                 effects.extend(self.report(&decision, now));
                 let (busy, job) = match way {
                     RestartScope::Engine => {
-                        self.attempts.engine = self.revision();
+                        self.attempts.engine = self.generation();
                         let adopt = self.adopted.is_some();
                         (Busy::RestartingEngine, Effect::ApplyLive { path, adopt })
                     }
                     RestartScope::Docker => {
-                        self.attempts.docker = self.revision();
+                        self.attempts.docker = self.generation();
                         (Busy::Restarting, Effect::Restart { path })
                     }
                 };
@@ -558,7 +551,7 @@ impl Controller {
     fn inputs(&self, now: Instant) -> Inputs<'_> {
         Inputs {
             intent: self.intent,
-            bundle_state: &self.bundle_state,
+            observation: &self.observation,
             is_moving: self.files_moving.is_some() && now < self.settled_at,
             settled_at: self.change_from(),
             restart_from: self.proxy_debounce.report_from(),
@@ -584,15 +577,15 @@ impl Controller {
     }
 
     fn installed(&self) -> Option<&Installed> {
-        match &self.bundle_state {
-            BundleState::Ready(installed) => Some(installed),
+        match &self.observation {
+            Observation::Ready(installed) => Some(installed),
             _ => None,
         }
     }
 
-    /// Docker.app, as far as it could be read.
-    fn bundle(&self) -> Option<&Bundle> {
-        self.bundle_state.bundle()
+    /// The facts about the engine, as far as it could be read.
+    fn facts(&self) -> Option<&Engine> {
+        self.observation.engine()
     }
 }
 
@@ -621,7 +614,7 @@ mod tests {
     use super::*;
     use crate::agent::notice::Notice;
     use crate::desired::KeptAnswers;
-    use crate::patch::digest::Sha;
+    use crate::digest::Sha;
 
     const SILENT: Wording = Wording {
         history: |_| String::new(),
@@ -634,7 +627,7 @@ mod tests {
     fn what_may_pass_by_itself_is_asked_again_soon() {
         let now = Instant::now();
         let proxy = |script| Setting::Proxy {
-            block: Sha::of(b"x"),
+            revision: Sha::of(b"x"),
             shown: RedactedProxy {
                 http: None,
                 https: Some("http://p:1".parse().unwrap()),

@@ -1,7 +1,6 @@
 //! Reporting: the notices to show, and the state for display.
 
 use super::*;
-use crate::docker::NotPatched;
 
 impl Controller {
     /// Returns the notices that are due, and before them the job that saves the state.
@@ -10,7 +9,7 @@ impl Controller {
         let is_known = self.setting != Setting::Unknown;
         // What Baleen can do for this Docker is known once an update has ended.
         let is_whole =
-            !matches!(self.bundle_state, BundleState::Incomplete(_)) || self.is_stuck(now);
+            !matches!(self.observation, Observation::Incomplete(_)) || self.is_stuck(now);
         let is_due = self.has_icon && !self.state.welcomed && is_known && is_whole;
         if is_due && now >= self.settled_at {
             self.state.welcomed = true;
@@ -30,8 +29,8 @@ impl Controller {
             && is_known
             && !self.is_live_locked
             && self.quit_grace_until.is_none();
-        if let (Some(path), BundleState::Ready(installed), true) =
-            (&self.path, &self.bundle_state, is_settled)
+        if let (Some(path), Observation::Ready(installed), true) =
+            (&self.path, &self.observation, is_settled)
         {
             let (path, installed) = (path.clone(), installed.clone());
             told.extend(self.difference(&path, &installed, decision, now));
@@ -117,8 +116,8 @@ impl Controller {
 
     /// The proxy named by hand, if it is in the image.
     pub(super) fn named_in_place(&self) -> Option<RedactedProxy> {
-        let patch = self.installed()?.patch.as_ref()?;
-        (self.intent == Some(Intent::Named)).then(|| patch.proxy.clone())
+        let configured = self.installed()?.configured.as_ref()?;
+        (self.intent == Some(Intent::Named)).then(|| configured.proxy.clone())
     }
 
     /// Returns a notice if the settings changed while a proxy named by hand is in place, so Docker keeps it.
@@ -127,7 +126,7 @@ impl Controller {
         let settings = self.overridden_settings.clone()?;
         let now = match &settings {
             Setting::Direct { .. } => None,
-            Setting::Proxy { block, .. } => Some(*block),
+            Setting::Proxy { revision, .. } => Some(*revision),
             // The settings are only unavailable for now.
             Setting::Unknown
             | Setting::Offline
@@ -202,17 +201,17 @@ impl Controller {
 
     /// Returns Baleen's support for the installed Docker.
     pub(super) fn support(&self) -> DockerSupport {
-        let own = match self.bundle().and_then(Bundle::refusal) {
-            Some(NotPatched::OwnSettings { version, pane }) => {
-                Some(DockerSupport::OwnSettings { version, pane })
-            }
-            _ => None,
-        };
-        match (&self.bundle_state, own) {
-            (BundleState::Ready(_), _) => DockerSupport::Patched,
-            (BundleState::Missing(_), _) => DockerSupport::Missing,
+        let own = self.facts().and_then(|engine| {
+            Some(DockerSupport::OwnSettings {
+                pane: engine.proxy_pane?,
+                version: engine.version.clone(),
+            })
+        });
+        match (&self.observation, own) {
+            (Observation::Ready(_), _) => DockerSupport::Patched,
+            (Observation::Missing(_), _) => DockerSupport::Missing,
             (_, Some(own)) => own,
-            (BundleState::Incomplete(diagnostic) | BundleState::Blocked(diagnostic, _), None) => {
+            (Observation::Incomplete(diagnostic) | Observation::Blocked(diagnostic, _), None) => {
                 DockerSupport::Unusable(diagnostic.clone())
             }
         }
@@ -221,18 +220,18 @@ impl Controller {
     /// Returns whether a request for the proxy can be recorded. It can also be recorded while Baleen may not
     /// change Docker: updates end, and the user can grant the permission.
     pub(super) fn can_be_asked_for(&self) -> bool {
-        match &self.bundle_state {
-            BundleState::Missing(_) => false,
-            BundleState::Blocked(why, _) => why.kind() == Kind::NotPermitted,
-            BundleState::Incomplete(_) | BundleState::Ready(_) => true,
+        match &self.observation {
+            Observation::Missing(_) => false,
+            Observation::Blocked(why, _) => why.kind() == Kind::NotPermitted,
+            Observation::Incomplete(_) | Observation::Ready(_) => true,
         }
     }
 
     /// Returns whether the proxy is switched on. Without a recorded intent, it is on if the image has one.
     pub(super) fn is_on(&self) -> bool {
-        match (self.intent, &self.bundle_state) {
+        match (self.intent, &self.observation) {
             (Some(intent), _) => intent != Intent::Off,
-            (None, BundleState::Ready(installed)) => installed.patch.is_some(),
+            (None, Observation::Ready(installed)) => installed.configured.is_some(),
             (None, _) => false,
         }
     }
@@ -244,28 +243,25 @@ impl Controller {
             Some(why) => Reason::Config(why.clone()),
             None => decision.reason,
         };
-        let bundle = self.bundle();
+        let facts = self.facts();
         View {
             state: decision.state,
             reason,
-            docker: bundle.map(|bundle| bundle.version.clone()),
-            family: bundle.map(|bundle| bundle.family.clone()),
+            docker: facts.map(|engine| engine.version.clone()),
+            family: facts.map(|engine| engine.family),
+            proxy_pane: facts.and_then(|engine| engine.proxy_pane),
+            settings_url: facts.and_then(|engine| engine.settings_url),
             path: self.path.clone(),
-            in_image: match &self.bundle_state {
-                BundleState::Ready(installed) => {
-                    installed.patch.as_ref().map(|patch| patch.proxy.clone())
-                }
-                _ => None,
-            },
+            in_image: self.observation.proxy().cloned(),
             setting: self.setting.clone(),
             overridden_settings: self.overridden_settings.clone(),
-            by_hand: match &self.bundle_state {
-                BundleState::Ready(installed) => installed.unpatched.by_hand().map(str::to_owned),
+            by_hand: match &self.observation {
+                Observation::Ready(installed) => installed.unpatched.by_hand().map(str::to_owned),
                 _ => None,
             },
             intent: self.intent,
             is_on: self.is_on(),
-            can_switch: matches!(self.bundle_state, BundleState::Ready(_)),
+            can_switch: matches!(self.observation, Observation::Ready(_)),
             is_running: self.running.is_some(),
             engine: self.engine(),
             can_apply_live: self.can_apply_live(),

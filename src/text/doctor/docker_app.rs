@@ -3,11 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::backend::Installed;
-use crate::docker::NotPatched;
 use crate::doctor::docker_app::{
     BundleFinding, FamilyFinding, ImageFinding, Mismatch, WritableFinding,
 };
-use crate::error::{Face, Hint};
+use crate::error::Face;
 use crate::reconcile::State;
 
 use super::Words;
@@ -37,18 +36,25 @@ pub(super) fn bundle_facts(found: &BundleFinding) -> Value {
 }
 
 pub(super) fn family(found: &FamilyFinding, face: Face) -> Words {
-    match &found.refusal {
-        None => Words::good("Moby (supported)"),
-        Some(NotPatched::UnknownVm { source, .. }) => {
-            Words::new("none that Baleen knows", source.to_string())
-        }
-        Some(refusal @ NotPatched::OwnSettings { pane, .. }) => Words {
+    match (&found.refusal, found.proxy_pane) {
+        (None, _) => Words::good(format!("{} (supported)", capitalized(found.id))),
+        (Some(refusal), None) => Words {
+            found: refusal.sentence(),
+            remedy: refusal.hint(face),
+        },
+        (Some(refusal), Some(pane)) => Words {
             found: format!(
                 "this Docker has its own proxy settings ({pane}), which Baleen doesn't change yet"
             ),
             remedy: refusal.hint(face),
         },
     }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 pub(super) fn writable(found: &WritableFinding, face: Face) -> Words {

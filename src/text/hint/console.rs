@@ -1,6 +1,6 @@
 //! Advice on the console of Docker's VM. Restarting Docker does the same without the console.
 
-use crate::docker::console::ConsoleError;
+use crate::backend::docker_desktop::initrd::console::ConsoleError;
 use crate::error::{Face, Hint};
 
 const HANGS: &str = "the VM may be hung, or very busy: try again later, or restart Docker instead";

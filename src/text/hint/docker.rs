@@ -1,29 +1,36 @@
 //! Advice on finding, opening and restarting Docker.app, and on one that is not patched.
 
-use crate::docker::{BundleError, NotPatched, RestartError, UnknownVm};
+use crate::backend::NotFound;
+use crate::backend::docker_desktop::{BundleError, NotPatched, RestartError, UnknownVm};
 use crate::error::{Face, Hint};
 use crate::platform::apps::OpenError;
+
+const NAME_IT: &str = "name Docker.app with --docker-app PATH, in BALEEN_DOCKER_APP, or once and for all with `baleen config set docker_app PATH`";
+
+impl Hint for NotFound {
+    fn hint(&self, face: Face) -> Option<String> {
+        let advice = match (self, face) {
+            (Self::Anywhere { .. }, Face::CommandLine) => NAME_IT,
+            (Self::Anywhere { .. }, Face::Menu) => {
+                "put Docker.app there, or choose Open Settings File and set docker_app to its path"
+            }
+            (Self::AtChosenPath { .. }, Face::CommandLine) => {
+                "check the path given with --docker-app, in BALEEN_DOCKER_APP or in the config file"
+            }
+            (Self::AtChosenPath { .. }, Face::Menu) => {
+                "choose Open Settings File and check the path at docker_app"
+            }
+        };
+        Some(advice.to_owned())
+    }
+}
 
 impl Hint for BundleError {
     fn hint(&self, face: Face) -> Option<String> {
         let advice = match (self, face) {
-            (
-                Self::NotFound { .. } | Self::NotAnApp { .. } | Self::OtherApp { .. },
-                Face::CommandLine,
-            ) => {
-                "name Docker.app with --docker-app PATH, in BALEEN_DOCKER_APP, or once and for all with `baleen config set docker_app PATH`"
-            }
-            (Self::NotFound { .. }, Face::Menu) => {
-                "put Docker.app there, or choose Open Settings File and set docker_app to its path"
-            }
+            (Self::NotAnApp { .. } | Self::OtherApp { .. }, Face::CommandLine) => NAME_IT,
             (Self::NotAnApp { .. } | Self::OtherApp { .. }, Face::Menu) => {
                 "choose Open Settings File and set docker_app to the path of Docker.app"
-            }
-            (Self::NotAtChosenPath { .. }, Face::CommandLine) => {
-                "check the path given with --docker-app, in BALEEN_DOCKER_APP or in the config file"
-            }
-            (Self::NotAtChosenPath { .. }, Face::Menu) => {
-                "choose Open Settings File and check the path at docker_app"
             }
             (Self::Info { .. } | Self::NoContents { .. }, _) => {
                 "if Docker is being updated, try again when that is done; else install Docker again"
@@ -87,24 +94,25 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::docker::{InfoError, ProxyPane};
+    use crate::backend::docker_desktop::{InfoError, ProxyPane};
 
     #[test]
     fn the_menu_names_no_command_and_no_option() {
         let path = || PathBuf::from("/a");
-        for error in [
-            BundleError::NotFound { places: vec![] },
-            BundleError::NotAtChosenPath { path: path() },
-            BundleError::NotAnApp { path: path() },
-            BundleError::OtherApp {
+        let errors: [Box<dyn Hint>; 5] = [
+            Box::new(NotFound::Anywhere { places: vec![] }),
+            Box::new(NotFound::AtChosenPath { path: path() }),
+            Box::new(BundleError::NotAnApp { path: path() }),
+            Box::new(BundleError::OtherApp {
                 path: path(),
                 id: None,
-            },
-            BundleError::Info {
+            }),
+            Box::new(BundleError::Info {
                 path: path(),
                 source: InfoError::Missing,
-            },
-        ] {
+            }),
+        ];
+        for error in errors {
             let advice = error.hint(Face::Menu).unwrap();
             for word in ["`baleen", "--", "BALEEN_"] {
                 assert!(!advice.contains(word), "{advice}");

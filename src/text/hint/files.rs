@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use crate::docker::BundleFileError;
+use crate::backend::docker_desktop::BundleFileError;
 use crate::error::{Face, Hint, IoError};
 use crate::logs::LogError;
 

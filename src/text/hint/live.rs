@@ -1,8 +1,8 @@
 //! Advice on the update of a running VM. Restarting Docker does the same without the VM's console.
 
+use crate::backend::docker_desktop::initrd::PatchError;
+use crate::backend::docker_desktop::initrd::live::LiveError;
 use crate::error::{Face, Hint};
-use crate::patch::PatchError;
-use crate::patch::live::LiveError;
 
 impl Hint for LiveError {
     fn hint(&self, face: Face) -> Option<String> {

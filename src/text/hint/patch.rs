@@ -1,8 +1,8 @@
 //! Advice on boot images and the changes to them.
 
+use crate::backend::docker_desktop::initrd::PatchError;
 use crate::error::{Face, Hint};
 use crate::initrd;
-use crate::patch::PatchError;
 
 /// The advice for everything that only Docker's own installer puts right.
 const INSTALL_AGAIN: &str = "install Docker again to have its own boot image back";
@@ -134,7 +134,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::patch::{Difference, OtherScript};
+    use crate::backend::docker_desktop::initrd::{Difference, OtherScript};
 
     #[test]
     fn the_menu_names_no_command_and_no_option_unless_there_is_nothing_else() {

@@ -58,15 +58,15 @@ impl Hint for UninstallError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::BundleError;
+    use crate::backend::NotFound;
+    use crate::backend::Unpatched;
     use crate::error::{Error, IoError};
-    use crate::patch::Unpatched;
     use crate::uninstall::UninstallStep;
 
     /// A failure with advice.
     fn advised() -> Error {
         let places = Vec::new();
-        BundleError::NotFound { places }.into()
+        NotFound::Anywhere { places }.into()
     }
 
     /// A failure without advice.

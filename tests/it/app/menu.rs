@@ -7,20 +7,20 @@ use baleen::agent::agent_state::HistoryEntry;
 use baleen::agent::event::Click;
 use baleen::agent::notice::{DockerSupport, Notice, RestartNeed, WhyNone};
 use baleen::agent::view::{Busy, View};
-use baleen::app::install_location::InstallLocation;
-use baleen::app::login_item::LoginItem;
 use baleen::app::menu::{Command, Item, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
+use baleen::backend::ProxyPane;
+use baleen::backend::Unpatched;
 use baleen::backend::{EngineSync, RestartScope};
 use baleen::config::{RestartPolicy, SourceSetting};
 use baleen::desired::{KeptAnswers, Setting};
-use baleen::docker::{Family, ProxyPane};
+use baleen::digest::Sha;
 use baleen::error::Diagnostic;
 use baleen::error::Fix;
-use baleen::patch::Unpatched;
-use baleen::patch::digest::Sha;
-use baleen::patch::intent::Intent;
+use baleen::intent::Intent;
 use baleen::proxy::{ProxyUrl, RedactedProxy};
 use baleen::reconcile::{Reason, State};
+use baleen::service::install_location::InstallLocation;
+use baleen::service::login_item::LoginItem;
 
 fn shown(host: &str) -> RedactedProxy {
     RedactedProxy {
@@ -53,6 +53,8 @@ fn view(state: State) -> View {
         ))),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
         family: None,
+        proxy_pane: None,
+        settings_url: None,
         path: None,
         in_image: has_proxy.then(|| shown("proxy.corp")),
         setting: match state {
@@ -66,7 +68,7 @@ fn view(state: State) -> View {
             State::NoDocker => Setting::Unknown,
             State::Updating => Setting::Offline,
             _ => Setting::Proxy {
-                block: Sha::of(b"x"),
+                revision: Sha::of(b"x"),
                 shown: shown("proxy.corp"),
                 origin: "the system's settings".to_owned(),
                 script: None,
@@ -151,7 +153,7 @@ fn a_script_that_is_away_is_in_the_menu() {
         lines.join("\n")
     };
     let by_script = |since| Setting::Proxy {
-        block: Sha::of(b"x"),
+        revision: Sha::of(b"x"),
         shown: shown("proxy.corp"),
         origin: "the system's settings".to_owned(),
         script: Some(KeptAnswers { since, until: None }),
@@ -216,13 +218,14 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
         origin: "the system's settings".to_owned(),
     };
     let mut all = String::new();
-    for (family, setting) in [
-        (Family::BootImage, &proxy.setting),
-        (Family::LinuxKitIso, &direct),
-        (Family::Unknown(vec!["linuxkit/kernel".to_owned()]), &direct),
+    for (family, proxy_pane, setting) in [
+        ("boot-image", Some(ProxyPane::Settings), &proxy.setting),
+        ("linuxkit-iso", Some(ProxyPane::Preferences), &direct),
+        ("unknown", None, &direct),
     ] {
         let view = View {
             family: Some(family),
+            proxy_pane,
             setting: setting.clone(),
             can_switch: false,
             is_on: false,
@@ -230,7 +233,7 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
         };
         let drawn = drawn(&menu(&view, BESIDES, &time));
         let end = drawn.find("Proxy Source").unwrap();
-        all += &format!("== {}\n{}", view.family.unwrap().id(), &drawn[..end]);
+        all += &format!("== {family}\n{}", &drawn[..end]);
     }
     insta::assert_snapshot!(all);
 }
@@ -470,7 +473,7 @@ fn what_is_told_in_words() {
     };
     let origin = || "the system's settings".to_owned();
     let is_set = |host: &str| Setting::Proxy {
-        block: Sha::of(host.as_bytes()),
+        revision: Sha::of(host.as_bytes()),
         shown: shown(host),
         origin: origin(),
         script: None,

@@ -12,8 +12,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::tcgetattr;
 
-use baleen::docker::restart;
-use baleen::patch::live::LiveLock;
+use baleen::backend::docker_desktop::restart;
+use baleen::service::LiveLock;
 
 use crate::common::app::{App, PROXY, Run};
 use crate::common::redact::{Transcript, redacted, without_typed};

@@ -10,11 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use baleen::docker::{Bundle, Vm};
+use baleen::backend::LiveEdit;
+use baleen::backend::docker_desktop::initrd::image::Image;
+use baleen::backend::docker_desktop::initrd::live::{
+    GuestPaths, LiveEdits, LiveError, LiveOutcome, apply_live_in,
+};
+use baleen::backend::docker_desktop::{Bundle, Vm};
+use baleen::digest::Sha;
 use baleen::error::{Failure, Kind};
-use baleen::patch::digest::Sha;
-use baleen::patch::image::Image;
-use baleen::patch::live::{GuestPaths, LiveEdit, LiveEdits, LiveError, LiveOutcome, apply_live_in};
 
 use crate::common::app::{App, OTHER_PROXY, PROXY};
 use crate::common::fake_vm::{FakeVm, There, Weather};

@@ -1,0 +1,194 @@
+//! Files that must never be lost: identities, copies, and atomic replacement.
+
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use tempfile::TempDir;
+
+use crate::error::IoError;
+use crate::platform;
+use crate::storage::TEMP_PREFIX;
+
+use super::error::{OtherFile, PatchError, Result};
+use super::manifest::Original;
+use crate::digest::Sha;
+
+/// Suffix of the backup: the original is kept beside the image under its name plus this suffix, as
+/// in the recipe of 2016.
+pub(crate) const BACKUP_SUFFIX: &str = "-backup";
+
+/// The identity and state of a file: two are equal only if it is the same file and no one wrote to
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Identity {
+    /// Returns the identity of the file at `path` without following links, or `None` if nothing
+    /// exists there.
+    pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
+        match path.symlink_metadata() {
+            Ok(metadata) => Ok(Some(Self::of(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// Returns whether both are names of the same file.
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// Returns the folder that holds `path`.
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Returns `path` with `suffix` appended to its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Returns the path of the backup of the image at `image`.
+pub(crate) fn backup_of(image: &Path) -> PathBuf {
+    beside(image, BACKUP_SUFFIX)
+}
+
+/// Creates a new folder in `folder` that only its owner can enter: staged files may hold a
+/// password.
+pub(super) fn staging(folder: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(folder)
+}
+
+/// Opens a regular file. Refuses a symbolic link: a rename would replace the link, not the file
+/// behind it.
+pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+    let at_path = path
+        .symlink_metadata()
+        .map_err(|error| PatchError::file("read", path, error))?;
+    if !at_path.is_file() {
+        let found = if at_path.is_symlink() {
+            OtherFile::Symlink
+        } else if at_path.is_dir() {
+            OtherFile::Folder
+        } else {
+            OtherFile::Special
+        };
+        let path = path.to_owned();
+        return Err(PatchError::NotAFile { path, found });
+    }
+    let file = File::open(path).map_err(|error| PatchError::file("read", path, error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| PatchError::file("read", path, error))?;
+    if !Identity::of(&metadata).is_same_file(&Identity::of(&at_path)) {
+        return Err(PatchError::replaced(path));
+    }
+    Ok((file, metadata))
+}
+
+/// Copies the first bytes of `from`, which should be the original, to `to`, with the attributes of
+/// `from`. The copy is open for reading and writing. [`prove`] checks that it is the original.
+pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
+    let copying = |error: io::Error| PatchError::file("write", to, error);
+    platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
+        // The file existed when the plan was made.
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => PatchError::replaced(from),
+        _ => copying(error),
+    })?;
+    let file = reopen(to)?;
+    let copied = file.metadata().map_err(copying)?.len();
+    if copied < original.bytes {
+        return Err(PatchError::replaced(from));
+    }
+    if copied > original.bytes {
+        file.set_len(original.bytes).map_err(copying)?;
+    }
+    Ok(file)
+}
+
+/// Reads `file` back. Fails unless it begins with the original, which was copied from `from`.
+pub(super) fn prove(file: &File, path: &Path, from: &Path, original: &Original) -> Result<()> {
+    match Sha::of_file(file, original.bytes) {
+        Ok(sha) if sha == original.sha256.0 => Ok(()),
+        Ok(_) => Err(PatchError::replaced(from)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(PatchError::replaced(from))
+        }
+        Err(error) => Err(PatchError::file("read back", path, error)),
+    }
+}
+
+/// Opens a staged file for reading and writing, regardless of the permissions it was copied with.
+fn reopen(path: &Path) -> Result<File> {
+    fs::set_permissions(path, Permissions::from_mode(0o600))
+        .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
+        .map_err(|error| PatchError::file("open", path, error))
+}
+
+/// Runs [`finish`] and [`prove`] in parallel: one is limited by the disk, the other by the
+/// processor.
+pub(super) fn finish_proved(
+    file: &File,
+    path: &Path,
+    like: &Metadata,
+    mode: u32,
+    (from, original): (&Path, &Original),
+) -> Result<()> {
+    thread::scope(|scope| {
+        let proved = scope.spawn(|| prove(file, path, from, original));
+        let finished = finish(file, path, like, mode);
+        // A wrong file is reported first: it explains more than an error about writing it.
+        proved
+            .join()
+            .unwrap_or_else(|_| Err(PatchError::replaced(from)))?;
+        finished
+    })
+}
+
+/// Gives `file` the owner of `like` and the permissions `mode`, and makes it durable.
+pub(super) fn finish(file: &File, path: &Path, like: &Metadata, mode: u32) -> Result<()> {
+    let own = file
+        .metadata()
+        .map_err(|error| PatchError::file("read", path, error))?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        fchown(file, Some(like.uid()), Some(like.gid())).map_err(|error| {
+            let tried = "give the owner and group of the boot image to";
+            // A missing permission to change apps was reported earlier.
+            PatchError::OwnerNotGiven(IoError::new(tried, path, error).into())
+        })?;
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+        .map_err(|error| PatchError::file("set the permissions of", path, error))?;
+    // On macOS `sync_all` is F_FULLFSYNC, so the drive's own cache is flushed as well.
+    file.sync_all()
+        .map_err(|error| PatchError::file("flush", path, error))
+}
+
+/// Renames `from` to `to` and replaces an existing file there.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to)
+        .map_err(|error| PatchError::file("put a new file in the place of", to, error))
+}
