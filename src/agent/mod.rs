@@ -25,7 +25,5 @@ mod watcher;
 mod wording;
 
 pub(crate) use error::AgentError;
-pub use executor::{Agent, Options};
+pub use executor::{Agent, AgentOutput, Options};
 pub use wording::{PastEvent, Wording};
-
-pub(crate) use executor::AgentOutput;

@@ -9,7 +9,8 @@ use super::UninstallStep;
 
 /// The reason why an uninstallation stopped, or why a step failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum UninstallError {
+#[expect(missing_docs, reason = "the fields have telling names")]
+pub enum UninstallError {
     /// A failed system call on one of Baleen's own files.
     #[error(transparent)]
     OwnFile(#[from] IoError),

@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The result of an uninstallation.
 #[derive(Debug, Default)]
-pub(crate) struct ExecuteOutcome {
+pub struct ExecuteOutcome {
     /// The steps that were done.
     pub done: Vec<UninstallStep>,
     /// The items that stay.
@@ -59,7 +59,7 @@ impl ExecuteOutcome {
 /// # Errors
 /// When another Baleen does not end or is working on a boot image, or a boot image can't be
 /// restored. Then nothing else is removed.
-pub(crate) fn execute(
+pub fn execute(
     planned: &UninstallPlan,
     scope: &Scope,
     leave_images: bool,

@@ -17,8 +17,9 @@ mod remark;
 mod scan;
 
 pub use artifacts::{Artifacts, places};
-pub(crate) use error::UninstallError;
-pub(crate) use execute::{ExecuteOutcome, execute};
-pub(crate) use plan::{UninstallPlan, UninstallStep, plan};
-pub(crate) use remark::{Action, Failed, LastStep, Left, Remark};
-pub(crate) use scan::{Scope, scan};
+pub use error::UninstallError;
+pub use execute::{ExecuteOutcome, execute};
+pub use plan::{UninstallPlan, UninstallStep, plan};
+pub(crate) use remark::LastStep;
+pub use remark::{Action, Failed, Left, Remark};
+pub use scan::{FolderScan, ScanResult, Scope, scan};

@@ -12,7 +12,7 @@ use super::{Action, Artifacts, Failed, Left, Remark, UninstallError};
 
 /// One action of an uninstallation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum UninstallStep {
+pub enum UninstallStep {
     /// Ends another Baleen, described by this text.
     End(String),
     /// Restores the boot image of the Docker.app at this path and version. The original sets this
@@ -35,7 +35,7 @@ pub(crate) enum UninstallStep {
 
 impl UninstallStep {
     /// Returns the kind of the step.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::End(_) => "running",
             Self::Restore(..) => "image",
@@ -90,7 +90,7 @@ impl UninstallStep {
 
 /// A complete plan, in the order of its steps.
 #[derive(Debug, Default)]
-pub(crate) struct UninstallPlan {
+pub struct UninstallPlan {
     /// The steps.
     pub steps: Vec<UninstallStep>,
     /// The items that stay.
@@ -105,7 +105,7 @@ pub(crate) struct UninstallPlan {
 ///
 /// # Errors
 /// When a boot image can't be restored, and `leave_images` is false.
-pub(crate) fn plan(
+pub fn plan(
     found: ScanResult,
     places: &Artifacts,
     leave_images: bool,

@@ -14,7 +14,8 @@ use super::UninstallStep;
 
 /// An item that stays in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Left {
+#[expect(missing_docs, reason = "the fields have telling names")]
+pub enum Left {
     /// The target of a link in Baleen's place.
     LinkTarget(PathBuf),
     /// A launch agent that someone installed by hand.
@@ -41,14 +42,15 @@ pub(crate) enum Left {
 
 /// An action that failed.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub struct Failed {
     pub(crate) action: Action,
     pub(crate) error: Error,
 }
 
 /// An action that can fail while the others go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
+#[expect(missing_docs, reason = "the fields have telling names")]
+pub enum Action {
     Step(UninstallStep),
     /// Finding the passwords to delete.
     ListPasswords,
@@ -56,7 +58,8 @@ pub(crate) enum Action {
 
 /// A fact that could not be found out, or a problem with a step that was done. None stops anything.
 #[derive(Debug)]
-pub(crate) enum Remark {
+#[expect(missing_docs, reason = "the fields have telling names")]
+pub enum Remark {
     /// The config file can't be read.
     Config(Diagnostic),
     /// There is no Docker.app at the chosen path.

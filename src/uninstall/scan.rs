@@ -17,7 +17,7 @@ use super::{Artifacts, Remark, UninstallError};
 
 /// The places to scan.
 #[derive(Debug, Clone)]
-pub(crate) struct Scope {
+pub struct Scope {
     /// The kinds of engines.
     pub registry: Registry,
     /// The Docker.app that was named on the command line.
@@ -32,7 +32,7 @@ pub(crate) struct Scope {
 
 /// The result of a scan.
 #[derive(Debug)]
-pub(crate) struct ScanResult {
+pub struct ScanResult {
     /// Another running Baleen, as in "the Baleen app (process 7)".
     pub running: Option<String>,
     /// Each engine that Baleen knows and could have changed.
@@ -57,7 +57,7 @@ pub(crate) struct ScanResult {
 
 /// One of Baleen's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FolderScan {
+pub struct FolderScan {
     /// Path of the folder.
     pub path: PathBuf,
     /// True if a symbolic link is there instead. Baleen never makes one.
@@ -70,7 +70,7 @@ pub(crate) struct FolderScan {
 ///
 /// # Errors
 /// When one of Baleen's folders can't be read.
-pub(crate) fn scan(scope: &Scope) -> Result<ScanResult> {
+pub fn scan(scope: &Scope) -> Result<ScanResult> {
     let mut remarks = Vec::new();
     // A broken config file must not prevent uninstalling: it may be the reason for it.
     let config = Config::load(&scope.config).unwrap_or_else(|error| {

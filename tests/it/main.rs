@@ -11,6 +11,7 @@ mod credentials;
 mod doctor;
 mod layers;
 mod packaging;
+mod text_engine;
 mod uninstall;
 mod upgrade;
 
