@@ -25,22 +25,49 @@ impl Sha {
     /// # Errors
     /// When the file can't be read or is shorter.
     pub(crate) fn of_file(file: &File, length: u64) -> io::Result<Self> {
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 128 * 1024];
-        let mut at = 0;
-        while at < length {
-            let most = buffer
-                .len()
-                .min((length - at).try_into().unwrap_or(usize::MAX));
-            match file.read_at(&mut buffer[..most], at)? {
+        let mut hasher = Hasher::default();
+        hasher.read(file, length)?;
+        Ok(hasher.finish())
+    }
+}
+
+/// Computes the digest of a file, which may be growing.
+#[derive(Default)]
+pub(crate) struct Hasher {
+    hasher: Sha256,
+    bytes: u64,
+    buffer: Vec<u8>,
+}
+
+impl Hasher {
+    /// The number of bytes read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads the file on, up to the byte `end`.
+    ///
+    /// # Errors
+    /// When the file can't be read or is shorter.
+    pub(crate) fn read(&mut self, file: &File, end: u64) -> io::Result<()> {
+        self.buffer.resize(128 * 1024, 0);
+        while self.bytes < end {
+            let rest = (end - self.bytes).try_into().unwrap_or(usize::MAX);
+            let most = self.buffer.len().min(rest);
+            match file.read_at(&mut self.buffer[..most], self.bytes)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 read => {
-                    hasher.update(&buffer[..read]);
-                    at += read as u64;
+                    self.hasher.update(&self.buffer[..read]);
+                    self.bytes += read as u64;
                 }
             }
         }
-        Ok(Self(hasher.finalize().into()))
+        Ok(())
+    }
+
+    /// Returns the digest of all that was read.
+    pub(crate) fn finish(self) -> Sha {
+        Sha(self.hasher.finalize().into())
     }
 }
 

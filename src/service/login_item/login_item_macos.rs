@@ -11,12 +11,12 @@ use super::super::LoginItemError;
 use super::LoginItem;
 
 /// Returns whether this system has the service and this program is an app that can use it.
-pub fn has_service() -> bool {
+pub(super) fn has_service() -> bool {
     available!(macos = 13.0) && is_in_bundle()
 }
 
 /// Returns whether this system has the service but this program is not an app, so it can't query it.
-pub fn is_out_of_sight() -> bool {
+pub(super) fn is_out_of_sight() -> bool {
     available!(macos = 13.0) && !is_in_bundle()
 }
 
@@ -40,7 +40,7 @@ fn status_of(service: &SMAppService) -> LoginItem {
 }
 
 /// Returns whether the app opens at login. Without the service it is off.
-pub fn status() -> LoginItem {
+pub(super) fn status() -> LoginItem {
     autoreleasepool(|_| service().map_or(LoginItem::Off, |service| status_of(&service)))
 }
 
@@ -48,7 +48,7 @@ pub fn status() -> LoginItem {
 ///
 /// # Errors
 /// When the state is not the requested one afterwards, with the system's reason.
-pub fn set(on: bool) -> Result<LoginItem, LoginItemError> {
+pub(super) fn set(on: bool) -> Result<LoginItem, LoginItemError> {
     autoreleasepool(|_| {
         let service = service().ok_or(LoginItemError::NoService)?;
         #[allow(unsafe_code, reason = "the crate has every method of the class so")]
@@ -77,7 +77,7 @@ pub fn set(on: bool) -> Result<LoginItem, LoginItemError> {
 /// Opens the pane of System Settings in which the user allows it.
 ///
 /// <https://developer.apple.com/documentation/servicemanagement/smappservice/opensystemsettingsloginitems()>
-pub fn open_settings() {
+pub(crate) fn open_settings() {
     if has_service() {
         #[allow(unsafe_code, reason = "not every system has the class")]
         // SAFETY: this system has the class. The call takes no arguments.

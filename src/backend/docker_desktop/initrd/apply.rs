@@ -49,14 +49,11 @@ pub fn apply(change: &Change, lock: &Lock, report: OnProgress<'_>) -> Result<App
     let like = &change.source.metadata;
     let bytes = match &change.rebuild {
         None => {
-            let (file, bytes) = append_to_copy(change, &added, &new)?;
-            let from = (&*change.source.path, &change.manifest.original);
-            files::finish_proved(&file, &new, like, change.mode, from).map_err(|error| {
+            append_to_copy(change, &added, &new).map_err(|error| {
                 // An original that no program writes to is damaged.
                 let checked = change.before.check().and_then(|()| change.check_original());
                 checked.err().unwrap_or(error)
-            })?;
-            bytes
+            })?
         }
         Some(plan) => {
             let (file, bytes) = rebuild_copy(change, plan, &added, &new, report)?;
@@ -107,8 +104,8 @@ pub(super) fn manifest_file<'a>(manifest: &'a [u8], script: &Header) -> NewFile<
     }
 }
 
-/// Copies the original, appends the overlay, and reads it back.
-fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(File, u64)> {
+/// Copies the original, appends the overlay, and reads it back. Returns the length of the new file.
+fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<u64> {
     let header = &change.header;
     let script = NewFile {
         name: SCRIPT,
@@ -120,16 +117,28 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     };
     let overlay =
         append::overlay(APPENDED, &[script, added.clone()]).map_err(PatchError::NotAppended)?;
-    let length = change.manifest.original.bytes;
-    let mut file = copy_original(change, new)?;
-    file.seek(SeekFrom::End(0))
-        .and_then(|_| file.write_all(&overlay))
-        .map_err(|error| PatchError::file("write", new, error))?;
+    let source = &change.source;
+    let from = (&*source.path, &change.manifest.original);
+    files::copy_proved(from, new, &source.metadata, change.mode, |file| {
+        append_overlay(file, &overlay, change, added, new)
+    })
+}
 
-    // The prefix is verified by its digest while the file is flushed. It remains to check that the
-    // rest is the overlay, and that the overlay holds the two files.
+/// Appends the overlay to the copy `file`. The prefix is proved by its digest; it remains to check that the rest is the
+/// overlay, and that the overlay holds the two files.
+fn append_overlay(
+    file: &mut File,
+    overlay: &[u8],
+    change: &Change,
+    added: &NewFile<'_>,
+    new: &Path,
+) -> Result<u64> {
+    file.seek(SeekFrom::End(0))
+        .and_then(|_| file.write_all(overlay))
+        .map_err(|error| PatchError::file("write", new, error))?;
+    let length = change.manifest.original.bytes;
     let total = length + overlay.len() as u64;
-    let found = append::find_overlay(&file, total, APPENDED)
+    let found = append::find_overlay(file, total, APPENDED)
         .map_err(|error| PatchError::file("read back", new, error))?;
     let as_intended = found.is_some_and(|found| {
         let files: Vec<_> = found
@@ -140,7 +149,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
         found.offset == length
             && files
                 == [
-                    (SCRIPT.as_bytes(), header.mode, &*change.new_script),
+                    (SCRIPT.as_bytes(), change.header.mode, &*change.new_script),
                     (MANIFEST.as_bytes(), added.mode, added.body),
                 ]
     });
@@ -150,7 +159,7 @@ fn append_to_copy(change: &Change, added: &NewFile<'_>, new: &Path) -> Result<(F
     if !as_intended || end.len() != total {
         return Err(not_as_written(new));
     }
-    Ok((file, total))
+    Ok(total)
 }
 
 /// Writes the original with the script's member rewritten, reads it back, and compares it entry by
@@ -263,9 +272,9 @@ impl Backup<'_> {
             return Ok(());
         }
         let copy = staging.join("backup");
-        let file = copy_original(change, &copy)?;
         let from = (&*change.source.path, original);
-        files::finish_proved(&file, &copy, &change.source.metadata, original.mode, from)?;
+        let like = &change.source.metadata;
+        files::copy_proved(from, &copy, like, original.mode, |_| Ok(()))?;
         files::rename(&copy, path)?;
         self.made = true;
         Ok(())

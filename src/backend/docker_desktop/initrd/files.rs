@@ -4,6 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use crate::storage::TEMP_PREFIX;
 
 use super::error::{OtherFile, PatchError, Result};
 use super::manifest::Original;
-use crate::digest::Sha;
+use crate::digest::{Hasher, Sha};
 
 /// Suffix of the backup: the original is kept beside the image under its name plus this suffix, as
 /// in the recipe of 2016.
@@ -112,21 +113,139 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
 /// Copies the first bytes of `from`, which should be the original, to `to`, with the attributes of
 /// `from`. The copy is open for reading and writing. [`prove`] checks that it is the original.
 pub(super) fn copy_prefix(from: &Path, to: &Path, original: &Original) -> Result<File> {
+    copy_telling(from, to, original, &|_| {})
+}
+
+/// Does the same, and calls `copied` with the number of bytes that can be read from the copy.
+fn copy_telling(from: &Path, to: &Path, original: &Original, copied: &dyn Fn(u64)) -> Result<File> {
     let copying = |error: io::Error| PatchError::file("write", to, error);
-    platform::copy_file(from, to).map_err(|error| match from.symlink_metadata() {
+    platform::copy_file(from, to, copied).map_err(|error| match from.symlink_metadata() {
         // The file existed when the plan was made.
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => PatchError::replaced(from),
         _ => copying(error),
     })?;
     let file = reopen(to)?;
-    let copied = file.metadata().map_err(copying)?.len();
-    if copied < original.bytes {
+    let length = file.metadata().map_err(copying)?.len();
+    if length < original.bytes {
         return Err(PatchError::replaced(from));
     }
-    if copied > original.bytes {
+    if length > original.bytes {
         file.set_len(original.bytes).map_err(copying)?;
     }
+    copied(original.bytes);
     Ok(file)
+}
+
+/// Copies the original, which `from` begins with, to `to`, calls `add` with the copy, and makes it durable with the owner
+/// of `like` and the permissions `mode`. What was copied is read back and proved meanwhile: copying and flushing are
+/// limited by the disk, hashing by the processor.
+pub(super) fn copy_proved<T>(
+    (from, original): (&Path, &Original),
+    to: &Path,
+    like: &Metadata,
+    mode: u32,
+    add: impl FnOnce(&mut File) -> Result<T>,
+) -> Result<T> {
+    let copied = Copied::default();
+    thread::scope(|scope| {
+        let proved = scope.spawn(|| copied.prove(from, to, original));
+        scope.spawn(|| copied.flush(to));
+        let finished = copy_telling(from, to, original, &|bytes| copied.set(bytes));
+        copied.end();
+        let finished = finished.and_then(|mut file| {
+            let added = add(&mut file)?;
+            finish(&file, to, like, mode)?;
+            Ok(added)
+        });
+        // A wrong file is reported first: it explains more than an error about writing it.
+        let proved = proved
+            .join()
+            .unwrap_or_else(|_| Err(PatchError::replaced(from)));
+        match (&finished, proved) {
+            // Without a copy there was nothing to prove.
+            (Err(_), Ok(false)) => finished,
+            (_, proved) => proved.and(finished),
+        }
+    })
+}
+
+/// The number of bytes to copy before they are flushed.
+const FLUSHED_AT_ONCE: u64 = 8 << 20;
+
+/// How much of a copy can be read already.
+#[derive(Debug, Default)]
+struct Copied {
+    /// Bytes, and whether there will be no more.
+    progress: Mutex<(u64, bool)>,
+    changed: Condvar,
+}
+
+impl Copied {
+    fn set(&self, bytes: u64) {
+        self.progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0 = bytes;
+        self.changed.notify_all();
+    }
+
+    fn end(&self) {
+        self.progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .1 = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until byte `at` can be read. Returns the number of bytes that can be; no more than `at` if there won't be any.
+    fn wait_beyond(&self, at: u64) -> u64 {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .changed
+            .wait_while(progress, |(bytes, is_end)| *bytes <= at && !*is_end);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Flushes the copy at `to` as it grows, so that less is left to flush at its end. A failure is met there again.
+    fn flush(&self, to: &Path) {
+        let mut flushed = 0;
+        let mut copy = None;
+        loop {
+            let bytes = self.wait_beyond(flushed + FLUSHED_AT_ONCE);
+            if bytes <= flushed + FLUSHED_AT_ONCE {
+                return;
+            }
+            if copy.is_none() {
+                copy = File::open(to).ok();
+            }
+            if copy.as_ref().is_none_or(|copy| copy.sync_data().is_err()) {
+                return;
+            }
+            flushed = bytes;
+        }
+    }
+
+    /// Reads the copy at `to` back as it grows. Fails unless it begins with the original. Returns false if nothing was
+    /// copied.
+    fn prove(&self, from: &Path, to: &Path, original: &Original) -> Result<bool> {
+        let read_back = |error| PatchError::file("read back", to, error);
+        if self.wait_beyond(0) == 0 {
+            return Ok(false);
+        }
+        let file = File::open(to).map_err(read_back)?;
+        let mut hasher = Hasher::default();
+        while hasher.bytes() < original.bytes {
+            let end = self.wait_beyond(hasher.bytes()).min(original.bytes);
+            if end <= hasher.bytes() {
+                return Err(PatchError::replaced(from));
+            }
+            hasher.read(&file, end).map_err(read_back)?;
+        }
+        match hasher.finish() == original.sha256.0 {
+            true => Ok(true),
+            false => Err(PatchError::replaced(from)),
+        }
+    }
 }
 
 /// Reads `file` back. Fails unless it begins with the original, which was copied from `from`.
@@ -146,26 +265,6 @@ fn reopen(path: &Path) -> Result<File> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
         .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
         .map_err(|error| PatchError::file("open", path, error))
-}
-
-/// Runs [`finish`] and [`prove`] in parallel: one is limited by the disk, the other by the
-/// processor.
-pub(super) fn finish_proved(
-    file: &File,
-    path: &Path,
-    like: &Metadata,
-    mode: u32,
-    (from, original): (&Path, &Original),
-) -> Result<()> {
-    thread::scope(|scope| {
-        let proved = scope.spawn(|| prove(file, path, from, original));
-        let finished = finish(file, path, like, mode);
-        // A wrong file is reported first: it explains more than an error about writing it.
-        proved
-            .join()
-            .unwrap_or_else(|_| Err(PatchError::replaced(from)))?;
-        finished
-    })
 }
 
 /// Gives `file` the owner of `like` and the permissions `mode`, and makes it durable.
