@@ -27,9 +27,9 @@ pub(crate) struct Stock {
 }
 
 impl Lab {
-    pub(crate) fn start(cache: PathBuf, verbose: bool) -> Self {
+    pub(crate) fn start(cache: PathBuf, lane: usize, verbose: bool) -> Self {
         let folder = cache.join("e2e");
-        let servers = Servers::start(&folder.join("servers"));
+        let servers = Servers::start(&folder.join(format!("servers-{lane}")));
         Self {
             case: RefCell::new(folder.clone()),
             cache,

@@ -41,12 +41,28 @@ struct Case {
     run: Box<dyn Fn(&Lab)>,
 }
 
+/// One of several processes that share the cases.
+#[derive(Clone, Copy)]
+struct Lane {
+    number: usize,
+    of: usize,
+}
+
+impl Lane {
+    fn parse(option: &str) -> Option<Self> {
+        let (number, of) = option.strip_prefix("--lane=")?.split_once('/')?;
+        let (number, of) = (number.parse().ok()?, of.parse().ok()?);
+        (1..=of).contains(&number).then_some(Self { number, of })
+    }
+}
+
 /// The panic payload of a case that can't be run here.
 struct Skip(String);
 
 fn main() -> ExitCode {
     let mut names = BTreeSet::new();
     let [mut short, mut verbose, mut list, mut shell, mut check] = [false; 5];
+    let mut lane = Lane { number: 1, of: 1 };
     for argument in std::env::args().skip(1) {
         match &*argument {
             "--short" => short = true,
@@ -55,6 +71,13 @@ fn main() -> ExitCode {
             "--shell" => shell = true,
             // Checks only whether the rest of the line makes sense.
             "--check" => check = true,
+            option if option.starts_with("--lane=") => {
+                let Some(found) = Lane::parse(option) else {
+                    eprintln!("{option}: expected --lane=1/2 or the like");
+                    return ExitCode::from(2);
+                };
+                lane = found;
+            }
             option if option.starts_with('-') => {
                 eprintln!("no option {option}: there are --short, --verbose, --list and --shell");
                 return ExitCode::from(2);
@@ -93,6 +116,11 @@ fn main() -> ExitCode {
     if check {
         return ExitCode::SUCCESS;
     }
+    let mut index = 0;
+    cases.retain(|_| {
+        index += 1;
+        index % lane.of == lane.number % lane.of
+    });
     let (Some(_), Some(cache)) = (
         std::env::var_os("BALEEN_E2E"),
         std::env::var_os("BALEEN_CACHE"),
@@ -100,7 +128,7 @@ fn main() -> ExitCode {
         eprintln!("these tests are started by tests/e2e/run");
         return ExitCode::from(2);
     };
-    let lab = Lab::start(cache.into(), verbose);
+    let lab = Lab::start(cache.into(), lane.number, verbose);
     if shell {
         return story::shell(&lab);
     }
