@@ -2,16 +2,14 @@
 //! VM to match it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 use crate::backend::{Activation, Backend, PlanOptions, Registry, RestartScope, Warning};
 use crate::config::{self, Config, Key};
 use crate::desired::{ProxyQuery, Setting, source_of};
-use crate::error::{Diagnostic, Error, Kind};
+use crate::error::{Diagnostic, Error};
 use crate::proxy::{ClientDialect, RedactedProxy, Translation};
 use crate::service;
-use crate::util::poll_until;
 
 use super::AgentError;
 use super::event::{ChangeOutcome, Click, Resolved};
@@ -168,7 +166,7 @@ impl Effects {
     /// is set.
     ///
     /// # Errors
-    /// When the update is refused or fails. A console in use is tried again before that.
+    /// When the update is refused or fails.
     pub(crate) fn apply_live(
         &self,
         path: &Path,
@@ -176,9 +174,7 @@ impl Effects {
         cancel: &AtomicBool,
     ) -> Result<ChangeOutcome, Error> {
         let backend = self.open(path);
-        let activation = retrying(RETRY_DELAY, cancel, || {
-            backend.activate(RestartScope::Engine, adopt, cancel)
-        })?;
+        let activation = service::apply_live(&*backend, adopt, cancel)?;
         let (outcome, environment) = match activation {
             // Docker gets the proxy at its next start.
             Activation::NotRunning => return Ok(ChangeOutcome::NoneRan),
@@ -227,88 +223,5 @@ fn log_warning(warning: &Warning) {
         Warning::WrittenTo(image) => {
             tracing::warn!("{} was written to while it was replaced", image.display());
         }
-    }
-}
-
-/// Maximum number of attempts while the console is in use.
-const ATTEMPTS: u32 = 3;
-/// Delay between attempts.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-/// Interval between checks for cancellation during the delay.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// Repeats an attempt after the delay `moment` if something is in use, which may pass.
-fn retrying<T>(
-    moment: Duration,
-    cancel: &AtomicBool,
-    mut attempt: impl FnMut() -> Result<T, Error>,
-) -> Result<T, Error> {
-    let is_cancelled = || cancel.load(Ordering::Relaxed);
-    for _ in 1..ATTEMPTS {
-        let error = match attempt() {
-            Err(error) if error.kind() == Kind::Busy => error,
-            other => return other,
-        };
-        tracing::debug!("{error}");
-        // Another attempt takes about a second, which would delay the end of the program.
-        if poll_until(
-            Instant::now() + moment,
-            POLL_INTERVAL.min(moment),
-            is_cancelled,
-        ) {
-            return Err(error);
-        }
-    }
-    attempt()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::docker_desktop::initrd::console::ConsoleError;
-
-    fn error(kind: Kind) -> Error {
-        let path = PathBuf::from("/tty");
-        let error = Error::from(match kind {
-            Kind::Busy => ConsoleError::Claimed { path },
-            _ => ConsoleError::Closed { path },
-        });
-        assert_eq!(error.kind(), kind);
-        error
-    }
-
-    #[test]
-    fn a_console_in_use_is_tried_again_a_moment_later_and_nothing_else_is() {
-        let (in_use, broken) = (Kind::Busy, Kind::Failure);
-        for (outcomes, attempts, is_done) in [
-            (vec![None], 1, true),
-            (vec![Some(in_use), None], 2, true),
-            (vec![Some(in_use), Some(in_use), None], 3, true),
-            (vec![Some(in_use); 4], 3, false),
-            (vec![Some(broken), None], 1, false),
-            (vec![Some(in_use), Some(broken), None], 2, false),
-        ] {
-            let mut made = 0;
-            let go = AtomicBool::new(false);
-            let done = retrying(Duration::from_millis(1), &go, || {
-                made += 1;
-                outcomes[made - 1].map_or(Ok(()), |kind| Err(error(kind)))
-            });
-            assert_eq!((made, done.is_ok()), (attempts, is_done), "{outcomes:?}");
-        }
-    }
-
-    #[test]
-    fn whoever_is_to_end_does_not_wait_for_the_next_attempt() {
-        let started = Instant::now();
-        let mut made = 0;
-        let cancel = AtomicBool::new(true);
-        let in_use = || {
-            made += 1;
-            Err::<(), _>(error(Kind::Busy))
-        };
-        assert!(retrying(Duration::from_secs(600), &cancel, in_use).is_err());
-        assert!(started.elapsed() < Duration::from_secs(300));
-        assert_eq!(made, 1, "attempts after it was to end");
     }
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::backend::{Activation, Backend, RestartScope};
+use crate::backend::{Activation, Backend};
 use crate::error::{Error, Face, Failure, Fix, Hint, Kind, Result};
-use crate::service::LiveLock;
+use crate::service::{self, LiveLock};
 
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
@@ -130,9 +130,7 @@ pub(super) fn apply_live(
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, cancel.clone()).map_err(printing)?;
     }
-    let activation = backend
-        .activate(RestartScope::Engine, adopt, &cancel)
-        .map_err(NotLive)?;
+    let activation = service::apply_live(backend, adopt, &cancel).map_err(NotLive)?;
     let (restarted, environment) = match activation {
         Activation::NotRunning => {
             out.line(has.sentence(false))?;

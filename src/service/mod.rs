@@ -3,6 +3,7 @@
 mod change;
 mod error;
 pub mod install_location;
+mod live;
 mod live_lock;
 pub mod login_item;
 pub mod single_instance;
@@ -11,6 +12,7 @@ mod status;
 pub(crate) use change::Application;
 pub use change::{Recorded, Recording, apply, restore};
 pub use error::{LoginItemError, ServiceError};
+pub(crate) use live::apply_live;
 pub use live_lock::LiveLock;
 pub(crate) use status::report;
 pub use status::{Status, StatusQuery, status};

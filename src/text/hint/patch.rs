@@ -16,7 +16,7 @@ impl Hint for PatchError {
             (Self::NotPatched(why), _) => return why.hint(face),
             (Self::OtherFamily | Self::NotNoted { .. } | Self::NotAppended(_), _) => return None,
             (Self::OwnerNotGiven(_), _) => {
-                "run Baleen as the user to whom the boot image belongs, and as a member of its group (ls -l shows both)"
+                "run Baleen as the user to whom the boot image belongs, and as a member of its group (ls -l shows both); if there is none any more, make both yours with chown"
             }
             (Self::NotAFile { .. }, _) => "install Docker again to have its own boot image there",
             (Self::BackupNotAFile { .. }, _) => {
