@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_forgotten_without_a_trace() {
+    fn what_is_unknown_is_forgotten_without_a_trace() {
         let dir = tempfile::tempdir().unwrap();
         let intents = Intents::in_folder(&dir.path().join("new"));
         intents.forget(Path::new("/other")).unwrap();

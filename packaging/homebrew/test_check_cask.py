@@ -80,7 +80,7 @@ class CheckCask(unittest.TestCase):
         self.assertTrue(made.startswith('cask "baleen" do\n  version "1.2.3"\n'), made[:80])
         self.assertNotIn("template", made)
 
-    def test_each_way_to_break_it_is_told(self):
+    def test_each_way_to_break_it_is_reported(self):
         for old, new, complaint in BREAKS:
             with self.subTest(new):
                 self.assertIn(old, TEMPLATE)

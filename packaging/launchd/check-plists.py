@@ -2,7 +2,7 @@
 """Check that the launch agents in this folder are valid: property lists of keys that launchd knows, for the program in the bundle.
 
 Takes no arguments. Standard library of Python 3.9 only. The keys and their types are those of `man 5 launchd.plist`
-that a launch agent for Baleen may need. A test in src/app/login_item/file.rs compares the agent for the app with the one
+that a launch agent for Baleen may need. A test in src/service/login_item/file.rs compares the agent for the app with the one
 that the app itself writes.
 """
 import plistlib

@@ -126,7 +126,7 @@ def problems(dist):
         run(sys.executable, TOP / "packaging/homebrew/check-cask.py", dist / "baleen.rb", dist / "Baleen.dmg", app)
     yield from check_bill(dist)
     if (dist / SUMS).read_text(encoding="utf-8") != sums(dist):
-        yield f"{SUMS} does not fit the files; check-dist.py --write makes it anew"
+        yield f"{SUMS} does not fit the files; check-dist.py --write writes it again"
 
 
 def main(arguments):

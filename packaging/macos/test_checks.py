@@ -137,7 +137,7 @@ class DamagedApp(unittest.TestCase):
         self.program.write_bytes(part.data)
         self.complains("the program is for ['")
 
-    def test_a_library_of_somebody_else(self):
+    def test_a_library_of_another_vendor(self):
         self.change(self.program, b"/usr/lib/libSystem.B.dylib", b"/opt/lib/libSystem.B.dylib")
         self.complains("loads /opt/lib/libSystem.B.dylib, which is not the system's")
 

@@ -86,10 +86,10 @@ def cases(data):
         yield "a symbol it can't do without", said(data, lambda d, name=name: harden_symbol(d, name)), f"needs {name}"
     yield "an old SDK", said(data, lambda d: set_versions(d, (10, 12), (10, 15))), "SDK of macOS 10.15"
     yield "no list of symbols", said(data, strip), "stripped"
-    yield "a symbol nobody looked up", said(data, known=without("_getpid")), "imports _getpid from"
+    yield "a symbol that was not looked up", said(data, known=without("_getpid")), "imports _getpid from"
     yield "a symbol that is younger", said(data, known=since("_getpid", "10.12.4")), "needs _getpid"
     rest = {name: library for name, library in symbols.read().items() if name != WEAK_FRAMEWORK}
-    yield "a library nobody looked up", said(data, known=rest), f"loads {WEAK_FRAMEWORK}"
+    yield "a library that was not looked up", said(data, known=rest), f"loads {WEAK_FRAMEWORK}"
 
 
 def main(paths):

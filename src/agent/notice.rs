@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_is_told_also_when_it_brings_the_same_image() {
+    fn an_update_is_reported_also_when_it_brings_the_same_image() {
         let before = told("1.12.0", "a.corp", "image");
         let update = |now: &Reported| {
             let setting = Setting::Unknown;

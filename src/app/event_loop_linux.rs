@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_nobody_could_send_any_more() {
+    fn it_ends_when_no_sender_is_left() {
         run(|sender: Sender<u8>| sender.send(1), |(), _| Flow::Continue);
     }
 }

@@ -87,7 +87,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
         Unpatched::default()
     }
 
-    /// Returns the proxy that is configured, with its password, whoever configured it.
+    /// Returns the proxy that is configured, with its password, also if Baleen did not configure it.
     ///
     /// # Errors
     /// When it can't be read.

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_is_told_from_the_defaults() {
+    fn what_is_set_is_reported_from_the_defaults() {
         let (config, set) = read("restart = 'ask' # as by default\n", None).unwrap();
         assert_eq!(config, Config::default());
         assert_eq!(set, [Key::Restart]);

@@ -423,7 +423,7 @@ mod tests {
     /// built.
     #[cfg(not(target_os = "macos"))]
     #[test]
-    fn whether_there_is_a_password_is_told() {
+    fn whether_there_is_a_password_is_reported() {
         let (store, fail) = mocked();
         assert!(!store.has_password(&account()).unwrap());
         store.set(&account(), &password("x")).unwrap();
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_keychain_says_is_told_apart() {
+    fn what_the_keychain_says_is_reported_apart() {
         for (code, expected) in [
             (-128, StoreFailure::Denied),
             (-25293, StoreFailure::Denied),
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_in_words_and_leaves_the_password_alone() {
+    fn a_failure_is_reported_in_words_and_leaves_the_password_alone() {
         let (store, fail) = mocked();
         store.set(&account(), &password("s3cret")).unwrap();
         for (error, expected) in [

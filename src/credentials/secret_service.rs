@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_service_says_is_told_apart() {
+    fn what_a_service_says_is_reported_apart() {
         for (error, expected) in [
             (ServiceError::Prompt, StoreFailure::Denied),
             (ServiceError::Locked, StoreFailure::Locked),

@@ -117,12 +117,12 @@ pub(super) fn compare(
         }
     };
     let there = set.proxy.as_ref();
-    let is_told = is_foreign || status.is_some_and(|status| status.state == State::Stale);
+    let is_reported = is_foreign || status.is_some_and(|status| status.state == State::Stale);
     let comparison = match there == Some(in_docker) {
         true => Comparison::Same,
         false => Comparison::Different {
             set: SetProxy::of(set, &in_docker.shown()),
-            reason: match (by_hand, is_told) {
+            reason: match (by_hand, is_reported) {
                 (true, _) => DifferenceReason::NamedByHand,
                 (false, true) => DifferenceReason::SeeImage,
                 (false, false) => DifferenceReason::Unknown,
@@ -145,11 +145,11 @@ pub(super) fn remarks(options: &Options<'_>, tested: Option<&TestedProxy<'_>>) -
         return Vec::new();
     };
     let told = tested.and_then(TestedProxy::url);
-    let is_told = |remark: &Remark| match remark {
+    let is_reported = |remark: &Remark| match remark {
         Remark::Unresolved { host, .. } => told.is_some_and(|url| url.host() == host),
         _ => false,
     };
-    let remarks = set.remarks.iter().filter(|remark| !is_told(remark));
+    let remarks = set.remarks.iter().filter(|remark| !is_reported(remark));
     remarks.cloned().collect()
 }
 
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_are_told_apart() {
+    fn differences_are_reported_apart() {
         let set = |engines: &str, here: &str, list: &str| {
             let url = |text| ProxyUrl::parse(text).ok();
             let list = NoProxy::new([list.to_owned()]);

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_told_apart() {
+    fn what_is_no_answer_is_reported_apart() {
         let of = |bytes: &[u8]| Head::read(&mut &*bytes).unwrap_err();
         assert!(matches!(of(b""), HttpError::Closed));
         assert!(matches!(of(b"HT"), HttpError::Half));

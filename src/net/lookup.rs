@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_the_resolver_are_told_apart() {
+    fn answers_of_the_resolver_are_reported_apart() {
         let because = |why: &str| {
             let error = io::Error::other(format!("failed to lookup address information: {why}"));
             let told = classified(error);

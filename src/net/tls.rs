@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_that_is_too_old_is_told_what_it_lacks() {
+    fn a_processor_that_is_too_old_is_reported_what_it_lacks() {
         assert_eq!(all_there(&[("aes", true), ("adx", true)]), Ok(()));
         let error = all_there(&[("aes", true), ("avx2", false), ("adx", false)]).unwrap_err();
         assert!(error.to_string().contains("(avx2, adx)"), "{error}");

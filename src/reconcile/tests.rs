@@ -366,8 +366,8 @@ fn it_is_brought_up_to_date_only_when_it_may_be_and_by_the_quickest_way_that_wor
                     (state, act, Action::Nothing),
                     "{situation:?}"
                 );
-                let is_told = matches!(decision.reason, Reason::LiveInProgress(_));
-                assert_eq!(is_told, *is_old && is_followed);
+                let is_reported = matches!(decision.reason, Reason::LiveInProgress(_));
+                assert_eq!(is_reported, *is_old && is_followed);
                 seen.push(act);
                 let without = Inputs {
                     running: None,

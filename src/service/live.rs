@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_to_end_does_not_wait_for_the_next_attempt() {
+    fn a_program_that_ends_does_not_wait_for_the_next_attempt() {
         let started = Instant::now();
         let mut made = 0;
         let cancel = AtomicBool::new(true);

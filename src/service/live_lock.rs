@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_seen_as_long_as_somebody_gives_it() {
+    fn it_is_seen_as_long_as_another_user_gives_it() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         assert!(!LiveLock::is_seen(&state));

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_runs_ends_when_it_is_told_to() {
+    fn the_one_that_runs_ends_when_it_is_reported_to() {
         let dir = tempfile::tempdir().unwrap();
         let claim = || match Instance::claim(dir.path(), "the app").unwrap() {
             Claim::First(first) => first,

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_was_set_by_hand_is_told_of() {
+    fn a_proxy_that_was_set_by_hand_is_reported() {
         let original = Unpatched::ByHand {
             line: "export http_proxy=x".to_owned(),
             stock: None,
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_that_is_not_there_has_nothing_and_one_that_says_nothing_is_told() {
+    fn a_keyring_that_is_not_there_has_nothing_and_one_that_says_nothing_is_reported() {
         for (error, failures) in [
             (broken(), 0),
             (io(ErrorKind::PermissionDenied), 1),

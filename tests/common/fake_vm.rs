@@ -254,7 +254,7 @@ impl Relay {
                 };
                 inside.write_all(typed).unwrap();
             }
-            There::HalfLogin => self.asked = Some(b"somebody".to_vec()),
+            There::HalfLogin => self.asked = Some(b"someone".to_vec()),
             There::Login | There::Password | There::TypedAhead => self.say(b"\r\nmoby login: "),
             There::Silence | There::Flood => {}
         }
@@ -377,7 +377,7 @@ impl Relay {
                     b"root" if self.there == There::TypedAhead => {
                         self.there = There::Login;
                         self.say(b"\r\nPassword: ");
-                        self.asked = Some(b"somebody".to_vec());
+                        self.asked = Some(b"someone".to_vec());
                     }
                     b"" => self.say(b"\r\nmoby login: "),
                     b"root" if self.there != There::Password => {

@@ -151,7 +151,7 @@ impl Display for Transcript {
     }
 }
 
-/// What was shown in a terminal where somebody typed `answer`, which the terminal may show at any time.
+/// What was shown in a terminal where someone typed `answer`, which the terminal may show at any time.
 pub(crate) fn without_typed(shown: &str, answer: &str) -> String {
     let shown = shown
         .replace('\r', "")

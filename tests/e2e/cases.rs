@@ -149,7 +149,7 @@ pub(crate) fn all() -> Vec<Case> {
     );
     add(
         "adopted",
-        "exports that somebody wrote by hand are taken over",
+        "exports that someone wrote by hand are taken over",
         Box::new(adopted),
     );
     cases

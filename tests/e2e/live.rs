@@ -36,7 +36,7 @@ pub(crate) fn all() -> Vec<Case> {
     vec![
         case(
             "live",
-            "the running VM gets the proxy, keeps it, and is rid of it again; it is not started anew",
+            "the running VM gets the proxy, keeps it, and loses it again; it is not started again",
             on_and_off,
         ),
         case(
@@ -55,9 +55,9 @@ pub(crate) fn all() -> Vec<Case> {
             password,
         ),
         case(
-            "live-somebody",
-            "somebody left a shell open, a line half typed, or has the console open",
-            somebody,
+            "live-in-use",
+            "someone left a shell open, a line half typed, or has the console open",
+            in_use,
         ),
         case(
             "live-noise",
@@ -241,12 +241,12 @@ fn password(lab: &Lab) {
 }
 
 /// A user who works at the console by hand.
-struct Somebody<'a> {
+struct Typist<'a> {
     lab: &'a Lab,
     tty: File,
 }
 
-impl<'a> Somebody<'a> {
+impl<'a> Typist<'a> {
     fn at(lab: &'a Lab, mac: &Mac<'_>) -> Self {
         let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
         let tty = File::options()
@@ -265,7 +265,7 @@ impl<'a> Somebody<'a> {
     #[track_caller]
     fn types_until(&mut self, keys: &str, shown: &str) {
         self.lab
-            .say(&format!("(somebody types {keys:?} at the console)"));
+            .say(&format!("(someone types {keys:?} at the console)"));
         let started = Instant::now();
         let mut received = Vec::new();
         let mut bytes = [0; 4096];
@@ -295,7 +295,7 @@ impl<'a> Somebody<'a> {
     }
 }
 
-fn somebody(lab: &Lab) {
+fn in_use(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
     mac.start();
     let before = script(&mac);
@@ -308,7 +308,7 @@ fn somebody(lab: &Lab) {
         if exclusively && !claims_end() {
             break;
         }
-        let tty = Somebody::at(lab, &mac).tty;
+        let tty = Typist::at(lab, &mac).tty;
         if exclusively {
             ioctl_tiocexcl(&tty).unwrap();
         }
@@ -340,20 +340,20 @@ fn somebody(lab: &Lab) {
     }
 
     // The state that `screen` leaves when its window is simply closed.
-    let mut somebody = Somebody::at(lab, &mac);
-    somebody.logs_in();
-    somebody.types_until("cd /etc; echo $((6*7))\r", "42");
-    somebody.types_until("rm -r /etc/init.d \"and so", "and so");
-    drop(somebody);
+    let mut typist = Typist::at(lab, &mac);
+    typist.logs_in();
+    typist.types_until("cd /etc; echo $((6*7))\r", "42");
+    typist.types_until("rm -r /etc/init.d \"and so", "and so");
+    drop(typist);
     restarts(&follow(&mac, "apply", ON_THE_MAC));
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
 
     // The next user finds a login.
-    let mut somebody = Somebody::at(lab, &mac);
-    somebody.types_until("\r", "login: ");
+    let mut typist = Typist::at(lab, &mac);
+    typist.types_until("\r", "login: ");
     // That user leaves the login half done.
-    somebody.types_until("nobody\r", "assword: ");
-    drop(somebody);
+    typist.types_until("nobody\r", "assword: ");
+    drop(typist);
     restarts(&follow(&mac, "restore", ""));
     assert_eq!(script(&mac), before);
 }

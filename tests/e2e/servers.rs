@@ -43,7 +43,7 @@ impl Servers {
             while TcpStream::connect(("127.0.0.1", port)).is_err() {
                 assert!(
                     started.elapsed() < Duration::from_secs(30),
-                    "nobody listens on {port}; their logs are in {}",
+                    "nothing listens on {port}; their logs are in {}",
                     folder.display()
                 );
                 sleep(Duration::from_millis(50));

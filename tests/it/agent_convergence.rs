@@ -854,7 +854,7 @@ proptest! {
                         // only that the image has the proxy now and didn't have it then.
                         prop_assert!(!(runs_other && app.block.is_some() && !loses_events && image != State::Wiped
                             && world.docker.is_some_and(|docker| docker.since < world.image_since)),
-                            "Docker runs without the proxy, and nobody is told");
+                            "Docker runs without the proxy, and no one is told");
                     }
                 }
             }
@@ -948,14 +948,14 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
         assert_eq!(world.settled(&mut controller), expected, "{console:?}");
         let follows = u32::from(console.is_some());
         assert_eq!((world.follows, world.restarts), (follows, 0), "{console:?}");
-        let is_told = matches!(
+        let is_reported = matches!(
             world.last_news(),
             Some(Notice::NotAppliedLive {
                 is_restarted: false,
                 ..
             })
         );
-        assert_eq!(is_told, console != Some(true), "{:?}", world.notice);
+        assert_eq!(is_reported, console != Some(true), "{:?}", world.notice);
 
         world.click(&mut controller, Click::Restart(RestartScope::Docker));
         let (expected, restarts) = match console {
@@ -998,14 +998,14 @@ fn always_takes_the_engine_first_and_docker_where_that_does_not_work() {
         let (mut world, mut controller) = out_of_date(RestartPolicy::Always, console);
         assert_eq!(world.settled(&mut controller), settled, "{console:?}");
         assert_eq!((world.follows, world.restarts), (follows, restarts));
-        let is_told = matches!(
+        let is_reported = matches!(
             world.last_news(),
             Some(Notice::NotAppliedLive {
                 is_restarted: true,
                 ..
             })
         );
-        assert_eq!(is_told, console == Some(false), "{:?}", world.notice);
+        assert_eq!(is_reported, console == Some(false), "{:?}", world.notice);
 
         // For the next proxy everything is tried again.
         world.proxy = Some(1);
@@ -1084,7 +1084,7 @@ fn to_take_over_what_is_not_there_is_agreed_to_for_nothing_later() {
 }
 
 #[test]
-fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
+fn a_docker_that_has_ended_is_no_reason_to_tell_anything() {
     let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(false));
     assert_eq!(world.settled(&mut controller), NEEDED);
     world.click(&mut controller, Click::Restart(RestartScope::Engine));
@@ -1097,8 +1097,8 @@ fn a_docker_that_ended_meanwhile_is_no_reason_to_tell_anything() {
     let effects = controller.handle(Event::AppliedLive(Err(error)), world.instant());
     world.take(&mut controller, effects);
     assert_eq!(world.settled(&mut controller), (State::Current, None));
-    let is_told = |notice: &Notice| matches!(notice, Notice::NotAppliedLive { .. });
-    assert!(!world.notice.iter().flatten().any(is_told));
+    let is_reported = |notice: &Notice| matches!(notice, Notice::NotAppliedLive { .. });
+    assert!(!world.notice.iter().flatten().any(is_reported));
     assert_eq!((world.follows, world.restarts), (1, 0));
 }
 
@@ -1126,14 +1126,17 @@ fn a_docker_that_its_user_quits_is_not_opened_again() {
         world.run(&mut controller, world.now + 1500);
         world.docker = None;
         assert_eq!(world.settled(&mut controller), (State::Current, None));
-        let is_told = |notice: &Notice| matches!(notice, Notice::NotAppliedLive { .. });
-        assert!(!world.notice.iter().flatten().any(is_told), "{restart:?}");
+        let is_reported = |notice: &Notice| matches!(notice, Notice::NotAppliedLive { .. });
+        assert!(
+            !world.notice.iter().flatten().any(is_reported),
+            "{restart:?}"
+        );
         assert_eq!((world.follows, world.restarts), (1, 0), "{restart:?}");
     }
 }
 
 #[test]
-fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
+fn that_the_vm_did_not_follow_is_reported_after_a_moment_of_noise_as_well() {
     let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(false));
     assert_eq!(world.settled(&mut controller), NEEDED);
     world.click(&mut controller, Click::Restart(RestartScope::Engine));
@@ -1148,8 +1151,8 @@ fn that_the_vm_did_not_follow_is_told_after_a_moment_of_noise_as_well() {
         assert_eq!(controller.view(world.instant()).state, State::Updating);
     }
     assert_eq!(world.settled(&mut controller), NEEDED);
-    let is_told = |notice: &&Notice| matches!(notice, Notice::NotAppliedLive { .. });
-    assert_eq!(world.notice.iter().flatten().filter(is_told).count(), 1);
+    let is_reported = |notice: &&Notice| matches!(notice, Notice::NotAppliedLive { .. });
+    assert_eq!(world.notice.iter().flatten().filter(is_reported).count(), 1);
 }
 
 #[test]
@@ -1240,7 +1243,7 @@ fn always_begins_with_the_engine_although_a_click_on_it_failed() {
 }
 
 #[test]
-fn a_vm_that_is_started_anew_has_what_the_image_has() {
+fn a_vm_that_is_started_again_has_what_the_image_has() {
     let (mut world, mut controller) = out_of_date(RestartPolicy::Ask, Some(true));
     world.click(&mut controller, Click::Restart(RestartScope::Engine));
     assert_eq!(world.settled(&mut controller), FOLLOWED);
@@ -1252,7 +1255,7 @@ fn a_vm_that_is_started_anew_has_what_the_image_has() {
 
 /// With `--live` the image is changed seconds before the running VM is.
 #[test]
-fn nothing_is_told_nor_done_before_somebody_in_a_terminal_has_come_to_the_end() {
+fn nothing_is_reported_nor_done_before_a_command_in_a_terminal_has_ended() {
     for restart in [
         RestartPolicy::Ask,
         RestartPolicy::Always,
@@ -1331,7 +1334,7 @@ fn a_proxy_named_by_hand_is_known_from_the_image_before_anything_is_said() {
 }
 
 #[test]
-fn a_change_of_the_settings_is_told_once_while_a_named_proxy_is_in_place() {
+fn a_change_of_the_settings_is_reported_once_while_a_named_proxy_is_in_place() {
     let (mut world, mut controller) = named_before_the_first_start(None);
     let before = told(&world).len();
     let mut all = String::new();

@@ -671,7 +671,7 @@ fn case_26_docker_is_updated_in_the_middle_of_an_apply() {
                         app.ok(before);
                     }
                     if foreign_backup {
-                        fs::write(app.backup(), b"somebody's").unwrap();
+                        fs::write(app.backup(), b"another's").unwrap();
                     }
                     let url = ProxyUrl::parse(OTHER_PROXY).unwrap();
                     let proxy =
@@ -746,7 +746,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// Makes `command` run as an unprivileged user if this is root, whom no mode would stop.
-fn as_somebody(app: &App, command: &mut Command) {
+fn as_another_user(app: &App, command: &mut Command) {
     if is_root() {
         set_mode(app.dir.path(), 0o755);
         command.uid(65534).gid(65534);
@@ -761,7 +761,7 @@ fn a_folder_that_may_not_be_written() {
     let mut told = Transcript::default();
     for arguments in [&["apply", "--http-proxy", OTHER_PROXY][..], &["restore"]] {
         let mut command = app.command(arguments);
-        as_somebody(&app, &mut command);
+        as_another_user(&app, &mut command);
         let before = app.snapshot();
         let run = Run::of(&mut command);
         run.is_refusal(5, &[app.moby().to_str().unwrap()]);
@@ -771,7 +771,7 @@ fn a_folder_that_may_not_be_written() {
     insta::assert_snapshot!(told);
     // The readable parts still give an answer.
     let mut command = app.command(&["status", "--verify", "--json"]);
-    as_somebody(&app, &mut command);
+    as_another_user(&app, &mut command);
     assert_eq!(Run::of(&mut command).object()["state"], "current");
     set_mode(&app.moby(), 0o755);
 }
@@ -785,7 +785,7 @@ fn an_image_that_may_not_be_read() {
     set_mode(&app.image(), if is_root() { 0o600 } else { 0o000 });
     let run = |arguments: &[&str]| {
         let mut command = app.command(arguments);
-        as_somebody(&app, &mut command);
+        as_another_user(&app, &mut command);
         Run::of(&mut command)
     };
     let mut told = Transcript::default();
@@ -875,7 +875,7 @@ fn an_image_that_may_not_be_replaced() {
     for (foreign_backup, method) in [(false, "append"), (true, "append"), (true, "rebuild")] {
         let app = App::new();
         if foreign_backup {
-            fs::write(app.backup(), b"somebody's").unwrap();
+            fs::write(app.backup(), b"another's").unwrap();
         }
         let chattr = |how: &str| {
             let done = Command::new("chattr").arg(how).arg(app.image()).output();
@@ -897,7 +897,7 @@ fn an_image_that_may_not_be_replaced() {
 }
 
 #[test]
-fn a_state_folder_that_can_not_be_written_is_told_but_stops_nothing() {
+fn a_state_folder_that_can_not_be_written_is_reported_but_stops_nothing() {
     let app = App::new();
     fs::write(app.dir.path().join("state"), b"a file").unwrap();
     let mut told = Transcript::default();

@@ -585,7 +585,7 @@ fn every_state_has_its_word_and_exit_code() {
 
 /// For a Docker since 17.12, Baleen prints what to enter in Docker's own settings, and changes nothing.
 #[test]
-fn a_docker_with_its_own_settings_is_told_what_to_enter_there() {
+fn for_a_docker_with_its_own_settings_it_prints_what_to_enter_there() {
     let app = App::new();
     let mut told = Transcript::default();
     for (family, version, files, pane) in [
@@ -801,7 +801,7 @@ fn the_engine_is_not_said_to_have_no_proxy_where_one_is_set_by_hand() {
 }
 
 #[test]
-fn a_proxy_named_by_hand_and_what_the_settings_say_are_told_together() {
+fn a_proxy_named_by_hand_and_what_the_settings_say_are_reported_together() {
     let app = App::new();
     let mut told = Transcript::default();
     let with = |proxy: Option<&str>, arguments: &[&str]| {
@@ -1083,7 +1083,7 @@ fn a_file_that_is_called_like_the_backup_is_never_lost() {
 }
 
 #[test]
-fn somebody_elses_backup_of_the_right_bytes_is_used_but_not_its_mode() {
+fn another_programs_backup_of_the_right_bytes_is_used_but_not_its_mode() {
     let app = App::new();
     set_mode(&app.image(), 0o644);
     fs::write(app.backup(), app.bytes()).unwrap();
@@ -1156,7 +1156,7 @@ fn a_stale_backup_is_never_restored() {
 }
 
 #[test]
-fn a_second_baleen_waits_for_nobody_and_breaks_nothing() {
+fn a_second_baleen_does_not_wait_and_breaks_nothing() {
     let app = App::new();
     app.apply(OTHER_PROXY);
     let folder = File::open(app.moby()).unwrap();

@@ -40,7 +40,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Makes `command` run as an unprivileged user if this is root, whom no mode would stop.
-fn as_somebody(app: &App, command: &mut Command) {
+fn as_another_user(app: &App, command: &mut Command) {
     if app.dir.path().metadata().unwrap().uid() == 0 {
         set_mode(app.dir.path(), 0o755);
         command.uid(65534).gid(65534);
@@ -281,7 +281,7 @@ fn what_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn what_may_not_be_read_or_written_is_told_and_left() {
+fn what_may_not_be_read_or_written_is_reported_and_left() {
     let app = App::with_script(STOCK_SCRIPT);
     let file = write(&app, "# mine\n");
     let folder = file.parent().unwrap();
@@ -292,7 +292,7 @@ fn what_may_not_be_read_or_written_is_told_and_left() {
     let mut told = Transcript::default();
     let mut refused = |arguments: &[&str]| {
         let mut command = app.command(arguments);
-        as_somebody(&app, &mut command);
+        as_another_user(&app, &mut command);
         let run = Run::of(&mut command);
         run.is_refusal(5, &["config.toml"]);
         told.run(arguments, &run);
@@ -462,7 +462,7 @@ fn who_writes_at_the_same_time_loses_nothing() {
 }
 
 #[test]
-fn a_lock_that_somebody_keeps_is_told() {
+fn a_lock_that_is_held_is_reported() {
     let app = App::with_script(STOCK_SCRIPT);
     let file = write(&app, "# mine\n");
     let folder = fs::File::open(file.parent().unwrap()).unwrap();

@@ -287,7 +287,7 @@ fn the_keyring_crate_in_the_session_of_its_caller() {
 }
 
 #[test]
-fn a_locked_keyring_is_told_as_such_and_keeps_what_it_has() {
+fn a_locked_keyring_is_reported_as_such_and_keeps_what_it_has() {
     if !has_keyring() {
         return;
     }
@@ -317,7 +317,7 @@ fn a_locked_keyring_is_told_as_such_and_keeps_what_it_has() {
 }
 
 #[test]
-fn no_keyring_is_told_as_such() {
+fn no_keyring_is_reported_as_such() {
     let app = App::new();
     let mut told = Transcript::default();
     for arguments in [
@@ -488,7 +488,7 @@ impl Needles {
     #[track_caller]
     fn are_not_below(&self, folder: &Path, image: &Path) {
         let Ok(entries) = fs::read_dir(folder) else {
-            return; // it went meanwhile
+            return; // it went in the meantime
         };
         for path in entries.flatten().map(|entry| entry.path()) {
             self.are_not_in(path.as_os_str().as_encoded_bytes(), "a file's name");

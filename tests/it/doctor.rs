@@ -70,8 +70,8 @@ impl Lab {
                 "DOCKER_HOST",
                 format!("unix://{}", self.path("docker.sock").display()),
             )
-            .env("SSL_CERT_FILE", self.path("nobody"))
-            .env("SSL_CERT_DIR", self.path("nobody"));
+            .env("SSL_CERT_FILE", self.path("none"))
+            .env("SSL_CERT_DIR", self.path("none"));
         command
     }
 
@@ -215,7 +215,7 @@ fn a_public_certificate_is_good() {
         host: "127.0.0.1".to_owned(),
         port,
     };
-    let nobody = Diagnostic::new("nowhere");
+    let nowhere = Diagnostic::new("nowhere");
     let inspecting = ProxyUrl::parse(&format!("127.0.0.1:{open}")).unwrap();
     for proxy in [None, Some(&inspecting)] {
         let translation = Translation {
@@ -227,7 +227,7 @@ fn a_public_certificate_is_good() {
             pac_unreachable: None,
         };
         let question = Options {
-            backend: Err(&nobody),
+            backend: Err(&nowhere),
             intent: None,
             expected: baleen::desired::Expected::Unknown,
             settings: Settings {
@@ -644,7 +644,7 @@ fn a_proxy_that_inspects_tls() {
 }
 
 #[test]
-fn certificates_that_nobody_should_accept() {
+fn certificates_that_no_one_should_accept() {
     let lab = Lab::new();
     let Some(authority) = lab.authority("ca") else {
         return;
@@ -1150,7 +1150,7 @@ fn the_proxy_that_docker_has_is_tested_whatever_the_settings_say() {
 }
 
 #[test]
-fn a_proxy_that_somebody_else_put_into_the_image_is_tested_as_well() {
+fn a_proxy_that_another_program_put_into_the_image_is_tested_as_well() {
     let denying = says("HTTP/1.1 403 Filtered\r\n\r\n");
     let script = format!(
         "#!/sbin/openrc-run\n\nexport http_proxy=http://proxy.corp:{denying}\ndepend() {{ need net; }}\nstart() {{ start-stop-daemon --start; }}\n"

@@ -19,6 +19,12 @@ mod app {
     mod menu;
 }
 
+mod boot_image {
+    mod live;
+    mod live_state;
+    mod script_runs;
+}
+
 mod initrd {
     mod cases;
     mod odd_images;
@@ -29,12 +35,6 @@ mod initrd {
 mod pac {
     mod browsers;
     mod scripts;
-}
-
-mod patch {
-    mod live;
-    mod live_state;
-    mod script_runs;
 }
 
 mod proxy {

@@ -151,14 +151,14 @@ fn a_dry_run_lists_it_and_touches_nothing() {
 }
 
 #[test]
-fn nobody_is_taken_by_surprise() {
+fn it_asks_before_it_removes_anything() {
     let app = App::new();
     app.apply(PROXY);
     let mut told = Transcript::default();
     for arguments in [&["uninstall"][..], &["uninstall", "--leave-images"]] {
         told.refused(&app, arguments, 2);
     }
-    insta::assert_snapshot!("nobody_is_taken_by_surprise_by_a_script", told);
+    insta::assert_snapshot!("it_asks_before_it_removes_anything_by_a_script", told);
     if !tools::has_tool("script") {
         return;
     }
@@ -181,7 +181,7 @@ fn nobody_is_taken_by_surprise() {
         before.is_still(&app.snapshot());
     }
     told.text("answer: y", answered("y\n"));
-    insta::assert_snapshot!("nobody_is_taken_by_surprise_in_a_terminal", told);
+    insta::assert_snapshot!("it_asks_before_it_removes_anything_in_a_terminal", told);
     assert!(!app.dir.path().join("state").exists());
     assert_eq!(app.state(&[]), ("off".into(), 0));
 }
@@ -427,7 +427,7 @@ fn a_live_edit_in_a_terminal_leaves_everything() {
 }
 
 #[test]
-fn a_docker_that_is_not_there_is_told_of_where_the_proxy_was_wanted() {
+fn a_docker_that_is_not_there_is_reported_where_the_proxy_was_wanted() {
     let app = App::new();
     for (intent, name) in [("apply", "patched"), ("restore", "unpatched")] {
         let path = app.dir.path().join(name).join("Docker.app");
@@ -479,7 +479,7 @@ fn a_config_file_that_was_named_has_to_be_there() {
 }
 
 #[test]
-fn what_can_not_be_removed_is_told_and_the_rest_goes() {
+fn what_can_not_be_removed_is_reported_and_the_rest_goes() {
     let app = App::new();
     let home = home(&app);
     ok(&mut command(&app, &["config", "set", "restart", "never"]));
@@ -510,7 +510,7 @@ fn one_that_does_not_end_stops_it() {
     // It never listens.
     let state = app.dir.path().join("state");
     let Claim::First(deaf) = Instance::claim(&state, "the Baleen app").unwrap() else {
-        panic!("nobody else is there");
+        panic!("no one else is there");
     };
     let run = app.refused(&["uninstall", "--yes"], 4, &[]);
     insta::assert_snapshot!(redacted(&run.err));

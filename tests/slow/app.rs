@@ -464,7 +464,7 @@ fn every_line_of_the_menu_does_what_it_says() {
 /// Each of the ways in which a Docker.app can be replaced.
 /// `baleen apply --http-proxy` came before the app.
 #[test]
-fn a_proxy_named_by_hand_is_told_with_the_first_start_and_the_settings_beside_it() {
+fn a_proxy_named_by_hand_is_reported_with_the_first_start_and_the_settings_beside_it() {
     let Some(mut desk) = Desk::new() else { return };
     let named = "named.example:3128";
     let url = format!("http://{named}");
@@ -647,7 +647,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     assert_eq!(
         desk.docker().unwrap().pid,
         before.pid,
-        "nobody allowed a restart"
+        "no one allowed a restart"
     );
     desk.notes.press(&note, "Later");
     sleep(Duration::from_millis(500));
@@ -895,7 +895,7 @@ fn killed_at_any_time_it_puts_things_right_at_the_next_start() {
 }
 
 #[test]
-fn twenty_updates_in_a_row_are_repaired_and_none_is_told_twice() {
+fn twenty_updates_in_a_row_are_repaired_and_none_is_reported_twice() {
     let Some(mut desk) = Desk::new() else { return };
     let item = desk.start_switched_on();
     let mut from = "1.11.1-beta12".to_owned();
@@ -914,7 +914,7 @@ fn twenty_updates_in_a_row_are_repaired_and_none_is_told_twice() {
 }
 
 #[test]
-fn an_update_that_never_finishes_is_told_and_one_that_does_after_all_is_repaired() {
+fn an_update_that_never_finishes_is_reported_and_one_that_does_after_all_is_repaired() {
     let Some(mut desk) = Desk::new() else { return };
     let item = desk.start_switched_on();
     let good = item.icon();
@@ -1364,7 +1364,7 @@ fn a_button_that_can_not_be_obeyed_any_more_says_why() {
 
 /// The wish for a proxy outlives a Docker that doesn't need Baleen, and the message is short then.
 #[test]
-fn an_update_to_docker_desktop_is_told_and_one_back_is_repaired() {
+fn an_update_to_docker_desktop_is_reported_and_one_back_is_repaired() {
     let Some(mut desk) = Desk::new() else { return };
     let item = desk.start_switched_on();
     desk.app.install_with("4.84.0", BOOT_IMAGE);

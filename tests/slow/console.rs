@@ -226,7 +226,7 @@ fn what_is_lost_on_the_way_is_noticed() {
 }
 
 #[test]
-fn a_vm_that_ends_in_the_middle_is_told() {
+fn a_vm_that_ends_in_the_middle_is_reported() {
     thread::scope(|scope| {
         let start = |ends_at| {
             scope.spawn(move || {
@@ -253,7 +253,7 @@ fn a_vm_that_ends_in_the_middle_is_told() {
 }
 
 #[test]
-fn whoever_is_interrupted_gives_the_terminal_back_and_logs_out() {
+fn an_interrupted_command_gives_the_terminal_back_and_logs_out() {
     thread::scope(|scope| {
         for milliseconds in [10, 700, 1500, 2500] {
             scope.spawn(move || {
@@ -276,7 +276,7 @@ fn whoever_is_interrupted_gives_the_terminal_back_and_logs_out() {
                 // The shell was asked to end, and may still be ending.
                 let started = Instant::now();
                 while !vm.printed().ends_with(b"login: ") {
-                    assert!(started.elapsed() < LONGEST_LOGOUT, "nobody logged out");
+                    assert!(started.elapsed() < LONGEST_LOGOUT, "no one logged out");
                     thread::sleep(Duration::from_millis(20));
                 }
                 assert_script_is_one_of(&vm, &stock, &[None, Some(&one)]);
@@ -288,7 +288,7 @@ fn whoever_is_interrupted_gives_the_terminal_back_and_logs_out() {
 }
 
 #[test]
-fn a_console_that_somebody_has_open_is_left_alone() {
+fn a_console_that_is_open_elsewhere_is_left_alone() {
     let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
     let mut screen = Command::new("sleep")
         .arg("60")
@@ -371,7 +371,7 @@ fn what_is_no_console_is_refused() {
 }
 
 #[test]
-fn a_script_of_somebody_elses_is_left_alone() {
+fn a_script_that_someone_else_wrote_is_left_alone() {
     let mut told = Transcript::default();
     for line in [
         "export http_proxy=http://p:1\n",
@@ -395,7 +395,7 @@ fn a_script_of_somebody_elses_is_left_alone() {
 }
 
 #[test]
-fn an_engine_that_does_not_start_is_told_with_what_its_script_said() {
+fn an_engine_that_does_not_start_is_reported_with_what_its_script_said() {
     let vm = FakeVm::start(There::Login, &["sh"], Weather::default());
     let script = fs::read_to_string(vm.script()).unwrap();
     let said = "no such device";

@@ -34,8 +34,8 @@ impl Controller {
         {
             let (path, installed) = (path.clone(), installed.clone());
             told.extend(self.difference(&path, &installed, decision, now));
-            let is_told = !told.is_empty();
-            told.extend(self.settings_changed(&path).filter(|_| !is_told));
+            let is_reported = !told.is_empty();
+            told.extend(self.settings_changed(&path).filter(|_| !is_reported));
         }
         match self.problem(decision, now) {
             Some(reason) => {

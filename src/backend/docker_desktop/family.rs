@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_docker_with_its_own_settings_is_told_where_they_are() {
+    fn a_docker_with_its_own_settings_has_a_pane_for_them() {
         assert_eq!(Family::Moby { image: "x".into() }.refusal(), None);
         for (family, pane) in [
             (Family::LinuxKitIso, ProxyPane::Preferences),

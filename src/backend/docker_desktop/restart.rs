@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_docker_that_does_not_come_up_is_told() {
+    fn a_docker_that_does_not_come_up_is_reported() {
         let dir = bundle("exit 1");
         let error = restart_within(dir.path(), Duration::from_secs(1)).unwrap_err();
         assert!(matches!(error, RestartError::NotRunning { .. }), "{error}");

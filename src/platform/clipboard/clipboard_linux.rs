@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_gets_the_text_and_its_failure_is_told() {
+    fn a_program_gets_the_text_and_its_failure_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("copied");
         let script = format!("cat > '{}'", file.display());

@@ -345,7 +345,7 @@ org.gnome.system.proxy.socks port 0
     }
 
     #[test]
-    fn what_is_not_as_the_schema_has_it_is_told_without_its_value() {
+    fn what_is_not_as_the_schema_has_it_is_reported_without_its_value() {
         for (changes, expected) in [
             (
                 &[(" mode", "")][..],

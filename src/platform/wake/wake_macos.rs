@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_told_until_it_is_dropped() {
+    fn is_reported_until_it_is_dropped() {
         // The center is shared, so its observers get the same notification as when the Mac wakes.
         let wake = || {
             let center = NSWorkspace::sharedWorkspace().notificationCenter();

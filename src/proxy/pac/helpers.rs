@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_an_answer_are_told() {
+    fn names_without_an_answer_are_reported() {
         let context = context();
         for host in ["slow.corp", "slow.corp", "no.corp"] {
             assert_eq!(call(&context, "dnsResolve", &[Some(host)]), Reply::Null);

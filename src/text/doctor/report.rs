@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_named() {
+    fn no_user_is_named() {
         let anonymous = Anonymous {
             home: Some(Path::new("/Users/jane")),
             user: Some("jane"),

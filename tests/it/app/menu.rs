@@ -460,7 +460,7 @@ fn how_the_running_vm_stands_is_in_the_menu() {
 }
 
 #[test]
-fn what_is_told_in_words() {
+fn what_is_reported_in_words() {
     let changed = |from: Option<&str>, to: Option<&str>, docker| Notice::Changed {
         from: from.map(shown),
         to: to.map(shown),

@@ -88,7 +88,7 @@ fn a_manifest_that_is_no_longer_the_last_entry_is_not_taken_for_the_new_one() {
 
 #[test]
 fn a_file_called_like_the_manifest_wherever_it_is() {
-    let own = Entry::file(MANIFEST, b"somebody's");
+    let own = Entry::file(MANIFEST, b"another's");
     let before = [folders(), vec![own.clone(), script()]].concat();
     let elsewhere = Image::default()
         .packed(&[folders(), vec![script()]].concat())

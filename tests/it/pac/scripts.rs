@@ -246,7 +246,7 @@ fn the_memory_of_the_parent_does_not_count() {
 }
 
 #[test]
-fn programs_that_are_no_worker_are_told_from_scripts_that_fail() {
+fn programs_that_are_no_worker_are_reported_from_scripts_that_fail() {
     let script = Script {
         name: "of the test".to_owned(),
         text: function("return 'DIRECT';"),

@@ -183,12 +183,12 @@ fn check(version: &str) {
 }
 
 #[test]
-fn engines_of_2016_and_2017_get_what_macos_means_or_it_is_told() {
+fn engines_of_2016_and_2017_get_what_macos_means_or_it_is_reported() {
     check(OLD);
 }
 
 #[test]
-fn engines_built_with_go_1_11_get_what_macos_means_or_it_is_told() {
+fn engines_built_with_go_1_11_get_what_macos_means_or_it_is_reported() {
     check(NEW);
 }
 
@@ -381,12 +381,12 @@ fn check_entries(version: &str) {
 }
 
 #[test]
-fn variables_mean_to_engines_of_2016_and_2017_what_they_mean_here_or_it_is_told() {
+fn variables_mean_to_engines_of_2016_and_2017_what_they_mean_here_or_it_is_reported() {
     check_entries(OLD);
 }
 
 #[test]
-fn variables_mean_to_engines_built_with_go_1_11_what_they_mean_here_or_it_is_told() {
+fn variables_mean_to_engines_built_with_go_1_11_what_they_mean_here_or_it_is_reported() {
     check_entries(NEW);
 }
 

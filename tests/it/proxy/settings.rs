@@ -164,7 +164,7 @@ fn the_environment_is_asked_where_the_system_has_no_settings_of_its_own() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_told() {
+fn settings_that_make_no_sense_are_reported() {
     let app = App::new();
     let mut told = Transcript::default();
     let broken = json!({ "HTTPSEnable": 1, "HTTPSProxy": "proxy.corp", "HTTPSPort": 65536 });

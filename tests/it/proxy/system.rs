@@ -178,7 +178,7 @@ fn without_gsettings_a_session_or_the_schema_there_is_no_setting() {
 
 /// Scripts in the place of `gsettings` do what a real one hardly ever does.
 #[test]
-fn a_gsettings_that_fails_or_hangs_is_told() {
+fn a_gsettings_that_fails_or_hangs_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let tool = folder.path().join("gsettings");
     for (script, expected) in [
@@ -217,7 +217,7 @@ fn monitors(home: &Path) -> usize {
 }
 
 #[test]
-fn changes_are_told_until_the_watch_ends() {
+fn changes_are_reported_until_the_watch_ends() {
     if !has_tool("gsettings") {
         return;
     }

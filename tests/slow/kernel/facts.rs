@@ -400,7 +400,7 @@ fn members(machine: &Machine) {
     for (name, mode) in [
         ("set-user-id", 0o104_711),
         ("set-group-id", 0o102_750),
-        ("for-nobody", 0o100_000),
+        ("for-no-one", 0o100_000),
     ] {
         let script = Entry {
             uid: 1000,

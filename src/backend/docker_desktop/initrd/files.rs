@@ -137,7 +137,7 @@ fn copy_telling(from: &Path, to: &Path, original: &Original, copied: &dyn Fn(u64
 }
 
 /// Copies the original, which `from` begins with, to `to`, calls `add` with the copy, and makes it durable with the owner
-/// of `like` and the permissions `mode`. What was copied is read back and proved meanwhile: copying and flushing are
+/// of `like` and the permissions `mode`. The copy is read back and proved as it grows: copying and flushing are
 /// limited by the disk, hashing by the processor.
 pub(super) fn copy_proved<T>(
     (from, original): (&Path, &Original),

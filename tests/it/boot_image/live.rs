@@ -51,7 +51,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn it_asks_before_and_where_nobody_can_be_asked_nothing_is_done() {
+fn it_asks_before_and_where_no_one_can_be_asked_nothing_is_done() {
     let app = App::new();
     let mut told = Transcript::default();
     for arguments in [&APPLY[..4], &["restore", "--live"]] {
@@ -97,7 +97,7 @@ fn without_a_running_docker_its_next_start_counts() {
 }
 
 #[test]
-fn a_docker_without_a_console_has_its_image_done_and_is_told() {
+fn a_docker_without_a_console_has_its_image_done_and_is_reported() {
     let app = App::new();
     let _docker = Running::start(&app);
     let run = app.run(&APPLY);
@@ -107,7 +107,7 @@ fn a_docker_without_a_console_has_its_image_done_and_is_told() {
 }
 
 #[test]
-fn a_console_that_somebody_has_open_is_left_alone() {
+fn a_console_that_is_open_elsewhere_is_left_alone() {
     let app = App::new();
     let _docker = Running::start(&app);
     let (vm, device) = tty::console(&app.dir.path().join("home"));
@@ -132,7 +132,7 @@ fn a_console_that_somebody_has_open_is_left_alone() {
 }
 
 #[test]
-fn whoever_is_interrupted_gives_the_terminal_back() {
+fn an_interrupted_command_gives_the_terminal_back() {
     let app = App::new();
     let _docker = Running::start(&app);
     let mut told = Transcript::default();

@@ -116,7 +116,7 @@ fn what_the_running_engine_has_is_kept_from_one_image_to_the_next() {
 
 /// The Engine may have either environment by then, or not run.
 #[test]
-fn what_did_not_come_to_its_end_is_kept_as_something_that_nobody_knows() {
+fn what_did_not_come_to_its_end_is_kept_as_unknown() {
     let go = AtomicBool::new(false);
     let mac = Mac::new();
     mac.app.apply(PROXY);
