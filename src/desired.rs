@@ -18,8 +18,8 @@ use crate::proxy::pac::{self, AnswerCache, PacAnswers, PacSource, Unreachable};
 use crate::proxy::settings::SystemSettings;
 use crate::proxy::source::ProxySource;
 use crate::proxy::{
-    ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyRef, ProxyUrls, RedactedProxy,
-    Resolvers, Translation, translate,
+    ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyOrigin, ProxyRef, ProxyUrls,
+    RedactedProxy, Resolvers, Translation, translate,
 };
 
 pub use setting::{KeptAnswers, Setting};
@@ -40,7 +40,7 @@ impl ProxyQuery {
             config::SourceSetting::Auto | config::SourceSetting::System => ProxySource::System,
             config::SourceSetting::Environment => ProxySource::Environment,
             config::SourceSetting::Manual => ProxySource::Named(
-                "the config file".to_owned(),
+                ProxyOrigin::ConfigFile,
                 Box::new(ProxyUrls {
                     http: config.http_proxy.clone(),
                     https: config.https_proxy.clone(),
@@ -197,7 +197,7 @@ impl ProxyQuery {
     ///
     /// # Errors
     /// The same as for [`Self::read`] and [`Self::translate`].
-    pub(crate) fn resolve(&self, engine: &ClientDialect) -> Result<(String, Translation)> {
+    pub(crate) fn resolve(&self, engine: &ClientDialect) -> Result<(ProxyOrigin, Translation)> {
         let proxy_config = self.read()?;
         let translation = self.translate(&proxy_config, engine)?;
         Ok((proxy_config.origin, translation))
@@ -217,11 +217,11 @@ pub enum Expected<'a> {
 
 impl Expected<'_> {
     /// Returns the setting with this proxy, as `origin` has it.
-    pub fn setting(self, origin: &str) -> Setting {
+    pub fn setting(self, origin: &ProxyOrigin) -> Setting {
         match self {
             Self::Unknown => Setting::Unknown,
             Self::Direct => Setting::Direct {
-                origin: origin.to_owned(),
+                origin: origin.clone(),
             },
             Self::Proxy(proxy) => Setting::of_proxy(proxy, origin),
         }
@@ -243,7 +243,7 @@ pub(crate) fn chosen_path(option: Option<&Path>, config: &Config) -> Option<Path
 /// Keychain may have the password.
 pub(crate) fn source_of(named: &RedactedProxy) -> ProxySource {
     ProxySource::Named(
-        "the command line".to_owned(),
+        ProxyOrigin::CommandLine,
         Box::new(ProxyUrls {
             http: named.http.as_ref().map(ProxyRef::url),
             https: named.https.as_ref().map(ProxyRef::url),

@@ -33,14 +33,17 @@ pub enum Fix {
     CorrectSettings,
     /// Enter the proxy in Docker's own settings.
     DockerSettings,
+    /// Leave the boot image as it is, and uninstall the rest.
+    LeaveImages,
 }
 
 impl Fix {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Adopt,
         Self::AllowAppManagement,
         Self::CorrectSettings,
         Self::DockerSettings,
+        Self::LeaveImages,
     ];
 
     /// Returns the identifier in JSON output.
@@ -50,6 +53,7 @@ impl Fix {
             Self::AllowAppManagement => "allow-app-management",
             Self::CorrectSettings => "correct-settings",
             Self::DockerSettings => "docker-settings",
+            Self::LeaveImages => "leave-images",
         }
     }
 
@@ -143,60 +147,7 @@ impl Failure for IoError {
     }
 }
 
-/// A failure that has no type of its own yet: its sentence and its advice were made where it happened.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub(crate) struct Plain {
-    kind: Kind,
-    message: String,
-    pub(crate) advice: Option<String>,
-    remedy: Option<Fix>,
-}
-
-impl Failure for Plain {
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn code(&self) -> &'static str {
-        "other"
-    }
-
-    fn fix(&self) -> Option<Fix> {
-        self.remedy
-    }
-}
-
 impl Error {
-    /// Creates a failure of `kind`. The message is one sentence without a period.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self::from(Plain {
-            kind,
-            message: message.into(),
-            advice: None,
-            remedy: None,
-        })
-    }
-
-    /// Returns the same failure without its type.
-    fn flattened(self) -> Plain {
-        Plain {
-            kind: self.kind(),
-            message: self.to_string(),
-            advice: self.hint(Face::CommandLine),
-            remedy: self.fix(),
-        }
-    }
-
-    /// Adds advice on what to do.
-    #[must_use]
-    pub(crate) fn with_hint(self, advice: impl Into<String>) -> Self {
-        Self::from(Plain {
-            advice: Some(advice.into()),
-            ..self.flattened()
-        })
-    }
-
     /// Creates the error of a failed system call on `path`. `tried` is the attempted operation, as in "write".
     pub fn io(tried: &'static str, path: &Path, error: &io::Error) -> Self {
         Self::from(IoError::new(tried, path, same(error)))
@@ -234,11 +185,6 @@ impl Error {
 pub struct Diagnostic(Arc<Error>);
 
 impl Diagnostic {
-    /// Creates a diagnostic with a sentence only.
-    pub fn new(sentence: impl Into<String>) -> Self {
-        Error::new(Kind::Failure, sentence).into()
-    }
-
     /// The sentence, without its period.
     pub fn sentence(&self) -> String {
         self.0.to_string()
@@ -361,3 +307,37 @@ impl StdError for Error {
 
 /// The result of most of the program.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Failures for unit tests that are not about a certain one.
+#[cfg(test)]
+pub(crate) mod made {
+    use super::{Diagnostic, Error, Face, Failure, Hint, Kind};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Made(String);
+
+    impl Failure for Made {
+        fn kind(&self) -> Kind {
+            Kind::Failure
+        }
+
+        fn code(&self) -> &'static str {
+            "made"
+        }
+    }
+
+    impl Hint for Made {
+        fn hint(&self, _face: Face) -> Option<String> {
+            None
+        }
+    }
+
+    pub(crate) fn error(sentence: &str) -> Error {
+        Made(sentence.to_owned()).into()
+    }
+
+    pub(crate) fn diagnostic(sentence: &str) -> Diagnostic {
+        error(sentence).into()
+    }
+}

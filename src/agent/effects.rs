@@ -8,7 +8,7 @@ use crate::backend::{Activation, Backend, PlanOptions, Registry, RestartScope, W
 use crate::config::{self, Config, Key};
 use crate::desired::{ProxyQuery, Setting, source_of};
 use crate::error::{Diagnostic, Error};
-use crate::proxy::{ClientDialect, RedactedProxy, Translation};
+use crate::proxy::{ClientDialect, ProxyOrigin, RedactedProxy, Translation};
 use crate::service;
 
 use super::AgentError;
@@ -54,7 +54,7 @@ impl Effects {
         &self,
         engine: &ClientDialect,
         named: Option<&RedactedProxy>,
-    ) -> Result<(String, Translation), Error> {
+    ) -> Result<(ProxyOrigin, Translation), Error> {
         let config = Config::load(&self.config)?;
         let mut request = ProxyQuery::new(&config, self.state.clone());
         if let Some(named) = named {

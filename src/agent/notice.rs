@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::backend::ProxyPane;
 use crate::backend::Unpatched;
+use crate::proxy::ProxyOrigin;
 use crate::proxy::RedactedProxy;
 use crate::reconcile::State;
 
@@ -253,7 +254,7 @@ impl RestartNeed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyNone {
     /// The settings from this source name no proxy.
-    By(String),
+    By(ProxyOrigin),
     /// The PAC script can't be reached.
     ScriptUnreachable,
 }

@@ -310,8 +310,13 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
 /// Returns the notification that Baleen was not uninstalled, and why. Users of the app may not have the
 /// `baleen` command, so the text names the app's executable `program` instead.
 pub(super) fn not_uninstalled(why: &Problem, program: &Path) -> Notification {
-    let (body, offer) = why.text_and_action();
-    let body = body.replace("`baleen ", &format!("`\"{}\" ", program.display()));
+    let (mut body, offer) = why.text_and_action();
+    if why.fix == Some(Fix::LeaveImages) {
+        let program = program.display();
+        body += &format!(
+            " In Terminal, `\"{program}\" uninstall --leave-images` would leave the boot image as it is and remove the rest."
+        );
+    }
     let mut notification = plain("failed", "Baleen was not uninstalled", body);
     notification.buttons.extend(offer.map(button));
     notification
@@ -398,11 +403,14 @@ mod tests {
     #[test]
     fn an_uninstall_that_failed_shows_a_way_out_that_the_app_has() {
         let program = Path::new("/A B/Baleen.app/Contents/MacOS/baleen");
-        let diagnostic = problem("`baleen uninstall --leave-images` leaves it");
+        let diagnostic = Problem {
+            fix: Some(Fix::LeaveImages),
+            ..problem("try again")
+        };
         let notification = not_uninstalled(&diagnostic, program);
         assert_eq!(
             notification.body,
-            "No. `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` leaves it."
+            "No. Try again. In Terminal, `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` would leave the boot image as it is and remove the rest."
         );
         assert!(notification.buttons.is_empty());
         let remedy = Some(Fix::AllowAppManagement);

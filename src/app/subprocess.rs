@@ -29,7 +29,7 @@ impl App {
     pub(super) fn check_connection(&mut self) {
         self.context.is_checking = true;
         let report = self.report();
-        let mut doctor = self.command(&["doctor", "--json"]);
+        let mut doctor = self.command(&["doctor", "--json", "--for-menu"]);
         doctor.arg("--report").arg(&report);
         let sender = self.sender.clone();
         let spawned = thread::Builder::new()
@@ -71,7 +71,7 @@ impl App {
             running_agent.stop();
             running_agent.agent.clone()
         });
-        let mut uninstall = self.command(&["uninstall", "--yes", "--json"]);
+        let mut uninstall = self.command(&["uninstall", "--yes", "--json", "--for-menu"]);
         let sender = self.sender.clone();
         let spawned = thread::Builder::new()
             .name("uninstall".to_owned())

@@ -10,7 +10,7 @@ use crate::backend::{ChangeStep, Changes, Engine, PlanOptions, Unpatched};
 use crate::config::Method;
 use crate::error::{Face, Result};
 use crate::intent::Intent;
-use crate::proxy::{EngineProxy, RedactedProxy, Translation};
+use crate::proxy::{EngineProxy, ProxyOrigin, RedactedProxy, Translation};
 use crate::service::Application;
 use crate::text::remark;
 
@@ -95,7 +95,7 @@ fn source_sentence(
     intent: Intent,
     before: Option<&RedactedProxy>,
     now: &RedactedProxy,
-    origin: &str,
+    origin: &ProxyOrigin,
 ) -> Option<String> {
     match (intent, before) {
         (Intent::Named, _) => Some(

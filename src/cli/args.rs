@@ -88,6 +88,9 @@ pub(crate) struct Global {
     /// Print one JSON object instead of text, without passwords
     #[arg(long, global = true)]
     pub json: bool,
+    /// Word the JSON object for the menu-bar app, which runs some commands in processes of their own
+    #[arg(long, global = true, hide = true)]
+    pub for_menu: bool,
     /// When to use color
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,

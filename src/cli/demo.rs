@@ -21,7 +21,8 @@ use crate::intent::Intent;
 use crate::proxy::ProxySettings;
 use crate::proxy::settings::{Server, SystemSettings};
 use crate::proxy::{
-    ClientDialect, EngineProxy, Overrides, ProxyConfig, Resolvers, Translation, translate,
+    ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyOrigin, Resolvers, Translation,
+    translate,
 };
 use crate::reconcile::State;
 use crate::service::{self, StatusQuery, status};
@@ -151,7 +152,7 @@ fn translation() -> Result<Translation> {
         })
     };
     let proxy_config = ProxyConfig {
-        origin: "System Settings".to_owned(),
+        origin: ProxyOrigin::System,
         settings: ProxySettings::Settings(SystemSettings {
             http: server(),
             https: server(),
@@ -334,7 +335,7 @@ impl Story<'_> {
         let proxy = self.proxy.clone();
         let question = StatusQuery {
             intent: Some(self.intent),
-            setting: Expected::Proxy(&proxy).setting("the command line"),
+            setting: Expected::Proxy(&proxy).setting(&ProxyOrigin::CommandLine),
         };
         let status = status(&*self.backend(), &question, Depth::Deep, &|_| {});
         let word = status.state.word();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::backend::{Engine, ProxyPane};
 use crate::desired::ProxyQuery;
-use crate::error::Result;
+use crate::error::{Face, Result};
 use crate::proxy::{DockerFields, ProxyConfig, Translation};
 
 use super::note_translation;
@@ -90,6 +90,6 @@ fn object(
         "origin": proxy_config.origin,
         "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
         "enter": { "pane": pane.title(), "fields": fields },
-        "error": engine.refusal.clone().map(|refusal| describe(&refusal.into_error())),
+        "error": engine.refusal.clone().map(|refusal| describe(&refusal.into_error(), Face::CommandLine)),
     })
 }

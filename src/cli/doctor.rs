@@ -136,9 +136,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         backend: backend.as_deref(),
         expected: request.expected(intent, translation.ok()),
         settings: Settings {
-            origin: proxy_config
-                .as_ref()
-                .map_or("the settings", |proxy_config| &proxy_config.origin),
+            origin: proxy_config.as_ref().ok().map(|it| &it.origin),
             translation,
             named: request.intent() == Intent::Named,
             by_option: names_proxy(args),
@@ -178,7 +176,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
             path.display()
         ))?;
     }
-    let text = |step| StepText::of(step, Face::CommandLine);
+    let text = |step| StepText::of(step, out.face());
     let texts: Vec<StepText> = report.steps.iter().map(text).collect();
     out.object(json!({
         "steps": texts,

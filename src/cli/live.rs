@@ -13,6 +13,7 @@ use crate::backend::{Activation, Backend};
 use crate::error::{Error, Face, Failure, Fix, Hint, Kind, Result};
 use crate::service::{self, LiveLock};
 
+use super::error::CliError;
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::{printing, state_folder};
@@ -89,11 +90,7 @@ pub(super) fn agree(
     }
     let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
     if !can_ask {
-        return Err(Error::new(
-            Kind::Usage,
-            "--live restarts the Docker Engine, which stops containers; it needs confirmation, and there is no terminal to ask on",
-        )
-        .with_hint("add --yes"));
+        return Err(CliError::NotConfirmed.into());
     }
     if backend.running().is_none() {
         return Ok(agreed(false));

@@ -8,6 +8,7 @@ mod credentials;
 mod demo;
 mod docker_desktop;
 mod doctor;
+mod error;
 mod inspect;
 mod live;
 mod man;
@@ -32,17 +33,18 @@ use crate::agent;
 use crate::backend::{Backend, Registry};
 use crate::config::Config;
 use crate::desired::{self, ProxyQuery};
-use crate::error::{Error, Face, Kind, Result};
+use crate::error::{Error, Result};
 use crate::intent::Intents;
 use crate::proxy::source::{self, ProxySource};
 use crate::proxy::translate::{EntryOutcome, EntryReason};
-use crate::proxy::{ProxyUrls, Translation, redact};
+use crate::proxy::{ProxyOrigin, ProxyUrls, Translation, redact};
 #[cfg(target_os = "macos")]
 use crate::service::install_location;
 use crate::storage;
 use crate::text::{self, remark};
 
 use args::{Cli, Command, Global, ProxyArgs, SourceArg};
+use error::CliError;
 use output::Output;
 
 /// Runs the program with the arguments of this process.
@@ -125,11 +127,10 @@ fn config(global: &Global) -> Result<Config> {
 /// Refuses a config file that was named but doesn't exist.
 fn check_named_config(global: &Global) -> Result<()> {
     match &global.config {
-        Some(named) if !named.exists() && !named.is_symlink() => Err(Error::new(
-            Kind::Usage,
-            format!("there is no config file at {}", named.display()),
-        )
-        .with_hint("check the path given with --config; `baleen config set` makes the file")),
+        Some(named) if !named.exists() && !named.is_symlink() => {
+            let path = named.clone();
+            Err(CliError::NoConfig { path }.into())
+        }
         _ => Ok(()),
     }
 }
@@ -181,11 +182,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<ProxyQuery> {
             && config.http_proxy.is_none()
             && config.https_proxy.is_none()
         {
-            return Err(Error::new(
-                Kind::Usage,
-                "the config file names no proxy, so there is none to use",
-            )
-            .with_hint("name one: baleen config set https_proxy http://HOST:PORT"));
+            return Err(CliError::NoManualProxy.into());
         }
     }
     if let Some(no_proxy) = &no_proxy {
@@ -201,10 +198,7 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<ProxyQuery> {
             https: https.as_ref().map(source::url).transpose()?,
             ..ProxyUrls::default()
         };
-        request.named(ProxySource::Named(
-            "the command line".to_owned(),
-            Box::new(urls),
-        ))
+        request.named(ProxySource::Named(ProxyOrigin::CommandLine, Box::new(urls)))
     } else if let Some(file) = &args.system_proxies {
         request.named(ProxySource::Dictionary(file.clone()))
     } else {
@@ -241,7 +235,7 @@ fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
             out.note(format!("{said}: {} ({reason})", entries.join(", ")))?;
         }
     }
-    for remark in remark::all(translation, Face::CommandLine) {
+    for remark in remark::all(translation, out.face()) {
         out.note(remark)?;
     }
     Ok(())
@@ -249,5 +243,5 @@ fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
 
 /// Converts an error in writing to the terminal or a pipe into an error of this program.
 fn printing(error: io::Error) -> Error {
-    Error::new(Kind::Failure, format!("could not print: {error}"))
+    CliError::Print(error).into()
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, Face, Kind, Result};
 use crate::platform::columns;
 
 use super::args::{Color, Global};
+use super::error::CliError;
 use super::printing;
 
 /// Maximum width of lines, as in the help texts.
@@ -52,6 +53,7 @@ pub(super) struct Output {
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
     json: bool,
+    face: Face,
     /// The step whose progress is shown, and when that was drawn.
     bar: RefCell<Option<(Step, Instant)>>,
     broken_pipe: bool,
@@ -69,6 +71,10 @@ impl Output {
             out: AutoStream::new(io::stdout(), choice),
             err: AutoStream::new(io::stderr(), choice),
             json: global.json,
+            face: match global.for_menu {
+                true => Face::Menu,
+                false => Face::CommandLine,
+            },
             bar: RefCell::new(None),
             broken_pipe: false,
             notes: Vec::new(),
@@ -78,6 +84,11 @@ impl Output {
     /// Returns the width for text that is wrapped even without a terminal.
     pub(super) fn width(&self) -> usize {
         width(self.out.as_inner()).unwrap_or(WIDTH)
+    }
+
+    /// The user interface that shows what is printed.
+    pub(super) fn face(&self) -> Face {
+        self.face
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -102,13 +113,11 @@ impl Output {
 
     /// Asks the user, and returns whether the answer is yes.
     pub(super) fn agrees(&mut self, question: &str) -> Result<bool> {
-        let failed = |error: io::Error| {
-            let message = format!("could not read the answer from standard input: {error}");
-            Error::new(Kind::Failure, message)
-        };
-        self.prompt(question.to_owned()).map_err(failed)?;
+        self.prompt(question.to_owned()).map_err(CliError::Answer)?;
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(failed)?;
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(CliError::Answer)?;
         Ok(matches!(
             answer.trim().to_ascii_lowercase().as_str(),
             "y" | "yes"
@@ -199,7 +208,7 @@ impl Output {
             Err(error) => error,
         };
         // If this fails too, the error can't be reported.
-        let _ = self.object(json!({ "error": describe(&error) }));
+        let _ = self.object(json!({ "error": describe(&error, self.face) }));
         let width = width(self.err.as_inner());
         let line = labelled(BAD, "error:", &error.to_string(), width);
         let _ = writeln!(self.err, "{line}");
@@ -278,7 +287,8 @@ pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
     lines.join("\n")
 }
 
-pub(super) fn describe(error: &Error) -> Value {
+/// Returns an error for programs, with the advice that fits `face`.
+pub(super) fn describe(error: &Error, face: Face) -> Value {
     let kind = match error.kind() {
         Kind::Failure => "failure",
         Kind::Usage => "usage",
@@ -286,7 +296,8 @@ pub(super) fn describe(error: &Error) -> Value {
         Kind::Busy => "busy",
         Kind::NotPermitted => "not-permitted",
     };
-    let mut described = json!({ "kind": kind, "message": error.to_string(), "advice": error.hint(Face::CommandLine) });
+    let mut described =
+        json!({ "kind": kind, "message": error.to_string(), "advice": error.hint(face) });
     if let Some(remedy) = error.fix() {
         described["remedy"] = remedy.name().into();
     }

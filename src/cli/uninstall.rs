@@ -108,7 +108,7 @@ fn show_plan(plan: &UninstallPlan, out: &mut Output) -> Result<u8> {
         "dry_run": true,
         "steps": steps(&plan.steps, text::to_do),
         "left": left(&plan.left),
-        "failed": failed(&plan.failed),
+        "failed": failed(&plan.failed, out.face()),
     }))?;
     Ok(code(&plan.failed))
 }
@@ -127,7 +127,7 @@ fn show_outcome(outcome: &ExecuteOutcome, out: &mut Output) -> Result<u8> {
     out.object(json!({
         "done": steps(&outcome.done, text::done),
         "left": left(&outcome.left),
-        "failed": failed(&outcome.failed),
+        "failed": failed(&outcome.failed, out.face()),
         "next": next,
     }))?;
     Ok(code(&outcome.failed))
@@ -209,7 +209,7 @@ fn left(left: &[Left]) -> Value {
     left.iter().map(text::left).map(one).collect()
 }
 
-fn failed(failed: &[Failed]) -> Value {
-    let one = |Failed { action, error }: &Failed| json!({ "what": text::action(action), "error": describe(error) });
+fn failed(failed: &[Failed], face: Face) -> Value {
+    let one = |Failed { action, error }: &Failed| json!({ "what": text::action(action), "error": describe(error, face) });
     failed.iter().map(one).collect()
 }

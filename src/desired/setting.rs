@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::digest::Sha;
 use crate::error::{Diagnostic, Kind};
 use crate::platform::network;
-use crate::proxy::{EngineProxy, RedactedProxy, Translation};
+use crate::proxy::{EngineProxy, ProxyOrigin, RedactedProxy, Translation};
 
 /// The proxy settings, resolved for the installed engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Setting {
     /// No proxy.
     Direct {
         /// The source that says so.
-        origin: String,
+        origin: ProxyOrigin,
     },
     /// A proxy.
     Proxy {
@@ -33,7 +33,7 @@ pub enum Setting {
         /// The proxy, without passwords.
         shown: RedactedProxy,
         /// The source that says so.
-        origin: String,
+        origin: ProxyOrigin,
         /// The kept answers of an unreachable PAC script, if the proxy comes from them.
         script: Option<KeptAnswers>,
     },
@@ -52,21 +52,21 @@ pub struct KeptAnswers {
 
 impl Setting {
     /// Returns the setting with this proxy.
-    pub(crate) fn of_proxy(proxy: &EngineProxy, origin: &str) -> Self {
+    pub(crate) fn of_proxy(proxy: &EngineProxy, origin: &ProxyOrigin) -> Self {
         Self::proxy(proxy, origin, None)
     }
 
-    fn proxy(proxy: &EngineProxy, origin: &str, script: Option<KeptAnswers>) -> Self {
+    fn proxy(proxy: &EngineProxy, origin: &ProxyOrigin, script: Option<KeptAnswers>) -> Self {
         Self::Proxy {
             revision: proxy.revision(),
             shown: proxy.shown(),
-            origin: origin.to_owned(),
+            origin: origin.clone(),
             script,
         }
     }
 
     /// Returns the setting for a translation and its origin.
-    pub fn of(resolved: &Result<(String, Translation), Diagnostic>) -> Self {
+    pub fn of(resolved: &Result<(ProxyOrigin, Translation), Diagnostic>) -> Self {
         match resolved {
             // The settings can come with the network, and are then missing without it.
             Ok((_, Translation { proxy: None, .. })) | Err(_) if !network::is_up() => Self::Offline,

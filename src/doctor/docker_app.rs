@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::backend::{Depth, ProxyPane};
+use crate::desired::Setting;
 use crate::error::{Diagnostic, Kind};
 use crate::reconcile::State;
 use crate::service::{Status, StatusQuery, status};
@@ -158,7 +159,10 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     on_step(Step::new(Subject::Writable, Finding::Writable(writable)));
     let query = StatusQuery {
         intent: options.intent,
-        setting: options.expected.setting(options.settings.origin),
+        setting: match options.settings.origin {
+            Some(origin) => options.expected.setting(origin),
+            None => Setting::Unknown,
+        },
     };
     let mut found = status(backend, &query, Depth::Quick, &|_| {});
     // Only reading all of the boot image finds a proxy that another program put there.

@@ -44,7 +44,7 @@ use crate::error::Diagnostic;
 use crate::intent::Intent;
 use crate::net::HostPort;
 use crate::proxy::route::Hop;
-use crate::proxy::{ClientDialect, EngineProxy, Translation};
+use crate::proxy::{ClientDialect, EngineProxy, ProxyOrigin, Translation};
 
 use engine_route::TestedProxy;
 use untrusted_text::Redactor;
@@ -81,8 +81,8 @@ pub struct Options<'a> {
 /// The proxy settings and their origin.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
-    /// The origin of the settings, as in "the system's settings".
-    pub origin: &'a str,
+    /// The origin of the settings, if they could be read.
+    pub origin: Option<&'a ProxyOrigin>,
     /// The engine's proxy by these settings, or the reason why they can't be used.
     pub translation: Result<&'a Translation, &'a Diagnostic>,
     /// True if the user named this proxy to test, whatever Docker has.

@@ -2,7 +2,7 @@
 
 use crate::error::Diagnostic;
 use crate::proxy::translate::Remark;
-use crate::proxy::{EngineProxy, ProxyRef, RedactedProxy, Translation};
+use crate::proxy::{EngineProxy, ProxyOrigin, ProxyRef, RedactedProxy, Translation};
 use crate::reconcile::State;
 use crate::service::Status;
 
@@ -20,7 +20,7 @@ pub(crate) enum SettingsFinding {
     },
     Compared {
         /// As in "the system's settings".
-        origin: String,
+        origin: Option<ProxyOrigin>,
         /// The engine's proxy by the settings.
         proxy: Option<RedactedProxy>,
         by_hand: bool,
@@ -130,7 +130,7 @@ pub(super) fn compare(
         },
     };
     step(SettingsFinding::Compared {
-        origin: options.settings.origin.to_owned(),
+        origin: options.settings.origin.cloned(),
         proxy: there.map(EngineProxy::shown),
         by_hand,
         comparison,

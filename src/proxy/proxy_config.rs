@@ -1,15 +1,15 @@
 //! The proxy configuration of this computer, and its origin.
 
-use super::ProxyUrl;
 use super::pac::PacSource;
 use super::settings::{Server, SystemSettings};
 use super::url::Scheme;
+use super::{ProxyOrigin, ProxyUrl};
 
 /// The proxy configuration that a source gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyConfig {
-    /// The name of the source, as in "the system's settings".
-    pub origin: String,
+    /// The source.
+    pub origin: ProxyOrigin,
     /// The settings it gives.
     pub settings: ProxySettings,
 }

@@ -12,7 +12,7 @@ use super::environment::all_proxy;
 use super::error::ProxyError;
 use super::proxy_config::{ProxyConfig, ProxySettings, ProxyUrls};
 use super::settings::SystemSettings;
-use super::{NamedValue, ProxyUrl, from_environment, no_proxy};
+use super::{NamedValue, ProxyOrigin, ProxyUrl, from_environment, no_proxy};
 
 /// The source of the proxy settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub(crate) enum ProxySource {
     System,
     /// The variables of this process.
     Environment,
-    /// Settings that the user named: the place in words, and the settings.
-    Named(String, Box<ProxyUrls>),
+    /// Settings that the user named: the place, and the settings.
+    Named(ProxyOrigin, Box<ProxyUrls>),
     /// A property list file with the dictionary that macOS returns.
     Dictionary(PathBuf),
 }
@@ -40,7 +40,7 @@ impl ProxySource {
         match self {
             Self::System => match system()? {
                 Some(dictionary) => Ok(ProxyConfig {
-                    origin: "the system's settings".to_owned(),
+                    origin: ProxyOrigin::System,
                     settings: ProxySettings::Settings(SystemSettings::from_dictionary(&dictionary)),
                 }),
                 None => Ok(environment(get)?),
@@ -51,7 +51,7 @@ impl ProxySource {
                 settings: ProxySettings::Urls((**urls).clone()),
             }),
             Self::Dictionary(path) => Ok(ProxyConfig {
-                origin: format!("the file {}", path.display()),
+                origin: ProxyOrigin::File(path.clone()),
                 settings: ProxySettings::Settings(SystemSettings::from_dictionary(
                     &read_dictionary(path)?,
                 )),
@@ -101,7 +101,7 @@ fn environment(get: impl Fn(&str) -> Option<OsString>) -> Result<ProxyConfig, Pr
     let any = http.is_some() || https.is_some();
     let all = all_proxy(|name| get(name).map(|value| value.to_string_lossy().into_owned()));
     Ok(ProxyConfig {
-        origin: "the environment".to_owned(),
+        origin: ProxyOrigin::Environment,
         settings: ProxySettings::Urls(ProxyUrls {
             http: http.as_ref().map(url).transpose()?,
             https: https.as_ref().map(url).transpose()?,

@@ -3,6 +3,7 @@
 use crate::backend::Unpatched;
 use crate::desired::Setting;
 use crate::error::{Diagnostic, Fix};
+use crate::proxy::ProxyOrigin;
 use crate::proxy::RedactedProxy;
 
 /// The reason for a state.
@@ -45,7 +46,7 @@ pub enum Reason {
     /// The settings name no proxy, and the image has none.
     NoProxySet {
         /// The source of the settings.
-        origin: String,
+        origin: ProxyOrigin,
     },
     /// The PAC script can't be reached, and the image has no proxy.
     ScriptUnreachable,
@@ -72,7 +73,7 @@ pub enum Reason {
         /// The proxy in the image.
         in_place: RedactedProxy,
         /// The source of the settings.
-        origin: String,
+        origin: ProxyOrigin,
     },
     /// The image has a proxy, but the PAC script can't be reached any more.
     ScriptUnreachableNow {

@@ -6,8 +6,8 @@ use crate::backend::docker_desktop::initrd::PatchError;
 use crate::backend::{BackendId, Capabilities, Engine, LiveEdit, Unpatched};
 use crate::config::Method;
 use crate::digest::Sha;
-use crate::error::Failure;
-use crate::proxy::{ClientDialect, RedactedProxy};
+use crate::error::{Failure, made};
+use crate::proxy::{ClientDialect, ProxyOrigin, RedactedProxy};
 
 fn shown(name: &str) -> RedactedProxy {
     RedactedProxy {
@@ -51,20 +51,20 @@ fn proxy(name: &str) -> Setting {
     Setting::Proxy {
         revision: Sha::of(name.as_bytes()),
         shown: shown(name),
-        origin: "the system's settings".to_owned(),
+        origin: ProxyOrigin::System,
         script: None,
     }
 }
 
 fn direct() -> Setting {
     Setting::Direct {
-        origin: "the system's settings".to_owned(),
+        origin: ProxyOrigin::System,
     }
 }
 
 fn broken() -> Setting {
     Setting::Failed {
-        diagnostic: Diagnostic::new("the script can't be had"),
+        diagnostic: made::diagnostic("the script can't be had"),
         is_transient: true,
     }
 }
@@ -189,7 +189,7 @@ fn what_is_wanted_what_is_there_and_what_the_settings_say() {
         // A failed attempt is not repeated early.
         let refusal = Backoff {
             kind: Kind::NotPermitted,
-            diagnostic: Diagnostic::new("no"),
+            diagnostic: made::diagnostic("no"),
             until: now + Duration::from_secs(1),
         };
         let refused = Inputs {
@@ -459,7 +459,7 @@ fn nothing_is_said_of_the_running_engine_that_is_not_known() {
             true,
             in_progress(Reason::Unverified {
                 proxy: shown("a"),
-                why: Diagnostic::new("the script can't be had"),
+                why: made::diagnostic("the script can't be had"),
             }),
         ),
         (

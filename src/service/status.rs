@@ -7,7 +7,7 @@ use crate::config::RestartPolicy;
 use crate::desired::{ProxyQuery, Setting};
 use crate::error::{Diagnostic, Result};
 use crate::intent::{Intent, Intents};
-use crate::proxy::{RedactedProxy, Translation};
+use crate::proxy::{ProxyOrigin, RedactedProxy, Translation};
 use crate::reconcile::{Attempts, Inputs, Reason, State, reconcile};
 
 /// The state of an engine, and the facts that it was derived from.
@@ -59,7 +59,7 @@ pub(crate) struct Report {
     /// The settings, if they were resolved.
     pub settings: Option<Setting>,
     /// The resolved proxy with its origin, if it was needed.
-    pub resolved: Option<std::result::Result<(String, Translation), Diagnostic>>,
+    pub resolved: Option<std::result::Result<(ProxyOrigin, Translation), Diagnostic>>,
 }
 
 /// Returns the state of the engine of `backend`, compared with what `request` resolves to if that matters: reading the

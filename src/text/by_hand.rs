@@ -66,7 +66,8 @@ pub(crate) fn json(settings: &Setting) -> Value {
 mod tests {
     use super::*;
     use crate::digest::Sha;
-    use crate::error::Diagnostic;
+    use crate::error::made;
+    use crate::proxy::ProxyOrigin;
 
     fn shown(host: &str, no_proxy: &str) -> RedactedProxy {
         RedactedProxy {
@@ -80,7 +81,7 @@ mod tests {
         Setting::Proxy {
             revision: Sha::of(host.as_bytes()),
             shown: shown(host, no_proxy),
-            origin: "the system's settings".to_owned(),
+            origin: ProxyOrigin::System,
             script: None,
         }
     }
@@ -89,11 +90,11 @@ mod tests {
     fn what_the_settings_say_beside_what_docker_uses() {
         let in_use = shown("a", "localhost");
         let broken = Setting::Failed {
-            diagnostic: Diagnostic::new("the script can't be fetched"),
+            diagnostic: made::diagnostic("the script can't be fetched"),
             is_transient: true,
         };
         let direct = Setting::Direct {
-            origin: "the environment".to_owned(),
+            origin: ProxyOrigin::Environment,
         };
         for (settings, expected, named, followed) in [
             (Setting::Unknown, None, None, None),
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn programs_read_the_origin_and_the_proxy_or_why_there_is_none() {
         let direct = Setting::Direct {
-            origin: "the environment".to_owned(),
+            origin: ProxyOrigin::Environment,
         };
         let expected = json!({ "origin": "the environment", "proxy": null, "error": null });
         assert_eq!(json(&direct), expected);

@@ -12,11 +12,3 @@ mod platform;
 mod proxy;
 mod service;
 mod uninstall;
-
-use crate::error::{Face, Hint, Plain};
-
-impl Hint for Plain {
-    fn hint(&self, _face: Face) -> Option<String> {
-        self.advice.clone()
-    }
-}

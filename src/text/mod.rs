@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod hint;
 mod history;
 pub mod notice;
+mod origin;
 mod patch;
 mod reason;
 pub(crate) mod remark;

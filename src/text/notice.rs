@@ -499,7 +499,7 @@ impl Problem {
             Some(Fix::Adopt) => (text, Some(NoticeAction::Adopt)),
             Some(Fix::CorrectSettings) => (text, Some(NoticeAction::OpenSettingsFile)),
             Some(Fix::DockerSettings) => (text, Some(NoticeAction::OpenDockerSettings)),
-            None => (self.sentences(), None),
+            Some(Fix::LeaveImages) | None => (self.sentences(), None),
         }
     }
 }

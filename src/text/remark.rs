@@ -9,7 +9,7 @@ use crate::proxy::settings::{InvalidPort, SettingsFault, ValueKind};
 use crate::proxy::translate::{
     EntryReason, Explanation, HostRemark, PacUnreachable, Remark, WhyDirect,
 };
-use crate::proxy::{Difference, FieldRemark, Translation, joined, listed};
+use crate::proxy::{Difference, FieldRemark, ProxyOrigin, Translation, joined, listed};
 
 use super::time::{ago, minutes_until};
 
@@ -140,7 +140,7 @@ pub(crate) fn pac_unreachable(it: &PacUnreachable, face: Face) -> String {
 }
 
 /// Returns the reason why the engine gets no proxy, where `origin` names the source.
-pub(crate) fn why_direct(why: WhyDirect, origin: &str) -> String {
+pub(crate) fn why_direct(why: WhyDirect, origin: &ProxyOrigin) -> String {
     match why {
         WhyDirect::PacUnreachable => "the PAC script can't be reached".to_owned(),
         WhyDirect::NoProxy => format!("no proxy is set in {origin}"),

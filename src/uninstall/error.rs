@@ -81,7 +81,12 @@ impl Failure for UninstallError {
 
     fn fix(&self) -> Option<Fix> {
         match self {
-            Self::Stopped { source, .. } | Self::InVain { source, .. } => source.fix(),
+            Self::Stopped {
+                source,
+                can_leave_image,
+                ..
+            } => source.fix().or(can_leave_image.then_some(Fix::LeaveImages)),
+            Self::InVain { source, .. } => source.fix(),
             Self::OwnFile(_) | Self::LiveEdit | Self::StillThere { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::common::failure::diagnostic;
 use baleen::agent::agent_state::AgentState;
 use baleen::agent::controller::{Controller, FILES_DEBOUNCE, RESYNC_INTERVAL};
 use baleen::agent::effect::Effect;
@@ -20,9 +21,9 @@ use baleen::backend::{
 use baleen::config::{Config, Method, RestartPolicy};
 use baleen::desired::Setting;
 use baleen::digest::{OriginalSha, Sha};
-use baleen::error::{Diagnostic, Kind};
+use baleen::error::Kind;
 use baleen::intent::Intent;
-use baleen::proxy::{ClientDialect, RedactedProxy};
+use baleen::proxy::{ClientDialect, ProxyOrigin, RedactedProxy};
 use baleen::reconcile::State;
 use baleen::service::{Status, StatusQuery};
 use baleen::text::WORDING;
@@ -217,9 +218,9 @@ impl World {
     fn look(&self) -> Snapshot {
         let path = PathBuf::from("/Applications/Docker.app");
         let observation = match &self.app {
-            None => Observation::Missing(Diagnostic::new("found no Docker.app")),
+            None => Observation::Missing(diagnostic("found no Docker.app", None, None)),
             Some(app) if !app.is_whole => {
-                Observation::Incomplete(Diagnostic::new("it is not whole"))
+                Observation::Incomplete(diagnostic("it is not whole", None, None))
             }
             Some(app) => Observation::Ready(Box::new(Installed {
                 engine: Engine {
@@ -431,24 +432,24 @@ impl World {
     fn end(&mut self, controller: &mut Controller, what: Pending) {
         let event = match what {
             Pending::Resolve(engine, named) => {
-                let proxy = |proxy, origin: &str| Setting::Proxy {
+                let proxy = |proxy, origin: &ProxyOrigin| Setting::Proxy {
                     revision: block(proxy),
                     shown: shown(proxy),
-                    origin: origin.to_owned(),
+                    origin: origin.clone(),
                     script: None,
                 };
-                let origin = "the system's settings";
+                let origin = &ProxyOrigin::System;
                 let settings = match self.proxy {
                     _ if !self.is_online => Setting::Offline,
                     Some(number) => proxy(number, origin),
                     None => Setting::Direct {
-                        origin: origin.to_owned(),
+                        origin: origin.clone(),
                     },
                 };
                 let named = named.and_then(|named| (0..3).find(|&one| shown(one) == named));
                 let resolved = match named {
                     Some(number) => Resolved {
-                        setting: proxy(number, "the command line"),
+                        setting: proxy(number, &ProxyOrigin::CommandLine),
                         overridden_settings: Some(settings),
                     },
                     None => settings.into(),
@@ -466,7 +467,7 @@ impl World {
                 Event::AppliedLive(match (self.docker, self.follow(works)) {
                     (None, _) => Ok(ChangeOutcome::NoneRan),
                     (_, true) => Ok(ChangeOutcome::Changed),
-                    (_, false) => Err(Diagnostic::new(format!("in use {}", self.follows))),
+                    (_, false) => Err(diagnostic(&format!("in use {}", self.follows), None, None)),
                 })
             }
             Pending::VmIsThere(pid) => {
@@ -525,7 +526,7 @@ impl World {
         let failed = |kind| {
             Err(ChangeError {
                 kind,
-                diagnostic: Diagnostic::new(format!("{kind:?}")),
+                diagnostic: diagnostic(&format!("{kind:?}"), None, None),
             })
         };
         let is_same = print == self.print;
@@ -1093,7 +1094,7 @@ fn a_docker_that_has_ended_is_no_reason_to_tell_anything() {
     assert_eq!(busy, Some(Busy::RestartingEngine));
     world.docker = None;
     world.pending.clear();
-    let error = Diagnostic::new("the VM ended in the middle of the work");
+    let error = diagnostic("the VM ended in the middle of the work", None, None);
     let effects = controller.handle(Event::AppliedLive(Err(error)), world.instant());
     world.take(&mut controller, effects);
     assert_eq!(world.settled(&mut controller), (State::Current, None));
@@ -1116,7 +1117,7 @@ fn a_docker_that_its_user_quits_is_not_opened_again() {
             world.run(&mut controller, world.now + 1);
         }
         world.pending.clear();
-        let error = Diagnostic::new("the VM ended in the middle of the work");
+        let error = diagnostic("the VM ended in the middle of the work", None, None);
         let effects = controller.handle(Event::AppliedLive(Err(error)), world.instant());
         world.take(&mut controller, effects);
         for event in [Event::Docker, Event::Decisions] {

@@ -11,13 +11,13 @@ use std::thread;
 use std::time::Duration;
 
 use baleen::doctor::{NoSocket, Options, Outcome, Settings, Trust, examine};
-use baleen::error::Diagnostic;
 use baleen::net::HostPort;
 use baleen::proxy::translate::Remark;
-use baleen::proxy::{ClientDialect, EngineProxy, NoProxy, ProxyUrl, Translation};
+use baleen::proxy::{ClientDialect, EngineProxy, NoProxy, ProxyOrigin, ProxyUrl, Translation};
 use serde_json::{Value, json};
 
 use crate::common::app::{App, Run, mode, set_mode};
+use crate::common::failure::diagnostic;
 use crate::common::network::{
     Authority, REGISTRY, RealProxy, dead_port, docker_socket, plays, read_head, says, serve,
 };
@@ -215,7 +215,7 @@ fn a_public_certificate_is_good() {
         host: "127.0.0.1".to_owned(),
         port,
     };
-    let nowhere = Diagnostic::new("nowhere");
+    let nowhere = diagnostic("nowhere", None, None);
     let inspecting = ProxyUrl::parse(&format!("127.0.0.1:{open}")).unwrap();
     for proxy in [None, Some(&inspecting)] {
         let translation = Translation {
@@ -231,7 +231,7 @@ fn a_public_certificate_is_good() {
             intent: None,
             expected: baleen::desired::Expected::Unknown,
             settings: Settings {
-                origin: "the environment",
+                origin: Some(&ProxyOrigin::Environment),
                 translation: Ok(&translation),
                 named: false,
                 by_option: false,

@@ -23,7 +23,9 @@ use baleen::doctor::{self, NoSocket, Outcome, Settings, Trust};
 use baleen::error::{Error, IoError};
 use baleen::intent::{Intent, Intents};
 use baleen::net::HostPort;
-use baleen::proxy::{ClientDialect, EngineProxy, NoProxy, ProxyUrl, RedactedProxy, Translation};
+use baleen::proxy::{
+    ClientDialect, EngineProxy, NoProxy, ProxyOrigin, ProxyUrl, RedactedProxy, Translation,
+};
 use baleen::reconcile::State;
 use baleen::service::{self, Recording, Status, StatusQuery, status};
 use baleen::text::WORDING;
@@ -314,7 +316,7 @@ impl Place {
         let backend = self.backend();
         let query = StatusQuery {
             intent: self.intents().get(backend.place()),
-            setting: Expected::Proxy(proxy).setting("a test"),
+            setting: Expected::Proxy(proxy).setting(&ProxyOrigin::Environment),
         };
         status(&*backend, &query, Depth::Quick, &|_| {})
     }
@@ -445,7 +447,7 @@ fn the_doctor_looks_at_it() {
             intent: place.intents().get(backend.place()),
             expected: Expected::Proxy(&wanted),
             settings: Settings {
-                origin: "a test",
+                origin: Some(&ProxyOrigin::Environment),
                 translation: Ok(&translation),
                 named: false,
                 by_option: false,

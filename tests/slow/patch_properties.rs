@@ -11,7 +11,7 @@ use baleen::desired::Expected;
 use baleen::error::Error;
 use baleen::initrd::Compression;
 use baleen::intent::Intent;
-use baleen::proxy::{EngineProxy, NoProxy, ProxyUrl};
+use baleen::proxy::{EngineProxy, NoProxy, ProxyOrigin, ProxyUrl};
 use baleen::reconcile::State;
 use baleen::service::{self, StatusQuery, status};
 use proptest::prelude::*;
@@ -73,7 +73,7 @@ fn restore(app: &Path) -> Changes {
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {
     let question = StatusQuery {
         intent: Some(Intent::Settings),
-        setting: Expected::Proxy(proxy).setting("a test"),
+        setting: Expected::Proxy(proxy).setting(&ProxyOrigin::Environment),
     };
     let depth = match verify {
         true => Depth::Deep,

@@ -615,6 +615,8 @@ mod tests {
     use crate::agent::notice::Notice;
     use crate::desired::KeptAnswers;
     use crate::digest::Sha;
+    use crate::error::made;
+    use crate::proxy::ProxyOrigin;
 
     const SILENT: Wording = Wording {
         history: |_| String::new(),
@@ -633,7 +635,7 @@ mod tests {
                 https: Some("http://p:1".parse().unwrap()),
                 no_proxy: String::new(),
             },
-            origin: "a test".to_owned(),
+            origin: ProxyOrigin::Environment,
             script,
         };
         let kept = |until| {
@@ -643,7 +645,7 @@ mod tests {
             })
         };
         let failed = |is_transient| Setting::Failed {
-            diagnostic: Diagnostic::new("x"),
+            diagnostic: made::diagnostic("x"),
             is_transient,
         };
         for (setting, is_asked_again) in [

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use super::entries::for_engine;
 use super::*;
-use crate::error::{Error, Face, Kind};
+use crate::error::{Face, Kind, made};
+use crate::proxy::ProxyOrigin;
 use crate::proxy::ProxyUrls;
 use crate::proxy::go::NoProxyRules;
 use crate::proxy::pac::{PacRemark, ScriptState};
@@ -52,14 +53,14 @@ fn server(host: &str, port: u16) -> Option<Server> {
 
 fn proxy_config(settings: SystemSettings) -> ProxyConfig {
     ProxyConfig {
-        origin: "a test".into(),
+        origin: ProxyOrigin::Environment,
         settings: ProxySettings::Settings(settings),
     }
 }
 
 fn urls(http: Option<&str>, https: Option<&str>, no_proxy: &[&str]) -> ProxyConfig {
     ProxyConfig {
-        origin: "a test".into(),
+        origin: ProxyOrigin::Environment,
         settings: ProxySettings::Urls(ProxyUrls {
             http: http.map(|url| ProxyUrl::parse(url).unwrap()),
             https: https.map(|url| ProxyUrl::parse(url).unwrap()),
@@ -376,7 +377,7 @@ fn a_password_is_asked_for_where_there_is_a_user_without_one() {
         panic!("{:?}", missing.remarks);
     };
     assert_eq!(account, "me@proxy:1");
-    let locked = || Err(Error::new(Kind::Failure, "it is locked"));
+    let locked = || Err(made::error("it is locked"));
     let failed = get("http://me@proxy:1", &locked).unwrap_err();
     assert_eq!(failed.to_string(), "it is locked");
     for url in ["http://me:pw@proxy:1", "http://proxy:1"] {

@@ -194,6 +194,7 @@ mod tests {
     use crate::doctor::route::{AddressFinding, ConnectionFinding, FirstHost};
     use crate::doctor::settings::{Comparison, DifferenceReason, SetProxy, SettingsFinding};
     use crate::net::HostPort;
+    use crate::proxy::ProxyOrigin;
 
     fn registry() -> HostPort {
         "registry.corp".parse().unwrap()
@@ -203,7 +204,7 @@ mod tests {
     fn the_menu_names_no_command_and_no_option() {
         let compared = |reason| {
             Finding::Settings(SettingsFinding::Compared {
-                origin: "the system's settings".to_owned(),
+                origin: Some(ProxyOrigin::System),
                 proxy: None,
                 by_hand: false,
                 comparison: Comparison::Different {

@@ -6,6 +6,7 @@ use crate::doctor::settings::{
     Comparison, DifferenceReason, OtherProxy, SetProxy, SettingsFinding,
 };
 use crate::error::Face;
+use crate::proxy::ProxyOrigin;
 
 use super::Words;
 use super::docker_app::IMAGE;
@@ -19,7 +20,7 @@ pub(super) fn words(found: &SettingsFinding, face: Face) -> Words {
             comparison,
             remarks,
             ..
-        } => (names(origin), comparison, remarks),
+        } => (names(origin.as_ref()), comparison, remarks),
     };
     let (found, remedy) = match comparison {
         Comparison::Same => (format!("{origin} the same proxy"), None),
@@ -78,13 +79,12 @@ pub(super) fn facts(found: &SettingsFinding) -> Value {
 }
 
 /// Returns `origin` with the verb that fits.
-fn names(origin: &str) -> String {
-    let verb = if origin.ends_with('s') {
-        "name"
-    } else {
-        "names"
-    };
-    format!("{origin} {verb}")
+fn names(origin: Option<&ProxyOrigin>) -> String {
+    match origin {
+        None => "the settings name".to_owned(),
+        Some(ProxyOrigin::System) => format!("{} name", ProxyOrigin::System),
+        Some(origin) => format!("{origin} names"),
+    }
 }
 
 /// Describes the proxy of the settings, compared with the one that Docker has.
@@ -127,7 +127,13 @@ mod tests {
         ] {
             assert_eq!(other(&set), expected);
         }
-        assert_eq!(names("the system's settings"), "the system's settings name");
-        assert_eq!(names("the environment"), "the environment names");
+        assert_eq!(
+            names(Some(&ProxyOrigin::System)),
+            "the system's settings name"
+        );
+        assert_eq!(
+            names(Some(&ProxyOrigin::Environment)),
+            "the environment names"
+        );
     }
 }

@@ -34,9 +34,8 @@ impl Hint for UninstallError {
                     (true, Face::CommandLine) => {
                         ". `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest"
                     }
-                    (true, Face::Menu) => {
-                        ". In Terminal: `baleen uninstall --leave-images` would leave the boot image as it is and remove the rest"
-                    }
+                    // The app knows which program to name in a terminal.
+                    (true, Face::Menu) => "",
                 };
                 let done = match done.is_empty() {
                     true => "nothing was removed".to_owned(),

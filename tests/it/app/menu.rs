@@ -14,10 +14,9 @@ use baleen::backend::{EngineSync, RestartScope};
 use baleen::config::{RestartPolicy, SourceSetting};
 use baleen::desired::{KeptAnswers, Setting};
 use baleen::digest::Sha;
-use baleen::error::Diagnostic;
 use baleen::error::Fix;
 use baleen::intent::Intent;
-use baleen::proxy::{ProxyUrl, RedactedProxy};
+use baleen::proxy::{ProxyOrigin, ProxyUrl, RedactedProxy};
 use baleen::reconcile::{Reason, State};
 use baleen::service::install_location::InstallLocation;
 use baleen::service::login_item::LoginItem;
@@ -47,10 +46,11 @@ fn view(state: State) -> View {
     );
     View {
         state,
-        reason: Reason::Refused(Diagnostic::new(format!(
-            "a sentence about {}",
-            state.word()
-        ))),
+        reason: Reason::Refused(diagnostic(
+            &format!("a sentence about {}", state.word()),
+            None,
+            None,
+        )),
         docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
         family: None,
         proxy_pane: None,
@@ -59,10 +59,10 @@ fn view(state: State) -> View {
         in_image: has_proxy.then(|| shown("proxy.corp")),
         setting: match state {
             State::Direct => Setting::Direct {
-                origin: "the system's settings".to_owned(),
+                origin: ProxyOrigin::System,
             },
             State::Wiped => Setting::Failed {
-                diagnostic: Diagnostic::new("x"),
+                diagnostic: diagnostic("x", None, None),
                 is_transient: true,
             },
             State::NoDocker => Setting::Unknown,
@@ -70,7 +70,7 @@ fn view(state: State) -> View {
             _ => Setting::Proxy {
                 revision: Sha::of(b"x"),
                 shown: shown("proxy.corp"),
-                origin: "the system's settings".to_owned(),
+                origin: ProxyOrigin::System,
                 script: None,
             },
         },
@@ -155,7 +155,7 @@ fn a_script_that_is_away_is_in_the_menu() {
     let by_script = |since| Setting::Proxy {
         revision: Sha::of(b"x"),
         shown: shown("proxy.corp"),
-        origin: "the system's settings".to_owned(),
+        origin: ProxyOrigin::System,
         script: Some(KeptAnswers { since, until: None }),
     };
     let found = lines(State::Current, by_script(Some(SystemTime::now() - days)));
@@ -215,7 +215,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
 fn the_head_of_the_menu_where_docker_has_its_own_settings() {
     let proxy = view(State::Unsupported);
     let direct = Setting::Direct {
-        origin: "the system's settings".to_owned(),
+        origin: ProxyOrigin::System,
     };
     let mut all = String::new();
     for (family, proxy_pane, setting) in [
@@ -294,7 +294,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         ..view(State::Current)
     };
     let direct = Setting::Direct {
-        origin: "the system's settings".to_owned(),
+        origin: ProxyOrigin::System,
     };
     // The menu down to the sources.
     let head = |menu: &Menu| {
@@ -464,14 +464,12 @@ fn what_is_reported_in_words() {
     let changed = |from: Option<&str>, to: Option<&str>, docker| Notice::Changed {
         from: from.map(shown),
         to: to.map(shown),
-        no_proxy_by: to
-            .is_none()
-            .then(|| WhyNone::By("the system's settings".to_owned())),
+        no_proxy_by: to.is_none().then_some(WhyNone::By(ProxyOrigin::System)),
         settings: None,
         by_hand: Unpatched::Clean,
         docker,
     };
-    let origin = || "the system's settings".to_owned();
+    let origin = || ProxyOrigin::System;
     let is_set = |host: &str| Setting::Proxy {
         revision: Sha::of(host.as_bytes()),
         shown: shown(host),
@@ -520,7 +518,7 @@ fn what_is_reported_in_words() {
         welcome(Setting::Offline, false, None, patched()),
         welcome(
             Setting::Failed {
-                diagnostic: Diagnostic::new("the proxy's name has a space in it"),
+                diagnostic: diagnostic("the proxy's name has a space in it", None, None),
                 is_transient: false,
             },
             false,

@@ -15,8 +15,8 @@ use baleen::proxy::route::{self, Hop, Target};
 use baleen::proxy::settings::{Server, SystemSettings};
 use baleen::proxy::translate::EntryOutcome;
 use baleen::proxy::{
-    ClientDialect, EngineProxy, NoProxy, Overrides, ProxyConfig, ProxyUrl, Resolvers, Translation,
-    no_proxy, translate,
+    ClientDialect, EngineProxy, NoProxy, Overrides, ProxyConfig, ProxyOrigin, ProxyUrl, Resolvers,
+    Translation, no_proxy, translate,
 };
 use baleen::proxy::{ProxySettings, ProxyUrls};
 
@@ -46,7 +46,7 @@ fn settings(case: &Case) -> SystemSettings {
 
 fn translated(case: &Case, engine: &ClientDialect) -> Translation {
     let proxy_config = ProxyConfig {
-        origin: "a test".into(),
+        origin: ProxyOrigin::Environment,
         settings: ProxySettings::Settings(settings(case)),
     };
     let resolvers = Resolvers {
@@ -304,7 +304,7 @@ fn check_entries(version: &str) {
                 ..ProxyUrls::default()
             });
             let proxy_config = ProxyConfig {
-                origin: "a test".into(),
+                origin: ProxyOrigin::Environment,
                 settings: what.clone(),
             };
             let resolvers = Resolvers {
@@ -402,7 +402,7 @@ fn what_an_engine_was_given_is_what_it_is_given_again() {
         let engine = ClientDialect::of(version, version == OLD);
         let again = |no_proxy: Vec<String>| {
             let proxy_config = ProxyConfig {
-                origin: "a test".into(),
+                origin: ProxyOrigin::Environment,
                 settings: ProxySettings::Urls(ProxyUrls {
                     https: Some(ProxyUrl::parse(PROXY).unwrap()),
                     no_proxy,

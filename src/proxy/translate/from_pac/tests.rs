@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::super::{ProxyConfig, ProxySettings, Translation, WhyDirect, translate};
 use super::*;
 use crate::error::{Face, Kind};
+use crate::proxy::ProxyOrigin;
 use crate::proxy::ProxyRef;
 use crate::proxy::pac::{FetchFault, PacError, PacRemark, Routes};
 use crate::proxy::settings::SystemSettings;
@@ -80,7 +81,7 @@ fn translated(
         })
     };
     let proxy_config = ProxyConfig {
-        origin: "a test".into(),
+        origin: ProxyOrigin::Environment,
         settings: ProxySettings::Settings(SystemSettings {
             pac: Some(PacSource::Discover),
             // With a script switched on, macOS ignores these.
