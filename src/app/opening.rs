@@ -45,7 +45,12 @@ impl App {
         let Some((view, docker)) = view.and_then(|view| Some((view, view.path.as_ref()?))) else {
             return;
         };
-        if let Some(url) = view.settings_url.filter(|_| view.is_running) {
+        // Docker may have started since it was last observed.
+        let is_running = || {
+            let backend = self.options.registry.open(docker, &self.options.state);
+            backend.running().is_some()
+        };
+        if let Some(url) = view.settings_url.filter(|_| is_running()) {
             match open::open(OsStr::new(url)) {
                 Ok(()) => return,
                 Err(why) => tracing::info!("{url} was not opened: {why}"),

@@ -89,9 +89,7 @@ pub fn overlay(label: &str, files: &[NewFile<'_>]) -> Result<Vec<u8>, Error> {
     let member = cpio::newc::trailer(gzip)?.finish()?;
     let longest = unpacked.max(member.len());
     if longest > MAX_OVERLAY_LEN {
-        return Err(Error::Refused(format!(
-            "the files to be appended come to {longest} bytes; at most {MAX_OVERLAY_LEN} can be found again"
-        )));
+        return Err(Error::OverlayTooLong { bytes: longest });
     }
     Ok(member)
 }
@@ -146,7 +144,7 @@ impl Collector {
     fn keep(&mut self, bytes: usize) -> Result<(), Error> {
         self.kept += bytes;
         if self.kept > MAX_OVERLAY_LEN {
-            return Err(Error::Refused("not an overlay".into()));
+            return Err(Error::NotAnOverlay);
         }
         Ok(())
     }

@@ -118,14 +118,66 @@ pub enum Error {
     Dropped {
         member: usize,
         name: String,
-        why: String,
+        why: DropReason,
     },
 
     #[error("it has more files than can be kept track of; Docker's images have some thousand")]
     TooManyFiles,
 
+    #[error(
+        "the files to be appended come to {bytes} bytes; at most {} can be found again",
+        super::append::MAX_OVERLAY_LEN
+    )]
+    OverlayTooLong { bytes: usize },
+
+    #[error(
+        "what was appended has more than {} bytes of files, so it is not an overlay",
+        super::append::MAX_OVERLAY_LEN
+    )]
+    NotAnOverlay,
+
+    #[error("its label says that byte {at} holds '{name}', which is not so")]
+    WrongLabel { at: u64, name: String },
+
+    #[error("reading it back shows that {0}")]
+    OtherRebuilt(RebuildDifference),
+
+    /// A fault of Baleen's own.
+    #[error("a thread or a search of Baleen's own ended without a result")]
+    NoResult,
+}
+
+/// The reason why the kernel does not keep what an entry says.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum DropReason {
+    #[error("a later entry writes to the same file by another path")]
+    OtherPath,
+    #[error("it comes to stand elsewhere")]
+    Elsewhere,
+    #[error("without a file type it removes what is there")]
+    NoFileType,
+    #[error("the entry '{name}' behind it takes its place away")]
+    TakenAway { name: String },
+    /// A rule of the kernel's.
     #[error("{0}")]
-    Refused(String),
+    Rule(&'static str),
+}
+
+/// The first difference between a rebuilt image and the one that was to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
+#[expect(missing_docs, reason = "the message of each says it")]
+pub enum RebuildDifference {
+    #[error("it has another number of members")]
+    Members,
+    #[error("the changed entry's header differs")]
+    ChangedHeader,
+    #[error("the changed entry has other bytes")]
+    ChangedBody,
+    #[error("the added entry has other bytes")]
+    AddedEntry,
+    #[error("an entry that was to stay as it is has changed")]
+    OtherEntry,
 }
 
 impl Error {

@@ -2,12 +2,12 @@
 
 use std::io::{Read, Write};
 
-use super::Error;
 use super::archive::{Entry, Part};
 use super::header::{FileType, Header};
 use super::name::{display, normalise, same_path};
 use super::tree::{Effect, FinalEntry, Tree};
 use super::walk::{Compression, Layout, Member, Visitor, walk};
+use super::{DropReason, Error};
 
 /// The entry that made the file at a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ enum Verdict {
     /// The entry made this file.
     Made(usize),
     /// The entry or a later one left another file, or none, at the path. Holds the reason.
-    Lost(String),
+    Lost(DropReason),
 }
 
 impl Target {
@@ -81,17 +81,16 @@ impl Target {
                 self.fate = match (effect, standing) {
                     (Effect::Made, Some(standing)) => Verdict::Made(standing.file),
                     // A folder in its path is a link to another place.
-                    (Effect::Made, None) => Verdict::Lost("it comes to stand elsewhere".to_owned()),
-                    (Effect::Removed, _) => {
-                        Verdict::Lost("without a file type it removes what is there".to_owned())
+                    (Effect::Made, None) => Verdict::Lost(DropReason::Elsewhere),
+                    (Effect::Removed, _) => Verdict::Lost(DropReason::NoFileType),
+                    (Effect::Dropped(reason), _) => {
+                        Verdict::Lost(DropReason::Rule(reason.because()))
                     }
-                    (Effect::Dropped(reason), _) => Verdict::Lost(reason.because().to_owned()),
                 };
             }
             Verdict::Made(file) if standing.is_none_or(|standing| standing.file != file) => {
                 let name = display(name);
-                self.fate =
-                    Verdict::Lost(format!("the entry '{name}' behind it takes its place away"));
+                self.fate = Verdict::Lost(DropReason::TakenAway { name });
             }
             _ => {}
         }
@@ -108,7 +107,7 @@ impl Target {
                 Verdict::Lost(why) => why,
                 // If names share their data, the entry of another name may hold it.
                 _ if !hard_linked && standing.and_then(|s| s.entry) != Some(found.number) => {
-                    "a later entry writes to the same file by another path".to_owned()
+                    DropReason::OtherPath
                 }
                 _ => {
                     return Ok(Found {

@@ -45,7 +45,7 @@ pub mod find;
 pub mod rebuild;
 
 pub use archive::{Entry, Part};
-pub use error::Error;
+pub use error::{DropReason, Error, RebuildDifference};
 pub use header::{FileType, Header, PATH_MAX};
 pub use name::{display as display_name, normalise, same_path};
 pub use source::FileRange;

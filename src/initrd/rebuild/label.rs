@@ -36,7 +36,7 @@ pub enum Start {
 /// bytes before it.
 ///
 /// # Errors
-/// When the image can't be read. [`Error::Refused`] if the label's offset does not hold the entry.
+/// When the image can't be read. [`Error::WrongLabel`] if the label's offset does not hold the entry.
 pub fn find_added(image: &File, length: u64, label: &str, name: &[u8]) -> Result<Start, Error> {
     let mut head = Vec::new();
     FileRange::new(image, 0, length.min(HEAD_LEN)).read_to_end(&mut head)?;
@@ -57,12 +57,12 @@ pub fn find_added(image: &File, length: u64, label: &str, name: &[u8]) -> Result
     let mut chunk = vec![0; MAX_OVERLAY_LEN];
     let mut section = FileRange::new(image, offset, length);
     let bytes = inflate_start(&mut section, &mut chunk)?;
-    entry_body(bytes, name).map(Start::Added).ok_or_else(|| {
-        Error::Refused(format!(
-            "its label says that byte {offset} holds '{}', which is not so",
-            display_name(name)
-        ))
-    })
+    entry_body(bytes, name)
+        .map(Start::Added)
+        .ok_or_else(|| Error::WrongLabel {
+            at: offset,
+            name: display_name(name),
+        })
 }
 
 fn offset(name: &[u8], label: &str) -> Option<u64> {

@@ -4,11 +4,11 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use crate::initrd::Error;
 use crate::initrd::archive::Part;
 use crate::initrd::header::{self, HEADER_LEN, Header};
 use crate::initrd::source::{FileRange, ProgressReader};
 use crate::initrd::walk::{Compression, Member, Visitor, walk};
+use crate::initrd::{Error, RebuildDifference};
 
 use super::Edit;
 
@@ -137,7 +137,7 @@ impl Visitor for Common<'_> {
 /// others. `progress` receives the position in `rebuilt`.
 ///
 /// # Errors
-/// [`Error::Refused`] names the first difference. Other errors are those of [`walk`].
+/// [`Error::OtherRebuilt`] names the first difference. Other errors are those of [`walk`].
 pub fn compare(
     original: FileRange<'_>,
     rebuilt: FileRange<'_>,
@@ -154,25 +154,24 @@ pub fn compare(
             .map(|layout| (layout, common));
         (old.join(), new)
     });
-    let (old_layout, old) =
-        old.map_err(|_| Error::Refused("reading the original back failed".into()))??;
+    let (old_layout, old) = old.map_err(|_| Error::NoResult)??;
     let (new_layout, new) = new?;
     let mut expected = old.changed_raw;
     if let Ok(bytes) = expected.get(..HEADER_LEN).unwrap_or_default().try_into() {
         let header = Header::parse(bytes, 0, 0)?;
         header::set_body(&mut expected, header.magic, edit.body);
     }
-    let refuse = |what: &str| Err(Error::Refused(format!("reading it back shows that {what}")));
+    let refuse = |what| Err(Error::OtherRebuilt(what));
     if old_layout.members.len() != new_layout.members.len() {
-        refuse("it has another number of members")
+        refuse(RebuildDifference::Members)
     } else if new.changed_raw != expected {
-        refuse("the changed entry's header differs")
+        refuse(RebuildDifference::ChangedHeader)
     } else if new.changed_body != edit.body {
-        refuse("the changed entry has other bytes")
+        refuse(RebuildDifference::ChangedBody)
     } else if !matches!(&new.added, Added::Found(raw) if raw == edit.added) {
-        refuse("the added entry has other bytes")
+        refuse(RebuildDifference::AddedEntry)
     } else if old.digest.finalize() != new.digest.finalize() {
-        refuse("an entry that was to stay as it is has changed")
+        refuse(RebuildDifference::OtherEntry)
     } else {
         Ok(())
     }

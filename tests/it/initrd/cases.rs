@@ -1049,7 +1049,7 @@ fn case_19_the_proof_of_a_rebuild_names_every_other_change() {
         ("not changed at all", cpio(&original)),
     ] {
         let error = proof(&wrong).expect_err(what);
-        assert!(matches!(error, Error::Refused(_)), "{what}: {error}");
+        assert!(matches!(error, Error::OtherRebuilt(_)), "{what}: {error}");
     }
 }
 
@@ -1328,7 +1328,7 @@ fn case_23_no_overlay_is_made_that_is_not_found_again() {
                     assert!(length < MAX_OVERLAY_LEN);
                 }
                 Err(error) => {
-                    assert!(matches!(error, Error::Refused(_)), "{error}");
+                    assert!(matches!(error, Error::OverlayTooLong { .. }), "{error}");
                     assert!(length >= MAX_OVERLAY_LEN);
                 }
             }
@@ -1462,7 +1462,10 @@ fn case_24_the_label_of_a_rebuild_leads_to_what_was_added() {
     ] {
         let image = gzip_named(&cpio(&abc()), Some(label.as_bytes()));
         if labelled {
-            assert!(matches!(start(&image), Err(Error::Refused(_))), "{label}");
+            assert!(
+                matches!(start(&image), Err(Error::WrongLabel { .. })),
+                "{label}"
+            );
         } else {
             assert_eq!(start(&image).unwrap(), Start::Unlabelled, "{label}");
         }

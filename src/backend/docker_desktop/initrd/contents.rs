@@ -27,7 +27,7 @@ impl Contents {
     pub(super) fn read<R: Read>(reader: R) -> std::result::Result<(Layout, Self), initrd::Error> {
         let finder = Finder::new(SCRIPT.as_bytes(), MAX_SCRIPT_LEN).and(MANIFEST.as_bytes(), 0);
         let (layout, mut sought) = find::find_all(reader, finder)?;
-        let missing = || initrd::Error::Refused("two files were looked for".to_owned());
+        let missing = || initrd::Error::NoResult;
         let manifest = sought.pop().ok_or_else(missing)?;
         let script = sought.pop().ok_or_else(missing)?;
         Ok((layout, Self { script, manifest }))
