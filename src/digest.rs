@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Sha {
     }
 }
 
-/// The digest of an image as Docker shipped it, or as it was when Baleen first saw it. `restore`
+/// The digest of an engine's file as it was shipped, or as it was when Baleen first saw it. `restore`
 /// brings back exactly these bytes. A digest of any other bytes is a plain [`Sha`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

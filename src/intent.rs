@@ -1,8 +1,9 @@
-//! The user's intent for each bundle: proxy or no proxy. It can't be read from the image: after an
-//! update of Docker the image is stock, whether or not it was patched before.
+//! The user's intent for each engine: proxy or no proxy. It can't be read from the engine: after an update it has no
+//! proxy from Baleen, whether or not it had one before.
 //!
-//! The intent is kept per bundle in `state.json` in Baleen's state folder, with the proxy that was named by hand. If
-//! the file is lost or damaged, nothing is known. The only loss then is the state *wiped*.
+//! The intent is kept by the path of the engine, which is called a bundle here since that is what a Docker.app is. It is
+//! in `state.json` in Baleen's state folder, with the proxy that was named by hand. If the file is lost or damaged,
+//! nothing is known. The only loss then is the state *wiped*.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +32,7 @@ struct Stored {
 
 const SCHEMA: u32 = 2;
 
-/// The user's intent for a bundle.
+/// The user's intent for an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {

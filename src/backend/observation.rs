@@ -133,23 +133,23 @@ impl LiveEdit {
     }
 }
 
-/// The running Docker, and the proxy state of its engine.
+/// The running engine, and the state of its proxy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
-    /// Process ID of Docker.
+    /// Process ID of the engine's app.
     pub pid: u32,
     /// Start time of the VM, if the system reports it.
     pub since: Option<SystemTime>,
-    /// The revision of the proxy that Docker started with, if that was observed.
+    /// The revision of the proxy that it started with, if that was observed.
     pub revision: Option<Option<Sha>>,
-    /// True if the VM has a console, over which it can be brought up to date.
+    /// True if the engine's VM has a console, over which it can be brought up to date.
     pub has_console: bool,
     /// The last edit of the running VM since its start.
     pub edit: Option<LiveEdit>,
 }
 
 impl Running {
-    /// Returns how the running engine compares with the image of `installed`.
+    /// Returns how the running engine compares with what `installed` has configured.
     pub fn engine(&self, installed: &Installed) -> EngineSync {
         let revision = installed.revision();
         if let Some(edit) = &self.edit {
@@ -161,7 +161,7 @@ impl Running {
         let is_older = self.since.is_none_or(|since| since < installed.since);
         let is_other = match self.revision {
             Some(seen) => seen != revision,
-            // For a stock image it is unknown whether the previous image was different.
+            // If Baleen configured nothing, it is unknown whether it had before.
             None => revision.is_some() && self.since.is_some(),
         };
         match is_older && is_other {
@@ -176,17 +176,17 @@ impl Running {
     }
 }
 
-/// The Engine in the running VM, compared with the boot image.
+/// The running engine, compared with the proxy that is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineSync {
-    /// Same proxy as the image since the VM started.
+    /// It has had the configured proxy since it started.
     UpToDate,
-    /// Same proxy as the image since a live update of the VM.
+    /// It has had the configured proxy since a live update.
     UpdatedLive {
         /// Time of the live update.
         at: SystemTime,
     },
-    /// Not the proxy of the image.
+    /// It does not have the configured proxy.
     OutOfDate,
 }
 
@@ -204,7 +204,7 @@ impl EngineSync {
 /// The way to bring a running engine up to date. Its containers stop either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartScope {
-    /// Update the VM over its console to match the image, and restart only the Engine in it.
+    /// Give the configured proxy to the running VM over its console, and restart only the Engine in it.
     Engine,
     /// Restart Docker, and the VM with it.
     Docker,

@@ -1,12 +1,12 @@
-//! The lock that tells the menu-bar app that a command in a terminal is changing an image and
-//! updating the running VM. Until that is done, the app must not report or fix the intermediate
+//! The lock that tells the menu-bar app that a command in a terminal is changing an engine and
+//! updating it while it runs. Until that is done, the app must not report or fix the intermediate
 //! state.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
-/// Held from before the image is changed until the VM is updated, or the update has failed. It is
+/// Held from before the engine is changed until the running one is updated, or the update has failed. It is
 /// the system's lock on a file, so a killed process holds nothing.
 #[derive(Debug)]
 pub struct LiveLock {

@@ -30,8 +30,8 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Where options, commands or environment variables are still named below the faces, and how often. The numbers
-/// may only go down. Those of demo, docker and platform are of other programs; config, desired, logs, storage
-/// and uninstall each read a variable.
+/// may only go down. Those of backend, demo and platform are of other programs; config, desired, logs, net,
+/// storage and uninstall each read a variable.
 const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("config", 1),
     ("demo", 4),

@@ -1,5 +1,5 @@
-//! Docker.app on the Mac: its location, its version, and the family of its VM. This module does not
-//! know how a boot image is packed.
+//! Docker.app on the Mac: its location, its version, the family of its VM, and the process. The change of its
+//! boot image is in [`initrd`].
 
 mod app;
 mod app_process;

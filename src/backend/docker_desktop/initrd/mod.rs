@@ -1,4 +1,4 @@
-//! Plans and makes the changes to a Docker.app. This module does not decide *when* to make them.
+//! Plans and makes the changes to the boot image of a Docker.app. This module does not decide *when* to make them.
 //!
 //! ```text
 //! image on disk --> image::Image --> plan::plan ------> Plan --> apply::apply --> Applied
