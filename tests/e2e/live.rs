@@ -24,7 +24,7 @@ use crate::servers::IMAGE;
 const SHORT: &[&str] = &["live", "live-noise"];
 
 /// The reason why no pull works through [`NOWHERE`].
-const NOBODY_THERE: &str = "proxyconnect tcp: dial tcp 192.168.65.1:9";
+const NOTHING_LISTENS: &str = "proxyconnect tcp: dial tcp 192.168.65.1:9";
 
 pub(crate) fn all() -> Vec<Case> {
     let case = |name: &str, what: &str, run: fn(&Lab)| Case {
@@ -55,9 +55,9 @@ pub(crate) fn all() -> Vec<Case> {
             password,
         ),
         case(
-            "live-in-use",
+            "live-someone",
             "someone left a shell open, a line half typed, or has the console open",
-            in_use,
+            console_user,
         ),
         case(
             "live-noise",
@@ -173,7 +173,7 @@ fn another_proxy(lab: &Lab) {
     mac.apply(&[], NOWHERE);
     mac.start();
     mac.engine_has(&both_cases(NOWHERE_IN_THE_VM, LOCAL));
-    mac.finds_no_way(NOBODY_THERE);
+    mac.finds_no_way(NOTHING_LISTENS);
     let before = identity(&mac);
     restarts(&follow(&mac, "apply", ON_THE_MAC));
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
@@ -194,7 +194,7 @@ fn native(lab: &Lab) {
         ("no_proxy", ""),
     ];
     mac.engine_has(&own);
-    mac.finds_no_way(NOBODY_THERE);
+    mac.finds_no_way(NOTHING_LISTENS);
     restarts(&follow(&mac, "apply", ON_THE_MAC));
     let mut wanted = both_cases(IN_THE_VM, LOCAL);
     wanted.extend(own);
@@ -241,12 +241,12 @@ fn password(lab: &Lab) {
 }
 
 /// A user who works at the console by hand.
-struct Typist<'a> {
+struct ConsoleUser<'a> {
     lab: &'a Lab,
     tty: File,
 }
 
-impl<'a> Typist<'a> {
+impl<'a> ConsoleUser<'a> {
     fn at(lab: &'a Lab, mac: &Mac<'_>) -> Self {
         let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
         let tty = File::options()
@@ -295,7 +295,7 @@ impl<'a> Typist<'a> {
     }
 }
 
-fn in_use(lab: &Lab) {
+fn console_user(lab: &Lab) {
     let mut mac = Mac::new(lab, &stock(1));
     mac.start();
     let before = script(&mac);
@@ -308,7 +308,7 @@ fn in_use(lab: &Lab) {
         if exclusively && !claims_end() {
             break;
         }
-        let tty = Typist::at(lab, &mac).tty;
+        let tty = ConsoleUser::at(lab, &mac).tty;
         if exclusively {
             ioctl_tiocexcl(&tty).unwrap();
         }
@@ -340,20 +340,20 @@ fn in_use(lab: &Lab) {
     }
 
     // The state that `screen` leaves when its window is simply closed.
-    let mut typist = Typist::at(lab, &mac);
-    typist.logs_in();
-    typist.types_until("cd /etc; echo $((6*7))\r", "42");
-    typist.types_until("rm -r /etc/init.d \"and so", "and so");
-    drop(typist);
+    let mut user = ConsoleUser::at(lab, &mac);
+    user.logs_in();
+    user.types_until("cd /etc; echo $((6*7))\r", "42");
+    user.types_until("rm -r /etc/init.d \"and so", "and so");
+    drop(user);
     restarts(&follow(&mac, "apply", ON_THE_MAC));
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
 
     // The next user finds a login.
-    let mut typist = Typist::at(lab, &mac);
-    typist.types_until("\r", "login: ");
+    let mut user = ConsoleUser::at(lab, &mac);
+    user.types_until("\r", "login: ");
     // That user leaves the login half done.
-    typist.types_until("nobody\r", "assword: ");
-    drop(typist);
+    user.types_until("nobody\r", "assword: ");
+    drop(user);
     restarts(&follow(&mac, "restore", ""));
     assert_eq!(script(&mac), before);
 }

@@ -196,7 +196,7 @@ fn live(lab: &Lab) {
     desk.told(
         lab,
         "Docker has its own boot image again",
-        "Restart the Engine or Docker to remove it.",
+        "Restart the Engine or Docker to stop using it.",
     );
     desk.click(lab, "Restart Docker Engine (Fast)");
     desk.wait_for_line("Off");
