@@ -19,6 +19,9 @@ pub(super) enum CliError {
     )]
     NotConfirmed,
 
+    #[error("could not wait for signals: {}", plain(.0))]
+    Signals(io::Error),
+
     #[error("could not print: {}", plain(.0))]
     Print(io::Error),
 
@@ -33,7 +36,7 @@ impl Failure for CliError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoConfig { .. } | Self::NoManualProxy | Self::NotConfirmed => Kind::Usage,
-            Self::Print(_) | Self::Answer(_) | Self::Job(_) => Kind::Failure,
+            Self::Signals(_) | Self::Print(_) | Self::Answer(_) | Self::Job(_) => Kind::Failure,
         }
     }
 
@@ -42,6 +45,7 @@ impl Failure for CliError {
             Self::NoConfig { .. } => "no-config",
             Self::NoManualProxy => "no-manual-proxy",
             Self::NotConfirmed => "not-confirmed",
+            Self::Signals(_) => "no-signals",
             Self::Print(_) => "not-printed",
             Self::Answer(_) => "no-answer",
             Self::Job(_) => "no-job",
@@ -57,7 +61,7 @@ impl Hint for CliError {
             }
             Self::NoManualProxy => "name one: baleen config set https_proxy http://HOST:PORT",
             Self::NotConfirmed => "add --yes",
-            Self::Print(_) | Self::Answer(_) | Self::Job(_) => return None,
+            Self::Signals(_) | Self::Print(_) | Self::Answer(_) | Self::Job(_) => return None,
         };
         Some(advice.to_owned())
     }

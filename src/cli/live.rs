@@ -16,7 +16,7 @@ use crate::service::{self, LiveLock};
 use super::error::CliError;
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
-use super::{printing, state_folder};
+use super::state_folder;
 
 /// Options for the running VM.
 #[derive(Debug, Args)]
@@ -125,7 +125,7 @@ pub(super) fn apply_live(
     // On a signal, restore the terminal and log out of the VM before ending.
     let cancel = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
-        flag::register(signal, cancel.clone()).map_err(printing)?;
+        flag::register(signal, cancel.clone()).map_err(CliError::Signals)?;
     }
     let activation = service::apply_live(backend, adopt, &cancel).map_err(NotLive)?;
     let (restarted, environment) = match activation {

@@ -136,6 +136,32 @@ impl Steps {
     }
 }
 
+/// The app shows what its own run of the doctor prints, and its users have a menu.
+#[test]
+fn the_menu_names_no_command_and_no_option() {
+    let lab = Lab::new();
+    let unreachable = ["--json", "--registry", "registry.example"];
+    let proxy = format!("http://proxy.corp:{}", dead_port());
+    for (says, proxy) in [("`baleen ", &*proxy), ("--https-proxy", "")] {
+        let words = |face: &[&str]| {
+            let mut command = lab.command(&[&unreachable[..], face].concat());
+            if !proxy.is_empty() {
+                command.env("HTTP_PROXY", proxy);
+            }
+            let run = Run::of(&mut command);
+            assert_eq!(run.code, 3, "{run}");
+            run.out
+        };
+        // Otherwise, there would be nothing to put into other words.
+        let object = words(&[]);
+        assert!(object.contains(says), "{object}");
+        let object = words(&["--for-menu"]);
+        for word in ["`baleen ", " --", "BALEEN_"] {
+            assert!(!object.contains(word), "{object}");
+        }
+    }
+}
+
 #[test]
 fn all_is_well_through_tinyproxy() {
     let lab = Lab::new();

@@ -276,7 +276,11 @@ fn an_interrupted_command_gives_the_terminal_back_and_logs_out() {
                 // The shell was asked to end, and may still be ending.
                 let started = Instant::now();
                 while !vm.printed().ends_with(b"login: ") {
-                    assert!(started.elapsed() < LONGEST_LOGOUT, "no one logged out");
+                    assert!(
+                        started.elapsed() < LONGEST_LOGOUT,
+                        "no one logged out after {milliseconds} ms: {:?}",
+                        String::from_utf8_lossy(&vm.printed())
+                    );
                     thread::sleep(Duration::from_millis(20));
                 }
                 assert_script_is_one_of(&vm, &stock, &[None, Some(&one)]);

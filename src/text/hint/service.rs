@@ -4,9 +4,12 @@ use crate::error::{Face, Hint};
 use crate::service::ServiceError;
 
 impl Hint for ServiceError {
-    fn hint(&self, _face: Face) -> Option<String> {
+    fn hint(&self, face: Face) -> Option<String> {
         let advice = match self {
             Self::AlreadyRunning { .. } => "end that one first",
+            Self::StillRuns { .. } if face == Face::Menu => {
+                "quit it from its menu, or with Ctrl-C in its terminal, and try again; nothing was removed"
+            }
             Self::StillRuns { .. } => {
                 "quit it from its menu, or `baleen watch` with Ctrl-C, and try again; nothing was removed"
             }

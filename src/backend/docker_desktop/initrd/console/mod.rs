@@ -254,8 +254,10 @@ impl<'a> Console<'a> {
                 self.give_up_login()?;
             }
             if self.asks_for_name() {
+                self.type_keys(b"root\r")?;
+                // Only now: if it is cancelled before, there is no login to leave, and the way out would be typed at the prompt.
                 self.is_inside = true;
-                self.type_and_listen(b"root\r")?;
+                self.listen_for_answer()?;
                 if self.asks_for_password() {
                     if was_refused {
                         self.is_inside = false;
@@ -299,9 +301,18 @@ impl<'a> Console<'a> {
 
     /// Types `keys` and collects the output that follows.
     fn type_and_listen(&mut self, keys: &[u8]) -> Result<(), ConsoleError> {
-        let start = Instant::now();
+        self.type_keys(keys)?;
+        self.listen_for_answer()
+    }
+
+    fn type_keys(&mut self, keys: &[u8]) -> Result<(), ConsoleError> {
         self.received.clear();
-        self.line.send(keys, start + LISTEN_TIMEOUT)?;
+        self.line.send(keys, Instant::now() + LISTEN_TIMEOUT)
+    }
+
+    /// Collects the output that follows what was typed.
+    fn listen_for_answer(&mut self) -> Result<(), ConsoleError> {
+        let start = Instant::now();
         if self.listen(start + FIRST_BYTE_TIMEOUT, FIRST_BYTE_TIMEOUT)? {
             while !self.asks_for_name() && self.listen(start + LISTEN_TIMEOUT, IDLE_TIMEOUT)? {}
         }
