@@ -29,8 +29,8 @@ pub(super) struct Files {
 }
 
 impl FileWatch {
-    /// Calls `on_event` on a separate thread for each change of these files, with their fingerprint. Files that can't be watched are
-    /// logged; the slow timer notices their changes later.
+    /// Calls `on_event` on a separate thread for each change of these files, with their fingerprint. Files that
+    /// can't be watched are logged; the slow timer notices their changes later.
     pub(super) fn new(
         files: &Files,
         fingerprint: impl Fn() -> Fingerprint + Send + 'static,

@@ -66,7 +66,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// else wrote into the running engine. If `cancel` is set, it stops at the next step.
     ///
     /// # Errors
-    /// When the running engine can't be reached, or does not do as it is told.
+    /// When the running engine can't be reached, or is not as desired afterwards.
     fn activate(
         &self,
         scope: RestartScope,

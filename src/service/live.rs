@@ -12,7 +12,7 @@ use crate::util::poll_until;
 /// once `cancel` is set.
 ///
 /// # Errors
-/// When the engine can't be reached or does not do as it is told. What is in use is tried again before that.
+/// When the engine can't be reached or is not as desired afterwards. What is in use is tried again before that.
 pub(crate) fn apply_live(
     backend: &dyn Backend,
     adopt: bool,

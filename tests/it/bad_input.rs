@@ -753,6 +753,32 @@ fn as_another_user(app: &App, command: &mut Command) {
     }
 }
 
+/// The copy of a large image can end anywhere, and what was copied by then proves nothing.
+#[test]
+fn a_copy_that_finds_no_room_is_not_called_a_replaced_image() {
+    let app = App::with_script(SCRIPT.as_bytes());
+    let mut number = 1_u64;
+    let random: Vec<u8> = std::iter::repeat_with(|| {
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        number as u8
+    })
+    .take(20 << 20)
+    .collect();
+    let padding = member(&[Entry::file("padding", &random)]);
+    app.replace_image(&[image_with(SCRIPT.as_bytes()), padding].concat());
+    let before = app.snapshot();
+    let mut command = Command::new("sh");
+    // In blocks of 512 or 1024 bytes, by the shell. Without the signal, the write fails.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 15000; exec \"$0\" \"$@\""]);
+    command.arg(env!("CARGO_BIN_EXE_baleen")).args(APPLY);
+    app.environment(&mut command);
+    let run = Run::of(&mut command);
+    run.is_refusal(1, &["could not write", "File too large"]);
+    before.is_still(&app.snapshot());
+}
+
 #[test]
 fn a_folder_that_may_not_be_written() {
     let app = App::new();

@@ -150,22 +150,17 @@ pub(super) fn copy_proved<T>(
     thread::scope(|scope| {
         let proved = scope.spawn(|| copied.prove(from, to, original));
         scope.spawn(|| copied.flush(to));
-        let finished = copy_telling(from, to, original, &|bytes| copied.set(bytes));
+        let copy = copy_telling(from, to, original, &|bytes| copied.set(bytes));
         copied.end();
-        let finished = finished.and_then(|mut file| {
-            let added = add(&mut file)?;
-            finish(&file, to, like, mode)?;
-            Ok(added)
-        });
+        // An incomplete copy proves nothing about the original.
+        let mut copy = copy?;
+        let finished =
+            add(&mut copy).and_then(|added| finish(&copy, to, like, mode).map(|()| added));
         // A wrong file is reported first: it explains more than an error about writing it.
-        let proved = proved
+        proved
             .join()
-            .unwrap_or_else(|_| Err(PatchError::replaced(from)));
-        match (&finished, proved) {
-            // Without a copy there was nothing to prove.
-            (Err(_), Ok(false)) => finished,
-            (_, proved) => proved.and(finished),
-        }
+            .unwrap_or_else(|_| Err(PatchError::replaced(from)))?;
+        finished
     })
 }
 
@@ -225,13 +220,10 @@ impl Copied {
         }
     }
 
-    /// Reads the copy at `to` back as it grows. Fails unless it begins with the original. Returns false if nothing was
-    /// copied.
-    fn prove(&self, from: &Path, to: &Path, original: &Original) -> Result<bool> {
+    /// Reads the copy at `to` back as it grows. Fails unless it begins with the original.
+    fn prove(&self, from: &Path, to: &Path, original: &Original) -> Result<()> {
         let read_back = |error| PatchError::file("read back", to, error);
-        if self.wait_beyond(0) == 0 {
-            return Ok(false);
-        }
+        self.wait_beyond(0);
         let file = File::open(to).map_err(read_back)?;
         let mut hasher = Hasher::default();
         while hasher.bytes() < original.bytes {
@@ -242,7 +234,7 @@ impl Copied {
             hasher.read(&file, end).map_err(read_back)?;
         }
         match hasher.finish() == original.sha256.0 {
-            true => Ok(true),
+            true => Ok(()),
             false => Err(PatchError::replaced(from)),
         }
     }
