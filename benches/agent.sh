@@ -14,6 +14,7 @@ for tool in strace python3 dbus-run-session; do
 done
 cargo build --profile dist --quiet --manifest-path "$here/../Cargo.toml"
 baleen=${CARGO_TARGET_DIR:-$here/../target}/dist/baleen
+export BALEEN_RELAY=off    # it would be a process of its own
 work=$(mktemp -d) trace=$(mktemp)    # the trace outside of the watched folder
 pids=()
 trap 'kill "${pids[@]}" 2> /dev/null || true; wait; rm -rf "$work" "$trace"' EXIT

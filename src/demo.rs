@@ -54,17 +54,44 @@ done
 /// # Errors
 /// When the bundle can't be written.
 pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf, IoError> {
+    let moby = path.join("Contents/Resources/moby");
+    let image = moby.join("initrd.img");
+    let bytes = image_bytes(version).map_err(|error| IoError::new("write", &image, error))?;
+    let files = [
+        (moby.join("vmlinuz64"), noise(version, 4096)),
+        (image.clone(), bytes),
+    ];
+    bundle(path, version, build, &files)?;
+    Ok(image)
+}
+
+/// Does the same for a Docker Desktop of today, which keeps its proxy in its own settings.
+///
+/// # Errors
+/// When the bundle can't be written.
+pub fn build_desktop(path: &Path, version: &str, build: &str) -> Result<(), IoError> {
+    let linuxkit = path.join("Contents/Resources/linuxkit");
+    let files = ["kernel", "boot.img"].map(|name| (linuxkit.join(name), noise(version, 4096)));
+    bundle(path, version, build, &files)
+}
+
+/// Creates a Docker.app with these files in it.
+fn bundle(
+    path: &Path,
+    version: &str,
+    build: &str,
+    files: &[(PathBuf, Vec<u8>)],
+) -> Result<(), IoError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error: io::Error| IoError::new("write", &path, error)
     };
-    let moby = path.join("Contents/Resources/moby");
     if path.exists() {
         fs::remove_dir_all(path).map_err(failed(path))?;
     }
     let program = path.join("Contents/MacOS/Docker");
-    let folders = [&moby, &path.join("Contents/MacOS")];
-    for folder in folders {
+    let all = files.iter().map(|(file, _)| file).chain([&program]);
+    for folder in all.filter_map(|file| file.parent()) {
         fs::create_dir_all(folder).map_err(failed(folder))?;
     }
     let mut info = plist::Dictionary::new();
@@ -81,18 +108,14 @@ pub fn build(path: &Path, version: &str, build: &str) -> Result<PathBuf, IoError
     plist::Value::from(info)
         .to_writer_xml(&mut plist)
         .map_err(|error| failed(path)(io::Error::other(error)))?;
-    let image = moby.join("initrd.img");
-    let kernel = noise(version, 4096);
-    for (file, bytes) in [
+    let own = [
         (path.join("Contents/Info.plist"), plist),
         (program.clone(), PROGRAM.into()),
-        (moby.join("vmlinuz64"), kernel),
-        (image.clone(), image_bytes(version).map_err(failed(&image))?),
-    ] {
-        fs::write(&file, bytes).map_err(failed(&file))?;
+    ];
+    for (file, bytes) in own.iter().chain(files) {
+        fs::write(file, bytes).map_err(failed(file))?;
     }
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).map_err(failed(&program))?;
-    Ok(image)
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).map_err(failed(&program))
 }
 
 fn image_bytes(version: &str) -> io::Result<Vec<u8>> {

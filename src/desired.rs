@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, RelayPolicy};
 use crate::credentials::{self, Account};
 use crate::error::Result;
 use crate::intent::Intent;
@@ -21,6 +21,7 @@ use crate::proxy::{
     ClientDialect, EngineProxy, Overrides, ProxyConfig, ProxyOrigin, ProxyRef, ProxyUrls,
     RedactedProxy, Resolvers, Translation, translate,
 };
+use crate::relay;
 
 pub use setting::{KeptAnswers, Setting};
 
@@ -30,6 +31,8 @@ pub(crate) struct ProxyQuery {
     source: ProxySource,
     overrides: Overrides,
     intent: Intent,
+    relay: RelayPolicy,
+    relay_port: u16,
     state: PathBuf,
 }
 
@@ -58,6 +61,8 @@ impl ProxyQuery {
                 pac_unreachable: config.pac_unreachable,
             },
             intent: Intent::Settings,
+            relay: config.relay,
+            relay_port: config.relay_port(),
             state,
         }
     }
@@ -84,6 +89,50 @@ impl ProxyQuery {
     pub(crate) fn without_passwords(mut self) -> Self {
         self.overrides.no_passwords = true;
         self
+    }
+
+    /// Returns the query for an engine: the relay if the engine gets its address, else the settings without the passwords
+    /// that this client gets from someone else.
+    ///
+    /// # Errors
+    /// When the relay's token can't be kept.
+    pub(crate) fn for_client(&self, client: &ClientDialect) -> Result<Self> {
+        if self.intent == Intent::Settings && self.uses_relay()? {
+            let url = relay::url(&self.state, self.relay_port)?;
+            let urls = ProxyUrls {
+                https: Some(url.clone()),
+                http: Some(url),
+                ..ProxyUrls::default()
+            };
+            return Ok(Self {
+                source: ProxySource::Named(ProxyOrigin::Relay, Box::new(urls)),
+                ..self.clone()
+            });
+        }
+        Ok(match client.takes_passwords() {
+            true => self.clone(),
+            false => self.clone().without_passwords(),
+        })
+    }
+
+    /// Returns whether engines that follow the settings get the relay's address.
+    ///
+    /// # Errors
+    /// As for [`relay_policy`].
+    pub(crate) fn uses_relay(&self) -> Result<bool> {
+        Ok(match relay_policy(self.relay)? {
+            RelayPolicy::On => true,
+            RelayPolicy::Off => false,
+            // What an engine has stays, whatever happens to the relay: a change would cost a restart.
+            RelayPolicy::Auto => {
+                relay::is_given(&self.state) || relay::is_up(&self.state, self.relay_port)
+            }
+        })
+    }
+
+    /// The folder for Baleen's own files.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Returns the intent that the user expresses with this query.
@@ -225,6 +274,19 @@ impl Expected<'_> {
             },
             Self::Proxy(proxy) => Setting::of_proxy(proxy, origin),
         }
+    }
+}
+
+/// Returns whether engines get the relay's address: by `BALEEN_RELAY`, else as the config file says.
+///
+/// # Errors
+/// When the variable has another value than the key may have.
+pub(crate) fn relay_policy(configured: RelayPolicy) -> Result<RelayPolicy> {
+    // Some shells set an empty variable to unset it.
+    let name = "BALEEN_RELAY";
+    match env::var_os(name).filter(|value| !value.is_empty()) {
+        Some(value) => Ok(RelayPolicy::of_variable(name, &value.to_string_lossy())?),
+        None => Ok(configured),
     }
 }
 

@@ -20,6 +20,10 @@ pub enum Kind {
     Busy,
     /// The system does not allow it.
     NotPermitted,
+    /// An administrator decides.
+    Locked,
+    /// The engine is in a state in which it can't be changed: it is starting, doesn't answer, or would undo the change.
+    Unavailable,
 }
 
 /// A remedy that a user interface can carry out or show, instead of advice in words.

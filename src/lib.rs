@@ -9,6 +9,7 @@
 //! reconcile         the only decider of state and action
 //! backend           the engines, each behind the same interface
 //! desired           the proxy that an engine should have
+//! relay             the local proxy, which sends each connection the way of the computer's settings
 //! intent            what the user wants of each engine
 //! config, credentials
 //! initrd, proxy
@@ -48,6 +49,7 @@ pub mod platform;
 pub mod property_list;
 pub mod proxy;
 pub mod reconcile;
+pub mod relay;
 pub mod service;
 pub(crate) mod storage;
 pub mod text;

@@ -5,6 +5,8 @@
 //! overwritten. It is kept next to the new file, as `state.json.schema-3`, until that version comes back.
 //! That version decides what to do with the two files, since the new one has the user's latest decision.
 
+mod process_lock;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,6 +15,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub(crate) use process_lock::{LockClaim, ProcessLock, Waited};
 
 /// Name prefix of all unfinished files and folders.
 pub(crate) const TEMP_PREFIX: &str = ".baleen-";

@@ -25,6 +25,8 @@ mac=no
 # A short name: the path of a socket must fit into a hundred bytes.
 folder=$(mktemp -d /tmp/baleen.XXXXXX)
 export BALEEN_STATE_DIR=$folder/state BALEEN_CONFIG=$folder/config.toml BALEEN_DOCKER_APP=$folder/docker/Docker.app
+# A relay would outlive this, and may have the port of the one that runs here.
+export BALEEN_RELAY=off
 log=$folder/state/baleen.log
 running=
 end() {

@@ -137,6 +137,9 @@ pub struct ReportedPatch {
     pub proxy: RedactedProxy,
     /// The digest of the file without the change, if there is one.
     pub original: Option<OriginalSha>,
+    /// How often the proxy was put back into the engine's own settings.
+    #[serde(default)]
+    pub repairs: u32,
 }
 
 impl Reported {
@@ -148,6 +151,7 @@ impl Reported {
                 revision: it.revision,
                 proxy: it.proxy.clone(),
                 original: installed.original,
+                repairs: installed.own_settings.as_ref().map_or(0, |own| own.repairs),
             }),
         }
     }

@@ -60,15 +60,14 @@ impl Effects {
         if let Some(named) = named {
             request = request.named(source_of(named));
         }
-        // Values for Docker's own settings window carry no password.
-        let is_for_window = engine.host_address.is_none();
-        if is_for_window {
-            request = request.without_passwords();
-        }
+        request = request.for_client(engine)?;
         let stated = request.read()?;
         let translation = request.translate(&stated, engine)?;
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
-        if named.is_some_and(RedactedProxy::had_password) && !has_password && !is_for_window {
+        if named.is_some_and(RedactedProxy::had_password)
+            && !has_password
+            && engine.takes_passwords()
+        {
             return Err(AgentError::PasswordNotKept.into());
         }
         Ok((stated.origin, translation))
@@ -98,12 +97,19 @@ impl Effects {
         let Some(proxy) = proxy.filter(|_| is_expected) else {
             return Err(AgentError::SettingsChanged.into());
         };
+        let config = Config::load(&self.config)?;
         let options = PlanOptions {
-            method: Config::load(&self.config)?.method,
+            method: config.method,
+            containers: config.containers,
+            keeps_following: named.is_none()
+                && expected.is_plain_system()
+                && service::follows_by_itself(&*backend)?,
             adopt,
             ..PlanOptions::default()
         };
-        let applied = service::apply(&*backend, proxy, options, None, &|_| {})?.changes;
+        let is_relay = matches!(&resolved, Ok((ProxyOrigin::Relay, _)));
+        let apply = || service::apply(&*backend, proxy, options, None, &|_| {});
+        let applied = service::with_relay((&self.state, path), is_relay, apply)?.changes;
         if !applied.is_change {
             return Ok(ChangeOutcome::Nothing);
         }
@@ -130,7 +136,8 @@ impl Effects {
     /// When the change is refused or fails. The image then stays unchanged.
     pub(crate) fn restore(&self, path: &Path) -> Result<ChangeOutcome, Error> {
         let backend = self.open(path);
-        let restored = service::restore(&*backend, None)?.changes;
+        let restore = || service::restore(&*backend, PlanOptions::default(), None);
+        let restored = service::with_relay((&self.state, path), false, restore)?.changes;
         if !restored.is_change {
             return Ok(ChangeOutcome::Nothing);
         }
@@ -204,6 +211,8 @@ impl Effects {
         let (key, value) = match click {
             Click::Source(source) => (Key::Source, source.name()),
             Click::WhenRestart(restart) => (Key::Restart, restart.name()),
+            Click::Containers(true) => (Key::Containers, "true"),
+            Click::Containers(false) => (Key::Containers, "false"),
             Click::UseProxy(_)
             | Click::Reapply
             | Click::Adopt
@@ -219,6 +228,11 @@ fn log_warning(warning: &Warning) {
     match warning {
         Warning::PatchNotFlushed(error) | Warning::RestoreNotFlushed(error) => {
             tracing::warn!("a power cut may bring the boot image of before back: {error}");
+        }
+        Warning::NotForContainers(entries) => {
+            let entries: Vec<&str> = entries.iter().map(|(entry, _)| &**entry).collect();
+            let entries = entries.join(", ");
+            tracing::warn!("left out of the containers' no-proxy list: {entries}");
         }
         Warning::WrittenTo(image) => {
             tracing::warn!("{} was written to while it was replaced", image.display());

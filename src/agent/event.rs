@@ -6,6 +6,7 @@ use crate::desired::Setting;
 use crate::error::{Diagnostic, Kind};
 use crate::proxy::ClientDialect;
 
+use super::relay_keeper::RelayState;
 use super::snapshot::{Fingerprint, Snapshot};
 
 /// An input of the controller.
@@ -33,6 +34,8 @@ pub enum Event {
     Restarted(Result<(), Diagnostic>),
     /// The result of [`Effect::ApplyLive`](super::effect::Effect::ApplyLive).
     AppliedLive(Result<ChangeOutcome, Diagnostic>),
+    /// The relay runs, or does not.
+    Relay(RelayState),
     /// A click could not be carried out.
     Refused(Diagnostic),
 }
@@ -54,6 +57,8 @@ pub enum Click {
     Source(SourceSetting),
     /// Set the policy for restarts of Docker.
     WhenRestart(RestartPolicy),
+    /// Whether containers and builds get the proxy, too.
+    Containers(bool),
 }
 
 /// The proxy settings, resolved for an engine.

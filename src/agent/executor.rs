@@ -24,8 +24,9 @@ use super::effects::Effects;
 use super::event::{ChangeError, ChangeOutcome, Click, Event};
 use super::notice::Notice;
 use super::observe::Observer;
+use super::relay_keeper::{RelayCommand, RelayKeeper};
 use super::view::View;
-use super::watcher::{FileWatch, Files};
+use super::watcher::{FileWatch, Files, folders_above};
 use super::wording::Wording;
 
 /// The options of the agent.
@@ -43,6 +44,8 @@ pub struct Options {
     pub has_icon: bool,
     /// The words for the history and the log.
     pub wording: Wording,
+    /// What runs the relay that the agent keeps running; nothing if it keeps none.
+    pub relay: Option<RelayCommand>,
 }
 
 /// An output of the agent.
@@ -181,6 +184,7 @@ struct Executor {
     attention: apps::ExitWatcher,
     has_icon: bool,
     wording: Wording,
+    relay: Option<RelayKeeper>,
 }
 
 impl Executor {
@@ -192,6 +196,7 @@ impl Executor {
             state,
             has_icon,
             wording,
+            relay,
         } = options;
         // A missing folder can't be watched.
         for folder in [config.parent(), Some(&*state)].into_iter().flatten() {
@@ -199,8 +204,15 @@ impl Executor {
                 tracing::warn!("{} can't be made: {error}", folder.display());
             }
         }
+        let relay = relay.and_then(|command| {
+            let listener = agent.clone();
+            RelayKeeper::new(command, state.clone(), move |event| listener.send(event))
+                .map_err(|error| tracing::warn!("the relay can't be started: {error}"))
+                .ok()
+        });
         let listener = agent.clone();
         Self {
+            relay,
             attention: apps::ExitWatcher::new(move || listener.send(Event::Docker)),
             agent,
             memory: AgentStateFile::in_folder(&state),
@@ -213,6 +225,7 @@ impl Executor {
                 registry,
                 docker_app,
                 last: Config::load(&config).unwrap_or_default(),
+                swept: None,
                 config,
                 state,
             },
@@ -245,6 +258,9 @@ impl Executor {
         let mut shown: Option<View> = None;
         loop {
             self.poll(&mut controller, &mut report);
+            if let Some(relay) = &self.relay {
+                relay.want(controller.relay_wanted());
+            }
             let view = controller.view(Instant::now());
             if shown.as_ref() != Some(&view) {
                 if shown.as_ref().map(|shown| &shown.reason) != Some(&view.reason) {
@@ -405,8 +421,11 @@ impl Executor {
     fn watch_files(&mut self) {
         let state_files = self.observer.registry.state_files();
         let state_files = [Intents::FILE].into_iter().chain(state_files);
+        let elsewhere = self.observer.elsewhere();
         let files = Files {
             places: self.observer.places(),
+            above_elsewhere: folders_above(&elsewhere),
+            elsewhere,
             decisions: [self.observer.config.clone()]
                 .into_iter()
                 .chain(state_files.map(|name| self.observer.state.join(name)))

@@ -19,6 +19,7 @@ pub mod event;
 mod executor;
 pub mod notice;
 pub(crate) mod observe;
+mod relay_keeper;
 pub mod snapshot;
 pub mod view;
 mod watcher;
@@ -26,4 +27,5 @@ mod wording;
 
 pub(crate) use error::AgentError;
 pub use executor::{Agent, AgentOutput, Options};
+pub use relay_keeper::{RelayCommand, RelaySettings, RelayState};
 pub use wording::{PastEvent, Wording};

@@ -51,6 +51,11 @@ pub enum Notice {
         /// The running Docker's need for a restart.
         docker: RestartNeed,
     },
+    /// Docker's own settings were reset, and the proxy is in them again.
+    Repaired {
+        /// The proxy.
+        proxy: RedactedProxy,
+    },
     /// The proxy in the boot image was replaced, added or removed.
     Changed {
         /// The previous proxy.
@@ -79,6 +84,11 @@ pub enum Notice {
         state: State,
         /// The problem.
         reason: Reason,
+    },
+    /// The relay, whose address Docker has, does not run.
+    RelayFailed {
+        /// The reason.
+        reason: String,
     },
     /// A restart of Docker failed.
     NotRestarted(Diagnostic),
@@ -220,9 +230,11 @@ impl Notice {
             Self::Welcome { .. } => "welcome",
             Self::CannotUse { .. } => "cannot-use",
             Self::Updated { .. } => "updated",
+            Self::Repaired { .. } => "repaired",
             Self::Changed { .. } => "changed",
             Self::SettingsChanged { .. } => "settings-changed",
             Self::Trouble { .. } => "trouble",
+            Self::RelayFailed { .. } => "relay-failed",
             Self::NotRestarted(_) => "not-restarted",
             Self::NotAppliedLive { .. } => "not-followed",
         }
@@ -274,9 +286,14 @@ pub fn notice(
             Some(Notice::Updated {
                 from: before.version.clone(),
                 to: now.version.clone(),
-                is_other_image: was.original != is.original,
+                is_other_image: was.original != is.original || was.repairs != is.repairs,
                 proxy: is.proxy.clone(),
                 docker,
+            })
+        }
+        (Some(was), Some(is)) if was.revision == is.revision && was.repairs != is.repairs => {
+            Some(Notice::Repaired {
+                proxy: is.proxy.clone(),
             })
         }
         (was, is) if was.as_ref().map(|p| p.revision) == is.as_ref().map(|p| p.revision) => None,
@@ -304,6 +321,7 @@ mod tests {
         Reported {
             version: version.to_owned(),
             patch: Some(ReportedPatch {
+                repairs: 0,
                 revision: Sha::of(proxy.as_bytes()),
                 proxy: RedactedProxy {
                     http: Some(format!("http://{proxy}:8080").parse().unwrap()),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::backend::{Depth, Observation, Registry};
 use crate::config::Config;
 use crate::desired;
-use crate::error::Diagnostic;
+use crate::error::{Diagnostic, Error};
 use crate::intent::Intents;
 use crate::service::LiveLock;
 
@@ -25,6 +25,8 @@ pub(crate) struct Observer {
     pub state: PathBuf,
     /// The last valid contents of the config file.
     pub last: Config,
+    /// The engine in which the files of killed runs were looked for.
+    pub swept: Option<PathBuf>,
 }
 
 impl Observer {
@@ -36,6 +38,14 @@ impl Observer {
         }
     }
 
+    /// Returns the engine's files that are not in one of its places.
+    pub(crate) fn elsewhere(&self) -> Vec<PathBuf> {
+        let places = self.places();
+        let mut files = self.registry.watched(&places, &self.state);
+        files.retain(|file| !places.iter().any(|place| file.starts_with(place)));
+        files
+    }
+
     /// Returns the fingerprint of the engine's files.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.registry.watched(&self.places(), &self.state))
@@ -43,7 +53,12 @@ impl Observer {
 
     /// Observes the current state.
     pub(crate) fn observe(&mut self) -> Snapshot {
-        let config = Config::load(&self.config);
+        let config = Config::load(&self.config)
+            .map_err(Error::from)
+            .and_then(|mut config| {
+                config.relay = desired::relay_policy(config.relay)?;
+                Ok(config)
+            });
         if let Ok(config) = &config {
             self.last.clone_from(config);
         }
@@ -54,6 +69,12 @@ impl Observer {
         let chosen = desired::chosen_path(self.docker_app.as_deref(), &self.last);
         let backend = self.registry.find(chosen.as_deref(), &self.state);
         let place = backend.as_ref().ok().map(|it| it.place().to_owned());
+        if let Ok(backend) = &backend
+            && self.swept != place
+        {
+            backend.remove_unfinished();
+            self.swept.clone_from(&place);
+        }
         let path = place
             .as_ref()
             .map(|place| place.canonicalize().unwrap_or_else(|_| place.clone()));

@@ -13,6 +13,7 @@ use crate::reconcile::Reason;
 use crate::reconcile::State;
 
 use super::agent_state::HistoryEntry;
+use super::relay_keeper::RelayState;
 
 /// The agent's state for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +28,16 @@ pub struct View {
     pub family: Option<&'static str>,
     /// The pane of Docker's own proxy settings, if Baleen leaves the proxy to that.
     pub proxy_pane: Option<ProxyPane>,
+    /// Whether containers should get the proxy, too; nothing where that can't be set.
+    pub containers: Option<bool>,
     /// The address of that pane, while Docker runs.
     pub settings_url: Option<&'static str>,
     /// The path of Docker.app.
     pub path: Option<PathBuf>,
     /// The proxy in the boot image.
     pub in_image: Option<RedactedProxy>,
+    /// The relay, if the engine has its address or is to get it.
+    pub relay: Option<RelayState>,
     /// The desired proxy: the one named by hand, otherwise that of the settings.
     pub setting: Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.

@@ -24,6 +24,10 @@ pub(super) struct FileWatch {
 pub(super) struct Files {
     /// The possible paths of the engine.
     pub(super) places: Vec<PathBuf>,
+    /// The files of the engine that are elsewhere.
+    pub(super) elsewhere: Vec<PathBuf>,
+    /// The folders in which these are or will be, as far as they exist.
+    pub(super) above_elsewhere: Vec<PathBuf>,
     /// The files with the user's decisions.
     pub(super) decisions: Vec<PathBuf>,
 }
@@ -38,6 +42,7 @@ impl FileWatch {
     ) -> Option<Self> {
         // macOS and Linux report real paths.
         let places: Vec<PathBuf> = files.places.iter().map(|place| real(place)).collect();
+        let elsewhere: Vec<PathBuf> = files.elsewhere.iter().map(|file| real(file)).collect();
         let decisions: Vec<PathBuf> = files.decisions.iter().map(|file| real(file)).collect();
         let (watched, awaited) = (places.clone(), decisions.clone());
         let handler = move |event: notify::Result<notify::Event>| {
@@ -53,7 +58,10 @@ impl FileWatch {
                 return;
             }
             let all = event.need_rescan();
-            if all || event.paths.iter().any(|path| concerns(path, &watched)) {
+            let is_theirs = |path: &PathBuf| {
+                concerns(path, &watched) || elsewhere.iter().any(|file| file.starts_with(path))
+            };
+            if all || event.paths.iter().any(is_theirs) {
                 on_event(Event::Files(fingerprint()));
             }
             if all || event.paths.iter().any(|path| awaited.contains(path)) {
@@ -74,6 +82,7 @@ impl FileWatch {
         for (parents, mode) in [
             (&above_places, RecursiveMode::Recursive),
             (&above_decisions, RecursiveMode::NonRecursive),
+            (&files.above_elsewhere, RecursiveMode::NonRecursive),
         ] {
             for parent in parents {
                 if !folders.iter().any(|(folder, _)| folder == parent) {
@@ -92,6 +101,20 @@ impl FileWatch {
         }
         Some(Self { _watcher: watcher })
     }
+}
+
+/// Returns the folders of these files; for a folder that does not exist, the one in which it will be created.
+pub(super) fn folders_above(files: &[PathBuf]) -> Vec<PathBuf> {
+    let above = |file: &PathBuf| {
+        let mut folders = file.ancestors().skip(1);
+        let folder = folders.find(|folder| folder.is_dir())?;
+        // The root itself is too busy to tell anything.
+        folder.parent().map(|_| real(folder))
+    };
+    let mut folders: Vec<PathBuf> = files.iter().filter_map(above).collect();
+    folders.sort();
+    folders.dedup();
+    folders
 }
 
 /// Returns whether `path` is in one of `places`, apart from Baleen's own temporary files.

@@ -27,6 +27,8 @@ pub(super) fn alpha(state: State) -> &'static [u8; PIXELS] {
         State::Unsupported => icon!("unsupported"),
         State::NotPermitted => icon!("not-permitted"),
         State::NoDocker => icon!("no-docker"),
+        State::Locked => icon!("locked"),
+        State::NotAnswering => icon!("not-answering"),
         State::RestartNeeded => icon!("restart-needed"),
     }
 }

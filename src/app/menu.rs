@@ -1,13 +1,15 @@
 //! The menu as plain data, derived from the agent's state. The drawing code decides nothing.
 
+use crate::agent::RelayState;
 use crate::agent::event::Click;
 use crate::agent::view::View;
 use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::{KeptAnswers, Setting};
 use crate::proxy::Field;
-use crate::reconcile::State;
-use crate::text::notice::{full, short};
+use crate::reconcile::{Reason, State};
+use crate::text::notice::{cut, full, short, shortened};
+use crate::text::relay;
 use crate::text::settings_line;
 use crate::text::time::ago;
 
@@ -55,6 +57,7 @@ impl Command {
             Self::Click(Click::WhenRestart(restart)) => {
                 format!("when-restart-{}", restart.name())
             }
+            Self::Click(Click::Containers(_)) => "containers".to_owned(),
             Self::CheckConnection => "check".to_owned(),
             Self::CopyProxySettings(field) => match field {
                 Field::Http => "copy-http",
@@ -161,8 +164,16 @@ pub fn headline(view: &View) -> String {
     if let Some(busy) = view.busy {
         return busy.label().to_owned();
     }
+    if matches!(view.relay, Some(RelayState::Failed { .. })) {
+        return "Baleen's relay is not running".to_owned();
+    }
     match view.state {
         State::Off => "Off",
+        State::Current if matches!(view.reason, Reason::FollowsSystem(_)) => {
+            "Docker follows this Mac's proxy itself"
+        }
+        State::Locked => "An administrator decides Docker's proxy",
+        State::NotAnswering => "Docker is starting or not answering",
         State::Current => "On: Docker uses the proxy",
         State::Direct if view.setting == Setting::ScriptUnreachable => {
             "On: Docker goes direct for now"
@@ -215,6 +226,33 @@ fn script_line(setting: &Setting) -> Option<String> {
     })
 }
 
+/// Returns the lines about the relay, if Docker's proxy is the relay.
+fn relay_lines(view: &View) -> Vec<String> {
+    match &view.relay {
+        Some(RelayState::Running(status)) => {
+            let mut lines = Vec::new();
+            if let Some(taken) = &status.way {
+                lines.push(format!("Last connection: {taken}"));
+            }
+            if let Some(failure) = &status.failure {
+                lines.push(format!(
+                    "Last failure: {}",
+                    shortened(failure.reason.clone())
+                ));
+            }
+            if status.requests > 0 {
+                let amount = relay::amount(status.bytes);
+                lines.push(format!("Through the relay: {amount}"));
+            }
+            lines
+        }
+        Some(RelayState::Failed { reason }) => {
+            vec![cut(reason)]
+        }
+        Some(RelayState::Unknown) | None => Vec::new(),
+    }
+}
+
 /// Returns the lines about Docker's proxy, and how the settings differ from it.
 fn proxy_lines(view: &View) -> Vec<String> {
     let Some(in_image) = &view.in_image else {
@@ -264,6 +302,7 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
         None => Some(Item::Label("Docker: not found".to_owned())),
     });
     items.extend(proxy_lines(view).into_iter().map(Item::Label));
+    items.extend(relay_lines(view).into_iter().map(Item::Label));
     items.extend(script_line(&view.setting).map(Item::Label));
     if let Some(at) = view.applied_live_at() {
         let line = format!("Running VM: brought up to date at {}", time(at));
@@ -282,6 +321,14 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
             enabled: view.can_switch,
             checked: view.is_on,
         });
+        if let Some(checked) = view.containers {
+            items.push(Item::Check {
+                command: Command::Click(Click::Containers(!checked)),
+                text: "Use Proxy in Containers".to_owned(),
+                enabled: view.can_switch,
+                checked,
+            });
+        }
     }
     items.push(button(
         Command::Click(Click::Reapply),

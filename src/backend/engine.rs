@@ -8,6 +8,7 @@ use crate::error::{Diagnostic, Error};
 use crate::proxy::ClientDialect;
 
 use super::docker_desktop::ProxyPane;
+use super::docker_desktop::settings::LockedBy;
 
 /// The identifier of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,6 +36,8 @@ pub struct Engine {
     pub proxy_pane: Option<ProxyPane>,
     /// The address of that pane, while the engine's app runs.
     pub settings_url: Option<&'static str>,
+    /// Who has locked its proxy, if it is locked.
+    pub locked_by: Option<LockedBy>,
     /// The reason why Baleen does not change it, if so.
     pub refusal: Option<Diagnostic>,
 }

@@ -22,10 +22,12 @@ pub use docker_desktop::ProxyPane;
 pub use engine::{BackendId, Capabilities, Engine};
 pub(crate) use observation::Generation;
 pub use observation::{
-    Configured, Depth, EngineSync, Installed, LiveEdit, Observation, RestartScope, Running,
+    Configured, Depth, EngineSync, Installed, Layer, LiveEdit, Observation, OwnSettings,
+    RestartScope, Running,
 };
 pub use plan::{
-    ChangeStep, Changes, OnProgress, Original, Plan, PlanOptions, Progress, Purpose, Step, Warning,
+    ChangeStep, ChangedSince, Changes, OnProgress, Original, Plan, PlanOptions, Progress, Purpose,
+    Step, TakesEffect, Warning,
 };
 pub use registry::{Kind, NotFound, Registry};
 pub use remains::{BackupState, Remains, RemainsState};
@@ -82,6 +84,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Returns the socket of the engine's own proxy on this computer, if it has one.
+    fn own_proxy(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// Returns the proxy that the engine sets by itself, if Baleen has not changed it.
     fn read_unpatched(&self) -> Unpatched {
         Unpatched::default()
@@ -114,6 +121,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn unfinished(&self) -> Vec<PathBuf> {
         Vec::new()
     }
+
+    /// Removes [`Self::unfinished`], unless another Baleen is at work there.
+    fn remove_unfinished(&self) {}
 }
 
 /// What [`Backend::activate`] has done.

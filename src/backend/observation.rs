@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::config::Method;
 use crate::digest::{OriginalSha, Sha};
 use crate::error::Diagnostic;
@@ -28,6 +30,8 @@ pub enum Observation {
     Incomplete(Diagnostic),
     /// Baleen does not change this engine, or may not read it.
     Blocked(Diagnostic, Option<Box<Engine>>),
+    /// The engine runs, but does not tell its settings: it is starting, or does not answer.
+    NotAnswering(Diagnostic, Box<Engine>),
     /// The engine is complete, and Baleen can change its proxy.
     Ready(Box<Installed>),
 }
@@ -38,6 +42,7 @@ impl Observation {
         match self {
             Self::Ready(installed) => Some(&installed.engine),
             Self::Blocked(_, engine) => engine.as_deref(),
+            Self::NotAnswering(_, engine) => Some(engine),
             Self::Missing(_) | Self::Incomplete(_) => None,
         }
     }
@@ -68,6 +73,8 @@ pub struct Installed {
     pub bytes: u64,
     /// The digest of the file without Baleen's change, if it is known.
     pub original: Option<OriginalSha>,
+    /// Its own settings, if it has some in which the proxy is kept.
+    pub own_settings: Option<OwnSettings>,
 }
 
 impl Installed {
@@ -76,8 +83,17 @@ impl Installed {
         self.configured.as_ref().map(|it| it.revision)
     }
 
-    /// The facts about the file, for programs.
+    /// Returns whether the engine follows this computer's settings by itself, without Baleen's change.
+    pub(crate) fn follows_by_itself(&self) -> bool {
+        let own = self.own_settings.as_ref();
+        self.configured.is_none() && own.is_some_and(|own| own.follows_system)
+    }
+
+    /// The facts about the boot image, for programs; null for an engine that has settings of its own instead.
     pub(crate) fn facts(&self) -> serde_json::Value {
+        if self.own_settings.is_some() {
+            return serde_json::Value::Null;
+        }
         serde_json::json!({
             "path": self.file,
             "bytes": self.bytes,
@@ -93,6 +109,53 @@ impl Installed {
             since: self.since,
         }
     }
+}
+
+/// The settings of an engine that keeps its proxy in settings of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwnSettings {
+    /// Where the values come from.
+    pub layer: Layer,
+    /// Whose proxy the engine uses, as its settings say it.
+    pub mode: String,
+    /// Whose proxy containers use, where there is a setting for it.
+    pub containers_mode: Option<String>,
+    /// True if pulls and builds may bypass the engine's proxy, because of the containers' mode.
+    pub containers_bypass: bool,
+    /// True if `daemon.json` has proxies, which this engine ignores, or in older versions prefers.
+    pub daemon_proxies: bool,
+    /// True if the engine follows this computer's settings by itself.
+    pub follows_system: bool,
+    /// True if Baleen gives the proxy to containers and builds, too.
+    pub containers: bool,
+    /// How often Baleen has put its proxy back after something else took it out.
+    #[serde(skip)]
+    pub repairs: u32,
+    /// The revision of the proxy that containers get from Baleen.
+    #[serde(skip)]
+    pub containers_revision: Option<Sha>,
+    /// True if the engine followed this computer's settings before Baleen changed them.
+    #[serde(skip)]
+    pub followed_before: bool,
+    /// True if Baleen has changed something that it can take back now.
+    #[serde(skip)]
+    pub can_restore: bool,
+    /// True if Baleen has set its proxy at some time, and has not restored what was there before.
+    #[serde(skip)]
+    pub was_configured: bool,
+    /// True if Baleen has set the proxy of the engine that still runs, and something put it back.
+    #[serde(skip)]
+    pub was_put_back: bool,
+}
+
+/// The layer of settings whose value is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// The running engine told it.
+    RunningDocker,
+    /// It is in the settings file.
+    SettingsFile,
 }
 
 /// What Baleen configured.
@@ -142,6 +205,8 @@ pub struct Running {
     pub since: Option<SystemTime>,
     /// The revision of the proxy that it started with, if that was observed.
     pub revision: Option<Option<Sha>>,
+    /// True if the running engine itself tells its settings, so that they are never out of date.
+    pub tells_settings: bool,
     /// True if the engine's VM has a console, over which it can be brought up to date.
     pub has_console: bool,
     /// The last edit of the running VM since its start.
@@ -151,6 +216,9 @@ pub struct Running {
 impl Running {
     /// Returns how the running engine compares with what `installed` has configured.
     pub fn engine(&self, installed: &Installed) -> EngineSync {
+        if self.tells_settings {
+            return EngineSync::UpToDate;
+        }
         let revision = installed.revision();
         if let Some(edit) = &self.edit {
             return match edit.gives(revision) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::Method;
 use crate::digest::OriginalSha;
 use crate::error::Error;
-use crate::proxy::RedactedProxy;
+use crate::proxy::{RedactedProxy, Unsafe};
 
 use super::Unpatched;
 
@@ -17,8 +17,28 @@ pub struct PlanOptions {
     pub method: Option<Method>,
     /// True if Baleen may take over a proxy that someone else wrote.
     pub adopt: bool,
+    /// What becomes of a value that someone else has set since, when what was there before Baleen is restored.
+    pub changed_since: ChangedSince,
+    /// True for an engine that follows this computer's settings by itself, and goes on doing so.
+    pub keeps_following: bool,
+    /// True if the engine's app may be quit for the change, and opened again. Its containers stop.
+    pub may_quit: bool,
+    /// True if containers and builds should get the proxy, too, where the engine's client can give it to them.
+    pub containers: bool,
     /// The purpose of the plan.
     pub purpose: Purpose,
+}
+
+/// What becomes of a value that someone else has set since Baleen changed it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ChangedSince {
+    /// Nothing is restored.
+    #[default]
+    Refuse,
+    /// It stays, and what is Baleen's own is restored.
+    Keep,
+    /// It is replaced by what was there before Baleen.
+    Replace,
 }
 
 /// The purpose of a plan.
@@ -67,8 +87,19 @@ pub struct Changes {
     pub unpatched: Unpatched,
     /// The steps, in their order.
     pub steps: Vec<ChangeStep>,
+    /// When the engine uses it.
+    pub takes_effect: TakesEffect,
     /// Problems that did not prevent the change.
     pub warnings: Vec<Warning>,
+}
+
+/// When an engine uses a changed proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakesEffect {
+    /// A running engine uses it at its next start.
+    NextStart,
+    /// The running engine uses it already.
+    AtOnce,
 }
 
 /// The file that an engine had before Baleen.
@@ -123,6 +154,8 @@ pub enum Warning {
     PatchNotFlushed(Error),
     /// The original is back, but not yet safe against a power cut.
     RestoreNotFlushed(Error),
+    /// Entries of the no-proxy list that can't be said to all programs in containers.
+    NotForContainers(Vec<(String, Unsafe)>),
     /// Another program wrote into the old file when it was replaced.
     WrittenTo(PathBuf),
 }

@@ -21,6 +21,13 @@ pub enum Unpatched {
         #[serde(default)]
         stock: Option<PathBuf>,
     },
+    /// The engine's own settings are as the engine, or its user before Baleen, had them.
+    OwnSettings,
+    /// The engine's own settings set another proxy.
+    InSettings {
+        /// That proxy, without passwords.
+        summary: String,
+    },
 }
 
 impl Unpatched {
@@ -28,7 +35,8 @@ impl Unpatched {
     pub fn by_hand(&self) -> Option<&str> {
         match self {
             Self::ByHand { line, .. } => Some(line),
-            Self::Unchecked | Self::Clean => None,
+            Self::InSettings { summary } => Some(summary),
+            Self::Unchecked | Self::Clean | Self::OwnSettings => None,
         }
     }
 }

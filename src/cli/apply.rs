@@ -6,11 +6,12 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::backend::{ChangeStep, Changes, Engine, PlanOptions, Unpatched};
-use crate::config::Method;
-use crate::error::{Face, Result};
+use crate::backend::{Backend, ChangeStep, Changes, Engine, PlanOptions, TakesEffect, Unpatched};
+use crate::config::{Config, Method};
+use crate::desired::ProxyQuery;
+use crate::error::{Face, Fix, Result};
 use crate::intent::Intent;
-use crate::proxy::{EngineProxy, ProxyOrigin, RedactedProxy, Translation};
+use crate::proxy::{DockerFields, EngineProxy, ProxyOrigin, RedactedProxy, Translation};
 use crate::service::Application;
 use crate::text::remark;
 
@@ -21,7 +22,9 @@ use super::next_start::NextStart;
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::restore::{by_hand, has, note_restored};
 use super::status::docker_json;
-use super::{config, docker_desktop, find_backend, intents, live, note_translation, request};
+use super::{
+    config, docker_desktop, find_backend, intents, live, note_relay_down, note_translation, request,
+};
 
 /// `baleen apply`.
 #[derive(Debug, Args)]
@@ -51,22 +54,40 @@ pub(super) fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let backend = find_backend(global, &config)?;
-    let engine = backend.engine()?;
-    if let Some(pane) = engine.proxy_pane {
-        return docker_desktop::print(&engine, pane, &request, out);
+    match change(&*backend, &request, &config, args, out) {
+        // Its own window can do what Baleen can't.
+        Err(error) if error.fix() == Some(Fix::DockerSettings) => {
+            docker_desktop::print(&*backend, error, &request, out)
+        }
+        other => other,
     }
-    let application = Application::prepare(&*backend, &request)?;
+}
+
+/// Plans and carries out the change.
+fn change(
+    backend: &dyn Backend,
+    request: &ProxyQuery,
+    config: &Config,
+    args: &ApplyArgs,
+    out: &mut Output,
+) -> Result<u8> {
+    let application = Application::prepare(backend, request)?;
     let options = PlanOptions {
         method: args.method.or(config.method),
         adopt: args.adopt,
+        containers: config.containers,
         ..PlanOptions::default()
     };
     if args.dry_run {
         let plan = application.plan(options, &|progress| out.progress(progress))?;
         return dry_run(&application, plan.changes(), &args.live, out);
     }
-    let Some(agreed) = live::agree(&args.live, &*backend, out)? else {
+    let Some(agreed) = live::agree(&args.live, backend, out)? else {
         return Ok(0);
+    };
+    let options = PlanOptions {
+        may_quit: agreed.may_quit(),
+        ..options
     };
     let recorded =
         application.carry_out(options, &intents(), &|progress| out.progress(progress))?;
@@ -139,12 +160,13 @@ fn direct(
                 styled(GOOD, "Done."),
                 match &restored.unpatched {
                     Unpatched::Clean => "its own boot image",
+                    Unpatched::OwnSettings => "the proxy settings that it had before Baleen",
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
             note_restored(backend, restored, out)?;
             if !args.live.live {
-                out.line(has.when(backend))?;
+                out.line(has.after(restored, backend))?;
             }
         }
     }
@@ -163,6 +185,9 @@ fn dry_run(
     heading(&application.engine, out)?;
     match &changes.proxy {
         None => direct_steps(application, changes, live, out)?,
+        Some(proxy) if !changes.is_change && application.follows_by_itself => {
+            follows_by_itself(changes, proxy, out)?;
+        }
         Some(proxy) if !changes.is_change => {
             in_place(proxy, &application.translation, out)?;
             live_plan(live, out)?;
@@ -232,7 +257,7 @@ fn steps(
         }
     }
     live_plan(live, out)?;
-    note_proxy(&application.translation, out)?;
+    note_proxy(application, out)?;
     out.line("")?;
     for line in changes.difference().unwrap_or_default().lines() {
         let style = match line.as_bytes().first() {
@@ -283,7 +308,9 @@ fn report(
     out: &mut Output,
 ) -> Result<()> {
     let backend = application.backend();
-    if changes.is_change {
+    if application.follows_by_itself {
+        follows_by_itself(changes, proxy, out)?;
+    } else if changes.is_change {
         applied(application, changes, proxy, out)?;
     } else {
         in_place(proxy, &application.translation, out)?;
@@ -291,8 +318,8 @@ fn report(
     if let Some(says) = says {
         out.line(says)?;
     }
-    if changes.is_change && !args.live.live {
-        out.line(NextStart::Proxy.when(backend))?;
+    if changes.is_change && !args.live.live && !application.follows_by_itself {
+        out.line(NextStart::Proxy.after(changes, backend))?;
     }
     let live = live::apply_live(agreed, args.adopt, backend, NextStart::Proxy, out)?;
     json_report(application, changes, changes.is_change, live, out)
@@ -327,7 +354,7 @@ fn applied(
     for warning in &changes.warnings {
         out.note(warning.sentence())?;
     }
-    note_proxy(&application.translation, out)
+    note_proxy(application, out)
 }
 
 /// Prints what `--live` would also do.
@@ -343,15 +370,52 @@ fn in_place(proxy: &RedactedProxy, translation: &Translation, out: &mut Output) 
         "The engine gets {} already: nothing to do.",
         proxy.summary()
     ))?;
+    if proxy.is_relay() {
+        return note_relay_down(proxy, out);
+    }
     match &translation.pac_unreachable {
         Some(it) => out.note(remark::pac_unreachable(it, Face::CommandLine)),
         None => Ok(()),
     }
 }
 
+fn follows_by_itself(changes: &Changes, proxy: &RedactedProxy, out: &mut Output) -> Result<()> {
+    let begins = match changes.is_change {
+        true => styled(GOOD, "Done.").to_string(),
+        false => "Nothing to do:".to_owned(),
+    };
+    out.line(format!(
+        "{begins} Docker follows the proxy of this computer's settings by itself ({}).",
+        proxy.summary()
+    ))?;
+    for step in &changes.steps {
+        if let ChangeStep::Edit { text, .. } = step {
+            out.line(format!("  written   {text}"))?;
+        }
+    }
+    for warning in &changes.warnings {
+        out.note(warning.sentence())?;
+    }
+    Ok(())
+}
+
 /// Reports remarks on the proxy, once.
-fn note_proxy(translation: &Translation, out: &mut Output) -> Result<()> {
+fn note_proxy(application: &Application<'_>, out: &mut Output) -> Result<()> {
+    if application.proxy_config.origin == ProxyOrigin::Relay {
+        out.line("  relay     each connection goes the way that this computer's settings say at that moment; the token in the address opens the relay only")?;
+        let proxy = application.translation.proxy.as_ref();
+        return proxy.map_or(Ok(()), |proxy| note_relay_down(&proxy.shown(), out));
+    }
+    let translation = &application.translation;
     note_translation(translation, out)?;
+    let engine = &application.engine;
+    if !engine.capabilities.client.takes_passwords()
+        && let Some(proxy) = &translation.proxy
+    {
+        for remark in DockerFields::of(&proxy.shown()).remarks(&engine.version) {
+            out.note(remark.to_string())?;
+        }
+    }
     if translation
         .proxy
         .as_ref()
@@ -389,14 +453,26 @@ fn json_report(
         "docker": docker_json(&application.engine),
         "changed": is_done,
         "would_change": changes.is_change,
-        "image": {
-            "path": changes.file,
-            "original_sha256": changes.original.map(|original| original.sha256),
-        },
         "proxy": changes.proxy,
         "live": live,
     });
+    let has_own_settings = matches!(changes.unpatched, Unpatched::OwnSettings);
+    object[if has_own_settings {
+        "docker_settings"
+    } else {
+        "image"
+    }] = json!({
+        "path": changes.file,
+        "original_sha256": changes.original.map(|original| original.sha256),
+    });
     match changes.proxy {
+        Some(_) if has_own_settings => {
+            object["docker_settings"]["takes_effect"] = json!(match changes.takes_effect {
+                TakesEffect::AtOnce => "at-once",
+                TakesEffect::NextStart => "next-start",
+            });
+            object["docker_settings"]["difference"] = json!(changes.difference());
+        }
         Some(_) => {
             object["image"]["bytes"] = json!(changes.bytes);
             object["image"]["method"] = json!(changes.method);

@@ -16,6 +16,7 @@ use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::inspect::InspectArgs;
 use super::proxy::ProxyCommandArgs;
+use super::relay::RelayArgs;
 use super::restore::RestoreArgs;
 use super::status::StatusArgs;
 use super::uninstall::UninstallArgs;
@@ -136,6 +137,12 @@ pub(crate) enum Command {
     /// Watches Docker.app and the proxy settings, puts the proxy back after a Docker update, and prints what it sees
     /// and does. With --json, prints one object per line.
     Watch(Act),
+    /// Run a proxy on this computer that sends each connection the way of the system's settings
+    ///
+    /// Listens on 127.0.0.1 alone, and asks for a token, which only this user can read. Follows the settings, their
+    /// PAC script and the network from one connection to the next, and logs in upstream with your Kerberos ticket or the
+    /// stored password (NTLM, Digest, Basic), so that the programs behind it need no change and no password. Runs until interrupted.
+    Relay(RelayArgs),
     /// Find out why Docker can't pull, step by step
     ///
     /// Checks Docker.app, the boot image, the proxy, the connection through it to the registry, and the running

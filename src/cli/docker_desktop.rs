@@ -1,11 +1,11 @@
-//! `baleen apply` for a Docker that has its own proxy settings: prints the values to enter there.
+//! `baleen apply` for a Docker that is newer than Baleen knows: prints the values to enter in its own window.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::backend::{Engine, ProxyPane};
+use crate::backend::{Backend, Depth, Engine, ProxyPane};
 use crate::desired::ProxyQuery;
-use crate::error::{Face, Result};
-use crate::proxy::{DockerFields, ProxyConfig, Translation};
+use crate::error::{Error, Face, Result};
+use crate::proxy::DockerFields;
 
 use super::note_translation;
 use super::output::{BOLD, Output, describe, styled};
@@ -20,19 +20,21 @@ const REFUSED: u8 = 4;
 /// When the settings can't be read, or can't be translated for this Docker. The name of the pane is
 /// printed before.
 pub(super) fn print(
-    engine: &Engine,
-    pane: ProxyPane,
+    backend: &dyn Backend,
+    error: Error,
     request: &ProxyQuery,
     out: &mut Output,
 ) -> Result<u8> {
+    let observed = backend.observe(Depth::Quick, &|_| {});
+    let Some((engine, pane)) = observed.engine().and_then(|it| Some((it, it.proxy_pane?))) else {
+        return Err(error);
+    };
     out.line(format!(
         "{} at {}",
         styled(BOLD, format!("Docker {}", engine.version)),
         engine.path.display()
     ))?;
-    out.line(format!(
-        "This Docker has its own proxy settings ({pane}), which Baleen doesn't change yet."
-    ))?;
+    out.line(format!("Nothing was changed: {error}."))?;
     let request = request.clone().without_passwords();
     let proxy_config = request.read()?;
     let translation = request.translate(&proxy_config, &engine.capabilities.client)?;
@@ -48,13 +50,15 @@ pub(super) fn print(
         Some(fields) => lines(engine, pane, fields, out)?,
     }
     note_translation(&translation, out)?;
-    out.object(object(
-        engine,
-        pane,
-        &proxy_config,
-        &translation,
-        fields.as_ref(),
-    ))?;
+    out.object(json!({
+        "docker": docker_json(engine),
+        "changed": false,
+        "would_change": false,
+        "origin": proxy_config.origin,
+        "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
+        "enter": { "pane": pane.title(), "fields": fields },
+        "error": describe(&error, Face::CommandLine),
+    }))?;
     Ok(REFUSED)
 }
 
@@ -74,22 +78,4 @@ fn lines(engine: &Engine, pane: ProxyPane, fields: &DockerFields, out: &mut Outp
         out.note(remark.to_string())?;
     }
     Ok(())
-}
-
-fn object(
-    engine: &Engine,
-    pane: ProxyPane,
-    proxy_config: &ProxyConfig,
-    translation: &Translation,
-    fields: Option<&DockerFields>,
-) -> Value {
-    json!({
-        "docker": docker_json(engine),
-        "changed": false,
-        "would_change": false,
-        "origin": proxy_config.origin,
-        "proxy": translation.proxy.as_ref().map(|proxy| proxy.shown()),
-        "enter": { "pane": pane.title(), "fields": fields },
-        "error": engine.refusal.clone().map(|refusal| describe(&refusal.into_error(), Face::CommandLine)),
-    })
 }

@@ -20,7 +20,7 @@ use crate::net::{HostPort, tls};
 use crate::property_list;
 use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
-use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyUrl};
+use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyOrigin, ProxyUrl};
 use crate::storage::TEMP_PREFIX;
 use crate::text::doctor::{Anonymous, StepText, page, short_title};
 
@@ -110,11 +110,19 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
     let mut proxy_users = Vec::new();
     let proxy_config = request.read().map_err(Diagnostic::from);
     let translated = proxy_config.as_ref().map_err(Diagnostic::clone);
+    let uses_relay = request.uses_relay().map_err(Diagnostic::from);
+    let is_relay = request.intent() == Intent::Settings && matches!(uses_relay, Ok(true));
+    let translated = translated.and_then(|config| uses_relay.map(|_| config));
     let translated = translated.and_then(|proxy_config| {
         proxy_users = proxy_config.proxies().iter().flat_map(users).collect();
-        request
-            .translate(proxy_config, &engine)
-            .map_err(Diagnostic::from)
+        let translated = match is_relay {
+            // What the settings say is the relay's business.
+            true => request
+                .for_client(&engine)
+                .and_then(|request| Ok(request.resolve(&engine)?.1)),
+            false => request.translate(proxy_config, &engine),
+        };
+        translated.map_err(Diagnostic::from)
     });
     let translation = translated.as_ref();
     // The step about the boot image reports an image that can't be read.
@@ -122,7 +130,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         .as_ref()
         .ok()
         .and_then(|backend| backend.configured_proxy().ok().flatten());
-    if let Some(proxy) = &in_place {
+    if let Some(proxy) = in_place.as_ref().filter(|it| !it.shown().is_relay()) {
         let urls = [proxy.http(), proxy.https()].into_iter().flatten();
         proxy_users.extend(urls.flat_map(users));
     }
@@ -131,22 +139,29 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         public: tls::public_roots(),
         computer: tls::native_roots(),
     };
+    let state = state_folder();
+    let relay = ProxyOrigin::Relay;
     let question = Options {
+        state: &state,
         intent,
         backend: backend.as_deref(),
         expected: request.expected(intent, translation.ok()),
         settings: Settings {
-            origin: proxy_config.as_ref().ok().map(|it| &it.origin),
+            origin: match is_relay {
+                true => Some(&relay),
+                false => proxy_config.as_ref().ok().map(|it| &it.origin),
+            },
             translation,
             named: request.intent() == Intent::Named,
             by_option: names_proxy(args),
-            by_script: here.is_by_script(),
+            by_script: here.is_by_script() && !is_relay,
             host_address: config.host_address.as_deref(),
             listed: (&config.no_proxy, &config.pac_hosts),
         },
         in_place: in_place.as_ref(),
         engine: &engine,
-        here: &|host| here.way_to(host),
+        // The relay goes this computer's ways.
+        here: &|host| here.way_to(host).filter(|_| !is_relay),
         registry: &args.registry,
         docker_socket: docker_socket(),
         trust: &trust,

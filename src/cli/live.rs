@@ -71,6 +71,13 @@ pub(super) struct Consent {
     _under_way: Option<LiveLock>,
 }
 
+impl Consent {
+    /// Returns whether Docker may be quit, and opened again.
+    pub(super) fn may_quit(&self) -> bool {
+        self.is_live && self.may_restart
+    }
+}
+
 /// Asks the user for consent; returns nothing if the user refuses.
 pub(super) fn agree(
     args: &LiveArgs,
@@ -92,7 +99,11 @@ pub(super) fn agree(
     if !can_ask {
         return Err(CliError::NotConfirmed.into());
     }
-    if backend.running().is_none() {
+    // What a running engine takes over its socket stops nothing.
+    if backend
+        .running()
+        .is_none_or(|running| running.tells_settings)
+    {
         return Ok(agreed(false));
     }
     if out.agrees(QUESTION)? {
@@ -100,6 +111,13 @@ pub(super) fn agree(
     }
     out.line("Nothing was changed.")?;
     Ok(None)
+}
+
+/// Returns whether the engine keeps its proxy in settings of its own, which a change has activated already.
+fn has_own_settings(backend: &dyn Backend) -> bool {
+    backend
+        .engine()
+        .is_ok_and(|engine| !engine.capabilities.live)
 }
 
 /// Updates the running VM to match the boot image, and returns the result for JSON.
@@ -116,6 +134,10 @@ pub(super) fn apply_live(
     if backend.running().is_none() {
         out.line(has.sentence(false))?;
         return Ok(json!({ "running": false }));
+    }
+
+    if has_own_settings(backend) {
+        return Ok(json!({ "running": true, "restarted": false, "environment": null }));
     }
     if !agreed.may_restart {
         out.line("Docker started in the meantime and may be using the old boot image. Run the command again, or restart Docker.")?;

@@ -16,6 +16,7 @@ mod next_start;
 mod output;
 mod pac_worker;
 mod proxy;
+mod relay;
 mod restore;
 mod status;
 mod uninstall;
@@ -37,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::intent::Intents;
 use crate::proxy::source::{self, ProxySource};
 use crate::proxy::translate::{EntryOutcome, EntryReason};
-use crate::proxy::{ProxyOrigin, ProxyUrls, Translation, redact};
+use crate::proxy::{ProxyOrigin, ProxyUrls, RedactedProxy, Translation, redact};
 #[cfg(target_os = "macos")]
 use crate::service::install_location;
 use crate::storage;
@@ -101,12 +102,13 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Status(args) => status::run(&cli.global, args, out),
         Command::App(args) => app::run(&cli.global, args, out),
         Command::Watch(args) => watch::run(&cli.global, args, out),
+        Command::Relay(args) => relay::run(&cli.global, args, out),
         Command::Doctor(args) => doctor::run(&cli.global, args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Man { folder } => man::run(folder, out),
-        Command::PacWorker => pac_worker::run(out),
+        Command::PacWorker => pac_worker::run(),
         Command::Credentials(args) => credentials::run(&cli.global, args, out),
         Command::Uninstall(args) => uninstall::run(&cli.global, args, out),
         Command::Completions { shell } => {
@@ -159,6 +161,7 @@ fn options(global: &Global, has_icon: bool) -> agent::Options {
         state: state_folder(),
         has_icon,
         wording: text::WORDING,
+        relay: relay::command(config::path(global)),
     }
 }
 
@@ -204,6 +207,23 @@ fn request(args: &ProxyArgs, config: &Config) -> Result<ProxyQuery> {
     } else {
         request
     })
+}
+
+/// Returns whether a relay runs at the port that this proxy names.
+fn is_relay_up(proxy: &RedactedProxy) -> bool {
+    let port = proxy.https.as_ref().map(|proxy| proxy.url().port());
+    port.is_some_and(|port| crate::relay::is_up(&state_folder(), port))
+}
+
+/// Notes that the relay, whose address Docker has, does not run.
+fn note_relay_down(proxy: &RedactedProxy, out: &mut Output) -> Result<()> {
+    match is_relay_up(proxy) {
+        true => Ok(()),
+        false => out.note(
+            "the relay is not running, so Docker reaches nothing but the hosts that bypass it: open Baleen, or run `baleen relay`"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Reports remarks on the translation of the settings: a note for each reason.

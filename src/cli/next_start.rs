@@ -1,6 +1,6 @@
 //! The sentence after a change of a boot image that says when Docker will use it.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Changes, TakesEffect};
 
 /// Docker's proxy after a change of its boot image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,17 @@ impl NextStart {
     /// Returns the sentence, which depends on whether the engine runs.
     pub(super) fn when(self, backend: &dyn Backend) -> &'static str {
         self.sentence(backend.running().is_some())
+    }
+
+    /// Returns the sentence after these changes.
+    pub(super) fn after(self, changes: &Changes, backend: &dyn Backend) -> &'static str {
+        match (changes.takes_effect, self) {
+            (TakesEffect::NextStart, _) => self.when(backend),
+            (TakesEffect::AtOnce, Self::Proxy) => "The running Docker uses it from now on.",
+            (TakesEffect::AtOnce, Self::NoProxy | Self::ProxyByHand) => {
+                "The running Docker uses them from now on."
+            }
+        }
     }
 
     /// Returns the sentence. A Docker that isn't running needs no restart.

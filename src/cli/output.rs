@@ -222,7 +222,7 @@ impl Output {
         match error.kind() {
             Kind::Failure => 1,
             Kind::Usage => 2,
-            Kind::Unsupported | Kind::Busy => 4,
+            Kind::Unsupported | Kind::Busy | Kind::Locked | Kind::Unavailable => 4,
             Kind::NotPermitted => 5,
         }
     }
@@ -295,6 +295,8 @@ pub(super) fn describe(error: &Error, face: Face) -> Value {
         Kind::Unsupported => "refused",
         Kind::Busy => "busy",
         Kind::NotPermitted => "not-permitted",
+        Kind::Locked => "locked",
+        Kind::Unavailable => "unavailable",
     };
     let mut described =
         json!({ "kind": kind, "message": error.to_string(), "advice": error.hint(face) });

@@ -1,16 +1,18 @@
 //! `baleen pac-worker`: the separate process in which a PAC script runs.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 
 use crate::error::Result;
 use crate::proxy::pac;
 
 use super::error::CliError;
-use super::output::Output;
 
-pub(super) fn run(out: &mut Output) -> Result<u8> {
-    let mut input = Vec::new();
-    io::stdin().read_to_end(&mut input).map_err(CliError::Job)?;
-    out.raw(&pac::work(&input)?)?;
+pub(super) fn run() -> Result<u8> {
+    // The standard library's handle has a buffer, behind which no one can wait for input with a time limit.
+    let input = io::stdin().as_fd().try_clone_to_owned();
+    let input = input.map(File::from).map_err(CliError::Job)?;
+    pac::work(input, io::stdout())?;
     Ok(0)
 }

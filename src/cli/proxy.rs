@@ -259,6 +259,9 @@ impl Query {
             None => "gets",
         };
         match &self.version {
+            Some(version) if !self.client.takes_passwords() => {
+                format!("Docker {version}'s own proxy, which runs on the Mac, {gets}")
+            }
             Some(version) => format!("The engine of Docker {version} (built with {built}) {gets}"),
             None => format!(
                 "An engine of 2016 or 2017 (built with {built}; no Docker.app was found) gets"

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::backend::{Backend, Changes, Unpatched};
+use crate::backend::{Backend, ChangedSince, Changes, PlanOptions, Unpatched};
 use crate::error::Result;
 use crate::intent::Intent;
 use crate::service::{self, Recording};
@@ -13,11 +13,14 @@ use super::live::LiveArgs;
 use super::next_start::NextStart;
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
-use super::{config, find_backend, intents, live};
+use super::{config, find_backend, intents, live, state_folder};
 
 /// `baleen restore`.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
+    /// Bring back what Docker's own settings were before Baleen, although someone else changed them since
+    #[arg(long)]
+    pub(super) force: bool,
     /// The running VM.
     #[command(flatten)]
     pub(super) live: LiveArgs,
@@ -35,7 +38,16 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
         intents: &intents,
         intent: Intent::Off,
     };
-    let recorded = service::restore(&*backend, Some(recording))?;
+    let options = PlanOptions {
+        changed_since: match args.force {
+            true => ChangedSince::Replace,
+            false => ChangedSince::Refuse,
+        },
+        may_quit: agreed.may_quit(),
+        ..PlanOptions::default()
+    };
+    let restore = || service::restore(&*backend, options, Some(recording));
+    let recorded = service::with_relay((&state_folder(), backend.place()), false, restore)?;
     let restored = Some(&recorded.changes).filter(|changes| changes.is_change);
     let has = restored.map_or(NextStart::NoProxy, has);
     match restored {
@@ -52,18 +64,25 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
                 engine.version,
                 match restored.unpatched {
                     Unpatched::Clean => "its original boot image",
+                    Unpatched::OwnSettings => "the proxy settings that it had before Baleen",
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
             note_restored(&*backend, restored, out)?;
             if !args.live.live {
-                out.line(has.when(&*backend))?;
+                out.line(has.after(restored, &*backend))?;
             }
         }
-        None => out.line(format!(
-            "Nothing to do: Docker {} is not patched by Baleen.",
-            engine.version
-        ))?,
+        None => out.line(match recorded.changes.unpatched {
+            Unpatched::OwnSettings => format!(
+                "Nothing to do: Docker {} does not have a proxy from Baleen.",
+                engine.version
+            ),
+            _ => format!(
+                "Nothing to do: Docker {} is not patched by Baleen.",
+                engine.version
+            ),
+        })?,
     }
     if let Some(error) = &recorded.not_recorded {
         out.note(format!(
@@ -85,7 +104,10 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
 pub(super) fn has(restored: &Changes) -> NextStart {
     match restored.unpatched {
         Unpatched::ByHand { .. } => NextStart::ProxyByHand,
-        Unpatched::Clean | Unpatched::Unchecked => NextStart::NoProxy,
+        Unpatched::Clean
+        | Unpatched::Unchecked
+        | Unpatched::OwnSettings
+        | Unpatched::InSettings { .. } => NextStart::NoProxy,
     }
 }
 

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::backend::{Depth, Engine, Installed};
+use crate::backend::docker_desktop::settings::LockedBy;
+use crate::backend::{Depth, Engine, Installed, Layer};
 use crate::desired::Setting;
 use crate::error::{Face, Result};
 use crate::intent::Intent;
@@ -15,7 +16,7 @@ use crate::text::{remark, settings_clause, settings_json};
 use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
 use super::proxy::pac_json;
-use super::{config, find_backend, intents, request};
+use super::{config, find_backend, intents, is_relay_up, note_relay_down, request};
 
 /// `baleen status`.
 #[derive(Debug, Args)]
@@ -46,6 +47,10 @@ pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Resul
     {
         out.line(by_hand(in_use, report.settings.as_ref()))?;
     }
+    let relay = status.proxy().filter(|proxy| proxy.is_relay());
+    if let Some(relay) = relay {
+        note_relay_down(relay, out)?;
+    }
     let translation = match &report.resolved {
         Some(Ok((_, translation))) => Some(translation),
         Some(Err(_)) | None => None,
@@ -58,12 +63,21 @@ pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Resul
         report.intent.and_then(Intent::source),
         report.settings.as_ref(),
     );
+    object["relay"] = match relay {
+        Some(relay) => json!({ "running": is_relay_up(relay) }),
+        None => Value::Null,
+    };
     object["pac"] = translation.map_or(Value::Null, pac_json);
     out.object(object)?;
     Ok(match status.state {
         State::Off | State::Direct | State::Current => 0,
         State::Stale | State::Wiped | State::RestartNeeded => 3,
-        State::Foreign | State::Updating | State::Unsupported | State::NoDocker => 4,
+        State::Foreign
+        | State::Updating
+        | State::Unsupported
+        | State::Locked
+        | State::NotAnswering
+        | State::NoDocker => 4,
         State::NotPermitted => 5,
     })
 }
@@ -85,9 +99,13 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
         // This Docker has its own proxy settings, so nothing is wrong.
         State::Unsupported if docker.is_some_and(|d| d.proxy_pane.is_some()) => NOTE,
         State::Current | State::Off | State::Direct => GOOD,
-        State::Stale | State::Wiped | State::Updating | State::Foreign | State::RestartNeeded => {
-            NOTE
-        }
+        State::Stale
+        | State::Wiped
+        | State::Updating
+        | State::Foreign
+        | State::Locked
+        | State::NotAnswering
+        | State::RestartNeeded => NOTE,
         State::Unsupported | State::NotPermitted | State::NoDocker => BAD,
     };
     out.line(format!(
@@ -107,7 +125,27 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
             docker.path.display()
         ))?;
     }
-    if let Some(installed) = status.installed() {
+    if let Some(installed) = status.installed()
+        && let Some(own) = &installed.own_settings
+    {
+        let containers = own.containers_mode.as_ref();
+        let containers = containers.map(|mode| format!(", containers' mode {mode:?}"));
+        out.line(format!(
+            "  settings  {} (mode {:?}{})",
+            match own.layer {
+                Layer::RunningDocker => "told by the running Docker".to_owned(),
+                Layer::SettingsFile => installed.file.display().to_string(),
+            },
+            own.mode,
+            containers.unwrap_or_default(),
+        ))?;
+        if own.daemon_proxies {
+            out.note(DAEMON_PROXIES.to_owned())?;
+        }
+        if own.containers_bypass {
+            out.note(CONTAINERS_BYPASS.to_owned())?;
+        }
+    } else if let Some(installed) = status.installed() {
         let method = match &installed.configured {
             Some(configured) => match configured.method {
                 Some(method) => format!("patched by {method}"),
@@ -132,6 +170,12 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
     Ok(())
 }
 
+/// The note about proxies in the daemon's own file.
+const DAEMON_PROXIES: &str = "~/.docker/daemon.json has proxies, which Docker Desktop ignores from 4.35 on; before, they won";
+
+/// The note about a containers' mode with which pulls were reported to fail.
+pub(super) const CONTAINERS_BYPASS: &str = "with this containers' mode, pulls and builds were reported to bypass Docker's proxy; `baleen apply` sets it to \"same-as-host-proxy\" where Baleen sets the proxy";
+
 pub(super) fn docker_json(engine: &Engine) -> Value {
     json!({
         "path": engine.path,
@@ -141,6 +185,29 @@ pub(super) fn docker_json(engine: &Engine) -> Value {
     })
 }
 
+/// Returns who has locked Docker's proxy, for programs and for people.
+fn locked_json(by: &LockedBy) -> Value {
+    let (layer, path) = match by {
+        LockedBy::AdminSettings(path) => ("admin-settings", Some(path)),
+        LockedBy::Profile(path) => ("profile", Some(path)),
+        LockedBy::Organization => ("organization", None),
+    };
+    json!({ "layer": layer, "path": path })
+}
+
+/// Returns the engine's own settings: the layer that sets the value in force, and the modes.
+fn docker_settings_json(status: &Status) -> Value {
+    let Some(installed) = status.installed() else {
+        return Value::Null;
+    };
+    let Some(own) = &installed.own_settings else {
+        return Value::Null;
+    };
+    let mut object = json!(own);
+    object["path"] = json!(installed.file);
+    object
+}
+
 fn status_json(status: &Status, source: Option<&str>, settings: Option<&Setting>) -> Value {
     json!({
         "docker": status.engine().map(docker_json),
@@ -148,6 +215,8 @@ fn status_json(status: &Status, source: Option<&str>, settings: Option<&Setting>
         "sentence": status.reason.sentence(),
         "advice": status.reason.next_step(Face::CommandLine),
         "image": status.installed().map(Installed::facts),
+        "docker_settings": docker_settings_json(status),
+        "locked_by": status.engine().and_then(|engine| engine.locked_by.as_ref()).map(locked_json),
         "proxy": status.proxy(),
         "source": source,
         "settings": settings.map_or(Value::Null, settings_json),

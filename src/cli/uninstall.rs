@@ -153,7 +153,10 @@ fn next(outcome: &ExecuteOutcome) -> Vec<String> {
     let restored = outcome.restored().map(|(bundle, original)| {
         let has = match original {
             Unpatched::ByHand { .. } => NextStart::ProxyByHand,
-            Unpatched::Clean | Unpatched::Unchecked => NextStart::NoProxy,
+            Unpatched::Clean
+            | Unpatched::Unchecked
+            | Unpatched::OwnSettings
+            | Unpatched::InSettings { .. } => NextStart::NoProxy,
         };
         (
             has,

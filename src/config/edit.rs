@@ -53,6 +53,11 @@ pub fn set(path: &Path, key: Key, text: &str) -> Result<bool, ConfigError> {
     }
     let value = if key.is_list() {
         Value::Array(Array::from_iter(entries))
+    } else if key.is_boolean() {
+        Value::from(text == "true")
+    } else if key.is_number() {
+        text.parse::<i64>()
+            .map_or_else(|_| text.into(), Value::from)
     } else {
         Value::from(text)
     };

@@ -34,6 +34,12 @@ pub enum ConfigError {
 
     #[error("{key} {source}")]
     Value { key: Key, source: InvalidValue },
+
+    #[error("the environment variable {name} {source}")]
+    Variable {
+        name: &'static str,
+        source: InvalidValue,
+    },
 }
 
 /// A mistake in the text of a config file.
@@ -100,6 +106,9 @@ pub enum InvalidValue {
     )]
     Registry { found: String },
 
+    #[error("should be a port from 1024 to 65535, but is {found}")]
+    Port { found: String },
+
     #[error("should be a whole path, beginning with / or ~/, but is '{found}'")]
     Path { found: String },
 }
@@ -136,6 +145,10 @@ pub enum Expected {
     Texts,
     /// A text, as an entry of a list.
     Entry,
+    /// True or false.
+    Boolean,
+    /// A whole number.
+    Number,
 }
 
 impl Expected {
@@ -144,6 +157,8 @@ impl Expected {
             Self::Text => "a text in quotation marks",
             Self::Texts => "a list of texts, as in [\".corp\", \"10.0.0.5\"]",
             Self::Entry => "a list of texts only",
+            Self::Boolean => "true or false, without quotation marks",
+            Self::Number => "a whole number, without quotation marks",
         }
     }
 }
@@ -184,7 +199,10 @@ impl Failure for ConfigError {
             Self::File(file) => file.kind(),
             Self::NotAFile { .. } => Kind::Unsupported,
             Self::Locked { .. } => Kind::Busy,
-            Self::Invalid { .. } | Self::WouldBeInvalid { .. } | Self::Value { .. } => Kind::Usage,
+            Self::Invalid { .. }
+            | Self::WouldBeInvalid { .. }
+            | Self::Value { .. }
+            | Self::Variable { .. } => Kind::Usage,
         }
     }
 
@@ -196,6 +214,7 @@ impl Failure for ConfigError {
             Self::Invalid { .. } => "config-invalid",
             Self::WouldBeInvalid { .. } => "config-would-be-invalid",
             Self::Value { .. } => "config-value",
+            Self::Variable { .. } => "config-variable",
         }
     }
 

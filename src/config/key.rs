@@ -13,7 +13,7 @@ use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, go, redact};
 
 use super::error::{InvalidEntry, InvalidValue};
-use super::{Config, Method, RestartPolicy, SourceSetting};
+use super::{Config, Method, RelayPolicy, RestartPolicy, SourceSetting};
 
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,11 @@ pub enum Key {
     PacUnreachable,
     Restart,
     Method,
+    Containers,
     DockerApp,
+    Relay,
+    RelayPort,
+    RelayBasic,
 }
 
 /// The error for a name that is not a key.
@@ -38,7 +42,7 @@ pub struct UnknownKey(String);
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Source,
         Self::HttpProxy,
         Self::HttpsProxy,
@@ -48,7 +52,11 @@ impl Key {
         Self::PacUnreachable,
         Self::Restart,
         Self::Method,
+        Self::Containers,
         Self::DockerApp,
+        Self::Relay,
+        Self::RelayPort,
+        Self::RelayBasic,
     ];
 
     /// Returns its name in the file.
@@ -63,8 +71,22 @@ impl Key {
             Self::PacUnreachable => "pac_unreachable",
             Self::Restart => "restart",
             Self::Method => "method",
+            Self::Containers => "containers",
             Self::DockerApp => "docker_app",
+            Self::Relay => "relay",
+            Self::RelayPort => "relay_port",
+            Self::RelayBasic => "relay_basic",
         }
+    }
+
+    /// Returns whether its value is true or false.
+    pub fn is_boolean(self) -> bool {
+        matches!(self, Self::Containers | Self::RelayBasic)
+    }
+
+    /// Returns whether its value is a number.
+    pub fn is_number(self) -> bool {
+        self == Self::RelayPort
     }
 
     /// Returns whether its value is a list.
@@ -88,10 +110,14 @@ impl Key {
             }
             Self::Restart => one(Some(config.restart.name().to_owned())),
             Self::Method => one(config.method.map(|method| method.to_string())),
+            Self::Containers => one(Some(config.containers.to_string())),
             Self::DockerApp => one(config
                 .docker_app
                 .as_ref()
                 .map(|path| path.display().to_string())),
+            Self::Relay => one(Some(config.relay.name().to_owned())),
+            Self::RelayPort => one(Some(config.relay_port().to_string())),
+            Self::RelayBasic => one(Some((!config.relay_without_basic).to_string())),
         }
     }
 
@@ -117,11 +143,19 @@ impl Key {
                 let names: Vec<_> = names.into_iter().zip(methods).collect();
                 config.method = Some(named(&names, text)?);
             }
+            Self::Containers => {
+                config.containers = named(&BOOLEANS, text)?;
+            }
             Self::DockerApp => config.docker_app = Some(absolute(text, home)?),
+            Self::Relay => config.relay = named(&RelayPolicy::NAMES, text)?,
+            Self::RelayPort => config.relay_port = Some(port(text)?),
+            Self::RelayBasic => config.relay_without_basic = !named(&BOOLEANS, text)?,
         }
         Ok(())
     }
 }
+
+const BOOLEANS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,7 +202,7 @@ pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'
         .map_or("", |(name, _)| name)
 }
 
-fn named<T: Copy>(names: &[(&'static str, T)], text: &str) -> Result<T, InvalidValue> {
+pub(super) fn named<T: Copy>(names: &[(&'static str, T)], text: &str) -> Result<T, InvalidValue> {
     let named = names.iter().find(|(name, _)| *name == text);
     named
         .map(|(_, value)| *value)
@@ -253,6 +287,14 @@ fn is_name(text: &str) -> bool {
             .all(|label| !label.is_empty() && !label.starts_with('-') && label.chars().all(plain))
 }
 
+/// Checks a port at which a program can listen without being root.
+fn port(text: &str) -> Result<u16, InvalidValue> {
+    let number = port_number(text).filter(|port| *port >= 1024);
+    number.ok_or_else(|| InvalidValue::Port {
+        found: redact(text),
+    })
+}
+
 /// Returns an absolute path. `~` is the home folder.
 fn absolute(text: &str, home: Option<&Path>) -> Result<PathBuf, InvalidValue> {
     let path = match (text.strip_prefix('~'), home) {
@@ -314,6 +356,11 @@ mod tests {
             (K::Restart, "never", "never"),
             (K::Method, "append", "append"),
             (K::Method, "rebuild", "rebuild"),
+            (K::Relay, "on", "on"),
+            (K::RelayPort, "1024", "1024"),
+            (K::RelayBasic, "false", "false"),
+            (K::Containers, "true", "true"),
+            (K::Containers, "false", "false"),
             (
                 K::DockerApp,
                 "~/Applications/Docker.app",
@@ -336,6 +383,7 @@ mod tests {
             (K::PacUnreachable, "", "but is ''"),
             (K::Restart, "yes", "ask, always or never"),
             (K::Method, "zip", "append or rebuild"),
+            (K::Containers, "yes", "true or false"),
             (K::HttpProxy, "socks5://p:1", "socks5"),
             (K::HttpProxy, "", "empty"),
             (K::HttpsProxy, "http://me:s3cret@p:1", "no password"),

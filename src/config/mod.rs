@@ -51,8 +51,16 @@ pub struct Config {
     pub restart: RestartPolicy,
     /// The method for patching a boot image, if the user prefers one.
     pub method: Option<Method>,
+    /// True if containers and builds get the proxy, too.
+    pub containers: bool,
     /// The absolute path of the Docker.app to use.
     pub docker_app: Option<PathBuf>,
+    /// Whether Docker gets the address of Baleen's relay.
+    pub relay: RelayPolicy,
+    /// The port of the relay, if it is not [`Self::RELAY_PORT`].
+    pub relay_port: Option<u16>,
+    /// True if the relay never sends a password in clear.
+    pub relay_without_basic: bool,
 }
 
 /// The source of the proxy.
@@ -79,6 +87,18 @@ pub enum RestartPolicy {
     Always,
     /// Never let Baleen restart Docker.
     Never,
+}
+
+/// Whether Docker gets the address of Baleen's relay instead of that of the proxy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RelayPolicy {
+    /// As soon as the relay runs, which the app sees to.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 impl SourceSetting {
@@ -110,6 +130,25 @@ impl RestartPolicy {
     }
 }
 
+impl RelayPolicy {
+    /// All policies by name.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("on", Self::On), ("off", Self::Off)];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        key::name_of(&Self::NAMES, self)
+    }
+
+    /// Returns the policy that this environment variable names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub(crate) fn of_variable(name: &'static str, value: &str) -> Result<Self, ConfigError> {
+        key::named(&Self::NAMES, value).map_err(|source| ConfigError::Variable { name, source })
+    }
+}
+
 /// The content of a config file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigReading {
@@ -122,6 +161,15 @@ pub struct ConfigReading {
 }
 
 impl Config {
+    /// Default port of the relay. It is outside the ranges from which macOS (49152 to 65535) and Linux (32768 to 60999)
+    /// take the ports of outgoing connections.
+    pub const RELAY_PORT: u16 = 18128;
+
+    /// Returns the port of the relay.
+    pub fn relay_port(&self) -> u16 {
+        self.relay_port.unwrap_or(Self::RELAY_PORT)
+    }
+
     /// Reads the file at `path`; returns the default if there is none.
     ///
     /// # Errors

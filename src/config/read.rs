@@ -1,5 +1,6 @@
 //! Reads a text into a [`Config`], and locates errors in the text.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use toml_edit::{Document, Item, Value};
@@ -77,7 +78,7 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
             .map_err(|unknown| Invalid::new(name_at, Mistake::UnknownKey(unknown)))?;
         let at = item.span().map_or(name_at, |span| span.start);
         for (text, at) in texts(key, item, at)? {
-            key.put(text, home, &mut config)
+            key.put(&text, home, &mut config)
                 .map_err(|source| Invalid::new(at, Mistake::Value { key, source }))?;
         }
         if key == Key::Source {
@@ -93,7 +94,7 @@ pub(super) fn read(text: &str, home: Option<&Path>) -> Result<(Config, Vec<Key>)
 }
 
 /// Returns the text of a value, or the texts of a list, each with its position.
-fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Invalid> {
+fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(Cow<'_, str>, usize)>, Invalid> {
     let wrong = |at, expected, found| {
         let mistake = Mistake::OtherType {
             key,
@@ -102,11 +103,21 @@ fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Invalid
         };
         Invalid::new(at, mistake)
     };
+    if key.is_boolean() {
+        let value = item.as_bool();
+        let value = value.ok_or_else(|| wrong(at, Expected::Boolean, type_of(item)))?;
+        return Ok(vec![(if value { "true" } else { "false" }.into(), at)]);
+    }
+    if key.is_number() {
+        let value = item.as_integer();
+        let value = value.ok_or_else(|| wrong(at, Expected::Number, type_of(item)))?;
+        return Ok(vec![(value.to_string().into(), at)]);
+    }
     if !key.is_list() {
         let text = item
             .as_str()
             .ok_or_else(|| wrong(at, Expected::Text, type_of(item)))?;
-        return Ok(vec![(text, at)]);
+        return Ok(vec![(text.into(), at)]);
     }
     let array = item
         .as_array()
@@ -118,7 +129,7 @@ fn texts(key: Key, item: &Item, at: usize) -> Result<Vec<(&str, usize)>, Invalid
             let text = value
                 .as_str()
                 .ok_or_else(|| wrong(at, Expected::Entry, type_of_value(value)))?;
-            Ok((text, at))
+            Ok((text.into(), at))
         })
         .collect()
 }

@@ -65,6 +65,11 @@ impl Account {
         })
     }
 
+    /// The user.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// Reads `USER@HOST[:PORT]`.
     ///
     /// # Errors

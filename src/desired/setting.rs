@@ -36,6 +36,8 @@ pub enum Setting {
         origin: ProxyOrigin,
         /// The kept answers of an unreachable PAC script, if the proxy comes from them.
         script: Option<KeptAnswers>,
+        /// True for a plain proxy of the system's settings, which Docker Desktop can follow by itself.
+        is_plain_system: bool,
     },
     /// The PAC script can't be reached, so no proxy is used.
     ScriptUnreachable,
@@ -53,16 +55,41 @@ pub struct KeptAnswers {
 impl Setting {
     /// Returns the setting with this proxy.
     pub(crate) fn of_proxy(proxy: &EngineProxy, origin: &ProxyOrigin) -> Self {
-        Self::proxy(proxy, origin, None)
+        Self::proxy(proxy, origin, None, false)
     }
 
-    fn proxy(proxy: &EngineProxy, origin: &ProxyOrigin, script: Option<KeptAnswers>) -> Self {
+    fn proxy(
+        proxy: &EngineProxy,
+        origin: &ProxyOrigin,
+        script: Option<KeptAnswers>,
+        is_plain_system: bool,
+    ) -> Self {
         Self::Proxy {
             revision: proxy.revision(),
             shown: proxy.shown(),
             origin: origin.clone(),
             script,
+            is_plain_system,
         }
+    }
+
+    /// The revision of its proxy, if it has one.
+    pub(crate) fn revision(&self) -> Option<Sha> {
+        match self {
+            Self::Proxy { revision, .. } => Some(*revision),
+            _ => None,
+        }
+    }
+
+    /// Returns whether Docker Desktop can follow it by itself.
+    pub(crate) fn is_plain_system(&self) -> bool {
+        matches!(
+            self,
+            Self::Proxy {
+                is_plain_system: true,
+                ..
+            }
+        )
     }
 
     /// Returns the setting for a translation and its origin.
@@ -81,6 +108,7 @@ impl Setting {
                             since: pac_unreachable.kept_since,
                             until: pac_unreachable.until,
                         }),
+                    translation.is_plain_system,
                 ),
                 None if translation.pac_unreachable.is_some() => Self::ScriptUnreachable,
                 None => Self::Direct {

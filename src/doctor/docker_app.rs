@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::backend::{Depth, ProxyPane};
+use crate::backend::Depth;
 use crate::desired::Setting;
 use crate::error::{Diagnostic, Kind};
 use crate::reconcile::State;
@@ -28,8 +28,6 @@ pub(crate) struct FamilyFinding {
     pub(crate) id: &'static str,
     /// The reason why Baleen does not patch it.
     pub(crate) refusal: Option<Diagnostic>,
-    /// The pane of its own proxy settings, if Baleen leaves the proxy to that.
-    pub(crate) proxy_pane: Option<ProxyPane>,
 }
 
 /// The permission to patch its boot image.
@@ -66,10 +64,9 @@ impl BundleFinding {
 
 impl FamilyFinding {
     pub(super) fn outcome(&self) -> Outcome {
-        match (&self.refusal, self.proxy_pane) {
-            (None, _) => Outcome::Good,
-            (Some(_), None) => Outcome::Bad,
-            (Some(_), Some(_)) => Outcome::Warning,
+        match self.refusal {
+            None => Outcome::Good,
+            Some(_) => Outcome::Bad,
         }
     }
 }
@@ -100,12 +97,18 @@ impl ImageFinding {
         }
     }
 
+    /// Returns whether the engine has settings of its own instead of a boot image.
+    pub(crate) fn is_of_own_settings(&self) -> bool {
+        let installed = self.status.installed();
+        installed.is_some_and(|installed| installed.own_settings.is_some())
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         match (self.mismatch, self.status.state) {
             (Some(Mismatch::NotInImage), _) => Outcome::Bad,
             (Some(Mismatch::NoLongerUsed), _) => Outcome::Warning,
             (None, State::Off | State::Direct | State::Current) => Outcome::Good,
-            (None, State::Updating) => Outcome::Warning,
+            (None, State::Updating | State::NotAnswering) => Outcome::Warning,
             (None, _) => Outcome::Bad,
         }
     }
@@ -145,7 +148,6 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     let family = FamilyFinding {
         id: engine.family,
         refusal: engine.refusal,
-        proxy_pane: engine.proxy_pane,
     };
     on_step(Step::new(Subject::Family, Finding::Family(family)));
     if !is_supported {
@@ -159,9 +161,13 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     on_step(Step::new(Subject::Writable, Finding::Writable(writable)));
     let query = StatusQuery {
         intent: options.intent,
-        setting: match options.settings.origin {
-            Some(origin) => options.expected.setting(origin),
-            None => Setting::Unknown,
+        setting: match (options.settings.origin, options.settings.translation) {
+            // Docker Desktop may follow these by itself.
+            (Some(origin), Ok(set)) if set.is_plain_system => {
+                Setting::of(&Ok((origin.clone(), set.clone())))
+            }
+            (Some(origin), _) => options.expected.setting(origin),
+            (None, _) => Setting::Unknown,
         },
     };
     let mut found = status(backend, &query, Depth::Quick, &|_| {});

@@ -84,6 +84,11 @@ impl<'a> TestedProxy<'a> {
         })
     }
 
+    /// Returns whether it is Baleen's relay.
+    pub(super) fn is_relay(&self) -> bool {
+        self.proxy.is_some_and(|proxy| proxy.shown().is_relay())
+    }
+
     /// Returns the proxy for `https://`, as this computer reaches it.
     pub(super) fn url(&self) -> Option<&ProxyUrl> {
         self.here.as_ref()

@@ -4,6 +4,8 @@
 //! ```text
 //! bundle -> family -> writable -> image                         the patch
 //! proxy -> name -> tcp -> connect -> tls -> registry -> hosts   the route to the registry, from this computer
+//! relay                                                         Baleen's relay, if Docker has its address
+//! docker-proxy                                                  Docker's own proxy, where it has one
 //! engine                                                        the proxy that the running engine reports
 //! settings                                                      the difference between the settings and Docker
 //! ```
@@ -20,6 +22,7 @@
 pub(crate) mod answer;
 pub(crate) mod certificate;
 pub(crate) mod docker_app;
+pub(crate) mod docker_proxy;
 pub(crate) mod engine;
 pub(crate) mod engine_route;
 pub(crate) mod hosts;
@@ -27,13 +30,14 @@ pub(crate) mod net_error;
 pub(crate) mod proxy_answer;
 pub(crate) mod proxy_verdict;
 pub(crate) mod registry;
+pub(crate) mod relay;
 pub(crate) mod route;
 pub(crate) mod settings;
 mod step;
 mod tunnel;
 mod untrusted_text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::RootCertStore;
@@ -54,6 +58,8 @@ pub use step::{NoSocket, Outcome, Report, Step};
 
 /// The inputs of the checks.
 pub struct Options<'a> {
+    /// The folder for Baleen's own files.
+    pub state: &'a Path,
     /// The engine, or the reason why there is none.
     pub backend: Result<&'a dyn Backend, &'a Diagnostic>,
     /// The user's recorded intent for this bundle.
@@ -117,6 +123,8 @@ pub fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(&Step)) -> Report 
     let tested = TestedProxy::of(options);
     let redactor = options.redactor();
     route::examine(options, tested.as_ref(), &redactor, &mut on_step);
+    relay::examine(options, tested.as_ref(), &mut on_step);
+    docker_proxy::examine(options, status.as_ref(), &mut on_step);
     engine::examine(options, status.as_ref(), &redactor, &mut on_step);
     on_step(settings::compare(options, status.as_ref(), tested.as_ref()));
     report

@@ -186,20 +186,11 @@ pub(super) fn is_page(head: &Head) -> bool {
         .any(|name| head.values(name).next().is_some())
 }
 
-/// Returns the relays for the Mac that can log in to a proxy with one of these schemes, for programs that can't. The
-/// schemes of each relay are from its documentation (2026-11).
-pub(super) fn relays_for(schemes: &[String]) -> Vec<&'static str> {
-    const CAN: [(&str, &[&str]); 4] = [
-        ("px", &["ntlm", "negotiate", "digest"]),
-        ("cntlm", &["ntlm"]),
-        ("Alpaca", &["ntlm", "negotiate"]),
-        ("proxydetox", &["negotiate"]),
-    ];
-    let offered: Vec<String> = schemes.iter().map(|s| s.to_ascii_lowercase()).collect();
-    CAN.iter()
-        .filter(|(_, can)| can.iter().any(|scheme| offered.iter().any(|s| s == scheme)))
-        .map(|(name, _)| *name)
-        .collect()
+/// Returns whether Baleen's relay can log in to a proxy with one of these schemes, all but Basic.
+pub(super) fn relay_logs_in(schemes: &[String]) -> bool {
+    ["Negotiate", "NTLM", "Digest"]
+        .iter()
+        .any(|can| schemes.iter().any(|it| it.eq_ignore_ascii_case(can)))
 }
 
 #[cfg(test)]
@@ -305,19 +296,15 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_is_named_only_if_it_can_do_the_scheme() {
-        for (schemes, relays) in [
-            (&["NTLM"][..], &["px", "cntlm", "Alpaca"][..]),
-            (&["Negotiate"], &["px", "Alpaca", "proxydetox"]),
-            (&["digest"], &["px"]),
-            (
-                &["Negotiate", "NTLM"],
-                &["px", "cntlm", "Alpaca", "proxydetox"],
-            ),
-            (&["Bearer"], &[]),
+    fn the_relay_is_named_only_if_it_can_do_the_scheme() {
+        for (schemes, can) in [
+            (&["NTLM"][..], true),
+            (&["digest"], true),
+            (&["Bearer", "Negotiate"], true),
+            (&["Bearer"], false),
         ] {
             let schemes: Vec<String> = schemes.iter().map(|&s| s.to_owned()).collect();
-            assert_eq!(relays_for(&schemes), relays, "{schemes:?}");
+            assert_eq!(relay_logs_in(&schemes), can, "{schemes:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::proxy::route::Hop;
 
 use super::answer::{Answer, NoAnswer, Said};
 use super::engine_route::{Origin, TestedProxy, is_here};
-use super::proxy_answer::{Cause, relays_for};
+use super::proxy_answer::{Cause, relay_logs_in};
 use super::untrusted_text::Redactor;
 use super::{Options, Outcome};
 
@@ -78,9 +78,9 @@ pub(crate) enum Bypass {
 /// (`proxyAuth` in `net/http/transport.go`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Login {
-    /// The proxy takes none of the engine's schemes, but these programs can log in to it.
+    /// The proxy takes none of the engine's schemes; the relay may know one of them.
     OtherScheme {
-        relays: Vec<&'static str>,
+        relay_can: bool,
     },
     /// Neither user nor password is set.
     NoUser,
@@ -122,7 +122,7 @@ impl NoTunnel {
         let offers_basic = self.schemes.iter().any(|s| s.eq_ignore_ascii_case("basic"));
         match (&self.user, self.has_password) {
             _ if !self.schemes.is_empty() && !offers_basic => Login::OtherScheme {
-                relays: relays_for(&self.schemes),
+                relay_can: relay_logs_in(&self.schemes),
             },
             (None, _) => Login::NoUser,
             (Some(user), false) => Login::NoPassword { user: user.clone() },

@@ -189,6 +189,7 @@ mod tests {
             let url = |text| ProxyUrl::parse(text).ok();
             let list = NoProxy::new([list.to_owned()]);
             Translation {
+                is_plain_system: false,
                 proxy: EngineProxy::new(url(engines), url(engines), list),
                 host_proxy: url(here),
                 entries: Vec::new(),

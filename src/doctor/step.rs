@@ -9,10 +9,12 @@ use crate::net::tls::Unsupported;
 
 use super::certificate::TlsFinding;
 use super::docker_app::{BundleFinding, FamilyFinding, ImageFinding, WritableFinding};
+use super::docker_proxy::DockerProxyFinding;
 use super::engine::EngineFinding;
 use super::hosts::HostsFinding;
 use super::proxy_verdict::TunnelFinding;
 use super::registry::RegistryFinding;
+use super::relay::RelayFinding;
 use super::route::{AddressFinding, ConnectionFinding, ProxyFinding};
 use super::settings::SettingsFinding;
 
@@ -57,6 +59,8 @@ pub(crate) enum Subject {
     /// The answer of this registry.
     Registry(HostPort),
     OtherHosts,
+    Relay,
+    DockerProxy,
     Engine,
     Settings,
 }
@@ -77,6 +81,8 @@ pub(crate) enum Finding {
     Tls(TlsFinding),
     Registry(RegistryFinding),
     OtherHosts(HostsFinding),
+    Relay(RelayFinding),
+    DockerProxy(DockerProxyFinding),
     Engine(EngineFinding),
     Settings(SettingsFinding),
 }
@@ -132,6 +138,8 @@ impl Subject {
             Self::Tls(_) => "tls",
             Self::Registry(_) => "registry",
             Self::OtherHosts => "hosts",
+            Self::Relay => "relay",
+            Self::DockerProxy => "docker-proxy",
             Self::Engine => "engine",
             Self::Settings => "settings",
         }
@@ -153,6 +161,8 @@ impl Finding {
             Self::Tls(found) => found.outcome(),
             Self::Registry(found) => found.outcome(),
             Self::OtherHosts(found) => found.outcome(),
+            Self::Relay(found) => found.outcome(),
+            Self::DockerProxy(found) => found.outcome(),
             Self::Engine(found) => found.outcome(),
             Self::Settings(found) => found.outcome(),
         }

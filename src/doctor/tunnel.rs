@@ -53,22 +53,15 @@ pub(super) fn ask(
 
 /// Returns the request as the engine makes it: Go sends the URL's credentials with the first request.
 fn request(host: &HostPort, proxy: &ProxyUrl) -> Zeroizing<String> {
-    let credentials = basic(proxy);
-    let room = 256 + 2 * host.host.len() + credentials.as_ref().map_or(0, |c| c.len());
-    // Large enough for all of it: a string that grows leaves its old bytes in memory.
-    let mut request = Zeroizing::new(String::with_capacity(room));
-    request.push_str("CONNECT ");
-    request.push_str(&host.to_string());
-    request.push_str(" HTTP/1.1\r\nHost: ");
-    request.push_str(&host.to_string());
-    request.push_str("\r\nUser-Agent: ");
-    request.push_str(AGENT);
-    if let Some(credentials) = credentials {
-        request.push_str("\r\nProxy-Authorization: Basic ");
-        request.push_str(&credentials);
+    let login = basic(proxy).map(|login| Zeroizing::new(["Basic ", &login].concat()));
+    let agent = ("User-Agent", AGENT);
+    match &login {
+        Some(login) => {
+            let login = ("Proxy-Authorization", login.as_str());
+            http::connect_request(&host.to_string(), &[agent, login])
+        }
+        None => http::connect_request(&host.to_string(), &[agent]),
     }
-    request.push_str("\r\n\r\n");
-    request
 }
 
 /// Reads the page after `head` and returns its title. `hurry` sets the timeout.

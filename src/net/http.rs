@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// Maximum length of a head, in bytes. The well-known proxies and registries send less than 4 KiB.
 const MAX_HEAD_LEN: usize = 64 * 1024;
@@ -18,6 +19,17 @@ pub struct Head {
     /// The reason phrase, as in "Proxy Authentication Required". May be empty.
     pub reason: String,
     fields: Vec<(String, String)>,
+}
+
+/// A head that was parsed.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    /// The head.
+    pub(crate) head: Head,
+    /// Whether its version is HTTP/1.0.
+    pub(crate) is_old: bool,
+    /// Its length, in bytes.
+    pub(crate) len: usize,
 }
 
 /// The reason why there is no response.
@@ -67,24 +79,30 @@ impl Head {
                 return Err(HttpError::TooLong);
             }
         }
+        match Self::parse(&bytes) {
+            Ok(Some(parsed)) => Ok(parsed.head),
+            Ok(None) | Err(_) => Err(HttpError::NotHttp(bytes)),
+        }
+    }
+
+    /// Parses the head at the beginning of `bytes`. Returns nothing as long as it is not whole.
+    ///
+    /// # Errors
+    /// When it is not HTTP.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Parsed>, httparse::Error> {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
         let parsed = httparse::ParserConfig::default()
             .allow_spaces_after_header_name_in_responses(true)
             .ignore_invalid_headers_in_responses(true)
-            .parse_response(&mut response, &bytes);
-        let (Ok(httparse::Status::Complete(_)), Some(status)) = (parsed, response.code) else {
-            return Err(HttpError::NotHttp(bytes));
-        };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Self {
-            status,
-            reason: response.reason.unwrap_or_default().to_owned(),
-            fields: response
-                .headers
-                .iter()
-                .map(|field| (field.name.to_owned(), text(field.value)))
-                .collect(),
+            .parse_response(&mut response, bytes)?;
+        Ok(match parsed {
+            httparse::Status::Partial => None,
+            httparse::Status::Complete(len) => Some(Parsed {
+                head: Self::from(&response),
+                is_old: response.version == Some(0),
+                len,
+            }),
         })
     }
 
@@ -95,6 +113,42 @@ impl Head {
             .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
+}
+
+impl From<&httparse::Response<'_, '_>> for Head {
+    /// Takes over what httparse has read.
+    fn from(response: &httparse::Response<'_, '_>) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            status: response.code.unwrap_or_default(),
+            reason: response.reason.unwrap_or_default().to_owned(),
+            fields: response
+                .headers
+                .iter()
+                .map(|field| (field.name.to_owned(), text(field.value)))
+                .collect(),
+        }
+    }
+}
+
+/// Returns the request for a tunnel to `target`, with these fields behind `Host`.
+pub(crate) fn connect_request(target: &str, fields: &[(&str, &str)]) -> Zeroizing<String> {
+    let lens = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4);
+    // Large enough for all of it: a string that grows leaves its old bytes in memory.
+    let room = 64 + 2 * target.len() + lens.sum::<usize>();
+    let mut request = Zeroizing::new(String::with_capacity(room));
+    for part in ["CONNECT ", target, " HTTP/1.1\r\nHost: ", target, "\r\n"] {
+        request.push_str(part);
+    }
+    for (name, value) in fields {
+        for part in [name, ": ", value, "\r\n"] {
+            request.push_str(part);
+        }
+    }
+    request.push_str("\r\n");
+    request
 }
 
 /// Reads the body of a response without chunked encoding: up to its `Content-Length` if it has one, else up to the

@@ -1,5 +1,5 @@
-//! TLS connections for diagnosis. They accept and keep any certificate, so that it can be checked against several
-//! lists of authorities afterwards. Nothing secret may be sent over them.
+//! TLS. Connections for diagnosis accept and keep any certificate, so that it can be checked against several lists of
+//! authorities afterwards; nothing secret may be sent over them. `trusting_config` is for all others.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -97,6 +97,20 @@ pub(crate) fn native_roots() -> RootCertStore {
 /// Returns the certificates of the authorities that this computer trusts. Empty if the system has no such list.
 pub(crate) fn native_certificates() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
+}
+
+/// Returns the settings of connections over which something may be sent: only to servers that this computer trusts.
+///
+/// # Errors
+/// When the processor lacks instructions, see [`Unsupported`].
+pub(crate) fn trusting_config() -> io::Result<ClientConfig> {
+    let provider = provider().map_err(io::Error::other)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    Ok(config
+        .with_root_certificates(native_roots())
+        .with_no_client_auth())
 }
 
 /// The identity that a server claims.

@@ -4,6 +4,7 @@ pub mod apps;
 pub mod clipboard;
 mod copy;
 mod flags;
+pub mod gss;
 #[cfg(target_os = "macos")]
 mod main_bundle_macos;
 pub mod network;

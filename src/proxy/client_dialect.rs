@@ -7,6 +7,7 @@
 
 use serde::Serialize;
 
+use super::DockerVersion;
 use super::go::NoProxyRules;
 
 /// The proxy features of an engine.
@@ -61,6 +62,29 @@ impl ClientDialect {
             knows_socks: minor >= 9,
             host_address: patched.then_some(VPNKIT_HOST),
         }
+    }
+
+    /// Returns what Docker's own proxy understands, which reads the settings of Docker Desktop of this version and runs on
+    /// the Mac. Its release notes name networks, `.d` and `*.d` in the bypass list from 4.17 on, and `socks5://` from
+    /// 4.28 on.
+    pub fn of_docker_proxy(version: &str) -> Self {
+        let version = DockerVersion::of(version);
+        let is_at_least = |least| version.is_at_least(least).unwrap_or(true);
+        Self {
+            go: None,
+            rules: match is_at_least((4, 17)) {
+                true => NoProxyRules::From1_11,
+                false => NoProxyRules::UpTo1_10,
+            },
+            https_falls_back: false,
+            knows_socks: is_at_least((4, 28)),
+            host_address: None,
+        }
+    }
+
+    /// Returns whether it gets passwords from Baleen. Docker's own proxy asks for them itself.
+    pub(crate) fn takes_passwords(&self) -> bool {
+        self.host_address.is_some()
     }
 
     /// Returns the Go version that built it, in words.

@@ -11,7 +11,7 @@
 use serde::Serialize;
 
 use super::url::Scheme;
-use super::{ProxyRef, RedactedProxy};
+use super::{DockerVersion, ProxyRef, RedactedProxy};
 
 /// The value of each field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,35 +92,24 @@ impl DockerFields {
 
     /// Returns the unexpected ways in which this Docker version handles the values.
     pub(crate) fn remarks(&self, version: &str) -> Vec<FieldRemark> {
+        let version = DockerVersion::of(version);
+        let is_at_least = |least| version.is_at_least(least).unwrap_or(true);
         let mut remarks = Vec::new();
         if self.lacks_password {
-            remarks.push(match is_at_least(version, (4, 13)) {
+            remarks.push(match is_at_least((4, 13)) {
                 true => FieldRemark::PasswordAskedFor,
                 false => FieldRemark::PasswordLeftOut,
             });
         }
         let mut proxies = [&self.http, &self.https].into_iter().flatten();
         let has_socks = proxies.any(|proxy| proxy.scheme() == Scheme::Socks5);
-        if has_socks && !is_at_least(version, (4, 28)) {
+        if has_socks && !is_at_least((4, 28)) {
             remarks.push(FieldRemark::Socks);
         }
-        if self.bypass.contains('/') && !is_at_least(version, (4, 17)) {
+        if self.bypass.contains('/') && !is_at_least((4, 17)) {
             remarks.push(FieldRemark::Networks);
         }
         remarks
-    }
-}
-
-/// Returns whether a Docker Desktop version is at least `least`. 17 and 18 are years, and came before
-/// 2.0. A text that names no version may be the latest one.
-fn is_at_least(version: &str, least: (u32, u32)) -> bool {
-    let mut numbers = version
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|digits| digits.parse::<u32>().ok());
-    match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(17 | 18), _) => false,
-        (Some(major), minor) => (major, minor.unwrap_or(0)) >= least,
-        (None, _) => true,
     }
 }
 

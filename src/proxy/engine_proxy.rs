@@ -103,8 +103,16 @@ impl RedactedProxy {
         }
     }
 
+    /// Returns whether it is Baleen's relay, under whichever name the engine reaches this computer.
+    pub fn is_relay(&self) -> bool {
+        self.http == self.https && self.https.as_ref().is_some_and(ProxyRef::is_relay)
+    }
+
     /// Returns the common proxy, or both proxies with their schemes.
     pub fn summary(&self) -> String {
+        if let Some(relay) = self.https.as_ref().filter(|_| self.is_relay()) {
+            return format!("Baleen's relay ({})", relay.authority());
+        }
         summary(self.http.as_ref(), self.https.as_ref())
     }
 

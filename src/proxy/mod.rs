@@ -15,8 +15,10 @@
 
 pub mod bypass;
 mod client_dialect;
+mod container_list;
 mod docker_fields;
 pub mod docker_hub;
+mod docker_version;
 mod engine_proxy;
 mod environment;
 mod error;
@@ -37,7 +39,10 @@ pub mod translate;
 mod url;
 
 pub use client_dialect::ClientDialect;
+pub(crate) use container_list::ContainerList;
+pub use container_list::Unsafe;
 pub(crate) use docker_fields::{DockerFields, Field, FieldRemark};
+pub(crate) use docker_version::DockerVersion;
 pub(crate) use engine_proxy::summary;
 pub use engine_proxy::{Difference, EngineProxy, RedactedProxy};
 pub(crate) use environment::{NamedValue, from_environment};
@@ -49,6 +54,7 @@ pub use origin::ProxyOrigin;
 pub use password::Password;
 pub use proxy_config::{ProxyConfig, ProxySettings, ProxyUrls};
 pub use proxy_ref::ProxyRef;
+pub(crate) use proxy_ref::RELAY_USER;
 pub use translate::from_pac::notes;
 pub use translate::{Overrides, Resolvers, Translation, translate};
 pub use url::ProxyUrl;

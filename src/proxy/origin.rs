@@ -15,6 +15,8 @@ pub enum ProxyOrigin {
     ConfigFile,
     /// Options of the command line, now or earlier.
     CommandLine,
+    /// Baleen's relay, behind which each connection goes the way of this computer's settings.
+    Relay,
     /// This property list.
     File(PathBuf),
 }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::url::{InvalidUrl, ProxyUrl, Scheme, encode};
 
+/// The user as whom Docker comes to Baleen's relay. The password is the relay's token.
+pub(crate) const RELAY_USER: &str = "baleen";
+
 /// A proxy without its password. Its text, also in files, is `http://me:***@proxy.corp:8080` if it had one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyRef(Arc<Parts>);
@@ -48,6 +51,16 @@ impl ProxyRef {
     /// The protocol that the proxy speaks.
     pub fn scheme(&self) -> Scheme {
         self.0.scheme
+    }
+
+    /// Returns whether it is the address of Baleen's relay, with its token.
+    pub(crate) fn is_relay(&self) -> bool {
+        self.has_password() && self.0.user.as_deref() == Some(RELAY_USER.as_bytes())
+    }
+
+    /// Returns its host and port.
+    pub(crate) fn authority(&self) -> String {
+        self.url().authority()
     }
 
     /// Returns whether the proxy has a user.

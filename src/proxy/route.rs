@@ -13,7 +13,7 @@ use super::{ClientDialect, EngineProxy, ProxyUrl, bypass};
 use crate::net::{port_number, split_authority};
 
 /// A host and port to reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     /// True for `https://`, false for `http://`.
     pub secure: bool,
@@ -147,12 +147,36 @@ impl Target {
 ///
 /// It reads variables as Go does from 1.11 on, since most programs read them that way.
 pub fn host_route(what: &ProxySettings, answer: Option<&PacAnswer>, target: &Target) -> Hop {
+    let mut ways = host_routes(what, answer, target).into_iter();
+    ways.next().unwrap_or(Hop::Direct)
+}
+
+/// Returns all ways from this computer, in the order in which they are to be tried. Only a PAC script names several.
+pub(crate) fn host_routes(
+    what: &ProxySettings,
+    answer: Option<&PacAnswer>,
+    target: &Target,
+) -> Vec<Hop> {
     match (what, answer) {
-        (ProxySettings::Settings(_), Some(answer)) => {
-            answer.routes.first().map_or(Hop::Direct, by_script)
-        }
-        (ProxySettings::Settings(settings), None) => by_settings(settings, target),
-        (ProxySettings::Urls(urls), _) => by_urls(urls, target),
+        (ProxySettings::Settings(_), Some(answer)) if answer.routes.is_empty() => vec![Hop::Direct],
+        (ProxySettings::Settings(_), Some(answer)) => answer.routes.iter().map(by_script).collect(),
+        (ProxySettings::Settings(settings), None) => vec![by_settings(settings, target)],
+        (ProxySettings::Urls(urls), _) => vec![by_urls(urls, target)],
+    }
+}
+
+/// Returns whether the user's bypass list has an entry for this name or address.
+pub(crate) fn is_bypassed(what: &ProxySettings, host: &str) -> bool {
+    match what {
+        ProxySettings::Settings(settings) => settings
+            .exceptions
+            .iter()
+            .any(|entry| bypass::BypassEntry::parse(entry).covers(host)),
+        // Other entries than addresses and names of their own, such as networks, name no single host.
+        ProxySettings::Urls(urls) => urls
+            .no_proxy
+            .iter()
+            .any(|entry| entry.trim_matches(['[', ']']).eq_ignore_ascii_case(host)),
     }
 }
 

@@ -68,7 +68,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    pub(super) fn prefix(self) -> &'static str {
+    pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Http => "http://",
             Self::Socks5 => "socks5://",
@@ -221,7 +221,7 @@ impl ProxyUrl {
     }
 
     /// Returns the proxy with these parts, without a password. They come from another proxy.
-    pub(super) fn of_parts(scheme: Scheme, user: Option<Vec<u8>>, host: String, port: u16) -> Self {
+    pub(crate) fn of_parts(scheme: Scheme, user: Option<Vec<u8>>, host: String, port: u16) -> Self {
         Self {
             scheme,
             user,

@@ -10,7 +10,7 @@ mod state;
 use std::time::Instant;
 
 use crate::backend::{
-    Configured, EngineSync, Generation, Installed, Observation, RestartScope, Running,
+    Configured, EngineSync, Generation, Installed, Observation, RestartScope, Running, Unpatched,
 };
 use crate::config::RestartPolicy;
 use crate::desired::Setting;
@@ -61,10 +61,14 @@ pub(crate) struct Inputs<'a> {
     pub backoff: Option<&'a Backoff>,
     /// The running Docker.
     pub running: Option<&'a Running>,
+    /// Whether containers should get the proxy, too; nothing if that is not compared.
+    pub containers: Option<bool>,
     /// The policy for restarts of Docker.
     pub restart: RestartPolicy,
     /// The user's consent to one restart in this way.
     pub consent: Option<RestartScope>,
+    /// True if the user has asked for a check and repair, until its result is reported.
+    pub is_asked: bool,
     /// True while a `baleen` command in a terminal updates the running VM.
     pub is_live_locked: bool,
     /// The ways that were tried already.
@@ -124,13 +128,18 @@ pub(crate) fn reconcile(s: &Inputs<'_>) -> Decision {
         Observation::Blocked(why, _) => {
             let state = match why.kind() {
                 Kind::NotPermitted => State::NotPermitted,
+                Kind::Locked => State::Locked,
                 _ => State::Unsupported,
             };
             return Decision::at_rest(state, Reason::Blocked(why.clone()));
         }
+        Observation::NotAnswering(why, _) => {
+            return Decision::at_rest(State::NotAnswering, Reason::NotAnswering(why.clone()));
+        }
         Observation::Ready(installed) => installed,
     };
-    let (state, reason, due) = judge_state(installed, s.intent, s.setting, s.overridden_settings);
+    let judged = judge_state(s, installed);
+    let (state, reason, due) = judge_containers(s, installed, judged);
     if s.is_moving {
         return Decision {
             pending: due,
@@ -154,12 +163,8 @@ pub(crate) fn reconcile(s: &Inputs<'_>) -> Decision {
 }
 
 /// Returns the state of a bundle at rest, and the action that would bring it to the desired state.
-fn judge_state(
-    installed: &Installed,
-    intent: Option<Intent>,
-    setting: &Setting,
-    overridden_settings: Option<&Setting>,
-) -> (State, Reason, Action) {
+fn judge_state(s: &Inputs<'_>, installed: &Installed) -> (State, Reason, Action) {
+    let (intent, setting) = (s.intent, s.setting);
     if installed.unpatched.by_hand().is_some() {
         let is_due = matches!(intent, Some(Intent::Settings | Intent::Named))
             && matches!(setting, Setting::Proxy { .. });
@@ -173,12 +178,18 @@ fn judge_state(
             },
         );
     }
+    if let Some(decided) = judge_own_settings(s, installed) {
+        return decided;
+    }
     let in_place = |it: &Configured| it.proxy.clone();
     match (intent, &installed.configured) {
         (None | Some(Intent::Off), None) => (
             State::Off,
             Reason::NotPatched(installed.unpatched.clone()),
-            Action::Nothing,
+            match intent {
+                Some(_) => restore_the_rest(installed),
+                None => Action::Nothing,
+            },
         ),
         (Some(Intent::Off), Some(configured)) => (
             State::Stale,
@@ -194,7 +205,7 @@ fn judge_state(
             State::Current,
             Reason::NamedInPlace {
                 proxy: in_place(configured),
-                settings: overridden_settings.cloned(),
+                settings: s.overridden_settings.cloned(),
             },
             Action::Nothing,
         ),
@@ -246,6 +257,76 @@ fn judge_state(
     }
 }
 
+/// Returns the same, unless the engine itself is right and what containers get is not.
+fn judge_containers(
+    s: &Inputs<'_>,
+    installed: &Installed,
+    judged: (State, Reason, Action),
+) -> (State, Reason, Action) {
+    let own = installed.own_settings.as_ref();
+    let (Some(own), Some(desired)) = (own, s.containers) else {
+        return judged;
+    };
+    // The proxy of the settings can only be put there while it is known.
+    let is_known = matches!(s.setting, Setting::Proxy { .. });
+    let is_followed = matches!(judged.1, Reason::FollowsSystem(_));
+    let has_proxy = installed.configured.is_some() || is_followed;
+    let is_right = judged.0 == State::Current && has_proxy;
+    let is_other = own.containers != desired
+        || is_followed && desired && own.containers_revision != s.setting.revision();
+    match is_right && is_known && s.intent.is_some() && is_other {
+        true => (State::Stale, Reason::Containers { desired }, Action::Apply),
+        false => judged,
+    }
+}
+
+/// Returns the state of an engine with settings of its own that Baleen's proxy is not in, where that differs from others.
+fn judge_own_settings(s: &Inputs<'_>, installed: &Installed) -> Option<(State, Reason, Action)> {
+    let own = installed.own_settings.as_ref()?;
+    let intent = s.intent;
+    let Setting::Proxy {
+        shown,
+        is_plain_system,
+        ..
+    } = s.setting
+    else {
+        return None;
+    };
+    if installed.configured.is_some() || intent == Some(Intent::Off) {
+        return None;
+    }
+    if own.follows_system && *is_plain_system && intent != Some(Intent::Named) {
+        let reason = Reason::FollowsSystem(shown.clone());
+        // What Baleen has changed in it is taken back, if it followed this computer before, too.
+        let has_rest = own.was_configured && own.followed_before && own.can_restore;
+        let may_try = !own.was_put_back || s.is_asked;
+        let action = match intent.is_some() && has_rest && may_try {
+            true => Action::Apply,
+            false => Action::Nothing,
+        };
+        return Some((State::Current, reason, action));
+    }
+    intent?;
+    // What put it back would do so again: one attempt for each start of the engine, unless the user asks for another.
+    if own.was_put_back && !s.is_asked {
+        return Some((State::Wiped, Reason::PutBack, Action::Nothing));
+    }
+    (own.follows_system && !own.was_configured && intent == Some(Intent::Settings)).then(|| {
+        let reason = Reason::CannotFollow(shown.clone());
+        (State::Stale, reason, Action::Apply)
+    })
+}
+
+/// Returns what takes back the rest of a change, after something else has taken the proxy out.
+fn restore_the_rest(installed: &Installed) -> Action {
+    let own = installed.own_settings.as_ref();
+    let is_others = matches!(installed.unpatched, Unpatched::InSettings { .. });
+    match own.is_some_and(|own| own.can_restore) && !is_others {
+        true => Action::Restore,
+        false => Action::Nothing,
+    }
+}
+
 /// Returns the state of an image without a patch in which a proxy is wanted.
 fn without_patch(
     installed: &Installed,
@@ -267,9 +348,13 @@ fn without_patch(
             Reason::NoProxySet {
                 origin: origin.clone(),
             },
-            Action::Nothing,
+            restore_the_rest(installed),
         ),
-        Setting::ScriptUnreachable => (State::Direct, Reason::ScriptUnreachable, Action::Nothing),
+        Setting::ScriptUnreachable => (
+            State::Direct,
+            Reason::ScriptUnreachable,
+            restore_the_rest(installed),
+        ),
         Setting::Proxy { .. } => wiped(None, Action::Apply),
         Setting::Unknown => wiped(None, Action::Nothing),
         Setting::Offline => wiped(Some(Obstacle::Offline), Action::Nothing),
@@ -287,7 +372,8 @@ fn refused(refusal: &Backoff, state: State) -> (State, Reason) {
         Kind::NotPermitted => State::NotPermitted,
         Kind::Unsupported if refusal.diagnostic.fix() == Some(Fix::Adopt) => State::Foreign,
         Kind::Unsupported => State::Unsupported,
-        Kind::Failure | Kind::Usage => state,
+        Kind::Locked => State::Locked,
+        Kind::Failure | Kind::Usage | Kind::Unavailable => state,
     };
     (state, Reason::Refused(refusal.diagnostic.clone()))
 }

@@ -80,6 +80,19 @@ pub enum Reason {
         /// The proxy in the image.
         in_place: RedactedProxy,
     },
+    /// The engine follows this computer's settings by itself, and can.
+    FollowsSystem(RedactedProxy),
+    /// The engine follows this computer's settings by itself, but can't use them.
+    CannotFollow(RedactedProxy),
+    /// The engine had the proxy since its start, and something put its own setting back.
+    PutBack,
+    /// The engine is right, and what its containers get is not.
+    Containers {
+        /// True if they should get the proxy, too.
+        desired: bool,
+    },
+    /// The engine is starting, or does not answer.
+    NotAnswering(Diagnostic),
     /// The last attempt to change the image failed.
     Refused(Diagnostic),
     /// The image is right for this reason, and the running engine gets its proxy at Docker's next start.
@@ -113,6 +126,7 @@ impl Reason {
             Self::NoDocker(why)
             | Self::Incomplete(why)
             | Self::Blocked(why)
+            | Self::NotAnswering(why)
             | Self::Config(why)
             | Self::Refused(why)
             | Self::Unverified { why, .. }
@@ -124,6 +138,10 @@ impl Reason {
                 reason.diagnostic()
             }
             Self::Moving
+            | Self::FollowsSystem(_)
+            | Self::CannotFollow(_)
+            | Self::PutBack
+            | Self::Containers { .. }
             | Self::ByHand(_)
             | Self::NotPatched(_)
             | Self::Unwanted(_)
@@ -166,6 +184,11 @@ impl Reason {
             Self::Wiped { .. } => "wiped",
             Self::Different { .. } => "different",
             Self::NoProxySetAnyMore { .. } => "no-proxy-set-any-more",
+            Self::FollowsSystem(_) => "follows-system",
+            Self::CannotFollow(_) => "cannot-follow",
+            Self::PutBack => "put-back",
+            Self::Containers { .. } => "containers",
+            Self::NotAnswering(_) => "not-answering",
             Self::Refused(_) => "refused",
             Self::NextStart(_) => "next-start",
             Self::StillRuns(_) => "still-runs",

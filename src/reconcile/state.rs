@@ -26,6 +26,10 @@ pub enum State {
     NotPermitted,
     /// There is no Docker.app.
     NoDocker,
+    /// An administrator decides about the proxy.
+    Locked,
+    /// The engine is starting, or does not answer.
+    NotAnswering,
     /// The image has the proxy, but the running engine started before it had. Only a program that
     /// watches Docker can detect this state.
     RestartNeeded,
@@ -33,7 +37,7 @@ pub enum State {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Off,
         Self::Current,
         Self::Direct,
@@ -44,6 +48,8 @@ impl State {
         Self::Unsupported,
         Self::NotPermitted,
         Self::NoDocker,
+        Self::Locked,
+        Self::NotAnswering,
         Self::RestartNeeded,
     ];
 
@@ -59,6 +65,8 @@ impl State {
             Self::Updating => "updating",
             Self::Unsupported => "unsupported",
             Self::NotPermitted => "not-permitted",
+            Self::Locked => "locked",
+            Self::NotAnswering => "not-answering",
             Self::NoDocker => "no-docker",
             Self::RestartNeeded => "restart-needed",
         }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::backend::docker_desktop::initrd::PatchError;
-use crate::backend::{BackendId, Capabilities, Engine, LiveEdit, Unpatched};
+use crate::backend::{BackendId, Capabilities, Engine, Layer, LiveEdit, OwnSettings, Unpatched};
 use crate::config::Method;
 use crate::digest::Sha;
 use crate::error::{Failure, made};
@@ -19,7 +19,9 @@ fn shown(name: &str) -> RedactedProxy {
 
 fn installed(patch: Option<&str>) -> Observation {
     Observation::Ready(Box::new(Installed {
+        own_settings: None,
         engine: Engine {
+            locked_by: None,
             backend: BackendId("docker-desktop"),
             path: "/d".into(),
             named: "/d".into(),
@@ -49,6 +51,7 @@ fn installed(patch: Option<&str>) -> Observation {
 
 fn proxy(name: &str) -> Setting {
     Setting::Proxy {
+        is_plain_system: false,
         revision: Sha::of(name.as_bytes()),
         shown: shown(name),
         origin: ProxyOrigin::System,
@@ -90,8 +93,10 @@ fn situation<'a>(
         overridden_settings: None,
         backoff: None,
         running: None,
+        containers: Some(false),
         restart: RestartPolicy::Ask,
         consent: None,
+        is_asked: false,
         is_live_locked: false,
         attempts: &NOTHING_TRIED,
         may_be_ending: false,
@@ -546,5 +551,183 @@ fn what_a_refusal_makes_of_the_state() {
         assert_eq!(reconcile(&situation).state, expected);
         let why = refusal.diagnostic.clone();
         assert_eq!(reconcile(&situation).reason, Reason::Refused(why));
+    }
+}
+
+/// An engine with settings of its own: what was changed there before, what is there, and what is wanted.
+#[test]
+fn what_becomes_of_settings_of_its_own() {
+    use Action::{Apply, Nothing, Restore};
+    use Intent::{Named, Off, Settings};
+    use State::{Current, Direct, Foreign, Stale, Wiped};
+    const RECORDED: u8 = 1;
+    const CONFIGURED: u8 = 2;
+    const PUT_BACK: u8 = 4;
+    const THEIRS: u8 = 8;
+    const MANUAL: u8 = 16;
+    const CONTAINERS: u8 = 32;
+    const THEIRS_BEFORE: u8 = 64;
+    const ALL: u8 = RECORDED | CONFIGURED;
+    let now = Instant::now();
+    let plain_of = |name| match proxy(name) {
+        Setting::Proxy {
+            revision,
+            shown,
+            origin,
+            script,
+            ..
+        } => Setting::Proxy {
+            is_plain_system: true,
+            revision,
+            shown,
+            origin,
+            script,
+        },
+        _ => unreachable!(),
+    };
+    let plain = || plain_of("a");
+    for (intent, set, is, setting, state, act) in [
+        // Docker follows the Mac by itself.
+        (None, None, 0, plain(), Current, Nothing),
+        (Some(Settings), None, 0, plain(), Current, Nothing),
+        (Some(Settings), None, ALL, plain(), Current, Apply),
+        (
+            Some(Settings),
+            None,
+            RECORDED | CONTAINERS,
+            plain(),
+            Stale,
+            Apply,
+        ),
+        (Some(Off), None, 0, plain(), State::Off, Nothing),
+        (Some(Named), None, ALL, plain(), Wiped, Apply),
+        (
+            Some(Settings),
+            None,
+            ALL | THEIRS_BEFORE,
+            plain(),
+            Current,
+            Nothing,
+        ),
+        (
+            Some(Settings),
+            None,
+            ALL | PUT_BACK,
+            plain(),
+            Current,
+            Nothing,
+        ),
+        // It can't.
+        (Some(Settings), None, 0, proxy("a"), Stale, Apply),
+        (Some(Settings), None, ALL, proxy("a"), Wiped, Apply),
+        (
+            Some(Settings),
+            None,
+            ALL | PUT_BACK,
+            proxy("a"),
+            Wiped,
+            Nothing,
+        ),
+        (
+            Some(Settings),
+            Some("a"),
+            ALL | MANUAL,
+            proxy("a"),
+            Current,
+            Nothing,
+        ),
+        (
+            Some(Settings),
+            Some("a"),
+            ALL | MANUAL | CONTAINERS,
+            proxy("a"),
+            Stale,
+            Apply,
+        ),
+        // What is left of a change that something else took out is taken back.
+        (Some(Off), None, ALL, proxy("a"), State::Off, Restore),
+        (Some(Settings), None, ALL, direct(), Direct, Restore),
+        (
+            Some(Settings),
+            None,
+            ALL,
+            Setting::ScriptUnreachable,
+            Direct,
+            Restore,
+        ),
+        (Some(Settings), None, 0, direct(), Direct, Nothing),
+        (None, None, ALL, proxy("a"), State::Off, Nothing),
+        // Someone else has set another one since.
+        (Some(Off), None, ALL | THEIRS, proxy("a"), Foreign, Nothing),
+        (
+            Some(Settings),
+            None,
+            ALL | THEIRS,
+            direct(),
+            Foreign,
+            Nothing,
+        ),
+        (Some(Settings), None, THEIRS, proxy("a"), Foreign, Apply),
+    ] {
+        let Observation::Ready(mut installed) = installed(set) else {
+            unreachable!()
+        };
+        let has = |flag: u8| is & flag != 0;
+        installed.own_settings = Some(OwnSettings {
+            layer: Layer::SettingsFile,
+            mode: if has(MANUAL | THEIRS) {
+                "manual"
+            } else {
+                "system"
+            }
+            .to_owned(),
+            containers_mode: None,
+            containers_bypass: false,
+            daemon_proxies: false,
+            follows_system: !has(MANUAL | THEIRS),
+            containers: has(CONTAINERS),
+            repairs: 0,
+            containers_revision: has(CONTAINERS).then(|| Sha::of(b"a")),
+            followed_before: !has(THEIRS_BEFORE),
+            can_restore: has(RECORDED),
+            was_configured: has(CONFIGURED),
+            was_put_back: has(PUT_BACK),
+        });
+        installed.unpatched = match has(THEIRS) {
+            true => Unpatched::InSettings {
+                summary: "http://theirs:1".to_owned(),
+            },
+            false => Unpatched::OwnSettings,
+        };
+        let observation = Observation::Ready(installed);
+        let inputs = situation(intent, &observation, &setting, now);
+        let decision = reconcile(&inputs);
+        assert_eq!(
+            (decision.state, decision.action),
+            (state, act),
+            "{intent:?} {set:?} {is} {setting:?}"
+        );
+        // Containers keep up with a Docker that follows this computer itself.
+        if has(CONTAINERS) && decision.reason == (Reason::Containers { desired: false }) {
+            let wanted = Inputs {
+                containers: Some(true),
+                ..inputs
+            };
+            assert_eq!(reconcile(&wanted).action, Nothing);
+            let other = plain_of("b");
+            let other = Inputs {
+                setting: &other,
+                ..wanted
+            };
+            assert_eq!(reconcile(&other).action, Apply);
+        }
+        // The user may ask for another attempt.
+        if has(PUT_BACK) {
+            let asked = Inputs {
+                is_asked: true,
+                ..inputs
+            };
+            assert_eq!(reconcile(&asked).action, Apply);
+        }
     }
 }

@@ -2,13 +2,16 @@
 //! anything is changed: whatever stops Baleen in between, the next one knows what to repair, and what not.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::backend::{Backend, Changes, Engine, OnProgress, Plan, PlanOptions, Purpose};
+use crate::backend::{
+    Backend, Changes, Depth, Engine, Observation, OnProgress, Plan, PlanOptions, Purpose,
+};
 use crate::desired::ProxyQuery;
 use crate::error::Error;
 use crate::intent::{Intent, IntentRecord, Intents};
-use crate::proxy::{EngineProxy, ProxyConfig, RedactedProxy, Translation};
+use crate::proxy::{EngineProxy, ProxyConfig, ProxyOrigin, RedactedProxy, Translation};
+use crate::relay;
 
 /// The intents to record, and the intent of the user.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +37,7 @@ pub struct Recorded {
 #[derive(Debug)]
 pub(crate) struct Application<'a> {
     backend: &'a dyn Backend,
+    state: PathBuf,
     /// The engine.
     pub engine: Engine,
     /// The settings, as they were read.
@@ -42,6 +46,8 @@ pub(crate) struct Application<'a> {
     pub translation: Translation,
     /// What the user wants with it.
     pub intent: Intent,
+    /// True for an engine that follows the settings by itself, and goes on doing so.
+    pub follows_by_itself: bool,
 }
 
 impl<'a> Application<'a> {
@@ -52,14 +58,18 @@ impl<'a> Application<'a> {
     pub(crate) fn prepare(backend: &'a dyn Backend, request: &ProxyQuery) -> Result<Self, Error> {
         let engine = backend.engine()?;
         engine.check_supported()?;
+        let request = request.for_client(&engine.capabilities.client)?;
         let proxy_config = request.read()?;
         let translation = request.translate(&proxy_config, &engine.capabilities.client)?;
+        let follows_by_itself = translation.is_plain_system && follows_by_itself(backend)?;
         Ok(Self {
             backend,
+            state: request.state().to_owned(),
             engine,
             proxy_config,
             translation,
             intent: request.intent(),
+            follows_by_itself,
         })
     }
 
@@ -79,6 +89,7 @@ impl<'a> Application<'a> {
     ) -> Result<Box<dyn Plan>, Error> {
         let options = PlanOptions {
             purpose: Purpose::Preview,
+            keeps_following: self.follows_by_itself,
             ..options
         };
         self.backend
@@ -95,7 +106,15 @@ impl<'a> Application<'a> {
         intents: &Intents,
         progress: OnProgress<'_>,
     ) -> Result<Recorded, Error> {
+        let options = PlanOptions {
+            keeps_following: self.follows_by_itself,
+            ..options
+        };
         let proxy = self.translation.proxy.as_ref();
+        if self.follows_by_itself && self.intent == Intent::Named {
+            // Settings that were named for this run say nothing about the next one.
+            return change(self.backend, proxy, options, None, progress);
+        }
         let recording = Recording {
             intents,
             intent: match proxy {
@@ -104,7 +123,45 @@ impl<'a> Application<'a> {
                 None => Intent::Settings,
             },
         };
-        change(self.backend, proxy, options, Some(recording), progress)
+        let is_relay = self.proxy_config.origin == ProxyOrigin::Relay;
+        with_relay((&self.state, self.backend.place()), is_relay, || {
+            change(self.backend, proxy, options, Some(recording), progress)
+        })
+    }
+}
+
+/// Carries out a change after which an engine has the relay's address, or has it no longer. That it has is recorded
+/// before, and that it has not, after: in between, the relay is kept running.
+///
+/// # Errors
+/// Any reason that stops the change.
+pub(crate) fn with_relay<T>(
+    (state, place): (&Path, &Path),
+    is_relay: bool,
+    change: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let is_new = is_relay && relay::note_given(state, place, true)?;
+    let changed = change();
+    let has_none = match &changed {
+        Ok(_) => !is_relay,
+        Err(_) => is_new,
+    };
+    if has_none && let Err(error) = relay::note_given(state, place, false) {
+        // The relay then runs on without a need.
+        tracing::warn!("{error}");
+    }
+    changed
+}
+
+/// Returns whether the engine follows this computer's settings by itself.
+///
+/// # Errors
+/// When a running engine does not answer. Planning a change would find the same a second later.
+pub(crate) fn follows_by_itself(backend: &dyn Backend) -> Result<bool, Error> {
+    match backend.observe(Depth::Quick, &|_| {}) {
+        Observation::Ready(installed) => Ok(installed.follows_by_itself()),
+        Observation::NotAnswering(why, _) => Err(why.into_error()),
+        _ => Ok(false),
     }
 }
 
@@ -126,8 +183,12 @@ pub fn apply(
 ///
 /// # Errors
 /// Any reason that forbids or stops the restoration. The engine and the intent are then as before.
-pub fn restore(backend: &dyn Backend, recording: Option<Recording<'_>>) -> Result<Recorded, Error> {
-    change(backend, None, PlanOptions::default(), recording, &|_| {})
+pub fn restore(
+    backend: &dyn Backend,
+    options: PlanOptions,
+    recording: Option<Recording<'_>>,
+) -> Result<Recorded, Error> {
+    change(backend, None, options, recording, &|_| {})
 }
 
 /// Plans, records the intent, and carries the plan out.

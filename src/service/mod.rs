@@ -9,7 +9,7 @@ pub mod login_item;
 pub mod single_instance;
 mod status;
 
-pub(crate) use change::Application;
+pub(crate) use change::{Application, follows_by_itself, with_relay};
 pub use change::{Recorded, Recording, apply, restore};
 pub use error::{LoginItemError, ServiceError};
 pub(crate) use live::apply_live;

@@ -4,14 +4,15 @@
 //! The first one holds the system's lock on a file, which a kill releases, and listens on a socket next to
 //! it. A second instance reports its start there, and an uninstall asks the first one to quit.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{self, IoError};
+use crate::storage::{LockClaim, ProcessLock, Waited};
 use crate::util::poll_until;
 
 use super::ServiceError;
@@ -44,7 +45,7 @@ impl Message {
 /// The lock of the first instance.
 #[derive(Debug)]
 pub struct Instance {
-    _lock: File,
+    _lock: ProcessLock,
     socket: PathBuf,
 }
 
@@ -68,28 +69,13 @@ impl Instance {
     /// # Errors
     /// When the folder is not writable.
     pub fn claim(state: &Path, what: &str) -> Result<Claim, IoError> {
-        fs::create_dir_all(state).map_err(|error| IoError::new("make", state, error))?;
-        let path = state.join(Self::LOCK);
-        let failed = |error| IoError::new("write", &path, error);
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Ok(Claim::Taken(holder(&mut lock)));
-            }
-            Err(TryLockError::Error(error)) => return Err(IoError::new("lock", &path, error)),
-        }
-        write_holder(&mut lock, what).map_err(failed)?;
-        Ok(Claim::First(Self {
-            _lock: lock,
-            socket: socket(state),
-        }))
+        Ok(match ProcessLock::claim(&state.join(Self::LOCK), what)? {
+            LockClaim::Taken(who) => Claim::Taken(who),
+            LockClaim::Held(lock) => Claim::First(Self {
+                _lock: lock,
+                socket: socket(state),
+            }),
+        })
     }
 
     /// Calls `on_word` on a separate thread for each message.
@@ -148,10 +134,7 @@ fn try_send(state: &Path, word: Message) -> bool {
 
 /// Returns the description of the running instance, if any, as in "the app (process 7)". Creates no files.
 pub fn running(state: &Path) -> Option<String> {
-    // `end` reports a lock file that can't be opened.
-    let mut lock = File::open(state.join(Instance::LOCK)).ok()?;
-    let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
-    is_taken.then(|| holder(&mut lock))
+    ProcessLock::holder(&state.join(Instance::LOCK))
 }
 
 /// Asks the running instance, if any, to quit, and waits until it has. While the returned lock is held, no
@@ -162,55 +145,18 @@ pub fn running(state: &Path) -> Option<String> {
 /// # Errors
 /// When the instance does not quit within `patience`.
 pub fn end(state: &Path, what: &str, patience: Duration) -> error::Result<Option<File>> {
-    let path = state.join(Instance::LOCK);
-    // A file that is not writable can be locked anyway.
-    let opened = OpenOptions::new().read(true).write(true).open(&path);
-    let mut lock = match opened.or_else(|_| File::open(&path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|error| IoError::new("open", &path, error))?,
-    };
-    let deadline = Instant::now() + patience;
-    let (mut has_heard, mut failed) = (false, None);
-    let is_alone = poll_until(deadline, POLL_INTERVAL, || match lock.try_lock() {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock) => {
-            // The instance may not listen yet.
-            has_heard = has_heard || try_send(state, Message::Goodbye);
-            false
-        }
-        Err(TryLockError::Error(error)) => {
-            failed = Some(error);
-            true
-        }
-    });
-    match failed {
-        Some(error) => Err(IoError::new("lock", &path, error).into()),
-        None if is_alone => {
-            // If this fails, other instances don't learn who holds the lock.
-            let _ = write_holder(&mut lock, what);
-            Ok(Some(lock))
-        }
-        None => Err(ServiceError::StillRuns {
-            who: holder(&mut lock),
+    let mut has_heard = false;
+    // The instance may not listen yet.
+    let ask = || has_heard = has_heard || try_send(state, Message::Goodbye);
+    match ProcessLock::wait(&state.join(Instance::LOCK), what, patience, ask)? {
+        Waited::NoFile => Ok(None),
+        Waited::Held(lock) => Ok(Some(lock.into_file())),
+        Waited::StillTaken(who) => Err(ServiceError::StillRuns {
+            who,
             after: patience,
         }
         .into()),
     }
-}
-
-/// Writes the holder's description into the lock file.
-fn write_holder(lock: &mut File, what: &str) -> io::Result<()> {
-    lock.set_len(0)?;
-    lock.rewind()?;
-    writeln!(lock, "{what} (process {})", std::process::id())
-}
-
-/// Reads the holder's description from the lock file.
-fn holder(lock: &mut File) -> String {
-    let mut who = String::new();
-    // The holder may not have written its description yet.
-    let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut who));
-    who.trim().to_owned()
 }
 
 fn socket(state: &Path) -> PathBuf {

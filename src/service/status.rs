@@ -89,11 +89,15 @@ pub(crate) fn report(
     let matters = (is_compared || intent == Some(Intent::Named))
         && (observed.proxy().is_some() || intent == Some(Intent::Settings));
     let resolved = match &observed {
-        Observation::Ready(installed) if matters => Some(
-            request
-                .resolve(&installed.engine.capabilities.client)
-                .map_err(Diagnostic::from),
-        ),
+        Observation::Ready(installed)
+            if matters || intent != Some(Intent::Off) && installed.follows_by_itself() =>
+        {
+            let client = &installed.engine.capabilities.client;
+            let resolved = request
+                .for_client(client)
+                .and_then(|request| request.resolve(client));
+            Some(resolved.map_err(Diagnostic::from))
+        }
         _ => None,
     };
     if depth == Depth::Deep {
@@ -108,7 +112,9 @@ pub(crate) fn report(
             true => Some(Intent::Settings),
             false => intent,
         },
-        setting: setting.filter(|_| is_compared).unwrap_or(Setting::Unknown),
+        setting: setting
+            .filter(|setting| is_compared || setting.is_plain_system())
+            .unwrap_or(Setting::Unknown),
     };
     Report {
         status: Status::of(observed, &query),
@@ -132,8 +138,10 @@ impl Status {
             overridden_settings: None,
             backoff: None,
             running: None,
+            containers: None,
             restart: RestartPolicy::Never,
             consent: None,
+            is_asked: false,
             is_live_locked: false,
             attempts: &Attempts::default(),
             may_be_ending: false,

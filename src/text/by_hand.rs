@@ -79,6 +79,7 @@ mod tests {
 
     fn proxy(host: &str, no_proxy: &str) -> Setting {
         Setting::Proxy {
+            is_plain_system: false,
             revision: Sha::of(host.as_bytes()),
             shown: shown(host, no_proxy),
             origin: ProxyOrigin::System,

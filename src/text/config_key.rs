@@ -20,7 +20,17 @@ pub(crate) fn about(key: Key) -> &'static str {
             "whether Docker is restarted when its proxy has changed: ask, always or never"
         }
         Key::Method => "how a boot image is patched: append or rebuild",
+        Key::Containers => {
+            "whether containers and builds of Docker Desktop get the proxy as variables, too: true or false"
+        }
         Key::DockerApp => "the Docker.app to work on; ~ is your home folder",
+        Key::Relay => {
+            "whether Docker gets the address of Baleen's relay: auto (as soon as the app runs it), on or off"
+        }
+        Key::RelayPort => "the relay's port on 127.0.0.1",
+        Key::RelayBasic => {
+            "whether the relay may send a password in clear to a proxy that offers nothing else: true or false"
+        }
     }
 }
 
@@ -34,7 +44,11 @@ pub(crate) fn without(key: Key) -> &'static str {
         Key::PacUnreachable => "direct",
         Key::Restart => "ask",
         Key::Method => "append",
+        Key::Containers => "false",
         Key::DockerApp => "the one in /Applications or ~/Applications",
+        Key::Relay => "auto",
+        Key::RelayPort => "18128",
+        Key::RelayBasic => "true",
     }
 }
 
@@ -44,7 +58,13 @@ pub(crate) fn new_file() -> String {
         "# Baleen's settings. Remove the # to turn a line on. Changes take effect when you save.\n",
     );
     for key in Key::ALL {
-        let example = if key.is_list() { "[]" } else { "\"\"" };
+        let example = match key {
+            _ if key.is_list() => "[]",
+            Key::RelayBasic => "false",
+            _ if key.is_boolean() => "true",
+            _ if key.is_number() => "18128",
+            _ => "\"\"",
+        };
         text.push_str(&format!(
             "\n# {}; without it: {}\n#{key} = {example}\n",
             about(key),

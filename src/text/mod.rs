@@ -12,6 +12,7 @@ pub mod notice;
 mod origin;
 mod patch;
 mod reason;
+pub(crate) mod relay;
 pub(crate) mod remark;
 pub(crate) mod time;
 pub(crate) mod uninstall;

@@ -135,6 +135,11 @@ impl Notice {
                     offers: docker.actions(),
                 }
             }
+            Self::Repaired { proxy } => NoticeText {
+                title: "Docker's settings were reset".to_owned(),
+                body: format!("The proxy ({}) is in place again.", short(proxy)),
+                offers: Vec::new(),
+            },
             Self::Changed {
                 from,
                 to,
@@ -165,6 +170,13 @@ impl Notice {
                 offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
             },
             Self::Trouble { state, reason } => trouble(*state, reason),
+            Self::RelayFailed { reason } => NoticeText {
+                title: "Baleen's relay is not running".to_owned(),
+                body: format!(
+                    "Docker can't pull images without it: {reason}. Baleen tries again within a minute."
+                ),
+                offers: vec![NoticeAction::OpenSettingsFile, NoticeAction::Later],
+            },
             Self::NotRestarted(diagnostic) => NoticeText {
                 title: "Docker was not restarted".to_owned(),
                 body: Problem::from(diagnostic).sentences(),
@@ -203,6 +215,7 @@ impl Notice {
                 format!("Docker {to} replaced its boot image; repaired")
             }
             Self::Updated { from, to, .. } => format!("Docker {from} → {to}; repaired"),
+            Self::Repaired { .. } => "Docker's settings were reset; repaired".to_owned(),
             Self::Changed { to: Some(to), .. } => format!("The proxy is {}", short(to)),
             Self::Changed { to: None, .. } => "The proxy was taken out".to_owned(),
             Self::SettingsChanged { in_place, .. } => {
@@ -214,6 +227,7 @@ impl Notice {
                 _ if reason.fix() == Some(Fix::DockerSettings) => OWN_SETTINGS.to_owned(),
                 _ => cut(&reason.sentence()),
             },
+            Self::RelayFailed { .. } => "The relay is not running".to_owned(),
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
             Self::NotAppliedLive { .. } => "The Docker Engine was not restarted".to_owned(),
         }
@@ -236,6 +250,7 @@ impl Notice {
                 object["to"] = json!(to);
                 object["docker"] = json!(docker.word());
             }
+            Self::Repaired { proxy } => object["to"] = json!(proxy),
             Self::Changed {
                 from, to, docker, ..
             } => {
@@ -251,7 +266,7 @@ impl Notice {
             Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
                 object["support"] = json!(support.word());
             }
-            Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
+            Self::RelayFailed { .. } | Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
         }
         object
     }
@@ -399,6 +414,10 @@ fn changed(
         (_, None) => match by_hand {
             Unpatched::Clean => (
                 "Docker has its own boot image again",
+                "The proxy was taken out.".to_owned(),
+            ),
+            Unpatched::OwnSettings | Unpatched::InSettings { .. } => (
+                "Docker has its own settings again",
                 "The proxy was taken out.".to_owned(),
             ),
             Unpatched::Unchecked => (
@@ -569,9 +588,14 @@ pub fn full(sentence: &str) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
+/// Returns the beginning of a text that is too long for one line.
+pub(crate) fn cut(text: &str) -> String {
+    shortened(full(text))
+}
+
+/// Returns the text without its end, if it is too long for one line.
+pub(crate) fn shortened(text: String) -> String {
     const WIDTH: usize = 60;
-    let text = full(text);
     match text.char_indices().nth(WIDTH) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text,

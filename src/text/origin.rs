@@ -11,6 +11,7 @@ impl fmt::Display for ProxyOrigin {
             Self::Environment => f.write_str("the environment"),
             Self::ConfigFile => f.write_str("the config file"),
             Self::CommandLine => f.write_str("the command line"),
+            Self::Relay => f.write_str("Baleen's relay"),
             Self::File(path) => write!(f, "the file {}", path.display()),
         }
     }

@@ -14,12 +14,31 @@ impl Reason {
             Self::NoDocker(why)
             | Self::Incomplete(why)
             | Self::Blocked(why)
+            | Self::NotAnswering(why)
             | Self::Config(why)
             | Self::Refused(why) => why.sentence(),
+            Self::FollowsSystem(proxy) => format!(
+                "Docker follows the proxy of this computer's settings by itself ({})",
+                proxy.summary()
+            ),
+            Self::CannotFollow(proxy) => format!(
+                "Docker follows this computer's settings by itself, but can't use them as they are; it should get {}",
+                proxy.summary()
+            ),
+            Self::PutBack => "Docker's own settings were put back after Baleen set its proxy, by a policy or in Docker's window".to_owned(),
+            Self::Containers { desired: true } => {
+                "Docker has the proxy, but containers should get it, too".to_owned()
+            }
+            Self::Containers { desired: false } => {
+                "Docker has the proxy, but containers should not get it any more".to_owned()
+            }
             Self::Moving => "Docker is being updated: its files still change".to_owned(),
             Self::Stuck(reason) => format!(
                 "Docker.app is not whole, and nothing has changed in it for a while: {}",
                 reason.sentence()
+            ),
+            Self::ByHand(Unpatched::InSettings { summary }) => format!(
+                "Docker's own settings set another proxy, which is not Baleen's ({summary})"
             ),
             Self::ByHand(found) => format!(
                 "the boot image carries a proxy that was not put there by Baleen ({})",
@@ -29,6 +48,10 @@ impl Reason {
             Self::Unwanted(proxy) => {
                 format!("{}, but no proxy is wanted any more", gets(proxy))
             }
+            Self::InPlace(proxy) if proxy.is_relay() => format!(
+                "{}, which follows this computer's settings: nothing is restarted when they change",
+                gets(proxy)
+            ),
             Self::InPlace(proxy) => gets(proxy),
             Self::NamedInPlace { proxy, .. } => format!(
                 "{}, which was named by hand{}",
@@ -52,6 +75,7 @@ impl Reason {
             } => {
                 let image = match unpatched {
                     Unpatched::Clean => "its own boot image, without the proxy",
+                    Unpatched::OwnSettings => "its own settings again, without Baleen's proxy",
                     _ => "a boot image without Baleen's proxy",
                 };
                 let obstacle = match obstacle {
@@ -81,9 +105,11 @@ impl Reason {
             ),
             Self::StillRuns(found) => {
                 let still = match found {
-                    Unpatched::Clean => "still runs with the proxy",
+                    Unpatched::Clean | Unpatched::OwnSettings => "still runs with the proxy",
                     Unpatched::Unchecked => "Docker still runs with the proxy",
-                    Unpatched::ByHand { .. } => "Docker still runs with another one",
+                    Unpatched::ByHand { .. } | Unpatched::InSettings { .. } => {
+                        "Docker still runs with another one"
+                    }
                 };
                 format!(
                     "{}, but {still} until it is restarted",
@@ -173,6 +199,13 @@ impl Reason {
                 | Self::ScriptUnreachableNow { .. },
                 Face::CommandLine,
             ) => "`baleen apply`, with the same options as here, brings it up to date",
+            (Self::CannotFollow(_), Face::CommandLine) => "`baleen apply` sets it",
+            (Self::PutBack, Face::CommandLine) => {
+                "`baleen apply` sets it again; if it is put back again, ask the administrator of this Mac"
+            }
+            (Self::PutBack, Face::Menu) => {
+                "choose Check and Repair Now to set it again; if it is put back again, ask the administrator of this Mac"
+            }
             (Self::Unwanted(_), Face::CommandLine) => "`baleen restore` takes it out",
             _ => return self.hint(face),
         };
@@ -202,6 +235,10 @@ fn gets(proxy: &RedactedProxy) -> String {
 fn without_patch(found: &Unpatched) -> String {
     match found {
         Unpatched::Clean => "Docker has its own boot image".to_owned(),
+        Unpatched::OwnSettings => "Docker has its own settings, without Baleen's proxy".to_owned(),
+        Unpatched::InSettings { summary } => {
+            format!("Docker's own settings set another proxy ({summary})")
+        }
         Unpatched::Unchecked => "Docker's boot image is not patched by Baleen".to_owned(),
         Unpatched::ByHand { line, .. } => {
             format!("Docker's boot image has a proxy set by hand ({line})")

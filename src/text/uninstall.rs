@@ -14,7 +14,7 @@ const SAME: &str = "the same as the unchanged boot image beside it";
 /// Returns the text for a planned step, as in "remove /a/b".
 pub(crate) fn to_do(step: &UninstallStep) -> String {
     match step {
-        UninstallStep::End(who) => format!("end {who}"),
+        UninstallStep::End(who) | UninstallStep::EndRelay(who) => format!("end {who}"),
         UninstallStep::Restore(path, version, original) => format!(
             "give Docker {version} at {} {}",
             path.display(),
@@ -37,7 +37,7 @@ pub(crate) fn to_do(step: &UninstallStep) -> String {
 /// Returns the text for a completed step, as in "removed /a/b".
 pub(crate) fn done(step: &UninstallStep) -> String {
     match step {
-        UninstallStep::End(who) => format!("ended {who}"),
+        UninstallStep::End(who) | UninstallStep::EndRelay(who) => format!("ended {who}"),
         UninstallStep::Restore(path, version, original) => format!(
             "gave Docker {version} at {} {}, byte for byte",
             path.display(),

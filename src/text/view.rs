@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::agent::RelayState;
 use crate::agent::view::{Busy, View};
 use crate::backend::EngineSync;
 use crate::error::Face;
@@ -40,6 +41,11 @@ impl View {
             "proxy": self.in_image,
             "source": self.intent.and_then(Intent::source),
             "settings": by_hand::json(self.settings()),
+            "relay": self.relay.as_ref().map(|relay| match relay {
+                RelayState::Unknown => json!({ "running": Value::Null }),
+                RelayState::Running(status) => json!({ "running": true, "status": status }),
+                RelayState::Failed { reason } => json!({ "running": false, "reason": reason }),
+            }),
             "use_proxy": self.is_on,
             "busy": self.busy.map(|busy| match busy {
                 Busy::Applying => "applying",

@@ -8,6 +8,7 @@ use crate::agent::agent_state::AgentStateFile;
 use crate::backend::Registry;
 use crate::intent::Intents;
 use crate::proxy::pac;
+use crate::relay;
 use crate::service::LiveLock;
 use crate::service::login_item;
 use crate::service::login_item::file::LABEL;
@@ -58,7 +59,7 @@ pub fn places(
         Instance::SOCKET,
         Instance::LOCK,
     ];
-    let names = registry.state_files().chain(own);
+    let names = registry.state_files().chain(own).chain(relay::FILES);
     files.extend(names.map(|name| state.join(name)));
     files.extend([logs::report_beside(&log), logs::older(&log), log]);
     if macos {
@@ -111,12 +112,16 @@ mod tests {
             for name in [
                 "live.json",
                 "originals.json",
+                "docker-settings.json",
                 "state.json",
                 "agent.json",
                 "pac.json",
                 "live.lock",
                 "agent.socket",
                 "agent.lock",
+                "relay.json",
+                "relay.socket",
+                "relay.lock",
             ] {
                 expected.push(format!("{state}{name}"));
             }

@@ -5,10 +5,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::backend::Unpatched;
+use crate::backend::{ChangedSince, PlanOptions, Unpatched};
 use crate::credentials::Store;
 use crate::error::{Error, Result};
 use crate::intent::{Intent, Intents};
+use crate::relay;
 use crate::service::LiveLock;
 use crate::service::{self, Recording, login_item, single_instance};
 
@@ -124,10 +125,11 @@ fn take(step: &UninstallStep, scope: &Scope) -> Result<Option<Remark>> {
     match step {
         // This was done first.
         UninstallStep::End(_) => {}
+        UninstallStep::EndRelay(_) => relay::end(&scope.state, TIMEOUT)?,
         UninstallStep::RemoveLeftover(path, _) => {
             let backend = open(path);
             // A restoration begins with removing the files of killed runs.
-            service::restore(&*backend, None)?;
+            service::restore(&*backend, PlanOptions::default(), None)?;
             if let Some(left) = backend.unfinished().first() {
                 return Err(UninstallError::StillThere { path: left.clone() }.into());
             }
@@ -139,7 +141,11 @@ fn take(step: &UninstallStep, scope: &Scope) -> Result<Option<Remark>> {
                 intents: &intents,
                 intent: Intent::Off,
             };
-            let restored = service::restore(&*open(path), Some(recording))?;
+            let options = PlanOptions {
+                changed_since: ChangedSince::Keep,
+                ..PlanOptions::default()
+            };
+            let restored = service::restore(&*open(path), options, Some(recording))?;
             let forgotten = intents.forget(path);
             let warning = restored.changes.warnings.into_iter().next();
             let warning = warning.map(Remark::Restored);

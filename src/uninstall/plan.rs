@@ -18,6 +18,8 @@ pub enum UninstallStep {
     /// Restores the boot image of the Docker.app at this path and version. The original sets this
     /// proxy.
     Restore(PathBuf, String, Unpatched),
+    /// Ends the relay with this description. Its tunnels have a few seconds.
+    EndRelay(String),
     /// Removes an unfinished copy of the boot image from the Docker.app at this path and version.
     RemoveLeftover(PathBuf, String),
     /// Removes the backup at the second path from the Docker.app at the first. It is a duplicate of
@@ -37,7 +39,7 @@ impl UninstallStep {
     /// Returns the kind of the step.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::End(_) => "running",
+            Self::End(_) | Self::EndRelay(_) => "running",
             Self::Restore(..) => "image",
             Self::RemoveLeftover(..) => "unfinished-image",
             Self::Backup(..) => "leftover-backup",
@@ -51,7 +53,7 @@ impl UninstallStep {
     /// Returns the object of the step, for programs.
     pub(crate) fn what(&self) -> String {
         match self {
-            Self::End(what) | Self::Password(what) => what.clone(),
+            Self::End(what) | Self::EndRelay(what) | Self::Password(what) => what.clone(),
             Self::Restore(path, ..)
             | Self::RemoveLeftover(path, _)
             | Self::Backup(_, path)
@@ -118,6 +120,8 @@ pub fn plan(
     for engine in found.engines {
         plan.add_engine(engine, leave_images)?;
     }
+    // Docker needs it as long as it has its address.
+    plan.steps.extend(found.relay.map(UninstallStep::EndRelay));
     if found.opens_at_login {
         plan.steps.push(UninstallStep::LoginItem);
     }
@@ -240,6 +244,7 @@ mod tests {
     fn found() -> ScanResult {
         ScanResult {
             running: None,
+            relay: None,
             engines: Vec::new(),
             opens_at_login: false,
             passwords: Ok(Vec::new()),
@@ -285,6 +290,7 @@ mod tests {
     fn it_is_done_in_this_order() {
         let found = ScanResult {
             running: Some("the app".to_owned()),
+            relay: Some("the relay".to_owned()),
             engines: vec![docker(Ok(RemainsState::Patched(proxy(), Unpatched::Clean)))],
             opens_at_login: true,
             passwords: Ok(vec!["me@p:1".to_owned()]),
@@ -300,6 +306,7 @@ mod tests {
             [
                 UninstallStep::End("the app".to_owned()),
                 UninstallStep::Restore("/Docker.app".into(), "1.12.0".to_owned(), Unpatched::Clean),
+                UninstallStep::EndRelay("the relay".to_owned()),
                 UninstallStep::LoginItem,
                 UninstallStep::Password("me@p:1".to_owned()),
                 file("/s/state.json"),

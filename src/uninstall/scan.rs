@@ -10,6 +10,7 @@ use crate::credentials::Store;
 use crate::desired;
 use crate::error::{Error, Result};
 use crate::intent::{Intent, Intents};
+use crate::relay;
 use crate::service::login_item::{self, LoginItem};
 use crate::service::single_instance;
 
@@ -35,6 +36,8 @@ pub struct Scope {
 pub struct ScanResult {
     /// Another running Baleen, as in "the Baleen app (process 7)".
     pub running: Option<String>,
+    /// The running relay, as in "the relay (process 7)".
+    pub relay: Option<String>,
     /// Each engine that Baleen knows and could have changed.
     pub engines: Vec<Remains>,
     /// True if Baleen opens at login.
@@ -118,6 +121,7 @@ pub fn scan(scope: &Scope) -> Result<ScanResult> {
     let links = files.iter().filter(|path| path.is_symlink());
     Ok(ScanResult {
         running: single_instance::running(&scope.state),
+        relay: relay::running(&scope.state),
         engines: real
             .iter()
             .filter_map(|path| scope.registry.open(path, &scope.state).remains())

@@ -145,6 +145,10 @@ impl App {
             .env("HOME", self.dir.path().join("home"))
             .env("BALEEN_STATE_DIR", self.dir.path().join("state"))
             .env("BALEEN_DOCKER_APP", self.app())
+            // A relay would take the same port in each test.
+            .env("BALEEN_RELAY", "off")
+            // Proxies of tests get none of the user's tickets.
+            .env("KRB5CCNAME", "FILE:/nowhere/tickets")
             .env(
                 "BALEEN_HOSTS_FILE",
                 concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/hosts"),

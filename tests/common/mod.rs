@@ -12,10 +12,12 @@ pub(crate) mod failure;
 pub(crate) mod fake_vm;
 pub(crate) mod fixtures;
 pub(crate) mod go;
+pub(crate) mod kerberos;
 pub(crate) mod mac_rules;
 pub(crate) mod network;
 pub(crate) mod old_go;
 pub(crate) mod redact;
+pub(crate) mod relay;
 pub(crate) mod secret;
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod session;

@@ -49,7 +49,7 @@ pub(crate) fn dead_port() -> u16 {
 }
 
 /// A free port for a program to take.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -263,6 +263,12 @@ fn speak_tls(stream: TcpStream, config: &Arc<ServerConfig>, answer: &str) {
     }
 }
 
+/// Gives a file or a folder this mode, so that another user reaches it.
+pub(crate) fn open_to_all(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 /// A real proxy, which is stopped when this is dropped.
 pub(crate) struct RealProxy {
     child: Child,
@@ -300,6 +306,28 @@ impl RealProxy {
         Self::tinyproxy_by(dir, port, log, &config)
     }
 
+    /// `tinyproxy`, which opens tunnels to every port.
+    pub(crate) fn tinyproxy_open(dir: &Path) -> Self {
+        let port = free_port();
+        let log = dir.join("tinyproxy.log");
+        let config = format!(
+            "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogFile \"{}\"\n",
+            log.display()
+        );
+        Self::tinyproxy_by(dir, port, log, &config)
+    }
+
+    /// `tinyproxy`, which asks the proxy at `parent`, and logs in to it.
+    pub(crate) fn tinyproxy_before(dir: &Path, parent: u16, login: &str) -> Self {
+        let port = free_port();
+        let log = dir.join("tinyproxy.log");
+        let config = format!(
+            "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogLevel Connect\nLogFile \"{}\"\nUpstream http {login}@127.0.0.1:{parent}\n",
+            log.display()
+        );
+        Self::tinyproxy_by(dir, port, log, &config)
+    }
+
     fn tinyproxy_by(dir: &Path, port: u16, log: PathBuf, config: &str) -> Self {
         let file = dir.join("tinyproxy.conf");
         fs::write(&file, config).unwrap();
@@ -310,8 +338,6 @@ impl RealProxy {
 
     /// `squid`, which requires `login` if given, and forbids every tunnel unless `open`.
     pub(crate) fn squid(dir: &Path, login: Option<(&str, &str)>, open: bool) -> Self {
-        let port = free_port();
-        let log = dir.join("squid.log");
         let rule = match (open, login) {
             (false, _) => "http_access deny all".to_owned(),
             (true, None) => "http_access allow all".to_owned(),
@@ -322,38 +348,82 @@ impl RealProxy {
                     .unwrap();
                 let hashed = String::from_utf8(hashed.stdout).unwrap();
                 fs::write(dir.join("users"), format!("{user}:{hashed}")).unwrap();
-                let helper = [
-                    "/usr/lib/squid",
-                    "/usr/lib64/squid",
-                    "/opt/homebrew/opt/squid/libexec",
-                ]
-                .map(|folder| Path::new(folder).join("basic_ncsa_auth"))
-                .into_iter()
-                .find(|path| path.exists())
-                .unwrap();
                 format!(
                     "auth_param basic program {} {}\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all",
-                    helper.display(),
+                    Self::squid_helper("basic_ncsa_auth").display(),
                     dir.join("users").display()
                 )
             }
         };
+        Self::squid_with(dir, &rule, |_| {})
+    }
+
+    /// The path of a program that squid asks.
+    pub(crate) fn squid_helper(name: &str) -> PathBuf {
+        [
+            "/usr/lib/squid",
+            "/usr/lib64/squid",
+            "/opt/homebrew/opt/squid/libexec",
+        ]
+        .map(|folder| Path::new(folder).join(name))
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap()
+    }
+
+    /// `squid`, which asks the proxy at `parent`, and logs in to it.
+    pub(crate) fn squid_before(dir: &Path, parent: u16, login: &str) -> Self {
+        let rule = format!(
+            "http_access allow all\ncache_peer 127.0.0.1 parent {parent} 0 no-query no-digest default login={login}\nnever_direct allow all"
+        );
+        Self::squid_with(dir, &rule, |_| {})
+    }
+
+    /// `squid`, with these lines in its configuration.
+    pub(crate) fn squid_with(dir: &Path, rules: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let port = free_port();
+        let log = dir.join("squid.log");
         let config = format!(
-            "http_port 127.0.0.1:{port}\npid_filename none\nvisible_hostname squid.example\ndns_nameservers 127.0.0.1\nshutdown_lifetime 0\ncache deny all\ncache_log {}\naccess_log stdio:{}\n{rule}\n",
+            "http_port 127.0.0.1:{port}\npid_filename none\nvisible_hostname squid.example\ndns_nameservers 127.0.0.1\nshutdown_lifetime 0\ncache deny all\ncache_log {}\naccess_log stdio:{}\n{rules}\n",
             dir.join("squid-cache.log").display(),
             log.display()
         );
         let file = dir.join("squid.conf");
         fs::write(&file, config).unwrap();
         // Started as root it becomes another user, which has to write to these files.
-        let open_to_all = |path: &Path, mode| {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-        };
         open_to_all(dir, 0o777);
         let mut command = Command::new("squid");
         command.arg("-N").arg("-f").arg(file);
+        prepare(&mut command);
         Self::start(command, port, log)
+    }
+
+    /// Debian's `apache2` as a proxy with TLS, with the last certificate of `authority`. It forwards everything to the
+    /// proxy at `parent`, so that it need not resolve names.
+    pub(crate) fn apache_with_tls(dir: &Path, authority: &Authority, parent: u16) -> Self {
+        let port = free_port();
+        let modules = [
+            "mpm_event",
+            "authn_core",
+            "authz_core",
+            "proxy",
+            "proxy_http",
+            "proxy_connect",
+            "ssl",
+        ]
+        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+        .concat();
+        let config = format!(
+            "{modules}ServerName localhost\nListen 127.0.0.1:{port} https\nPidFile {0}/apache.pid\nDefaultRuntimeDir {0}\nMutex file:{0}\nErrorLog {0}/apache.log\nUser www-data\nGroup www-data\nSSLEngine on\nSSLSessionCache none\nSSLCertificateFile {1}/own.crt\nSSLCertificateKeyFile {1}/own.key\nProxyRequests On\nProxyRemote * http://127.0.0.1:{parent}\nAllowCONNECT 1-65535\n<Proxy \"*\">\nRequire all granted\n</Proxy>\n",
+            dir.display(),
+            authority.dir.display()
+        );
+        let file = dir.join("apache.conf");
+        fs::write(&file, config).unwrap();
+        open_to_all(dir, 0o777);
+        let mut command = Command::new("apache2");
+        command.arg("-X").arg("-f").arg(file);
+        Self::start(command, port, dir.join("apache.log"))
     }
 
     /// `privoxy`, with its default settings.
@@ -397,16 +467,65 @@ impl RealProxy {
 
     /// `cntlm`, which forwards every request to the proxy at `parent`.
     pub(crate) fn cntlm(dir: &Path, parent: u16) -> Self {
+        Self::cntlm_by(dir, &format!("Proxy 127.0.0.1:{parent}\n"))
+    }
+
+    /// `cntlm`, which asks no other proxy.
+    pub(crate) fn cntlm_alone(dir: &Path) -> Self {
+        Self::cntlm_by(dir, "Proxy 127.0.0.1:1\nNoProxy *\n")
+    }
+
+    fn cntlm_by(dir: &Path, more: &str) -> Self {
         let port = free_port();
         let file = dir.join("cntlm.conf");
-        fs::write(
-            &file,
-            format!("Username me\nDomain corp\nPassword x\nProxy 127.0.0.1:{parent}\nListen 127.0.0.1:{port}\n"),
-        )
-        .unwrap();
+        let config =
+            format!("Username me\nDomain corp\nPassword x\nListen 127.0.0.1:{port}\n{more}");
+        fs::write(&file, config).unwrap();
         let mut command = Command::new("cntlm");
         command.arg("-f").arg("-c").arg(file);
         Self::start(command, port, dir.join("cntlm.log"))
+    }
+
+    /// Apache Traffic Server, without a cache.
+    pub(crate) fn traffic_server(dir: &Path) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let port = free_port();
+        let folders = [
+            ("sysconfdir", "etc"),
+            ("runtimedir", "run"),
+            ("logdir", "log"),
+            ("cachedir", "cache"),
+            ("datadir", "cache"),
+            ("localstatedir", "run"),
+        ];
+        let mut layout = format!(
+            "prefix: {}\nexec_prefix: /usr\nbindir: /usr/bin\nsbindir: /usr/sbin\nincludedir: /usr/include\nlibdir: /usr/lib\nlibexecdir: /usr/lib/trafficserver/modules\nmandir: /usr/share/man\ninfodir: /usr/share/info\n",
+            dir.display()
+        );
+        // Started as root it becomes another user, which has to write to these folders.
+        let open_to_all = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(dir, open_to_all.clone()).unwrap();
+        for (key, folder) in folders {
+            let folder = dir.join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::set_permissions(&folder, open_to_all.clone()).unwrap();
+            layout += &format!("{key}: {}\n", folder.display());
+        }
+        let mut records = format!(
+            "CONFIG proxy.config.http.server_ports STRING {port}:ip-in=127.0.0.1\nCONFIG proxy.config.url_remap.remap_required INT 0\nCONFIG proxy.config.reverse_proxy.enabled INT 0\nCONFIG proxy.config.http.cache.http INT 0\nCONFIG proxy.config.http.connect_ports STRING *\n"
+        );
+        if rustix::process::geteuid().is_root() {
+            records += "CONFIG proxy.config.admin.user_id STRING nobody\n";
+        }
+        let rule = "ip_allow:\n  - apply: in\n    ip_addrs: 127.0.0.1\n    action: allow\n    methods: ALL\n";
+        let root = dir.join("runroot.yaml");
+        fs::write(&root, layout).unwrap();
+        fs::write(dir.join("etc/records.config"), records).unwrap();
+        fs::write(dir.join("etc/storage.config"), "cache 16M\n").unwrap();
+        fs::write(dir.join("etc/ip_allow.yaml"), rule).unwrap();
+        let mut command = Command::new("traffic_server");
+        command.arg(format!("--run-root={}", root.display()));
+        Self::start(command, port, dir.join("log/diags.log"))
     }
 
     fn start(mut command: Command, port: u16, log: PathBuf) -> Self {

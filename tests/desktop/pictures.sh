@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README out of the program as it runs: the menu, and the notification of an update.
+# Makes the pictures of the README and of docs/ out of the program as it runs: the menu, the notification of an update, and
+# the menus with the relay and with a Docker Desktop.
 #
 #   tests/desktop/pictures.sh FOLDER [PROGRAM]
 #
@@ -13,11 +14,14 @@ work=$(mktemp -d)
 docker=''
 finish() {
 	[ -z "$docker" ] || kill "$docker" 2> /dev/null || true
+	# It outlives the app that started it.
+	"$baleen" relay stop > "$work/log" 2>&1 || true
 	rm -rf "$work"
 }
 trap finish EXIT
 unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config BALEEN_STATE_DIR=$work/state BALEEN_CONFIG=$work/config.toml
+export BALEEN_RELAY=off
 export BALEEN_DOCKER_APP=$work/app/Docker.app
 # A running Docker of that time keeps a console for its VM. Nobody opens it here, so it need not lead to one.
 console=$HOME/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty
@@ -48,3 +52,17 @@ start
 	mv "$work/new/Docker.app" "$BALEEN_DOCKER_APP"
 ) &
 "$here/screenshot.sh" --notification "$folder/update.png" "$baleen" app
+
+# The same Docker behind the relay.
+BALEEN_RELAY=auto "$here/screenshot.sh" --until "Baleen's relay" "$folder/menu-relay.png" "$baleen" app
+
+# A Docker Desktop that was started once, and does not run.
+"$baleen" demo --docker desktop --keep "$work/desktop" > "$work/log"
+kill "$docker"
+docker=''
+settings='Library/Group Containers/group.com.docker'
+mkdir -p "$HOME/$settings"
+cp "$work/desktop/home/$settings/settings-store.json" "$HOME/$settings/"
+export BALEEN_DOCKER_APP=$work/desktop/Docker.app
+"$baleen" apply > "$work/log"
+"$here/screenshot.sh" --until "Docker 4.93.0" "$folder/menu-desktop.png" "$baleen" app

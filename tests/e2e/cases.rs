@@ -235,7 +235,7 @@ fn bypass_others(lab: &Lab) {
     mac.pulls_through_the_proxy();
 }
 
-const USER: &str = "me";
+pub(crate) const USER: &str = "me";
 /// All characters that are special to URLs, shells and settings files, and some that are not.
 const PASSWORD: &str = "p%41:$x`'\"\\&é#/? @!~";
 

@@ -19,11 +19,15 @@ mod common;
 mod facts;
 #[path = "../slow/kernel/machine.rs"]
 mod machine;
+#[path = "../desktop/stand_in/mod.rs"]
+mod stand_in;
 
 mod cases;
+mod desktop;
 mod lab;
 mod live;
 mod mac;
+mod relay;
 mod servers;
 mod story;
 
@@ -90,6 +94,8 @@ fn main() -> ExitCode {
     let mut cases = kernels();
     cases.extend(cases::all());
     cases.extend(live::all());
+    cases.extend(relay::all());
+    cases.extend(desktop::all());
     cases.extend(story::all());
     if let Some(unknown) = names
         .iter()

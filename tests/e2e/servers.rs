@@ -1,4 +1,4 @@
-//! The servers outside the VM, all real, on the host's loopback alone: a registry with an image in it, and a proxy.
+//! The servers outside the VM, all real, in a network of their own: a registry with an image in it, and a proxy.
 
 use std::fs;
 use std::net::TcpStream;
@@ -83,7 +83,7 @@ impl Servers {
         for (name, port, tls) in [("plain", 5000, ""), ("tls", 5443, &*tls)] {
             let config = format!(
                 "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {store}}}}}\n\
-                 http: {{addr: \"127.0.0.1:{port}\"{tls}}}\n"
+                 http: {{addr: \":{port}\"{tls}}}\n"
             );
             let file = path(&format!("registry-{name}.yml"));
             fs::write(&file, config).unwrap();

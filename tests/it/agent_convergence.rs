@@ -223,7 +223,9 @@ impl World {
                 Observation::Incomplete(diagnostic("it is not whole", None, None))
             }
             Some(app) => Observation::Ready(Box::new(Installed {
+                own_settings: None,
                 engine: Engine {
+                    locked_by: None,
                     backend: BackendId("docker-desktop"),
                     path: path.clone(),
                     named: path.clone(),
@@ -262,6 +264,7 @@ impl World {
             observation,
             fingerprint: Fingerprint(self.print),
             running: self.docker.map(|docker| Running {
+                tells_settings: false,
                 pid: docker.pid,
                 since: Some(Self::wall(docker.since)),
                 revision: None,
@@ -433,6 +436,7 @@ impl World {
         let event = match what {
             Pending::Resolve(engine, named) => {
                 let proxy = |proxy, origin: &ProxyOrigin| Setting::Proxy {
+                    is_plain_system: false,
                     revision: block(proxy),
                     shown: shown(proxy),
                     origin: origin.clone(),

@@ -1,5 +1,6 @@
 //! The program as its user sees it: its output, its exit code, and the files on disk afterwards.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -103,6 +104,19 @@ fn the_manual_has_a_page_for_each_command() {
         );
     }
     assert!(!main.contains("EXTRA"), "{main}");
+    // A cask names each page, and Homebrew installs no other.
+    let written: BTreeSet<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let cask = include_str!("../../packaging/homebrew/baleen.rb");
+    let named = cask
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("manpage "));
+    let named: BTreeSet<_> = named
+        .filter_map(|path| path.trim_matches('"').rsplit('/').next().map(str::to_owned))
+        .collect();
+    assert_eq!(named, written);
 }
 
 #[test]
@@ -581,119 +595,6 @@ fn every_state_has_its_word_and_exit_code() {
     fs::remove_dir_all(app.app()).unwrap();
     assert_eq!(app.state(&[]), ("no-docker".into(), 4));
     assert_eq!(app.json(&["status"]).1["docker"], Value::Null);
-}
-
-/// For a Docker since 17.12, Baleen prints what to enter in Docker's own settings, and changes nothing.
-#[test]
-fn for_a_docker_with_its_own_settings_it_prints_what_to_enter_there() {
-    let app = App::new();
-    let mut told = Transcript::default();
-    for (family, version, files, pane) in [
-        (
-            "linuxkit-iso",
-            "17.12.0-ce-mac55",
-            &["linuxkit/docker-for-mac.iso", "uefi/UEFI.fd"][..],
-            "Preferences > Proxies",
-        ),
-        (
-            "linuxkit-iso",
-            "2.1.0.5",
-            &["linuxkit/docker-desktop.iso"],
-            "Preferences > Proxies",
-        ),
-        (
-            "linuxkit-initrd",
-            "4.30.0",
-            &["linuxkit/kernel", "linuxkit/initrd.img"],
-            "Settings > Resources > Proxies",
-        ),
-        (
-            "boot-image",
-            "4.84.0",
-            &["linuxkit/boot.img", "linuxkit/boot.img.sha256"],
-            "Settings > Resources > Proxies",
-        ),
-        (
-            "boot-image",
-            "4.93.0",
-            &["linuxkit/kernel", "linuxkit/boot.img"],
-            "Settings > Resources > Proxies",
-        ),
-    ] {
-        app.install_with(version, files);
-        let before = app.strict_snapshot();
-        let arguments = ["apply", "--http-proxy", "127.0.0.1:3128"];
-        let run = app.run(&arguments);
-        assert_eq!((run.code, &*run.err), (4, ""), "{run}");
-        // Docker's own proxy runs on the Mac, and not on the address that the VM has for it.
-        assert!(!run.out.contains("192.168.65"), "{run}");
-        told.run(&arguments, &run);
-        for more in [&["--dry-run"][..], &["--method", "rebuild"]] {
-            let same = app.run(&[&arguments, more].concat());
-            assert_eq!(
-                (same.code, same.out, same.err),
-                (4, run.out.clone(), String::new())
-            );
-        }
-        told.refused(&app, &["restore"], 4);
-        let (code, status) = app.json(&["status"]);
-        assert_eq!((code, &status["state"]), (4, &json!("unsupported")));
-        assert_eq!(status["docker"]["family"], family);
-        told.run(&["status"], &app.run(&["status"]));
-        let (_, object) = app.json(&["apply", "--http-proxy", PROXY]);
-        assert_eq!(object["enter"]["pane"], pane);
-        before.is_still(&app.strict_snapshot());
-        assert!(
-            !app.dir.path().join("state").exists(),
-            "nothing is noted as wanted"
-        );
-    }
-
-    let (code, object) = app.json(&["apply", "--https-proxy", "127.0.0.1:3128"]);
-    assert_eq!((code, &object["changed"]), (4, &json!(false)));
-    let fields = &object["enter"]["fields"];
-    assert_eq!(object["enter"]["pane"], "Settings > Resources > Proxies");
-    assert_eq!(fields["https"], "http://127.0.0.1:3128");
-    assert_eq!(
-        (&fields["http"], &fields["lacks_password"]),
-        (&Value::Null, &json!(false))
-    );
-    assert_eq!(object["error"]["kind"], "refused");
-    assert_eq!(object["error"]["remedy"], "docker-settings");
-    let arguments = ["apply", "--https-proxy", "127.0.0.1:3128"];
-    told.run(&arguments, &app.run(&arguments));
-
-    // The output says that the password is missing, and prints it nowhere.
-    let url = with_password();
-    for more in [&[][..], &["--json"]] {
-        let arguments = [&["apply", "--http-proxy", &url], more].concat();
-        let run = app.run(&arguments);
-        assert!(run.out.contains("http://me@proxy.corp:8080"), "{run}");
-        assert!(
-            !run.out.contains(NEEDLE) && !run.err.contains(NEEDLE),
-            "{run}"
-        );
-        if more.is_empty() {
-            told.text("$ baleen apply, with a password", &run.out);
-        } else {
-            assert_eq!(run.object()["enter"]["fields"]["lacks_password"], true);
-        }
-    }
-
-    // Baleen doesn't ask for a password either: storing one with Baleen is of no use to this Docker.
-    let arguments = ["apply", "--http-proxy", "http://me@proxy.corp:8080"];
-    told.run(&arguments, &app.run(&arguments));
-
-    // Without a proxy there is nothing to enter, and that is no failure.
-    let arguments = ["apply", "--source", "environment"];
-    let run = app.run(&arguments);
-    assert_eq!((run.code, &*run.err), (4, ""), "{run}");
-    told.run(&arguments, &run);
-    insta::assert_snapshot!(told);
-    assert_eq!(
-        app.json(&["apply", "--source", "environment"]).1["enter"]["fields"],
-        Value::Null
-    );
 }
 
 #[test]

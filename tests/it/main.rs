@@ -2,15 +2,21 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../desktop/stand_in/mod.rs"]
+mod stand_in;
 
 mod agent_convergence;
 mod bad_input;
 mod cli;
 mod config;
 mod credentials;
+mod docker_desktop;
 mod doctor;
 mod layers;
 mod packaging;
+mod relay;
+mod relay_engine;
+mod settings_crash;
 mod text_engine;
 mod uninstall;
 mod upgrade;

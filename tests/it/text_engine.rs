@@ -15,7 +15,7 @@ use baleen::agent::{Agent, AgentOutput, Options};
 use baleen::backend::{
     Activation, Backend, BackendId, Capabilities, ChangeStep, Changes, Configured, Depth, Engine,
     Installed, Kind, Observation, OnProgress, Original, Plan, PlanOptions, Registry, Remains,
-    RemainsState, RestartScope, Running, Unpatched,
+    RemainsState, RestartScope, Running, TakesEffect, Unpatched,
 };
 use baleen::desired::Expected;
 use baleen::digest::{OriginalSha, Sha};
@@ -109,6 +109,7 @@ impl Backend for TextEngine {
             .lines()
             .find_map(|line| line.strip_prefix("version="));
         Ok(Engine {
+            locked_by: None,
             backend: BackendId("text"),
             path: self.place.clone(),
             named: self.place.clone(),
@@ -132,6 +133,7 @@ impl Backend for TextEngine {
             let metadata =
                 fs::metadata(&file).map_err(|error| IoError::new("read", &file, error))?;
             Ok(Installed {
+                own_settings: None,
                 engine,
                 file,
                 configured,
@@ -172,6 +174,7 @@ impl Backend for TextEngine {
         let old = self.text()?;
         Ok(Box::new(TextPlan {
             changes: Changes {
+                takes_effect: TakesEffect::NextStart,
                 is_change: new != old,
                 file: self.file(),
                 bytes: None,
@@ -360,7 +363,8 @@ fn its_proxy_is_set_kept_through_an_update_and_taken_out() {
         intents: &intents,
         intent: Intent::Off,
     };
-    let restored = service::restore(&*place.backend(), Some(recording)).unwrap();
+    let restored =
+        service::restore(&*place.backend(), PlanOptions::default(), Some(recording)).unwrap();
     assert_eq!(restored.changes.removed, Some(two.shown()));
     assert_eq!(place.text(), Place::stock("2.0"));
     assert_eq!(place.status(&two).state, State::Off);
@@ -390,6 +394,7 @@ fn the_agent_follows_the_settings_and_repairs_it_after_an_update() {
         .unwrap();
     let (sender, outputs) = mpsc::channel();
     let options = Options {
+        relay: None,
         registry: REGISTRY,
         docker_app: Some(place.engine()),
         config: place.config(),
@@ -433,6 +438,7 @@ fn the_doctor_looks_at_it() {
     let place = Place::new();
     let wanted = proxy("http://one.corp:1");
     let translation = Translation {
+        is_plain_system: false,
         proxy: Some(wanted.clone()),
         host_proxy: None,
         entries: Vec::new(),
@@ -443,6 +449,7 @@ fn the_doctor_looks_at_it() {
     let examine = || {
         let backend = place.backend();
         let options = doctor::Options {
+            state: std::path::Path::new("/nonexistent"),
             backend: Ok(&*backend),
             intent: place.intents().get(backend.place()),
             expected: Expected::Proxy(&wanted),

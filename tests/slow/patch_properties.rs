@@ -67,7 +67,9 @@ fn apply(app: &Path, proxy: &EngineProxy, method: Option<Method>) -> Result<Chan
 }
 
 fn restore(app: &Path) -> Changes {
-    service::restore(&*backend(app), None).unwrap().changes
+    service::restore(&*backend(app), PlanOptions::default(), None)
+        .unwrap()
+        .changes
 }
 
 fn state(app: &Path, proxy: &EngineProxy, verify: bool) -> (State, String) {

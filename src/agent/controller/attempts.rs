@@ -71,9 +71,12 @@ impl Controller {
                     FILES_DEBOUNCE
                 }
                 Kind::Failure => RETRY_DELAY,
-                Kind::Busy | Kind::NotPermitted | Kind::Unsupported | Kind::Usage => {
-                    RESYNC_INTERVAL
-                }
+                Kind::Busy
+                | Kind::NotPermitted
+                | Kind::Unsupported
+                | Kind::Locked
+                | Kind::Unavailable
+                | Kind::Usage => RESYNC_INTERVAL,
             };
             Backoff {
                 kind,

@@ -103,17 +103,27 @@ impl Controller {
 
     /// Records that the files have just changed to this fingerprint.
     pub(super) fn files_changed(&mut self, print: Fingerprint, now: Instant) {
-        if self.fingerprint.replace(print) != Some(print) {
+        let is_other = self.fingerprint.replace(print) != Some(print);
+        if self
+            .installed()
+            .is_some_and(|installed| installed.own_settings.is_some())
+        {
+            // Nothing is written into this Docker.app, so its copying need not be waited out. Docker writes its settings
+            // often, mostly for other reasons than the proxy.
+            self.observe_by(now + SETTINGS_DEBOUNCE);
+            return;
+        }
+        if is_other {
             // The user agreed to adopt the previous contents only.
             self.adopt = false;
         }
         // What an update took away is put back at once.
         self.proxy_debounce.settle();
+        self.backoff = None;
         let first = self.files_moving.map_or(now, |(first, _)| first);
         self.files_moving = Some((first, now));
         self.settled_at = now + FILES_DEBOUNCE;
         self.observe_at = Some(self.settled_at);
-        self.backoff = None;
     }
 
     pub(super) fn resync(&mut self, now: Instant) {

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::backend::docker_desktop::KnownProcess;
 use crate::backend::{
-    Engine, EngineSync, Generation, Installed, Observation, RestartScope, Running,
+    Configured, Engine, EngineSync, Generation, Installed, Layer, Observation, RestartScope,
+    Running, Unpatched,
 };
-use crate::config::{Config, RestartPolicy};
+use crate::config::{Config, RelayPolicy, RestartPolicy};
 use crate::desired::Setting;
 use crate::digest::OriginalSha;
 use crate::error::{Diagnostic, Error, Kind};
 use crate::intent::Intent;
-use crate::proxy::{ClientDialect, RedactedProxy};
+use crate::proxy::{ClientDialect, ProxyOrigin, RedactedProxy};
 use crate::reconcile::State;
 use crate::reconcile::{Action, Attempts, Backoff, Decision, Inputs, Reason, reconcile};
 
@@ -25,6 +26,7 @@ use super::agent_state::{AgentState, EngineRecord, Reported};
 use super::effect::Effect;
 use super::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
 use super::notice::{DockerSupport, Notice, RestartNeed, notice};
+use super::relay_keeper::{RelaySettings, RelayState};
 use super::snapshot::{Fingerprint, Snapshot};
 use super::view::{Busy, View};
 use super::wording::{PastEvent, Wording};
@@ -60,9 +62,12 @@ pub struct Controller {
     path: Option<PathBuf>,
     intent: Option<Intent>,
     observation: Observation,
+    /// What the engine last said about its own settings.
+    own_state: Option<OwnState>,
     fingerprint: Option<Fingerprint>,
     running: Option<Running>,
     is_live_locked: bool,
+    relay: RelayState,
     setting: Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
     overridden_settings: Option<Setting>,
@@ -119,9 +124,11 @@ impl Controller {
             path: None,
             intent: None,
             observation: Observation::Missing(why(AgentError::NotObserved)),
+            own_state: None,
             fingerprint: None,
             running: None,
             is_live_locked: false,
+            relay: RelayState::default(),
             setting: Setting::Unknown,
             overridden_settings: None,
             set_for: None,
@@ -197,9 +204,51 @@ impl Controller {
                     }
                 }
             }
+            Event::Relay(state) => return self.relay_changed(state, now),
             Event::Refused(diagnostic) => self.log(&PastEvent::Refused(&diagnostic)),
         }
         Vec::new()
+    }
+
+    /// Returns the settings of the relay that has to run.
+    pub(crate) fn relay_wanted(&self) -> Option<RelaySettings> {
+        let is_wanted = match self.config.relay {
+            RelayPolicy::On => true,
+            RelayPolicy::Off => false,
+            RelayPolicy::Auto => self.intent == Some(Intent::Settings),
+        };
+        // What has its address reaches nothing without it.
+        let is_needed = self
+            .observation
+            .proxy()
+            .is_some_and(RedactedProxy::is_relay);
+        (is_wanted || is_needed).then(|| RelaySettings {
+            port: self.config.relay_port(),
+            without_basic: self.config.relay_without_basic,
+        })
+    }
+
+    fn relay_changed(&mut self, state: RelayState, now: Instant) -> Vec<Effect> {
+        let runs = |state: &RelayState| matches!(state, RelayState::Running(_));
+        let has_failed = |state: &RelayState| matches!(state, RelayState::Failed { .. });
+        let before = std::mem::replace(&mut self.relay, state);
+        if runs(&self.relay) && !runs(&before) {
+            // The engine may get its address now.
+            self.resolve_at = Some(now);
+        }
+        match &self.relay {
+            // Only an engine that has its address misses it.
+            RelayState::Failed { reason } if !has_failed(&before) && self.has_relay() => {
+                let reason = reason.clone();
+                vec![self.notify(Notice::RelayFailed { reason })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns whether the engine has the relay's address, or is to get it.
+    fn has_relay(&self) -> bool {
+        matches!(&self.setting, Setting::Proxy { origin, .. } if *origin == ProxyOrigin::Relay)
     }
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Effect> {
@@ -259,7 +308,7 @@ impl Controller {
                 self.consent = is_needed.then_some(way);
                 Vec::new()
             }
-            Click::Source(_) | Click::WhenRestart(_) => {
+            Click::Source(_) | Click::WhenRestart(_) | Click::Containers(_) => {
                 if matches!(click, Click::WhenRestart(_)) {
                     // Restarts that the user chose don't count as attempts of the new policy.
                     self.attempts = Attempts::default();
@@ -312,6 +361,7 @@ impl Controller {
             self.backoff = None;
             self.running = None;
             self.adopt = false;
+            self.own_state = None;
             self.attempts = Attempts::default();
             self.live_failure = None;
             self.quit_grace_until = None;
@@ -335,8 +385,21 @@ impl Controller {
             self.files_moving = None;
         }
         self.observed_at = Some(now);
+        if let Some(own) = own_state(&look.observation) {
+            let before = self.own_state.replace(own);
+            if before.is_some() && before != self.own_state {
+                self.backoff = None;
+                // The user agreed to replace the previous values only.
+                self.adopt = false;
+            }
+        }
         self.observation = look.observation;
+        let was_running = self.running.as_ref().map(|running| running.pid);
         self.running = look.running.map(|running| self.identify(running));
+        if self.own_state.is_some() && self.running.as_ref().map(|it| it.pid) != was_running {
+            // An engine that has quit, or has started, may be changed in another way.
+            self.backoff = None;
+        }
         let (running, observation) = (self.running.as_ref(), &self.observation);
         self.adopted.take_if(|a| !a.holds(running, observation));
         self.is_live_locked = look.is_live_locked;
@@ -344,8 +407,9 @@ impl Controller {
             // No event announces the end of that command.
             self.observe_by(now + FILES_DEBOUNCE);
         }
-        if self.waits_for_console(now) {
-            // No event announces the console. Once it exists, the VM's start time is known.
+        let is_awaited = matches!(self.observation, Observation::NotAnswering(..));
+        if self.is_starting(now) && (is_awaited || self.waits_for_console()) {
+            // No event announces that Docker answers, or the console. Once that exists, the VM's start time is known.
             self.observe_by(now + CONSOLE_POLL_INTERVAL);
         }
         self.learn_name(look.named);
@@ -370,8 +434,8 @@ impl Controller {
         }
     }
 
-    /// Returns whether the running VM may still get a console.
-    fn waits_for_console(&mut self, now: Instant) -> bool {
+    /// Returns whether Docker was first seen running a short while ago.
+    fn is_starting(&mut self, now: Instant) -> bool {
         let Some(running) = &self.running else {
             self.first_seen = None;
             return false;
@@ -381,10 +445,17 @@ impl Controller {
             _ => now,
         };
         self.first_seen = Some((running.pid, since));
-        let can_have_one = self
-            .installed()
-            .is_some_and(|installed| installed.engine.capabilities.live);
-        can_have_one && !running.has_console && now < since + CONSOLE_TIMEOUT
+        now < since + CONSOLE_TIMEOUT
+    }
+
+    /// Returns whether the running VM may still get a console.
+    fn waits_for_console(&self) -> bool {
+        let has_none = self
+            .running
+            .as_ref()
+            .is_some_and(|running| !running.has_console);
+        let can_have_one = |installed: &Installed| installed.engine.capabilities.live;
+        has_none && self.installed().is_some_and(can_have_one)
     }
 
     /// Returns the engine to resolve the settings for, and the proxy named by hand if the user wants that one.
@@ -559,8 +630,10 @@ impl Controller {
             overridden_settings: self.overridden_settings.as_ref(),
             backoff: self.backoff.as_ref(),
             running: self.running.as_ref(),
+            containers: Some(self.config.containers),
             restart: self.config.restart,
             consent: self.consent,
+            is_asked: self.asked,
             is_live_locked: self.is_live_locked,
             attempts: &self.attempts,
             may_be_ending: self.quit_grace_until.is_some(),
@@ -609,6 +682,24 @@ fn without_restart(config: &Config) -> Config {
     }
 }
 
+/// What an engine says about its own settings: what Baleen records of them is left out.
+type OwnState = (Option<Configured>, Unpatched, Layer, String, Option<String>);
+
+/// Returns what an engine says about its own settings, if it has any and says it.
+fn own_state(observation: &Observation) -> Option<OwnState> {
+    let Observation::Ready(installed) = observation else {
+        return None;
+    };
+    let own = installed.own_settings.as_ref()?;
+    Some((
+        installed.configured.clone(),
+        installed.unpatched.clone(),
+        own.layer,
+        own.mode.clone(),
+        own.containers_mode.clone(),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -616,7 +707,6 @@ mod tests {
     use crate::desired::KeptAnswers;
     use crate::digest::Sha;
     use crate::error::made;
-    use crate::proxy::ProxyOrigin;
 
     const SILENT: Wording = Wording {
         history: |_| String::new(),
@@ -629,6 +719,7 @@ mod tests {
     fn what_may_pass_by_itself_is_asked_again_soon() {
         let now = Instant::now();
         let proxy = |script| Setting::Proxy {
+            is_plain_system: false,
             revision: Sha::of(b"x"),
             shown: RedactedProxy {
                 http: None,

@@ -162,8 +162,9 @@ impl Controller {
             return None;
         }
         let is_trouble = match decision.state {
-            State::NotPermitted | State::Foreign | State::Unsupported => true,
+            State::NotPermitted | State::Foreign | State::Unsupported | State::Locked => true,
             State::Updating => self.is_stuck(now),
+            State::Wiped if decision.reason == Reason::PutBack => true,
             State::Wiped | State::Stale => {
                 self.backoff.is_some() || matches!(self.setting, Setting::Failed { .. })
             }
@@ -176,7 +177,7 @@ impl Controller {
                     }
                 ) && self.intent == Some(Intent::Settings)
             }
-            State::Off | State::Direct | State::NoDocker => false,
+            State::Off | State::Direct | State::NoDocker | State::NotAnswering => false,
         };
         is_trouble.then(|| decision.reason.clone())
     }
@@ -208,7 +209,7 @@ impl Controller {
             })
         });
         match (&self.observation, own) {
-            (Observation::Ready(_), _) => DockerSupport::Patched,
+            (Observation::Ready(_) | Observation::NotAnswering(..), _) => DockerSupport::Patched,
             (Observation::Missing(_), _) => DockerSupport::Missing,
             (_, Some(own)) => own,
             (Observation::Incomplete(diagnostic) | Observation::Blocked(diagnostic, _), None) => {
@@ -223,7 +224,9 @@ impl Controller {
         match &self.observation {
             Observation::Missing(_) => false,
             Observation::Blocked(why, _) => why.kind() == Kind::NotPermitted,
-            Observation::Incomplete(_) | Observation::Ready(_) => true,
+            Observation::Incomplete(_) | Observation::NotAnswering(..) | Observation::Ready(_) => {
+                true
+            }
         }
     }
 
@@ -250,9 +253,17 @@ impl Controller {
             docker: facts.map(|engine| engine.version.clone()),
             family: facts.map(|engine| engine.family),
             proxy_pane: facts.and_then(|engine| engine.proxy_pane),
+            containers: match &self.observation {
+                Observation::Ready(installed) => installed
+                    .own_settings
+                    .as_ref()
+                    .map(|_| self.config.containers),
+                _ => None,
+            },
             settings_url: facts.and_then(|engine| engine.settings_url),
             path: self.path.clone(),
             in_image: self.observation.proxy().cloned(),
+            relay: self.has_relay().then(|| self.relay.clone()),
             setting: self.setting.clone(),
             overridden_settings: self.overridden_settings.clone(),
             by_hand: match &self.observation {

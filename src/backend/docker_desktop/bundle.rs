@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::property_list;
 
-use super::{BundleError, Family, InfoError, NotPatched, Refusal};
+use super::{BundleError, Family, InfoError, NotPatched};
 
 /// `CFBundleIdentifier` of Docker for Mac, in all its versions.
 pub(super) const BUNDLE_ID: &str = "com.docker.docker";
@@ -77,17 +77,12 @@ impl Bundle {
         })
     }
 
-    /// Returns the reason why Baleen does not change this Docker, or `None` if Baleen patches its
-    /// boot image.
+    /// Returns the reason why Baleen does not change this Docker, if so.
     pub fn refusal(&self) -> Option<NotPatched> {
-        let version = self.version.clone();
-        Some(match self.family.refusal()? {
-            Refusal::OwnSettings(pane) => NotPatched::OwnSettings { version, pane },
-            Refusal::UnknownVm(source) => NotPatched::UnknownVm {
-                version,
-                path: self.path.clone(),
-                source,
-            },
+        Some(NotPatched::UnknownVm {
+            version: self.version.clone(),
+            path: self.path.clone(),
+            source: self.family.unknown_vm()?,
         })
     }
 

@@ -117,7 +117,7 @@ impl Failure for BundleError {
 #[expect(missing_docs, reason = "the message of each says it")]
 pub enum NotPatched {
     #[error(
-        "Docker {version} has its own proxy settings ({pane}), which Baleen doesn't change yet"
+        "Docker {version} is newer than Baleen knows, so its proxy has to be set in its own window ({pane})"
     )]
     OwnSettings { version: String, pane: ProxyPane },
 

@@ -50,15 +50,6 @@ impl fmt::Display for ProxyPane {
     }
 }
 
-/// The reason why a family is not patched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It has its own proxy settings.
-    OwnSettings(ProxyPane),
-    /// It is unknown.
-    UnknownVm(UnknownVm),
-}
-
 /// The files of a VM that Baleen does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each says it")]
@@ -159,18 +150,7 @@ impl Family {
             .then_some("docker-desktop://dashboard/open?path=settings/resources/proxies")
     }
 
-    /// Returns the reason why this family is not patched, or `None` for the patched one.
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
-        match self {
-            Self::Moby { .. } => None,
-            Self::Unknown(_) => self.unknown_vm().map(Refusal::UnknownVm),
-            Self::LinuxKitIso | Self::LinuxKitInitrd | Self::BootImage => {
-                self.proxy_pane().map(Refusal::OwnSettings)
-            }
-        }
-    }
-
-    /// Returns the files of the VM, if Baleen does not know it.
+    /// Returns the files of the VM, if Baleen does not know it. It sets the proxy of all others.
     pub(crate) fn unknown_vm(&self) -> Option<UnknownVm> {
         match self {
             Self::Unknown(found) if found.is_empty() => Some(UnknownVm::NoFiles),
@@ -271,13 +251,14 @@ mod tests {
 
     #[test]
     fn a_docker_with_its_own_settings_has_a_pane_for_them() {
-        assert_eq!(Family::Moby { image: "x".into() }.refusal(), None);
+        assert_eq!(Family::Moby { image: "x".into() }.unknown_vm(), None);
         for (family, pane) in [
             (Family::LinuxKitIso, ProxyPane::Preferences),
             (Family::LinuxKitInitrd, ProxyPane::Settings),
             (Family::BootImage, ProxyPane::Settings),
         ] {
-            assert_eq!(family.refusal(), Some(Refusal::OwnSettings(pane)));
+            assert_eq!(family.proxy_pane(), Some(pane));
+            assert_eq!(family.unknown_vm(), None);
         }
         for (family, has_url) in [
             (Family::BootImage, true),
@@ -288,8 +269,8 @@ mod tests {
         }
         let found = vec!["linuxkit/kernel".to_owned()];
         assert_eq!(
-            Family::Unknown(found.clone()).refusal(),
-            Some(Refusal::UnknownVm(UnknownVm::OtherFiles { found }))
+            Family::Unknown(found.clone()).unknown_vm(),
+            Some(UnknownVm::OtherFiles { found })
         );
     }
 }

@@ -75,6 +75,7 @@ fn installed(
         since: image.since(),
         bytes: image.length(),
         original,
+        own_settings: None,
     })
 }
 
@@ -83,7 +84,7 @@ fn closed(why: impl Into<Diagnostic>, bundle: Option<&Bundle>) -> Observation {
     match why.kind() {
         // A file that existed an instant ago is gone: the bundle is being replaced.
         Kind::Busy | Kind::Failure => Observation::Incomplete(why),
-        Kind::NotPermitted | Kind::Unsupported | Kind::Usage => {
+        Kind::NotPermitted | Kind::Unsupported | Kind::Usage | Kind::Locked | Kind::Unavailable => {
             Observation::Blocked(why, bundle.map(|it| Box::new(it.engine())))
         }
     }

@@ -40,7 +40,23 @@ pub fn restart(bundle: &Path) -> Result<(), RestartError> {
     restart_within(bundle, TIMEOUT)
 }
 
+/// Quits the Docker that runs from `bundle`, calls `job`, and opens Docker again whatever came of it.
+///
+/// # Errors
+/// When Docker does not quit, and the job was not done; or when it does not start again.
+pub(crate) fn while_quit<T>(bundle: &Path, job: impl FnOnce() -> T) -> Result<T, RestartError> {
+    quit(bundle, TIMEOUT)?;
+    let done = job();
+    open(bundle, TIMEOUT)?;
+    Ok(done)
+}
+
 fn restart_within(bundle: &Path, patience: Duration) -> Result<(), RestartError> {
+    quit(bundle, patience)?;
+    open(bundle, patience)
+}
+
+fn quit(bundle: &Path, patience: Duration) -> Result<(), RestartError> {
     let before = apps::running(bundle, BUNDLE_ID);
     for app in &before {
         apps::ask_to_quit(app);
@@ -56,6 +72,10 @@ fn restart_within(bundle: &Path, patience: Duration) -> Result<(), RestartError>
     if !poll_until(until, POLL_INTERVAL, is_gone) {
         return Err(RestartError::StillRuns { after: patience });
     }
+    Ok(())
+}
+
+fn open(bundle: &Path, patience: Duration) -> Result<(), RestartError> {
     apps::open(bundle)?;
     // A Docker that exits at once also runs for an instant.
     let seen = Cell::new(0);

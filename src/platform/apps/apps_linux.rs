@@ -22,15 +22,24 @@ use super::{OpenError, RunningApp};
 /// Number of clock ticks per second in `/proc`: `man 5 proc_pid_stat`, sysconf(_SC_CLK_TCK), a constant of the kernel.
 const TICKS: u64 = 100;
 
+/// Returns the paths that the executable of `bundle` can have: that of today's Docker is the backend.
+fn executables(bundle: &Path) -> [PathBuf; 2] {
+    ["Docker", "com.docker.backend"].map(|name| bundle.join("Contents/MacOS").join(name))
+}
+
 /// Returns the path of the executable of `bundle`.
 fn executable(bundle: &Path) -> PathBuf {
-    bundle.join("Contents/MacOS/Docker")
+    let [docker, backend] = executables(bundle);
+    match docker.exists() || !backend.exists() {
+        true => docker,
+        false => backend,
+    }
 }
 
 /// Returns the processes of this user that run the executable of `bundle`, even if it has been replaced
 /// since or is a script. (`id` is for macOS.)
 pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
-    let executable = executable(bundle);
+    let executables = executables(bundle);
     let user = super::super::user();
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -40,7 +49,7 @@ pub fn running(bundle: &Path, _id: &str) -> Vec<RunningApp> {
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let is_mine = entry.metadata().is_ok_and(|process| process.uid() == user);
-            let runs = is_mine && command_is(&entry.path(), &executable);
+            let runs = is_mine && executables.iter().any(|it| command_is(&entry.path(), it));
             let (since, parent) = runs.then(|| started(&entry.path()))??;
             let since = Some(since);
             Some((RunningApp { pid, since }, parent))

@@ -140,6 +140,8 @@ pub enum EvaluationFault {
     NoPipes,
     #[error("it did not end within {} seconds", worker::TIMEOUT.as_secs())]
     TimedOut,
+    #[error("other questions kept it busy for {} seconds", worker::TIMEOUT.as_secs())]
+    Busy,
     #[error("its answers broke off: {}", plain(.0))]
     BrokeOff(#[source] io::Error),
     #[error("it answered more than {} bytes", worker::MAX_OUTPUT_LEN)]
@@ -162,6 +164,13 @@ pub enum EvaluationFault {
         #[source]
         why: InvalidAnswer,
     },
+}
+
+impl EvaluationFault {
+    /// True if the process ended, which need not be due to the question.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::BrokeOff(_) | Self::Died(_))
+    }
 }
 
 /// The end of a process that failed.

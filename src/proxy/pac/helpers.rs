@@ -6,7 +6,7 @@
 //! leave something open, the functions follow Chromium. Its `proxy_resolver_v8.cc` says how that differs
 //! from other browsers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,7 +18,7 @@ use super::dates::Zone;
 /// The information about the outside world that a script can get.
 pub(super) struct HelperContext {
     /// The time, in milliseconds since 1970.
-    pub(super) now: u64,
+    pub(super) now: Cell<u64>,
     /// The rules of local time.
     pub(super) zone: Zone,
     /// The addresses of this computer, as other hosts see them.
@@ -29,9 +29,19 @@ pub(super) struct HelperContext {
     pub(super) remarks: RefCell<BTreeSet<ScriptRemark>>,
 }
 
+impl HelperContext {
+    /// Forgets what belongs to the request before.
+    pub(super) fn restart(&self, now: u64) {
+        self.now.set(now);
+        self.names.borrow_mut().restart();
+        self.remarks.take();
+    }
+}
+
 /// Looks up each name once, within a time limit for all names together.
 pub(super) struct DnsCache {
     look_up: fn(&str, Duration) -> io::Result<Vec<IpAddr>>,
+    limit: Duration,
     left: Duration,
     known: BTreeMap<String, Vec<IpAddr>>,
     /// The first name for which no answer came in time; the script sees it as a name that does not exist.
@@ -41,14 +51,19 @@ pub(super) struct DnsCache {
 impl DnsCache {
     pub(super) fn new(
         look_up: fn(&str, Duration) -> io::Result<Vec<IpAddr>>,
-        left: Duration,
+        limit: Duration,
     ) -> Self {
         Self {
             look_up,
-            left,
+            limit,
+            left: limit,
             known: BTreeMap::new(),
             unanswered: None,
         }
+    }
+
+    fn restart(&mut self) {
+        *self = Self::new(self.look_up, self.limit);
     }
 
     fn addresses(&mut self, host: &str) -> Vec<IpAddr> {
@@ -244,7 +259,7 @@ mod tests {
 
     fn context() -> HelperContext {
         HelperContext {
-            now: 0,
+            now: Cell::new(0),
             zone: tz::TimeZone::utc().into(),
             own: || vec!["2001:db8::9".parse().unwrap(), "10.0.0.9".parse().unwrap()],
             names: RefCell::new(DnsCache::new(look_up, Duration::from_secs(1))),

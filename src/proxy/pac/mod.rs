@@ -54,7 +54,7 @@ pub use remark::{PacRemark, ScriptRemark};
 pub use route::{Route, Routes};
 pub use unsupported_features::Feature;
 pub(crate) use worker::COMMAND;
-pub use worker::{Evaluated, evaluate_in_worker, work};
+pub use worker::{Evaluated, PacWorker, Turn, evaluate_in_worker, work};
 
 /// Host name that WPAD looks up in the system's search domains, and the URL of its script.
 pub(crate) const WPAD_HOST: &str = "wpad";
@@ -218,6 +218,25 @@ impl PacAnswers {
     }
 }
 
+/// Returns the script of this source; nothing if the network offers none.
+pub(crate) fn load(source: &PacSource) -> Option<Result<Script, PacError>> {
+    match source {
+        PacSource::Discover if no_wpad().is_some() => None,
+        _ => Some(load_offered(source)),
+    }
+}
+
+fn load_offered(source: &PacSource) -> Result<Script, PacError> {
+    match source {
+        PacSource::Url(url) => fetch(url),
+        PacSource::Discover => fetch(WPAD_URL),
+        PacSource::Script(text) => Ok(Script {
+            name: "in the system's settings".to_owned(),
+            text: text.clone(),
+        }),
+    }
+}
+
 /// Asks the script about `https://HOST/` for each of `hosts`. A host may have a port, or be a URL itself.
 ///
 /// If the script fails or can't be reached, the function returns its last answers, host by host, for as
@@ -247,18 +266,15 @@ pub fn ask_through(
     memory: &AnswerCache,
     unreachable: Unreachable,
 ) -> Result<PacAnswers, PacError> {
-    let (url, script) = match source {
-        PacSource::Url(url) => (Some(&**url), fetch(url)),
+    let url = match source {
+        PacSource::Url(url) => Some(&**url),
         PacSource::Discover => match no_wpad() {
             Some(why) => return Ok(not_offered(PacRemark::NotOffered(Arc::new(why)))),
-            None => (Some(WPAD_URL), fetch(WPAD_URL)),
+            None => Some(WPAD_URL),
         },
-        PacSource::Script(text) => {
-            let name = "in the system's settings".to_owned();
-            let text = text.clone();
-            (None, Ok(Script { name, text }))
-        }
+        PacSource::Script(_) => None,
     };
+    let script = load_offered(source);
     let urls: Vec<String> = hosts.iter().map(|host| address::question(host)).collect();
     let is_reached = script.is_ok();
     let error = match script.and_then(|script| evaluate_in_worker(program, &script, &urls)) {

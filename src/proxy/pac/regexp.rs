@@ -28,6 +28,22 @@ struct Last {
     matched: Range<usize>,
     /// The matches of the groups; empty for a group that didn't take part.
     groups: Vec<JsString>,
+    /// The pattern of a `shExpMatch` since then that matched nothing: what its signs matched while they were
+    /// replaced is only found once a script asks for it.
+    replaced: Option<JsString>,
+}
+
+impl Last {
+    fn of_replaced(pattern: &JsString) -> Option<Self> {
+        let (before, at) = shexp::regular(&pattern.to_vec()).1?;
+        let text = JsString::from(&*before);
+        Some(Self {
+            input: text.clone(),
+            text,
+            matched: at..at + 1,
+            ..Self::default()
+        })
+    }
 }
 
 type Shared = RefCell<Last>;
@@ -54,9 +70,7 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
     };
     let set_input = NativeFunction::from_copy_closure(|_, arguments, context| {
         let input = arguments.get_or_undefined(0).to_string(context)?;
-        if let Some(last) = context.get_data::<Shared>() {
-            last.borrow_mut().input = input;
-        }
+        with_last(context, |last| last.input = input);
         Ok(JsValue::undefined())
     });
     let input = get(|last| Some(last.input.clone()));
@@ -84,9 +98,18 @@ pub(super) fn install(context: &mut Context) -> JsResult<()> {
 
 /// Returns a part of the last match as a value; the empty string if there is none.
 fn of(context: &Context, what: impl Fn(&Last) -> Option<JsString>) -> JsValue {
-    let last = context.get_data::<Shared>();
-    let text = last.and_then(|last| what(&last.borrow()));
+    let text = with_last(context, |last| what(last)).flatten();
     text.unwrap_or_default().into()
+}
+
+fn with_last<T>(context: &Context, what: impl FnOnce(&mut Last) -> T) -> Option<T> {
+    let mut last = context.get_data::<Shared>()?.borrow_mut();
+    if let Some(pattern) = last.replaced.take()
+        && let Some(replaced) = Last::of_replaced(&pattern)
+    {
+        *last = replaced;
+    }
+    Some(what(&mut last))
 }
 
 /// Returns a setter that does nothing: in the browsers, setting these properties is no error.
@@ -152,7 +175,17 @@ fn remember(text: JsString, matched: Range<usize>, groups: Vec<JsString>, contex
             text,
             matched,
             groups,
+            replaced: None,
         };
+    }
+}
+
+/// Remembers a pattern whose signs were replaced, if it has any.
+fn remember_replaced(pattern: JsString, context: &Context) {
+    if let Some(last) = context.get_data::<Shared>()
+        && b".*?".iter().any(|&sign| pattern.contains(sign))
+    {
+        last.borrow_mut().replaced = Some(pattern);
     }
 }
 
@@ -171,20 +204,18 @@ fn sh_exp_match(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> Js
     }
     let pattern = pattern.to_string(context)?;
     let text = arguments.get_or_undefined(0).to_string(context)?;
-    let units = pattern.to_vec();
-    let (source, replaced) = shexp::regular(&units);
-    if let Some((before, at)) = replaced {
-        let before = JsString::from(&*before);
-        remember(before, at..at + 1, Vec::new(), context);
-    }
-    if shexp::is_plain(&units) {
-        let matches = shexp::matches(&text.to_vec(), &units);
+    if shexp::is_plain(pattern.as_str()) {
+        let matches = shexp::matches(text.as_str(), pattern.as_str());
         if matches {
             let whole = 0..text.len();
             remember(text, whole, Vec::new(), context);
+        } else {
+            remember_replaced(pattern, context);
         }
         return Ok(matches.into());
     }
+    let (source, _) = shexp::regular(&pattern.to_vec());
+    remember_replaced(pattern, context);
     let regexp = JsRegExp::new(JsString::from(&*source), js_string!(), context)?;
     Ok(regexp.test(text, context)?.into())
 }

@@ -69,6 +69,9 @@ pub struct Translation {
     pub explanations: Vec<Explanation>,
     /// Set when the PAC script can't be asked now; one of the remarks says so.
     pub pac_unreachable: Option<PacUnreachable>,
+    /// True for plain proxies of the system's settings, without a script, a login or SOCKS, and without additions of the
+    /// user. Docker Desktop can follow these by itself.
+    pub is_plain_system: bool,
 }
 
 impl Translation {
@@ -92,6 +95,7 @@ pub fn translate(
     overrides: &Overrides,
     resolvers: &Resolvers<'_>,
 ) -> Result<Translation> {
+    let is_plain_system = is_plain_system(proxy_config, overrides);
     let (mut remarks, mut explanations) = (Vec::new(), Vec::new());
     let mut pac_unreachable = None;
     let chosen = match &proxy_config.settings {
@@ -139,6 +143,7 @@ pub fn translate(
             remarks,
             explanations,
             pac_unreachable,
+            is_plain_system: false,
         });
     }
 
@@ -146,7 +151,8 @@ pub fn translate(
         Some(url) if !overrides.no_passwords => {
             add_password(url, resolvers, &mut remarks).map(Some)
         }
-        url => Ok(url),
+        // Also one that was named by hand.
+        url => Ok(url.map(|url| url.reference().url())),
     };
     let same = http == https;
     let http = with_password(http)?;
@@ -176,7 +182,20 @@ pub fn translate(
         remarks,
         explanations,
         pac_unreachable,
+        is_plain_system,
     })
+}
+
+fn is_plain_system(proxy_config: &ProxyConfig, overrides: &Overrides) -> bool {
+    let ProxySettings::Settings(settings) = &proxy_config.settings else {
+        return false;
+    };
+    let mut servers = [&settings.http, &settings.https].into_iter().flatten();
+    settings.pac.is_none()
+        && settings.faults.is_empty()
+        && overrides.no_proxy.is_empty()
+        && (settings.http.is_some() || settings.https.is_some())
+        && servers.all(|server| server.user.is_none())
 }
 
 /// The proxies as this computer reaches them, and the outcomes for the hosts it reaches directly.

@@ -12,6 +12,7 @@ use crate::reconcile::State;
 use super::Words;
 
 pub(super) const IMAGE: &str = "Image";
+pub(super) const OWN_SETTINGS: &str = "Docker's settings";
 
 pub(super) fn bundle(found: &BundleFinding, face: Face) -> Words {
     match found {
@@ -36,16 +37,10 @@ pub(super) fn bundle_facts(found: &BundleFinding) -> Value {
 }
 
 pub(super) fn family(found: &FamilyFinding, face: Face) -> Words {
-    match (&found.refusal, found.proxy_pane) {
-        (None, _) => Words::good(format!("{} (supported)", capitalized(found.id))),
-        (Some(refusal), None) => Words {
+    match &found.refusal {
+        None => Words::good(format!("{} (supported)", capitalized(found.id))),
+        Some(refusal) => Words {
             found: refusal.sentence(),
-            remedy: refusal.hint(face),
-        },
-        (Some(refusal), Some(pane)) => Words {
-            found: format!(
-                "this Docker has its own proxy settings ({pane}), which Baleen doesn't change yet"
-            ),
             remedy: refusal.hint(face),
         },
     }
@@ -68,10 +63,10 @@ pub(super) fn image(found: &ImageFinding, face: Face) -> Words {
     let status = &found.status;
     let remedy = match (found.mismatch, face) {
         (Some(Mismatch::NotInImage), Face::CommandLine) => {
-            Some("`baleen apply` puts the proxy into the boot image".to_owned())
+            Some("`baleen apply` sets the proxy in Docker".to_owned())
         }
         (Some(Mismatch::NotInImage), Face::Menu) => {
-            Some("turn on Use Proxy to put the proxy into the boot image".to_owned())
+            Some("turn on Use Proxy to set the proxy in Docker".to_owned())
         }
         (Some(Mismatch::NoLongerUsed), Face::CommandLine) => Some(
             "this Mac no longer uses a proxy; run `baleen restore` to remove it from Docker too"
@@ -97,6 +92,7 @@ pub(super) fn image_facts(found: &ImageFinding) -> Value {
     json!({
         "state": status.state,
         "image": status.installed().map(Installed::facts),
+        "docker_settings": status.installed().and_then(|it| it.own_settings.as_ref()),
         "proxy": status.proxy(),
     })
 }

@@ -3,9 +3,11 @@
 mod answer;
 mod certificate;
 mod docker_app;
+mod docker_proxy;
 mod engine;
 mod hosts;
 mod registry;
+mod relay;
 mod report;
 mod route;
 mod settings;
@@ -70,7 +72,12 @@ impl StepText {
         let Words { found, remedy } = words(&step.finding, face);
         Self {
             id: step.id(),
-            title: title(&step.subject),
+            title: match &step.finding {
+                Finding::Image(found) if found.is_of_own_settings() => {
+                    docker_app::OWN_SETTINGS.to_owned()
+                }
+                _ => title(&step.subject),
+            },
             outcome: step.outcome(),
             found,
             remedy,
@@ -93,6 +100,8 @@ fn words(finding: &Finding, face: Face) -> Words {
         Finding::Tls(found) => certificate::words(found, face),
         Finding::Registry(found) => registry::words(found),
         Finding::OtherHosts(found) => hosts::words(found),
+        Finding::Relay(found) => relay::words(found, face),
+        Finding::DockerProxy(found) => docker_proxy::words(found),
         Finding::Engine(found) => engine::words(found),
         Finding::Settings(found) => settings::words(found, face),
     }
@@ -111,6 +120,8 @@ fn facts(finding: &Finding) -> Value {
         Finding::Tls(found) => certificate::facts(found),
         Finding::Registry(found) => registry::facts(found),
         Finding::OtherHosts(found) => hosts::facts(found),
+        Finding::Relay(found) => relay::facts(found),
+        Finding::DockerProxy(found) => docker_proxy::facts(found),
         Finding::Engine(found) => engine::facts(found),
         Finding::Settings(found) => settings::facts(found),
     }
@@ -142,6 +153,8 @@ pub(crate) fn short_title(subject: &Subject) -> &'static str {
         Subject::Tls(_) => "TLS",
         Subject::Registry(_) => "Answer",
         Subject::OtherHosts => "Other hosts of a pull",
+        Subject::Relay => "Baleen's relay",
+        Subject::DockerProxy => "Docker's own proxy",
         Subject::Engine => "Running engine",
         Subject::Settings => "Settings",
     }
@@ -175,15 +188,6 @@ fn skipped(why: &Skip) -> String {
         Skip::SettingsTested => "they are what was tested",
     };
     found.to_owned()
-}
-
-/// Joins names for use in a sentence.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [others @ .., last] => format!("{} and {last}", others.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::doctor::proxy_verdict::{
 };
 use crate::error::Face;
 
+use super::Words;
 use super::answer::{answer, said};
-use super::{Words, listed};
 
 pub(super) fn words(found: &TunnelFinding, face: Face) -> Words {
     match found {
@@ -223,14 +223,17 @@ fn login(refused: &NoTunnel, said: &str, face: Face) -> Words {
         schemes => format!("it takes {}", schemes.join(", ")),
     };
     match refused.login() {
-        Login::OtherScheme { relays } => {
-            let remedy = match &*relays {
-                [] => "ask the proxy's administrator to offer Basic as well: no relay is known that logs in this way".to_owned(),
-                relays => format!(
-                    "run a relay on this computer that logs in to the proxy for you, and name that as the proxy; then Docker needs no password either. {} can do {}",
-                    listed(relays),
-                    schemes.join(" or ")
-                ),
+        Login::OtherScheme { relay_can } => {
+            let remedy = match (relay_can, face) {
+                (false, _) => {
+                    "ask the proxy's administrator to offer Basic as well: Baleen's relay does not know this kind of login"
+                }
+                (true, Face::CommandLine) => {
+                    "let Baleen's relay log in for you: `baleen config set relay on`, then open Baleen; Docker needs no password then. The relay takes your Kerberos ticket, or the password of `baleen credentials set`"
+                }
+                (true, Face::Menu) => {
+                    "let Baleen's relay log in for you: choose Open Settings File and set relay to on; Docker needs no password then. The relay takes your Kerberos ticket, or the password that you store in Terminal: `baleen credentials set`"
+                }
             };
             Words::new(
                 format!(

@@ -39,7 +39,9 @@ impl Hint for ConfigError {
                 }));
             }
             (Self::WouldBeInvalid { source, .. }, _) => return in_text(source, face),
-            (Self::Value { source, .. }, _) => return value(source, face),
+            (Self::Value { source, .. } | Self::Variable { source, .. }, _) => {
+                return value(source, face);
+            }
         };
         Some(advice.to_owned())
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::common::failure::diagnostic;
+use baleen::agent::RelayState;
 use baleen::agent::agent_state::HistoryEntry;
 use baleen::agent::event::Click;
 use baleen::agent::notice::{DockerSupport, Notice, RestartNeed, WhyNone};
@@ -18,6 +19,7 @@ use baleen::error::Fix;
 use baleen::intent::Intent;
 use baleen::proxy::{ProxyOrigin, ProxyUrl, RedactedProxy};
 use baleen::reconcile::{Reason, State};
+use baleen::relay::{RelayFailure, Status, Way};
 use baleen::service::install_location::InstallLocation;
 use baleen::service::login_item::LoginItem;
 
@@ -45,6 +47,8 @@ fn view(state: State) -> View {
         State::Current | State::Stale | State::RestartNeeded | State::Foreign | State::Updating
     );
     View {
+        relay: None,
+        containers: None,
         state,
         reason: Reason::Refused(diagnostic(
             &format!("a sentence about {}", state.word()),
@@ -68,6 +72,7 @@ fn view(state: State) -> View {
             State::NoDocker => Setting::Unknown,
             State::Updating => Setting::Offline,
             _ => Setting::Proxy {
+                is_plain_system: false,
                 revision: Sha::of(b"x"),
                 shown: shown("proxy.corp"),
                 origin: ProxyOrigin::System,
@@ -153,6 +158,7 @@ fn a_script_that_is_away_is_in_the_menu() {
         lines.join("\n")
     };
     let by_script = |since| Setting::Proxy {
+        is_plain_system: false,
         revision: Sha::of(b"x"),
         shown: shown("proxy.corp"),
         origin: ProxyOrigin::System,
@@ -471,6 +477,7 @@ fn what_is_reported_in_words() {
     };
     let origin = || ProxyOrigin::System;
     let is_set = |host: &str| Setting::Proxy {
+        is_plain_system: false,
         revision: Sha::of(host.as_bytes()),
         shown: shown(host),
         origin: origin(),
@@ -671,6 +678,79 @@ fn what_is_reported_in_words() {
             message.body
         );
         assert!(notice.json()["body"].is_string());
+    }
+    insta::assert_snapshot!(all);
+}
+
+/// The relay, as the agent hears of it.
+fn relay(way: Option<(Option<&str>, Option<&str>)>, failure: Option<&str>) -> RelayState {
+    let text = |text: &str| text.to_owned();
+    RelayState::Running(Box::new(Status {
+        version: text("1"),
+        pid: 7,
+        without_basic: false,
+        port: 18128,
+        since: 0,
+        open: 0,
+        requests: u64::from(way.is_some()),
+        bytes: 12_300_000,
+        way: way.map(|(proxy, login)| Way {
+            proxy: proxy.map(text),
+            login: login.map(text),
+        }),
+        failure: failure.map(|reason| RelayFailure {
+            at: 0,
+            reason: text(reason),
+        }),
+    }))
+}
+
+/// Behind the relay the menu has the way of now, what fails, and how much went through.
+#[test]
+fn the_relay_says_which_way_it_goes() {
+    let address = ProxyUrl::parse("http://baleen:token@192.168.65.1:18128").unwrap();
+    let shown = RedactedProxy {
+        http: Some(address.reference()),
+        https: Some(address.reference()),
+        no_proxy: String::new(),
+    };
+    let failed = RelayState::Failed {
+        reason: "the relay can't listen at 127.0.0.1:18128".to_owned(),
+    };
+    let mut all = String::new();
+    for state in [
+        RelayState::Unknown,
+        relay(None, None),
+        relay(Some((None, None)), None),
+        relay(Some((Some("proxy.corp:8080"), Some("Kerberos"))), None),
+        relay(
+            Some((Some("proxy.corp:8080"), None)),
+            Some("proxy.corp:8080 can't be reached"),
+        ),
+        failed,
+    ] {
+        let view = View {
+            relay: Some(state),
+            in_image: Some(shown.clone()),
+            setting: Setting::Proxy {
+                is_plain_system: false,
+                revision: Sha::of(b"x"),
+                shown: shown.clone(),
+                origin: ProxyOrigin::Relay,
+                script: None,
+            },
+            ..view(State::Current)
+        };
+        let menu = menu(&view, BESIDES, &|_| String::new());
+        let labels = menu.items.iter().map_while(|item| match item {
+            Item::Label(text) => Some(&**text),
+            _ => None,
+        });
+        for label in labels {
+            all.push_str(label);
+            all.push('\n');
+        }
+        all.push('\n');
     }
     insta::assert_snapshot!(all);
 }

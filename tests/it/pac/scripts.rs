@@ -19,8 +19,8 @@ use crate::common::tools::{tell, test_name, tool};
 use baleen::error::{Error, Face, Failure, Kind};
 use baleen::net::tls;
 use baleen::proxy::pac::{
-    AnswerCache, Evaluated, PacAnswers, PacRemark, PacSource, Route, Script, ScriptState, TIMEOUT,
-    Unreachable, ask_through, evaluate_in_worker, fetch,
+    AnswerCache, Evaluated, PacAnswers, PacRemark, PacSource, PacWorker, Route, Script,
+    ScriptState, TIMEOUT, Unreachable, ask_through, evaluate_in_worker, fetch,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -238,6 +238,85 @@ fn hostile_scripts_are_ended() {
     }
 }
 
+/// A worker for one question after the other.
+fn worker(text: &str) -> PacWorker {
+    let script = Script {
+        name: "of the test".to_owned(),
+        text: text.to_owned(),
+    };
+    PacWorker::new(program().to_owned(), script)
+}
+
+fn ask(worker: &PacWorker, url: &str) -> Result<String, Error> {
+    let mut evaluated = worker.turn()?.ask(&[url.to_owned()])?;
+    Ok(evaluated.answers.remove(0).text)
+}
+
+#[test]
+fn a_worker_that_stays_answers_as_one_that_is_asked_once() {
+    let staying = worker(CORPORATE);
+    let mut process = None;
+    for url in [
+        "https://wiki/",
+        "https://10.20.30.40/",
+        "https://ADS7.example.org/",
+        "http://dl.example.org/update/x.msi",
+        "https://dl.example.org/update/x.msi",
+        "ftp://ftp.example.org/",
+        "https://registry-1.docker.io/",
+        "https://docker.io/",
+    ] {
+        assert_eq!(ask(&staying, url).unwrap(), says(CORPORATE, url), "{url}");
+        let id = staying.process_id();
+        assert!(id.is_some() && process.is_none_or(|process| process == id));
+        process = Some(id);
+    }
+    // An error of the script is an answer: the process stays, and so do the script's variables.
+    let text = "var n = 0;".to_owned()
+        + &function("n++; if (host == 'bad') throw 'no'; return 'PROXY p' + n;");
+    let staying = worker(&text);
+    assert_eq!(ask(&staying, "https://a/").unwrap(), "PROXY p1");
+    let text = ask(&staying, "https://bad/").unwrap_err().to_string();
+    assert!(text.contains("no"), "{text}");
+    assert_eq!(ask(&staying, "https://a/").unwrap(), "PROXY p3");
+    // The clock does not stand still.
+    let staying = worker(&function("return 'PROXY p:' + Date.now() % 65536;"));
+    let first = ask(&staying, "https://a/").unwrap();
+    thread::sleep(Duration::from_millis(2));
+    assert_ne!(ask(&staying, "https://a/").unwrap(), first);
+}
+
+#[test]
+fn a_process_that_ended_is_replaced() {
+    let staying = worker(&function("return 'PROXY ' + host;"));
+    let mut seen = Vec::new();
+    for host in ["a", "b", "c"] {
+        let answer = ask(&staying, &format!("https://{host}/")).unwrap();
+        assert_eq!(answer, format!("PROXY {host}"));
+        let id = staying.process_id().unwrap();
+        assert!(!seen.contains(&id));
+        seen.push(id);
+        let kill = Command::new("kill").args(["-9", &id.to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+}
+
+#[test]
+fn what_one_question_did_ends_with_its_process() {
+    let staying = worker(&function(
+        "if (host == 'loop') /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'); \
+         if (host == 'grow') { var s = 'x'; for (;;) s += s; } \
+         return 'PROXY ' + host;",
+    ));
+    assert_eq!(ask(&staying, "https://a/").unwrap(), "PROXY a");
+    for (url, words) in [("https://loop/", "5 seconds"), ("https://grow/", "256 MB")] {
+        let text = ask(&staying, url).unwrap_err().to_string();
+        assert!(text.contains(words), "{text}");
+        assert_eq!(staying.process_id(), None);
+        assert_eq!(ask(&staying, "https://a/").unwrap(), "PROXY a");
+    }
+}
+
 #[test]
 fn the_memory_of_the_parent_does_not_count() {
     let large = vec![1_u8; 400 << 20];
@@ -259,6 +338,7 @@ fn programs_that_are_no_worker_are_reported_from_scripts_that_fail() {
         "echo hello",
         "echo '{\"Answered\":{\"texts\":[],\"unanswered\":null,\"remarks\":[]}}'",
         "exec yes",
+        "exec tr '\\0' y </dev/zero",
         "exec sleep 100",
         "exec sleep 100 >&-",
     ] {

@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 use crate::backend::docker_desktop::Bundle;
 use crate::backend::{
-    ChangeStep, Changes, OnProgress, Original, Plan, PlanOptions, Purpose, Unpatched,
+    ChangeStep, Changes, OnProgress, Original, Plan, PlanOptions, Purpose, TakesEffect, Unpatched,
 };
 use crate::error::Error;
 use crate::proxy::EngineProxy;
@@ -64,6 +64,7 @@ impl ImagePlan {
             unpatched: Unpatched::default(),
             steps: Vec::new(),
             warnings: Vec::new(),
+            takes_effect: TakesEffect::NextStart,
         };
         let (action, changes) = match want {
             Some(proxy) => {

@@ -1,15 +1,18 @@
 //! `baleen demo`: all of Baleen's work, step by step, on a sample Docker.app. Each step calls the same
 //! functions as the other commands.
 
+mod desktop;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
 use crate::backend::docker_desktop::initrd::image::Image;
 use crate::backend::docker_desktop::initrd::script::{MAX_SCRIPT_LEN, SCRIPT};
+use crate::backend::docker_desktop::open_in_home;
 use crate::backend::{Backend, Depth, PlanOptions};
 use crate::demo;
 use crate::desired::Expected;
@@ -27,7 +30,6 @@ use crate::proxy::{
 use crate::reconcile::State;
 use crate::service::{self, StatusQuery, status};
 
-use super::REGISTRY;
 use super::output::{BAD, BOLD, DIM, GOOD, Output, styled};
 use super::proxy::entry_json;
 
@@ -89,9 +91,21 @@ impl Hint for DemoError {
 /// `baleen demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// The Docker of the story
+    #[arg(long, value_enum, default_value_t = DockerArg::Moby)]
+    pub(super) docker: DockerArg,
     /// Work in this folder, which must be empty or new, and keep the result
     #[arg(long, value_name = "DIR")]
     pub(super) keep: Option<PathBuf>,
+}
+
+/// The Docker of the story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DockerArg {
+    /// Docker for Mac of 2016, whose boot image is patched
+    Moby,
+    /// Docker Desktop of today, in whose own settings the proxy is kept
+    Desktop,
 }
 
 pub(super) fn run(args: &DemoArgs, out: &mut Output) -> Result<u8> {
@@ -107,7 +121,13 @@ pub(super) fn run(args: &DemoArgs, out: &mut Output) -> Result<u8> {
             temporary.path()
         }
     };
-    let translation = translation()?;
+    let client = match args.docker {
+        DockerArg::Moby => ClientDialect::of(BEFORE.0, true),
+        DockerArg::Desktop => ClientDialect::of_docker_proxy(desktop::BEFORE.0),
+    };
+    // Docker Desktop can follow a plain proxy by itself.
+    let user = (args.docker == DockerArg::Desktop).then(|| "me".to_owned());
+    let translation = translation(&client, user)?;
     let mut story = Story {
         app: folder.join("Docker.app"),
         proxy: translation.proxy.clone().ok_or(DemoError::NoProxy)?,
@@ -117,7 +137,10 @@ pub(super) fn run(args: &DemoArgs, out: &mut Output) -> Result<u8> {
         number: 0,
         out,
     };
-    story.tell()?;
+    match args.docker {
+        DockerArg::Moby => story.tell()?,
+        DockerArg::Desktop => story.tell_desktop()?,
+    }
     let steps = std::mem::take(&mut story.steps);
     out.object(json!({ "steps": steps }))?;
     if args.keep.is_some() {
@@ -143,12 +166,12 @@ fn require_empty(folder: &Path) -> Result<()> {
 }
 
 /// Translates the demo's settings for its Docker, without looking up names or asking for passwords.
-fn translation() -> Result<Translation> {
+fn translation(client: &ClientDialect, user: Option<String>) -> Result<Translation> {
     let server = || {
         Some(Server {
             host: HOST.to_owned(),
             port: PORT,
-            user: None,
+            user: user.clone(),
         })
     };
     let proxy_config = ProxyConfig {
@@ -165,12 +188,7 @@ fn translation() -> Result<Translation> {
         password: &|_| Ok(None),
         pac: &|_, _| Err(DemoError::NoScript.into()),
     };
-    translate(
-        &proxy_config,
-        &ClientDialect::of(BEFORE.0, true),
-        &Overrides::default(),
-        &world,
-    )
+    translate(&proxy_config, client, &Overrides::default(), &world)
 }
 
 struct Story<'a> {
@@ -190,24 +208,7 @@ impl Story<'_> {
         let stock = self.digest(&image, "stock boot image")?;
         self.show_state(State::Off)?;
 
-        self.step("System Settings, and what this engine can express")?;
-        self.fact(
-            &format!("proxy for http and https: {HOST}:{PORT}"),
-            json!({ "proxy": format!("{HOST}:{PORT}") }),
-        )?;
-        for entry in self.translation.entries.clone() {
-            let to = entry.to.as_deref().unwrap_or("-");
-            let reason = entry.reason.map(|reason| reason.to_string());
-            let reason = reason.as_deref().unwrap_or("means the same to both");
-            self.fact(
-                &format!(
-                    "{:21}  {to:21}  {}: {reason}",
-                    entry.from,
-                    entry.fate.word()
-                ),
-                entry_json(&entry),
-            )?;
-        }
+        self.show_settings("System Settings, and what this engine can express")?;
 
         self.step("baleen apply")?;
         let before = script(&image)?;
@@ -228,10 +229,7 @@ impl Story<'_> {
             .unified_diff()
             .header("stock", "patched")
             .to_string();
-        for line in diff.lines() {
-            let style = if line.starts_with('+') { GOOD } else { DIM };
-            self.out.line(format!("   {}", styled(style, line)))?;
-        }
+        self.show_difference(&diff)?;
 
         self.step("The same apply once more")?;
         self.apply()?;
@@ -257,13 +255,51 @@ impl Story<'_> {
 
         self.step("baleen restore")?;
         self.intent = Intent::Off;
-        let restored_to = service::restore(&*self.backend(), None)?.changes.original;
+        let restored_to = service::restore(&*self.backend(), PlanOptions::default(), None)?
+            .changes
+            .original;
         let restored = self.digest(&image, "restored boot image")?;
         self.check(
             "it is Docker's own boot image again, byte for byte",
             restored == updated && restored_to.is_some_and(|original| original.sha256.0 == updated),
         )?;
         self.show_state(State::Off)
+    }
+
+    /// Shows the settings of this computer, and what becomes of them.
+    fn show_settings(&mut self, title: &str) -> Result<()> {
+        self.step(title)?;
+        let has_user = self
+            .proxy
+            .https()
+            .is_some_and(|proxy| proxy.user().is_some());
+        let login = if has_user { ", with a login" } else { "" };
+        self.fact(
+            &format!("proxy for http and https: {HOST}:{PORT}{login}"),
+            json!({ "proxy": format!("{HOST}:{PORT}") }),
+        )?;
+        for entry in self.translation.entries.clone() {
+            let to = entry.to.as_deref().unwrap_or("-");
+            let reason = entry.reason.map(|reason| reason.to_string());
+            let reason = reason.as_deref().unwrap_or("means the same to both");
+            self.fact(
+                &format!(
+                    "{:21}  {to:21}  {}: {reason}",
+                    entry.from,
+                    entry.fate.word()
+                ),
+                entry_json(&entry),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn show_difference(&mut self, diff: &str) -> Result<()> {
+        for line in diff.lines() {
+            let style = if line.starts_with('+') { GOOD } else { DIM };
+            self.out.line(format!("   {}", styled(style, line)))?;
+        }
+        Ok(())
     }
 
     fn step(&mut self, title: &str) -> Result<()> {
@@ -328,7 +364,8 @@ impl Story<'_> {
     }
 
     fn backend(&self) -> Box<dyn Backend> {
-        REGISTRY.open(&self.app, self.app.parent().unwrap_or(&self.app))
+        let folder = self.app.parent().unwrap_or(&self.app);
+        open_in_home(&self.app, folder, &folder.join("home"))
     }
 
     fn show_state(&mut self, expected: State) -> Result<()> {
