@@ -22,6 +22,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Time that a relay with other settings has to end. Its tunnels have five seconds.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for which other settings have to be wanted before they end a relay that runs. An editor that rewrites the config
+/// file leaves it empty for a moment.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// Time after which a relay that runs is taken for a steady one.
 const STEADY_AFTER: Duration = Duration::from_secs(5);
 /// Pause after the first failure. Each further one doubles it.
@@ -76,6 +79,8 @@ pub(crate) struct RelayKeeper {
 struct Wanted {
     state: Mutex<WantedState>,
     changed: Condvar,
+    /// Held by what ends a relay, so that no two of them take the new one for the old one.
+    ending: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +112,27 @@ impl Wanted {
     fn pause(&self, pause: Duration, settings: RelaySettings) {
         let is_same = |state: &mut WantedState| state.settings == Some(settings) && !state.is_over;
         let _ = self.changed.wait_timeout_while(self.lock(), pause, is_same);
+    }
+
+    /// Ends the running relay, if it is one that an earlier Baleen left, or has other settings than these, which are wanted.
+    fn end_other(&self, folder: &Path, settings: RelaySettings) {
+        let _ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(who) = relay::running(folder) else {
+            return;
+        };
+        let is_other = match relay::status(folder) {
+            Ok(running) => is_other(&running, settings),
+            Err(error) => error.kind() == io::ErrorKind::InvalidData,
+        };
+        if !is_other {
+            return;
+        }
+        self.pause(SETTLED_AFTER, settings);
+        if self.is_still(settings)
+            && let Err(error) = relay::end_process(folder, &who, END_TIMEOUT)
+        {
+            tracing::warn!("{error}");
+        }
     }
 }
 
@@ -144,9 +170,9 @@ impl RelayKeeper {
         }
         self.wanted.changed.notify_all();
         let Some(settings) = settings else { return };
-        let state = self.state.clone();
+        let (state, wanted) = (self.state.clone(), self.wanted.clone());
         // If no thread can be started, they count from the relay's next start on.
-        let _ = thread::Builder::new().spawn(move || end_other(&state, settings));
+        let _ = thread::Builder::new().spawn(move || wanted.end_other(&state, settings));
     }
 }
 
@@ -186,7 +212,7 @@ impl Keeper {
 
     /// Follows the relay that runs until it ends, or starts one.
     fn keep(&self, settings: RelaySettings, report: &dyn Fn(RelayState)) -> Result<(), String> {
-        end_other(&self.state, settings);
+        self.wanted.end_other(&self.state, settings);
         if relay::running(&self.state).is_none() {
             self.start(settings)?;
         }
@@ -250,15 +276,4 @@ fn reason(said: &str) -> String {
     let line = said.lines().find_map(|line| line.strip_prefix("error: "));
     line.unwrap_or("the relay did not answer in time")
         .to_owned()
-}
-
-/// Ends the running relay, if it is one that an earlier Baleen left, or has other settings.
-fn end_other(state: &Path, settings: RelaySettings) {
-    let is_other = match relay::status(state) {
-        Ok(running) => is_other(&running, settings),
-        Err(error) => error.kind() == io::ErrorKind::InvalidData,
-    };
-    if is_other && let Err(error) = relay::end(state, END_TIMEOUT) {
-        tracing::warn!("{error}");
-    }
 }

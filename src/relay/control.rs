@@ -171,11 +171,19 @@ pub fn follow(state: &Path, mut on_status: impl FnMut(Status)) -> io::Result<()>
 /// # Errors
 /// When it still runs after `patience`.
 pub fn end(state: &Path, patience: Duration) -> Result<(), RelayError> {
-    let Some(who) = running(state) else {
-        return Ok(());
-    };
+    match running(state) {
+        Some(who) => end_process(state, &who, patience),
+        None => Ok(()),
+    }
+}
+
+/// Asks a relay to end as [`end`] does, if it is the one that [`running`] described so.
+///
+/// # Errors
+/// When it still runs after `patience`.
+pub(crate) fn end_process(state: &Path, who: &str, patience: Duration) -> Result<(), RelayError> {
     let has_ended = poll_until(Instant::now() + patience, POLL_INTERVAL, || {
-        let is_there = running(state).as_ref() == Some(&who);
+        let is_there = running(state).as_deref() == Some(who);
         if is_there {
             // It may not listen yet.
             drop(ask(state, "end"));
@@ -185,7 +193,7 @@ pub fn end(state: &Path, patience: Duration) -> Result<(), RelayError> {
     match has_ended {
         true => Ok(()),
         false => Err(RelayError::StillRuns {
-            who,
+            who: who.to_owned(),
             after: patience,
         }),
     }

@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use crate::proxy::{ProxyUrl, RELAY_USER};
 
 pub use access::{is_given, note_given};
+pub(crate) use control::end_process;
 pub use control::{end, follow, running, status};
 pub use error::RelayError;
 pub use login::Credentials;

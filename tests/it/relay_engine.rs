@@ -216,6 +216,38 @@ fn the_agent_keeps_the_relay_running() {
     });
 }
 
+/// An editor empties the config file before it writes it. What the file then says counts for nothing: the relay's port would
+/// be another one, and the tunnels of the relay that runs would end.
+#[test]
+fn a_config_file_that_is_being_written_ends_no_relay() {
+    let manual = format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n");
+    let place = Place::new(&manual);
+    place.ok("auto", &["apply"]);
+    let mut watch = Watch::start(&place, "auto");
+    watch.wait("the engine has the relay", |event| {
+        event["relay"]["running"] == true && event["state"] == "current"
+    });
+    let first = place.wait_for_relay("it runs", |status| status["running"] == true);
+
+    let config = place.app.dir.path().join("home/.config/baleen/config.toml");
+    fs::write(&config, "").unwrap();
+    // A change of Docker's files has everything read at once.
+    fs::write(place.app.image().with_extension("new"), "").unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    place.configure(&manual);
+    std::thread::sleep(Duration::from_secs(4));
+    let now = place.wait_for_relay("it runs", |status| status["running"] == true);
+    assert_eq!(now["pid"], first["pid"]);
+
+    // Another port that stays is another relay. That of an unreadable file counts for nothing either.
+    fs::write(&config, "relay_port = 1x").unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let other = free_port();
+    fs::write(&config, format!("relay_port = {other}\n{manual}")).unwrap();
+    let second = place.wait_for_relay("the other one runs", |status| status["port"] == other);
+    assert_ne!(second["pid"], first["pid"]);
+}
+
 /// A port that another program has is said, and never changed in silence.
 #[test]
 fn a_taken_port_is_said() {

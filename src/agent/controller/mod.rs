@@ -56,6 +56,8 @@ pub struct Controller {
     /// The state that was last saved.
     stored: AgentState,
     config: Config,
+    /// False as long as the config file could not be read.
+    has_config: bool,
     config_trouble: Option<Diagnostic>,
     /// The path of Docker.app as it was named or found, to which the user's intent belongs.
     place: Option<PathBuf>,
@@ -119,6 +121,7 @@ impl Controller {
             stored: state.clone(),
             state,
             config: Config::default(),
+            has_config: false,
             config_trouble: None,
             place: None,
             path: None,
@@ -222,7 +225,8 @@ impl Controller {
             .observation
             .proxy()
             .is_some_and(RedactedProxy::is_relay);
-        (is_wanted || is_needed).then(|| RelaySettings {
+        // Without the config file, its port is not known: at another one the relay would be of no use to Docker.
+        (self.has_config && (is_wanted || is_needed)).then(|| RelaySettings {
             port: self.config.relay_port(),
             without_basic: self.config.relay_without_basic,
         })
@@ -342,6 +346,7 @@ impl Controller {
         match look.config {
             Ok(config) => {
                 self.config_trouble = None;
+                self.has_config = true;
                 if config != self.config {
                     // The source of the proxy may be another one now.
                     if without_restart(&config) != without_restart(&self.config) {
