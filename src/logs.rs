@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -21,6 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::error::{Failure, IoError, Kind};
 use crate::proxy::redact;
 use crate::storage;
+use crate::util::locked;
 
 /// Maximum length of the file. The previous file is kept next to it.
 const MAX_LOG_LEN: u64 = 1 << 20;
@@ -160,7 +161,7 @@ impl Write for Sink {
             // A closed terminal is no reason to lose the line.
             let _ = io::stderr().write_all(line);
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = locked(&self.file);
         file.write_all(line)?;
         Ok(line.len())
     }
@@ -200,6 +201,12 @@ impl Rotated {
     }
 
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        // The app and its relay share the file, and each may have rotated it.
+        let now = fs::metadata(&self.path).map(|now| (now.ino(), now.len()));
+        match now {
+            Ok((inode, length)) if inode == self.file.metadata()?.ino() => self.length = length,
+            _ => *self = Self::open_with(&self.path, self.longest)?,
+        }
         if self.length + line.len() as u64 > self.longest && self.length > 0 {
             fs::rename(&self.path, older(&self.path))?;
             *self = Self::open_with(&self.path, self.longest)?;
@@ -239,6 +246,31 @@ mod tests {
             .collect();
         assert_eq!(all, expected);
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn two_processes_share_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("baleen.log");
+        let mut logs = [
+            Rotated::open_with(&path, 100).unwrap(),
+            Rotated::open_with(&path, 100).unwrap(),
+        ];
+        for number in 0..100 {
+            let line = format!("line {number}\n");
+            logs[number % 2].write_all(line.as_bytes()).unwrap();
+            let now = fs::read_to_string(&path).unwrap();
+            assert!(now.ends_with(&line) && now.len() <= 100, "{number}: {now}");
+        }
+        let before = fs::read_to_string(older(&path)).unwrap();
+        let now = fs::read_to_string(&path).unwrap();
+        let all = before.clone() + &now;
+        let expected: String = (100 - all.lines().count()..100)
+            .map(|number| format!("line {number}\n"))
+            .collect();
+        assert_eq!(all, expected);
+        // None was rotated before it was full.
+        assert!(before.len() > 90, "{before}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::error::{Diagnostic, Error, Kind, Result, same};
 use crate::intent::Intents;
 use crate::platform::apps::{self, RunningApp};
 use crate::platform::{system_proxies, wake};
+use crate::util::locked;
 
 use super::AgentError;
 use super::agent_state::AgentStateFile;
@@ -88,13 +89,13 @@ struct InFlightGuard(Arc<InFlight>);
 
 impl InFlight {
     fn begin(self: &Arc<Self>) -> InFlightGuard {
-        *self.number.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *locked(&self.number) += 1;
         InFlightGuard(self.clone())
     }
 
     /// Waits until no thread runs, but at most for `patience`. Returns whether it succeeded.
     fn wait_idle(&self, patience: Duration) -> bool {
-        let number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = locked(&self.number);
         let waited = self
             .changed
             .wait_timeout_while(number, patience, |number| *number > 0);
@@ -105,7 +106,7 @@ impl InFlight {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        *self.0.number.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *locked(&self.0.number) -= 1;
         self.0.changed.notify_all();
     }
 }
@@ -159,7 +160,7 @@ impl Agent {
             // The agent's thread only finishes its current step. It writes no image itself.
             let _ = all_ended.recv_timeout(TIMEOUT);
         }
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.writing)
     }
 
     /// Waits until a stopped agent has finished all jobs, even the resolution of the settings, but at most
@@ -402,7 +403,7 @@ impl Executor {
         let run = {
             let job = job.clone();
             move || {
-                let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let job = locked(&job).take();
                 if let Some((job, _begun)) = job {
                     agent.send(job());
                 }

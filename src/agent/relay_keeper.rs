@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::relay;
+use crate::util::locked;
 use crate::util::poll_until;
 
 use super::event::Event;
@@ -92,7 +93,7 @@ struct WantedState {
 
 impl Wanted {
     fn lock(&self) -> MutexGuard<'_, WantedState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Waits until a relay is wanted. Returns nothing if none is from now on.
@@ -116,7 +117,7 @@ impl Wanted {
 
     /// Ends the running relay, if it is one that an earlier Baleen left, or has other settings than these, which are wanted.
     fn end_other(&self, folder: &Path, settings: RelaySettings) {
-        let _ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ending = locked(&self.ending);
         let Some(who) = relay::running(folder) else {
             return;
         };

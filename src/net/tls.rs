@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -20,6 +20,7 @@ use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
 
 use crate::util::hex;
+use crate::util::locked;
 
 /// The error for a processor without the instructions that the cryptography needs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -177,7 +178,7 @@ pub fn connect<S: Read + Write>(
             }
         })?;
     }
-    let chain = witness.chain.lock().unwrap_or_else(PoisonError::into_inner);
+    let chain = locked(&witness.chain);
     let peer = Peer {
         name,
         chain: chain.clone(),
@@ -252,7 +253,7 @@ impl ServerCertVerifier for RecordingVerifier {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chain = locked(&self.chain);
         *chain = [own]
             .into_iter()
             .chain(others)

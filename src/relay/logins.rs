@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::platform::gss::{self, GssError};
 use crate::proxy::route::HopProxy;
+use crate::util::locked;
 
 use super::login::{
     Challenges, Connection, Credentials, Field, Inputs, Login, Memory, Random, Refusal, Request,
@@ -23,6 +24,8 @@ use super::login::{
 /// Returns the login of a proxy, if one is stored. It may ask the password store, so it blocks.
 pub type FindCredentials = dyn Fn(&HopProxy) -> Result<Option<Credentials>, Error> + Send + Sync;
 
+/// Number of proxies from which on those that never asked for a login are forgotten.
+const MAX_PROXIES: usize = 1000;
 /// Interval at which a request asks whether another one has tried the same credentials.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 /// Maximum time of such waiting.
@@ -111,18 +114,18 @@ impl Logins {
 
     /// Forgets which schemes worked, as after a change of networks. What was refused stays held back.
     pub(crate) fn forget_schemes(&self) {
-        let proxies = self.proxies.lock().unwrap_or_else(PoisonError::into_inner);
+        let proxies = locked(&self.proxies);
         for proxy in proxies.values() {
-            let mut memory = proxy.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = locked(&proxy.memory);
             memory.forget_scheme();
         }
     }
 
     /// Returns the name of the scheme of the last login at the proxy, if it wants one.
     pub(crate) fn scheme(&self, proxy: &HopProxy) -> Option<String> {
-        let proxies = self.proxies.lock().unwrap_or_else(PoisonError::into_inner);
+        let proxies = locked(&self.proxies);
         let known = proxies.get(&proxy.to_string())?;
-        let memory = known.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = locked(&known.memory);
         match memory.scheme()? {
             // Other tokens than those of Kerberos are not sent.
             Scheme::Negotiate => Some("Kerberos".to_owned()),
@@ -137,11 +140,18 @@ impl Logins {
         method: &'l str,
         target: &'l str,
     ) -> Session<'l> {
-        let mut proxies = self.proxies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut proxies = locked(&self.proxies);
+        let name = proxy.to_string();
+        if proxies.len() >= MAX_PROXIES && !proxies.contains_key(&name) {
+            // A script may make up as many names as it likes. What a proxy refused stays known.
+            proxies.retain(|_, known| {
+                Arc::strong_count(known) > 1 || locked(&known.memory).is_worth_keeping()
+            });
+        }
         Session {
             logins: self,
             proxy,
-            shared: proxies.entry(proxy.to_string()).or_default().clone(),
+            shared: proxies.entry(name).or_default().clone(),
             request: Request {
                 proxy: proxy.host.trim_matches(['[', ']']),
                 method,
@@ -169,7 +179,7 @@ impl Session<'_> {
     /// When the credentials can't be read.
     pub(crate) async fn first(&mut self) -> Result<Option<Field>, LoginFault> {
         let shared = self.shared.clone();
-        let memory = || shared.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = || locked(&shared.memory);
         let scheme = memory().scheme();
         // The store is not asked as long as no proxy asks for a password.
         let credentials = match scheme {

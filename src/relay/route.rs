@@ -7,13 +7,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::proxy::pac::{self, PacError, PacSource, PacWorker, Unreachable};
 use crate::proxy::route::{Hop, HopProxy, Target, host_routes, is_bypassed};
 use crate::proxy::{ProxyConfig, ProxySettings};
+use crate::util::locked;
 
 /// Maximum age of settings of which no change was reported.
 const MAX_AGE: Duration = Duration::from_secs(60);
@@ -93,10 +94,6 @@ impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Router")
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Router {
@@ -185,7 +182,8 @@ impl Router {
             .then_some(snapshot)
     }
 
-    /// Reads the settings again. The answers of a script that stays are kept.
+    /// Reads the settings again. A script that stays keeps its worker, and is asked again. The snapshot is taken away while
+    /// it reads, so that no connection goes by settings that have changed.
     fn refresh(&self) -> Arc<Snapshot> {
         let _alone = locked(&self.refresh);
         // Another connection may have done it in the meantime.
@@ -219,7 +217,13 @@ impl Router {
                             && known.is_some_and(|it| it.script.is_ok()) =>
                     {
                         let known = known?;
-                        (known.loaded, known.script.clone())
+                        let script = known.script.as_ref().map_err(Arc::clone);
+                        // On another network the script may compute something else when it is read.
+                        let script = script.map(|worker| match is_changed {
+                            true => Arc::new(worker.renewed()),
+                            false => worker.clone(),
+                        });
+                        (known.loaded, script)
                     }
                     loaded => {
                         let worker = loaded.and_then(|script| self.worker(script));

@@ -1,13 +1,14 @@
 //! What the relay says about itself.
 
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::proxy::route::Hop;
+use crate::util::locked;
 
 /// The status of a relay. Times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +94,7 @@ impl Activity {
             },
             login,
         };
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = locked(&self.last);
         if last.way.as_ref() != Some(&way) {
             tracing::info!("connections go {way}");
         }
@@ -105,12 +106,12 @@ impl Activity {
 
     /// Notes a connection that did not come through.
     pub(crate) fn failed(&self, reason: String) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = locked(&self.last);
         last.failure = Some(RelayFailure { at: now(), reason });
     }
 
     pub(crate) fn status(&self, port: u16, without_basic: bool) -> Status {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = locked(&self.last);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

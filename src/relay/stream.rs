@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -89,6 +90,7 @@ impl AsyncWrite for Stream {
 /// Starts TLS with proxies whose certificates this computer trusts.
 #[derive(Debug, Default)]
 pub(crate) struct Tls {
+    /// Locked while the authorities are read, by one connection for all.
     config: Mutex<Option<(Instant, Arc<ClientConfig>)>>,
 }
 
@@ -107,21 +109,16 @@ impl Tls {
     }
 
     async fn config(&self) -> io::Result<Arc<ClientConfig>> {
-        let kept = self
-            .config
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((taken, config)) = kept
+        let mut kept = self.config.lock().await;
+        if let Some((taken, config)) = &*kept
             && taken.elapsed() < MAX_AGE
         {
-            return Ok(config);
+            return Ok(config.clone());
         }
         // It reads files, or asks the Keychain.
         let made = tokio::task::spawn_blocking(tls::trusting_config).await;
         let config = Arc::new(made.map_err(io::Error::other)??);
-        let kept = Some((Instant::now(), config.clone()));
-        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        *kept = Some((Instant::now(), config.clone()));
         Ok(config)
     }
 }

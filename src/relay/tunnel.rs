@@ -2,10 +2,16 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncWriteExt, Interest, copy_bidirectional_with_sizes};
+use tokio::io::{
+    AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf, copy_bidirectional_with_sizes,
+};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::consume_budget;
+use tokio_rustls::client::TlsStream;
 
 use super::stream::Stream;
 
@@ -33,9 +39,9 @@ pub(crate) struct Carried {
 pub(crate) async fn copy(mut client: TcpStream, other: Stream) -> io::Result<Carried> {
     let other = match other {
         Stream::Plain(other) => other,
-        Stream::Tls(mut other) => {
-            let (client, len) = (&mut client, TLS_BUFFER_LEN);
-            let (up, down) = copy_bidirectional_with_sizes(client, &mut other, len, len).await?;
+        Stream::Tls(other) => {
+            let (client, other, len) = (&mut client, &mut Unannounced(other), TLS_BUFFER_LEN);
+            let (up, down) = copy_bidirectional_with_sizes(client, other, len, len).await?;
             return Ok(Carried { up, down });
         }
     };
@@ -73,7 +79,11 @@ async fn pump(from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<u64> {
         })?;
         match step {
             Step::Wait => {}
-            Step::Copied(read) => carried += read as u64,
+            Step::Copied(read) => {
+                carried += read as u64;
+                // A connection that is never slow leaves time to the others.
+                consume_budget().await;
+            }
             // The other side takes no more for now.
             Step::Left(read, left) => {
                 to.write_all(&left).await?;
@@ -95,4 +105,41 @@ enum Step {
     /// This many were read, and these are still to be written.
     Left(usize, Vec<u8>),
     End,
+}
+
+/// A connection with TLS whose peer may close it without a word, as several proxies do. In a tunnel that is the end of one
+/// direction: what it carries has its own protection against being cut short.
+struct Unannounced(Box<TlsStream<TcpStream>>);
+
+impl AsyncRead for Unannounced {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0)
+            .poll_read(context, buffer)
+            .map(|read| match read {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+                read => read,
+            })
+    }
+}
+
+impl AsyncWrite for Unannounced {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_shutdown(context)
+    }
 }

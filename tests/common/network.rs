@@ -239,6 +239,18 @@ impl Identity {
         })
     }
 
+    /// Starts a server that gives each connection to `serve` once it speaks TLS.
+    pub(crate) fn serve_with(
+        self,
+        serve_one: impl Fn(StreamOwned<ServerConnection, TcpStream>) + Send + Sync + 'static,
+    ) -> u16 {
+        let config = self.config();
+        serve(move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            serve_one(StreamOwned::new(connection, stream));
+        })
+    }
+
     fn config(self) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls_graviola::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -554,13 +566,22 @@ impl RealProxy {
     /// Waits until the proxy's log of its clients contains `word`; the proxy logs after it has answered.
     #[track_caller]
     pub(crate) fn saw(&self, word: &str) {
+        self.saw_times(word, 1);
+    }
+
+    /// Waits until the proxy's log of its clients contains `word` that often.
+    #[track_caller]
+    pub(crate) fn saw_times(&self, word: &str, times: usize) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let log = self.log();
-            if log.contains(word) {
+            if log.matches(word).count() >= times {
                 return;
             }
-            assert!(Instant::now() < deadline, "no {word:?} in: {log}");
+            assert!(
+                Instant::now() < deadline,
+                "{word:?} is not {times} times in: {log}"
+            );
             thread::sleep(Duration::from_millis(20));
         }
     }

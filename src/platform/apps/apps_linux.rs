@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::IoError;
+use crate::util::locked;
 
 use super::{OpenError, RunningApp};
 
@@ -175,10 +176,6 @@ impl ExitWatcher {
         // Without a thread, the next check notices the end.
         drop(spawned);
     }
-}
-
-fn locked(attended: &Mutex<BTreeSet<u32>>) -> MutexGuard<'_, BTreeSet<u32>> {
-    attended.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

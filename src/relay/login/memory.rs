@@ -1,6 +1,6 @@
 //! What is known of a proxy's login, from one request to the next.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Weak;
 use std::time::Instant;
 
 use super::{Fingerprint, Inputs, NO_TICKET_FOR, Scheme, digest};
@@ -26,6 +26,11 @@ impl Memory {
     /// The scheme that worked last.
     pub(crate) fn scheme(&self) -> Option<Scheme> {
         self.scheme
+    }
+
+    /// Returns whether something is known that a proxy would have to be asked again.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.scheme.is_some() || self.refused.is_some()
     }
 
     /// Forgets the scheme that worked and the missing ticket, as after a change of networks. Credentials that were
@@ -62,11 +67,6 @@ impl Memory {
         let refused = self.refused.filter(|refused| refused.1 == fingerprint);
         refused.map(|refused| refused.0)
     }
-}
-
-/// Locks the memory; it is whole even if a thread that held it has panicked.
-pub(super) fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A nonce of Digest in use.

@@ -32,7 +32,9 @@ use zeroize::Zeroizing;
 pub(crate) use challenge::Challenges;
 pub(crate) use memory::Memory;
 
-use memory::{Session, lock};
+use crate::util::locked;
+
+use memory::Session;
 
 /// Maximum number of heads that are sent for one request.
 pub(crate) const MAX_HEADS: u32 = 5;
@@ -374,7 +376,7 @@ impl Login {
     }
 
     fn first(&mut self, memory: &Mutex<Memory>, inputs: &mut Inputs<'_>) -> Option<Field> {
-        let scheme = lock(memory).scheme?;
+        let scheme = locked(memory).scheme?;
         if scheme == Scheme::Negotiate {
             let Ok(token) = self.token(memory, inputs)? else {
                 return None;
@@ -386,7 +388,7 @@ impl Login {
         let credentials = inputs.credentials?;
         let fingerprint = credentials.fingerprint();
         let digest = {
-            let mut memory = lock(memory);
+            let mut memory = locked(memory);
             if memory.accepted != Some(fingerprint) || memory.held_back(fingerprint).is_some() {
                 return None;
             }
@@ -427,7 +429,7 @@ impl Login {
             Sent::Nothing => self.choose(challenges, connection, memory, inputs),
             Sent::Negotiate => {
                 self.negotiate = Negotiate::Refused;
-                lock(memory).forget(Scheme::Negotiate);
+                locked(memory).forget(Scheme::Negotiate);
                 // squid takes no other login on a connection on which it refused one.
                 self.choose(challenges, Connection::New, memory, inputs)
             }
@@ -438,7 +440,7 @@ impl Login {
                 }
                 // The proxy has changed since NTLM worked, and no password was sent to it.
                 _ if self.is_first() && !challenges.ntlm => {
-                    lock(memory).forget(Scheme::Ntlm);
+                    locked(memory).forget(Scheme::Ntlm);
                     self.choose(challenges, Connection::New, memory, inputs)
                 }
                 _ if self.is_restarted && !is_closed => {
@@ -468,7 +470,7 @@ impl Login {
     /// Takes note of a login that the proxy took, or of an answer that shows that it wanted none.
     pub(crate) fn succeeded(&mut self, memory: &Mutex<Memory>) {
         self.attempt = None;
-        let mut memory = lock(memory);
+        let mut memory = locked(memory);
         let scheme = match &self.sent {
             // It asked for no password, which says nothing of it.
             Sent::Nothing | Sent::Greeting(_) => return,
@@ -600,7 +602,7 @@ impl Login {
         memory: &Mutex<Memory>,
         inputs: &mut Inputs<'_>,
     ) -> Option<Result<Vec<u8>, Step>> {
-        let mut memory = lock(memory);
+        let mut memory = locked(memory);
         let token = match (memory.missing_ticket(inputs.now), inputs.ticket.take()) {
             (Some(why), _) => Err(why.to_owned()),
             (None, None) => return Some(Err(Step::NeedsTicket)),
@@ -628,7 +630,7 @@ impl Login {
     /// Checks that a password may be sent now.
     fn admit(&mut self, credentials: &Credentials, memory: &Mutex<Memory>) -> Result<(), Step> {
         let fingerprint = credentials.fingerprint();
-        let mut memory = lock(memory);
+        let mut memory = locked(memory);
         if let Some(scheme) = memory.held_back(fingerprint) {
             return Err(Step::Failed(Refusal::HeldBack { scheme }));
         }
@@ -715,7 +717,7 @@ impl Login {
         memory: &Mutex<Memory>,
         inputs: &Inputs<'_>,
     ) -> Step {
-        lock(memory).digest = None;
+        locked(memory).digest = None;
         if std::mem::replace(&mut self.is_renewed, true) {
             // Nothing was said of the password, so it isn't held back.
             return Step::Failed(Refusal::Refused {
@@ -749,7 +751,7 @@ impl Login {
     ) -> Step {
         // A step that needed a ticket comes twice, and another request may have logged in in between.
         if self.refused.replace(scheme).is_none() {
-            let mut memory = lock(memory);
+            let mut memory = locked(memory);
             memory.forget(scheme);
             // A proxy that doesn't offer the scheme of the first head any more has not looked at the password.
             let is_checked = challenges.offers(scheme) || !self.is_first();
@@ -800,7 +802,7 @@ impl Login {
             Sent::Digest(session) => {
                 let mut session = session.clone();
                 session.count += 1;
-                if let Some(kept) = &mut lock(memory).digest
+                if let Some(kept) = &mut locked(memory).digest
                     && kept.challenge.nonce == session.challenge.nonce
                 {
                     kept.count = session.count.max(kept.count + 1);

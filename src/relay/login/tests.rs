@@ -65,7 +65,7 @@ impl World {
     }
 
     fn start(&mut self) -> (Login, Option<Field>) {
-        let wants_ticket = lock(&self.memory).wants_ticket(self.now);
+        let wants_ticket = locked(&self.memory).wants_ticket(self.now);
         self.with(wants_ticket, |memory, inputs| {
             Login::start(CONNECT, memory, inputs)
         })
@@ -270,7 +270,7 @@ fn the_scheme_that_worked_is_sent_at_once() {
         for _ in 0..3 {
             assert_eq!(world.run(&[offered], &[takes]), expected);
         }
-        assert_eq!(lock(&world.memory).scheme(), Some(takes));
+        assert_eq!(locked(&world.memory).scheme(), Some(takes));
         // Other credentials wait until they are asked for.
         if takes != S::Negotiate {
             world.credentials = Credentials::new("jane", "other");
@@ -279,7 +279,7 @@ fn the_scheme_that_worked_is_sent_at_once() {
             assert!(world.run(&[offered], &[takes]).starts_with("bare "));
             world.credentials = Some(jane());
         }
-        lock(&world.memory).forget_scheme();
+        locked(&world.memory).forget_scheme();
         assert!(world.run(&[offered], &[takes]).starts_with("bare "));
     }
 }
@@ -335,7 +335,7 @@ fn a_refused_password_is_held_back_until_it_changes() {
             world.run(&[NEGOTIATE, scheme], &S::ALL),
             "bare Negotiate 200"
         );
-        lock(&world.memory).forget_scheme();
+        locked(&world.memory).forget_scheme();
         assert!(world.run(&[scheme], &S::ALL).starts_with("bare HeldBack"));
         world.credentials = Credentials::new("CORP\\jane", "s3cret2");
         assert!(world.run(&[scheme], &S::ALL).ends_with(" 200"));
@@ -363,7 +363,7 @@ fn a_ticket_is_tried_even_after_a_refused_password() {
         "NTLM1 NTLM3 +Negotiate 200"
     );
     world.credentials = Credentials::new("jane", "new");
-    lock(&world.memory).forget_scheme();
+    locked(&world.memory).forget_scheme();
     assert_eq!(
         world.run(&all, &[S::Ntlm]),
         "bare Negotiate +NTLM1 NTLM3 200"
@@ -692,7 +692,7 @@ fn no_proxy_gets_more_than_one_scheme_or_five_heads() {
             let (mut login, first) = world.start();
             let mut sent: Vec<Field> = first.into_iter().collect();
             let mut heads = 1;
-            let (mut repeats, mut held_back) = (0, lock(&world.memory).refused.is_some());
+            let (mut repeats, mut held_back) = (0, locked(&world.memory).refused.is_some());
             for _ in 0..8 {
                 if dice.below(6) == 0 {
                     login.succeeded(&world.memory);

@@ -74,7 +74,7 @@ fn a_ticket_opens_each_connection_and_without_one_the_answer_says_why() {
             });
         }
     });
-    squid.saw(&format!("jane@{REALM}"));
+    squid.saw_times(&format!("jane@{REALM}"), 8);
     let asked = denials();
     assert!((1..=8).contains(&asked), "{}", squid.log());
     // From then on it is sent at once.
@@ -90,7 +90,7 @@ fn a_ticket_opens_each_connection_and_without_one_the_answer_says_why() {
         let answer = relay.request(&format!("GET http://{place}/"), &place, "\r\n");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
-    squid.saw("GET http://");
+    squid.saw_times("GET http://", 2);
     assert_eq!(denials(), asked, "{}", squid.log());
 
     // A name for which there is no ticket.
@@ -125,6 +125,7 @@ fn a_ticket_opens_each_connection_and_without_one_the_answer_says_why() {
         ] {
             assert!(answer.contains(part), "{answer}");
         }
+        squid.saw_times("TCP_DENIED/407", before + number);
         assert_eq!(denials(), before + number, "{}", squid.log());
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use super::{Relay, echo, exchange, read_head, server, settings, upstream};
 use crate::common::network::{Authority, RealProxy};
@@ -53,7 +56,7 @@ fn a_proxy_with_tls_is_used_if_its_certificate_is_trusted() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             writer.write_all(&many).unwrap();
-            writer.shutdown(std::net::Shutdown::Write).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
         });
         let mut got = Vec::new();
         stream.read_to_end(&mut got).unwrap();
@@ -110,4 +113,42 @@ fn a_request_in_clear_goes_through_a_proxy_with_tls() {
     let answer = relay.request("GET http://r.corp/a", "r.corp", "\r\n");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert!(answer.ends_with("GET http://r.corp/a HTTP/1.1"), "{answer}");
+}
+
+/// The end of what the proxy sends, without a word of TLS, is the end of that direction, and no failure of the other.
+#[test]
+fn a_proxy_that_just_closes_ends_one_direction() {
+    if !tools::has_tool("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = Authority::new(folder.join("authority"), "/CN=Corp");
+    let (sender, received) = mpsc::channel();
+    let proxy = authority
+        .identity("DNS:localhost", 2099)
+        .serve_with(move |mut stream| {
+            read_head(&mut stream);
+            stream
+                .write_all(b"HTTP/1.1 200 x\r\n\r\nall there is")
+                .unwrap();
+            stream.flush().unwrap();
+            stream.sock.shutdown(Shutdown::Write).unwrap();
+            let mut got = Vec::new();
+            let _ = stream.read_to_end(&mut got);
+            sender.send(got).unwrap();
+        });
+    let settings = script(folder, &format!("localhost:{proxy}"));
+    let relay = Relay::start_with(&["--system-proxies", &settings], |command| {
+        command.env("SSL_CERT_FILE", authority.certificate());
+    });
+    let (mut stream, answer) = relay.tunnel("r.corp:443");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let mut got = String::new();
+    stream.read_to_string(&mut got).unwrap();
+    assert_eq!(got, "all there is");
+    stream.write_all(b"and this goes on").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let sent = received.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(sent, b"and this goes on");
 }

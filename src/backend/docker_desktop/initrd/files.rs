@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::error::IoError;
 use crate::platform;
 use crate::storage::TEMP_PREFIX;
+use crate::util::locked;
 
 use super::error::{OtherFile, PatchError, Result};
 use super::manifest::Original;
@@ -194,7 +195,7 @@ impl Copied {
 
     /// Waits until byte `at` can be read. Returns the number of bytes that can be; no more than `at` if there won't be any.
     fn wait_beyond(&self, at: u64) -> u64 {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = locked(&self.progress);
         let waited = self
             .changed
             .wait_while(progress, |(bytes, is_end)| *bytes <= at && !*is_end);

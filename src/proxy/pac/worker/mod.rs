@@ -23,6 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::proxy::redact;
+use crate::util::locked;
 
 use super::error::{EvaluationFault, PacError};
 use super::fetch::Script;
@@ -78,8 +79,8 @@ pub fn evaluate_in_worker(
 /// A script and the process that runs it, from the first question on.
 ///
 /// A process that is found to have ended, because it was idle for long or was killed, is replaced, and the
-/// request is sent once more. One that takes too long or too much memory is killed, and the next request starts
-/// another.
+/// request is sent once more; so is one that has run out of memory after other questions. One that takes too long, or
+/// runs out of memory at its first question, is killed, and the next request starts another.
 #[derive(Debug)]
 pub struct PacWorker {
     program: PathBuf,
@@ -121,6 +122,12 @@ impl PacWorker {
         }
     }
 
+    /// Returns a worker for the same script, which is read again.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self::new(self.program.clone(), self.script.clone())
+    }
+
     /// Waits until the worker is free.
     ///
     /// # Errors
@@ -143,7 +150,7 @@ impl PacWorker {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     fn failed(&self, why: EvaluationFault) -> PacError {
@@ -216,7 +223,8 @@ impl Turn<'_> {
         let kept = self.0.state().process.take();
         if let Some(mut process) = kept.filter(|kept| kept.requests() < MAX_REQUESTS) {
             match process.exchange(None, questions, until) {
-                Err(why) if why.is_end() => drop(process),
+                // What fills its memory may be what the script kept of earlier questions.
+                Err(why) if why.is_end() || matches!(why, EvaluationFault::Memory) => drop(process),
                 answered => return self.keep(process, answered),
             }
         }
