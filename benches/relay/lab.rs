@@ -100,15 +100,17 @@ fn main() {
     drop(peers);
     by_script(Path::new(&folder), origin, calls / 4, rounds);
     with_login(Path::new(&folder), origin, calls, rounds);
+    behind(Path::new(&folder), origin, calls, rounds);
 }
+
+/// The name of the origin behind proxies.
+const HOST: &str = "origin.corp.example";
 
 /// Prints tunnels a second through a squid that demands a login, which each peer has.
 fn with_login(folder: &Path, origin: u16, calls: usize, rounds: usize) -> Option<()> {
     let helper = "/usr/lib/squid/basic_fake_auth";
-    // No peer sends this computer's own addresses to a proxy.
-    let host = "origin.corp.example";
     let hosts = folder.join("hosts");
-    fs::write(&hosts, format!("127.0.0.1 {host}\n")).ok()?;
+    fs::write(&hosts, format!("127.0.0.1 {HOST}\n")).ok()?;
     let rules = format!(
         "hosts_file {}\nauth_param basic program {helper}\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n",
         hosts.display()
@@ -119,18 +121,49 @@ fn with_login(folder: &Path, origin: u16, calls: usize, rounds: usize) -> Option
         "cache_peer 127.0.0.1 parent {} 0 no-query login=me:s\nnever_direct allow all\nhttp_access allow all\n",
         upstream.port
     );
-    let peers: Vec<Peer> = [
+    let peers = [
         squid_with(folder, "squid", &parent),
-        px(folder, &place),
+        px(folder, &place, ("BASIC", "me", "s")),
         relay(folder, "login", "", &format!("http://me:s@{place}")),
-    ]
-    .into_iter()
-    .flatten()
-    .map(|mut peer| {
-        peer.host = host;
-        peer
-    })
-    .collect();
+    ];
+    println!("\n| behind a squid with a login (Basic) | tunnels/s |\n|---|---|");
+    compare(peers, origin, calls, rounds);
+    Some(())
+}
+
+/// Prints tunnels a second through each proxy that `UPSTREAMS` names, a line each: ADDRESS AUTH USER PASSWORD, where AUTH is
+/// px's word for the login. They have to find origin.corp.example at 127.0.0.1.
+fn behind(folder: &Path, origin: u16, calls: usize, rounds: usize) -> Option<()> {
+    for line in env::var("UPSTREAMS").ok()?.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [place, auth, user, password] = words[..] else {
+            continue;
+        };
+        // Negotiate goes by the ticket alone.
+        let login = match auth {
+            "NEGOTIATE" => String::new(),
+            _ => format!("{user}:{password}@"),
+        };
+        let peers = [
+            px(folder, place, (auth, user, password)),
+            relay(folder, auth, "", &format!("http://{login}{place}")),
+        ];
+        println!("\n| behind {auth} | tunnels/s |\n|---|---|");
+        compare(peers, origin, calls, rounds);
+    }
+    Some(())
+}
+
+/// Prints the tunnels a second of each peer, to a host that none of them takes for this computer itself.
+fn compare<const N: usize>(peers: [Option<Peer>; N], origin: u16, calls: usize, rounds: usize) {
+    // No peer sends this computer's own addresses to a proxy.
+    let peers = peers.into_iter().flatten();
+    let peers: Vec<Peer> = peers
+        .map(|mut peer| {
+            peer.host = HOST;
+            peer
+        })
+        .collect();
     let mut all: Vec<Vec<f64>> = peers.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (peer, figures) in peers.iter().zip(&mut all) {
@@ -138,22 +171,21 @@ fn with_login(folder: &Path, origin: u16, calls: usize, rounds: usize) -> Option
             figures.push(tunnels(peer, origin, calls));
         }
     }
-    println!("\n| behind a squid with a login (Basic) | tunnels/s |\n|---|---|");
     for (peer, values) in peers.iter().zip(all) {
         println!("| {} | {:.0} |", peer.name, middle(values));
     }
-    Some(())
 }
 
 /// Starts px, if `PX` names it.
-fn px(folder: &Path, upstream: &str) -> Option<Peer> {
+fn px(folder: &Path, upstream: &str, (auth, user, password): (&str, &str, &str)) -> Option<Peer> {
     let config = folder.join("px.ini");
     fs::write(&config, "").ok()?;
     let port = free_port();
     let mut command = Command::new(env::var_os("PX")?);
     command
-        .env("PX_PASSWORD", "s")
-        .args(["--username=me", "--auth=BASIC", "--listen=127.0.0.1"])
+        .env("PX_PASSWORD", password)
+        .args([&format!("--username={user}"), &format!("--auth={auth}")])
+        .arg("--listen=127.0.0.1")
         .arg(format!("--proxy={upstream}"))
         .arg(format!("--port={port}"))
         .arg(format!("--config={}", config.display()));
