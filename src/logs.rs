@@ -202,10 +202,11 @@ impl Rotated {
 
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         // The app and its relay share the file, and each may have rotated it.
-        let now = fs::metadata(&self.path).map(|now| (now.ino(), now.len()));
-        match now {
-            Ok((inode, length)) if inode == self.file.metadata()?.ino() => self.length = length,
-            _ => *self = Self::open_with(&self.path, self.longest)?,
+        match fs::metadata(&self.path) {
+            Ok(now) if now.ino() == self.file.metadata()?.ino() => self.length = now.len(),
+            Ok(_) => *self = Self::open_with(&self.path, self.longest)?,
+            // Uninstalling has removed it. It must not come back.
+            Err(_) => return self.file.write_all(line),
         }
         if self.length + line.len() as u64 > self.longest && self.length > 0 {
             fs::rename(&self.path, older(&self.path))?;
@@ -271,6 +272,18 @@ mod tests {
         assert_eq!(all, expected);
         // None was rotated before it was full.
         assert!(before.len() > 90, "{before}");
+    }
+
+    #[test]
+    fn one_that_was_removed_stays_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/baleen.log");
+        let mut log = Rotated::open_with(&path, 100).unwrap();
+        fs::remove_dir_all(dir.path().join("state")).unwrap();
+        for _ in 0..20 {
+            log.write_all(b"the last line\n").unwrap();
+        }
+        assert!(!dir.path().join("state").exists());
     }
 
     #[test]

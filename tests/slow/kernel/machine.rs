@@ -8,11 +8,12 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::Entry;
 use crate::common::tools::{self, sha256};
+use crate::common::{Entry, cpio, gzip};
 
 const UML: &str = "linux.uml";
 
@@ -49,9 +50,10 @@ impl Kernel {
 }
 
 impl Machine {
-    /// A machine with the kernel that is an ordinary process. Returns nothing, with a message, if that kernel or a
-    /// busybox without libraries is not installed; in CI on Linux that is a failure.
-    pub(crate) fn user_mode(folder: &Path) -> Option<Self> {
+    /// A machine with the kernel that is an ordinary process, or with the one that `BALEEN_KERNEL` names where that can't
+    /// run on this processor. Returns nothing, with a message, if there is neither or a busybox without libraries is not
+    /// installed; in CI on Linux that is a failure.
+    pub(crate) fn any(folder: &Path) -> Option<Self> {
         if !cfg!(target_os = "linux") {
             return None;
         }
@@ -64,11 +66,28 @@ impl Machine {
         });
         if is_static {
             let folder = folder.to_owned();
-            return Some(Self {
+            static RUNS: OnceLock<bool> = OnceLock::new();
+            let machine = Self {
                 kernel: Kernel::UserMode,
                 busybox,
                 folder,
-            });
+            };
+            if *RUNS.get_or_init(|| machine.runs_programs()) {
+                return Some(machine);
+            }
+            if let Some(kernel) = std::env::var_os("BALEEN_KERNEL") {
+                tools::tool("qemu-system-x86_64", "")?;
+                let kernel = Kernel::Qemu(kernel.into());
+                return Some(Self { kernel, ..machine });
+            }
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "{UML} runs no programs on this processor, and BALEEN_KERNEL names no other kernel"
+            );
+            tools::tell(
+                "skipped: a kernel that runs on this processor (BALEEN_KERNEL may name one)",
+            );
+            return None;
         }
         assert!(
             std::env::var_os("CI").is_none(),
@@ -76,6 +95,17 @@ impl Machine {
         );
         tools::tell("skipped: busybox-static");
         None
+    }
+
+    /// Returns whether programs run on the kernel that is a process. Linux 6.1 as such a process has too little room for the
+    /// registers of processors with AMX (Intel, since 2023), and ends with the first program.
+    fn runs_programs(&self) -> bool {
+        fs::create_dir_all(&self.folder).unwrap();
+        let image = self.folder.join("probe.img");
+        let console = self.folder.join("probe.console");
+        fs::write(&image, gzip(&cpio(&self.system()))).unwrap();
+        user_mode(&image, &console);
+        !text(&console).contains("ptrace set fp regs failed")
     }
 
     /// Boots `image` and returns its report.

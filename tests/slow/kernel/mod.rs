@@ -1,6 +1,7 @@
 //! Baleen's model of what the kernel makes of an image, compared with a real kernel.
 //!
-//! The kernel is Debian's `user-mode-linux`. `tests/e2e` checks the same [`facts`] on others.
+//! The kernel is Debian's `user-mode-linux`, or the one that `BALEEN_KERNEL` names, in QEMU, on a processor that is too new
+//! for the former. `tests/e2e` checks the same [`facts`] on others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -403,7 +404,7 @@ fn in_room(room: &str, entries: &[(Entry, bool)]) -> Archives {
 fn what_has_to_hold_on_every_kernel_holds() {
     let folder = tempfile::tempdir().unwrap();
     for fact in facts::FACTS {
-        let Some(machine) = Machine::user_mode(&folder.path().join(fact.name)) else {
+        let Some(machine) = Machine::any(&folder.path().join(fact.name)) else {
             return;
         };
         println!("{}: {}", fact.name, fact.what);
@@ -416,7 +417,7 @@ fn what_has_to_hold_on_every_kernel_holds() {
 #[test]
 fn the_kernel_makes_of_random_entries_what_baleen_says() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(machine) = Machine::user_mode(folder.path()) else {
+    let Some(machine) = Machine::any(folder.path()) else {
         return;
     };
     let seed = std::env::var("BALEEN_SEED").map_or(1, |seed| seed.parse().unwrap());
