@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Renders the icons of the menu bar and of the app from their drawings.
 #
-# Each assets/menu/STATE.svg becomes STATE.alpha: the opacity of 44 by 44 pixels (22 points on a screen with two pixels a
+# Each assets/menu/SHAPE.svg becomes SHAPE.alpha: the opacity of 36 by 36 pixels (18 points on a screen with two pixels a
 # point), row by row, one byte each. The drawing is 32 pixels wide, with a margin around it. assets/menu-icons.png shows
-# all of them as they are seen: at 16, 22 and 44 pixels, on a light and a dark bar.
+# all of them as they are seen: at 16, 18 and 36 pixels, on a light and a dark bar.
 #
 # assets/icon.svg becomes AppIcon.icns, in every size from 16 to 1024 pixels, and assets/app-icon.png, where it is seen.
 #
@@ -33,7 +33,7 @@ draw_menu() {
 		state=$(basename "$svg" .svg)
 		states+=("$state")
 		rsvg-convert -w 32 -h 32 "$svg" -o "$work/$state.png"
-		convert "$work/$state.png" -background none -gravity center -extent 44x44 -alpha extract -depth 8 "gray:$work/$state.alpha"
+		convert "$work/$state.png" -background none -gravity center -extent 36x36 -alpha extract -depth 8 "gray:$work/$state.alpha"
 		rsvg-convert -w 16 -h 16 "$svg" -o "$work/$state.16.png"
 		convert "$work/$state.16.png" -alpha extract -depth 8 "gray:$work/$state.16"
 	done
@@ -70,9 +70,9 @@ show_menu() {
 		cells=()
 		for bar in "$light #000000" "$dark #ffffff"; do
 			read -r ground ink <<< "$bar"
-			for size in 16 22 44; do
-				drawn=$((size * 32 / 44))
-				[ "$size" = 44 ] && drawn=32
+			for size in 16 18 36; do
+				drawn=$((size * 32 / 36))
+				[ "$size" = 36 ] && drawn=32
 				[ "$size" = 16 ] && drawn=16
 				rsvg-convert -w "$drawn" -h "$drawn" "$here/menu/$state.svg" -o "$work/one.png"
 				convert "$work/one.png" -channel RGB -fill "$ink" -colorize 100 +channel -background "$ground" -gravity center \

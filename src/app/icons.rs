@@ -1,10 +1,11 @@
-//! The icon of each state, as rendered by `assets/render.sh`. It has only opacity, since macOS paints such
+//! The icon of each shape, as rendered by `assets/render.sh`. It has only opacity, since macOS paints such
 //! icons black or white to match its menu bar.
 
-use crate::reconcile::State;
+use super::menu::Shape;
 
-/// Width and height in pixels: 22 points on a screen with two pixels per point.
-pub(super) const SIZE: u32 = 44;
+/// Width and height in pixels: 18 points on a screen with two pixels per point. `tray_icon` scales icons to 18 points
+/// on macOS, so this size keeps the drawing on whole pixels on screens of either kind.
+pub(super) const SIZE: u32 = 36;
 
 const PIXELS: usize = (SIZE * SIZE) as usize;
 
@@ -15,21 +16,12 @@ macro_rules! icon {
 }
 
 /// The opacity of each pixel, row by row.
-pub(super) fn alpha(state: State) -> &'static [u8; PIXELS] {
-    match state {
-        State::Off => icon!("off"),
-        State::Current => icon!("current"),
-        State::Direct => icon!("direct"),
-        State::Stale => icon!("stale"),
-        State::Wiped => icon!("wiped"),
-        State::Foreign => icon!("foreign"),
-        State::Updating => icon!("updating"),
-        State::Unsupported => icon!("unsupported"),
-        State::NotPermitted => icon!("not-permitted"),
-        State::NoDocker => icon!("no-docker"),
-        State::Locked => icon!("locked"),
-        State::NotAnswering => icon!("not-answering"),
-        State::RestartNeeded => icon!("restart-needed"),
+pub(super) fn alpha(shape: Shape) -> &'static [u8; PIXELS] {
+    match shape {
+        Shape::Off => icon!("off"),
+        Shape::On => icon!("on"),
+        Shape::Attention => icon!("attention"),
+        Shape::Working => icon!("working"),
     }
 }
 
@@ -37,10 +29,10 @@ pub(super) fn alpha(state: State) -> &'static [u8; PIXELS] {
 ///
 /// macOS ignores the color. On other systems it is unknown whether the panel is light or dark, so this gray
 /// has the same contrast (4.5 to 1) with white and with black.
-pub(super) fn rgba(state: State) -> Vec<u8> {
+pub(super) fn rgba(shape: Shape) -> Vec<u8> {
     const GREY: u8 = 0x76;
     let grey = if cfg!(target_os = "macos") { 0 } else { GREY };
-    alpha(state)
+    alpha(shape)
         .iter()
         .flat_map(|&alpha| [grey, grey, grey, alpha])
         .collect()
@@ -51,17 +43,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_has_an_icon_of_its_own_with_a_margin() {
-        for (number, state) in State::ALL.into_iter().enumerate() {
-            let icon = alpha(state);
+    fn each_shape_has_an_icon_of_its_own_with_a_margin() {
+        for (number, shape) in Shape::ALL.into_iter().enumerate() {
+            let icon = alpha(shape);
             let solid = icon.iter().filter(|&&alpha| alpha > 200).count();
-            assert!((100..1500).contains(&solid), "{state:?}: {solid}");
+            assert!((100..1000).contains(&solid), "{shape:?}: {solid}");
             let corners = [0, SIZE - 1, SIZE * (SIZE - 1), SIZE * SIZE - 1];
             assert!(
                 corners.iter().all(|&at| icon[at as usize] == 0),
-                "{state:?}"
+                "{shape:?}"
             );
-            for other in &State::ALL[..number] {
+            for other in &Shape::ALL[..number] {
                 let differ = |(one, two): (&u8, &u8)| one.abs_diff(*two) > 128;
                 let pixels = icon
                     .iter()
@@ -69,8 +61,8 @@ mod tests {
                     .filter(|&pair| differ(pair))
                     .count();
                 assert!(
-                    pixels > 20,
-                    "{state:?} and {other:?} differ in {pixels} pixels"
+                    pixels > 60,
+                    "{shape:?} and {other:?} differ in {pixels} pixels"
                 );
             }
         }

@@ -1,12 +1,14 @@
 //! The menu as plain data, derived from the agent's state. The drawing code decides nothing.
 
+use std::fmt;
+
 use crate::agent::RelayState;
 use crate::agent::event::Click;
 use crate::agent::view::View;
 use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::{KeptAnswers, Setting};
-use crate::proxy::Field;
+use crate::proxy::{Field, ProxyRef};
 use crate::reconcile::{Reason, State};
 use crate::text::notice::{cut, full, short, shortened};
 use crate::text::relay;
@@ -23,6 +25,8 @@ pub enum Command {
     Click(Click),
     /// Find out what blocks the way to the registry.
     CheckConnection,
+    /// Copy the proxy's address, for the settings of other programs.
+    CopyProxyAddress,
     /// Copy values for Docker's own proxy settings.
     CopyProxySettings(Field),
     /// Open Docker's own proxy settings.
@@ -31,6 +35,10 @@ pub enum Command {
     OpenSettings,
     /// Open the log.
     OpenLog,
+    /// Open the documentation.
+    OpenDocumentation,
+    /// Open the form for reporting a problem.
+    ReportProblem,
     /// Start opening Baleen at login, or stop it.
     StartAtLogin(bool),
     /// Remove everything that Baleen made, and quit.
@@ -59,6 +67,7 @@ impl Command {
             }
             Self::Click(Click::Containers(_)) => "containers".to_owned(),
             Self::CheckConnection => "check".to_owned(),
+            Self::CopyProxyAddress => "copy-address".to_owned(),
             Self::CopyProxySettings(field) => match field {
                 Field::Http => "copy-http",
                 Field::Https => "copy-https",
@@ -69,6 +78,8 @@ impl Command {
             Self::OpenDockerSettings => "open-docker-settings".to_owned(),
             Self::OpenSettings => "open-settings".to_owned(),
             Self::OpenLog => "open-log".to_owned(),
+            Self::OpenDocumentation => "documentation".to_owned(),
+            Self::ReportProblem => "report-problem".to_owned(),
             Self::StartAtLogin(_) => "start-at-login".to_owned(),
             Self::Uninstall => "uninstall".to_owned(),
             Self::About => "about".to_owned(),
@@ -77,6 +88,68 @@ impl Command {
     }
 }
 
+/// The shape of the icon, which is also the color of the dot in the menu. Words say the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Baleen keeps no proxy, or has nothing to keep one in.
+    Off,
+    /// Everything is as wanted.
+    On,
+    /// The user is needed.
+    Attention,
+    /// Something is in progress.
+    Working,
+}
+
+impl Shape {
+    /// All shapes.
+    pub const ALL: [Self; 4] = [Self::Off, Self::On, Self::Attention, Self::Working];
+
+    /// Returns the shape of a state.
+    pub fn of(view: &View) -> Self {
+        if view.busy.is_some() {
+            return Self::Working;
+        }
+        if matches!(view.relay, Some(RelayState::Failed { .. })) {
+            return Self::Attention;
+        }
+        match view.state {
+            State::Current | State::Direct => Self::On,
+            // The user can't change what an administrator decides, so there is nothing to call for.
+            State::Off | State::Locked | State::Unsupported | State::NoDocker => Self::Off,
+            State::Stale
+            | State::Wiped
+            | State::Foreign
+            | State::NotPermitted
+            | State::RestartNeeded => Self::Attention,
+            State::Updating | State::NotAnswering => Self::Working,
+        }
+    }
+}
+
+/// A point in time, as the menu shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The day: `Today`, `Yesterday` or a date.
+    pub day: String,
+    /// The time of day.
+    pub time: String,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.day {
+            TODAY => write!(f, "{}", self.time),
+            day => write!(f, "{day} {}", self.time),
+        }
+    }
+}
+
+/// The heading of today's events.
+pub const TODAY: &str = "Today";
+/// The heading of yesterday's events.
+pub const YESTERDAY: &str = "Yesterday";
+
 /// A line of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
@@ -84,6 +157,13 @@ pub enum Item {
     Separator,
     /// A text that can't be chosen.
     Label(String),
+    /// The state: a dot, where the system draws one, and a few words.
+    Status {
+        /// The shape of the icon, and so the color of the dot.
+        shape: Shape,
+        /// The state in a few words.
+        text: String,
+    },
     /// An item to choose.
     Button {
         /// The command that a choice runs.
@@ -118,7 +198,7 @@ impl Item {
     pub fn id(&self) -> Option<String> {
         match self {
             Self::Button { command, .. } | Self::Check { command, .. } => Some(command.id()),
-            Self::Separator | Self::Label(_) | Self::Submenu { .. } => None,
+            Self::Separator | Self::Label(_) | Self::Status { .. } | Self::Submenu { .. } => None,
         }
     }
 }
@@ -139,7 +219,7 @@ impl Menu {
                     (command.id() == id).then_some(*command)
                 }
                 Item::Submenu { items, .. } => find(items, id),
-                Item::Separator | Item::Label(_) => None,
+                Item::Separator | Item::Label(_) | Item::Status { .. } => None,
             })
         }
         find(&self.items, id)
@@ -153,6 +233,8 @@ pub struct MenuContext {
     pub login_item: LoginItem,
     /// True while the connection is being checked.
     pub is_checking: bool,
+    /// True if the environment of this process sets a proxy.
+    pub has_environment: bool,
     /// The location from which Baleen was opened.
     pub location: InstallLocation,
     /// True while Baleen is being uninstalled.
@@ -190,6 +272,11 @@ pub fn headline(view: &View) -> String {
         State::RestartNeeded => "Docker needs a restart",
     }
     .to_owned()
+}
+
+/// Returns the state as a sentence of its own, for panels and for VoiceOver, which show or read it without the menu.
+pub fn title(view: &View) -> String {
+    format!("Baleen: {}", headline(view))
 }
 
 /// Returns the tooltip of the icon.
@@ -280,8 +367,18 @@ fn follow_label(source: SourceSetting) -> &'static str {
     }
 }
 
-/// Returns the menu. `time` formats seconds since 1970 as a time of day.
-pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> Menu {
+fn button(command: Command, text: &str, enabled: bool) -> Item {
+    Item::Button {
+        command,
+        text: text.to_owned(),
+        enabled,
+    }
+}
+
+/// Returns the menu. `time` formats seconds since 1970.
+///
+/// It has at most [`MAX_ROWS`] rows: the state, the switch, what is needed now, and submenus for the rest.
+pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> Moment) -> Menu {
     if context.is_uninstalling {
         // Any other command could recreate files that the uninstall removes.
         return Menu {
@@ -289,25 +386,11 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
         };
     }
     let idle = view.busy.is_none();
-    let button = |command, text: &str, enabled| Item::Button {
-        command,
-        text: text.to_owned(),
-        enabled,
-    };
-    let mut items = vec![Item::Label(headline(view))];
-    items.extend(match &view.docker {
-        Some(version) => Some(Item::Label(format!("Docker {version}"))),
-        // The headline already says so.
-        None if view.state == State::NoDocker => None,
-        None => Some(Item::Label("Docker: not found".to_owned())),
-    });
-    items.extend(proxy_lines(view).into_iter().map(Item::Label));
-    items.extend(relay_lines(view).into_iter().map(Item::Label));
-    items.extend(script_line(&view.setting).map(Item::Label));
-    if let Some(at) = view.applied_live_at() {
-        let line = format!("Running VM: brought up to date at {}", time(at));
-        items.push(Item::Label(line));
-    }
+    let mut items = vec![Item::Status {
+        shape: Shape::of(view),
+        text: headline(view),
+    }];
+    items.push(proxy(view, time));
     items.extend(place_line(context.location).map(|line| Item::Label(line.to_owned())));
     items.push(Item::Separator);
     if view.proxy_pane.is_some() {
@@ -321,71 +404,141 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
             enabled: view.can_switch,
             checked: view.is_on,
         });
-        if let Some(checked) = view.containers {
-            items.push(Item::Check {
-                command: Command::Click(Click::Containers(!checked)),
-                text: "Use Proxy in Containers".to_owned(),
-                enabled: view.can_switch,
-                checked,
-            });
-        }
-    }
-    items.push(button(
-        Command::Click(Click::Reapply),
-        "Check and Repair Now",
-        idle,
-    ));
-    if view.is_named() {
-        let command = Command::Click(Click::FollowSettings);
-        items.push(button(command, follow_label(view.source), idle));
     }
     match view.state {
         State::RestartNeeded => {
-            if view.can_apply_live {
-                items.push(button(
-                    Command::Click(Click::Restart(RestartScope::Engine)),
-                    "Restart Docker Engine (Fast)",
-                    idle,
-                ));
-            }
-            items.push(button(
-                Command::Click(Click::Restart(RestartScope::Docker)),
-                "Restart Docker",
-                idle,
-            ));
+            // The fast way, where there is one. The slow one is then below Help.
+            let scope = match view.can_apply_live {
+                true => RestartScope::Engine,
+                false => RestartScope::Docker,
+            };
+            let command = Command::Click(Click::Restart(scope));
+            items.push(button(command, "Restart Docker", idle));
         }
         State::Foreign => {
-            items.push(button(
-                Command::Click(Click::Adopt),
-                "Adopt Existing Proxy",
-                idle,
-            ));
+            let command = Command::Click(Click::Adopt);
+            items.push(button(command, "Adopt Existing Proxy", idle));
         }
         _ => {}
     }
     items.extend([
         Item::Separator,
-        sources(view),
-        when_restart(view.restart),
         history(view, time),
+        settings(view, context),
+        help(view, context),
         Item::Separator,
-        button(
-            Command::CheckConnection,
-            match context.is_checking {
-                true => "Checking the Connection…",
-                false => "Check Connection",
-            },
-            !context.is_checking,
-        ),
-        button(Command::OpenSettings, "Open Settings File", true),
-        button(Command::OpenLog, "Open Log", true),
-        start_at_login(context),
-        Item::Separator,
-        uninstall(view, can_uninstall(view, context)),
-        button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
     Menu { items }
+}
+
+/// Upper bound on the rows of the menu, without separators.
+pub const MAX_ROWS: usize = 9;
+
+/// Returns the submenu about the proxy: its address, and what is known of it and of Docker.
+fn proxy(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
+    let mut lines = proxy_lines(view).into_iter();
+    let text = lines.next().unwrap_or_default();
+    let mut items = Vec::new();
+    if !view.in_image.as_ref().is_some_and(|proxy| proxy.is_relay()) {
+        let is_known = address(view).is_some();
+        items.push(button(
+            Command::CopyProxyAddress,
+            "Copy Proxy Address",
+            is_known,
+        ));
+    }
+    if view.is_named() {
+        let command = Command::Click(Click::FollowSettings);
+        items.push(button(
+            command,
+            follow_label(view.source),
+            view.busy.is_none(),
+        ));
+    }
+    if !items.is_empty() {
+        items.push(Item::Separator);
+    }
+    items.push(Item::Label(match &view.docker {
+        Some(version) => format!("Docker {version}"),
+        None => "Docker: not found".to_owned(),
+    }));
+    items.extend(lines.map(Item::Label));
+    items.extend(relay_lines(view).into_iter().map(Item::Label));
+    items.extend(script_line(&view.setting).map(Item::Label));
+    if let Some(at) = view.applied_live_at() {
+        let line = format!("Running VM: brought up to date at {}", time(at));
+        items.push(Item::Label(line));
+    }
+    Item::Submenu { text, items }
+}
+
+/// Returns the proxy's address for the settings of other programs: without user and password. Nothing is returned for
+/// the relay, since its address opens nothing without its token, and the token belongs to Docker alone.
+pub fn address(view: &View) -> Option<String> {
+    let proxy = match (&view.in_image, &view.setting) {
+        (Some(proxy), _) => proxy,
+        (None, Setting::Proxy { shown, .. }) => shown,
+        (None, _) => return None,
+    };
+    if proxy.is_relay() {
+        return None;
+    }
+    let url = proxy.https.as_ref().or(proxy.http.as_ref());
+    url.map(ProxyRef::without_login)
+}
+
+/// Returns the submenu with what is chosen once.
+fn settings(view: &View, context: MenuContext) -> Item {
+    let mut items = vec![sources(view, context.has_environment)];
+    if let Some(checked) = view.containers {
+        items.push(Item::Check {
+            command: Command::Click(Click::Containers(!checked)),
+            text: "Use Proxy in Containers".to_owned(),
+            enabled: view.can_switch,
+            checked,
+        });
+    }
+    items.extend([
+        when_restart(view.restart),
+        start_at_login(context),
+        Item::Separator,
+        button(Command::OpenSettings, "Open Settings File", true),
+    ]);
+    Item::Submenu {
+        text: "Settings".to_owned(),
+        items,
+    }
+}
+
+/// Returns the submenu with what is needed when something does not work, and with what is about Baleen itself.
+fn help(view: &View, context: MenuContext) -> Item {
+    let idle = view.busy.is_none();
+    let check = match context.is_checking {
+        true => "Checking the Connection",
+        false => "Check Connection",
+    };
+    let mut items = vec![
+        button(Command::CheckConnection, check, !context.is_checking),
+        button(Command::Click(Click::Reapply), "Check and Repair Now", idle),
+    ];
+    if view.state == State::RestartNeeded && view.can_apply_live {
+        let command = Command::Click(Click::Restart(RestartScope::Docker));
+        items.push(button(command, "Restart Docker Completely", idle));
+    }
+    items.extend([
+        button(Command::OpenLog, "Open Log", true),
+        Item::Separator,
+        button(Command::OpenDocumentation, "Documentation", true),
+        button(Command::ReportProblem, "Report a Problem…", true),
+        Item::Separator,
+        button(Command::About, "About Baleen", true),
+        uninstall(view, can_uninstall(view, context)),
+    ]);
+    Item::Submenu {
+        text: "Help".to_owned(),
+        items,
+    }
 }
 
 /// Returns the submenu with each field of Docker's own proxy settings, since they are pasted one by one,
@@ -420,10 +573,8 @@ fn copy_proxy_settings(view: &View) -> Item {
 /// Returns the line about the location from which Baleen was opened, if it is a problem.
 fn place_line(location: InstallLocation) -> Option<&'static str> {
     match location {
-        InstallLocation::Translocated => Some("Move Baleen to the Applications folder"),
-        InstallLocation::DiskImage => {
-            Some("Baleen: opened from a disk that may be ejected; move it to Applications")
-        }
+        InstallLocation::Translocated => Some("Move Baleen to the Applications Folder"),
+        InstallLocation::DiskImage => Some("Move Baleen from Its Disk to the Applications Folder"),
         InstallLocation::Installed | InstallLocation::Elsewhere | InstallLocation::NoBundle => None,
     }
 }
@@ -445,7 +596,7 @@ fn start_at_login(context: MenuContext) -> Item {
     }
 }
 
-fn sources(view: &View) -> Item {
+fn sources(view: &View, has_environment: bool) -> Item {
     let one = |source, text: &str, enabled| Item::Check {
         command: Command::Click(Click::Source(source)),
         text: text.to_owned(),
@@ -461,13 +612,17 @@ fn sources(view: &View) -> Item {
         true => "Manual",
         false => "Manual (no proxy in the settings file)",
     };
+    let mut items = vec![
+        one(SourceSetting::System, "System", true),
+        one(SourceSetting::Manual, manual, view.has_manual),
+    ];
+    // The environment of an app is rarely that of a shell, so few can use this source.
+    if view.source == SourceSetting::Environment || has_environment {
+        items.push(one(SourceSetting::Environment, "Environment", true));
+    }
     Item::Submenu {
         text: "Proxy Source".to_owned(),
-        items: vec![
-            one(SourceSetting::System, "System", true),
-            one(SourceSetting::Manual, manual, view.has_manual),
-            one(SourceSetting::Environment, "Environment", true),
-        ],
+        items,
     }
 }
 
@@ -511,14 +666,23 @@ fn uninstall(view: &View, enabled: bool) -> Item {
     }
 }
 
-fn history(view: &View, time: &dyn Fn(u64) -> String) -> Item {
-    let mut items: Vec<Item> = view
-        .past
-        .iter()
-        .map(|past| Item::Label(format!("{}  {}", time(past.at), past.what)))
-        .collect();
+/// Returns the submenu with the latest events, below the day on which they happened.
+fn history(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
+    let mut items = Vec::new();
+    let mut day = None;
+    for past in &view.past {
+        let at = time(past.at);
+        if day.as_ref() != Some(&at.day) {
+            if day.is_some() {
+                items.push(Item::Separator);
+            }
+            items.push(Item::Label(at.day.clone()));
+            day = Some(at.day);
+        }
+        items.push(Item::Label(format!("{}  {}", at.time, past.what)));
+    }
     if items.is_empty() {
-        items.push(Item::Label("Nothing yet".to_owned()));
+        items.push(Item::Label("Nothing Yet".to_owned()));
     }
     Item::Submenu {
         text: "Recent Activity".to_owned(),

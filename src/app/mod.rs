@@ -22,6 +22,10 @@ pub(crate) mod notifications;
 mod opening;
 mod subprocess;
 mod tray;
+#[cfg(not(target_os = "macos"))]
+mod tray_linux;
+#[cfg(target_os = "macos")]
+mod tray_macos;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -38,7 +42,7 @@ use crate::backend::RestartScope;
 use crate::error::{Error, Face, Result};
 use crate::logs;
 use crate::platform::apps;
-use crate::proxy::Field;
+use crate::proxy::{Field, is_in_environment};
 use crate::service::single_instance::{self, Claim, Instance};
 use crate::service::{ServiceError, login_item};
 
@@ -46,11 +50,11 @@ use crate::service::install_location::InstallLocation;
 use clock::Clock;
 pub use error::AppError;
 use event_loop::{Flow, Sender};
-use menu::{Command, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
+use menu::{Command, Menu, MenuContext, Shape, can_uninstall, headline, menu, title, tooltip};
 use notification_text::{CheckResult, Uninstalled, action_of};
 use notifications::{Notification, Notifier};
 
-use tray::Tray;
+use tray::{Face as TrayFace, Tray};
 
 /// A message to the app's thread.
 enum AppEvent {
@@ -195,6 +199,7 @@ impl App {
             context: MenuContext {
                 login_item: login_item::status(),
                 is_checking: false,
+                has_environment: is_in_environment(),
                 location,
                 is_uninstalling: false,
             },
@@ -259,14 +264,18 @@ impl App {
         let Some(view) = &self.view else {
             return Ok(());
         };
-        let tooltip = tooltip(view);
+        let face = TrayFace {
+            shape: Shape::of(view),
+            title: title(view),
+            tooltip: tooltip(view),
+        };
         self.menu = menu(view, self.context, &|seconds| self.clock.show(seconds));
         match &mut self.tray {
-            Some(tray) => tray.show(view.state, &tooltip, self.menu.clone()),
+            Some(tray) => tray.show(face, self.menu.clone()),
             None => {
                 let sender = self.sender.clone();
                 let on_choice = move |id| sender.send(AppEvent::Chosen(id));
-                let tray = Tray::new(view.state, &tooltip, self.menu.clone(), on_choice)?;
+                let tray = Tray::new(face, self.menu.clone(), on_choice)?;
                 self.tray = Some(tray);
             }
         }
@@ -323,10 +332,13 @@ impl App {
         match command {
             Command::Click(click) => self.click(click),
             Command::CheckConnection => self.check_connection(),
+            Command::CopyProxyAddress => self.copy_proxy_address(),
             Command::CopyProxySettings(field) => self.copy_proxy_settings(field),
             Command::OpenDockerSettings => self.open_docker_settings(),
             Command::OpenSettings => self.open_settings(),
             Command::OpenLog => self.open_text(&self.log.clone()),
+            Command::OpenDocumentation => self.open(OsStr::new(DOCUMENTATION)),
+            Command::ReportProblem => self.open(OsStr::new(NEW_ISSUE)),
             Command::StartAtLogin(on) => match login_item::set(on) {
                 Ok(now) => {
                     self.context.login_item = now;
@@ -382,6 +394,11 @@ impl App {
 /// The URL of the App Management pane in System Settings since macOS 13.
 const APP_MANAGEMENT: &str =
     "x-apple.systempreferences:com.apple.preference.security?Privacy_AppBundles";
+
+/// The documentation of the app.
+const DOCUMENTATION: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/app.md");
+/// The form for reporting a problem, which asks for the report of a check.
+const NEW_ISSUE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues/new?template=bug.yml");
 
 /// Calls `quit` on a separate thread when a signal asks the program to end.
 ///

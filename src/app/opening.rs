@@ -10,6 +10,7 @@ use crate::platform::{apps, clipboard};
 use crate::proxy::Field;
 use crate::text::config_key;
 
+use super::menu::address;
 use super::{App, AppError, notification_text};
 
 impl App {
@@ -36,6 +37,21 @@ impl App {
                 self.open_text(&file);
             }
             Err(error) => self.not_opened("a file with Docker's proxy settings", error),
+        }
+    }
+
+    /// Copies the proxy's address, for the settings of other programs. Without a clipboard, opens a file with it.
+    pub(super) fn copy_proxy_address(&self) {
+        let Some(address) = self.view.as_ref().and_then(address) else {
+            return self.show_notification(&notification_text::nothing_to_copy());
+        };
+        let Err(why) = clipboard::copy(&address) else {
+            return;
+        };
+        tracing::info!("not copied: {why}");
+        match write_text("baleen-proxy-address-", &address) {
+            Ok(file) => self.open_text(&file),
+            Err(error) => self.not_opened("a file with the proxy's address", error),
         }
     }
 

@@ -2,28 +2,43 @@
 
 use std::error::Error as StdError;
 
+use tray_icon::menu::accelerator::{Accelerator, CMD_OR_CTRL, Code};
 use tray_icon::menu::{
     CheckMenuItem, IsMenuItem, Menu as Drawn, MenuEvent, MenuItem, PredefinedMenuItem, Submenu,
 };
 use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
 
-use crate::reconcile::State;
-
-use super::menu::{Item, Menu};
+use super::menu::{Command, Item, Menu, Shape};
+#[cfg(not(target_os = "macos"))]
+use super::tray_linux::{About, Status, say};
+#[cfg(target_os = "macos")]
+use super::tray_macos::{About, Status, say};
 use super::{AppError, icons};
 
 /// The icon with its menu. It belongs to the main thread.
 pub(super) struct Tray {
     icon: TrayIcon,
-    state: State,
-    tooltip: String,
+    face: Face,
     menu: Menu,
     lines: Vec<Line>,
+}
+
+/// What is visible, or read aloud, without the menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Face {
+    /// The shape of the icon.
+    pub(super) shape: Shape,
+    /// The state, as a title and as the label for VoiceOver.
+    pub(super) title: String,
+    /// The sentence about the state.
+    pub(super) tooltip: String,
 }
 
 /// A drawn line of the menu.
 enum Line {
     Separator(PredefinedMenuItem),
+    Status(Status),
+    About(About),
     Text(MenuItem),
     Check(CheckMenuItem),
     Submenu(Submenu, Vec<Line>),
@@ -32,8 +47,7 @@ enum Line {
 impl Tray {
     /// Puts the icon into the menu bar. `on_choice` is called on any thread with the id of the chosen item.
     pub(super) fn new(
-        state: State,
-        tooltip: &str,
+        face: Face,
         menu: Menu,
         on_choice: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Self, AppError> {
@@ -41,35 +55,41 @@ impl Tray {
         let lines: Vec<Line> = menu.items.iter().map(draw).collect();
         let builder = TrayIconBuilder::new()
             .with_id("baleen")
-            .with_title(TITLE)
-            .with_tooltip(tooltip)
+            .with_tooltip(&face.tooltip)
             .with_menu(Box::new(whole(&lines)?));
-        let icon = with_icon(builder, icon(state)?).build().map_err(refused)?;
+        let icon = with_icon(builder, icon(face.shape)?)
+            .build()
+            .map_err(refused)?;
+        say(&icon, &face.title);
         Ok(Self {
             icon,
-            state,
-            tooltip: tooltip.to_owned(),
+            face,
             menu,
             lines,
         })
     }
 
     /// Shows a new state.
-    pub(super) fn show(&mut self, state: State, tooltip: &str, menu: Menu) {
-        let shown = self.try_show(state, tooltip, menu);
+    pub(super) fn show(&mut self, face: Face, menu: Menu) {
+        let shown = self.try_show(face, menu);
         if let Err(error) = shown {
             tracing::warn!("{error}");
         }
     }
 
-    fn try_show(&mut self, state: State, tooltip: &str, menu: Menu) -> Result<(), AppError> {
-        if self.state != state {
-            self.state = state;
-            set_icon(&self.icon, icon(state)?)?;
+    fn try_show(&mut self, face: Face, menu: Menu) -> Result<(), AppError> {
+        let before = std::mem::replace(&mut self.face, face);
+        let face = &self.face;
+        if before.shape != face.shape {
+            set_icon(&self.icon, icon(face.shape)?)?;
         }
-        if self.tooltip != tooltip {
-            self.tooltip = tooltip.to_owned();
-            self.icon.set_tooltip(Some(tooltip)).map_err(refused)?;
+        if before.tooltip != face.tooltip {
+            self.icon
+                .set_tooltip(Some(&face.tooltip))
+                .map_err(refused)?;
+        }
+        if before.title != face.title {
+            say(&self.icon, &face.title);
         }
         // Line-by-line changes keep an open menu open.
         if same_shape(&self.menu.items, &menu.items) {
@@ -83,15 +103,8 @@ impl Tray {
     }
 }
 
-/// Title of the icon. The macOS menu bar shows only the icon; panels on other systems show the title.
-const TITLE: &str = if cfg!(target_os = "macos") {
-    ""
-} else {
-    "Baleen"
-};
-
-fn icon(state: State) -> Result<Icon, AppError> {
-    Icon::from_rgba(icons::rgba(state), icons::SIZE, icons::SIZE).map_err(refused)
+fn icon(shape: Shape) -> Result<Icon, AppError> {
+    Icon::from_rgba(icons::rgba(shape), icons::SIZE, icons::SIZE).map_err(refused)
 }
 
 #[cfg(target_os = "macos")]
@@ -127,6 +140,8 @@ impl Line {
     fn item(&self) -> &dyn IsMenuItem {
         match self {
             Self::Separator(item) => item,
+            Self::Status(item) => item.item(),
+            Self::About(item) => item.item(),
             Self::Text(item) => item,
             Self::Check(item) => item,
             Self::Submenu(item, _) => item,
@@ -134,8 +149,19 @@ impl Line {
     }
 }
 
+/// Returns the keys for a command. On macOS they are Command-comma and Command-Q, as Apple's guidelines have them
+/// (<https://developer.apple.com/design/human-interface-guidelines/keyboards>).
+fn keys(command: Command) -> Option<Accelerator> {
+    let key = match command {
+        Command::OpenSettings => Code::Comma,
+        Command::Quit => Code::KeyQ,
+        _ => return None,
+    };
+    Some(Accelerator::new(CMD_OR_CTRL, key))
+}
+
 /// Escapes ampersands. A single one would make the next letter a mnemonic.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('&', "&&")
 }
 
@@ -144,9 +170,17 @@ fn draw(item: &Item) -> Line {
     match item {
         Item::Separator => Line::Separator(PredefinedMenuItem::separator()),
         Item::Label(text) => Line::Text(MenuItem::new(plain(text), false, None)),
-        Item::Button { text, enabled, .. } => {
-            Line::Text(MenuItem::with_id(id, plain(text), *enabled, None))
-        }
+        Item::Status { shape, text } => Line::Status(Status::new(*shape, text)),
+        Item::Button {
+            command: Command::About,
+            text,
+            ..
+        } => Line::About(About::new(&id, text)),
+        Item::Button {
+            command,
+            text,
+            enabled,
+        } => Line::Text(MenuItem::with_id(id, plain(text), *enabled, keys(*command))),
         Item::Check {
             text,
             enabled,
@@ -189,6 +223,7 @@ fn same_shape(one: &[Item], other: &[Item]) -> bool {
 fn redraw(lines: &[Line], items: &[Item]) {
     for pair in lines.iter().zip(items) {
         match pair {
+            (Line::Status(line), Item::Status { shape, text }) => line.set(*shape, text),
             (Line::Text(line), Item::Label(text)) => line.set_text(plain(text)),
             (Line::Text(line), Item::Button { text, enabled, .. }) => {
                 line.set_text(plain(text));

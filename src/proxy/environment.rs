@@ -25,6 +25,12 @@ pub(super) fn all_proxy(get: impl Fn(&str) -> Option<String>) -> Option<&'static
         .find(|name| get(name).is_some_and(|value| !value.is_empty()))
 }
 
+/// Returns whether the environment of this process names a proxy.
+pub fn is_in_environment() -> bool {
+    let (http, https, _) = from_environment(|name| std::env::var(name).ok());
+    http.is_some() || https.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

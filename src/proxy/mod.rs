@@ -45,6 +45,7 @@ pub(crate) use docker_fields::{DockerFields, Field, FieldRemark};
 pub(crate) use docker_version::DockerVersion;
 pub(crate) use engine_proxy::summary;
 pub use engine_proxy::{Difference, EngineProxy, RedactedProxy};
+pub use environment::is_in_environment;
 pub(crate) use environment::{NamedValue, from_environment};
 pub use error::ProxyError;
 pub(crate) use error::{joined, listed};

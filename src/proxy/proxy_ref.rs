@@ -63,6 +63,11 @@ impl ProxyRef {
         self.url().authority()
     }
 
+    /// Returns its URL without user and password.
+    pub fn without_login(&self) -> String {
+        ProxyUrl::of_parts(self.0.scheme, None, self.0.host.clone(), self.0.port).display()
+    }
+
     /// Returns whether the proxy has a user.
     pub fn has_user(&self) -> bool {
         self.0.user.is_some()

@@ -8,7 +8,10 @@ use baleen::agent::agent_state::HistoryEntry;
 use baleen::agent::event::Click;
 use baleen::agent::notice::{DockerSupport, Notice, RestartNeed, WhyNone};
 use baleen::agent::view::{Busy, View};
-use baleen::app::menu::{Command, Item, Menu, MenuContext, can_uninstall, headline, menu, tooltip};
+use baleen::app::menu::{
+    Command, Item, MAX_ROWS, Menu, MenuContext, Moment, Shape, TODAY, YESTERDAY, address,
+    can_uninstall, headline, menu, title, tooltip,
+};
 use baleen::backend::ProxyPane;
 use baleen::backend::Unpatched;
 use baleen::backend::{EngineSync, RestartScope};
@@ -104,6 +107,7 @@ fn view(state: State) -> View {
 const BESIDES: MenuContext = MenuContext {
     login_item: LoginItem::Off,
     is_checking: false,
+    has_environment: false,
     location: InstallLocation::NoBundle,
     is_uninstalling: false,
 };
@@ -114,6 +118,7 @@ fn drawn(menu: &Menu) -> String {
             let (mark, text, enabled, inside) = match item {
                 Item::Separator => ("", "----".to_owned(), true, None),
                 Item::Label(text) => ("", format!("\"{text}\""), true, None),
+                Item::Status { shape, text } => ("", format!("({shape:?}) {text}"), true, None),
                 Item::Button { text, enabled, .. } => ("", text.clone(), *enabled, None),
                 Item::Check {
                     text,
@@ -140,8 +145,15 @@ fn drawn(menu: &Menu) -> String {
     out
 }
 
-fn time(seconds: u64) -> String {
-    format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
+/// The second day of 1970 is today.
+fn time(seconds: u64) -> Moment {
+    let day = match seconds / 3600 / 24 {
+        1 => TODAY.to_owned(),
+        0 => YESTERDAY.to_owned(),
+        other => format!("day {other}"),
+    };
+    let time = format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60);
+    Moment { day, time }
 }
 
 /// An unreachable PAC script takes one line in the menu, with the age of the answers that are used.
@@ -179,12 +191,15 @@ fn the_head_of_the_menu_in_every_state() {
         let end = menu
             .items
             .iter()
-            .position(|item| matches!(item, Item::Submenu { .. }))
+            .position(
+                |item| matches!(item, Item::Submenu { text, .. } if text == "Recent Activity"),
+            )
             .unwrap();
         let head = Menu {
             items: menu.items[..end].to_vec(),
         };
-        all += &format!("== {}: {}\n{}", state.word(), tooltip(&view), drawn(&head));
+        let (word, title) = (state.word(), title(&view));
+        all += &format!("== {word}: {title}: {}\n{}", tooltip(&view), drawn(&head));
     }
     insta::assert_snapshot!(all);
 }
@@ -197,7 +212,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
         restart: RestartPolicy::Never,
         past: vec![
             HistoryEntry {
-                at: 50_700,
+                at: 86_400 + 50_700,
                 what: "Docker 1.11.1-beta12 → 1.11.1-beta13; repaired".to_owned(),
             },
             HistoryEntry {
@@ -210,6 +225,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
     let context = MenuContext {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
+        has_environment: true,
         location: InstallLocation::Installed,
         is_uninstalling: false,
     };
@@ -238,7 +254,7 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
             ..proxy.clone()
         };
         let drawn = drawn(&menu(&view, BESIDES, &time));
-        let end = drawn.find("Proxy Source").unwrap();
+        let end = drawn.find("Recent Activity").unwrap();
         all += &format!("== {family}\n{}", &drawn[..end]);
     }
     insta::assert_snapshot!(all);
@@ -258,13 +274,16 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
     };
     // Whether Start at Login can be chosen, and whether it is on.
     let login = |menu: &Menu| {
-        let found = menu.items.iter().find_map(|item| match item {
-            Item::Check {
-                enabled, checked, ..
-            } if item.id().as_deref() == Some("start-at-login") => Some((*enabled, *checked)),
-            _ => None,
-        });
-        found.unwrap()
+        fn find(items: &[Item]) -> Option<(bool, bool)> {
+            items.iter().find_map(|item| match item {
+                Item::Submenu { items, .. } => find(items),
+                Item::Check {
+                    enabled, checked, ..
+                } if item.id().as_deref() == Some("start-at-login") => Some((*enabled, *checked)),
+                _ => None,
+            })
+        }
+        find(&menu.items).unwrap()
     };
     let plain = at(InstallLocation::NoBundle, LoginItem::Off);
     assert_eq!(login(&plain), (true, false));
@@ -347,7 +366,7 @@ fn can_be_chosen(items: &[Item], id: &str) -> Option<bool> {
         Item::Button { enabled, .. } | Item::Check { enabled, .. } => {
             (item.id()? == id).then_some(*enabled)
         }
-        Item::Separator | Item::Label(_) => None,
+        Item::Separator | Item::Label(_) | Item::Status { .. } => None,
     })
 }
 
@@ -380,6 +399,175 @@ fn while_something_is_done_it_can_not_be_done_again() {
     for is_checking in [false, true] {
         let found = can_be_chosen(&all(is_checking).items, "uninstall");
         assert_eq!(found, Some(!is_checking));
+    }
+}
+
+/// In every state and with everything that can be added to it, the menu is short, and its commands are in title case,
+/// with an ellipsis only where something is asked first.
+#[test]
+fn the_menu_is_short_and_in_title_case() {
+    fn texts(items: &[Item]) -> Vec<(&str, bool)> {
+        items
+            .iter()
+            .flat_map(|item| match item {
+                Item::Separator | Item::Label(_) | Item::Status { .. } => Vec::new(),
+                Item::Button { text, .. } | Item::Check { text, .. } => vec![(&**text, true)],
+                // This submenu is named after the proxy.
+                Item::Submenu { text, items } if text.starts_with("Proxy: ") => texts(items),
+                Item::Submenu { text, items } => {
+                    let mut all = texts(items);
+                    all.push((text, false));
+                    all
+                }
+            })
+            .collect()
+    }
+    let small = [
+        "a", "an", "and", "at", "for", "from", "in", "is", "of", "the", "to",
+    ];
+    let asks = ["report-problem"];
+    for state in State::ALL {
+        for (proxy_pane, intent, location, can_apply_live, containers) in [
+            (None, None, InstallLocation::Installed, true, None),
+            (
+                None,
+                Some(Intent::Named),
+                InstallLocation::DiskImage,
+                true,
+                Some(true),
+            ),
+            (
+                None,
+                Some(Intent::Named),
+                InstallLocation::Translocated,
+                false,
+                Some(false),
+            ),
+            (
+                Some(ProxyPane::Settings),
+                Some(Intent::Settings),
+                InstallLocation::DiskImage,
+                true,
+                Some(true),
+            ),
+        ] {
+            let view = View {
+                proxy_pane,
+                intent,
+                can_apply_live,
+                containers,
+                source: SourceSetting::Environment,
+                relay: Some(relay(Some((None, None)), Some("x"))),
+                ..view(state)
+            };
+            let context = MenuContext {
+                location,
+                has_environment: true,
+                ..BESIDES
+            };
+            let menu = menu(&view, context, &time);
+            let rows = menu.items.iter().filter(|item| **item != Item::Separator);
+            assert!(rows.count() <= MAX_ROWS, "{state:?}: {}", drawn(&menu));
+            assert!(matches!(menu.items[0], Item::Status { .. }));
+            for (text, _) in texts(&menu.items) {
+                // The names of Docker's own fields are as Docker writes them, and a remark in brackets is a sentence.
+                let text = text.split(" (").next().unwrap();
+                if text == "Bypass these hosts" {
+                    continue;
+                }
+                for word in text.split(' ') {
+                    let is_fine = word.starts_with(char::is_uppercase) || small.contains(&word);
+                    assert!(is_fine, "{word} in {text}");
+                }
+                assert!(
+                    !text.ends_with('…') || menu_asks(&menu, text, &asks),
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
+/// Returns whether the item with this text is one of those that ask something first.
+fn menu_asks(menu: &Menu, text: &str, asks: &[&str]) -> bool {
+    fn find(items: &[Item], wanted: &str) -> Option<String> {
+        items.iter().find_map(|item| match item {
+            Item::Submenu { items, .. } => find(items, wanted),
+            Item::Button { text, .. } | Item::Check { text, .. } if text == wanted => item.id(),
+            _ => None,
+        })
+    }
+    find(&menu.items, text).is_some_and(|id| asks.contains(&&*id))
+}
+
+/// The dot and the icon have four shapes; what is in progress hides everything else.
+#[test]
+fn each_state_has_a_shape() {
+    for state in State::ALL {
+        let view = view(state);
+        let shape = Shape::of(&view);
+        let expected = match state {
+            State::Current | State::Direct => Shape::On,
+            State::Off | State::Locked | State::Unsupported | State::NoDocker => Shape::Off,
+            State::Updating | State::NotAnswering => Shape::Working,
+            _ => Shape::Attention,
+        };
+        assert_eq!(shape, expected, "{state:?}");
+        let failed = View {
+            relay: Some(RelayState::Failed {
+                reason: "x".to_owned(),
+            }),
+            ..view
+        };
+        assert_eq!(Shape::of(&failed), Shape::Attention);
+        let busy = View {
+            busy: Some(Busy::Applying),
+            ..failed
+        };
+        assert_eq!(Shape::of(&busy), Shape::Working);
+    }
+}
+
+/// The address is copied without user and password, and that of the relay not at all.
+#[test]
+fn the_address_to_copy_has_no_login() {
+    let current = view(State::Current);
+    assert_eq!(address(&current).as_deref(), Some("http://proxy.corp:8080"));
+    let off = view(State::Off);
+    assert_eq!(address(&off).as_deref(), Some("http://proxy.corp:8080"));
+    assert_eq!(address(&view(State::Direct)), None);
+    let relay = ProxyUrl::parse("http://baleen:token@192.168.65.1:18128").unwrap();
+    let behind = View {
+        in_image: Some(RedactedProxy {
+            http: Some(relay.reference()),
+            https: Some(relay.reference()),
+            no_proxy: String::new(),
+        }),
+        ..current
+    };
+    assert_eq!(address(&behind), None);
+    assert_eq!(menu(&behind, BESIDES, &time).command("copy-address"), None);
+}
+
+/// The environment is offered as a source only if it can be one.
+#[test]
+fn the_environment_is_a_source_only_where_it_is_set_or_chosen() {
+    for (has_environment, source, expected) in [
+        (false, SourceSetting::Auto, false),
+        (true, SourceSetting::Auto, true),
+        (false, SourceSetting::Environment, true),
+    ] {
+        let context = MenuContext {
+            has_environment,
+            ..BESIDES
+        };
+        let view = View {
+            source,
+            ..view(State::Current)
+        };
+        let menu = menu(&view, context, &time);
+        let found = menu.command("source-environment");
+        assert_eq!(found.is_some(), expected);
     }
 }
 
@@ -422,11 +610,12 @@ fn how_the_running_vm_stands_is_in_the_menu() {
     // The menu down to the sources.
     let head = |menu: &Menu| {
         let drawn = drawn(menu);
-        let end = drawn.find("Proxy Source").unwrap();
+        let end = drawn.find("Recent Activity").unwrap();
         drawn[..end].to_owned()
     };
     let (menu_of_either, json) = needed(true);
     let mut all = format!("== with a console\n{}", head(&menu_of_either));
+    // Whatever the way, the item has one name; the slow way is below Help then.
     for (id, way) in [
         ("restart-engine", RestartScope::Engine),
         ("restart", RestartScope::Docker),
@@ -741,15 +930,9 @@ fn the_relay_says_which_way_it_goes() {
             },
             ..view(State::Current)
         };
-        let menu = menu(&view, BESIDES, &|_| String::new());
-        let labels = menu.items.iter().map_while(|item| match item {
-            Item::Label(text) => Some(&**text),
-            _ => None,
-        });
-        for label in labels {
-            all.push_str(label);
-            all.push('\n');
-        }
+        let menu = drawn(&menu(&view, BESIDES, &time));
+        let end = menu.find("----\n[x]").unwrap();
+        all.push_str(&menu[..end]);
         all.push('\n');
     }
     insta::assert_snapshot!(all);

@@ -1,0 +1,42 @@
+//! The parts of the icon and of its menu that differ from macOS: on other systems they are plain.
+
+use tray_icon::TrayIcon;
+use tray_icon::menu::{IsMenuItem, MenuItem};
+
+use super::menu::Shape;
+use super::tray::plain;
+
+/// Sets the title, which panels show or read aloud.
+pub(super) fn say(icon: &TrayIcon, title: &str) {
+    icon.set_title(Some(title));
+}
+
+/// The line with the state. Whether a panel draws images in menus is its own affair, so it has none.
+pub(super) struct Status(MenuItem);
+
+impl Status {
+    pub(super) fn new(_: Shape, text: &str) -> Self {
+        Self(MenuItem::new(plain(text), false, None))
+    }
+
+    pub(super) fn set(&self, _: Shape, text: &str) {
+        self.0.set_text(plain(text));
+    }
+
+    pub(super) fn item(&self) -> &dyn IsMenuItem {
+        &self.0
+    }
+}
+
+/// The line that shows information about Baleen, in a notification.
+pub(super) struct About(MenuItem);
+
+impl About {
+    pub(super) fn new(id: &str, text: &str) -> Self {
+        Self(MenuItem::with_id(id, plain(text), true, None))
+    }
+
+    pub(super) fn item(&self) -> &dyn IsMenuItem {
+        &self.0
+    }
+}
