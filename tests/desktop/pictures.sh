@@ -38,7 +38,7 @@ start() {
 start
 
 # Docker was started before the proxy is switched on, so it needs a restart then.
-"$here/screenshot.sh" --click "Use Proxy" --until "Restart Docker Engine" --submenu "Recent Activity" "$folder/menu.png" "$baleen" app
+"$here/screenshot.sh" --click "Use Proxy" --until "Restart Docker" --submenu "Recent Activity" "$folder/menu.png" "$baleen" app
 
 # Docker is updated while Baleen runs.
 "$baleen" demo --keep "$work/new" > "$work/log"

@@ -198,7 +198,7 @@ fn live(lab: &Lab) {
         "Docker has its own boot image again",
         "Restart the Engine or Docker to stop using it.",
     );
-    desk.click(lab, "Restart Docker Engine (Fast)");
+    desk.click(lab, "Restart Docker");
     desk.wait_for_line("Off");
     mac.engine_has_now(&[]);
     assert_eq!((mac.docker_runs(), mac.qemu()), before);
