@@ -65,7 +65,7 @@ impl ProxyRef {
 
     /// Returns its URL without user and password.
     pub fn without_login(&self) -> String {
-        ProxyUrl::of_parts(self.0.scheme, None, self.0.host.clone(), self.0.port).display()
+        ProxyUrl::of_parts(self.0.scheme, None, self.0.host.clone(), self.0.port).redacted()
     }
 
     /// Returns whether the proxy has a user.

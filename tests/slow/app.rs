@@ -395,7 +395,11 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(
         !item
             .menu()
-            .entry(&["Settings", "Proxy Source", "Manual (no proxy in the settings file)"])
+            .entry(&[
+                "Settings",
+                "Proxy Source",
+                "Manual (no proxy in the settings file)"
+            ])
             .enabled
     );
     let set = desk
@@ -429,14 +433,19 @@ fn every_line_of_the_menu_does_what_it_says() {
     item.click(&["Settings", "Start at Login"]);
     until("it starts at login", || autostart.exists().then_some(()));
     item.wait_until("the mark", |item| {
-        item.menu().entry(&["Settings", "Start at Login"]).is_checked()
+        item.menu()
+            .entry(&["Settings", "Start at Login"])
+            .is_checked()
     });
     item.click(&["Settings", "Start at Login"]);
     until("it starts at login no more", || {
         (!autostart.exists()).then_some(())
     });
     item.wait_until("no mark", |item| {
-        !item.menu().entry(&["Settings", "Start at Login"]).is_checked()
+        !item
+            .menu()
+            .entry(&["Settings", "Start at Login"])
+            .is_checked()
     });
 
     item.click(&["Settings", "Open Settings File"]);
@@ -490,7 +499,11 @@ fn a_proxy_named_by_hand_is_reported_with_the_first_start_and_the_settings_besid
     let in_use = format!("Proxy: {named}, named by hand");
     let tooltip = format!("The engine gets {url}, which was named by hand; ");
     desk.wait_for_state(&item, &in_use, &tooltip);
-    assert!(item.menu().to_string().contains(&format!("Settings: {PROXY}")));
+    assert!(
+        item.menu()
+            .to_string()
+            .contains(&format!("Settings: {PROXY}"))
+    );
 
     desk.set_proxy(Some("other.example"));
     let changed = "The proxy settings changed";
@@ -695,7 +708,11 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     item.wait_until("it is done", |item| !item.menu().has(&["Restart Docker"]));
 
     // Always: by itself, and once.
-    item.click(&["Settings", "When a Restart Is Needed", "Restart Automatically"]);
+    item.click(&[
+        "Settings",
+        "When a Restart Is Needed",
+        "Restart Automatically",
+    ]);
     desk.set_proxy(Some("fifth.example"));
     let last = until("by itself", || {
         desk.docker().filter(|docker| docker.pid != later.pid)
@@ -772,9 +789,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
 
     // Docker's own restart works in any case.
     let item = desk.start();
-    item.wait_until("a restart is needed", |item| {
-        item.menu().has(&completely)
-    });
+    item.wait_until("a restart is needed", |item| item.menu().has(&completely));
     item.click(&completely);
     until("another Docker", || {
         desk.docker().filter(|docker| docker.pid != before.pid)
@@ -1118,7 +1133,10 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
         sleep(Duration::from_secs(3));
         assert_eq!(desk.notes.count(told), notes, "{folder}");
         let menu = item.menu();
-        assert!(menu.entry(&["Settings", "Start at Login"]).enabled, "{menu}");
+        assert!(
+            menu.entry(&["Settings", "Start at Login"]).enabled,
+            "{menu}"
+        );
         assert!(!menu.to_string().contains("Applications"), "{menu}");
         desk.quit(&item);
     }
