@@ -62,10 +62,11 @@ pub(super) struct About(PredefinedMenuItem);
 
 impl About {
     pub(super) fn new(_: &str, text: &str) -> Self {
-        let metadata = AboutMetadata::new()
-            .name(Some("Baleen"))
-            .short_version(Some(env!("CARGO_PKG_VERSION")))
-            .build();
+        let metadata = AboutMetadata {
+            name: Some("Baleen".to_owned()),
+            short_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            ..AboutMetadata::default()
+        };
         Self(PredefinedMenuItem::about(Some(text), Some(metadata)))
     }
 
