@@ -54,7 +54,7 @@ start
 "$here/screenshot.sh" --notification "$folder/update.png" "$baleen" app
 
 # The same Docker behind the relay.
-BALEEN_RELAY=auto "$here/screenshot.sh" --until "Baleen's relay" "$folder/menu-relay.png" "$baleen" app
+BALEEN_RELAY=auto "$here/screenshot.sh" --until "Proxy: Baleen's relay" "$folder/menu-relay.png" "$baleen" app
 
 # A Docker Desktop that was started once, and does not run.
 "$baleen" demo --docker desktop --keep "$work/desktop" > "$work/log"

@@ -385,7 +385,18 @@ fn every_line_of_the_menu_does_what_it_says() {
                     .is_checked()
         });
     }
-    item.click(&["Settings", "Proxy Source", "Environment"]);
+    // The app's environment has no proxy, so this source is offered only once it is chosen.
+    let environment = ["Settings", "Proxy Source", "Environment"];
+    assert!(!item.menu().has(&environment));
+    let set = desk
+        .baleen(&["config", "set", "source", "environment"])
+        .output()
+        .unwrap();
+    assert!(set.status.success());
+    item.wait_until("Environment is chosen", |item| {
+        let menu = item.menu();
+        menu.has(&environment) && menu.entry(&environment).is_checked()
+    });
     desk.wait_for_state(
         &item,
         "On: no proxy set on this Mac",
