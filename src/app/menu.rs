@@ -31,9 +31,11 @@ pub enum Command {
     OpenSettings,
     /// Open the log.
     OpenLog,
+    /// Enter a proxy.
+    EditManualProxy,
     /// Start opening Baleen at login, or stop it.
     StartAtLogin(bool),
-    /// Remove everything that Baleen made, and quit.
+    /// Ask whether everything that Baleen made should be removed.
     Uninstall,
     /// Show information about Baleen.
     About,
@@ -69,6 +71,7 @@ impl Command {
             Self::OpenDockerSettings => "open-docker-settings".to_owned(),
             Self::OpenSettings => "open-settings".to_owned(),
             Self::OpenLog => "open-log".to_owned(),
+            Self::EditManualProxy => "edit-manual-proxy".to_owned(),
             Self::StartAtLogin(_) => "start-at-login".to_owned(),
             Self::Uninstall => "uninstall".to_owned(),
             Self::About => "about".to_owned(),
@@ -381,7 +384,11 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
         button(Command::OpenLog, "Open Log", true),
         start_at_login(context),
         Item::Separator,
-        uninstall(view, can_uninstall(view, context)),
+        button(
+            Command::Uninstall,
+            "Uninstall Baleen…",
+            can_uninstall(view, context),
+        ),
         button(Command::About, "About Baleen", true),
         button(Command::Quit, "Quit Baleen", true),
     ]);
@@ -446,27 +453,31 @@ fn start_at_login(context: MenuContext) -> Item {
 }
 
 fn sources(view: &View) -> Item {
-    let one = |source, text: &str, enabled| Item::Check {
-        command: Command::Click(Click::Source(source)),
-        text: text.to_owned(),
-        enabled,
-        // No source applies while a proxy named by hand does.
-        checked: !view.is_named()
+    // No source applies while a proxy named by hand does.
+    let is_chosen = |source| {
+        !view.is_named()
             && match view.source {
                 SourceSetting::Auto => source == SourceSetting::System,
                 chosen => source == chosen,
-            },
+            }
     };
-    let manual = match view.has_manual {
-        true => "Manual",
-        false => "Manual (no proxy in the settings file)",
+    let one = |source, text: &str| Item::Check {
+        command: Command::Click(Click::Source(source)),
+        text: text.to_owned(),
+        enabled: true,
+        checked: is_chosen(source),
     };
     Item::Submenu {
         text: "Proxy Source".to_owned(),
         items: vec![
-            one(SourceSetting::System, "System", true),
-            one(SourceSetting::Manual, manual, view.has_manual),
-            one(SourceSetting::Environment, "Environment", true),
+            one(SourceSetting::System, "System"),
+            Item::Check {
+                command: Command::EditManualProxy,
+                text: "Manual…".to_owned(),
+                enabled: true,
+                checked: is_chosen(SourceSetting::Manual),
+            },
+            one(SourceSetting::Environment, "Environment"),
         ],
     }
 }
@@ -491,24 +502,6 @@ fn when_restart(chosen: RestartPolicy) -> Item {
 /// Returns whether Baleen can be uninstalled now: a running job could recreate files that are removed.
 pub fn can_uninstall(view: &View, context: MenuContext) -> bool {
     view.busy.is_none() && !context.is_checking
-}
-
-/// Returns the uninstall submenu. It explains the effect above the command and replaces a confirmation.
-fn uninstall(view: &View, enabled: bool) -> Item {
-    let is_untouched = view.proxy_pane.is_some() || view.state == State::NoDocker;
-    let image = (!is_untouched).then_some("Docker goes back to how it was before Baleen.");
-    let labels = [image, Some("Settings, passwords and logs are deleted.")];
-    let labels = labels.into_iter().flatten();
-    let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
-    items.push(Item::Button {
-        command: Command::Uninstall,
-        text: "Uninstall Now".to_owned(),
-        enabled,
-    });
-    Item::Submenu {
-        text: "Uninstall Baleen".to_owned(),
-        items,
-    }
 }
 
 fn history(view: &View, time: &dyn Fn(u64) -> String) -> Item {
