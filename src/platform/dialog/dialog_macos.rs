@@ -234,13 +234,16 @@ mod delegate {
 
     use super::*;
 
+    /// Returns the problem with the contents of a form, if there is one.
+    type Check = Box<dyn Fn(&Entered) -> Option<String>>;
+
     /// The parts of a form that change, or are read, while it is shown.
     pub(super) struct Parts {
         pub(super) fields: Vec<Retained<NSTextField>>,
         pub(super) option: Option<Retained<NSButton>>,
         pub(super) accept: Retained<NSButton>,
         pub(super) problem: Retained<NSTextField>,
-        pub(super) check: Box<dyn Fn(&Entered) -> Option<String>>,
+        pub(super) check: Check,
     }
 
     define_class!(
