@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::agent::event::Click;
-use crate::config::SourceSetting;
+use crate::config::{Config, SourceSetting};
 use crate::credentials::Store;
 use crate::error::Result;
 use crate::platform::dialog;
@@ -16,7 +16,10 @@ impl App {
     /// Lets the user enter a proxy.
     pub(super) fn edit_manual_proxy(&mut self) {
         if !dialog::AVAILABLE {
-            let has_manual = self.view.as_ref().is_some_and(|view| view.has_manual);
+            // The agent may not have seen the last change of the file yet.
+            let config = Config::load(&self.options.config);
+            let has_manual = config
+                .is_ok_and(|config| config.http_proxy.is_some() || config.https_proxy.is_some());
             if has_manual {
                 self.click(Click::Source(SourceSetting::Manual));
             } else {
