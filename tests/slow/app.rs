@@ -23,7 +23,7 @@ use crate::common::desktop::{Item, Notification, Notifications, Panel};
 use crate::common::redact::{Transcript, redacted};
 use crate::common::session::Session;
 use crate::common::tools::has_tool;
-use crate::common::{app, desktop, tty};
+use crate::common::{app, tty};
 use crate::stand_in::{Shape, StandIn};
 
 const PROXY: &str = "proxy.corp.example:8080";
