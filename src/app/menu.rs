@@ -39,9 +39,11 @@ pub enum Command {
     OpenDocumentation,
     /// Open the form for reporting a problem.
     ReportProblem,
+    /// Enter a proxy.
+    EditManualProxy,
     /// Start opening Baleen at login, or stop it.
     StartAtLogin(bool),
-    /// Remove everything that Baleen made, and quit.
+    /// Ask whether everything that Baleen made should be removed.
     Uninstall,
     /// Show information about Baleen.
     About,
@@ -80,6 +82,7 @@ impl Command {
             Self::OpenLog => "open-log".to_owned(),
             Self::OpenDocumentation => "documentation".to_owned(),
             Self::ReportProblem => "report-problem".to_owned(),
+            Self::EditManualProxy => "edit-manual-proxy".to_owned(),
             Self::StartAtLogin(_) => "start-at-login".to_owned(),
             Self::Uninstall => "uninstall".to_owned(),
             Self::About => "about".to_owned(),
@@ -533,7 +536,11 @@ fn help(view: &View, context: MenuContext) -> Item {
         button(Command::ReportProblem, "Report a Problem…", true),
         Item::Separator,
         button(Command::About, "About Baleen", true),
-        uninstall(view, can_uninstall(view, context)),
+        button(
+            Command::Uninstall,
+            "Uninstall Baleen…",
+            can_uninstall(view, context),
+        ),
     ]);
     Item::Submenu {
         text: "Help".to_owned(),
@@ -597,28 +604,32 @@ fn start_at_login(context: MenuContext) -> Item {
 }
 
 fn sources(view: &View, has_environment: bool) -> Item {
-    let one = |source, text: &str, enabled| Item::Check {
-        command: Command::Click(Click::Source(source)),
-        text: text.to_owned(),
-        enabled,
-        // No source applies while a proxy named by hand does.
-        checked: !view.is_named()
+    // No source applies while a proxy named by hand does.
+    let is_chosen = |source| {
+        !view.is_named()
             && match view.source {
                 SourceSetting::Auto => source == SourceSetting::System,
                 chosen => source == chosen,
-            },
+            }
     };
-    let manual = match view.has_manual {
-        true => "Manual",
-        false => "Manual (no proxy in the settings file)",
+    let one = |source, text: &str| Item::Check {
+        command: Command::Click(Click::Source(source)),
+        text: text.to_owned(),
+        enabled: true,
+        checked: is_chosen(source),
     };
     let mut items = vec![
-        one(SourceSetting::System, "System", true),
-        one(SourceSetting::Manual, manual, view.has_manual),
+        one(SourceSetting::System, "System"),
+        Item::Check {
+            command: Command::EditManualProxy,
+            text: "Manual…".to_owned(),
+            enabled: true,
+            checked: is_chosen(SourceSetting::Manual),
+        },
     ];
     // The environment of an app is rarely that of a shell, so few can use this source.
     if view.source == SourceSetting::Environment || has_environment {
-        items.push(one(SourceSetting::Environment, "Environment", true));
+        items.push(one(SourceSetting::Environment, "Environment"));
     }
     Item::Submenu {
         text: "Proxy Source".to_owned(),
@@ -646,24 +657,6 @@ fn when_restart(chosen: RestartPolicy) -> Item {
 /// Returns whether Baleen can be uninstalled now: a running job could recreate files that are removed.
 pub fn can_uninstall(view: &View, context: MenuContext) -> bool {
     view.busy.is_none() && !context.is_checking
-}
-
-/// Returns the uninstall submenu. It explains the effect above the command and replaces a confirmation.
-fn uninstall(view: &View, enabled: bool) -> Item {
-    let is_untouched = view.proxy_pane.is_some() || view.state == State::NoDocker;
-    let image = (!is_untouched).then_some("Docker goes back to how it was before Baleen.");
-    let labels = [image, Some("Settings, passwords and logs are deleted.")];
-    let labels = labels.into_iter().flatten();
-    let mut items: Vec<Item> = labels.map(|label| Item::Label(label.to_owned())).collect();
-    items.push(Item::Button {
-        command: Command::Uninstall,
-        text: "Uninstall Now".to_owned(),
-        enabled,
-    });
-    Item::Submenu {
-        text: "Uninstall Baleen".to_owned(),
-        items,
-    }
 }
 
 /// Returns the submenu with the latest events, below the day on which they happened.

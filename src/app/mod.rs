@@ -9,6 +9,7 @@
 //! The app is one thread that handles one message after another. It decides only what to show.
 
 mod clock;
+mod dialog_text;
 mod error;
 pub(crate) mod event_loop;
 #[cfg(not(target_os = "macos"))]
@@ -16,6 +17,7 @@ mod event_loop_linux;
 #[cfg(target_os = "macos")]
 mod event_loop_macos;
 mod icons;
+mod manual;
 pub mod menu;
 mod notification_text;
 pub(crate) mod notifications;
@@ -43,14 +45,16 @@ use crate::error::{Error, Face, Result};
 use crate::logs;
 use crate::platform::apps;
 use crate::proxy::{Field, is_in_environment};
+use crate::service::manual_proxy::{Changes, ManualProxy};
 use crate::service::single_instance::{self, Claim, Instance};
 use crate::service::{ServiceError, login_item};
 
 use crate::service::install_location::InstallLocation;
 use clock::Clock;
+use dialog_text::Planned;
 pub use error::AppError;
 use event_loop::{Flow, Sender};
-use menu::{Command, Menu, MenuContext, Shape, can_uninstall, headline, menu, title, tooltip};
+use menu::{Command, Menu, MenuContext, Shape, headline, menu, title, tooltip};
 use notification_text::{CheckResult, Uninstalled, action_of};
 use notifications::{Notification, Notifier};
 
@@ -70,8 +74,18 @@ enum AppEvent {
     Checked(CheckResult),
     /// A message of another Baleen process.
     Peer(single_instance::Message),
+    /// What an uninstall would do.
+    UninstallPlanned(Planned),
+    /// The answer to the question before an uninstall.
+    UninstallAnswered(bool),
     /// The result of an uninstall.
     Uninstalled(Uninstalled),
+    /// The proxy of the config file was read for the panel.
+    ManualProxy(Result<Box<ManualProxy>>),
+    /// The panel was closed, with these changes.
+    ManualProxyEntered(Option<Box<Changes>>),
+    /// The changes were saved.
+    ManualProxySaved(Result<()>),
     /// The app must quit.
     Quit,
 }
@@ -142,6 +156,8 @@ struct App {
     view: Option<View>,
     menu: Menu,
     context: MenuContext,
+    /// True from the command that opens a dialog until the dialog is closed.
+    is_asking: bool,
     clock: Clock,
 }
 
@@ -203,6 +219,7 @@ impl App {
                 location,
                 is_uninstalling: false,
             },
+            is_asking: false,
             clock: Clock::local(),
         };
         if location.is_temporary() {
@@ -251,7 +268,12 @@ impl App {
                     ));
                 }
             }
+            AppEvent::UninstallPlanned(planned) => self.uninstall_planned(&planned),
+            AppEvent::UninstallAnswered(agreed) => self.uninstall_answered(agreed),
             AppEvent::Uninstalled(result) => self.uninstalled(&result),
+            AppEvent::ManualProxy(proxy) => self.show_manual_proxy(proxy),
+            AppEvent::ManualProxyEntered(changes) => self.save_manual_proxy(changes),
+            AppEvent::ManualProxySaved(saved) => self.manual_proxy_saved(saved),
             AppEvent::Peer(single_instance::Message::Goodbye) | AppEvent::Quit => {
                 return self.quit();
             }
@@ -356,14 +378,8 @@ impl App {
                     ));
                 }
             },
-            // A job may have started since the menu was drawn.
-            Command::Uninstall => {
-                if let Some(view) = &self.view
-                    && can_uninstall(view, self.context)
-                {
-                    self.uninstall();
-                }
-            }
+            Command::EditManualProxy => self.edit_manual_proxy(),
+            Command::Uninstall => self.ask_to_uninstall(),
             Command::About => self.show_notification(&notification_text::about()),
             Command::Quit => return Flow::Quit,
         }
@@ -374,6 +390,13 @@ impl App {
         tracing::debug!("pressed: {button} on {notification}");
         if notification == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
             return self.open_text(&self.report());
+        }
+        if notification == dialog_text::UNINSTALL {
+            // Each question is answered once.
+            if std::mem::take(&mut self.is_asking) {
+                self.uninstall_answered(button == dialog_text::UNINSTALL_NOW);
+            }
+            return;
         }
         match action_of(button) {
             Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),

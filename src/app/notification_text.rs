@@ -70,6 +70,15 @@ pub(super) fn failed(title: &str, error: &Error) -> Notification {
     plain("failed", title, Problem::from(error).sentences())
 }
 
+/// Returns the notification that a proxy is entered in the settings file, where there is no panel for it.
+pub(super) fn enter_in_file() -> Notification {
+    plain(
+        "enter-in-file",
+        "Enter the proxy in the settings file",
+        "Set source to \"manual\", https_proxy to the address, and no_proxy to the exceptions. `baleen credentials set` stores a password.".to_owned(),
+    )
+}
+
 /// Returns the notification that Baleen should be moved, if it should.
 pub(super) fn misplaced(location: InstallLocation) -> Option<Notification> {
     let body = match location {

@@ -1,8 +1,10 @@
 //! What the app does in a separate process: checking the connection and uninstalling.
 
 use crate::logs;
+use crate::platform::dialog;
 use crate::service::ServiceError;
 use crate::service::single_instance::{Claim, Instance};
+use crate::text::notice::Problem;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -10,6 +12,8 @@ use std::process::{Command as Process, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use super::dialog_text::{self, Planned};
+use super::menu::can_uninstall;
 use super::notification_text::{self, CheckResult, Uninstalled};
 use super::opening::open_as_text;
 use super::{APP, App, AppEvent, RunningAgent};
@@ -62,9 +66,73 @@ impl App {
         command
     }
 
+    /// Finds out what an uninstall would remove, in order to ask the user.
+    pub(super) fn ask_to_uninstall(&mut self) {
+        // A question that waits in a notification is asked again, since the notification may be gone.
+        if self.is_asking && dialog::AVAILABLE || !self.can_uninstall() {
+            return;
+        }
+        self.is_asking = true;
+        let mut plan = self.command(&["uninstall", "--dry-run", "--json", "--for-menu"]);
+        let sender = self.sender.clone();
+        let spawned = thread::Builder::new()
+            .name("uninstall-plan".to_owned())
+            .spawn(move || {
+                let result = plan.output().map(|output| output.stdout);
+                sender.send(AppEvent::UninstallPlanned(Planned::of(result)));
+            });
+        if let Err(error) = spawned {
+            let failed = Planned::of(Err(error));
+            self.sender.send(AppEvent::UninstallPlanned(failed));
+        }
+    }
+
+    /// Asks the user whether all this should be removed. Where there are no dialogs, a notification asks: nothing is removed
+    /// before its button is pressed, and nothing at all where there are no notifications either.
+    pub(super) fn uninstall_planned(&mut self, planned: &Planned) {
+        let (steps, left) = match planned {
+            Planned::Steps { steps, left } => (steps, left),
+            Planned::Failed(why) => {
+                self.is_asking = false;
+                tracing::warn!("not uninstalled: {}", why.sentence);
+                let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
+                return self.show_notification(&notification_text::not_uninstalled(why, &program));
+            }
+        };
+        let question = dialog_text::uninstall(steps, left);
+        if dialog::AVAILABLE {
+            let sender = self.sender.clone();
+            dialog::ask(&question, move |agreed| {
+                sender.send(AppEvent::UninstallAnswered(agreed));
+            });
+        } else {
+            self.show_notification(&dialog_text::as_notification(&question));
+        }
+    }
+
+    /// Uninstalls Baleen if the user agreed, unless a job has started since.
+    pub(super) fn uninstall_answered(&mut self, agreed: bool) {
+        self.is_asking = false;
+        if !agreed {
+            tracing::info!("not uninstalled: the answer was no");
+        } else if self.can_uninstall() {
+            self.uninstall();
+            self.show_or_exit();
+        } else {
+            let why = Problem::new("Baleen is at work on Docker, or checks the connection");
+            let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
+            self.show_notification(&notification_text::not_uninstalled(&why, &program));
+        }
+    }
+
+    fn can_uninstall(&self) -> bool {
+        let view = self.view.as_ref();
+        self.running_agent.is_some() && view.is_some_and(|view| can_uninstall(view, self.context))
+    }
+
     /// Removes everything that Baleen made, in a separate process. That process is then the only Baleen that
     /// acts.
-    pub(super) fn uninstall(&mut self) {
+    fn uninstall(&mut self) {
         tracing::info!("uninstalling");
         self.context.is_uninstalling = true;
         let agent = self.running_agent.take().map(|running_agent| {

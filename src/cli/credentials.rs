@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::credentials::{self, Account, Store};
+use crate::credentials::{self, Account, MAX_PASSWORD_LEN, Store};
 use crate::error::{self, Face, Failure, Hint, Kind};
 use crate::platform::without_echo;
 use crate::proxy::Password;
@@ -16,9 +16,6 @@ use crate::proxy::Password;
 use super::args::{Global, ProxyArgs};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{config, request};
-
-/// Maximum length of a password, in bytes. No proxy accepts more, and a terminal's line has room for it.
-const MAX_PASSWORD_LEN: usize = 1000;
 
 /// The reason why it is not known whose password is meant.
 #[derive(Debug, thiserror::Error)]

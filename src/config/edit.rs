@@ -21,7 +21,7 @@ use crate::error::IoError;
 use crate::storage::TEMP_PREFIX;
 
 use super::read::{Invalid, parse, read};
-use super::{Config, ConfigError, Key, Mistake, resolve, text_of, without_mark};
+use super::{ConfigError, Key, Mistake, resolve, text_of, without_mark};
 
 /// Returns the prefix for the names of temporary files of the config file.
 fn unfinished() -> String {
@@ -39,29 +39,83 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// When the key can't have this value, the file would be invalid with it, or it can't be written. The
 /// file is unchanged then.
 pub fn set(path: &Path, key: Key, text: &str) -> Result<bool, ConfigError> {
-    let entries: Vec<&str> = if key.is_list() {
+    let entries: Vec<String> = if key.is_list() {
         let entries = text.split(',').map(str::trim);
-        entries.filter(|entry| !entry.is_empty()).collect()
+        let entries = entries.filter(|entry| !entry.is_empty());
+        entries.map(str::to_owned).collect()
     } else {
-        vec![text]
+        vec![text.to_owned()]
     };
-    let home = env::home_dir();
-    let mut scratch = Config::default();
-    for entry in &entries {
-        key.put(entry, home.as_deref(), &mut scratch)
-            .map_err(|source| ConfigError::Value { key, source })?;
+    set_all(path, &[Edit::set(key, entries)])
+}
+
+/// A change of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    key: Key,
+    /// One text, or the entries of a list. `None` removes the key.
+    values: Option<Vec<String>>,
+}
+
+impl Edit {
+    /// Returns the edit that sets `key` to one text, or to the entries of a list.
+    pub fn set(key: Key, values: Vec<String>) -> Self {
+        let values = Some(values);
+        Self { key, values }
     }
-    let value = if key.is_list() {
-        Value::Array(Array::from_iter(entries))
-    } else if key.is_boolean() {
-        Value::from(text == "true")
-    } else if key.is_number() {
-        text.parse::<i64>()
-            .map_or_else(|_| text.into(), Value::from)
-    } else {
-        Value::from(text)
-    };
-    change(path, key, Some(&value))
+
+    /// Returns the edit that removes `key`, so that its default applies.
+    pub fn unset(key: Key) -> Self {
+        Self { key, values: None }
+    }
+
+    /// Returns the new value in TOML, or nothing if the key is removed.
+    fn value(&self) -> Result<Option<Value>, ConfigError> {
+        let (key, Some(values)) = (self.key, &self.values) else {
+            return Ok(None);
+        };
+        for value in values {
+            key.check(value)
+                .map_err(|source| ConfigError::Value { key, source })?;
+        }
+        let text = values.first().map(String::as_str).unwrap_or_default();
+        Ok(Some(if key.is_list() {
+            Value::Array(Array::from_iter(values.iter().map(String::as_str)))
+        } else if key.is_boolean() {
+            Value::from(text == "true")
+        } else if key.is_number() {
+            text.parse::<i64>()
+                .map_or_else(|_| text.into(), Value::from)
+        } else {
+            Value::from(text)
+        }))
+    }
+}
+
+/// Makes all these changes in the file at `path`, or none of them: the file is replaced once. Creates the
+/// file and its folder if they are missing. Returns whether the file was changed.
+///
+/// # Errors
+/// When a key can't have its new value, the file would be invalid, or it can't be written. The file is
+/// unchanged then.
+pub fn set_all(path: &Path, edits: &[Edit]) -> Result<bool, ConfigError> {
+    let edits = with_values(edits)?;
+    change(path, &edits)
+}
+
+/// Checks that [`set_all`] can make these changes in the file as it is now, and writes nothing.
+///
+/// # Errors
+/// When the file can't be read, or as for [`set_all`].
+pub fn check(path: &Path, edits: &[Edit]) -> Result<(), ConfigError> {
+    let edits = with_values(edits)?;
+    let text = text_of(path)?.unwrap_or_default();
+    edited_and_read(path, &text, &edits).map(|_| ())
+}
+
+fn with_values(edits: &[Edit]) -> Result<Vec<(Key, Option<Value>)>, ConfigError> {
+    let edits = edits.iter();
+    edits.map(|edit| Ok((edit.key, edit.value()?))).collect()
 }
 
 /// Removes `key` from the file at `path`, so that its default applies. Returns whether the file was
@@ -73,7 +127,7 @@ pub fn unset(path: &Path, key: Key) -> Result<bool, ConfigError> {
     if resolve(path)?.is_none() {
         return Ok(false);
     }
-    change(path, key, None)
+    set_all(path, &[Edit::unset(key)])
 }
 
 /// Creates the file at `path` with this text, if there is none.
@@ -93,7 +147,7 @@ pub fn make(path: &Path, text: &str) -> Result<(), ConfigError> {
     }
 }
 
-fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool, ConfigError> {
+fn change(path: &Path, edits: &[(Key, Option<Value>)]) -> Result<bool, ConfigError> {
     let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -104,8 +158,7 @@ fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool, ConfigEr
     let old = text_of(&target)?;
     let text = old.clone().unwrap_or_default();
     let body = without_mark(&text);
-    let changed = edited(body, key, value).map_err(|wrong| wrong.in_file(path, &text))?;
-    read(&changed, env::home_dir().as_deref()).map_err(|wrong| wrong.into_write_error(path))?;
+    let changed = edited_and_read(path, &text, edits)?;
     if old.is_some() && changed == body {
         return Ok(false);
     }
@@ -114,6 +167,21 @@ fn change(path: &Path, key: Key, value: Option<&Value>) -> Result<bool, ConfigEr
         .and_then(|()| lock.sync_all())
         .map_err(|error| IoError::new("write", path, error))?;
     Ok(true)
+}
+
+/// Returns `text`, which is that of the file at `path`, without its byte order mark and with these changes.
+fn edited_and_read(
+    path: &Path,
+    text: &str,
+    edits: &[(Key, Option<Value>)],
+) -> Result<String, ConfigError> {
+    let mut changed = without_mark(text).to_owned();
+    for (key, value) in edits {
+        changed =
+            edited(&changed, *key, value.as_ref()).map_err(|wrong| wrong.in_file(path, text))?;
+    }
+    read(&changed, env::home_dir().as_deref()).map_err(|wrong| wrong.into_write_error(path))?;
+    Ok(changed)
 }
 
 /// Waits for the lock on `folder`. The lock ends when its file is closed, so a Baleen that was killed

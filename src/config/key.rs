@@ -121,6 +121,15 @@ impl Key {
         }
     }
 
+    /// Checks that the value, or an entry of the list, can be `text`.
+    ///
+    /// # Errors
+    /// When it can't.
+    pub fn check(self, text: &str) -> Result<(), InvalidValue> {
+        let home = std::env::home_dir();
+        self.put(text, home.as_deref(), &mut Config::default())
+    }
+
     /// Sets the value in `config` to `text`. If the value is a list, it adds `text` to the list.
     pub(super) fn put(
         self,

@@ -24,7 +24,7 @@ use crate::proxy::ProxyUrl;
 use crate::proxy::pac::Unreachable;
 use crate::storage::app_folder;
 
-pub use edit::{make, set, unset};
+pub use edit::{Edit, check, make, set, set_all, unset};
 pub use error::{ConfigError, Expected, InvalidEntry, InvalidValue, Mistake, ValueType};
 pub use key::{Key, UnknownKey};
 pub use method::{Method, UnknownMethod};

@@ -44,6 +44,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout for a change that the user requested. The user may be typing at the store's own prompt.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Maximum length of a password, in bytes. No proxy accepts more, and a terminal's line has room for it.
+pub(crate) const MAX_PASSWORD_LEN: usize = 1000;
+
 type Result<T> = std::result::Result<T, CredentialsError>;
 
 /// A user of a proxy. A password belongs to an account.

@@ -3,6 +3,7 @@
 pub mod apps;
 pub mod clipboard;
 mod copy;
+pub mod dialog;
 mod flags;
 pub mod gss;
 #[cfg(target_os = "macos")]

@@ -232,7 +232,7 @@ impl ProxyUrl {
     }
 
     /// The user, decoded.
-    pub(super) fn user_bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn user_bytes(&self) -> Option<&[u8]> {
         self.user.as_deref()
     }
 

@@ -6,6 +6,7 @@ pub mod install_location;
 mod live;
 mod live_lock;
 pub mod login_item;
+pub mod manual_proxy;
 pub mod single_instance;
 mod status;
 

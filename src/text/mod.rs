@@ -8,6 +8,7 @@ pub(crate) mod config_key;
 pub(crate) mod doctor;
 pub(crate) mod hint;
 mod history;
+pub(crate) mod manual_proxy;
 pub mod notice;
 mod origin;
 mod patch;

@@ -23,7 +23,7 @@ use crate::common::desktop::{Item, Notification, Notifications, Panel};
 use crate::common::redact::{Transcript, redacted};
 use crate::common::session::Session;
 use crate::common::tools::has_tool;
-use crate::common::{app, desktop, tty};
+use crate::common::{app, tty};
 use crate::stand_in::{Shape, StandIn};
 
 const PROXY: &str = "proxy.corp.example:8080";
@@ -403,27 +403,20 @@ fn every_line_of_the_menu_does_what_it_says() {
         "No proxy is set in the environment",
     );
     assert_eq!(desk.image(), stock);
-    assert!(
-        !item
-            .menu()
-            .entry(&[
-                "Settings",
-                "Proxy Source",
-                "Manual (no proxy in the settings file)"
-            ])
-            .enabled
-    );
+    // There is no panel on Linux: the settings file opens, and a notification says what to set in it.
+    item.click(&["Proxy Source", "Manual…"]);
+    was_opened("/config.toml");
+    desk.notes.wait_for("what to do", |note| {
+        note.summary == "Enter the proxy in the settings file"
+    });
+    assert!(!item.menu().entry(&["Proxy Source", "Manual…"]).is_checked());
     let set = desk
         .baleen(&["config", "set", "http_proxy", "http://manual.example:3128"])
         .output()
         .unwrap();
     assert!(set.status.success());
-    item.wait_until("Manual can be chosen", |item| {
-        item.menu()
-            .find(&["Settings", "Proxy Source", "Manual"])
-            .is_ok_and(|entry| entry.enabled)
-    });
-    item.click(&["Settings", "Proxy Source", "Manual"]);
+    // A file with a proxy in it is used at once.
+    item.click(&["Proxy Source", "Manual…"]);
     desk.wait_for_state(
         &item,
         "Proxy: manual.example:3128",
@@ -1157,11 +1150,22 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
 
 /// Uninstalls, once no work is in progress.
 fn uninstall_now(item: &Item) {
-    let path = ["Help", "Uninstall Baleen", "Uninstall Now"];
     item.wait_until("it can be uninstalled", |item| {
-        item.menu().find(&path).is_ok_and(|entry| entry.enabled)
+        item.menu()
+            .find(&["Uninstall Baleen…"])
+            .is_ok_and(|entry| entry.enabled)
     });
-    item.click(&path);
+    item.click(&["Uninstall Baleen…"]);
+}
+
+/// Uninstalls, and agrees when asked.
+fn uninstall_and_agree(desk: &Desk, item: &Item) -> Notification {
+    uninstall_now(item);
+    let question = desk
+        .notes
+        .wait_for("the question", |note| note.summary == "Uninstall Baleen?");
+    desk.notes.press(&question, "Uninstall");
+    question
 }
 
 #[test]
@@ -1179,10 +1183,21 @@ fn uninstalled_from_the_menu_it_leaves_nothing_behind() {
     until("there is something to remove", || {
         made.iter().all(|file| file.exists()).then_some(())
     });
-    let submenu = item.menu().entry(&["Help", "Uninstall Baleen"]).clone();
-    assert!(matches!(submenu.kind, desktop::EntryKind::Submenu(_)));
-
     uninstall_now(&item);
+    let question = desk
+        .notes
+        .wait_for("the question", |note| note.summary == "Uninstall Baleen?");
+    desk.notes.press(&question, "Cancel");
+    until("the answer is taken", || {
+        desk.log().contains("the answer was no").then_some(())
+    });
+    assert!(item.menu().has(&["Use Proxy"]));
+    assert!(made.iter().all(|file| file.exists()));
+
+    let question = uninstall_and_agree(&desk, &item);
+    for file in &made {
+        assert!(question.body.contains(file.to_str().unwrap()));
+    }
     let note = desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });
@@ -1232,7 +1247,7 @@ fn an_uninstall_that_can_not_be_done_leaves_the_app_at_work() {
     fs::rename(new, desk.app.app()).unwrap();
     desk.told_of_update("1.11.1-beta12", "1.12.0");
     // With the new image the original is available again.
-    uninstall_now(&item);
+    uninstall_and_agree(&desk, &item);
     desk.notes.wait_for("that it is done", |note| {
         note.summary == "Baleen is uninstalled"
     });

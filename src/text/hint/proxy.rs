@@ -26,7 +26,7 @@ impl Hint for ProxyError {
                         "in System Settings, or with `baleen config set https_proxy http://HOST:PORT` and then `baleen config set source manual`"
                     }
                     Face::Menu => {
-                        "in System Settings, or as https_proxy in the settings file, and then choose Settings > Proxy Source > Manual"
+                        "in System Settings, or with Settings > Proxy Source > Manual…"
                     }
                 };
                 format!(
@@ -42,7 +42,7 @@ impl Hint for ProxyError {
                     "name an HTTP proxy yourself: `baleen config set https_proxy http://HOST:PORT`, then `baleen config set source manual`"
                 }
                 Face::Menu => {
-                    "name an HTTP proxy yourself, as https_proxy in the settings file, and then choose Settings > Proxy Source > Manual"
+                    "name an HTTP proxy yourself with Settings > Proxy Source > Manual…"
                 }
             }
             .to_owned(),

@@ -36,12 +36,26 @@ impl Menu {
         Ok(Self(entries(below)?))
     }
 
-    /// The entry that the labels lead to. A label that ends in `…` matches every label with that beginning.
+    /// The entry that the labels lead to, in the menu or in the only submenu that has it. A label that ends in `…` matches
+    /// every label with that beginning.
     pub(crate) fn find(&self, path: &[&str]) -> Result<&Entry, String> {
         let (first, rest) = path.split_first().ok_or("a path needs a label")?;
         let mut found: Vec<&Entry> = self.matching(|label| label == *first);
         if let (true, Some(start)) = (found.is_empty(), first.strip_suffix('…')) {
             found = self.matching(|label| label.starts_with(start));
+        }
+        if found.is_empty() {
+            let below: Vec<&Entry> = self
+                .0
+                .iter()
+                .filter_map(|entry| match &entry.kind {
+                    EntryKind::Submenu(menu) => menu.find(path).ok(),
+                    _ => None,
+                })
+                .collect();
+            if let [entry] = below[..] {
+                return Ok(entry);
+            }
         }
         let [entry] = found[..] else {
             return Err(format!("{} entries {first:?} in the menu", found.len()));

@@ -425,7 +425,7 @@ fn the_menu_is_short_and_in_title_case() {
     let small = [
         "a", "an", "and", "at", "for", "from", "in", "is", "of", "the", "to",
     ];
-    let asks = ["report-problem"];
+    let asks = ["report-problem", "edit-manual-proxy", "uninstall", "check-for-updates"];
     for state in State::ALL {
         for (proxy_pane, intent, location, can_apply_live, containers) in [
             (None, None, InstallLocation::Installed, true, None),
