@@ -23,6 +23,8 @@ pub enum Command {
     Click(Click),
     /// Find out what blocks the way to the registry.
     CheckConnection,
+    /// Find out whether there is a newer version of Baleen.
+    CheckForUpdates,
     /// Copy values for Docker's own proxy settings.
     CopyProxySettings(Field),
     /// Open Docker's own proxy settings.
@@ -59,6 +61,7 @@ impl Command {
             }
             Self::Click(Click::Containers(_)) => "containers".to_owned(),
             Self::CheckConnection => "check".to_owned(),
+            Self::CheckForUpdates => "check-for-updates".to_owned(),
             Self::CopyProxySettings(field) => match field {
                 Field::Http => "copy-http",
                 Field::Https => "copy-https",
@@ -153,6 +156,8 @@ pub struct MenuContext {
     pub login_item: LoginItem,
     /// True while the connection is being checked.
     pub is_checking: bool,
+    /// True while a look for a newer version of Baleen runs.
+    pub is_looking: bool,
     /// The location from which Baleen was opened.
     pub location: InstallLocation,
     /// True while Baleen is being uninstalled.
@@ -383,6 +388,14 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> String) -> 
         Item::Separator,
         uninstall(view, can_uninstall(view, context)),
         button(Command::About, "About Baleen", true),
+        button(
+            Command::CheckForUpdates,
+            match context.is_looking {
+                true => "Checking for Updates…",
+                false => "Check for Updates…",
+            },
+            !context.is_looking,
+        ),
         button(Command::Quit, "Quit Baleen", true),
     ]);
     Menu { items }

@@ -22,6 +22,7 @@ pub(crate) mod notifications;
 mod opening;
 mod subprocess;
 mod tray;
+mod updates;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ use notification_text::{CheckResult, Uninstalled, action_of};
 use notifications::{Notification, Notifier};
 
 use tray::Tray;
+use updates::{AskedBy, Looked};
 
 /// A message to the app's thread.
 enum AppEvent {
@@ -64,6 +66,10 @@ enum AppEvent {
     NoNotes(String),
     /// The result of a connection check.
     Checked(CheckResult),
+    /// It may be time to look for a newer version.
+    UpdateTick,
+    /// The result of a look for a newer version.
+    Looked(AskedBy, Looked),
     /// A message of another Baleen process.
     Peer(single_instance::Message),
     /// The result of an uninstall.
@@ -195,6 +201,7 @@ impl App {
             context: MenuContext {
                 login_item: login_item::status(),
                 is_checking: false,
+                is_looking: false,
                 location,
                 is_uninstalling: false,
             },
@@ -204,6 +211,7 @@ impl App {
             tracing::warn!("Baleen was opened where it can't stay: {location:?}");
             app.note_place();
         }
+        updates::tick(app.sender.clone());
         Ok(app)
     }
 
@@ -236,6 +244,14 @@ impl App {
             AppEvent::Checked(result) => {
                 self.context.is_checking = false;
                 self.show_notification(&notification_text::checked(&result));
+                self.show_or_exit();
+            }
+            AppEvent::UpdateTick => {
+                self.look_if_due();
+                self.show_or_exit();
+            }
+            AppEvent::Looked(by, result) => {
+                self.looked(by, &result);
                 self.show_or_exit();
             }
             AppEvent::Peer(single_instance::Message::Hello) => {
@@ -323,6 +339,7 @@ impl App {
         match command {
             Command::Click(click) => self.click(click),
             Command::CheckConnection => self.check_connection(),
+            Command::CheckForUpdates => self.look(AskedBy::User),
             Command::CopyProxySettings(field) => self.copy_proxy_settings(field),
             Command::OpenDockerSettings => self.open_docker_settings(),
             Command::OpenSettings => self.open_settings(),
@@ -362,6 +379,9 @@ impl App {
         tracing::debug!("pressed: {button} on {notification}");
         if notification == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
             return self.open_text(&self.report());
+        }
+        if notification == notification_text::LOOKED && button == notification_text::OPEN_PAGE {
+            return self.open_release_page();
         }
         match action_of(button) {
             Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),

@@ -104,6 +104,7 @@ fn view(state: State) -> View {
 const BESIDES: MenuContext = MenuContext {
     login_item: LoginItem::Off,
     is_checking: false,
+    is_looking: false,
     location: InstallLocation::NoBundle,
     is_uninstalling: false,
 };
@@ -210,6 +211,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
     let context = MenuContext {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
+        is_looking: true,
         location: InstallLocation::Installed,
         is_uninstalling: false,
     };
