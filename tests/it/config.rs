@@ -567,6 +567,7 @@ fn values(key: Key) -> Vec<(&'static str, Vec<&'static str>)> {
         Key::Relay => vec![("on", vec!["on"]), ("off", vec!["off"])],
         Key::RelayPort => vec![("1024", vec!["1024"]), ("18128", vec!["18128"])],
         Key::RelayBasic => vec![("false", vec!["false"]), ("true", vec!["true"])],
+        Key::UpdateCheck => vec![("weekly", vec!["weekly"]), ("off", vec!["off"])],
         Key::DockerApp => vec![("/a \"b\"\\#c", vec!["/a \"b\"\\#c"])],
     }
 }
