@@ -411,6 +411,7 @@ fn the_example_and_the_table_of_the_manual_hold() {
         (Key::Relay, json!("on")),
         (Key::RelayPort, json!("18129")),
         (Key::RelayBasic, json!("false")),
+        (Key::UpdateCheck, json!("off")),
         (
             Key::DockerApp,
             json!(app.dir.path().join("home/Applications/Docker.app")),

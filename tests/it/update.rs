@@ -118,7 +118,7 @@ fn what_is_not_the_expected_answer_is_an_error_that_says_so() {
             "has no release",
         ),
         (
-            leads_to("v99.0.0\x1b[31m").into_bytes(),
+            leads_to("v99.0.0\t[31m").into_bytes(),
             "the tag 'v99.0.0 [31m'",
         ),
         (
