@@ -53,8 +53,8 @@ impl InstalledBy {
     ) -> Self {
         let is_installed = InstallLocation::of(program, home) == InstallLocation::Installed;
         let is_cask = || {
-            let has = |folder: &&str| exists(&Path::new(folder).join("baleen"));
-            CASKROOMS.iter().any(|folder| has(&folder))
+            let has = |folder| exists(&Path::new(folder).join("baleen"));
+            CASKROOMS.into_iter().any(has)
         };
         // The launch agent for all users, from `packaging/launchd`.
         let all_users = Path::new("/Library/LaunchAgents").join(format!("{LABEL}.plist"));

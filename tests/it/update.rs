@@ -174,6 +174,56 @@ fn nothing_is_sent_to_a_server_that_is_not_trusted() {
     assert!(site.heads.lock().unwrap().is_empty());
 }
 
+/// The desktop's settings name a script, which sends this host through a proxy and all others nowhere.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pac_script_decides_the_way() {
+    let Some(site) = Site::new().filter(|_| has_tool("gsettings")) else {
+        return;
+    };
+    let heads = site.heads.clone();
+    let identity = site.authority.identity("DNS:releases.example", 2099);
+    let proxy = identity.answer_behind(
+        move |head| {
+            heads.lock().unwrap().push(head.to_owned());
+            Ok(())
+        },
+        |_| leads_to("v99.0.0").into_bytes(),
+    );
+    let folder = site.app.dir.path();
+    let script = folder.join("proxy.pac");
+    let text = format!(
+        "function FindProxyForURL(url, host) {{ return host == 'releases.example' ? 'PROXY 127.0.0.1:{}; PROXY 127.0.0.1:{proxy}' : 'PROXY 127.0.0.1:1'; }}",
+        dead_port()
+    );
+    fs::write(&script, text).unwrap();
+    let desktop = |command: &mut Command| {
+        command
+            .env("XDG_CONFIG_HOME", folder.join("home/config"))
+            .env("GSETTINGS_BACKEND", "keyfile")
+            // The settings are in a file; this only says that they belong to a session.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+    };
+    let url = format!("file://{}", script.display());
+    for (key, value) in [("autoconfig-url", &*url), ("mode", "auto")] {
+        let mut command = Command::new("gsettings");
+        site.app.environment(&mut command);
+        desktop(&mut command);
+        command.args(["set", "org.gnome.system.proxy", key, value]);
+        assert!(command.status().unwrap().success());
+    }
+    let run = |repository: &str| {
+        let mut command = site.command(repository, &[]);
+        desktop(&mut command);
+        Run::of(&mut command)
+    };
+    let found = run("https://releases.example/o/r");
+    // The first proxy of the script is dead.
+    assert_eq!((found.code, &*found.err), (3, ""), "{found}");
+    assert_eq!(site.heads.lock().unwrap().len(), 1);
+    run("https://other.example/o/r").is_refusal(1, &["127.0.0.1:1 can't be reached"]);
+}
+
 #[test]
 fn it_goes_through_the_proxy_and_logs_in_there() {
     let Some(site) = Site::new() else { return };
