@@ -74,7 +74,7 @@ impl InstalledBy {
     }
 
     /// Returns whether the app looks for newer versions by itself, where an environment variable and the config file
-    /// say this. What somebody else keeps up to date is left to them, unless the user wants to know.
+    /// say this. What others keep up to date is left to them, unless the user wants to know.
     pub fn update_check(
         self,
         variable: Option<UpdateCheck>,

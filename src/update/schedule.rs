@@ -51,7 +51,7 @@ impl Schedule {
         due
     }
 
-    /// Notes a look that succeeded, whoever asked for it.
+    /// Notes a look that succeeded, also one that the user asked for.
     pub fn looked(&mut self, now: SystemTime) {
         self.next = Some(seconds(now + INTERVAL));
     }
