@@ -15,6 +15,7 @@ done
 cargo build --profile dist --quiet --manifest-path "$here/../Cargo.toml"
 baleen=${CARGO_TARGET_DIR:-$here/../target}/dist/baleen
 export BALEEN_RELAY=off    # it would be a process of its own
+export BALEEN_UPDATE_CHECK=off
 work=$(mktemp -d) trace=$(mktemp)    # the trace outside of the watched folder
 pids=()
 trap 'kill "${pids[@]}" 2> /dev/null || true; wait; rm -rf "$work" "$trace"' EXIT

@@ -54,4 +54,5 @@ pub mod service;
 pub(crate) mod storage;
 pub mod text;
 pub mod uninstall;
+pub mod update;
 mod util;

@@ -21,6 +21,7 @@ cask "baleen" do
   manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen.1"
   manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen-app.1"
   manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen-apply.1"
+  manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen-check-update.1"
   manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen-completions.1"
   manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen-config.1"
   manpage "#{appdir}/Baleen.app/Contents/Resources/man/man1/baleen-config-path.1"

@@ -26,7 +26,7 @@ mac=no
 folder=$(mktemp -d /tmp/baleen.XXXXXX)
 export BALEEN_STATE_DIR=$folder/state BALEEN_CONFIG=$folder/config.toml BALEEN_DOCKER_APP=$folder/docker/Docker.app
 # A relay would outlive this, and may have the port of the one that runs here.
-export BALEEN_RELAY=off
+export BALEEN_RELAY=off BALEEN_UPDATE_CHECK=off
 log=$folder/state/baleen.log
 running=
 end() {

@@ -27,6 +27,8 @@ pub enum Command {
     CheckConnection,
     /// Copy the proxy's address, for the settings of other programs.
     CopyProxyAddress,
+    /// Find out whether there is a newer version of Baleen.
+    CheckForUpdates,
     /// Copy values for Docker's own proxy settings.
     CopyProxySettings(Field),
     /// Open Docker's own proxy settings.
@@ -70,6 +72,7 @@ impl Command {
             Self::Click(Click::Containers(_)) => "containers".to_owned(),
             Self::CheckConnection => "check".to_owned(),
             Self::CopyProxyAddress => "copy-address".to_owned(),
+            Self::CheckForUpdates => "check-for-updates".to_owned(),
             Self::CopyProxySettings(field) => match field {
                 Field::Http => "copy-http",
                 Field::Https => "copy-https",
@@ -238,6 +241,8 @@ pub struct MenuContext {
     pub is_checking: bool,
     /// True if the environment of this process sets a proxy.
     pub has_environment: bool,
+    /// True while a look for a newer version of Baleen runs.
+    pub is_looking: bool,
     /// The location from which Baleen was opened.
     pub location: InstallLocation,
     /// True while Baleen is being uninstalled.
@@ -521,6 +526,10 @@ fn help(view: &View, context: MenuContext) -> Item {
         true => "Checking the Connection",
         false => "Check Connection",
     };
+    let look = match context.is_looking {
+        true => "Checking for Updates",
+        false => "Check for Updates…",
+    };
     let mut items = vec![
         button(Command::CheckConnection, check, !context.is_checking),
         button(Command::Click(Click::Reapply), "Check and Repair Now", idle),
@@ -535,6 +544,7 @@ fn help(view: &View, context: MenuContext) -> Item {
         button(Command::OpenDocumentation, "Documentation", true),
         button(Command::ReportProblem, "Report a Problem…", true),
         Item::Separator,
+        button(Command::CheckForUpdates, look, !context.is_looking),
         button(Command::About, "About Baleen", true),
         button(
             Command::Uninstall,

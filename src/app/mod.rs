@@ -28,6 +28,7 @@ mod tray;
 mod tray_linux;
 #[cfg(target_os = "macos")]
 mod tray_macos;
+mod updates;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ use notification_text::{CheckResult, Uninstalled, action_of};
 use notifications::{Notification, Notifier};
 
 use tray::{Face as TrayFace, Tray};
+use updates::{AskedBy, Looked};
 
 /// A message to the app's thread.
 enum AppEvent {
@@ -72,6 +74,10 @@ enum AppEvent {
     NoNotes(String),
     /// The result of a connection check.
     Checked(CheckResult),
+    /// It may be time to look for a newer version.
+    UpdateTick,
+    /// The result of a look for a newer version.
+    Looked(AskedBy, Looked),
     /// A message of another Baleen process.
     Peer(single_instance::Message),
     /// What an uninstall would do.
@@ -216,6 +222,7 @@ impl App {
                 login_item: login_item::status(),
                 is_checking: false,
                 has_environment: is_in_environment(),
+                is_looking: false,
                 location,
                 is_uninstalling: false,
             },
@@ -226,6 +233,7 @@ impl App {
             tracing::warn!("Baleen was opened where it can't stay: {location:?}");
             app.note_place();
         }
+        updates::tick(app.sender.clone());
         Ok(app)
     }
 
@@ -258,6 +266,14 @@ impl App {
             AppEvent::Checked(result) => {
                 self.context.is_checking = false;
                 self.show_notification(&notification_text::checked(&result));
+                self.show_or_exit();
+            }
+            AppEvent::UpdateTick => {
+                self.look_if_due();
+                self.show_or_exit();
+            }
+            AppEvent::Looked(by, result) => {
+                self.looked(by, &result);
                 self.show_or_exit();
             }
             AppEvent::Peer(single_instance::Message::Hello) => {
@@ -355,6 +371,7 @@ impl App {
             Command::Click(click) => self.click(click),
             Command::CheckConnection => self.check_connection(),
             Command::CopyProxyAddress => self.copy_proxy_address(),
+            Command::CheckForUpdates => self.look(AskedBy::User),
             Command::CopyProxySettings(field) => self.copy_proxy_settings(field),
             Command::OpenDockerSettings => self.open_docker_settings(),
             Command::OpenSettings => self.open_settings(),
@@ -397,6 +414,9 @@ impl App {
                 self.uninstall_answered(button == dialog_text::UNINSTALL_NOW);
             }
             return;
+        }
+        if notification == notification_text::LOOKED && button == notification_text::OPEN_PAGE {
+            return self.open_release_page();
         }
         match action_of(button) {
             Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),

@@ -9,14 +9,23 @@ use crate::agent::notice::{Notice, NoticeAction};
 use crate::backend::ProxyPane;
 use crate::error::{Error, Fix};
 use crate::text::notice::{Problem, full};
+use crate::text::update;
+use crate::update::{Verdict, Version, verdict};
 
 use super::notifications::{Button, Notification};
+use super::updates::Looked;
+use crate::service::InstalledBy;
 use crate::service::install_location::InstallLocation;
 
 /// The id of the notification with the result of a check.
 pub(super) const CHECKED: &str = "checked";
 /// The key of its button.
 pub(super) const OPEN_REPORT: &str = "open-report";
+
+/// The id of the notification with the result of a look for a newer version.
+pub(super) const LOOKED: &str = "update";
+/// The key of its button.
+pub(super) const OPEN_PAGE: &str = "open-release-page";
 
 /// Returns the notification for a notice. The next one of the same kind replaces it.
 pub(super) fn of_notice(notice: &Notice) -> Notification {
@@ -107,6 +116,27 @@ pub(super) fn about() -> Notification {
         concat!("Baleen ", env!("CARGO_PKG_VERSION")),
         "Keeps the Docker Engine of Docker for Mac behind the proxy that this computer uses. Free software, under the MIT licence or Apache 2.0.".to_owned(),
     )
+}
+
+/// Returns the notification with the result of a look for a newer version.
+pub(super) fn looked(running: &Version, result: &Looked, by: InstalledBy) -> Notification {
+    let latest = match result {
+        Ok(latest) => latest,
+        Err(why) => return plain(LOOKED, "Could not check for updates", full(why)),
+    };
+    let (title, mut body) = update::news(running, latest);
+    let is_newer = verdict(running, latest) == Verdict::Newer;
+    if is_newer {
+        body = format!("{body} {}", update::how(by));
+    }
+    let mut notification = plain(LOOKED, &title, body);
+    if is_newer {
+        notification.buttons.push(Button {
+            key: OPEN_PAGE.to_owned(),
+            label: "Open Release Page".to_owned(),
+        });
+    }
+    notification
 }
 
 /// Returns the notification that the values for Docker's `pane` were copied, or were written into the file
@@ -407,6 +437,27 @@ mod tests {
             let notification = checked(&CheckResult::of(Ok(printed.into())));
             assert_eq!(notification.title, expected, "{printed}");
         }
+    }
+
+    #[test]
+    fn a_look_says_what_it_found_and_only_a_newer_version_has_a_page() {
+        let running = "0.1.0".parse().unwrap();
+        let looked = |latest: &str| {
+            let notification = looked(&running, &Ok(latest.parse().unwrap()), InstalledBy::User);
+            let keys: Vec<String> = notification.buttons.into_iter().map(|it| it.key).collect();
+            format!("{}: {} {keys:?}", notification.title, notification.body)
+        };
+        assert_eq!(
+            looked("0.2.0"),
+            "Baleen 0.2.0 is available: You have 0.1.0. The release page has the download and says what is new. [\"open-release-page\"]"
+        );
+        assert_eq!(
+            looked("0.1.0"),
+            "Baleen is up to date: 0.1.0 is the latest version. []"
+        );
+        let failed = super::looked(&running, &Err("no way".to_owned()), InstalledBy::User);
+        assert_eq!(failed.title, "Could not check for updates");
+        assert_eq!(failed.body, "No way.");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) const EXIT_CODES: &str = "\
 0  success
 1  failure
 2  usage error
-3  status, doctor: action needed
+3  status, doctor: action needed; check-update: there is a newer version
 4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
 5  not permitted by the system";
 
@@ -148,6 +148,11 @@ pub(crate) enum Command {
     /// Checks Docker.app, the boot image, the proxy, the connection through it to the registry, and the running
     /// engine. Prints what it found and what to do. Changes nothing.
     Doctor(DoctorArgs),
+    /// Find out whether there is a newer version of Baleen
+    ///
+    /// Asks the releases page on GitHub, with one small request, through the proxy that this computer uses. Sends Baleen's name
+    /// and version and nothing else. Downloads and installs nothing. The exit code is 3 if there is a newer version.
+    CheckUpdate,
     /// List the files in a boot image, or print one of them
     Inspect(InspectArgs),
     /// Show or change the config file

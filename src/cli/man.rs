@@ -18,6 +18,7 @@ const ENVIRONMENT: &str = "\
 BALEEN_DOCKER_APP   Docker.app to work on
 BALEEN_CONFIG       the config file
 BALEEN_RELAY        auto, on or off: overrides `relay` of the config file
+BALEEN_UPDATE_CHECK weekly or off: overrides `update_check` of the config file
 BALEEN_STATE_DIR    the folder for what is kept from run to run, the log among it
 HTTP_PROXY, HTTPS_PROXY, NO_PROXY, and the same in lower case
                     the proxy, where the settings name the environment as its source";

@@ -3,6 +3,7 @@
 mod app;
 mod apply;
 pub mod args;
+mod check_update;
 mod config;
 mod credentials;
 mod demo;
@@ -104,6 +105,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Watch(args) => watch::run(&cli.global, args, out),
         Command::Relay(args) => relay::run(&cli.global, args, out),
         Command::Doctor(args) => doctor::run(&cli.global, args, out),
+        Command::CheckUpdate => check_update::run(&cli.global, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Config(command) => config::run(&cli.global, command, out),
         Command::Demo(args) => demo::run(args, out),

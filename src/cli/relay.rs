@@ -225,7 +225,10 @@ fn status(out: &mut Output) -> Result<u8> {
 }
 
 /// Returns what reads the settings: those of the config file as it is at the time, if none were named.
-fn reader(args: ProxyArgs, path: PathBuf) -> impl Fn() -> Result<(ProxyConfig, Unreachable)> {
+pub(super) fn reader(
+    args: ProxyArgs,
+    path: PathBuf,
+) -> impl Fn() -> Result<(ProxyConfig, Unreachable)> {
     move || {
         let config = Config::load(&path)?;
         Ok((request(&args, &config)?.read()?, config.pac_unreachable))
@@ -234,7 +237,7 @@ fn reader(args: ProxyArgs, path: PathBuf) -> impl Fn() -> Result<(ProxyConfig, U
 
 /// Returns the login of a proxy: the user is the one that the settings name for it, or else the only one whose password is
 /// stored for its host and port.
-fn credentials(
+pub(super) fn credentials(
     proxy: &HopProxy,
     read: &dyn Fn() -> Result<(ProxyConfig, Unreachable)>,
 ) -> Result<Option<Credentials>> {

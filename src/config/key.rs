@@ -13,7 +13,7 @@ use crate::proxy::pac::Unreachable;
 use crate::proxy::{ProxyUrl, go, redact};
 
 use super::error::{InvalidEntry, InvalidValue};
-use super::{Config, Method, RelayPolicy, RestartPolicy, SourceSetting};
+use super::{Config, Method, RelayPolicy, RestartPolicy, SourceSetting, UpdateCheck};
 
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub enum Key {
     Relay,
     RelayPort,
     RelayBasic,
+    UpdateCheck,
 }
 
 /// The error for a name that is not a key.
@@ -42,7 +43,7 @@ pub struct UnknownKey(String);
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Source,
         Self::HttpProxy,
         Self::HttpsProxy,
@@ -57,6 +58,7 @@ impl Key {
         Self::Relay,
         Self::RelayPort,
         Self::RelayBasic,
+        Self::UpdateCheck,
     ];
 
     /// Returns its name in the file.
@@ -76,6 +78,7 @@ impl Key {
             Self::Relay => "relay",
             Self::RelayPort => "relay_port",
             Self::RelayBasic => "relay_basic",
+            Self::UpdateCheck => "update_check",
         }
     }
 
@@ -118,6 +121,7 @@ impl Key {
             Self::Relay => one(Some(config.relay.name().to_owned())),
             Self::RelayPort => one(Some(config.relay_port().to_string())),
             Self::RelayBasic => one(Some((!config.relay_without_basic).to_string())),
+            Self::UpdateCheck => one(config.update_check.map(|check| check.name().to_owned())),
         }
     }
 
@@ -159,6 +163,7 @@ impl Key {
             Self::Relay => config.relay = named(&RelayPolicy::NAMES, text)?,
             Self::RelayPort => config.relay_port = Some(port(text)?),
             Self::RelayBasic => config.relay_without_basic = !named(&BOOLEANS, text)?,
+            Self::UpdateCheck => config.update_check = Some(named(&UpdateCheck::NAMES, text)?),
         }
         Ok(())
     }
@@ -368,6 +373,8 @@ mod tests {
             (K::Relay, "on", "on"),
             (K::RelayPort, "1024", "1024"),
             (K::RelayBasic, "false", "false"),
+            (K::UpdateCheck, "weekly", "weekly"),
+            (K::UpdateCheck, "off", "off"),
             (K::Containers, "true", "true"),
             (K::Containers, "false", "false"),
             (
@@ -392,6 +399,8 @@ mod tests {
             (K::PacUnreachable, "", "but is ''"),
             (K::Restart, "yes", "ask, always or never"),
             (K::Method, "zip", "append or rebuild"),
+            (K::UpdateCheck, "daily", "weekly or off"),
+            (K::UpdateCheck, "", "but is ''"),
             (K::Containers, "yes", "true or false"),
             (K::HttpProxy, "socks5://p:1", "socks5"),
             (K::HttpProxy, "", "empty"),

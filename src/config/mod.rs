@@ -61,6 +61,8 @@ pub struct Config {
     pub relay_port: Option<u16>,
     /// True if the relay never sends a password in clear.
     pub relay_without_basic: bool,
+    /// Whether the app looks for newer versions of Baleen, if the user said so.
+    pub update_check: Option<UpdateCheck>,
 }
 
 /// The source of the proxy.
@@ -97,6 +99,15 @@ pub enum RelayPolicy {
     Auto,
     /// Always.
     On,
+    /// Never.
+    Off,
+}
+
+/// Whether the app looks for newer versions of Baleen by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateCheck {
+    /// Once a week.
+    Weekly,
     /// Never.
     Off,
 }
@@ -141,6 +152,24 @@ impl RelayPolicy {
     }
 
     /// Returns the policy that this environment variable names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub(crate) fn of_variable(name: &'static str, value: &str) -> Result<Self, ConfigError> {
+        key::named(&Self::NAMES, value).map_err(|source| ConfigError::Variable { name, source })
+    }
+}
+
+impl UpdateCheck {
+    /// All values by name.
+    pub const NAMES: [(&'static str, Self); 2] = [("weekly", Self::Weekly), ("off", Self::Off)];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        key::name_of(&Self::NAMES, self)
+    }
+
+    /// Returns the value that this environment variable names.
     ///
     /// # Errors
     /// When it names none.

@@ -10,6 +10,7 @@
 
 mod access;
 mod control;
+mod dialer;
 mod error;
 mod head;
 mod login;
@@ -37,6 +38,7 @@ use crate::proxy::{ProxyUrl, RELAY_USER};
 pub use access::{is_given, note_given};
 pub(crate) use control::end_process;
 pub use control::{end, follow, running, status};
+pub use dialer::{DialError, Dialer};
 pub use error::RelayError;
 pub use login::Credentials;
 pub use logins::FindCredentials;

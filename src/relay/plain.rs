@@ -166,7 +166,13 @@ async fn directly(
     ways: &Ways,
     shared: &Shared,
 ) -> Result<Response<Incoming>, Refusal> {
-    let opened = upstream::open(hop, authority, ways.is_bypassed, shared).await?;
+    let opened = upstream::open(
+        hop,
+        authority,
+        ways.is_bypassed,
+        (&shared.tls, &shared.logins),
+    )
+    .await?;
     let mut sender = handshake(opened.stream).await?;
     let mut parts = parts.clone();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());

@@ -300,7 +300,13 @@ async fn ways(authority: &HostPort, is_tunnel: bool, shared: &Shared) -> Result<
 async fn first_way(ways: &Ways, authority: &HostPort, shared: &Shared) -> Result<Opened, HopFault> {
     let mut failed = None;
     for hop in &ways.hops {
-        let opened = upstream::open(hop, authority, ways.is_bypassed, shared).await;
+        let opened = upstream::open(
+            hop,
+            authority,
+            ways.is_bypassed,
+            (&shared.tls, &shared.logins),
+        )
+        .await;
         match opened {
             Ok(opened) => {
                 shared.came_through(hop);

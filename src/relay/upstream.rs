@@ -14,8 +14,7 @@ use crate::proxy::route::{Hop, HopProxy, Protocol};
 
 use super::access::is_own_address;
 use super::login::Field;
-use super::logins::Challenge;
-use super::server::Shared;
+use super::logins::{Challenge, Logins};
 use super::stream::{Stream, Tls, tune};
 
 /// Timeout for a connection. All addresses of a name share it.
@@ -114,7 +113,7 @@ pub(crate) async fn open(
     hop: &Hop,
     target: &HostPort,
     may_be_own: bool,
-    shared: &Shared,
+    (tls, logins): (&Tls, &Logins),
 ) -> Result<Opened, HopFault> {
     let proxy = match hop {
         Hop::Direct => {
@@ -127,7 +126,7 @@ pub(crate) async fn open(
         Hop::Through(proxy) => proxy,
     };
     match proxy.protocol {
-        Protocol::Http | Protocol::Https => through_http(proxy, target, shared).await,
+        Protocol::Http | Protocol::Https => through_http(proxy, target, tls, logins).await,
         Protocol::Socks4 | Protocol::Socks5 => {
             let stream = dial(&proxy.host, proxy.port, None).await?;
             through_socks(stream, proxy, target).await
@@ -199,15 +198,16 @@ async fn dial(host: &str, port: u16, may_be_own: Option<bool>) -> Result<TcpStre
 async fn through_http(
     proxy: &HopProxy,
     target: &HostPort,
-    shared: &Shared,
+    tls: &Tls,
+    logins: &Logins,
 ) -> Result<Opened, HopFault> {
     let no_answer = |why| HopFault::NoAnswer {
         proxy: proxy.to_string(),
         why,
     };
-    let mut stream = dial_proxy(proxy, &shared.tls).await?;
+    let mut stream = dial_proxy(proxy, tls).await?;
     let target = target.to_string();
-    let mut session = shared.logins.session(proxy, "CONNECT", &target);
+    let mut session = logins.session(proxy, "CONNECT", &target);
     let first = session.first().await;
     let mut field = first.map_err(|why| login_failed(proxy, &why))?;
     let mut is_fresh = true;
@@ -223,7 +223,7 @@ async fn through_http(
             Err(error) if !is_fresh && error.kind() != io::ErrorKind::TimedOut => {
                 let again = session.cut().await;
                 let again = again.map_err(|why| login_failed(proxy, &why))?;
-                stream = dial_proxy(proxy, &shared.tls).await?;
+                stream = dial_proxy(proxy, tls).await?;
                 (field, is_fresh) = (Some(again.field), true);
                 continue;
             }
@@ -260,7 +260,7 @@ async fn through_http(
         let next = next.map_err(|why| login_failed(proxy, &why))?;
         is_fresh = !(next.is_same && is_kept);
         if is_fresh {
-            stream = dial_proxy(proxy, &shared.tls).await?;
+            stream = dial_proxy(proxy, tls).await?;
         }
         field = Some(next.field);
     }

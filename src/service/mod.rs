@@ -3,6 +3,7 @@
 mod change;
 mod error;
 pub mod install_location;
+mod installed_by;
 mod live;
 mod live_lock;
 pub mod login_item;
@@ -13,6 +14,7 @@ mod status;
 pub(crate) use change::{Application, follows_by_itself, with_relay};
 pub use change::{Recorded, Recording, apply, restore};
 pub use error::{LoginItemError, ServiceError};
+pub use installed_by::InstalledBy;
 pub(crate) use live::apply_live;
 pub use live_lock::LiveLock;
 pub(crate) use status::report;

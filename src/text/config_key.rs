@@ -31,6 +31,9 @@ pub(crate) fn about(key: Key) -> &'static str {
         Key::RelayBasic => {
             "whether the relay may send a password in clear to a proxy that offers nothing else: true or false"
         }
+        Key::UpdateCheck => {
+            "whether the app looks for a newer version of Baleen: weekly or off. It downloads nothing"
+        }
     }
 }
 
@@ -49,6 +52,7 @@ pub(crate) fn without(key: Key) -> &'static str {
         Key::Relay => "auto",
         Key::RelayPort => "18128",
         Key::RelayBasic => "true",
+        Key::UpdateCheck => "weekly; off where Homebrew or an administrator installed Baleen",
     }
 }
 

@@ -14,3 +14,4 @@ mod proxy;
 mod relay;
 mod service;
 mod uninstall;
+mod update;

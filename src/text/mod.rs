@@ -17,6 +17,7 @@ pub(crate) mod relay;
 pub(crate) mod remark;
 pub(crate) mod time;
 pub(crate) mod uninstall;
+pub(crate) mod update;
 pub(crate) mod view;
 
 pub(crate) use by_hand::{clause as settings_clause, json as settings_json, line as settings_line};

@@ -13,6 +13,7 @@ use crate::service::LiveLock;
 use crate::service::login_item;
 use crate::service::login_item::file::LABEL;
 use crate::service::single_instance::Instance;
+use crate::update::ScheduleFile;
 use crate::{config, logs, storage};
 
 /// The preferences that macOS keeps for the app, in the user's home folder, named by its bundle
@@ -55,6 +56,7 @@ pub fn places(
         Intents::FILE,
         AgentStateFile::FILE,
         pac::AnswerCache::FILE,
+        ScheduleFile::FILE,
         LiveLock::FILE,
         Instance::SOCKET,
         Instance::LOCK,
@@ -116,6 +118,7 @@ mod tests {
                 "state.json",
                 "agent.json",
                 "pac.json",
+                "update.json",
                 "live.lock",
                 "agent.socket",
                 "agent.lock",

@@ -147,6 +147,9 @@ impl App {
             .env("BALEEN_DOCKER_APP", self.app())
             // A relay would take the same port in each test.
             .env("BALEEN_RELAY", "off")
+            // No test asks the real releases page, not even with a click.
+            .env("BALEEN_UPDATE_CHECK", "off")
+            .env("BALEEN_REPOSITORY", "https://127.0.0.1:1/o/r")
             // Proxies of tests get none of the user's tickets.
             .env("KRB5CCNAME", "FILE:/nowhere/tickets")
             .env(

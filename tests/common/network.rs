@@ -228,6 +228,30 @@ impl Identity {
         serve(move |stream| speak_tls(stream, &config, answer))
     }
 
+    /// Starts a server that speaks TLS with this certificate, and answers each request's head with `answer`.
+    pub(crate) fn answer(self, answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> u16 {
+        let config = self.config();
+        serve(move |stream| answer_over_tls(stream, &config, &answer))
+    }
+
+    /// Starts a proxy that opens a tunnel if `opens` accepts the request's head, else sends what that returns, and then
+    /// speaks TLS itself instead of the server.
+    pub(crate) fn answer_behind(
+        self,
+        opens: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
+        answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> u16 {
+        let config = self.config();
+        serve(move |mut stream| match opens(&read_head(&mut stream)) {
+            Ok(()) => {
+                let opened = b"HTTP/1.1 200 Connection established\r\n\r\n";
+                stream.write_all(opened).unwrap();
+                answer_over_tls(stream, &config, &answer);
+            }
+            Err(refusal) => stream.write_all(refusal.as_bytes()).unwrap(),
+        })
+    }
+
     /// Starts a proxy that opens every tunnel, and then speaks TLS itself instead of the server.
     pub(crate) fn inspect(self, answer: &'static str) -> u16 {
         let config = self.config();
@@ -260,6 +284,22 @@ impl Identity {
             .with_single_cert(self.chain, self.key)
             .unwrap();
         Arc::new(config)
+    }
+}
+
+fn answer_over_tls(
+    stream: TcpStream,
+    config: &Arc<ServerConfig>,
+    answer: &dyn Fn(&str) -> Vec<u8>,
+) {
+    let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+    let mut stream = StreamOwned::new(connection, stream);
+    let head = read_head(&mut stream);
+    // A client that does not trust the certificate sends none, and closes.
+    if !head.is_empty() {
+        let _ = stream.write_all(&answer(&head));
+        stream.conn.send_close_notify();
+        let _ = stream.flush();
     }
 }
 

@@ -21,7 +21,7 @@ finish() {
 trap finish EXIT
 unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config BALEEN_STATE_DIR=$work/state BALEEN_CONFIG=$work/config.toml
-export BALEEN_RELAY=off
+export BALEEN_RELAY=off BALEEN_UPDATE_CHECK=off
 export BALEEN_DOCKER_APP=$work/app/Docker.app
 # A running Docker of that time keeps a console for its VM. Nobody opens it here, so it need not lead to one.
 console=$HOME/Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/tty

@@ -411,6 +411,7 @@ fn the_example_and_the_table_of_the_manual_hold() {
         (Key::Relay, json!("on")),
         (Key::RelayPort, json!("18129")),
         (Key::RelayBasic, json!("false")),
+        (Key::UpdateCheck, json!("off")),
         (
             Key::DockerApp,
             json!(app.dir.path().join("home/Applications/Docker.app")),
@@ -567,6 +568,7 @@ fn values(key: Key) -> Vec<(&'static str, Vec<&'static str>)> {
         Key::Relay => vec![("on", vec!["on"]), ("off", vec!["off"])],
         Key::RelayPort => vec![("1024", vec!["1024"]), ("18128", vec!["18128"])],
         Key::RelayBasic => vec![("false", vec!["false"]), ("true", vec!["true"])],
+        Key::UpdateCheck => vec![("weekly", vec!["weekly"]), ("off", vec!["off"])],
         Key::DockerApp => vec![("/a \"b\"\\#c", vec!["/a \"b\"\\#c"])],
     }
 }

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["reconcile"],
     &["demo"],
     &["backend"],
-    &["desired"],
+    &["desired", "update"],
     &["intent", "logs", "relay"],
     &["config", "credentials"],
     &["initrd", "proxy"],

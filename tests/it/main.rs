@@ -19,6 +19,7 @@ mod relay_engine;
 mod settings_crash;
 mod text_engine;
 mod uninstall;
+mod update;
 mod upgrade;
 
 mod app {

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +22,7 @@ use baleen::service::LiveLock;
 
 use crate::common::app::{App, Snapshot};
 use crate::common::desktop::{Item, Notification, Notifications, Panel};
+use crate::common::network::Authority;
 use crate::common::redact::{Transcript, redacted};
 use crate::common::session::Session;
 use crate::common::tools::has_tool;
@@ -1469,6 +1472,96 @@ fn the_desktop_is_found_behind_any_address_of_the_list() {
     item.wait_until("the other proxy", |item| {
         item.menu().has(&["Proxy: other.corp.example:8080"])
     });
+    desk.quit(&item);
+}
+
+#[test]
+fn a_newer_version_is_announced_once_and_a_click_says_it_again() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let Some(mut desk) = Desk::new() else { return };
+    let opened = desk.write_down_what_is_opened();
+    // The page is asked directly: the desktop's proxy does not exist.
+    desk.set_proxy(None);
+    let authority = Authority::new(desk.app.dir.path().join("authority"), "/CN=Corp");
+    let latest = Arc::new(Mutex::new("v99.0.0".to_owned()));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (tag, count) = (latest.clone(), asked.clone());
+    let port = authority.identity("DNS:localhost", 2099).answer(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let tag = tag.lock().unwrap();
+        format!("HTTP/1.1 302 x\r\nLocation: /o/r/releases/tag/{tag}\r\n\r\n").into_bytes()
+    });
+    let state = desk.app.dir.path().join("state");
+    let file = state.join("update.json");
+    fs::create_dir_all(&state).unwrap();
+    let start = |desk: &mut Desk| {
+        let mut command = desk.baleen(&["app"]);
+        command
+            .env("BALEEN_UPDATE_CHECK", "weekly")
+            .env("BALEEN_REPOSITORY", format!("https://localhost:{port}/o/r"))
+            .env("SSL_CERT_FILE", authority.certificate());
+        desk.running = Some(command.spawn().unwrap());
+        desk.item()
+    };
+    let schedule = || -> serde_json::Value {
+        let bytes = fs::read(&file).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    };
+    let now = || {
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    const DAY: u64 = 24 * 60 * 60;
+
+    // The first look is a day away.
+    let item = start(&mut desk);
+    let next = until("the first look is planned", || schedule()["next"].as_u64());
+    assert!((now() + DAY - 100..=now() + DAY).contains(&next), "{next}");
+    desk.quit(&item);
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+
+    // The computer was asleep for long.
+    let due = |announced: &str| {
+        let text = format!("{{\"schema\":1,\"next\":1000,\"announced\":{announced}}}");
+        fs::write(&file, text).unwrap();
+    };
+    due("null");
+    let item = start(&mut desk);
+    let is_news = |note: &Notification| note.summary == "Baleen 99.0.0 is available";
+    let note = desk.notes.wait_for("the newer version", is_news);
+    assert!(note.body.starts_with("You have 0."), "{}", note.body);
+    let found = schedule();
+    assert_eq!(found["announced"], "99.0.0");
+    assert!(found["next"].as_u64().unwrap() > now() + 6 * DAY, "{found}");
+    desk.quit(&item);
+
+    // The next week there is nothing new to say.
+    due("\"99.0.0\"");
+    let item = start(&mut desk);
+    until("it has looked again", || {
+        (schedule()["next"].as_u64()? > now() + 6 * DAY).then_some(())
+    });
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+
+    // The user asks.
+    item.click(&["Check for Updates…"]);
+    let note = desk.notes.wait_for("the answer", is_news);
+    desk.notes.press(&note, "Open Release Page");
+    until("the page is open", || {
+        let all = fs::read_to_string(&opened).ok()?;
+        all.contains("https://github.com/baleen-app/baleen/releases/latest\n")
+            .then_some(())
+    });
+    *latest.lock().unwrap() = "soon".to_owned();
+    item.click(&["Check for Updates…"]);
+    let note = desk.notes.wait_for("the failure", |note| {
+        note.summary == "Could not check for updates"
+    });
+    assert!(note.body.contains("the tag 'soon'"), "{}", note.body);
     desk.quit(&item);
 }
 

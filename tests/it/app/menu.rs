@@ -108,6 +108,7 @@ const BESIDES: MenuContext = MenuContext {
     login_item: LoginItem::Off,
     is_checking: false,
     has_environment: false,
+    is_looking: false,
     location: InstallLocation::NoBundle,
     is_uninstalling: false,
 };
@@ -226,6 +227,7 @@ fn the_whole_menu_with_all_that_may_be_in_it() {
         login_item: LoginItem::NeedsApproval,
         is_checking: true,
         has_environment: true,
+        is_looking: true,
         location: InstallLocation::Installed,
         is_uninstalling: false,
     };
@@ -425,7 +427,12 @@ fn the_menu_is_short_and_in_title_case() {
     let small = [
         "a", "an", "and", "at", "for", "from", "in", "is", "of", "the", "to",
     ];
-    let asks = ["report-problem", "edit-manual-proxy", "uninstall", "check-for-updates"];
+    let asks = [
+        "report-problem",
+        "edit-manual-proxy",
+        "uninstall",
+        "check-for-updates",
+    ];
     for state in State::ALL {
         for (proxy_pane, intent, location, can_apply_live, containers) in [
             (None, None, InstallLocation::Installed, true, None),
