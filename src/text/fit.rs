@@ -2,9 +2,8 @@
 
 /// Maximum number of characters of a title, which has one line.
 ///
-/// Measured in a notification of macOS 11 and later, whose text is 268 points wide beside the icon and the time, with the
-/// system's font at 13 points: the titles and bodies of Baleen's own notices have 6.6 points a character in semibold and
-/// 5.9 in regular. `tests/desktop/pictures.sh` shows them in Xfce's notification, which is a little wider.
+/// In Xfce's notification, in DejaVu Sans (a wide font) at 10 points, a title has 290 pixels: 35 characters in bold, and a
+/// line of the body 43. A Mac's own font is narrower; what fits there is a step of `packaging/macos/SMOKE.md`.
 pub const MAX_TITLE_LEN: usize = 40;
 /// Maximum number of characters of a body, which has two lines.
 pub const MAX_BODY_LEN: usize = 88;

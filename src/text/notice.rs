@@ -282,7 +282,7 @@ const ALLOW_CHANGES: &str =
 fn ask_use_proxy(proxy: &RedactedProxy) -> NoticeText {
     const KEEPS: &str = "Baleen keeps it set when Docker updates.";
     /// Maximum length of a name that leaves room in the title for the question.
-    const MAX_NAME: usize = 23;
+    const MAX_NAME: usize = 18;
     let name = short(proxy);
     let (title, body) = match name.chars().count() <= MAX_NAME {
         true => (format!("Use {name} for Docker?"), KEEPS.to_owned()),

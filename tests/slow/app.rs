@@ -29,7 +29,7 @@ use crate::stand_in::{Shape, StandIn};
 const PROXY: &str = "proxy.corp.example:8080";
 const UPDATED: &str = "Docker was updated";
 /// The titles of the questions at the first run.
-const QUESTION: &str = "Use proxy.corp.example:8080 for Docker?";
+const QUESTION: &str = "Use this Mac's proxy for Docker?";
 const LOGIN_QUESTION: &str = "Start Baleen at login?";
 
 /// A desktop with a Docker.app; the app may run on it or not.
