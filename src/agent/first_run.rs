@@ -261,8 +261,10 @@ mod tests {
     #[test]
     fn the_next_step_for_every_combination_of_facts() {
         type Fits = fn(&Facts) -> bool;
+        type Gives = fn(&Facts) -> Step;
+        type Line = (&'static str, Fits, Gives);
         let not_asked = |past| past == Past::NotAsked;
-        let table: [(&str, Fits, fn(&Facts) -> Step); 9] = [
+        let table: [Line; 9] = [
             (
                 "welcomed by an older Baleen",
                 |f| f.is_over,
