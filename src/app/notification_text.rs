@@ -232,7 +232,13 @@ pub(super) fn checked(result: &CheckResult) -> Notification {
         label: "Open Report".to_owned(),
     };
     let buttons = has_report.then_some(open_report).into_iter().collect();
-    Notification::new(CHECKED, title, &body, buttons)
+    let mut notification = Notification::new(CHECKED, title, &body, buttons);
+    if has_report {
+        // The report has the details.
+        let buttons = &mut notification.buttons;
+        buttons.retain(|button| button.key == OPEN_REPORT);
+    }
+    notification
 }
 
 /// The result of an uninstall.

@@ -40,6 +40,10 @@ fn sentences_within(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }
+    let text = &with_short_paths(text);
+    if text.chars().count() <= limit {
+        return text.clone();
+    }
     // A sentence ends before a capital letter, or before what begins one without: a URL, a path, or macOS.
     let begins = |next: &str| {
         let small = ["macOS", "http://", "https://", "/"];
@@ -56,6 +60,19 @@ fn sentences_within(text: &str, limit: usize) -> String {
         Some(end) => text[..end].to_owned(),
         None => within(text, limit),
     }
+}
+
+/// Returns the text with only the last part of each long path: the rest of the sentence is what is news.
+fn with_short_paths(text: &str) -> String {
+    const MAX_PATH_LEN: usize = 24;
+    let short = |word: &str| match word.rsplit_once('/') {
+        Some((folder, name)) if folder.starts_with('/') && word.len() > MAX_PATH_LEN => {
+            format!("…/{name}")
+        }
+        _ => word.to_owned(),
+    };
+    let words: Vec<String> = text.split(' ').map(short).collect();
+    words.join(" ")
 }
 
 /// Returns the beginning of `text`, cut between two words if it is too long.
@@ -90,6 +107,11 @@ mod tests {
                 "Docker 1.12. it has 4.5. And more of it.",
                 30,
                 "Docker 1.12. it has 4.5.",
+            ),
+            (
+                "/Users/me/Library/Containers/x/tty, which is in use. More.",
+                29,
+                "…/tty, which is in use. More.",
             ),
             ("Quit it. macOS opened it elsewhere.", 20, "Quit it."),
             ("one long sentence without an end", 20, "one long sentence…"),

@@ -461,7 +461,7 @@ fn every_line_of_the_menu_does_what_it_says() {
         note.summary == "Docker can't reach the registry"
     });
     assert!(checked.body.contains("127.0.0.1:1"), "{}", checked.body);
-    desk.notes.press(&checked, "Open report");
+    desk.notes.press(&checked, "Open Report");
     let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
     assert!(report.contains("(`tcp`): bad"), "{report}");
 
@@ -1421,7 +1421,7 @@ fn the_first_run_asks_each_question_once() {
         .app
         .dir
         .path()
-        .join("home/config/autostart/io.github.baleen-app.Baleen.desktop");
+        .join("home/config/autostart/baleen.desktop");
     assert!(!autostart.exists());
     desk.notes.press(&login, "Start at Login");
     until("it starts at login", || autostart.exists().then_some(()));
@@ -1484,13 +1484,14 @@ fn not_now_changes_nothing_and_is_not_asked_about_again() {
 fn a_repeated_notice_takes_the_place_of_the_last_one() {
     let Some(mut desk) = Desk::new() else { return };
     let item = desk.start_switched_on();
-    let is_change = |note: &Notification| note.summary.starts_with("Docker");
-    let mut last = desk.notes.wait_for("the proxy", is_change);
+    let is_change = |note: &Notification| note.summary == "Docker's proxy has changed";
+    let mut last = 0;
     for host in ["two.example", "three.example", "four.example"] {
         desk.set_proxy(Some(host));
-        let note = desk.notes.wait_for(host, |note| note.body.contains(host));
-        assert_eq!(note.replaces, last.id, "{note}");
-        last = note;
+        let is_of_it = |note: &Notification| is_change(note) && note.body.starts_with(host);
+        let note = desk.notes.wait_for(host, is_of_it);
+        assert_eq!(note.replaces, last, "{note}");
+        last = note.id;
     }
     let open = desk.notes.all();
     let open = open
