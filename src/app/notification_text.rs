@@ -327,11 +327,11 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
         true => "Baleen is uninstalled",
         false => "Not all of Baleen could be removed",
     };
-    plain(
-        "uninstalled",
-        title,
-        &format!("{next} Details are in the report that just opened."),
-    )
+    let body = format!("{next} Details are in the report that just opened.");
+    let mut notification = plain("uninstalled", title, &body);
+    // The app quits now, so no press would be heard, and the report has the details.
+    notification.buttons.clear();
+    notification
 }
 
 /// Returns the notification that Baleen was not uninstalled, and why. Users of the app may not have the
