@@ -288,7 +288,7 @@ fn ask_use_proxy(proxy: &RedactedProxy) -> NoticeText {
         true => (format!("Use {name} for Docker?"), KEEPS.to_owned()),
         false => (
             "Use this Mac's proxy for Docker?".to_owned(),
-            format!("Baleen keeps {name} when Docker updates."),
+            format!("{name} stays set when Docker updates."),
         ),
     };
     NoticeText {
