@@ -46,7 +46,7 @@ fn sentences_within(text: &str, limit: usize) -> String {
     }
     // A sentence ends before a capital letter, or before what begins one without: a URL, a path, or macOS.
     let begins = |next: &str| {
-        let small = ["macOS", "http://", "https://", "/"];
+        let small = ["macOS", "http://", "https://", "/", "…/"];
         next.starts_with(char::is_uppercase) || small.iter().any(|start| next.starts_with(start))
     };
     let ends = text
