@@ -15,6 +15,8 @@ use crate::digest::{OriginalSha, Sha};
 use crate::proxy::RedactedProxy;
 use crate::storage::JsonFile;
 
+use super::first_run::FirstRun;
+
 const SCHEMA: u32 = 1;
 /// Maximum number of events in the history.
 const MAX_HISTORY: usize = 5;
@@ -57,9 +59,12 @@ impl AgentStateFile {
 /// The agent's state that is kept across runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentState {
-    /// True once the user got the welcome notice.
+    /// True once the user got a notice of the first run. Older versions read and write only this of it.
     #[serde(default)]
     pub welcomed: bool,
+    /// What the user was asked and answered at the first run. `None` in the file of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_run: Option<FirstRun>,
     /// The last reported problem, while it lasts.
     #[serde(default)]
     pub trouble: Option<String>,
@@ -167,6 +172,16 @@ pub struct EngineRecord {
 }
 
 impl AgentState {
+    /// Returns what the user was asked at the first run, for changes. A user whom an older version has welcomed is
+    /// asked nothing.
+    pub(crate) fn first_run(&mut self) -> &mut FirstRun {
+        let is_welcomed = self.welcomed;
+        self.first_run.get_or_insert_with(|| match is_welcomed {
+            true => FirstRun::over(),
+            false => FirstRun::default(),
+        })
+    }
+
     /// Returns the record of the bundle at `path`.
     pub fn known(&self, path: &Path) -> Option<&BundleRecord> {
         self.bundles.get(&*path.to_string_lossy())

@@ -6,6 +6,7 @@ use crate::desired::Setting;
 use crate::error::{Diagnostic, Kind};
 use crate::proxy::ClientDialect;
 
+use super::first_run::Question;
 use super::relay_keeper::RelayState;
 use super::snapshot::{Fingerprint, Snapshot};
 
@@ -36,6 +37,8 @@ pub enum Event {
     AppliedLive(Result<ChangeOutcome, Diagnostic>),
     /// The relay runs, or does not.
     Relay(RelayState),
+    /// The user answered a question of the first run, with yes or no, or did the same by the menu.
+    Answered(Question, bool),
     /// A click could not be carried out.
     Refused(Diagnostic),
 }

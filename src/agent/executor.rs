@@ -226,6 +226,7 @@ impl Executor {
                 registry,
                 docker_app,
                 last: Config::load(&config).unwrap_or_default(),
+                has_icon,
                 swept: None,
                 config,
                 state,

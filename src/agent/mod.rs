@@ -17,6 +17,7 @@ pub(crate) mod effects;
 mod error;
 pub mod event;
 mod executor;
+pub mod first_run;
 pub mod notice;
 pub(crate) mod observe;
 mod relay_keeper;

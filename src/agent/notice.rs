@@ -20,18 +20,21 @@ use crate::reconcile::Reason;
 /// A notice for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// An introduction to Baleen at the first start.
-    Welcome {
+    /// The question whether Docker should use this computer's proxy.
+    AskUseProxy {
+        /// The proxy, as Docker would use it.
+        proxy: RedactedProxy,
+    },
+    /// The question whether Baleen should start at login.
+    AskStartAtLogin,
+    /// The question whether Baleen may change Docker, which the user answers in System Settings.
+    AskAllowChanges,
+    /// At the first run, this computer has no proxy that Docker could use.
+    NothingToUse {
         /// The resolved settings.
         setting: Setting,
-        /// True if the proxy is switched on already.
-        is_on: bool,
-        /// The proxy in place, if it was named by hand.
-        named: Option<RedactedProxy>,
-        /// Baleen's support for the installed Docker.
-        support: DockerSupport,
     },
-    /// The user asked for the proxy, but it can't be switched on for the installed Docker.
+    /// The proxy can't be switched on for the installed Docker.
     CannotUse {
         /// The proxy that this computer uses now.
         proxy: Option<RedactedProxy>,
@@ -115,6 +118,8 @@ pub enum DockerSupport {
     },
     /// There is no Docker.app.
     Missing,
+    /// An administrator decides Docker's proxy.
+    Locked(Diagnostic),
     /// Baleen can do nothing, for another reason.
     Unusable(Diagnostic),
 }
@@ -126,6 +131,7 @@ impl DockerSupport {
             Self::Patched => "patched",
             Self::OwnSettings { .. } => "own-settings",
             Self::Missing => "missing",
+            Self::Locked(_) => "locked",
             Self::Unusable(_) => "unusable",
         }
     }
@@ -170,8 +176,12 @@ pub enum NoticeAction {
     RestartNow,
     /// Do nothing now.
     Later,
+    /// Answer a question with no.
+    NotNow,
     /// Switch the proxy on.
     UseProxy,
+    /// Start Baleen at login.
+    StartAtLogin,
     /// Adopt what someone else wrote.
     Adopt,
     /// Use the proxy of the settings, not the one named by hand.
@@ -190,11 +200,13 @@ pub enum NoticeAction {
 
 impl NoticeAction {
     /// All actions.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::RestartEngine,
         Self::RestartNow,
         Self::Later,
+        Self::NotNow,
         Self::UseProxy,
+        Self::StartAtLogin,
         Self::Adopt,
         Self::FollowSettings,
         Self::OpenPrivacySettings,
@@ -210,7 +222,9 @@ impl NoticeAction {
             Self::RestartEngine => "restart-engine",
             Self::RestartNow => "restart-now",
             Self::Later => "later",
+            Self::NotNow => "not-now",
             Self::UseProxy => "use-proxy",
+            Self::StartAtLogin => "start-at-login",
             Self::Adopt => "adopt",
             Self::FollowSettings => "follow-settings",
             Self::OpenPrivacySettings => "open-privacy-settings",
@@ -227,7 +241,10 @@ impl Notice {
     /// screen.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Welcome { .. } => "welcome",
+            Self::AskUseProxy { .. } => "ask-use-proxy",
+            Self::AskStartAtLogin => "ask-start-at-login",
+            Self::AskAllowChanges => "ask-allow-changes",
+            Self::NothingToUse { .. } => "nothing-to-use",
             Self::CannotUse { .. } => "cannot-use",
             Self::Updated { .. } => "updated",
             Self::Repaired { .. } => "repaired",
@@ -248,11 +265,8 @@ impl RestartNeed {
             Self::Asks {
                 can_apply_live: true,
             } => {
-                vec![
-                    NoticeAction::RestartEngine,
-                    NoticeAction::RestartNow,
-                    NoticeAction::Later,
-                ]
+                // The slower way is in the menu.
+                vec![NoticeAction::RestartEngine, NoticeAction::Later]
             }
             Self::Asks {
                 can_apply_live: false,

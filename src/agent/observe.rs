@@ -9,6 +9,8 @@ use crate::desired;
 use crate::error::{Diagnostic, Error};
 use crate::intent::Intents;
 use crate::service::LiveLock;
+use crate::service::install_location::InstallLocation;
+use crate::service::login_item;
 
 use super::snapshot::{Fingerprint, Snapshot};
 
@@ -25,6 +27,8 @@ pub(crate) struct Observer {
     pub state: PathBuf,
     /// The last valid contents of the config file.
     pub last: Config,
+    /// True if the user sees an icon, so that there is an app that can start at login.
+    pub has_icon: bool,
     /// The engine in which the files of killed runs were looked for.
     pub swept: Option<PathBuf>,
 }
@@ -95,6 +99,8 @@ impl Observer {
             fingerprint: print,
             running,
             is_live_locked: is_followed,
+            login_item: (self.has_icon && !InstallLocation::current().is_temporary())
+                .then(login_item::status),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::error::Diagnostic;
 use crate::intent::Intent;
 use crate::proxy::RedactedProxy;
+use crate::service::login_item::LoginItem;
 
 /// The result of one observation.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub running: Option<Running>,
     /// True while a `baleen` command in a terminal updates the running VM.
     pub is_live_locked: bool,
+    /// The state of the login item, where there can be one.
+    pub login_item: Option<LoginItem>,
 }
 
 /// A fingerprint of an engine's files. It stays equal only if none of the relevant files was replaced or

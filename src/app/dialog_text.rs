@@ -123,6 +123,8 @@ pub(super) fn as_notification(question: &Question) -> Notification {
             button(CANCEL, &question.no),
             button(UNINSTALL_NOW, &question.yes),
         ],
+        // The list is the question, so it is not cut.
+        details: None,
     }
 }
 

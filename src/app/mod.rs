@@ -30,6 +30,8 @@ mod tray_linux;
 mod tray_macos;
 mod updates;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::thread;
@@ -38,6 +40,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::agent::event::{Click, Event};
+use crate::agent::first_run::Question;
 use crate::agent::notice::{Notice, NoticeAction};
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput, Options};
@@ -56,8 +59,8 @@ use dialog_text::Planned;
 pub use error::AppError;
 use event_loop::{Flow, Sender};
 use menu::{Command, Menu, MenuContext, Shape, headline, menu, title, tooltip};
-use notification_text::{CheckResult, Uninstalled, action_of};
-use notifications::{Notification, Notifier};
+use notification_text::{CheckResult, Uninstalled, action_of, answer};
+use notifications::{Notification, Notifier, PRESSED, SHOW_DETAILS};
 
 use tray::{Face as TrayFace, Tray};
 use updates::{AskedBy, Looked};
@@ -158,6 +161,8 @@ struct App {
     running_agent: Option<RunningAgent>,
     sender: Sender<AppEvent>,
     notifier: Option<Notifier>,
+    /// The whole texts of the notifications that show only a part, by id.
+    details: RefCell<HashMap<String, String>>,
     tray: Option<Tray>,
     view: Option<View>,
     menu: Menu,
@@ -215,6 +220,7 @@ impl App {
             running_agent: Some(running_agent),
             sender,
             notifier,
+            details: RefCell::default(),
             tray: None,
             view: None,
             menu: Menu::default(),
@@ -278,10 +284,7 @@ impl App {
             }
             AppEvent::Peer(single_instance::Message::Hello) => {
                 if let Some(view) = &self.view {
-                    self.show_notification(&notification_text::already_running(
-                        &headline(view),
-                        &tooltip(view),
-                    ));
+                    self.show_notification(&notification_text::already_running(&headline(view)));
                 }
             }
             AppEvent::UninstallPlanned(planned) => self.uninstall_planned(&planned),
@@ -343,10 +346,26 @@ impl App {
         }
     }
 
+    fn answered(&self, question: Question, is_yes: bool) {
+        if let Some(running_agent) = &self.running_agent {
+            let answer = Event::Answered(question, is_yes);
+            running_agent.agent.send(answer);
+        }
+    }
+
+    /// Opens the whole text of a notification that shows only a part.
+    fn show_details(&self, notification: &str) {
+        let text = self.details.borrow().get(notification).cloned();
+        let Some(text) = text else { return };
+        if let Err(error) = opening::open_as_text("baleen-details-", &text) {
+            self.not_opened("the details", error);
+        }
+    }
+
     fn notify(&self, notice: &Notice) {
         self.show_notification(&notification_text::of_notice(notice));
-        // Baleen works from such a folder, so one hint is enough: together with the welcome.
-        if matches!(notice, Notice::Welcome { .. })
+        // Baleen works from such a folder, so one hint is enough: together with the question for which it matters.
+        if matches!(notice, Notice::AskStartAtLogin)
             && self.context.location == InstallLocation::Elsewhere
         {
             self.note_place();
@@ -360,6 +379,11 @@ impl App {
     }
 
     fn show_notification(&self, notification: &Notification) {
+        let mut details = self.details.borrow_mut();
+        match &notification.details {
+            Some(text) => details.insert(notification.id.clone(), text.clone()),
+            None => details.remove(&notification.id),
+        };
         match &self.notifier {
             Some(notifier) => notifier.show(notification),
             None => tracing::info!("{}: {}", notification.title, notification.body),
@@ -380,6 +404,7 @@ impl App {
             Command::ReportProblem => self.open(OsStr::new(NEW_ISSUE)),
             Command::StartAtLogin(on) => match login_item::set(on) {
                 Ok(now) => {
+                    self.answered(Question::StartAtLogin, on);
                     self.context.login_item = now;
                     #[cfg(target_os = "macos")]
                     if now == login_item::LoginItem::NeedsApproval {
@@ -408,6 +433,9 @@ impl App {
         if notification == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
             return self.open_text(&self.report());
         }
+        if [PRESSED, SHOW_DETAILS].contains(&button) {
+            return self.show_details(notification);
+        }
         if notification == dialog_text::UNINSTALL {
             // Each question is answered once.
             if std::mem::take(&mut self.is_asking) {
@@ -418,10 +446,17 @@ impl App {
         if notification == notification_text::LOOKED && button == notification_text::OPEN_PAGE {
             return self.open_release_page();
         }
-        match action_of(button) {
+        let action = action_of(button);
+        if let Some((question, is_yes)) = action.and_then(|action| answer(notification, action)) {
+            self.answered(question, is_yes);
+        }
+        match action {
             Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),
             Some(NoticeAction::RestartNow) => self.click(Click::Restart(RestartScope::Docker)),
-            Some(NoticeAction::UseProxy) => self.click(Click::UseProxy(true)),
+            Some(NoticeAction::StartAtLogin) => {
+                self.run(Command::StartAtLogin(true));
+                self.show_or_exit();
+            }
             Some(NoticeAction::Adopt) => self.click(Click::Adopt),
             Some(NoticeAction::FollowSettings) => self.click(Click::FollowSettings),
             Some(NoticeAction::TryAgain) => self.click(Click::Reapply),
@@ -429,7 +464,8 @@ impl App {
             Some(NoticeAction::CopyProxySettings) => self.copy_proxy_settings(Field::All),
             Some(NoticeAction::OpenDockerSettings) => self.open_docker_settings(),
             Some(NoticeAction::OpenPrivacySettings) => self.open(OsStr::new(APP_MANAGEMENT)),
-            Some(NoticeAction::Later) | None => {}
+            // The answer is all that is to be done.
+            Some(NoticeAction::UseProxy | NoticeAction::NotNow | NoticeAction::Later) | None => {}
         }
     }
 }

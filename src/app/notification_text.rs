@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::agent::first_run::Question;
 use crate::agent::notice::{Notice, NoticeAction};
 use crate::backend::ProxyPane;
 use crate::error::{Error, Fix};
@@ -27,18 +28,49 @@ pub(super) const LOOKED: &str = "update";
 /// The key of its button.
 pub(super) const OPEN_PAGE: &str = "open-release-page";
 
-/// Returns the notification for a notice. The next one of the same kind replaces it.
+/// The id of the notification of the first question, and of what is said instead of it.
+const USE_PROXY: &str = "use-proxy";
+/// The id of the notification of the second question.
+const START_AT_LOGIN: &str = "start-at-login";
+/// The id of the notification of a problem, which the third question is, too.
+const TROUBLE: &str = "trouble";
+
+/// Returns the notification for a notice. The next one with the same id replaces it.
 pub(super) fn of_notice(notice: &Notice) -> Notification {
     let message = notice.text();
-    Notification {
-        // A newer change makes the actions offered for an older one out of date.
-        id: match notice {
-            Notice::Updated { .. } | Notice::Changed { .. } => "change".to_owned(),
-            other => other.kind().to_owned(),
-        },
-        title: message.title,
-        body: message.body,
-        buttons: message.offers.iter().copied().map(button).collect(),
+    let buttons = message.offers.iter().copied().map(button).collect();
+    Notification::new(id_of(notice), &message.title, &message.body, buttons)
+}
+
+/// Returns the id of a notice's notification. Notices share one if the later one makes the earlier one, and the actions
+/// that it offers, out of date.
+fn id_of(notice: &Notice) -> &'static str {
+    match notice {
+        Notice::AskUseProxy { .. } | Notice::NothingToUse { .. } | Notice::CannotUse { .. } => {
+            USE_PROXY
+        }
+        Notice::AskStartAtLogin => START_AT_LOGIN,
+        Notice::AskAllowChanges | Notice::Trouble { .. } => TROUBLE,
+        Notice::Updated { .. } | Notice::Repaired { .. } | Notice::Changed { .. } => "change",
+        Notice::SettingsChanged { .. }
+        | Notice::RelayFailed { .. }
+        | Notice::NotRestarted(_)
+        | Notice::NotAppliedLive { .. } => notice.kind(),
+    }
+}
+
+/// Returns the question that a press on the notification with this id answers, and the answer.
+pub(super) fn answer(id: &str, pressed: NoticeAction) -> Option<(Question, bool)> {
+    match (id, pressed) {
+        // A notification of an older version may have another id.
+        (_, NoticeAction::UseProxy) => Some((Question::UseProxy, true)),
+        (USE_PROXY, NoticeAction::NotNow) => Some((Question::UseProxy, false)),
+        (_, NoticeAction::StartAtLogin) => Some((Question::StartAtLogin, true)),
+        (START_AT_LOGIN, NoticeAction::NotNow) => Some((Question::StartAtLogin, false)),
+        (TROUBLE, NoticeAction::NotNow) => Some((Question::AllowChanges, false)),
+        // Wherever the pane is opened from, the user may change the permission there.
+        (_, NoticeAction::OpenPrivacySettings) => Some((Question::AllowChanges, true)),
+        _ => None,
     }
 }
 
@@ -56,27 +88,22 @@ pub(super) fn action_of(key: &str) -> Option<NoticeAction> {
         .find(|offer| offer.key() == key)
 }
 
-fn plain(id: &str, title: &str, body: String) -> Notification {
-    Notification {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        body,
-        buttons: Vec::new(),
-    }
+fn plain(id: &str, title: &str, body: &str) -> Notification {
+    Notification::new(id, title, body, Vec::new())
 }
 
 /// Returns the notification that Baleen is already running.
-pub(super) fn already_running(headline: &str, sentence: &str) -> Notification {
+pub(super) fn already_running(headline: &str) -> Notification {
     plain(
         "here",
         "Baleen is already running",
-        format!("Its icon is in the menu bar. {headline}. {sentence}"),
+        &format!("Its icon is in the menu bar. {headline}."),
     )
 }
 
 /// Returns the notification that a request of the user failed.
 pub(super) fn failed(title: &str, error: &Error) -> Notification {
-    plain("failed", title, Problem::from(error).sentences())
+    plain("failed", title, &Problem::from(error).sentences())
 }
 
 /// Returns the notification that a proxy is entered in the settings file, where there is no panel for it.
@@ -84,7 +111,7 @@ pub(super) fn enter_in_file() -> Notification {
     plain(
         "enter-in-file",
         "Enter the proxy in the settings file",
-        "Set source to \"manual\", https_proxy to the address, and no_proxy to the exceptions. `baleen credentials set` stores a password.".to_owned(),
+        "Set source to \"manual\", https_proxy to the address, and no_proxy to the exceptions. `baleen credentials set` stores a password.",
     )
 }
 
@@ -92,21 +119,17 @@ pub(super) fn enter_in_file() -> Notification {
 pub(super) fn misplaced(location: InstallLocation) -> Option<Notification> {
     let body = match location {
         InstallLocation::Translocated => {
-            "macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder in the Finder (if it is there already, out and in again), and open it from there."
+            "Quit it, drag it into Applications in the Finder, and open it there. macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. If it is in Applications already, drag it out and in again."
         }
         InstallLocation::DiskImage => {
-            "It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last. Quit Baleen, drag it into the Applications folder, and open it from there."
+            "Quit it, drag it into Applications in the Finder, and open it there. It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last."
         }
         InstallLocation::Elsewhere => {
-            "Start at Login stops working if Baleen is moved or deleted later. Quit Baleen, drag it into the Applications folder, and open it from there."
+            "Quit it, drag it into Applications in the Finder, and open it there. Start at Login stops working if Baleen is moved or deleted later."
         }
         InstallLocation::Installed | InstallLocation::NoBundle => return None,
     };
-    Some(plain(
-        "place",
-        "Move Baleen to Applications",
-        body.to_owned(),
-    ))
+    Some(plain("place", "Move Baleen to Applications", body))
 }
 
 /// Returns the notification about Baleen.
@@ -114,7 +137,7 @@ pub(super) fn about() -> Notification {
     plain(
         "about",
         concat!("Baleen ", env!("CARGO_PKG_VERSION")),
-        "Keeps the Docker Engine of Docker for Mac behind the proxy that this computer uses. Free software, under the MIT licence or Apache 2.0.".to_owned(),
+        "Keeps Docker behind the proxy that this Mac uses. Free software (MIT or Apache 2.0).",
     )
 }
 
@@ -122,21 +145,18 @@ pub(super) fn about() -> Notification {
 pub(super) fn looked(running: &Version, result: &Looked, by: InstalledBy) -> Notification {
     let latest = match result {
         Ok(latest) => latest,
-        Err(why) => return plain(LOOKED, "Could not check for updates", full(why)),
+        Err(why) => return plain(LOOKED, "Could not check for updates", &full(why)),
     };
     let (title, mut body) = update::news(running, latest);
     let is_newer = verdict(running, latest) == Verdict::Newer;
     if is_newer {
         body = format!("{body} {}", update::how(by));
     }
-    let mut notification = plain(LOOKED, &title, body);
-    if is_newer {
-        notification.buttons.push(Button {
-            key: OPEN_PAGE.to_owned(),
-            label: "Open Release Page".to_owned(),
-        });
-    }
-    notification
+    let open = is_newer.then(|| Button {
+        key: OPEN_PAGE.to_owned(),
+        label: "Open Release Page".to_owned(),
+    });
+    Notification::new(LOOKED, &title, &body, open.into_iter().collect())
 }
 
 /// Returns the notification that the values for Docker's `pane` were copied, or were written into the file
@@ -149,11 +169,11 @@ pub(super) fn copied(pane: ProxyPane, remarks: &[String], written: Option<&Path>
         ),
         Some(file) => (
             "This computer has no clipboard".to_owned(),
-            format!("The values for Docker's {pane} are in {}.", file.display()),
+            format!("They are in {}.", file.display()),
         ),
     };
     let remarks = remarks.iter().map(|remark| format!(" {}", full(remark)));
-    plain("copied", &title, first + &remarks.collect::<String>())
+    plain("copied", &title, &(first + &remarks.collect::<String>()))
 }
 
 /// Returns the notification that nothing can be copied.
@@ -161,7 +181,7 @@ pub(super) fn nothing_to_copy() -> Notification {
     plain(
         "copied",
         "Nothing was copied",
-        "No proxy is set on this computer now, or Baleen can't tell which one is.".to_owned(),
+        "No proxy is set on this Mac now, or Baleen can't tell which one is.",
     )
 }
 
@@ -243,12 +263,16 @@ pub(super) fn checked(result: &CheckResult) -> Notification {
         }
         CheckResult::Failed(why) => ("The connection could not be checked", full(why), false),
     };
-    let mut notification = plain(CHECKED, title, body);
+    let open_report = Button {
+        key: OPEN_REPORT.to_owned(),
+        label: "Open Report".to_owned(),
+    };
+    let buttons = has_report.then_some(open_report).into_iter().collect();
+    let mut notification = Notification::new(CHECKED, title, &body, buttons);
     if has_report {
-        notification.buttons.push(Button {
-            key: OPEN_REPORT.to_owned(),
-            label: "Open report".to_owned(),
-        });
+        // The report has the details.
+        let buttons = &mut notification.buttons;
+        buttons.retain(|button| button.key == OPEN_REPORT);
     }
     notification
 }
@@ -339,11 +363,11 @@ pub(super) fn uninstalled(is_all: bool, next: &str) -> Notification {
         true => "Baleen is uninstalled",
         false => "Not all of Baleen could be removed",
     };
-    plain(
-        "uninstalled",
-        title,
-        format!("{next} Details are in the report that just opened."),
-    )
+    let body = format!("{next} Details are in the report that just opened.");
+    let mut notification = plain("uninstalled", title, &body);
+    // The app quits now, so no press would be heard, and the report has the details.
+    notification.buttons.clear();
+    notification
 }
 
 /// Returns the notification that Baleen was not uninstalled, and why. Users of the app may not have the
@@ -356,9 +380,8 @@ pub(super) fn not_uninstalled(why: &Problem, program: &Path) -> Notification {
             " In Terminal, `\"{program}\" uninstall --leave-images` would leave the boot image as it is and remove the rest."
         );
     }
-    let mut notification = plain("failed", "Baleen was not uninstalled", body);
-    notification.buttons.extend(offer.map(button));
-    notification
+    let buttons = offer.map(button).into_iter().collect();
+    Notification::new("failed", "Baleen was not uninstalled", &body, buttons)
 }
 
 #[cfg(test)]
@@ -468,11 +491,14 @@ mod tests {
             ..problem("try again")
         };
         let notification = not_uninstalled(&diagnostic, program);
+        assert_eq!(notification.body, "No. Try again.");
         assert_eq!(
-            notification.body,
-            "No. Try again. In Terminal, `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` would leave the boot image as it is and remove the rest."
+            notification.details.as_deref(),
+            Some(
+                "Baleen was not uninstalled\n\nNo. Try again. In Terminal, `\"/A B/Baleen.app/Contents/MacOS/baleen\" uninstall --leave-images` would leave the boot image as it is and remove the rest.\n"
+            )
         );
-        assert!(notification.buttons.is_empty());
+        assert_eq!(notification.buttons[0].label, "Show Details");
         let remedy = Some(Fix::AllowAppManagement);
         let notification = not_uninstalled(
             &Problem {
@@ -482,7 +508,7 @@ mod tests {
             program,
         );
         assert!(
-            notification.body.ends_with("App Management."),
+            notification.body.contains("App Management."),
             "{}",
             notification.body
         );
@@ -492,5 +518,70 @@ mod tests {
             .map(|button| &*button.key)
             .collect();
         assert_eq!(keys, [NoticeAction::OpenPrivacySettings.key()]);
+    }
+
+    /// What Baleen itself wrote fits without being cut; only what others wrote, such as an error, may not.
+    #[test]
+    fn every_message_of_the_app_fits() {
+        let place = [
+            InstallLocation::Translocated,
+            InstallLocation::DiskImage,
+            InstallLocation::Elsewhere,
+        ];
+        let whole = [
+            about(),
+            nothing_to_copy(),
+            already_running("An administrator decides Docker's proxy"),
+            copied(ProxyPane::Settings, &[], None),
+            uninstalled(true, "Drag Baleen to the Trash."),
+            checked(&CheckResult::Good { missed: 0 }),
+            checked(&CheckResult::Good { missed: 7 }),
+        ];
+        for one in &whole {
+            assert_eq!(one.details, None, "{one:?}");
+        }
+        // Of these the first sentence says what to do, and the whole text is one press away.
+        for one in place.map(|place| misplaced(place).unwrap()) {
+            assert_eq!(
+                one.body,
+                "Quit it, drag it into Applications in the Finder, and open it there."
+            );
+            assert!(one.details.is_some());
+        }
+    }
+
+    #[test]
+    fn a_press_answers_the_question_of_its_notification() {
+        use NoticeAction as A;
+        for (id, action, expected) in [
+            (USE_PROXY, A::UseProxy, Some((Question::UseProxy, true))),
+            (USE_PROXY, A::NotNow, Some((Question::UseProxy, false))),
+            ("welcome", A::UseProxy, Some((Question::UseProxy, true))),
+            (
+                START_AT_LOGIN,
+                A::StartAtLogin,
+                Some((Question::StartAtLogin, true)),
+            ),
+            (
+                START_AT_LOGIN,
+                A::NotNow,
+                Some((Question::StartAtLogin, false)),
+            ),
+            (
+                TROUBLE,
+                A::OpenPrivacySettings,
+                Some((Question::AllowChanges, true)),
+            ),
+            (
+                "failed",
+                A::OpenPrivacySettings,
+                Some((Question::AllowChanges, true)),
+            ),
+            (TROUBLE, A::NotNow, Some((Question::AllowChanges, false))),
+            ("change", A::RestartNow, None),
+            ("change", A::Later, None),
+        ] {
+            assert_eq!(answer(id, action), expected, "{id}, {action:?}");
+        }
     }
 }

@@ -122,9 +122,9 @@ impl App {
     }
 }
 
-/// Shows a text in a new file in the system's temporary folder.
-pub(super) fn open_as_text(text: &str) -> Result<(), TargetError> {
-    open::open_text(&write_text("baleen-uninstalled-", text)?)
+/// Shows a text in a new file in the system's temporary folder. Its name begins with `prefix`.
+pub(super) fn open_as_text(prefix: &str, text: &str) -> Result<(), TargetError> {
+    open::open_text(&write_text(prefix, text)?)
 }
 
 /// Writes a text into a new file in the system's temporary folder. Its name begins with `prefix`.

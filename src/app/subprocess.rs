@@ -168,7 +168,7 @@ impl App {
             }
         };
         self.show_notification(&notification_text::uninstalled(is_all, next));
-        if let Err(error) = open_as_text(list) {
+        if let Err(error) = open_as_text("baleen-uninstalled-", list) {
             self.not_opened("the list of what was done", error);
         }
         self.quit_soon();

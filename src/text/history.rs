@@ -12,7 +12,8 @@ pub const WORDING: Wording = Wording {
     state,
     notice: |notice| {
         let text = notice.text();
-        format!("{}. {}", text.title, text.body)
+        let end = if text.title.ends_with('?') { "" } else { "." };
+        format!("{}{end} {}", text.title, text.body)
     },
 };
 

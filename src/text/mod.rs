@@ -6,6 +6,7 @@
 mod by_hand;
 pub(crate) mod config_key;
 pub(crate) mod doctor;
+pub mod fit;
 pub(crate) mod hint;
 mod history;
 pub(crate) mod manual_proxy;

@@ -13,6 +13,7 @@ use crate::reconcile::Reason;
 use crate::reconcile::State;
 
 use super::by_hand::{self, clause};
+use super::fit::fit;
 
 impl RestartNeed {
     fn sentence(self, is_proxy: bool) -> &'static str {
@@ -35,13 +36,13 @@ impl RestartNeed {
                     can_apply_live: true,
                 },
                 true,
-            ) => " Restart the Engine or Docker to use it.",
+            ) => " Restart the Engine to use it.",
             (
                 Self::Asks {
                     can_apply_live: true,
                 },
                 false,
-            ) => " Restart the Engine or Docker to stop using it.",
+            ) => " Restart the Engine to stop using it.",
             (Self::Restarts(RestartScope::Docker), _) => " Docker is being restarted now.",
             (Self::Restarts(RestartScope::Engine), _) => " The Engine is being restarted now.",
             (Self::Waits, true) => " Docker will use it the next time it starts.",
@@ -57,12 +58,14 @@ impl NoticeAction {
             Self::RestartEngine => "Restart Docker Engine",
             Self::RestartNow => "Restart Docker",
             Self::Later => "Later",
+            Self::NotNow => "Not Now",
             Self::UseProxy => "Use Proxy",
+            Self::StartAtLogin => "Start at Login",
             Self::Adopt => "Adopt It",
             Self::FollowSettings => "Follow Settings",
             Self::OpenPrivacySettings => "Open System Settings",
             Self::OpenSettingsFile => "Open Settings File",
-            Self::TryAgain => "Try again",
+            Self::TryAgain => "Try Again",
             Self::CopyProxySettings => "Copy Proxy Settings",
             Self::OpenDockerSettings => "Open Docker's Settings",
         }
@@ -84,22 +87,18 @@ impl Notice {
     /// Returns the title, the body and the offered actions.
     pub fn text(&self) -> NoticeText {
         match self {
-            Self::Welcome {
-                setting,
-                is_on,
-                named,
-                support,
-            } => {
-                let proxy = match setting {
-                    Setting::Proxy { shown, .. } => Some(short(shown)),
-                    _ => None,
-                };
-                let cannot = without_patch(support, proxy.as_deref());
-                cannot.map_or_else(
-                    || welcome(setting, *is_on, named.as_ref()),
-                    welcome_without_patch,
-                )
-            }
+            Self::AskUseProxy { proxy } => ask_use_proxy(proxy),
+            Self::AskStartAtLogin => NoticeText {
+                title: "Start Baleen at login?".to_owned(),
+                body: "It has to run to keep the proxy set when Docker updates.".to_owned(),
+                offers: vec![NoticeAction::StartAtLogin, NoticeAction::NotNow],
+            },
+            Self::AskAllowChanges => NoticeText {
+                title: "Allow Baleen to change Docker?".to_owned(),
+                body: ALLOW_CHANGES.to_owned(),
+                offers: vec![NoticeAction::OpenPrivacySettings, NoticeAction::NotNow],
+            },
+            Self::NothingToUse { setting } => nothing_to_use(setting),
             Self::CannotUse { proxy, support } => {
                 let (body, offers) = without_patch(support, proxy.as_ref().map(short).as_deref())
                     .unwrap_or_default();
@@ -111,27 +110,19 @@ impl Notice {
                 }
             }
             Self::Updated {
-                from,
+                from: _,
                 to,
                 is_other_image,
                 proxy,
                 docker,
             } => {
-                let (did, again) = match is_other_image {
-                    true => (" removed the proxy", " again"),
-                    false => ("", ""),
+                let again = match is_other_image {
+                    true => format!("has {} again", short(proxy)),
+                    false => format!("still has {}", short(proxy)),
                 };
                 NoticeText {
                     title: "Docker was updated".to_owned(),
-                    body: format!(
-                        "Docker {}{did}. The proxy ({}) is in place{again}.{}",
-                        match from == to {
-                            true => to.clone(),
-                            false => format!("{from} → {to}"),
-                        },
-                        short(proxy),
-                        docker.sentence(true)
-                    ),
+                    body: format!("Docker {to} {again}.{}", docker.sentence(true)),
                     offers: docker.actions(),
                 }
             }
@@ -209,7 +200,10 @@ impl Notice {
     /// Returns a short line for the history.
     pub fn headline(&self) -> String {
         match self {
-            Self::Welcome { .. } => "Baleen was started for the first time".to_owned(),
+            Self::AskUseProxy { proxy } => format!("Asked whether to use {}", short(proxy)),
+            Self::AskStartAtLogin => "Asked whether to start at login".to_owned(),
+            Self::AskAllowChanges => "macOS did not let Baleen change Docker".to_owned(),
+            Self::NothingToUse { .. } => self.text().title,
             Self::CannotUse { support, .. } => cannot_use(support).to_owned(),
             Self::Updated { from, to, .. } if from == to => {
                 format!("Docker {to} replaced its boot image; repaired")
@@ -263,9 +257,10 @@ impl Notice {
                 object["settings"] = by_hand::json(settings);
             }
             Self::Trouble { state, .. } => object["state"] = json!(state),
-            Self::Welcome { support, .. } | Self::CannotUse { support, .. } => {
-                object["support"] = json!(support.word());
-            }
+            Self::CannotUse { support, .. } => object["support"] = json!(support.word()),
+            Self::AskUseProxy { proxy } => object["to"] = json!(proxy),
+            Self::NothingToUse { setting } => object["settings"] = by_hand::json(setting),
+            Self::AskStartAtLogin | Self::AskAllowChanges => {}
             Self::RelayFailed { .. } | Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
         }
         object
@@ -280,50 +275,49 @@ fn named_by_hand(in_place: &RedactedProxy, settings: &Setting) -> String {
     }
 }
 
-fn welcome(setting: &Setting, is_on: bool, named: Option<&RedactedProxy>) -> NoticeText {
-    let title = "Baleen is in the menu bar".to_owned();
-    if let Some(named) = named {
-        return NoticeText {
-            title,
-            body: format!(
-                "It keeps Docker behind {}, also after each of Docker's updates. {}",
-                short(named),
-                named_by_hand(named, setting)
-            ),
-            offers: vec![NoticeAction::FollowSettings, NoticeAction::Later],
-        };
-    }
-    let here = match setting {
-        // A proxy on this computer itself has a different address in Docker's VM.
-        Setting::Proxy { shown, .. } => format!("For Docker that is {}.", short(shown)),
-        Setting::Direct { .. } => "This computer uses no proxy now.".to_owned(),
-        Setting::ScriptUnreachable => "Its PAC script can't be reached now.".to_owned(),
-        Setting::Offline | Setting::Unknown => {
-            "While the network is down, Baleen can't tell which proxy that is.".to_owned()
-        }
-        Setting::Failed { diagnostic, .. } => {
-            format!("Its settings can't be used now: {}.", diagnostic.sentence())
-        }
-    };
-    let (what, offers) = match is_on {
-        true => ("Docker follows it, also after each of its updates.", vec![]),
+/// Where the user allows Baleen to change Docker.
+const ALLOW_CHANGES: &str =
+    "Switch on Baleen in System Settings > Privacy & Security > App Management.";
+
+fn ask_use_proxy(proxy: &RedactedProxy) -> NoticeText {
+    const KEEPS: &str = "Baleen keeps it set when Docker updates.";
+    /// Maximum length of a name that leaves room in the title for the question.
+    const MAX_NAME: usize = 18;
+    let name = short(proxy);
+    let (title, body) = match name.chars().count() <= MAX_NAME {
+        true => (format!("Use {name} for Docker?"), KEEPS.to_owned()),
         false => (
-            "Choose Use Proxy in Baleen's menu to have Docker use it too, also after each update of Docker.",
-            vec![NoticeAction::UseProxy],
+            "Use this Mac's proxy for Docker?".to_owned(),
+            format!("{name} stays set when Docker updates."),
         ),
     };
     NoticeText {
         title,
-        body: format!(
-            "Baleen makes Docker use your Mac's proxy and keeps it that way when Docker updates. {here} {what}"
-        ),
-        offers,
+        body,
+        offers: vec![NoticeAction::UseProxy, NoticeAction::NotNow],
     }
 }
 
-fn welcome_without_patch((body, offers): (String, Vec<NoticeAction>)) -> NoticeText {
+fn nothing_to_use(setting: &Setting) -> NoticeText {
+    let (title, body, offers) = match setting {
+        Setting::Failed { diagnostic, .. } => {
+            let (body, offer) = Problem::from(diagnostic).text_and_action();
+            let offers = offer.into_iter().collect();
+            ("This Mac's proxy can't be used", body, offers)
+        }
+        Setting::ScriptUnreachable => (
+            "The PAC script can't be reached",
+            "When it can, Baleen asks whether Docker should use its proxy.".to_owned(),
+            Vec::new(),
+        ),
+        Setting::Direct { .. } | Setting::Proxy { .. } | Setting::Offline | Setting::Unknown => (
+            "No proxy is set on this Mac",
+            "When one is set, Baleen asks whether Docker should use it.".to_owned(),
+            Vec::new(),
+        ),
+    };
     NoticeText {
-        title: "Baleen is in the menu bar".to_owned(),
+        title: title.to_owned(),
         body,
         offers,
     }
@@ -333,6 +327,7 @@ fn cannot_use(support: &DockerSupport) -> &'static str {
     match support {
         DockerSupport::Missing => "No Docker.app found",
         DockerSupport::OwnSettings { .. } => OWN_SETTINGS,
+        DockerSupport::Locked(_) => "An administrator decides Docker's proxy",
         DockerSupport::Patched | DockerSupport::Unusable(_) => "Baleen can't change this Docker",
     }
 }
@@ -354,7 +349,7 @@ fn without_patch(
         (DockerSupport::Patched, _) => return None,
         (DockerSupport::OwnSettings { version, pane }, Some(proxy)) => (
             format!(
-                "{} To use {proxy}, copy the values and enter them there.",
+                "Enter {proxy} there, under {pane}. {}",
                 own_settings(version, *pane)
             ),
             vec![
@@ -364,27 +359,33 @@ fn without_patch(
         ),
         (DockerSupport::OwnSettings { version, pane }, None) => (
             format!(
-                "{} When this computer uses a proxy, Baleen's menu has the values to enter there.",
+                "When this Mac uses a proxy, Baleen's menu has the values to enter. {}",
                 own_settings(version, *pane)
             ),
             vec![NoticeAction::OpenDockerSettings],
         ),
-        (DockerSupport::Missing, proxy) => {
-            let proxy = proxy.map(|proxy| format!(" ({proxy})"));
-            (
-                format!(
-                    "Baleen makes Docker use the proxy of this computer{}, but it found no Docker.app. Install Docker, or set docker_app in the settings file.",
-                    proxy.unwrap_or_default()
-                ),
-                vec![NoticeAction::OpenSettingsFile],
-            )
+        (DockerSupport::Missing, _) => (
+            "Install Docker, or set docker_app in the settings file.".to_owned(),
+            vec![NoticeAction::OpenSettingsFile],
+        ),
+        (DockerSupport::Locked(diagnostic), _) => {
+            (Problem::from(diagnostic).sentences(), Vec::new())
         }
         (DockerSupport::Unusable(diagnostic), _) => {
             let (why, offer) = Problem::from(diagnostic).text_and_action();
-            let body = format!("Baleen can't change this Docker. {why}");
-            (body, offer.into_iter().collect())
+            (why, offer.into_iter().collect())
         }
     })
+}
+
+/// Returns the sentence about another proxy: without the previous one if there is no room for it beside what is to be
+/// done.
+fn changed_from(from: &str, to: &str, docker_does: &str) -> String {
+    let whole = format!("{to} instead of {from}.");
+    match fit("", &format!("{whole}{docker_does}")).details {
+        None => whole,
+        Some(_) => format!("{to} is in place."),
+    }
 }
 
 fn changed(
@@ -397,15 +398,15 @@ fn changed(
     let (title, body) = match (from, to) {
         (Some(from), Some(to)) if from.summary() != to.summary() => (
             "Docker's proxy has changed",
-            format!("{} instead of {} is in place.", short(to), short(from)),
+            changed_from(&short(from), &short(to), docker.sentence(true)),
         ),
         (Some(from), Some(to)) if from.no_proxy != to.no_proxy => (
             "Docker's proxy was brought up to date",
-            format!("These hosts now bypass {}: {}.", short(to), to.no_proxy),
+            format!("Other hosts bypass {} now.", short(to)),
         ),
         (Some(_), Some(to)) => (
             "Docker's proxy was brought up to date",
-            format!("Docker now uses {} with the new password.", short(to)),
+            format!("{} has a new password.", short(to)),
         ),
         (None, Some(to)) => (
             "Docker now has the proxy",
@@ -426,21 +427,33 @@ fn changed(
             ),
             Unpatched::ByHand { line, .. } => (
                 "Docker has a proxy set by hand again",
-                format!(
-                    "Baleen's proxy was taken out. Docker has the boot image that it had before, in which a proxy is set by hand ({line}). {}",
-                    full(&by_hand.way_out().unwrap_or_default())
-                ),
+                format!("Its boot image sets one: {line}."),
             ),
         },
     };
-    let body = match (why, to) {
-        (Some(why), Some(_)) => format!("{body} {why}"),
-        (Some(why), None) => format!("{why} {body}"),
-        (None, _) => body,
+    // What to do comes before the background, which may not fit.
+    let docker_does = docker.sentence(to.is_some());
+    let background = match (from, to) {
+        (Some(from), Some(to)) if from.no_proxy != to.no_proxy => {
+            Some(format!("These are {}.", to.no_proxy)).filter(|_| from.summary() == to.summary())
+        }
+        (_, None) => by_hand.way_out().map(|way_out| full(&way_out)),
+        _ => None,
     };
+    let first = match (&why, to) {
+        (Some(why), None) => why.clone(),
+        _ => body,
+    };
+    let why = why.filter(|_| to.is_some());
+    let rest: String = [why, background]
+        .into_iter()
+        .flatten()
+        .map(|sentence| format!(" {sentence}"))
+        .collect();
+    let body = format!("{first}{docker_does}{rest}");
     NoticeText {
         title: title.to_owned(),
-        body: format!("{body}{}", docker.sentence(to.is_some())),
+        body,
         offers: docker.actions(),
     }
 }
@@ -510,9 +523,7 @@ impl Problem {
         let text = full(&self.sentence);
         match self.fix {
             Some(Fix::AllowAppManagement) => (
-                format!(
-                    "{text} Allow Baleen in System Settings > Privacy & Security > App Management."
-                ),
+                format!("{ALLOW_CHANGES} {text}"),
                 Some(NoticeAction::OpenPrivacySettings),
             ),
             Some(Fix::Adopt) => (text, Some(NoticeAction::Adopt)),
@@ -546,7 +557,7 @@ fn trouble(state: State, reason: &Reason) -> NoticeText {
     };
     if problem.fix == Some(Fix::DockerSettings) {
         let body = format!(
-            "{} Copy the values and enter them there.",
+            "Copy the values and enter them there. {}",
             full(&problem.sentence)
         );
         return NoticeText {

@@ -10,6 +10,7 @@ use baleen::agent::agent_state::AgentState;
 use baleen::agent::controller::{Controller, FILES_DEBOUNCE, RESYNC_INTERVAL};
 use baleen::agent::effect::Effect;
 use baleen::agent::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
+use baleen::agent::first_run::Question;
 use baleen::agent::notice::{Notice, RestartNeed};
 use baleen::agent::snapshot::Fingerprint;
 use baleen::agent::snapshot::Snapshot;
@@ -21,10 +22,11 @@ use baleen::backend::{
 use baleen::config::{Config, Method, RestartPolicy};
 use baleen::desired::Setting;
 use baleen::digest::{OriginalSha, Sha};
-use baleen::error::Kind;
+use baleen::error::{Fix, Kind};
 use baleen::intent::Intent;
 use baleen::proxy::{ClientDialect, ProxyOrigin, RedactedProxy};
 use baleen::reconcile::State;
+use baleen::service::login_item::LoginItem;
 use baleen::service::{Status, StatusQuery};
 use baleen::text::WORDING;
 use proptest::prelude::*;
@@ -272,6 +274,7 @@ impl World {
                 edit: docker.edit,
             }),
             is_live_locked: self.at_work > 0,
+            login_item: Some(LoginItem::Off),
         }
     }
 
@@ -530,7 +533,11 @@ impl World {
         let failed = |kind| {
             Err(ChangeError {
                 kind,
-                diagnostic: diagnostic(&format!("{kind:?}"), None, None),
+                diagnostic: diagnostic(
+                    &format!("{kind:?}"),
+                    None,
+                    (kind == Kind::NotPermitted).then_some(Fix::AllowAppManagement),
+                ),
             })
         };
         let is_same = print == self.print;
@@ -870,8 +877,10 @@ proptest! {
             prop_assert!(pair[0].is_none() || pair[0] != pair[1], "{:?}", pair);
         }
         let told = || world.notice.iter().flatten();
-        let welcomes = told().filter(|n| matches!(n, Notice::Welcome { .. })).count();
-        prop_assert!(welcomes <= 1);
+        // Nothing is asked twice, also not after a restart.
+        for kind in ["ask-use-proxy", "ask-start-at-login", "ask-allow-changes"] {
+            prop_assert!(told().filter(|notice| notice.kind() == kind).count() <= 1, "{}", kind);
+        }
         let updated = told().filter(|n| matches!(n, Notice::Updated { .. })).count();
         prop_assert!(updated <= world.updates as usize);
     }
@@ -1505,4 +1514,117 @@ fn an_update_amid_changes_of_the_proxy_is_repaired_and_reported_at_once() {
         "{:?}",
         world.notice
     );
+}
+
+/// The kinds of the notices since the last call.
+fn kinds(world: &mut World) -> Vec<&'static str> {
+    let kinds = world.notice.iter().flatten().map(Notice::kind).collect();
+    world.notice.clear();
+    kinds
+}
+
+impl World {
+    fn answer(&mut self, controller: &mut Controller, question: Question, is_yes: bool) {
+        let effects = controller.handle(Event::Answered(question, is_yes), self.instant());
+        self.take(controller, effects);
+    }
+}
+
+fn first_start(may_write: bool) -> (World, Controller) {
+    let app = App {
+        version: 0,
+        is_whole: true,
+        block: None,
+    };
+    let mut world = world(1, false, Some(app), None);
+    world.proxy = Some(1);
+    world.is_online = true;
+    world.may_write = may_write;
+    let controller = world.controller();
+    (world, controller)
+}
+
+#[test]
+fn the_first_run_asks_one_question_after_the_other() {
+    let (mut world, mut controller) = first_start(false);
+    world.run(&mut controller, 10_000);
+    assert_eq!(kinds(&mut world), ["ask-use-proxy"]);
+    world.run(&mut controller, 600_000);
+    assert_eq!(kinds(&mut world), [""; 0], "no answer, no next question");
+    world.answer(&mut controller, Question::UseProxy, true);
+    world.run(&mut controller, 630_000);
+    // The permission is needed, but the user may be about to answer.
+    assert_eq!(kinds(&mut world), ["ask-start-at-login"]);
+    world.answer(&mut controller, Question::StartAtLogin, false);
+    world.run(&mut controller, 640_000);
+    assert_eq!(kinds(&mut world), ["ask-allow-changes"]);
+    // The pane is opened, and what the user allows there counts within seconds.
+    world.answer(&mut controller, Question::AllowChanges, true);
+    world.run(&mut controller, 700_000);
+    assert_eq!(kinds(&mut world), [""; 0]);
+    world.may_write = true;
+    world.run(&mut controller, 715_000);
+    assert_eq!(kinds(&mut world), ["changed"]);
+    assert_eq!(controller.view(world.instant()).state, State::Current);
+}
+
+#[test]
+fn a_question_that_is_not_answered_does_not_hold_up_the_permission_for_long() {
+    let (mut world, mut controller) = first_start(false);
+    world.run(&mut controller, 10_000);
+    world.answer(&mut controller, Question::UseProxy, true);
+    world.run(&mut controller, 60_000);
+    assert_eq!(kinds(&mut world), ["ask-use-proxy", "ask-start-at-login"]);
+    world.run(&mut controller, 90_000);
+    assert_eq!(kinds(&mut world), ["ask-allow-changes"]);
+    // A restart asks nothing again, and neither does a long time.
+    for hours in 1..4 {
+        world.pending.clear();
+        controller = world.controller();
+        world.run(&mut controller, hours * 3_600_000);
+        assert_eq!(kinds(&mut world), [""; 0]);
+    }
+}
+
+#[test]
+fn a_user_of_an_older_version_is_asked_nothing() {
+    let (mut world, _) = first_start(true);
+    world.memory.welcomed = true;
+    let mut controller = world.controller();
+    world.run(&mut controller, 60_000);
+    assert_eq!(kinds(&mut world), [""; 0]);
+    world.click(&mut controller, Click::UseProxy(true));
+    world.run(&mut controller, 120_000);
+    assert_eq!(kinds(&mut world), ["changed"]);
+}
+
+#[test]
+fn what_can_not_be_used_is_said_once_and_the_question_follows_when_it_can() {
+    let (mut world, _) = first_start(true);
+    let app = world.app.take();
+    world.proxy = None;
+    let mut controller = world.controller();
+    world.run(&mut controller, 10_000);
+    assert_eq!(kinds(&mut world), ["cannot-use"]);
+    controller = world.controller();
+    world.run(&mut controller, 60_000);
+    assert_eq!(kinds(&mut world), [""; 0], "not after a restart");
+    world.app = app;
+    world.changed(&mut controller);
+    world.run(&mut controller, 90_000);
+    assert_eq!(kinds(&mut world), ["nothing-to-use"]);
+    world.happen(&mut controller, &Happening::Network(false));
+    world.happen(&mut controller, &Happening::Proxy(Some(1)));
+    world.run(&mut controller, 120_000);
+    assert_eq!(kinds(&mut world), [""; 0], "the network is down");
+    world.happen(&mut controller, &Happening::Network(true));
+    world.run(&mut controller, 150_000);
+    assert_eq!(kinds(&mut world), ["ask-use-proxy"]);
+    world.answer(&mut controller, Question::UseProxy, false);
+    for hours in 1..4 {
+        controller = world.controller();
+        world.run(&mut controller, hours * 3_600_000);
+        assert_eq!(kinds(&mut world), [""; 0]);
+    }
+    assert_eq!(world.intent, None, "no is not the same as off");
 }

@@ -31,6 +31,9 @@ use crate::stand_in::{Shape, StandIn};
 
 const PROXY: &str = "proxy.corp.example:8080";
 const UPDATED: &str = "Docker was updated";
+/// The titles of the questions at the first run.
+const QUESTION: &str = "Use this Mac's proxy for Docker?";
+const LOGIN_QUESTION: &str = "Start Baleen at login?";
 
 /// A desktop with a Docker.app; the app may run on it or not.
 struct Desk {
@@ -250,11 +253,10 @@ impl Desk {
     /// Waits for the notification about the update to `version`.
     #[track_caller]
     fn told_of_update(&self, from: &str, to: &str) -> Notification {
-        let arrow = format!("{from} → {to}");
-        let note = self
-            .notes
-            .wait_for(&arrow, |note| note.body.contains(&arrow));
-        assert_eq!(note.summary, UPDATED);
+        let is_of_it = |note: &Notification| {
+            note.body.starts_with(&format!("Docker {to} ")) && note.summary == UPDATED
+        };
+        let note = self.notes.wait_for(&format!("{from} → {to}"), is_of_it);
         assert!(note.body.contains(PROXY), "{}", note.body);
         note
     }
@@ -335,9 +337,8 @@ fn every_line_of_the_menu_does_what_it_says() {
     let stock = desk.image();
     let item = desk.start();
     assert!(item.title().starts_with("Baleen: "), "{}", item.title());
-    let welcome = desk.notes.wait_for("the first note", |_| true);
-    assert_eq!(welcome.summary, "Baleen is in the menu bar");
-    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    let question = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(question.summary, QUESTION);
     assert_eq!(
         desk.image(),
         stock,
@@ -347,7 +348,7 @@ fn every_line_of_the_menu_does_what_it_says() {
     assert!(item.menu().to_string().contains("Docker 1.11.1-beta12"));
     let off = item.icon();
 
-    // The one button of the welcome switches it on, too; this test uses the menu.
+    // The button of the question switches it on, too; this test uses the menu.
     item.click(&["Use Proxy"]);
     desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
     assert!(item.menu().entry(&["Use Proxy"]).is_checked());
@@ -476,7 +477,7 @@ fn every_line_of_the_menu_does_what_it_says() {
         note.summary == "Docker can't reach the registry"
     });
     assert!(checked.body.contains("127.0.0.1:1"), "{}", checked.body);
-    desk.notes.press(&checked, "Open report");
+    desk.notes.press(&checked, "Open Report");
     let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
     assert!(report.contains("(`tcp`): bad"), "{report}");
 
@@ -887,7 +888,9 @@ fn what_is_done_to_the_running_vm_in_a_terminal_is_seen() {
         let note = desk.notes.wait_for("what came of it", |note| {
             told(note) && note.body.contains(&format!("{host}:8080 "))
         });
-        let offers_it = buttons(&note).contains(&"Restart Docker");
+        let offers_it = buttons(&note)
+            .iter()
+            .any(|label| label.starts_with("Restart Docker"));
         assert_eq!(offers_it, !succeeds, "{note}");
         all.push(note);
         item.wait_until("what it came to", |item| {
@@ -923,9 +926,9 @@ fn killed_at_any_time_it_puts_things_right_at_the_next_start() {
         ["initrd.img", "initrd.img-backup", "vmlinuz64"]
     );
     for number in 1..6 {
-        let arrow = format!("Docker 1.12.{} → 1.12.{number} ", number - 1);
+        let update = format!("Docker 1.12.{number} ");
         assert!(
-            desk.notes.count(|note| note.body.contains(&arrow)) <= 1,
+            desk.notes.count(|note| note.body.contains(&update)) <= 1,
             "told twice"
         );
     }
@@ -1127,16 +1130,19 @@ fn an_app_in_a_folder_for_apps_says_nothing_of_it_and_one_in_another_folder_once
             let _ = fs::remove_file(desk.app.dir.path().join("state/agent.json"));
         }
         let item = desk.start_in(folder);
-        if is_new {
-            desk.notes.wait_for("the first note", |note| {
-                note.summary == "Baleen is in the menu bar"
-            });
-        }
         item.wait_until("the proxy can be switched", |item| {
             item.menu()
                 .find(&["Use Proxy"])
                 .is_ok_and(|entry| entry.enabled)
         });
+        if is_new {
+            if !item.menu().entry(&["Use Proxy"]).is_checked() {
+                item.click(&["Use Proxy"]);
+            }
+            // It comes with the question for which the folder matters.
+            desk.notes
+                .wait_for("the question", |note| note.summary == LOGIN_QUESTION);
+        }
         sleep(Duration::from_secs(3));
         assert_eq!(desk.notes.count(told), notes, "{folder}");
         let menu = item.menu();
@@ -1380,7 +1386,7 @@ fn a_button_that_can_not_be_obeyed_any_more_says_why() {
     let opened = desk.write_down_what_is_opened();
     let item = desk.start();
     let welcome = desk.notes.wait_for("the first note", |_| true);
-    assert_eq!(buttons(&welcome), ["Use Proxy"]);
+    assert_eq!(buttons(&welcome), ["Use Proxy", "Not Now"]);
     let _docker = desk.start_a_newer_docker();
     item.wait_until("it is seen", |item| {
         item.menu().has(&["This Docker has its own proxy settings"])
@@ -1441,6 +1447,108 @@ fn an_update_to_docker_desktop_is_kept_behind_the_proxy_and_one_back_as_well() {
     desk.quit(&item);
 }
 
+/// The first run asks one question after the other, and no question again: not after a restart, and not when it was
+/// ignored.
+#[test]
+fn the_first_run_asks_each_question_once() {
+    let Some(mut desk) = Desk::new() else { return };
+    let stock = desk.image();
+    let mut all = Vec::new();
+    let item = desk.start();
+    let question = desk.notes.wait_for("the question", |_| true);
+    assert_eq!(question.summary, QUESTION);
+    assert_eq!(desk.image(), stock);
+    desk.notes.press(&question, "Use Proxy");
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+    assert!(desk.script().contains(PROXY));
+    let login = desk
+        .notes
+        .wait_for("the next question", |note| note.summary == LOGIN_QUESTION);
+    all.extend([question, login.clone()]);
+    let autostart = desk
+        .app
+        .dir
+        .path()
+        .join("home/config/autostart/baleen.desktop");
+    assert!(!autostart.exists());
+    desk.notes.press(&login, "Start at Login");
+    until("it starts at login", || autostart.exists().then_some(()));
+    item.wait_until("the menu shows it", |item| {
+        item.menu().entry(&["Start at Login"]).is_checked()
+    });
+    insta::assert_snapshot!(shown(&all));
+    let asked = |note: &Notification| note.summary.ends_with('?');
+    assert_eq!(desk.notes.count(asked), 2);
+
+    // It is switched off and on again, by the menu and at the next start.
+    desk.quit(&item);
+    let item = desk.start();
+    item.wait_until("it is on", |item| {
+        item.menu().has(&["On: Docker uses the proxy"])
+    });
+    item.click(&["Start at Login"]);
+    until("it does not start at login", || {
+        (!autostart.exists()).then_some(())
+    });
+    item.click(&["Use Proxy"]);
+    item.wait_until("it is off", |item| item.menu().has(&["Off"]));
+    desk.kill();
+    let item = desk.start();
+    item.wait_until("it is off", |item| item.menu().has(&["Off"]));
+    sleep(Duration::from_secs(4));
+    assert_eq!(desk.notes.count(asked), 2);
+}
+
+#[test]
+fn not_now_changes_nothing_and_is_not_asked_about_again() {
+    let Some(mut desk) = Desk::new() else { return };
+    let stock = desk.image();
+    // First there is nothing to use, then there is.
+    desk.set_proxy(None);
+    let item = desk.start();
+    let none = desk.notes.wait_for("that there is none", |_| true);
+    desk.set_proxy(Some("proxy.corp.example"));
+    let question = desk.notes.wait_for("the question", |_| true);
+    assert_eq!(question.replaces, none.id, "it takes its place");
+    insta::assert_snapshot!(shown(&[none, question.clone()]));
+    desk.notes.press(&question, "Not Now");
+    desk.quit(&item);
+    for _ in 0..2 {
+        let item = desk.start();
+        item.wait_until("it can be switched on", |item| {
+            item.menu()
+                .find(&["Use Proxy"])
+                .is_ok_and(|entry| entry.enabled)
+        });
+        sleep(Duration::from_secs(4));
+        desk.quit(&item);
+    }
+    assert_eq!(desk.notes.all().len(), 2);
+    assert_eq!(desk.image(), stock);
+}
+
+/// However often the proxy changes, its notification is on the screen once.
+#[test]
+fn a_repeated_notice_takes_the_place_of_the_last_one() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start_switched_on();
+    let is_change = |note: &Notification| note.summary == "Docker's proxy has changed";
+    let mut last = 0;
+    for host in ["two.example", "three.example", "four.example"] {
+        desk.set_proxy(Some(host));
+        let is_of_it = |note: &Notification| is_change(note) && note.body.starts_with(host);
+        let note = desk.notes.wait_for(host, is_of_it);
+        assert_eq!(note.replaces, last, "{note}");
+        last = note.id;
+    }
+    let open = desk.notes.all();
+    let open = open
+        .iter()
+        .filter(|note| is_change(note) && desk.notes.is_open(note));
+    assert_eq!(open.count(), 1);
+    desk.quit(&item);
+}
+
 #[test]
 fn without_docker_nothing_is_offered_that_needs_one() {
     let Some(mut desk) = Desk::new() else { return };
@@ -1466,8 +1574,8 @@ fn the_desktop_is_found_behind_any_address_of_the_list() {
     desk.running = Some(command.spawn().unwrap());
     let item = desk.item();
     // Notifications, and the desktop's settings.
-    let welcome = desk.notes.wait_for("the first note", |_| true);
-    assert!(welcome.body.contains(PROXY), "{}", welcome.body);
+    let question = desk.notes.wait_for("the first note", |_| true);
+    assert_eq!(question.summary, QUESTION);
     desk.set_proxy(Some("other.corp.example"));
     item.wait_until("the other proxy", |item| {
         item.menu().has(&["Proxy: other.corp.example:8080"])

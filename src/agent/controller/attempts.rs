@@ -71,6 +71,7 @@ impl Controller {
                     FILES_DEBOUNCE
                 }
                 Kind::Failure => RETRY_DELAY,
+                Kind::NotPermitted if self.is_permission_awaited(now) => PERMISSION_POLL_INTERVAL,
                 Kind::Busy
                 | Kind::NotPermitted
                 | Kind::Unsupported

@@ -162,6 +162,10 @@ impl Controller {
         } else if now < self.settled_at {
             at = at.min(self.settled_at);
         }
+        at = match self.question_open_until() {
+            Some(until) if now < until => at.min(until),
+            _ => at,
+        };
         at = match self.proxy_debounce.report_from() {
             Some(from) if now < from => at.min(from),
             _ => at,

@@ -20,11 +20,13 @@ use crate::intent::Intent;
 use crate::proxy::{ClientDialect, ProxyOrigin, RedactedProxy};
 use crate::reconcile::State;
 use crate::reconcile::{Action, Attempts, Backoff, Decision, Inputs, Reason, reconcile};
+use crate::service::login_item::LoginItem;
 
 use super::AgentError;
 use super::agent_state::{AgentState, EngineRecord, Reported};
 use super::effect::Effect;
 use super::event::{ChangeError, ChangeOutcome, Click, Event, Resolved};
+use super::first_run::Question;
 use super::notice::{DockerSupport, Notice, RestartNeed, notice};
 use super::relay_keeper::{RelaySettings, RelayState};
 use super::snapshot::{Fingerprint, Snapshot};
@@ -33,12 +35,14 @@ use super::wording::{PastEvent, Wording};
 
 mod attempts;
 mod debounce;
+mod first_run;
 mod reporting;
 
 use attempts::{Adopted, QUIT_GRACE, RETRY_DELAY};
 use debounce::ProxyDebounce;
 pub use debounce::{FILES_DEBOUNCE, RESYNC_INTERVAL};
 pub(crate) use debounce::{MAX_SETTINGS_DEBOUNCE, SETTINGS_DEBOUNCE};
+use first_run::PERMISSION_POLL_INTERVAL;
 
 /// Timeout for the VM's console to appear after Docker was first seen.
 const CONSOLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -103,6 +107,12 @@ pub struct Controller {
     live_failure: Option<Diagnostic>,
     /// Set when the user asked for a check, until its result is reported.
     asked: bool,
+    /// The state of the login item, where there can be one.
+    login_item: Option<LoginItem>,
+    /// Time at which the last question of the first run was asked in this run.
+    question_asked_at: Option<Instant>,
+    /// Time until which the user is expected to allow Baleen to change Docker.
+    permission_awaited_until: Option<Instant>,
     wall: fn() -> SystemTime,
     wording: Wording,
 }
@@ -111,11 +121,12 @@ impl Controller {
     /// Creates a controller that starts at `now` with this saved state. `wall` is the wall clock and
     /// `wording` the words for the history.
     pub fn new(
-        state: AgentState,
+        mut state: AgentState,
         now: Instant,
         wall: fn() -> SystemTime,
         wording: Wording,
     ) -> Self {
+        state.first_run();
         Self {
             has_icon: true,
             stored: state.clone(),
@@ -155,6 +166,9 @@ impl Controller {
             quit_grace_until: None,
             live_failure: None,
             asked: false,
+            login_item: None,
+            question_asked_at: None,
+            permission_awaited_until: None,
             wall,
             wording,
         }
@@ -208,6 +222,7 @@ impl Controller {
                 }
             }
             Event::Relay(state) => return self.relay_changed(state, now),
+            Event::Answered(question, is_yes) => return self.answered(question, is_yes, now),
             Event::Refused(diagnostic) => self.log(&PastEvent::Refused(&diagnostic)),
         }
         Vec::new()
@@ -260,6 +275,7 @@ impl Controller {
         match click {
             // The notification may be older than the current Docker.app.
             Click::UseProxy(true) if !self.can_be_asked_for() => {
+                self.was_said();
                 vec![self.notify(Notice::CannotUse {
                     proxy: self.proxy_here(),
                     support: self.support(),
@@ -270,6 +286,7 @@ impl Controller {
                     return Vec::new();
                 };
                 self.state.trouble = None;
+                self.state.first_run().answer(Question::UseProxy, on);
                 self.resync(now);
                 let intent = if on { Intent::Settings } else { Intent::Off };
                 vec![Effect::SetIntent { path, intent }]
@@ -407,10 +424,16 @@ impl Controller {
         }
         let (running, observation) = (self.running.as_ref(), &self.observation);
         self.adopted.take_if(|a| !a.holds(running, observation));
+        self.login_item = look.login_item;
         self.is_live_locked = look.is_live_locked;
         if self.is_live_locked {
             // No event announces the end of that command.
             self.observe_by(now + FILES_DEBOUNCE);
+        }
+        let is_unreadable = matches!(&self.observation, Observation::Blocked(why, _) if why.kind() == Kind::NotPermitted);
+        if is_unreadable && self.is_permission_awaited(now) {
+            // No event announces a permission.
+            self.observe_by(now + PERMISSION_POLL_INTERVAL);
         }
         let is_awaited = matches!(self.observation, Observation::NotAnswering(..));
         if self.is_starting(now) && (is_awaited || self.waits_for_console()) {

@@ -1,6 +1,8 @@
 //! Reporting: the notices to show, and the state for display.
 
 use super::*;
+use crate::agent::first_run::Step;
+use crate::error::Fix;
 
 impl Controller {
     /// Returns the notices that are due, and before them the job that saves the state.
@@ -10,20 +12,13 @@ impl Controller {
         // What Baleen can do for this Docker is known once an update has ended.
         let is_whole =
             !matches!(self.observation, Observation::Incomplete(_)) || self.is_stuck(now);
-        let is_due = self.has_icon && !self.state.welcomed && is_known && is_whole;
-        if is_due && now >= self.settled_at {
-            self.state.welcomed = true;
-            told.push(Notice::Welcome {
-                setting: self
-                    .overridden_settings
-                    .as_ref()
-                    .unwrap_or(&self.setting)
-                    .clone(),
-                is_on: self.is_on(),
-                named: self.named_in_place(),
-                support: self.support(),
-            });
-        }
+        let is_due =
+            self.has_icon && is_known && is_whole && !self.is_live_locked && now >= self.settled_at;
+        let step = match is_due {
+            true => self.first_run_step(decision, now),
+            false => Step::Nothing,
+        };
+        told.extend(self.take_step(step, decision, now));
         let is_settled = now >= self.settled_at
             && decision.pending == Action::Nothing
             && is_known
@@ -38,8 +33,12 @@ impl Controller {
             told.extend(self.settings_changed(&path).filter(|_| !is_reported));
         }
         match self.problem(decision, now) {
+            // A question about the permission follows.
+            Some(reason)
+                if reason.fix() == Some(Fix::AllowAppManagement)
+                    && matches!(step, Step::Wait | Step::Ask(Question::StartAtLogin)) => {}
             Some(reason) => {
-                let key = format!("{}: {}", decision.state.word(), reason.code());
+                let key = trouble_key(decision.state, &reason);
                 if self.state.trouble.as_ref() != Some(&key) {
                     self.state.trouble = Some(key);
                     told.push(Notice::Trouble {
@@ -202,6 +201,11 @@ impl Controller {
 
     /// Returns Baleen's support for the installed Docker.
     pub(super) fn support(&self) -> DockerSupport {
+        if let Observation::Blocked(why, _) = &self.observation
+            && why.kind() == Kind::Locked
+        {
+            return DockerSupport::Locked(why.clone());
+        }
         let own = self.facts().and_then(|engine| {
             Some(DockerSupport::OwnSettings {
                 pane: engine.proxy_pane?,
@@ -283,4 +287,9 @@ impl Controller {
             past: self.state.past.clone(),
         }
     }
+}
+
+/// Returns the identifier under which a problem is kept, so that it is reported once.
+pub(super) fn trouble_key(state: State, reason: &Reason) -> String {
+    format!("{}: {}", state.word(), reason.code())
 }

@@ -65,6 +65,7 @@ mod tests {
                     key: text(),
                     label: text(),
                 }],
+                details: None,
             });
         }
     }

@@ -220,6 +220,7 @@ mod tests {
             title: String::new(),
             body: String::new(),
             buttons: vec![button("one"), button("two")],
+            details: None,
         };
         let shown = NSUserNotification::new();
         keep(&shown, &notification);

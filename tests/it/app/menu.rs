@@ -25,6 +25,7 @@ use baleen::reconcile::{Reason, State};
 use baleen::relay::{RelayFailure, Status, Way};
 use baleen::service::install_location::InstallLocation;
 use baleen::service::login_item::LoginItem;
+use baleen::text::fit::{MAX_BODY_LEN, MAX_TITLE_LEN, fit};
 
 fn shown(host: &str) -> RedactedProxy {
     RedactedProxy {
@@ -684,13 +685,8 @@ fn what_is_reported_in_words() {
         script: None,
     };
     let none_is_set = || Setting::Direct { origin: origin() };
-    let patched = || DockerSupport::Patched;
-    let welcome = |setting, is_on, named: Option<&str>, support| Notice::Welcome {
-        setting,
-        is_on,
-        named: named.map(shown),
-        support,
-    };
+    let asks_to_use = |host| Notice::AskUseProxy { proxy: plain(host) };
+    let nothing_to_use = |setting| Notice::NothingToUse { setting };
     let trouble = |state, why| Notice::Trouble {
         state,
         reason: Reason::Refused(why),
@@ -720,21 +716,21 @@ fn what_is_reported_in_words() {
     };
     let mut all = String::new();
     for notice in [
-        welcome(is_set("proxy.corp"), false, None, patched()),
-        welcome(none_is_set(), true, None, patched()),
-        welcome(Setting::Offline, false, None, patched()),
-        welcome(
-            Setting::Failed {
-                diagnostic: diagnostic("the proxy's name has a space in it", None, None),
-                is_transient: false,
-            },
-            false,
-            None,
-            patched(),
-        ),
-        welcome(Setting::ScriptUnreachable, true, None, patched()),
-        welcome(none_is_set(), true, Some("named.corp"), patched()),
-        welcome(is_set("proxy.corp"), true, Some("named.corp"), patched()),
+        asks_to_use("proxy.corp:8080"),
+        asks_to_use("proxy.corp.example:8080"),
+        asks_to_use("http-proxy-1.emea.corp.example:3128"),
+        Notice::AskStartAtLogin,
+        Notice::AskAllowChanges,
+        nothing_to_use(none_is_set()),
+        nothing_to_use(Setting::ScriptUnreachable),
+        nothing_to_use(Setting::Failed {
+            diagnostic: diagnostic(
+                "the proxy's name has a space in it",
+                Some("correct it in System Settings > Network"),
+                None,
+            ),
+            is_transient: false,
+        }),
         Notice::SettingsChanged {
             in_place: shown("named.corp"),
             settings: is_set("proxy.corp"),
@@ -762,11 +758,15 @@ fn what_is_reported_in_words() {
             },
             docker: RestartNeed::NotNeeded,
         },
-        welcome(is_set("proxy.corp"), false, None, own.clone()),
-        welcome(none_is_set(), false, None, own.clone()),
-        welcome(is_set("proxy.corp"), false, None, DockerSupport::Missing),
-        welcome(none_is_set(), false, None, DockerSupport::Missing),
-        welcome(none_is_set(), false, None, unusable.clone()),
+        cannot_use(None, own.clone()),
+        cannot_use(
+            None,
+            DockerSupport::Locked(diagnostic(
+                "Docker's proxy is locked by your organization",
+                None,
+                None,
+            )),
+        ),
         cannot_use(Some("proxy.corp:8080"), own),
         cannot_use(None, DockerSupport::Missing),
         cannot_use(None, unusable),
@@ -870,13 +870,25 @@ fn what_is_reported_in_words() {
     ] {
         let message = notice.text();
         let offers: Vec<&str> = message.offers.iter().map(|offer| offer.label()).collect();
+        // It fits three lines and two buttons. The whole text is shown only where the screen's is another one.
+        let fitted = fit(&message.title, &message.body);
+        assert!(fitted.title.chars().count() <= MAX_TITLE_LEN, "{fitted:?}");
+        assert!(fitted.body.chars().count() <= MAX_BODY_LEN, "{fitted:?}");
+        assert_eq!(
+            fitted.title, message.title,
+            "Baleen's own titles are never cut"
+        );
+        assert!(offers.len() <= 2, "{offers:?}");
         all += &format!(
             "== {} | {}\n{}\n{}\n{offers:?}\n",
             notice.kind(),
             notice.headline(),
-            message.title,
-            message.body
+            fitted.title,
+            fitted.body
         );
+        if fitted.details.is_some() {
+            all += &format!("whole: {}\n", message.body);
+        }
         assert!(notice.json()["body"].is_string());
     }
     insta::assert_snapshot!(all);
