@@ -236,6 +236,7 @@ impl App {
             AppEvent::Checked(result) => {
                 self.context.is_checking = false;
                 self.show_notification(&notification_text::checked(&result));
+                self.open_report_page();
                 self.show_or_exit();
             }
             AppEvent::Peer(single_instance::Message::Hello) => {
@@ -361,7 +362,10 @@ impl App {
     fn pressed(&mut self, notification: &str, button: &str) {
         tracing::debug!("pressed: {button} on {notification}");
         if notification == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
-            return self.open_text(&self.report());
+            if !self.open_report_page() {
+                self.open_text(&self.report());
+            }
+            return;
         }
         match action_of(button) {
             Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),
