@@ -20,11 +20,11 @@ use crate::doctor::{NoSocket, Options, Outcome, Settings, Step, Trust, examine};
 use crate::error::{Diagnostic, Face, Failure, Hint, IoError, Kind, Result};
 use crate::intent::Intent;
 use crate::net::{HostPort, tls};
+use crate::platform::time_zone;
 use crate::property_list;
 use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyOrigin, ProxyUrl};
-use crate::platform::time_zone;
 use crate::storage::{self, TEMP_PREFIX};
 use crate::text::doctor::{Anonymous, StepText, html, page, short_title, summary};
 
@@ -565,7 +565,8 @@ fn now() -> String {
     let utc = OffsetDateTime::now_utc();
     let zone = time_zone::local();
     let local = tz::DateTime::from_timespec(utc.unix_timestamp(), 0, zone.as_ref());
-    local.map_or_else(|_| utc.to_string(), |local| local.to_string())
+    let text = local.map_or_else(|_| utc.to_string(), |local| local.to_string());
+    text.replace('T', " ")
 }
 
 /// Writes the report to a new file, completely or not at all, readable by its owner only.

@@ -45,11 +45,7 @@ impl Page<'_> {
         let verdict = self.verdict(report);
         let way = self.way(report);
         let steps: String = report.shown().map(|steps| self.step(steps)).collect();
-        let facts = facts
-            .iter()
-            .map(|(name, value)| (*name, value.clone()))
-            .collect::<Vec<_>>();
-        let facts = self.list(&facts);
+        let facts = self.list(facts);
         let digest = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
         format!(
             r#"<!DOCTYPE html>
@@ -195,9 +191,9 @@ impl Page<'_> {
         let Some(facts) = facts.as_object() else {
             return String::new();
         };
-        let facts: Vec<(&str, String)> = facts
+        let facts: Vec<(String, String)> = facts
             .iter()
-            .map(|(name, value)| (&**name, shown(value)))
+            .flat_map(|(name, value)| rows(name, value))
             .collect();
         if facts.is_empty() {
             return String::new();
@@ -207,10 +203,10 @@ impl Page<'_> {
         format!("<details{open}><summary>Facts</summary>\n{list}</details>\n")
     }
 
-    fn list(&self, facts: &[(&str, String)]) -> String {
+    fn list(&self, facts: &[(impl AsRef<str>, String)]) -> String {
         let mut list = "<dl>\n".to_owned();
         for (name, value) in facts {
-            let (name, value) = (self.text(name), self.text(value));
+            let (name, value) = (self.text(name.as_ref()), self.text(value));
             list += &format!("<dt>{name}</dt><dd>{value}</dd>\n");
         }
         list + "</dl>\n"
@@ -264,6 +260,17 @@ fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Returns the rows of a fact, one for each of its parts.
+fn rows(name: &str, value: &Value) -> Vec<(String, String)> {
+    match value {
+        Value::Object(parts) => parts
+            .iter()
+            .map(|(part, value)| (format!("{name}.{part}"), shown(value)))
+            .collect(),
+        value => vec![(name.to_owned(), shown(value))],
+    }
 }
 
 /// Returns a fact on one line.
@@ -339,5 +346,232 @@ fn place(place: Place) -> &'static str {
         Place::Relay => "Baleen&#39;s relay",
         Place::Proxy => "Proxy",
         Place::Registry => "Registry",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::*;
+    use crate::doctor::docker_app::BundleFinding;
+    use crate::doctor::route::{AddressFinding, FirstHost};
+    use crate::doctor::{Finding, Skip, Subject};
+    use crate::net::HostPort;
+
+    fn step(subject: Subject, finding: Finding) -> Step {
+        Step { subject, finding }
+    }
+
+    fn page(version: &str, facts: &[(&str, String)]) -> String {
+        let registry: HostPort = "registry.corp".parse().unwrap();
+        let bundle = BundleFinding::Found {
+            path: Path::new("/Users/jane/Docker.app").to_owned(),
+            version: version.to_owned(),
+            build: "1".to_owned(),
+        };
+        let address = AddressFinding::NotFound {
+            why: None,
+            host: FirstHost::Proxy,
+            other_route: None,
+        };
+        let skipped = |subject| step(subject, Finding::Skipped(Skip::Earlier));
+        let report = Report {
+            steps: vec![
+                step(Subject::Bundle, Finding::Bundle(bundle)),
+                step(
+                    Subject::Address(Some(version.to_owned())),
+                    Finding::Address(address),
+                ),
+                skipped(Subject::Tls(registry.clone())),
+                skipped(Subject::Registry(registry)),
+            ],
+        };
+        let anonymous = Anonymous {
+            home: Some(Path::new("/Users/jane")),
+            user: Some("jane"),
+            proxy_users: &["CORP\\jane".to_owned()],
+        };
+        html(&report, facts, anonymous, Face::Menu)
+    }
+
+    /// Asserts that each tag is closed in order, that attributes are quoted, and that each `&` begins a known name.
+    #[track_caller]
+    fn assert_well_formed(page: &str) {
+        let mut rest = page.strip_prefix("<!DOCTYPE html>\n").unwrap();
+        let mut open = Vec::new();
+        while let Some(at) = rest.find('<') {
+            let (text, tag) = rest.split_at(at);
+            assert!(
+                !text.contains('>') || open.last() == Some(&"style"),
+                "{text}"
+            );
+            let end = tag.find('>').unwrap();
+            let inside = &tag[1..end];
+            rest = &tag[end + 1..];
+            if let Some(name) = inside.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "{inside}");
+                continue;
+            }
+            assert_eq!(inside.matches('"').count() % 2, 0, "{inside}");
+            let name = inside.split([' ', '/']).next().unwrap();
+            let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            assert!(!name.is_empty() && name.chars().all(is_name), "{inside}");
+            if !inside.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert_eq!(open, Vec::<&str>::new());
+        for (at, _) in page.match_indices('&') {
+            let known = ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"];
+            assert!(
+                known.iter().any(|name| page[at..].starts_with(name)),
+                "{}",
+                &page[at..]
+            );
+        }
+        let is_bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+        assert!(!page.contains(is_bad));
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let usual = page("1.12.0", &[]);
+        assert_well_formed(&usual);
+        let tags = usual.matches('<').count();
+        let long = "x".repeat(20_000);
+        for hostile in [
+            "<script>alert(1)</script>",
+            "</p></li></ol></body><img src=x onerror=alert(1)>",
+            "\" onmouseover=\"alert(1)",
+            "' style='x",
+            "&lt;b&gt; &#60;b> & &&",
+            "]]><!-- <![CDATA[ --> <?php",
+            "\0\u{1}\u{8}\u{b}\u{c}\u{1b}[31m\u{7f}\u{85}\r\n\t\u{9f}",
+            "\u{202e}desrever\u{2066}\u{200f}\u{fffe}\u{ffff}\u{fdd0}\u{1fffe}",
+            "a ` b",
+            &long,
+        ] {
+            let page = page(hostile, &[("system", hostile.to_owned())]);
+            assert_well_formed(&page);
+            assert_eq!(page.matches('<').count(), tags + 4, "{page}");
+            for bad in ["<script", "<img", "<!--", "\u{202e}", "\u{ffff}", "\r"] {
+                assert!(!page.contains(bad), "{bad:?} in {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_users_names_are_replaced_before_anything_is_escaped() {
+        let facts = [(
+            "proxy",
+            "http://CORP\\jane:***@p:1 of 'CORP\\jane'".to_owned(),
+        )];
+        let page = page("for CORP\\jane@p:80", &facts);
+        assert!(!page.contains("jane"), "{page}");
+        for shown in [
+            "~/Docker.app",
+            "http://USER:***@p:1",
+            "&#39;USER&#39;",
+            "for USER@p:80",
+        ] {
+            assert!(page.contains(shown), "no {shown} in {page}");
+        }
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital_letter_and_names_do_not() {
+        for (text, expected) in [
+            ("none is set", "None is set"),
+            ("it has no address", "It has no address"),
+            ("skipped: x", "skipped: x"),
+            ("`baleen apply` sets it", "`baleen apply` sets it"),
+            (
+                "proxy.corp:80 takes connections",
+                "proxy.corp:80 takes connections",
+            ),
+            (
+                "http://p:1, which Docker has",
+                "http://p:1, which Docker has",
+            ),
+            ("check", "Check"),
+            ("", ""),
+            ("\u{e9}t\u{e9} x", "\u{e9}t\u{e9} x"),
+        ] {
+            assert_eq!(capitalized(text), expected);
+        }
+    }
+
+    /// Returns the colors of each scheme by name.
+    fn schemes() -> [BTreeMap<&'static str, [f64; 3]>; 2] {
+        let mut schemes = STYLE.split("prefers-color-scheme: dark").map(|part| {
+            let declared = part.split([';', '{', '}']).filter_map(|line| {
+                let (name, value) = line.trim().strip_prefix("--")?.split_once(": #")?;
+                let byte = |at: usize| u8::from_str_radix(&value[at..at + 2], 16).unwrap();
+                Some((
+                    name,
+                    [byte(0), byte(2), byte(4)].map(|byte| f64::from(byte) / 255.0),
+                ))
+            });
+            // The last rules are for printing.
+            let mut colors = BTreeMap::new();
+            for (name, color) in declared {
+                colors.entry(name).or_insert(color);
+            }
+            colors
+        });
+        [schemes.next().unwrap(), schemes.next().unwrap()]
+    }
+
+    /// The contrast ratio of WCAG 2.2 (<https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>).
+    fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+        let luminance = |color: [f64; 3]| {
+            let linear = color.map(|c| match c <= 0.04045 {
+                true => c / 12.92,
+                false => ((c + 0.055) / 1.055).powf(2.4),
+            });
+            0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        };
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn text_can_be_read_in_both_schemes() {
+        for colors in schemes() {
+            let mut pairs = vec![("line", "card", 3.0), ("line", "page", 3.0)];
+            for text in ["text", "quiet", "good", "warning", "bad", "skipped"] {
+                pairs.extend([(text, "page", 4.5), (text, "card", 4.5)]);
+            }
+            pairs.extend([("text", "todo", 4.5), ("text", "code", 4.5)]);
+            for (text, ground, least) in pairs {
+                let found = contrast(colors[text], colors[ground]);
+                assert!(found >= least, "{text} on {ground}: {found:.2}");
+            }
+        }
+        assert!((contrast([0.0; 3], [1.0; 3]) - 21.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_page_loads_and_runs_nothing() {
+        let page = page("1.12.0", &[]);
+        for word in [
+            "<script",
+            "<link",
+            "<img",
+            " src=",
+            "url(",
+            "@import",
+            " style=",
+            "javascript:",
+            "onload",
+        ] {
+            assert!(!page.contains(word), "{word}");
+        }
+        for (at, _) in page.match_indices("href=\"") {
+            assert!(page[at..].starts_with("href=\"#step-"));
+        }
+        assert!(!STYLE.contains(['<', '&']));
     }
 }
