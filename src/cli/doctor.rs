@@ -12,6 +12,7 @@ use anstyle::Style;
 use clap::Args;
 use serde_json::json;
 use time::OffsetDateTime;
+use tz::TimeZoneRef;
 
 use crate::config::{Config, SourceSetting};
 use crate::desired::Expected;
@@ -562,11 +563,24 @@ fn facts(question: &Options<'_>) -> Vec<(&'static str, String)> {
 
 /// Returns the local time with its offset from UTC.
 fn now() -> String {
-    let utc = OffsetDateTime::now_utc();
+    let seconds = OffsetDateTime::now_utc().unix_timestamp();
     let zone = time_zone::local();
-    let local = tz::DateTime::from_timespec(utc.unix_timestamp(), 0, zone.as_ref());
-    let text = local.map_or_else(|_| utc.to_string(), |local| local.to_string());
-    text.replace('T', " ")
+    let here = |zone| tz::DateTime::from_timespec(seconds, 0, zone);
+    // A zone may have no rules for this time.
+    let Ok(now) = here(zone.as_ref()).or_else(|_| here(TimeZoneRef::utc())) else {
+        return "not known".to_owned();
+    };
+    let offset = now.local_time_type().ut_offset() / 60;
+    let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
+    let sign = if offset < 0 { '-' } else { '+' };
+    format!(
+        "{}-{:02}-{:02} {:02}:{:02} (UTC{sign}{hours:02}:{minutes:02})",
+        now.year(),
+        now.month(),
+        now.month_day(),
+        now.hour(),
+        now.minute()
+    )
 }
 
 /// Writes the report to a new file, completely or not at all, readable by its owner only.

@@ -281,11 +281,22 @@ fn shown(value: &Value) -> String {
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(all) if all.is_empty() => "none".to_owned(),
-        Value::Array(all) if all.iter().all(|one| !one.is_object() && !one.is_array()) => {
+        Value::Array(all) => {
+            let between = if all.iter().any(Value::is_object) {
+                "; "
+            } else {
+                ", "
+            };
             let all: Vec<String> = all.iter().map(shown).collect();
-            all.join(", ")
+            all.join(between)
         }
-        other => other.to_string(),
+        Value::Object(parts) => {
+            let parts = parts
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", shown(value)));
+            parts.collect::<Vec<_>>().join(", ")
+        }
+        Value::Number(number) => number.to_string(),
     }
 }
 
