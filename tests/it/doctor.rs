@@ -190,7 +190,7 @@ fn all_is_well_through_tinyproxy() {
     if tools::has_tool("python3") {
         let target = format!("localhost:{registry}");
         let mut command = lab.command(&["--html", "-", "--registry", &target]);
-        command.env("HTTP_PROXY", &url);
+        command.env("HTTP_PROXY", &url).env("TZ", "UTC");
         command.env("SSL_CERT_FILE", authority.certificate());
         let run = Run::of(&mut command);
         assert_eq!((run.code, &*run.err), (0, ""), "{run}");
