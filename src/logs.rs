@@ -223,6 +223,11 @@ pub(crate) fn report_beside(log: &Path) -> PathBuf {
     log.with_file_name("doctor-report.md")
 }
 
+/// Returns the path of the page with a check's result, next to the log.
+pub(crate) fn page_beside(log: &Path) -> PathBuf {
+    log.with_file_name("doctor-report.html")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

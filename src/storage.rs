@@ -163,6 +163,25 @@ impl JsonFile {
     }
 }
 
+/// Replaces the file at `path`, or creates it. Only the owner can read the new file, whatever the old one allowed.
+///
+/// # Errors
+/// When it can't be written. The old file is unchanged then.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // Only the owner can access a temporary file, from the start.
+    let mut file = tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Returns the original path of the file at `path`, if another version set it aside.
 pub(crate) fn quarantined_from(path: &Path) -> Option<PathBuf> {
     let (name, schema) = path.file_name()?.to_str()?.rsplit_once(".schema-")?;

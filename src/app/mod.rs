@@ -272,6 +272,7 @@ impl App {
             AppEvent::Checked(result) => {
                 self.context.is_checking = false;
                 self.show_notification(&notification_text::checked(&result));
+                self.open_report_page();
                 self.show_or_exit();
             }
             AppEvent::UpdateTick => {
@@ -431,7 +432,10 @@ impl App {
     fn pressed(&mut self, notification: &str, button: &str) {
         tracing::debug!("pressed: {button} on {notification}");
         if notification == notification_text::CHECKED && button == notification_text::OPEN_REPORT {
-            return self.open_text(&self.report());
+            if !self.open_report_page() {
+                self.open_text(&self.report());
+            }
+            return;
         }
         if [PRESSED, SHOW_DETAILS].contains(&button) {
             return self.show_details(notification);

@@ -1,7 +1,7 @@
 //! What the app does in a separate process: checking the connection and uninstalling.
 
 use crate::logs;
-use crate::platform::dialog;
+use crate::platform::{dialog, open};
 use crate::service::ServiceError;
 use crate::service::single_instance::{Claim, Instance};
 use crate::text::notice::Problem;
@@ -29,18 +29,39 @@ impl App {
         logs::report_beside(&self.log)
     }
 
+    /// Returns the path of the page with the check's result.
+    pub(super) fn report_page(&self) -> PathBuf {
+        logs::page_beside(&self.log)
+    }
+
+    /// Opens the page with the check's result in the browser. Returns whether it could be opened.
+    pub(super) fn open_report_page(&self) -> bool {
+        let page = self.report_page();
+        // The check may have ended before it was written.
+        if !page.is_file() {
+            return false;
+        }
+        let opened = open::open(page.as_os_str());
+        if let Err(error) = &opened {
+            tracing::warn!("{} could not be opened: {error}", page.display());
+        }
+        opened.is_ok()
+    }
+
     /// Runs the doctor in a separate process: it loads much that the app does not need otherwise.
     pub(super) fn check_connection(&mut self) {
         self.context.is_checking = true;
-        let report = self.report();
+        let (report, page) = (self.report(), self.report_page());
         let mut doctor = self.command(&["doctor", "--json", "--for-menu"]);
         doctor.arg("--report").arg(&report);
+        doctor.arg("--html").arg(&page);
         let sender = self.sender.clone();
         let spawned = thread::Builder::new()
             .name("doctor".to_owned())
             .spawn(move || {
-                // The new report replaces that of the last check.
+                // The new report replaces that of the last check. A page of that check is not shown for this one.
                 let _ = fs::remove_file(&report);
+                let _ = fs::remove_file(&page);
                 let result = doctor.output().map(|output| output.stdout);
                 sender.send(AppEvent::Checked(CheckResult::of(result)));
             });

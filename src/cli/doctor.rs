@@ -1,28 +1,33 @@
 //! `baleen doctor`.
 
 use std::env;
+use std::fmt::{self, Display};
 use std::fs::{self, Permissions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anstyle::Style;
 use clap::Args;
 use serde_json::json;
+use time::OffsetDateTime;
+use tz::TimeZoneRef;
 
 use crate::config::{Config, SourceSetting};
 use crate::desired::Expected;
 use crate::desired::ProxyQuery;
-use crate::doctor::{NoSocket, Options, Outcome, Report, Settings, Step, Trust, examine};
+use crate::doctor::{NoSocket, Options, Outcome, Settings, Step, Trust, examine};
 use crate::error::{Diagnostic, Face, Failure, Hint, IoError, Kind, Result};
 use crate::intent::Intent;
 use crate::net::{HostPort, tls};
+use crate::platform::time_zone;
 use crate::property_list;
 use crate::proxy::ProxySettings;
 use crate::proxy::route::{self, Hop, Target};
 use crate::proxy::{ClientDialect, EngineProxy, ProxyConfig, ProxyOrigin, ProxyUrl};
-use crate::storage::TEMP_PREFIX;
-use crate::text::doctor::{Anonymous, StepText, page, short_title};
+use crate::storage::{self, TEMP_PREFIX};
+use crate::text::doctor::{Anonymous, StepText, html, page, short_title, summary};
 
 use super::args::{Global, ProxyArgs};
 use super::output::{BAD, BOLD, DIM, GOOD, NOTE, Output, styled, wrap};
@@ -47,25 +52,59 @@ pub(crate) struct DoctorArgs {
     /// Also write a report for a bug report, without passwords and user names, to this new file
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+    /// Also write a page for a browser to this file ("-": standard output, and nothing else)
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
-/// The reason why the report can't be written.
+/// The reason why the report or the page can't be written.
 #[derive(Debug, thiserror::Error)]
 enum ReportError {
-    #[error("could not write the report to {}: there is no folder {}", path.display(), folder.display())]
-    NoFolder { path: PathBuf, folder: PathBuf },
+    #[error("could not write the {what} to {}: there is no folder {}", path.display(), folder.display())]
+    NoFolder {
+        what: What,
+        path: PathBuf,
+        folder: PathBuf,
+    },
 
     #[error("could not write the report to {}: there is something of that name already", path.display())]
     Exists { path: PathBuf },
+
+    #[error("could not write the page to {}: expected a file there, but it is {}", path.display(), found)]
+    NotAFile { path: PathBuf, found: &'static str },
+
+    #[error("--json and --html - both write to standard output")]
+    TwoOutputs,
 
     #[error(transparent)]
     File(#[from] IoError),
 }
 
+/// What is written to a file.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// `--report`.
+    Report,
+    /// `--html`.
+    Page,
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Report => "report",
+            Self::Page => "page",
+        })
+    }
+}
+
 impl Failure for ReportError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoFolder { .. } | Self::Exists { .. } => Kind::Usage,
+            Self::NoFolder { .. }
+            | Self::Exists { .. }
+            | Self::NotAFile { .. }
+            | Self::TwoOutputs => Kind::Usage,
             Self::File(file) => file.kind(),
         }
     }
@@ -74,6 +113,8 @@ impl Failure for ReportError {
         match self {
             Self::NoFolder { .. } => "report-no-folder",
             Self::Exists { .. } => "report-exists",
+            Self::NotAFile { .. } => "report-not-a-file",
+            Self::TwoOutputs => "report-two-outputs",
             Self::File(file) => file.code(),
         }
     }
@@ -84,6 +125,8 @@ impl Hint for ReportError {
         let advice = match self {
             Self::NoFolder { .. } => "name a file in a folder that is there",
             Self::Exists { .. } => "name another file, or move that one away",
+            Self::NotAFile { .. } => "name a new file, or one that may be replaced",
+            Self::TwoOutputs => "name a file for --html, or leave out --json",
             Self::File(_) => "name a file in a folder that you may write in",
         };
         Some(advice.to_owned())
@@ -93,6 +136,14 @@ impl Hint for ReportError {
 pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Result<u8> {
     if let Some(path) = &args.report {
         check_place(path)?;
+    }
+    let html_target = match &args.html {
+        Some(path) => HtmlTarget::of(path)?,
+        None => HtmlTarget::None,
+    };
+    let is_page_only = matches!(html_target, HtmlTarget::Output);
+    if is_page_only && out.is_json() {
+        return Err(ReportError::TwoOutputs.into());
     }
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
@@ -173,23 +224,54 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
     let mut skipped: Vec<Step> = Vec::new();
     let report = examine(&question, &mut |step| {
         let is_shown_with_last = skipped.last().is_some_and(|last| last.is_shown_with(step));
-        if printed.is_ok() && !is_shown_with_last {
+        if printed.is_ok() && !is_shown_with_last && !is_page_only {
             printed = print(&skipped, marks, out);
             skipped.clear();
         }
         skipped.push(step.clone());
     });
     printed?;
-    print(&skipped, marks, out)?;
     let bad = report.count(Outcome::Bad);
-    out.line("")?;
-    out.line(summary(&report))?;
+    let code = if bad == 0 { 0 } else { 3 };
+    let home = env::home_dir();
+    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok();
+    let anonymous = Anonymous {
+        home: home.as_deref(),
+        user: user.as_deref(),
+        proxy_users: &proxy_users,
+    };
+    let facts = facts(&question);
     if let Some(path) = &args.report {
-        write_report(path, &report, &question, &proxy_users)?;
+        write_report(path, &page(&report, &facts, anonymous))?;
+    }
+    let page = || {
+        let checked = [("checked", now())];
+        let facts = [&facts[..], &checked].concat();
+        html(&report, &facts, anonymous, out.face())
+    };
+    match &html_target {
+        HtmlTarget::None => {}
+        HtmlTarget::File(path) => storage::replace_file(path, page().as_bytes())
+            .map_err(|error| ReportError::from(IoError::new("write", path, error)))?,
+        HtmlTarget::Output => {
+            let page = page();
+            out.raw(page.as_bytes())?;
+            return Ok(code);
+        }
+    }
+    print(&skipped, marks, out)?;
+    out.line("")?;
+    out.line(summary(&report, |outcome, words| {
+        styled(style(outcome), words)
+    }))?;
+    if let Some(path) = &args.report {
         out.line(format!(
             "The report is in {}. It has no password and no user's name in it, but names of hosts: look through it before you send it.",
             path.display()
         ))?;
+    }
+    if let Some(path) = &args.html {
+        out.line(format!("The page for a browser is in {}.", path.display()))?;
     }
     let text = |step| StepText::of(step, out.face());
     let texts: Vec<StepText> = report.steps.iter().map(text).collect();
@@ -198,8 +280,9 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         "missed": report.missed(),
         "registry": args.registry.to_string(),
         "report": args.report,
+        "html": args.html,
     }))?;
-    Ok(if bad == 0 { 0 } else { 3 })
+    Ok(code)
 }
 
 /// Returns whether an option names the proxy.
@@ -316,11 +399,11 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
     let Some(step) = steps.first().filter(|step| step.is_needed()) else {
         return Ok(());
     };
-    let (style, mark) = match step.outcome() {
-        Outcome::Good => (GOOD, marks.good),
-        Outcome::Warning => (NOTE, marks.warning),
-        Outcome::Bad => (BAD, marks.bad),
-        Outcome::Skipped => (DIM, marks.skipped),
+    let mark = match step.outcome() {
+        Outcome::Good => marks.good,
+        Outcome::Warning => marks.warning,
+        Outcome::Bad => marks.bad,
+        Outcome::Skipped => marks.skipped,
     };
     let told = StepText::of(step, Face::CommandLine);
     let titles = match steps {
@@ -339,7 +422,8 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
         }
         _ => text,
     };
-    out.line(format!("{} {}", styled(style, mark), text.trim_start()))?;
+    let mark = styled(style(step.outcome()), mark);
+    out.line(format!("{mark} {}", text.trim_start()))?;
     if let Some(remedy) = &told.remedy {
         let text = wrap(&format!("what to do: {remedy}"), 4, out.width());
         out.line(text.replacen("what to do:", &styled(BOLD, "what to do:"), 1))?;
@@ -347,39 +431,14 @@ fn print(steps: &[Step], marks: Marks, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Returns the number of problems, and where to begin. If there are none, it mentions skipped steps.
-fn summary(report: &Report) -> String {
-    let (bad, warnings) = (report.count(Outcome::Bad), report.count(Outcome::Warning));
-    let many = |count: usize, one: &str| match count {
-        1 => format!("1 {one}"),
-        n => format!("{n} {one}s"),
-    };
-    let warned = (warnings > 0).then(|| many(warnings, "warning"));
-    let first = match bad {
-        0 => {
-            let missed = match report.missed() {
-                0 => "as far as this computer can tell".to_owned(),
-                n => format!(
-                    "but {} skipped",
-                    if n == 1 {
-                        "1 step was".to_owned()
-                    } else {
-                        format!("{n} steps were")
-                    }
-                ),
-            };
-            let found = format!("{}, {missed}.", styled(GOOD, "No problems found"));
-            return match warned {
-                Some(warned) => format!("{found} {}.", styled(NOTE, warned)),
-                None => found,
-            };
-        }
-        1 => "",
-        _ => " Fix the first one first.",
-    };
-    let counted = [Some(many(bad, "problem")), warned];
-    let counted: Vec<String> = counted.into_iter().flatten().collect();
-    format!("{}{first}", styled(BAD, format!("{}.", counted.join(", "))))
+/// Returns the style of a mark, or of a word that stands for the outcome.
+fn style(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Good => GOOD,
+        Outcome::Warning => NOTE,
+        Outcome::Bad => BAD,
+        Outcome::Skipped => DIM,
+    }
 }
 
 /// Returns the socket of the running engine, at the places where the `docker` command looks for it.
@@ -404,10 +463,55 @@ fn check_place(path: &Path) -> std::result::Result<(), ReportError> {
     let folder = folder_of(path);
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
-        _ => Err(ReportError::NoFolder {
+        _ => Err(no_folder(What::Report, path, folder)),
+    }
+}
+
+fn no_folder(what: What, path: &Path, folder: &Path) -> ReportError {
+    ReportError::NoFolder {
+        what,
+        path: path.to_owned(),
+        folder: folder.to_owned(),
+    }
+}
+
+/// The target of `--html`.
+#[derive(Debug, PartialEq, Eq)]
+enum HtmlTarget {
+    None,
+    /// The file itself, if a link was named.
+    File(PathBuf),
+    Output,
+}
+
+impl HtmlTarget {
+    /// Checks early that the page can be written to `path`, so that the user doesn't wait in vain.
+    fn of(path: &Path) -> std::result::Result<Self, ReportError> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Output);
+        }
+        let not_a_file = |found| ReportError::NotAFile {
             path: path.to_owned(),
-            folder: folder.to_owned(),
-        }),
+            found,
+        };
+        match fs::metadata(path) {
+            Ok(found) if found.is_file() => {}
+            Ok(found) if found.is_dir() => return Err(not_a_file("a folder")),
+            // Replacing a device or a pipe would take it away from all its users.
+            Ok(_) => return Err(not_a_file("something else")),
+            Err(_) if path.is_symlink() => return Err(not_a_file("a link that leads nowhere")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = folder_of(path);
+                return match folder.is_dir() && path.file_name().is_some() {
+                    true => Ok(Self::File(path.to_owned())),
+                    false => Err(no_folder(What::Page, path, folder)),
+                };
+            }
+            Err(error) => return Err(IoError::new("read", path, error).into()),
+        }
+        let target = path.canonicalize();
+        let target = target.map_err(|error| IoError::new("read", path, error))?;
+        Ok(Self::File(target))
     }
 }
 
@@ -424,15 +528,8 @@ fn exists(path: &Path) -> ReportError {
     }
 }
 
-/// Writes the report to a new file, completely or not at all, readable by its owner only.
-fn write_report(
-    path: &Path,
-    report: &Report,
-    question: &Options<'_>,
-    proxy_users: &[String],
-) -> std::result::Result<(), ReportError> {
-    let home = env::home_dir();
-    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok();
+/// Returns the names and values at the top of the report.
+fn facts(question: &Options<'_>) -> Vec<(&'static str, String)> {
     let url = |proxy: Option<&EngineProxy>| {
         proxy.map_or_else(|| "none".to_owned(), |proxy| proxy.shown().summary())
     };
@@ -447,7 +544,7 @@ fn write_report(
         Expected::Proxy(proxy) => Some(proxy.no_proxy().to_string()),
         Expected::Direct | Expected::Unknown => None,
     };
-    let facts = [
+    vec![
         ("Baleen", env!("CARGO_PKG_VERSION").to_owned()),
         ("system", system()),
         ("proxy in the settings", proxy),
@@ -461,13 +558,33 @@ fn write_report(
             "time for each step",
             format!("{} s", question.patience.as_secs()),
         ),
-    ];
-    let anonymous = Anonymous {
-        home: home.as_deref(),
-        user: user.as_deref(),
-        proxy_users,
+    ]
+}
+
+/// Returns the local time with its offset from UTC.
+fn now() -> String {
+    let seconds = OffsetDateTime::now_utc().unix_timestamp();
+    let zone = time_zone::local();
+    let here = |zone| tz::DateTime::from_timespec(seconds, 0, zone);
+    // A zone may have no rules for this time.
+    let Ok(now) = here(zone.as_ref()).or_else(|_| here(TimeZoneRef::utc())) else {
+        return "not known".to_owned();
     };
-    let page = page(report, &facts, anonymous);
+    let offset = now.local_time_type().ut_offset() / 60;
+    let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
+    let sign = if offset < 0 { '-' } else { '+' };
+    format!(
+        "{}-{:02}-{:02} {:02}:{:02} (UTC{sign}{hours:02}:{minutes:02})",
+        now.year(),
+        now.month(),
+        now.month_day(),
+        now.hour(),
+        now.minute()
+    )
+}
+
+/// Writes the report to a new file, completely or not at all, readable by its owner only.
+fn write_report(path: &Path, page: &str) -> std::result::Result<(), ReportError> {
     let folder = folder_of(path);
     let writing = |error| ReportError::from(IoError::new("write", path, error));
     let mut file = tempfile::Builder::new()
@@ -478,7 +595,7 @@ fn write_report(
     file.write_all(page.as_bytes()).map_err(writing)?;
     file.persist_noclobber(path)
         .map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => exists(path),
+            io::ErrorKind::AlreadyExists => exists(path),
             _ => writing(error.error),
         })?;
     Ok(())

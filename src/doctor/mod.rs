@@ -36,6 +36,7 @@ pub(crate) mod settings;
 mod step;
 mod tunnel;
 mod untrusted_text;
+pub(crate) mod way;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

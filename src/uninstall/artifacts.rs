@@ -63,7 +63,12 @@ pub fn places(
     ];
     let names = registry.state_files().chain(own).chain(relay::FILES);
     files.extend(names.map(|name| state.join(name)));
-    files.extend([logs::report_beside(&log), logs::older(&log), log]);
+    files.extend([
+        logs::report_beside(&log),
+        logs::page_beside(&log),
+        logs::older(&log),
+        log,
+    ]);
     if macos {
         // The system stores the icon's position in the menu bar there, by the bundle identifier
         // (<https://developer.apple.com/documentation/appkit/nsstatusitem/autosavename-swift.property>).
@@ -128,7 +133,12 @@ mod tests {
             ] {
                 expected.push(format!("{state}{name}"));
             }
-            for name in ["doctor-report.md", "baleen.log.1", "baleen.log"] {
+            for name in [
+                "doctor-report.md",
+                "doctor-report.html",
+                "baleen.log.1",
+                "baleen.log",
+            ] {
                 expected.push(format!("{log}{name}"));
             }
             expected.extend(macos.then(|| preferences.to_owned()));

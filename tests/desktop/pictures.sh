@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README and of docs/ out of the program as it runs: the menu, the notification of an update, and
-# the menus with the relay and with a Docker Desktop.
+# Makes the pictures of the README and of docs/ out of the program as it runs: the menu, the notification of an update, the
+# menus with the relay and with a Docker Desktop, and the page of a check.
 #
 #   tests/desktop/pictures.sh FOLDER [PROGRAM]
 #
@@ -39,6 +39,12 @@ start
 
 # Docker was started before the proxy is switched on, so it needs a restart then.
 "$here/screenshot.sh" --click "Use Proxy" --until "Restart Docker" --submenu "Recent Activity" "$folder/menu.png" "$baleen" app
+
+# The same Docker in a network that doesn't know the proxy. An empty list of hosts knows no name, and nothing else is asked.
+: > "$work/hosts"
+HOME=$work BALEEN_HOSTS_FILE=$work/hosts DOCKER_HOST=unix://$work/docker.sock "$baleen" doctor --html "$work/doctor.html" > "$work/log" || [ $? -eq 3 ]
+"$here/page.sh" "$folder/doctor.png" "$work/doctor.html" 1100 900 light
+"$here/page.sh" "$folder/doctor-dark.png" "$work/doctor.html" 1100 900 dark
 
 # Docker is updated while Baleen runs.
 "$baleen" demo --keep "$work/new" > "$work/log"

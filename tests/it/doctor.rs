@@ -187,6 +187,17 @@ fn all_is_well_through_tinyproxy() {
         })
         .to_string(),
     );
+    if tools::has_tool("python3") {
+        let target = format!("localhost:{registry}");
+        let mut command = lab.command(&["--html", "-", "--registry", &target]);
+        command.env("HTTP_PROXY", &url).env("TZ", "UTC");
+        command.env("SSL_CERT_FILE", authority.certificate());
+        let run = Run::of(&mut command);
+        assert_eq!((run.code, &*run.err), (0, ""), "{run}");
+        let page = run.out.replace(&proxy.port.to_string(), "[port]");
+        let page = page.replace(&registry.to_string(), "[registry port]");
+        insta::assert_snapshot!("a_page_without_problems", body(&page, &lab));
+    }
     for host in ["localhost", "127.0.0.1"] {
         let target = format!("{host}:{registry}");
         let steps = Steps::of(
@@ -983,6 +994,120 @@ fn a_report_is_for_its_owner_and_replaces_nothing() {
     insta::assert_snapshot!(format!("{first}\n\n{}", shown(&text)));
 }
 
+/// Returns what a reader sees of a page, after a strict check of all of it where there is a tool for that.
+fn body(page: &str, lab: &Lab) -> String {
+    if tools::has_tool("python3") {
+        let path = lab.path("checked.html");
+        fs::write(&path, page).unwrap();
+        let mut parse = Command::new("python3");
+        parse.arg("-c").arg(
+            "import sys, xml.dom.minidom as m; d = m.parse(sys.argv[1]); \
+             ids = [e.getAttribute('id') for e in d.getElementsByTagName('*') if e.hasAttribute('id')]; \
+             assert len(ids) == len(set(ids)), ids",
+        );
+        let output = parse.arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}\n{page}");
+    }
+    let (head, body) = page.split_once("<body>").unwrap();
+    assert!(head.contains("default-src 'none'; style-src 'sha256-"));
+    let shown = body.lines().map(|line| {
+        let rest = line.strip_prefix("<dt>system</dt>");
+        match rest {
+            Some(_) => "<dt>system</dt><dd>[system]</dd>".to_owned(),
+            None => {
+                let drawings = regex::Regex::new("<svg .*?</svg>").unwrap();
+                drawings.replace_all(line, "[mark]").into_owned()
+            }
+        }
+    });
+    let shown = shown.collect::<Vec<_>>().join("\n");
+    // What a compressor makes of the same bytes.
+    let bytes = regex::Regex::new("bytes</dt><dd>[0-9]+<").unwrap();
+    let shown = bytes.replace_all(&shown, "bytes</dt><dd>[n]<");
+    let version = format!("<dd>{}</dd>", env!("CARGO_PKG_VERSION"));
+    redacted(&shown.replace(&version, "<dd>[version]</dd>"))
+}
+
+#[test]
+fn a_page_shows_where_the_way_ends() {
+    let lab = Lab::new();
+    let port = dead_port();
+    let page = lab.path("page.html");
+    let ask = |arguments: &[&str]| {
+        let mut command = lab.command(arguments);
+        command.env("TZ", "UTC").env("USER", "jane");
+        command.env(
+            "HTTP_PROXY",
+            format!("http://jane:s3cret@proxy.corp:{port}"),
+        );
+        command
+    };
+    let shown = |text: &str| body(&text.replace(&port.to_string(), "[port]"), &lab);
+    let run = Run::of(&mut ask(&["--html", page.to_str().unwrap()]));
+    assert_eq!(run.code, 3, "{run}");
+    assert!(run.out.contains(page.to_str().unwrap()), "{run}");
+    assert_eq!(mode(&page), 0o600);
+    let text = fs::read_to_string(&page).unwrap();
+    for name in ["jane", "s3cret"] {
+        assert!(!text.contains(name), "{name} in: {text}");
+    }
+    insta::assert_snapshot!("a_page_with_a_failing_step", shown(&text));
+
+    // Standard output has the page and nothing else.
+    let run = Run::of(&mut ask(&["--html", "-"]));
+    assert_eq!((run.code, &*run.err), (3, ""), "{run}");
+    assert_eq!(shown(&run.out), shown(&text));
+    let run = Run::of(&mut ask(&["--json", "--html", page.to_str().unwrap()]));
+    assert_eq!(run.object()["html"], page.to_str().unwrap());
+
+    fs::remove_dir_all(lab.app.app()).unwrap();
+    let run = Run::of(&mut ask(&["--html", "-"]));
+    assert_eq!(run.code, 3, "{run}");
+    insta::assert_snapshot!("a_page_without_docker", shown(&run.out));
+}
+
+#[test]
+fn a_page_is_replaced_as_a_whole_or_not_at_all() {
+    let lab = Lab::new();
+    let ask = |path: &str| {
+        let mut command = lab.command(&["--registry", "localhost:1", "--html", path]);
+        command.current_dir(lab.app.dir.path());
+        Run::of(&mut command)
+    };
+    let (page, link) = (lab.path("page.html"), lab.path("link.html"));
+    fs::write(&page, "old").unwrap();
+    set_mode(&page, 0o644);
+    std::os::unix::fs::symlink("page.html", &link).unwrap();
+    assert_eq!(ask("link.html").code, 3);
+    assert!(link.is_symlink());
+    assert_eq!(mode(&page), 0o600);
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.ends_with("</html>\n"), "{text}");
+    assert_eq!(ask("new.html").code, 3);
+
+    std::os::unix::fs::symlink("nowhere", lab.path("broken")).unwrap();
+    let fifo = lab.path("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    for (path, says) in [
+        (".", "it is a folder"),
+        ("fifo", "it is something else"),
+        ("broken", "a link that leads nowhere"),
+        ("missing/page.html", "there is no folder missing"),
+    ] {
+        ask(path).is_refusal(2, &[says]);
+    }
+    let both = Run::of(&mut lab.command(&["--json", "--html", "-"]));
+    assert_eq!(both.code, 2, "{both}");
+    let left = fs::read_dir(lab.app.dir.path()).unwrap();
+    let names = left.map(|entry| entry.unwrap().file_name());
+    for name in names {
+        assert!(!name.to_str().unwrap().starts_with(".baleen-"), "{name:?}");
+    }
+    assert_eq!(fs::read_to_string(&page).unwrap(), text);
+}
+
 /// Searches all output and all files for a password, raw, percent-encoded and as Basic authentication sends it, while
 /// each peer sends back what it was sent.
 #[test]
@@ -1025,13 +1150,16 @@ fn a_planted_password_is_nowhere() {
         let url = format!("http://spy:{PASSWORD}@proxy.corp:{port}");
         for json in [&[][..], &["--json"]] {
             let report = lab.path(&format!("report-{number}-{}", json.len()));
+            let page = lab.path("page.html");
             let mut command = lab.command(json);
             command.env("HTTP_PROXY", &url).arg("--report").arg(&report);
+            command.arg("--html").arg(&page);
             let run = Run::of(&mut command);
             assert_eq!(run.code, 3, "{run}");
             let text = fs::read_to_string(&report).unwrap();
+            let page = fs::read_to_string(&page).unwrap();
             for trace in TRACES {
-                for said in [&run.out, &run.err, &text] {
+                for said in [&run.out, &run.err, &text, &page] {
                     assert!(!said.contains(trace), "{trace} in: {said}");
                 }
             }

@@ -477,6 +477,16 @@ fn every_line_of_the_menu_does_what_it_says() {
         note.summary == "Docker can't reach the registry"
     });
     assert!(checked.body.contains("127.0.0.1:1"), "{}", checked.body);
+    let page = was_opened("/doctor-report.html");
+    let mode = fs::metadata(&page).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(
+        text.contains("<li id=\"step-tcp\" class=\"bad\">"),
+        "{text}"
+    );
+    // Without the page, the text is still there.
+    fs::remove_file(&page).unwrap();
     desk.notes.press(&checked, "Open Report");
     let report = fs::read_to_string(was_opened("/doctor-report.md")).unwrap();
     assert!(report.contains("(`tcp`): bad"), "{report}");

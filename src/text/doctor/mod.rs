@@ -6,6 +6,7 @@ mod docker_app;
 mod docker_proxy;
 mod engine;
 mod hosts;
+mod html;
 mod registry;
 mod relay;
 mod report;
@@ -16,9 +17,10 @@ mod tunnel;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::doctor::{Finding, NoSocket, Outcome, Skip, Step, Subject};
+use crate::doctor::{Finding, NoSocket, Outcome, Report, Skip, Step, Subject};
 use crate::error::{Diagnostic, Face};
 
+pub(crate) use html::html;
 pub(crate) use report::{Anonymous, page};
 
 /// A step in words.
@@ -137,6 +139,38 @@ fn title(subject: &Subject) -> String {
         Subject::Registry(registry) => format!("{short} of {registry}"),
         _ => short.to_owned(),
     }
+}
+
+/// Returns the number of problems, and where to begin. If there are none, it mentions skipped steps. `styled` sets off
+/// a part of the sentence by the outcome that it reports.
+pub(crate) fn summary(report: &Report, styled: impl Fn(Outcome, String) -> String) -> String {
+    let (bad, warnings) = (report.count(Outcome::Bad), report.count(Outcome::Warning));
+    let many = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    };
+    let warned = (warnings > 0).then(|| many(warnings, "warning"));
+    let first = match bad {
+        0 => {
+            let missed = match report.missed() {
+                0 => "as far as this computer can tell".to_owned(),
+                1 => "but 1 step was skipped".to_owned(),
+                n => format!("but {n} steps were skipped"),
+            };
+            let found = styled(Outcome::Good, "No problems found".to_owned());
+            let found = format!("{found}, {missed}.");
+            return match warned {
+                Some(warned) => format!("{found} {}.", styled(Outcome::Warning, warned)),
+                None => found,
+            };
+        }
+        1 => "",
+        _ => " Fix the first one first.",
+    };
+    let counted = [Some(many(bad, "problem")), warned];
+    let counted: Vec<String> = counted.into_iter().flatten().collect();
+    let counted = styled(Outcome::Bad, format!("{}.", counted.join(", ")));
+    format!("{counted}{first}")
 }
 
 /// Returns the title without the host.

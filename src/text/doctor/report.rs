@@ -62,7 +62,8 @@ fn section(steps: &[Step]) -> String {
 }
 
 impl Anonymous<'_> {
-    fn apply(self, text: &str) -> String {
+    /// Returns the text without the names.
+    pub(super) fn apply(self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some(home) = self.home.and_then(Path::to_str)
             && home.len() > 1
