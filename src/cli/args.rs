@@ -54,23 +54,29 @@ pub(super) const EXIT_CODES: &str = "\
 4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
 5  not permitted by the system";
 
-/// Where each shell reads completion scripts, as a command that puts one there. Sources: bash-completion's
-/// README ("Where should I install my own local completions?"), zsh's manual (zshcompsys, "Initialization"),
-/// fish's manual ("Where to put completions"), and Homebrew's "Shell Completion".
-pub(super) const COMPLETION_PLACES: &str = "\
-Where the script goes (make the folder first if it is missing):
-  bash            baleen completions bash > ~/.local/share/bash-completion/completions/baleen
-  bash, Homebrew  baleen completions bash > \"$(brew --prefix)/etc/bash_completion.d/baleen\"
-  zsh             baleen completions zsh > ~/.zfunc/_baleen
-  zsh, Homebrew   baleen completions zsh > \"$(brew --prefix)/share/zsh/site-functions/_baleen\"
-  fish            baleen completions fish > ~/.config/fish/completions/baleen.fish
-  fish, Homebrew  baleen completions fish > \"$(brew --prefix)/share/fish/vendor_completions.d/baleen.fish\"
+/// The file for the completion script of each shell, one per line. Sources: bash-completion's README ("Where should
+/// I install my own local completions?"), zsh's manual (zshcompsys, "Initialization"), fish's manual ("Where to put
+/// completions"), and Homebrew's "Shell Completion".
+pub(super) const COMPLETION_FILES: &str = "\
+bash            ~/.local/share/bash-completion/completions/baleen
+bash, Homebrew  $(brew --prefix)/etc/bash_completion.d/baleen
+zsh             ~/.zfunc/_baleen
+zsh, Homebrew   $(brew --prefix)/share/zsh/site-functions/_baleen
+fish            ~/.config/fish/completions/baleen.fish
+fish, Homebrew  $(brew --prefix)/share/fish/vendor_completions.d/baleen.fish";
 
-bash needs the package bash-completion. zsh reads ~/.zfunc if ~/.zshrc has these two lines:
-  fpath=(~/.zfunc $fpath)
-  autoload -U compinit && compinit
+/// What else the shells need, one paragraph per line.
+pub(super) const COMPLETION_NOTES: &str = "\
+For example: baleen completions zsh > ~/.zfunc/_baleen
+Make the folder first if it is missing. bash needs the package bash-completion.
+zsh reads ~/.zfunc if ~/.zshrc has: fpath=(~/.zfunc $fpath); autoload -U compinit; compinit
+Baleen's Homebrew cask and formula put the scripts there by themselves.";
 
-The Homebrew cask and formula of Baleen put the scripts there by themselves.";
+/// Returns the text after the help of `baleen completions`.
+pub(super) fn completion_places() -> String {
+    let files = COMPLETION_FILES.replace('\n', "\n  ");
+    format!("Where the script goes:\n  {files}\n\n{COMPLETION_NOTES}")
+}
 
 /// Returns the text after the help.
 fn after_help() -> String {
@@ -191,7 +197,7 @@ pub(crate) enum Command {
     /// Print a completion script for a shell
     ///
     /// The script goes to standard output. Put it into a file that your shell reads, then open a new shell.
-    #[command(after_help = COMPLETION_PLACES)]
+    #[command(after_help = completion_places())]
     Completions {
         /// The shell
         shell: Shell,

@@ -45,7 +45,7 @@ use crate::service::install_location;
 use crate::storage;
 use crate::text::{self, remark};
 
-use args::{COMPLETION_PLACES, Cli, Command, Global, ProxyArgs, SourceArg};
+use args::{Cli, Command, Global, ProxyArgs, SourceArg, completion_places};
 use error::CliError;
 use output::Output;
 
@@ -128,7 +128,7 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);
             out.raw(&script)?;
             if io::stdout().is_terminal() {
-                out.aside(COMPLETION_PLACES)?;
+                out.aside(completion_places())?;
             }
             Ok(0)
         }

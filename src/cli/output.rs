@@ -350,7 +350,7 @@ fn value_column(line: &str, width: usize) -> usize {
         shown_width(&line[..line.len() - rest.len()])
     });
     value
-        .filter(|&column| column <= width / 3)
+        .filter(|&column| column <= width * 2 / 5)
         .unwrap_or(indent + 2)
 }
 
@@ -360,7 +360,9 @@ fn fill_line(line: &str, indent: usize, hang: usize, width: usize) -> String {
     let mut filled = line[..indent].to_owned();
     let mut column = indent;
     for (gap, word) in unbroken(&line[indent..]) {
-        let is_list = word.contains(',') && !word.contains(['`', '/', ' ']);
+        let begin = word.trim_start_matches(['(', '"', '\'']);
+        let is_whole = begin.starts_with(['/', '~']) || word.contains("://");
+        let is_list = word.contains(',') && !is_whole && !word.contains(['`', ' ']);
         let parts: Vec<&str> = match is_list && shown_width(word) > width - hang.min(width) {
             true => word.split_inclusive(',').collect(),
             false => vec![word],
@@ -529,8 +531,8 @@ mod tests {
                 "  docker    4.35 at\n            /Applications/Docker Desktop.app\n            now",
             ),
             (
-                "  bypass    localhost,127.0.0.1,.corp.example,10.0.0.0,intranet.example",
-                "  bypass    localhost,127.0.0.1,\n            .corp.example,\n            10.0.0.0,\n            intranet.example",
+                "  bypass    localhost,127.0.0.1,.corp.example,10.0.0.0/8,intranet.example",
+                "  bypass    localhost,127.0.0.1,\n            .corp.example,\n            10.0.0.0/8,\n            intranet.example",
             ),
             (
                 "To follow the settings again, run `baleen apply --follow-settings`.",

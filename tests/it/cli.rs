@@ -104,6 +104,11 @@ fn the_manual_has_a_page_for_each_command() {
         );
     }
     assert!(!main.contains("EXTRA"), "{main}");
+    let completions = fs::read_to_string(folder.join("baleen-completions.1")).unwrap();
+    assert!(
+        completions.contains(".SH FILES\n") && !completions.contains("EXTRA"),
+        "{completions}"
+    );
     // A cask names each page, and Homebrew installs no other.
     let written: BTreeSet<_> = fs::read_dir(&folder)
         .unwrap()
