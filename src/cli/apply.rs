@@ -394,7 +394,7 @@ fn follows_by_itself(changes: &Changes, proxy: &RedactedProxy, out: &mut Output)
     ))?;
     for step in &changes.steps {
         if let ChangeStep::Edit { text, .. } = step {
-            out.detail(format!("  written   {text}"))?;
+            out.line(format!("  written   {text}"))?;
         }
     }
     for warning in &changes.warnings {
