@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check the files of package.sh as users get them.    check-dist.py [--write] DIST
 
-Unpacks the archive and the disk image, and checks the app in each; then the bill of materials, the cask, and the checksums,
+Unpacks the archive and the disk image, and checks the app in each; then the bill of materials, the cask, the formula, and the checksums,
 which --write writes first. On a Mac the disk image is mounted; elsewhere 7z, dmg2img and xorriso read it.
 """
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-RELEASED = ["Baleen.dmg", "Baleen.tar.gz", "baleen.cdx.json", "baleen.rb"]
+RELEASED = ["Baleen.dmg", "Baleen.tar.gz", "baleen.cdx.json", "baleen.rb", "baleen-cli.rb"]
 SUMS = "SHA256SUMS"
 
 
@@ -124,6 +124,7 @@ def problems(dist):
         print(run(sys.executable, HERE / "check-bundle.py", app), end="")
         yield from check_disk_image(dist, work, app)
         run(sys.executable, TOP / "packaging/homebrew/check-cask.py", dist / "baleen.rb", dist / "Baleen.dmg", app)
+        run(sys.executable, TOP / "packaging/homebrew/check-formula.py", dist / "baleen-cli.rb")
     yield from check_bill(dist)
     if (dist / SUMS).read_text(encoding="utf-8") != sums(dist):
         yield f"{SUMS} does not fit the files; check-dist.py --write writes it again"

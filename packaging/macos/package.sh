@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the files of a release, from a clean checkout: dist/Baleen.dmg, dist/Baleen.tar.gz, a bill of materials, the cask,
-# and their checksums. On a Mac with Apple's tools, on Debian without any of them.
+# the formula, and their checksums. On a Mac with Apple's tools, on Debian without any of them.
 #
 #   packaging/macos/package.sh                              everything, from the sources
 #   packaging/macos/package.sh --with ARM64 X86_64          with two executables that are built already
@@ -58,7 +58,7 @@ export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 mkdir -p "${DIST:-dist}"
 dist=$(cd "${DIST:-dist}" && pwd)
-rm -rf "${dist:?}"/{image,raw.iso,Baleen.dmg,Baleen.tar.gz,baleen.cdx.json,baleen.rb,SHA256SUMS}
+rm -rf "${dist:?}"/{image,raw.iso,Baleen.dmg,Baleen.tar.gz,baleen.cdx.json,baleen.rb,baleen-cli.rb,SHA256SUMS}
 app=$dist/image/Baleen.app
 resources=$app/Contents/Resources
 
@@ -140,6 +140,8 @@ else
 fi
 python3 "$here/sbom.py" "$dist/baleen.cdx.json"
 python3 packaging/homebrew/cask.py --dmg "$dist/Baleen.dmg" --out "$dist/baleen.rb"
+python3 packaging/homebrew/formula.py --out "$dist/baleen-cli.rb"
+python3 packaging/homebrew/check-formula.py "$dist/baleen-cli.rb" --program "$program"
 python3 "$here/check-dist.py" --write "$dist"
 rm -r "$dist/image"
 say "done"

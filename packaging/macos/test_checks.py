@@ -205,6 +205,11 @@ class DamagedRelease(unittest.TestCase):
         cask.write_text(cask.read_text().replace('sha256 "', 'sha256 "0', 1))
         self.complains("sha256")
 
+    def test_a_formula_for_another_release(self):
+        formula = self.dist / "baleen-cli.rb"
+        formula.write_text(formula.read_text().replace('"v', '"v9', 1))
+        self.complains("Cargo.toml has")
+
 
 class DamagedPlist(unittest.TestCase):
     def test_each_key(self):

@@ -6,14 +6,14 @@ use crate::app::{self, AppExit};
 use crate::error::Result;
 use crate::logs;
 
-use super::args::{Act, Global};
+use super::args::Global;
 use super::options;
 use super::output::Output;
 
-pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
+pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
     let start_log = || {
-        logs::start(&logs::path(), args.verbose)?;
+        logs::start(&logs::path(), global.verbose)?;
         tracing::info!("Baleen {} starts, as the app", env!("CARGO_PKG_VERSION"));
         Ok(())
     };

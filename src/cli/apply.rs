@@ -94,7 +94,9 @@ fn change(
     if let Some(error) = &recorded.not_recorded {
         out.note(not_recorded(error))?;
     }
-    heading(&application.engine, out)?;
+    if out.is_verbose() {
+        heading(&application.engine, out)?;
+    }
     let changes = &recorded.changes;
     match &changes.proxy {
         Some(proxy) => {
@@ -235,7 +237,8 @@ fn steps(
         match step {
             ChangeStep::MoveAside { name, to } => out.note(moved_aside(name, to))?,
             ChangeStep::KeepOriginal(name) => {
-                let original = changes.original.map_or(String::new(), |original| {
+                let original = changes.original.filter(|_| out.is_verbose());
+                let original = original.map_or(String::new(), |original| {
                     format!(" ({} bytes, sha256 {})", original.bytes, original.sha256)
                 });
                 out.line(format!("  keep the original as {name}{original}"))?;
@@ -265,7 +268,7 @@ fn steps(
             Some(b'-') => NOTE,
             _ => DIM,
         };
-        out.line(styled(style, line))?;
+        out.verbatim(styled(style, line))?;
     }
     out.line("")?;
     out.line("Nothing was changed (--dry-run).")
@@ -338,10 +341,10 @@ fn applied(
         proxy.no_proxy
     ))?;
     if let (Some(bytes), Some(method)) = (changes.bytes, changes.method) {
-        out.line(format!("  image     {bytes} bytes, by {method}"))?;
+        out.detail(format!("  image     {bytes} bytes, by {method}"))?;
     }
     if let (Some(original), Some(backup)) = (changes.original, &changes.backup) {
-        out.line(format!(
+        out.detail(format!(
             "  original  {} bytes, sha256 {}, kept as {backup}",
             original.bytes, original.sha256
         ))?;
@@ -367,8 +370,9 @@ fn live_plan(live: &LiveArgs, out: &mut Output) -> Result<()> {
 
 fn in_place(proxy: &RedactedProxy, translation: &Translation, out: &mut Output) -> Result<()> {
     out.line(format!(
-        "The engine gets {} already: nothing to do.",
-        proxy.summary()
+        "The engine gets {} already: nothing to do. Bypassing it: {}.",
+        proxy.summary(),
+        proxy.no_proxy
     ))?;
     if proxy.is_relay() {
         return note_relay_down(proxy, out);

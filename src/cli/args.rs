@@ -54,6 +54,30 @@ pub(super) const EXIT_CODES: &str = "\
 4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
 5  not permitted by the system";
 
+/// The file for the completion script of each shell, one per line. Sources: bash-completion's README ("Where should
+/// I install my own local completions?"), zsh's manual (zshcompsys, "Initialization"), fish's manual ("Where to put
+/// completions"), and Homebrew's "Shell Completion".
+pub(super) const COMPLETION_FILES: &str = "\
+bash            ~/.local/share/bash-completion/completions/baleen
+bash, Homebrew  $(brew --prefix)/etc/bash_completion.d/baleen
+zsh             ~/.zfunc/_baleen
+zsh, Homebrew   $(brew --prefix)/share/zsh/site-functions/_baleen
+fish            ~/.config/fish/completions/baleen.fish
+fish, Homebrew  $(brew --prefix)/share/fish/vendor_completions.d/baleen.fish";
+
+/// What else the shells need, one paragraph per line.
+pub(super) const COMPLETION_NOTES: &str = "\
+For example: baleen completions zsh > ~/.zfunc/_baleen
+Make the folder first if it is missing. bash needs the package bash-completion.
+zsh reads ~/.zfunc if ~/.zshrc has: fpath=(~/.zfunc $fpath); autoload -U compinit; compinit
+Baleen's Homebrew cask and formula put the scripts there by themselves.";
+
+/// Returns the text after the help of `baleen completions`.
+pub(super) fn completion_places() -> String {
+    let files = COMPLETION_FILES.replace('\n', "\n  ");
+    format!("Where the script goes:\n  {files}\n\n{COMPLETION_NOTES}")
+}
+
 /// Returns the text after the help.
 fn after_help() -> String {
     let indented = |text: &str| text.replace('\n', "\n  ");
@@ -89,6 +113,12 @@ pub(crate) struct Global {
     /// Print one JSON object instead of text, without passwords
     #[arg(long, global = true)]
     pub json: bool,
+    /// Print more: sizes, digests, methods and places. With app, watch and relay, also the log; given twice, in more detail
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Print nothing but errors. The exit code says the result
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
     /// Word the JSON object for the menu-bar app, which runs some commands in processes of their own
     #[arg(long, global = true, hide = true)]
     pub for_menu: bool,
@@ -131,12 +161,12 @@ pub(crate) enum Command {
     ///
     /// The icon shows the state, and the menu turns the proxy on and off. On macOS, Baleen.app does this, and so does
     /// `baleen` without a command. If Baleen is already running, it shows itself and the new one exits.
-    App(Act),
+    App,
     /// Keep the proxy in place without an icon, until interrupted
     ///
     /// Watches Docker.app and the proxy settings, puts the proxy back after a Docker update, and prints what it sees
-    /// and does. With --json, prints one object per line.
-    Watch(Act),
+    /// and does, with the local time. Ctrl-C stops it. With --json, prints one object per line.
+    Watch,
     /// Run a proxy on this computer that sends each connection the way of the system's settings
     ///
     /// Listens on 127.0.0.1 alone, and asks for a token, which only this user can read. Follows the settings, their
@@ -170,6 +200,9 @@ pub(crate) enum Command {
     /// nothing is removed. Files that Baleen didn't make are kept and listed. The program itself stays.
     Uninstall(UninstallArgs),
     /// Print a completion script for a shell
+    ///
+    /// The script goes to standard output. Put it into a file that your shell reads, then open a new shell.
+    #[command(after_help = completion_places())]
     Completions {
         /// The shell
         shell: Shell,
@@ -232,10 +265,47 @@ impl From<SourceArg> for SourceSetting {
     }
 }
 
-/// `baleen app` and `baleen watch`.
-#[derive(Debug, Default, Args)]
-pub struct Act {
-    /// Also print the log to the terminal; given twice, in more detail
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+impl Cli {
+    /// Returns the two arguments that exclude each other, if both are given. clap checks this only for options on
+    /// the same side of the command's name.
+    pub(super) fn conflict(&self) -> Option<(&'static str, &'static str)> {
+        if !self.global.quiet {
+            return None;
+        }
+        let other = match &self.command {
+            _ if self.global.json => "--json",
+            _ if self.global.verbose > 0 => "--verbose",
+            // These have nothing to say but what they were asked for.
+            Command::Completions { .. } => "completions",
+            Command::Inspect(inspect) if inspect.entry.is_some() => "--entry",
+            _ => return None,
+        };
+        Some(("--quiet", other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_excludes_what_asks_for_output() {
+        for (line, other) in [
+            ("--quiet status --json", Some("--json")),
+            ("--json status --quiet", Some("--json")),
+            ("status -q -v", Some("--verbose")),
+            ("-v status -q", Some("--verbose")),
+            ("completions zsh -q", Some("completions")),
+            ("inspect a.img --entry b -q", Some("--entry")),
+            ("inspect a.img -q", None),
+            ("status -q", None),
+            ("-q restore", None),
+            ("status -v --json", None),
+            ("watch -vv", None),
+        ] {
+            let words = ["baleen"].into_iter().chain(line.split(' '));
+            let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(cli.conflict().map(|(_, other)| other), other, "{line}");
+        }
+    }
 }

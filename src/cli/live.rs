@@ -1,6 +1,5 @@
 //! `--live`: lets `apply` and `restore` update the running VM after the boot image.
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -95,7 +94,7 @@ pub(super) fn agree(
     if !args.live || args.yes {
         return Ok(agreed(args.yes));
     }
-    let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
+    let can_ask = out.can_ask();
     if !can_ask {
         return Err(CliError::NotConfirmed.into());
     }

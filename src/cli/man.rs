@@ -10,7 +10,7 @@ use clap_mangen::Man;
 
 use crate::error::{IoError, Result};
 
-use super::args::{Cli, EXAMPLES, EXIT_CODES};
+use super::args::{COMPLETION_FILES, COMPLETION_NOTES, Cli, EXAMPLES, EXIT_CODES};
 use super::output::Output;
 
 /// Part of the manual that is not in the command line's help.
@@ -40,8 +40,12 @@ pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
 
 fn pages(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // The text after the help has its own sections below.
-    let command = Cli::command().after_help(Resettable::<StyledStr>::Reset);
+    // The texts after the help have their own sections below.
+    let command = Cli::command()
+        .after_help(Resettable::<StyledStr>::Reset)
+        .mut_subcommand("completions", |completions| {
+            completions.after_help(Resettable::<StyledStr>::Reset)
+        });
     clap_mangen::generate_to(command.clone(), folder)?;
     let man = Man::new(command);
     let mut page = fs::OpenOptions::new()
@@ -55,7 +59,12 @@ fn pages(folder: &Path) -> io::Result<()> {
     ] {
         writeln!(page, ".SH {heading}\n{}", described(list))?;
     }
-    Ok(())
+    let mut page = fs::OpenOptions::new()
+        .append(true)
+        .open(folder.join("baleen-completions.1"))?;
+    let files = described(COMPLETION_FILES);
+    let notes = verbatim(COMPLETION_NOTES).replace('\n', "\n.PP\n");
+    writeln!(page, ".SH FILES\n{files}\n.PP\n{notes}")
 }
 
 /// Converts names, with descriptions in a second column or below, into a list that fits the reader's

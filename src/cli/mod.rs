@@ -25,10 +25,11 @@ mod watch;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::agent;
@@ -45,7 +46,7 @@ use crate::service::install_location;
 use crate::storage;
 use crate::text::{self, remark};
 
-use args::{Cli, Command, Global, ProxyArgs, SourceArg};
+use args::{Cli, Command, Global, ProxyArgs, SourceArg, completion_places};
 use error::CliError;
 use output::Output;
 
@@ -66,7 +67,7 @@ pub fn main() -> ExitCode {
     if arguments.len() == 1 && cfg!(target_os = "macos") {
         arguments.push("app".into());
     }
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(arguments).and_then(without_conflict) {
         Ok(cli) => cli,
         Err(error) => {
             // If printing fails, the failure can't be reported either.
@@ -81,6 +82,17 @@ pub fn main() -> ExitCode {
     let mut out = Output::new(&cli.global);
     let result = run(&cli, &mut out);
     ExitCode::from(out.finish(result))
+}
+
+/// Returns clap's error for arguments that exclude each other.
+fn without_conflict(cli: Cli) -> std::result::Result<Cli, clap::Error> {
+    match cli.conflict() {
+        None => Ok(cli),
+        Some((one, other)) => Err(Cli::command().error(
+            ErrorKind::ArgumentConflict,
+            format!("the argument '{one}' cannot be used with '{other}'"),
+        )),
+    }
 }
 
 /// Returns clap's error message without passwords. An unknown argument may be a URL whose option was
@@ -101,8 +113,8 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
         Command::Restore(args) => restore::run(&cli.global, args, out),
         Command::Proxy(args) => proxy::run(&cli.global, args, out),
         Command::Status(args) => status::run(&cli.global, args, out),
-        Command::App(args) => app::run(&cli.global, args, out),
-        Command::Watch(args) => watch::run(&cli.global, args, out),
+        Command::App => app::run(&cli.global, out),
+        Command::Watch => watch::run(&cli.global, out),
         Command::Relay(args) => relay::run(&cli.global, args, out),
         Command::Doctor(args) => doctor::run(&cli.global, args, out),
         Command::CheckUpdate => check_update::run(&cli.global, out),
@@ -117,6 +129,9 @@ fn run(cli: &Cli, out: &mut Output) -> Result<u8> {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "baleen", &mut script);
             out.raw(&script)?;
+            if io::stdout().is_terminal() {
+                out.aside(completion_places())?;
+            }
             Ok(0)
         }
     }

@@ -1,4 +1,7 @@
 //! Output as text for people and as JSON for programs, without secrets in either.
+//!
+//! On a terminal, lines are wrapped between words at its width (`COLUMNS`, if that is set), up to [`WIDTH`], and never
+//! inside an address, a path or a command. Elsewhere each sentence stays on one line, since programs read it.
 
 use std::cell::RefCell;
 use std::env;
@@ -53,6 +56,8 @@ pub(super) struct Output {
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
     json: bool,
+    quiet: bool,
+    verbose: bool,
     face: Face,
     /// The step whose progress is shown, and when that was drawn.
     bar: RefCell<Option<(Step, Instant)>>,
@@ -71,6 +76,8 @@ impl Output {
             out: AutoStream::new(io::stdout(), choice),
             err: AutoStream::new(io::stderr(), choice),
             json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
             face: match global.for_menu {
                 true => Face::Menu,
                 false => Face::CommandLine,
@@ -95,13 +102,48 @@ impl Output {
         self.json
     }
 
-    /// Prints a line for a person; nothing under `--json`.
+    /// Returns whether sizes, digests, methods and places are printed, too.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Returns whether the user can be asked: someone has to be there, and to see what they agree to.
+    pub(super) fn can_ask(&self) -> bool {
+        let is_shown = !self.json && !self.quiet;
+        is_shown && io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
+    /// Prints a line for a person, wrapped on a terminal; nothing under `--json` and `--quiet`.
     pub(super) fn line(&mut self, text: impl Display) -> Result<()> {
+        match width(self.out.as_inner()) {
+            Some(width) => self.verbatim(fill(&text.to_string(), width)),
+            None => self.verbatim(text),
+        }
+    }
+
+    /// Prints a line that only `--verbose` asks for.
+    pub(super) fn detail(&mut self, text: impl Display) -> Result<()> {
+        match self.verbose {
+            true => self.line(text),
+            false => Ok(()),
+        }
+    }
+
+    /// Prints text for a person as it is, such as a difference or a table; nothing under `--json` and `--quiet`.
+    pub(super) fn verbatim(&mut self, text: impl Display) -> Result<()> {
         self.clear_bar();
-        if self.json {
+        if self.json || self.quiet {
             return Ok(());
         }
         let written = writeln!(self.out, "{text}");
+        self.judge(written)
+    }
+
+    /// Prints text for a person beside the output, which is a file's content.
+    pub(super) fn aside(&mut self, text: impl Display) -> Result<()> {
+        let flushed = self.out.flush();
+        self.judge(flushed)?;
+        let written = writeln!(self.err, "{text}");
         self.judge(written)
     }
 
@@ -127,7 +169,7 @@ impl Output {
     /// Reports additional information: prints a line for a person, and keeps it for the object of `--json`.
     pub(super) fn note(&mut self, text: String) -> Result<()> {
         let line = labelled(NOTE, "note:", &text, width(self.out.as_inner()));
-        self.line(line)?;
+        self.verbatim(line)?;
         self.notes.push(text);
         Ok(())
     }
@@ -168,7 +210,7 @@ impl Output {
 
     /// Shows a progress bar on a terminal; nothing elsewhere.
     pub(super) fn progress(&self, progress: Progress) {
-        if self.json || !io::stderr().is_terminal() || progress.total == 0 {
+        if self.json || self.quiet || !io::stderr().is_terminal() || progress.total == 0 {
             return;
         }
         // No terminal that can erase a line.
@@ -245,7 +287,18 @@ fn bar_text(Progress { step, done, total }: &Progress) -> String {
 /// Returns the width at which lines are wrapped; nothing unless the output is a terminal, since programs
 /// want each sentence on one line.
 fn width(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
-    let columns = stream.is_terminal().then(|| columns(stream)).flatten()?;
+    if !stream.is_terminal() {
+        return None;
+    }
+    let chosen = env::var("COLUMNS").ok();
+    fitting_width(chosen.as_deref(), columns(stream))
+}
+
+/// Returns the width at which lines are wrapped on a terminal of that many columns. `chosen` is the value of
+/// `COLUMNS`, which counts more ("The Open Group Base Specifications", chapter 8.3).
+fn fitting_width(chosen: Option<&str>, columns: Option<usize>) -> Option<usize> {
+    let chosen = chosen.and_then(|text| text.parse().ok());
+    let columns = chosen.filter(|&columns| columns > 0).or(columns)?;
     Some(columns.min(WIDTH)).filter(|&columns| columns >= NARROWEST)
 }
 
@@ -259,32 +312,145 @@ fn labelled(style: Style, label: &str, text: &str, width: Option<usize>) -> Stri
     text.trim_start().replacen(label, &styled(style, label), 1)
 }
 
-/// Wraps lines between words and indents them by `indent`. Text in backticks stays on one line, so that
-/// it can be copied. A line that begins with four spaces is a command and stays whole as well.
+/// Wraps lines between words and indents them by `indent`. Commands in backticks and paths stay on one line, so
+/// that they can be copied. A line that begins with four spaces is a command and stays whole as well.
 pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
     let margin = " ".repeat(indent);
+    let lines = text.lines().map(|line| {
+        let line = format!("{margin}{line}");
+        match line[indent..].starts_with("    ") {
+            true => line,
+            false => fill_line(&line, indent, indent, width),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Wraps each line between words. What is continued stands below the value of a label, as in
+/// "  docker    1.13", and else two columns further in than its beginning.
+fn fill(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
-    for line in text.lines() {
-        if line.starts_with("    ") {
-            lines.push(format!("{margin}{line}"));
-            continue;
-        }
-        let mut current = margin.clone();
-        let mut quoted = false;
-        for word in line.split(' ') {
-            let length = current.chars().count() + 1 + word.chars().count();
-            if !quoted && length > width && current.len() > margin.len() {
-                lines.push(std::mem::replace(&mut current, margin.clone()));
-            }
-            if current.len() > margin.len() {
-                current.push(' ');
-            }
-            current.push_str(word);
-            quoted ^= word.matches('`').count() % 2 == 1;
-        }
-        lines.push(current);
+    for (number, line) in text.split('\n').enumerate() {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let is_command = number > 0 && indent >= 4;
+        lines.push(match is_command || shown_width(line) <= width {
+            true => line.to_owned(),
+            false => fill_line(line, indent, value_column(line, width), width),
+        });
     }
     lines.join("\n")
+}
+
+/// Returns the column at which a wrapped line goes on.
+fn value_column(line: &str, width: usize) -> usize {
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let gap = line[indent..].find("  ").map(|at| indent + at);
+    let value = gap.map(|gap| {
+        let rest = line[gap..].trim_start_matches(' ');
+        shown_width(&line[..line.len() - rest.len()])
+    });
+    value
+        .filter(|&column| column <= width * 2 / 5)
+        .unwrap_or(indent + 2)
+}
+
+/// Wraps a line between words; what is continued begins at the column `hang`. A word that is longer than that
+/// stays whole, except that a list without spaces is broken behind a comma.
+fn fill_line(line: &str, indent: usize, hang: usize, width: usize) -> String {
+    let mut filled = line[..indent].to_owned();
+    let mut column = indent;
+    for (gap, word) in unbroken(&line[indent..]) {
+        let begin = word.trim_start_matches(['(', '"', '\'']);
+        let is_whole = begin.starts_with(['/', '~']) || word.contains("://");
+        let is_list = word.contains(',') && !is_whole && !word.contains(['`', ' ']);
+        let parts: Vec<&str> = match is_list && shown_width(word) > width - hang.min(width) {
+            true => word.split_inclusive(',').collect(),
+            false => vec![word],
+        };
+        let mut gap = gap;
+        for part in parts {
+            let length = shown_width(part);
+            // Behind a label, or at the beginning, a new line would gain nothing.
+            if column + gap.len() > hang && column + gap.len() + length > width {
+                filled.push('\n');
+                filled.push_str(&" ".repeat(hang));
+                column = hang;
+            } else {
+                filled.push_str(gap);
+                column += gap.len();
+            }
+            filled.push_str(part);
+            column += length;
+            gap = "";
+        }
+    }
+    filled
+}
+
+/// Splits text where a line may be broken: into words, each with the spaces before it. A command in backticks is one
+/// word, and so is a path with spaces, as far as can be seen.
+fn unbroken(text: &str) -> Vec<(&str, &str)> {
+    // The words' places: where the spaces before each begin, where it begins, and where it ends.
+    let mut words: Vec<(usize, usize, usize)> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let begin = at + (text.len() - at - text[at..].trim_start_matches(' ').len());
+        let end = text[begin..]
+            .find(' ')
+            .map_or(text.len(), |end| begin + end);
+        words.push((at, begin, end));
+        at = end;
+    }
+    let mut pieces = Vec::new();
+    let mut next = 0;
+    while let Some(&(gap, begin, mut end)) = words.get(next) {
+        next += 1;
+        let is_quoted = |end: usize| text[begin..end].matches('`').count() % 2 == 1;
+        while next < words.len() && is_quoted(end) {
+            end = words[next].2;
+            next += 1;
+        }
+        while is_path(&text[begin..end])
+            && let Some(more) = (next..words.len().min(next + MAX_PATH_WORDS))
+                .take_while(|&word| {
+                    word == next || !ends_path(&text[words[word - 1].1..words[word - 1].2])
+                })
+                .find(|&word| goes_on(&text[words[word].1..words[word].2]))
+        {
+            end = words[more].2;
+            next = more + 1;
+        }
+        pieces.push((&text[gap..begin], &text[begin..end]));
+    }
+    pieces
+}
+
+/// Words without a slash that a path's file name may have before the next slash.
+const MAX_PATH_WORDS: usize = 3;
+
+/// Returns whether this may be the beginning of a path whose names have spaces.
+fn is_path(word: &str) -> bool {
+    let word = word.trim_start_matches(['(', '"', '\'', '\u{1b}']);
+    (word.starts_with('/') || word.starts_with("~/")) && !ends_path(word)
+}
+
+/// Returns whether a path is over after this word.
+fn ends_path(word: &str) -> bool {
+    word.ends_with([',', ';', ':', ')', '.', '"'])
+}
+
+/// Returns whether a path with spaces goes on in this word, as in "Support/Baleen" and "Desktop.app".
+fn goes_on(word: &str) -> bool {
+    let name = word.trim_end_matches([',', ';', ':', ')', '.', '"']);
+    let has_folder = name.find('/').is_some_and(|at| at > 0);
+    (has_folder || name.ends_with(".app")) && !name.contains("://") && !name.starts_with('~')
+}
+
+/// Returns the number of characters that a terminal shows, without the escape sequences of styles.
+fn shown_width(text: &str) -> usize {
+    anstream::adapter::strip_str(text)
+        .map(|part| part.chars().count())
+        .sum()
 }
 
 /// Returns an error for programs, with the advice that fits `face`.
@@ -347,6 +513,73 @@ mod tests {
             wrap(text, 2, 30),
             "  to be well again, run\n  `baleen config set source manual`,\n  and then ask again"
         );
+    }
+
+    #[test]
+    fn addresses_paths_and_commands_stay_whole() {
+        for (text, expected) in [
+            (
+                "Done. The proxy for Docker is http://proxy.corp.example:8080. Bypassing it: localhost,127.0.0.1.",
+                "Done. The proxy for Docker is\n  http://proxy.corp.example:8080.\n  Bypassing it:\n  localhost,127.0.0.1.",
+            ),
+            (
+                "the file is /Users/me/Library/Application Support/Baleen/config.toml, and that is all",
+                "the file is\n  /Users/me/Library/Application Support/Baleen/config.toml,\n  and that is all",
+            ),
+            (
+                "  docker    4.35 at /Applications/Docker Desktop.app now",
+                "  docker    4.35 at\n            /Applications/Docker Desktop.app\n            now",
+            ),
+            (
+                "  bypass    localhost,127.0.0.1,.corp.example,10.0.0.0/8,intranet.example",
+                "  bypass    localhost,127.0.0.1,\n            .corp.example,\n            10.0.0.0/8,\n            intranet.example",
+            ),
+            (
+                "To follow the settings again, run `baleen apply --follow-settings`.",
+                "To follow the settings again, run\n  `baleen apply --follow-settings`.",
+            ),
+            ("short", "short"),
+            ("a\n\nb", "a\n\nb"),
+        ] {
+            assert_eq!(fill(text, 34), expected);
+        }
+        // A style takes no room.
+        let bold = styled(BOLD, "Done.");
+        let text = format!("{bold} The proxy is set now in Docker");
+        assert_eq!(fill(&text, 36), text);
+    }
+
+    #[test]
+    fn no_character_is_lost_at_any_width() {
+        let text = "  image     /a b/c d/Docker Desktop.app, `x y z` http://h:1/a,b (1 of 2),  two,three,four,five,six,seven";
+        let words = |text: &str| text.split_whitespace().collect::<String>();
+        for width in NARROWEST..=WIDTH {
+            assert_eq!(words(&fill(text, width)), words(text), "{width}");
+            for whole in ["/a b/c d/Docker Desktop.app,", "`x y z`", "http://h:1/a,b"] {
+                assert!(fill(text, width).contains(whole), "{width}: {whole}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_counts_more_than_the_terminal() {
+        for (chosen, columns, expected) in [
+            (None, Some(80), Some(80)),
+            (None, Some(200), Some(WIDTH)),
+            (None, Some(NARROWEST - 1), None),
+            (None, None, None),
+            (Some("60"), Some(80), Some(60)),
+            (Some("60"), None, Some(60)),
+            (Some("0"), Some(80), Some(80)),
+            (Some("wide"), Some(80), Some(80)),
+            (Some("300"), Some(80), Some(WIDTH)),
+        ] {
+            assert_eq!(
+                fitting_width(chosen, columns),
+                expected,
+                "{chosen:?} {columns:?}"
+            );
+        }
     }
 
     #[test]

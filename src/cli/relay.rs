@@ -22,7 +22,7 @@ use crate::relay::{self, Credentials, Relay, RelayError};
 use crate::service::single_instance;
 use crate::text;
 
-use super::args::{Act, Global, ProxyArgs};
+use super::args::{Global, ProxyArgs};
 use super::output::{BOLD, DIM, Output, styled};
 use super::{check_named_config, request, state_folder};
 
@@ -50,9 +50,6 @@ pub(crate) struct RelayArgs {
     /// The proxy.
     #[command(flatten)]
     pub(super) proxy: ProxyArgs,
-    /// The log.
-    #[command(flatten)]
-    pub(super) act: Act,
 }
 
 /// What to do with the relay that runs.
@@ -150,7 +147,7 @@ pub(super) fn run(global: &Global, args: &RelayArgs, out: &mut Output) -> Result
         out.object(json!({ "address": address, "place": place }))?;
         return Ok(0);
     }
-    logs::start(&logs::path(), args.act.verbose)?;
+    logs::start(&logs::path(), global.verbose)?;
     // What was named on the command line stays; the rest is read again when it changes.
     let read = reader(args.proxy.clone(), path.clone());
     let settings = reader(args.proxy.clone(), path.clone());

@@ -52,14 +52,8 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
     let has = restored.map_or(NextStart::NoProxy, has);
     match restored {
         Some(restored) => {
-            let original = restored.original.map_or(String::new(), |original| {
-                format!(
-                    ": {} bytes, sha256 {} (verified)",
-                    original.bytes, original.sha256
-                )
-            });
             out.line(format!(
-                "{} Docker {} has {} again{original}.",
+                "{} Docker {} has {} again.",
                 styled(GOOD, "Done."),
                 engine.version,
                 match restored.unpatched {
@@ -68,6 +62,12 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
+            if let Some(original) = restored.original {
+                out.detail(format!(
+                    "  original  {} bytes, sha256 {} (verified)",
+                    original.bytes, original.sha256
+                ))?;
+            }
             note_restored(&*backend, restored, out)?;
             if !args.live.live {
                 out.line(has.after(restored, &*backend))?;

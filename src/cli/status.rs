@@ -92,7 +92,7 @@ pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> Str
     )
 }
 
-/// Prints the state for a person: first the word, then its meaning, then the facts.
+/// Prints the state for a person: first the word and its meaning, then the next step, then the exceptions.
 pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
     let docker = status.engine();
     let style = match status.state {
@@ -116,6 +116,26 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
     if let Some(advice) = status.reason.next_step(Face::CommandLine) {
         out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
     }
+    if let Some(proxy) = status.proxy() {
+        out.line(format!("  bypass    {}", proxy.no_proxy))?;
+    }
+    // To verify is to ask for the proof.
+    if verified || out.is_verbose() {
+        facts(status, verified, out)?;
+    }
+    if let Some(own) = status.installed().and_then(|it| it.own_settings.as_ref()) {
+        if own.daemon_proxies {
+            out.note(DAEMON_PROXIES.to_owned())?;
+        }
+        if own.containers_bypass {
+            out.note(CONTAINERS_BYPASS.to_owned())?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints which Docker this is, where its proxy is kept, and the size, digest and method of its boot image.
+fn facts(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
     if let Some(docker) = status.engine() {
         out.line(format!(
             "  docker    {} (build {}, {}) at {}",
@@ -139,12 +159,6 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
             own.mode,
             containers.unwrap_or_default(),
         ))?;
-        if own.daemon_proxies {
-            out.note(DAEMON_PROXIES.to_owned())?;
-        }
-        if own.containers_bypass {
-            out.note(CONTAINERS_BYPASS.to_owned())?;
-        }
     } else if let Some(installed) = status.installed() {
         let method = match &installed.configured {
             Some(configured) => match configured.method {
@@ -163,9 +177,6 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
             let how = if verified { ", verified" } else { "" };
             out.line(format!("  original  sha256 {sha}{how}"))?;
         }
-    }
-    if let Some(proxy) = status.proxy() {
-        out.line(format!("  no_proxy  {}", proxy.no_proxy))?;
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! `baleen uninstall`. It has no log and no lock of its own, since it would have to remove them, too.
 
 use std::env;
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -62,7 +61,7 @@ impl Hint for NotConfirmed {
 pub(super) fn run(global: &Global, args: &UninstallArgs, out: &mut Output) -> Result<u8> {
     check_named_config(global)?;
     // The user must see what they agree to.
-    let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal() && !out.is_json();
+    let can_ask = out.can_ask();
     if !args.dry_run && !args.yes && !can_ask {
         return Err(NotConfirmed.into());
     }

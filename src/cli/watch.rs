@@ -1,6 +1,7 @@
 //! `baleen watch`.
 
 use std::sync::mpsc;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -9,26 +10,28 @@ use crate::agent::{Agent, AgentOutput};
 use crate::app::quit_on_signals;
 use crate::error::Result;
 use crate::logs;
+use crate::platform::time_zone;
 use crate::service::ServiceError;
 use crate::service::single_instance::{Claim, Instance, Message};
+use crate::text::time::date_and_time;
 
-use super::args::{Act, Global};
-use super::options;
-use super::output::{BOLD, Output, styled};
+use super::args::Global;
+use super::output::{BOLD, DIM, Output, styled};
+use super::{config, find_backend, options};
 
 enum WatchEvent {
     Agent(AgentOutput),
     Quit,
 }
 
-pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
+pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     let options = options(global, false);
     let instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,
         Claim::Taken(who) => return Err(ServiceError::AlreadyRunning { who }.into()),
     };
     // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
-    logs::start(&logs::path(), args.verbose)?;
+    logs::start(&logs::path(), global.verbose)?;
     tracing::info!(
         "Baleen {} starts, without an icon",
         env!("CARGO_PKG_VERSION")
@@ -43,6 +46,7 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
         Message::Hello => {}
         Message::Goodbye => drop(quit.send(WatchEvent::Quit)),
     });
+    out.line(watches(global))?;
     let agent = Agent::start(options, move |report| {
         let _ = sender.send(WatchEvent::Agent(report));
     })?;
@@ -56,10 +60,9 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
             AgentOutput::View(view) => show(&view, &mut shown, out),
             AgentOutput::Notice(news) => {
                 let message = news.text();
-                out.line(format!(
-                    "{}: {}",
-                    styled(BOLD, &message.title),
-                    message.body
+                out.line(at(
+                    &clock(),
+                    format!("{}: {}", styled(BOLD, &message.title), message.body),
                 ))
                 .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
             }
@@ -73,6 +76,27 @@ pub(super) fn run(global: &Global, args: &Act, out: &mut Output) -> Result<u8> {
     // The agent first finishes a change of the boot image that is in progress, and begins no other.
     std::mem::forget(agent.stop());
     printed.map(|()| 0)
+}
+
+/// Returns what is watched, and how to stop.
+fn watches(global: &Global) -> String {
+    // The agent reports what can't be read.
+    let backend = config(global).and_then(|config| find_backend(global, &config));
+    let docker = match backend {
+        Ok(backend) => backend.place().display().to_string(),
+        Err(_) => "for Docker.app".to_owned(),
+    };
+    format!("Watching {docker} and the proxy settings. Press Ctrl-C to stop.")
+}
+
+/// Returns the time that a clock on the wall shows now. The zone is read each time, since a Mac travels.
+fn clock() -> String {
+    date_and_time(SystemTime::now(), &time_zone::local())
+}
+
+/// Returns a line with its time.
+fn at(time: &str, line: String) -> String {
+    format!("{} {line}", styled(DIM, time))
 }
 
 /// Prints the state, unless it equals the last one printed.
@@ -90,7 +114,7 @@ fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> 
         return Ok(());
     }
     *shown = Some(now);
-    out.line(line)?;
+    out.line(at(&clock(), line))?;
     object["event"] = json!("state");
     out.object(object)
 }

@@ -104,6 +104,11 @@ fn the_manual_has_a_page_for_each_command() {
         );
     }
     assert!(!main.contains("EXTRA"), "{main}");
+    let completions = fs::read_to_string(folder.join("baleen-completions.1")).unwrap();
+    assert!(
+        completions.contains(".SH FILES\n") && !completions.contains("EXTRA"),
+        "{completions}"
+    );
     // A cask names each page, and Homebrew installs no other.
     let written: BTreeSet<_> = fs::read_dir(&folder)
         .unwrap()
@@ -170,6 +175,78 @@ fn completions_are_printed_for_every_shell() {
     }
 }
 
+/// Without a terminal, the places are in the help alone: the output is the script.
+#[test]
+fn completions_say_where_they_go() {
+    let app = App::new();
+    let help = app.ok(&["completions", "--help"]);
+    for place in [
+        "~/.local/share/bash-completion/completions/baleen",
+        "~/.zfunc/_baleen",
+        "~/.config/fish/completions/baleen.fish",
+        "share/zsh/site-functions/_baleen",
+    ] {
+        assert!(help.contains(place), "{place} in {help}");
+    }
+    let run = app.run(&["completions", "zsh"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+}
+
+#[test]
+fn quiet_prints_errors_alone() {
+    let app = App::new();
+    let apply = ["apply", "--http-proxy", PROXY, "--quiet"];
+    for (arguments, code) in [
+        (&["-q", "status"][..], 0),
+        (&apply, 0),
+        (&apply, 0),
+        (&["status", "-q", "--verify"], 0),
+        (&["inspect", "-q", app.image().to_str().unwrap()], 0),
+        (&["restore", "-q"], 0),
+        (&["restore", "-q"], 0),
+    ] {
+        let run = app.run(arguments);
+        assert_eq!(
+            (run.code, run.out.as_str(), run.err.as_str()),
+            (code, "", ""),
+            "{arguments:?}"
+        );
+    }
+    let refused = app.run(&["apply", "-q", "--http-proxy", "socks5://p:1"]);
+    assert_eq!((refused.code, refused.out.as_str()), (2, ""));
+    assert!(refused.err.starts_with("error: "), "{refused}");
+    // Nothing is agreed to that was not shown.
+    let asked = app.run(&["uninstall", "-q"]);
+    assert_eq!((asked.code, asked.out.as_str()), (2, ""), "{asked}");
+    for arguments in [
+        &["-q", "status", "--json"][..],
+        &["status", "-q", "-v"],
+        &["completions", "zsh", "-q"],
+    ] {
+        let run = app.run(arguments);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{run}");
+        assert!(run.err.contains("cannot be used with"), "{run}");
+    }
+}
+
+/// Sizes, digests and methods are for those who ask; `--json` has them always.
+#[test]
+fn verbose_adds_sizes_digests_and_methods() {
+    let app = App::new();
+    let mut told = Transcript::default();
+    let apply = ["apply", "--http-proxy", PROXY];
+    told.ok(&app, &[&apply[..], &["-v"]].concat());
+    for arguments in [
+        &["status"][..],
+        &["status", "-v"],
+        &["status", "--verify"],
+        &["restore", "-v"],
+    ] {
+        told.ok(&app, arguments);
+    }
+    insta::assert_snapshot!(told);
+}
+
 #[test]
 fn the_demo_tells_its_story_and_leaves_nothing_behind() {
     let app = App::new();
@@ -218,7 +295,7 @@ fn apply_and_restore_say_what_they_did_and_do_it() {
     assert_eq!(app.state(&[]), ("off".into(), 0));
 
     let mut told = Transcript::default();
-    let said = told.ok(&app, &["apply", "--http-proxy", PROXY]);
+    let said = told.ok(&app, &["apply", "--http-proxy", PROXY, "-v"]);
     assert!(said.contains(&sha(&original)), "{said}");
     assert!(app.bytes().starts_with(&original));
     assert_eq!(fs::read(app.backup()).unwrap(), original);
@@ -228,7 +305,7 @@ fn apply_and_restore_say_what_they_did_and_do_it() {
     assert_eq!(app.state(&[]), ("current".into(), 0));
     assert_eq!(app.state(&["--verify"]), ("current".into(), 0));
 
-    let said = told.ok(&app, &["restore"]);
+    let said = told.ok(&app, &["restore", "-v"]);
     assert!(said.contains(&sha(&original)), "{said}");
     assert_eq!(app.bytes(), original);
     assert_eq!(app.overridden_settings(), ["initrd.img", "vmlinuz64"]);

@@ -297,7 +297,7 @@ impl Story<'_> {
     fn show_difference(&mut self, diff: &str) -> Result<()> {
         for line in diff.lines() {
             let style = if line.starts_with('+') { GOOD } else { DIM };
-            self.out.line(format!("   {}", styled(style, line)))?;
+            self.out.verbatim(format!("   {}", styled(style, line)))?;
         }
         Ok(())
     }
