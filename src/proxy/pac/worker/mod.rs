@@ -221,10 +221,12 @@ impl Turn<'_> {
     fn exchange(&self, questions: &[(String, String)]) -> Result<Response, EvaluationFault> {
         let until = Instant::now() + TIMEOUT;
         let kept = self.0.state().process.take();
+        // What fills its memory may be what the script kept of earlier questions.
+        let mut ran_out = false;
         if let Some(mut process) = kept.filter(|kept| kept.requests() < MAX_REQUESTS) {
             match process.exchange(None, questions, until) {
-                // What fills its memory may be what the script kept of earlier questions.
-                Err(why) if why.is_end() || matches!(why, EvaluationFault::Memory) => drop(process),
+                Err(EvaluationFault::Memory) => ran_out = true,
+                Err(why) if why.is_end() => {}
                 answered => return self.keep(process, answered),
             }
         }
@@ -238,6 +240,11 @@ impl Turn<'_> {
         let mut process = Process::start(&self.0.program)?;
         self.0.state().started = Some(Instant::now());
         let answered = process.exchange(Some(&self.0.script.text), questions, until);
+        let answered = match answered {
+            // It was about to do so once more.
+            Err(EvaluationFault::TimedOut) if ran_out => Err(EvaluationFault::Memory),
+            answered => answered,
+        };
         self.keep(process, answered)
     }
 
