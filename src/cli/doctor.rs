@@ -73,6 +73,9 @@ enum ReportError {
     #[error("could not write the page to {}: expected a file there, but it is {}", path.display(), found)]
     NotAFile { path: PathBuf, found: &'static str },
 
+    #[error("could not write both the report and the page to {}", path.display())]
+    SameFile { path: PathBuf },
+
     #[error("--json and --html - both write to standard output")]
     TwoOutputs,
 
@@ -104,6 +107,7 @@ impl Failure for ReportError {
             Self::NoFolder { .. }
             | Self::Exists { .. }
             | Self::NotAFile { .. }
+            | Self::SameFile { .. }
             | Self::TwoOutputs => Kind::Usage,
             Self::File(file) => file.kind(),
         }
@@ -114,6 +118,7 @@ impl Failure for ReportError {
             Self::NoFolder { .. } => "report-no-folder",
             Self::Exists { .. } => "report-exists",
             Self::NotAFile { .. } => "report-not-a-file",
+            Self::SameFile { .. } => "report-same-file",
             Self::TwoOutputs => "report-two-outputs",
             Self::File(file) => file.code(),
         }
@@ -126,6 +131,7 @@ impl Hint for ReportError {
             Self::NoFolder { .. } => "name a file in a folder that is there",
             Self::Exists { .. } => "name another file, or move that one away",
             Self::NotAFile { .. } => "name a new file, or one that may be replaced",
+            Self::SameFile { .. } => "name two different files",
             Self::TwoOutputs => "name a file for --html, or leave out --json",
             Self::File(_) => "name a file in a folder that you may write in",
         };
@@ -141,6 +147,13 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         Some(path) => HtmlTarget::of(path)?,
         None => HtmlTarget::None,
     };
+    // The page would replace the report.
+    if let (Some(report), HtmlTarget::File(page)) = (&args.report, &html_target)
+        && is_same_file(report, page)
+    {
+        let path = report.clone();
+        return Err(ReportError::SameFile { path }.into());
+    }
     let is_page_only = matches!(html_target, HtmlTarget::Output);
     if is_page_only && out.is_json() {
         return Err(ReportError::TwoOutputs.into());
@@ -465,6 +478,15 @@ fn check_place(path: &Path) -> std::result::Result<(), ReportError> {
         Ok(found) if found.is_dir() => Ok(()),
         _ => Err(no_folder(What::Report, path, folder)),
     }
+}
+
+/// Returns whether two paths lead to the same file, which may not be there yet.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| {
+        let folder = folder_of(path).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    real(one).is_some_and(|one| Some(one) == real(other))
 }
 
 fn no_folder(what: What, path: &Path, folder: &Path) -> ReportError {

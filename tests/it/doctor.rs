@@ -1100,6 +1100,14 @@ fn a_page_is_replaced_as_a_whole_or_not_at_all() {
     }
     let both = Run::of(&mut lab.command(&["--json", "--html", "-"]));
     assert_eq!(both.code, 2, "{both}");
+    // The page would replace the report that was just written, also by another path to it.
+    fs::create_dir(lab.path("folder")).unwrap();
+    for report in ["twice", "./twice", "folder/../twice"] {
+        let mut command = lab.command(&["--report", report, "--html", "twice"]);
+        let run = Run::of(command.current_dir(lab.app.dir.path()));
+        run.is_refusal(2, &["both the report and the page"]);
+        assert!(!lab.path("twice").exists());
+    }
     let left = fs::read_dir(lab.app.dir.path()).unwrap();
     let names = left.map(|entry| entry.unwrap().file_name());
     for name in names {
