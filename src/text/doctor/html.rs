@@ -47,6 +47,8 @@ impl Page<'_> {
         let steps: String = report.shown().map(|steps| self.step(steps)).collect();
         let facts = self.list(facts);
         let digest = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+        // VoiceOver in Safari takes a list without bullets for no list, unless it has the role of one
+        // (<https://developer.mozilla.org/en-US/docs/Web/CSS/list-style>).
         format!(
             r#"<!DOCTYPE html>
 <html lang="en">
@@ -66,12 +68,12 @@ impl Page<'_> {
 <main>
 <section aria-labelledby="way">
 <h2 id="way">The way</h2>
-<ol class="way">
+<ol class="way" role="list">
 {way}</ol>
 </section>
 <section aria-labelledby="steps">
 <h2 id="steps">Steps</h2>
-<ol class="steps">
+<ol class="steps" role="list">
 {steps}</ol>
 </section>
 <section aria-labelledby="check">
@@ -249,7 +251,11 @@ fn escaped(text: &str) -> String {
             '\n' => escaped.push('\n'),
             '\t' | '\r' => escaped.push(' '),
             c if c.is_control() => escaped.push(char::REPLACEMENT_CHARACTER),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
                 escaped.push(char::REPLACEMENT_CHARACTER);
             }
             // Noncharacters, the last two of each plane.
@@ -460,14 +466,16 @@ mod tests {
             "&lt;b&gt; &#60;b> & &&",
             "]]><!-- <![CDATA[ --> <?php",
             "\0\u{1}\u{8}\u{b}\u{c}\u{1b}[31m\u{7f}\u{85}\r\n\t\u{9f}",
-            "\u{202e}desrever\u{2066}\u{200f}\u{fffe}\u{ffff}\u{fdd0}\u{1fffe}",
+            "\u{202e}desrever\u{2066}\u{200f}\u{61c}\u{fffe}\u{ffff}\u{fdd0}\u{1fffe}",
             "a ` b",
             &long,
         ] {
             let page = page(hostile, &[("system", hostile.to_owned())]);
             assert_well_formed(&page);
             assert_eq!(page.matches('<').count(), tags + 4, "{page}");
-            for bad in ["<script", "<img", "<!--", "\u{202e}", "\u{ffff}", "\r"] {
+            for bad in [
+                "<script", "<img", "<!--", "\u{202e}", "\u{61c}", "\u{ffff}", "\r",
+            ] {
                 assert!(!page.contains(bad), "{bad:?} in {page}");
             }
         }
