@@ -467,10 +467,13 @@ fn proxy(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
     if !items.is_empty() {
         items.push(Item::Separator);
     }
-    items.push(Item::Label(match &view.docker {
-        Some(version) => format!("Docker {version}"),
-        None => "Docker: not found".to_owned(),
-    }));
+    let docker = match &view.docker {
+        Some(version) => Some(format!("Docker {version}")),
+        // The menu's first line already says so.
+        None if view.state == State::NoDocker => None,
+        None => Some("Docker: not found".to_owned()),
+    };
+    items.extend(docker.map(Item::Label));
     items.extend(lines.map(Item::Label));
     items.extend(relay_lines(view).into_iter().map(Item::Label));
     items.extend(script_line(&view.setting).map(Item::Label));

@@ -1570,7 +1570,10 @@ fn without_docker_nothing_is_offered_that_needs_one() {
     insta::assert_snapshot!(shown(&[welcome]));
     let menu = item.menu();
     assert!(!menu.entry(&["Use Proxy"]).enabled, "{menu}");
-    assert!(!menu.has(&["Docker: not found"]), "it is said once: {menu}");
+    assert!(
+        !menu.has(&["Docker: not found"]),
+        "it stands there once: {menu}"
+    );
     desk.quit(&item);
 }
 
