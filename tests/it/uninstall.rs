@@ -166,7 +166,7 @@ fn it_asks_before_it_removes_anything() {
     let answered_by = |answer: &str, rest: &str| {
         let program = format!("{} uninstall{rest}", env!("CARGO_BIN_EXE_baleen"));
         let mut script = Command::new("script");
-        script.args(["-qec", &program, "/dev/null"]);
+        script.args(["-E", "never", "-qec", &program, "/dev/null"]);
         app.environment(&mut script);
         without_typed(&tools::said(&mut script, answer.into()), answer)
     };

@@ -76,7 +76,7 @@ fn what_it_asks_can_be_denied() {
         env!("CARGO_BIN_EXE_baleen")
     );
     let mut script = Command::new("script");
-    script.args(["-qec", &program, "/dev/null"]);
+    script.args(["-E", "never", "-qec", &program, "/dev/null"]);
     app.environment(&mut script);
     let said = tools::said(&mut script, b"n\n".to_vec());
     insta::assert_snapshot!(redacted(&without_typed(&said, "n")));
