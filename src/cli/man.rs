@@ -31,6 +31,10 @@ const FILES: &str = "\
 Docker.app/Contents/Resources/moby/initrd.img
                     the boot image that is patched; initrd.img-backup beside it is the original";
 
+/// The beginning of the first section, after requests not to divide words and not to stretch lines (`man 7 groff`):
+/// "--ver-bose" can't be copied.
+const FIRST_SECTION: &str = ".nh\n.ad l\n.SH NAME";
+
 /// Writes a page for the program and one for each command into `folder`, and creates the folder.
 pub(super) fn run(folder: &Path, out: &mut Output) -> Result<u8> {
     pages(folder).map_err(|error| IoError::new("write the manual into", folder, error))?;
@@ -47,6 +51,18 @@ fn pages(folder: &Path) -> io::Result<()> {
             completions.after_help(Resettable::<StyledStr>::Reset)
         });
     clap_mangen::generate_to(command.clone(), folder)?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // Other programs' pages may be there, too.
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("baleen") && name.ends_with(".1"))
+        {
+            let page = fs::read_to_string(entry.path())?;
+            fs::write(entry.path(), page.replacen(".SH NAME", FIRST_SECTION, 1))?;
+        }
+    }
     let man = Man::new(command);
     let mut page = fs::OpenOptions::new()
         .append(true)

@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::agent;
 use crate::backend::{Backend, Registry};
@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
     if arguments.len() == 1 && cfg!(target_os = "macos") {
         arguments.push("app".into());
     }
-    let cli = match Cli::try_parse_from(arguments).and_then(without_conflict) {
+    let cli = match parse(arguments).and_then(without_conflict) {
         Ok(cli) => cli,
         Err(error) => {
             // If printing fails, the failure can't be reported either.
@@ -82,6 +82,16 @@ pub fn main() -> ExitCode {
     let mut out = Output::new(&cli.global);
     let result = run(&cli, &mut out);
     ExitCode::from(out.finish(result))
+}
+
+/// Parses the arguments.
+fn parse(arguments: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    if let Some(width) = output::help_width() {
+        command = command.term_width(width);
+    }
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Returns clap's error for arguments that exclude each other.

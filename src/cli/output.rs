@@ -294,6 +294,11 @@ fn width(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
     fitting_width(chosen.as_deref(), columns(stream))
 }
 
+/// Returns the width for help texts, if `COLUMNS` sets one. clap itself reads it only where there is no terminal.
+pub(super) fn help_width() -> Option<usize> {
+    fitting_width(env::var("COLUMNS").ok().as_deref(), None)
+}
+
 /// Returns the width at which lines are wrapped on a terminal of that many columns. `chosen` is the value of
 /// `COLUMNS`, which counts more ("The Open Group Base Specifications", chapter 8.3).
 fn fitting_width(chosen: Option<&str>, columns: Option<usize>) -> Option<usize> {

@@ -62,6 +62,9 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
+            if let Some(removed) = &restored.removed {
+                out.line(format!("  removed   {}", removed.summary()))?;
+            }
             if let Some(original) = restored.original {
                 out.detail(format!(
                     "  original  {} bytes, sha256 {} (verified)",

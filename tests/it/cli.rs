@@ -75,6 +75,7 @@ fn the_manual_has_a_page_for_each_command() {
         let path = folder.join(page);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
         assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+        assert!(text.contains("\n.nh\n.ad l\n.SH NAME\n"), "{page}: {text}");
         if let Some(mut groff) = tools::tool("groff", "groff") {
             let seen = groff
                 .args(["-man", "-ww", "-z", "-Tutf8"])
@@ -728,6 +729,105 @@ fn exports_made_by_hand_are_taken_over_only_on_request() {
         assert_eq!(app.state(&[]), ("off".into(), 0));
     }
     insta::assert_snapshot!(told);
+}
+
+/// On a terminal lines are broken between words, and what is to be copied is whole.
+#[test]
+fn a_narrow_terminal_breaks_lines_between_words() {
+    if !tools::has_tool("script") {
+        return;
+    }
+    let app = App::new();
+    let on_terminal = |columns: &str, arguments: &str| {
+        let program = format!("{} {arguments}", env!("CARGO_BIN_EXE_baleen"));
+        let mut script = Command::new("script");
+        script.args(["-qec", &program, "/dev/null"]);
+        app.environment(&mut script);
+        script.env("COLUMNS", columns);
+        tools::said(&mut script, Vec::new()).replace('\r', "")
+    };
+    let apply = format!("apply --http-proxy {PROXY} --no-proxy .corp.example,other.example");
+    app.ok(&apply.split(' ').collect::<Vec<_>>());
+    let piped = app.ok(&["status", "-v"]);
+    assert!(piped.lines().any(|line| line.len() > 80), "{piped}");
+    let words = |text: &str| {
+        let text = text.split_whitespace().map(str::to_owned);
+        text.collect::<Vec<_>>()
+    };
+    for columns in [40, 64, 100] {
+        let broken = on_terminal(&columns.to_string(), "--color never status -v");
+        // A list may be broken after a comma.
+        assert_eq!(words(&broken).concat(), words(&piped).concat());
+        for line in broken.lines() {
+            let is_narrow = line.chars().count() <= columns;
+            let is_path_or_command = line.trim_start().starts_with(['/', '`', '(']);
+            let is_digest = words(line).iter().any(|word| word.len() == 64);
+            assert!(
+                is_narrow || is_path_or_command || is_digest || line.starts_with("  image "),
+                "{columns}: {line:?}"
+            );
+        }
+    }
+    // More than a hundred columns are not easy to read.
+    let wide = on_terminal("400", "--color never status -v");
+    let widest = wide.lines().filter(|line| !line.contains('/'));
+    assert!(widest.clone().all(|line| line.len() <= 100), "{wide}");
+    let help = on_terminal("50", "status --help");
+    assert!(
+        help.lines().all(|line| line.chars().count() <= 50),
+        "{help}"
+    );
+
+    // A completion script on a terminal is of no use without its place.
+    let script = app.ok(&["completions", "zsh"]);
+    let shown = on_terminal("100", "--color never completions zsh");
+    let hint = shown.strip_prefix(&*script).unwrap();
+    assert!(
+        hint.contains("baleen completions zsh > ~/.zfunc/_baleen"),
+        "{hint}"
+    );
+}
+
+/// `watch` says what it watches, how to stop it, and when it saw what.
+#[test]
+fn watch_says_how_to_stop_it_and_when_it_saw_what() {
+    let app = App::new();
+    app.apply(PROXY);
+    let mut watch = app.command(&["watch"]);
+    // Two hours east of Greenwich.
+    let mut child = watch
+        .env("TZ", "CEST-2")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(
+        next(),
+        format!(
+            "Watching {} and the proxy settings. Press Ctrl-C to stop.",
+            app.app().display()
+        )
+    );
+    let line = next();
+    let (time, state) = line.split_at_checked(20).unwrap();
+    let time = time.trim_end();
+    let digits = time.replace(|letter: char| letter.is_ascii_digit(), "0");
+    assert_eq!(digits, "0000-00-00 00:00:00", "{line}");
+    let seconds = |time: std::time::SystemTime| {
+        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+        (since.as_secs() + 2 * 3600) / 3600 % 24
+    };
+    let hour: u64 = time[11..13].parse().unwrap();
+    let now = seconds(std::time::SystemTime::now());
+    assert!(
+        hour == now || (hour + 1) % 24 == now,
+        "{line}, and it is {now}"
+    );
+    assert!(state.starts_with("current: "), "{line}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 /// The recipe of 2016: the stock image is kept as `initrd.img-backup`, and the script in the other image is edited.
