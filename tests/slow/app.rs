@@ -789,11 +789,8 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         note.body
     );
     // The text is cut behind a number that has three digits or seven.
-    let note = Notification {
-        body: note.body.replace("leaves it…", "leaves…"),
-        ..note
-    };
-    insta::assert_snapshot!(shown(&[asks, note]));
+    let told = shown(&[asks, note]).replace("leaves it…", "leaves…");
+    insta::assert_snapshot!(told);
     assert_eq!(desk.docker().unwrap().pid, before.pid);
     item.wait_until("a restart is needed all the same", |item| {
         let menu = item.menu();
