@@ -6,11 +6,11 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::credentials::STORE;
-use crate::error::Fix;
 use crate::platform::dialog::{Entered, Field, Form, Question};
 use crate::service::manual_proxy::{Fields, ManualProxy};
 use crate::text::notice::Problem;
 
+use super::notification_text::object_of;
 use super::notifications::{Button, Notification};
 
 /// The id of the notification that asks before an uninstall, where there are no dialogs.
@@ -22,6 +22,9 @@ const CANCEL: &str = "cancel";
 
 /// Maximum number of steps that the question lists. A dialog can't be scrolled.
 const MAX_STEPS: usize = 12;
+
+/// What is said if the plan is not understood.
+const NO_STEPS: &str = "it did not say what it would remove";
 
 /// The plan of an uninstall.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,24 +43,13 @@ pub(super) enum Planned {
 impl Planned {
     /// Parses the output of `baleen uninstall --dry-run --json`.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
-        let failed = |why: &str| Self::Failed(Problem::new(why));
-        let printed = match printed {
-            Ok(printed) => printed,
-            Err(error) => return failed(&error.to_string()),
-        };
-        let Ok(object) = serde_json::from_slice::<Value>(&printed) else {
-            return failed("it did not say what it would remove");
+        let object = match object_of(printed, NO_STEPS) {
+            Ok(object) => object,
+            Err(why) => return Self::Failed(why),
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        if let Some(error) = object.get("error") {
-            return Self::Failed(Problem {
-                sentence: text(&error["message"]),
-                hint: error["advice"].as_str().map(str::to_owned),
-                fix: error["remedy"].as_str().and_then(Fix::named),
-            });
-        }
         let Some(steps) = object["steps"].as_array() else {
-            return failed("it did not say what it would remove");
+            return Self::Failed(Problem::new(NO_STEPS));
         };
         let left = object["left"].as_array().map(Vec::as_slice);
         Self::Steps {

@@ -277,6 +277,23 @@ pub(super) fn checked(result: &CheckResult) -> Notification {
     notification
 }
 
+/// Returns the object that a process of this program printed.
+///
+/// # Errors
+/// The problem that it reported; if it did not run, why; if it printed no object, `otherwise`.
+pub(super) fn object_of(printed: io::Result<Vec<u8>>, otherwise: &str) -> Result<Value, Problem> {
+    let printed = printed.map_err(|error| Problem::new(&error.to_string()))?;
+    let object: Value = serde_json::from_slice(&printed).map_err(|_| Problem::new(otherwise))?;
+    match object.get("error") {
+        Some(error) => Err(Problem {
+            sentence: error["message"].as_str().unwrap_or_default().to_owned(),
+            hint: error["advice"].as_str().map(str::to_owned),
+            fix: error["remedy"].as_str().and_then(Fix::named),
+        }),
+        None => Ok(object),
+    }
+}
+
 /// The result of an uninstall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Uninstalled {
@@ -296,22 +313,11 @@ pub(super) enum Uninstalled {
 impl Uninstalled {
     /// Parses the output of `baleen uninstall --json`.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
-        let failed = |why: &str| Self::Failed(Problem::new(why));
-        let printed = match printed {
-            Ok(printed) => printed,
-            Err(error) => return failed(&error.to_string()),
-        };
-        let Ok(object) = serde_json::from_slice::<Value>(&printed) else {
-            return failed("it ended before it was done");
+        let object = match object_of(printed, "it ended before it was done") {
+            Ok(object) => object,
+            Err(why) => return Self::Failed(why),
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        if let Some(error) = object.get("error") {
-            return Self::Failed(Problem {
-                sentence: text(&error["message"]),
-                hint: error["advice"].as_str().map(str::to_owned),
-                fix: error["remedy"].as_str().and_then(Fix::named),
-            });
-        }
         let lines = |key: &str, line: &dyn Fn(&Value) -> String| -> Vec<String> {
             let all = object[key]
                 .as_array()

@@ -7,7 +7,7 @@
 //! Login::start -> first head -> 407 -> Login::next -> head -> 407 -> Login::next -> head -> 200 -> Login::succeeded
 //! ```
 //!
-//! Negotiate (Kerberos) is tried first, since a refused ticket locks nobody out. Then exactly one scheme gets the
+//! Negotiate (Kerberos) is tried first, since a refused ticket locks no account. Then exactly one scheme gets the
 //! password, the strongest one on offer. If the proxy refuses it, it isn't sent to that proxy again until it changes:
 //! three schemes with a wrong password would be three steps towards a locked account. For the same reason a password
 //! that the proxy hasn't accepted yet is tried by one request at a time ([`Step::Wait`]).

@@ -105,7 +105,7 @@ fn view(state: State) -> View {
     }
 }
 
-const BESIDES: MenuContext = MenuContext {
+const CONTEXT: MenuContext = MenuContext {
     login_item: LoginItem::Off,
     is_checking: false,
     has_environment: false,
@@ -167,7 +167,7 @@ fn a_script_that_is_away_is_in_the_menu() {
             setting,
             ..view(state)
         };
-        let menu = drawn(&menu(&view, BESIDES, &time));
+        let menu = drawn(&menu(&view, CONTEXT, &time));
         let lines: Vec<String> = menu.lines().take(4).map(str::to_owned).collect();
         lines.join("\n")
     };
@@ -189,7 +189,7 @@ fn the_head_of_the_menu_in_every_state() {
     let mut all = String::new();
     for state in State::ALL {
         let view = view(state);
-        let menu = menu(&view, BESIDES, &time);
+        let menu = menu(&view, CONTEXT, &time);
         let end = menu
             .items
             .iter()
@@ -256,7 +256,7 @@ fn the_head_of_the_menu_where_docker_has_its_own_settings() {
             is_on: false,
             ..proxy.clone()
         };
-        let drawn = drawn(&menu(&view, BESIDES, &time));
+        let drawn = drawn(&menu(&view, CONTEXT, &time));
         let end = drawn.find("Recent Activity").unwrap();
         all += &format!("== {family}\n{}", &drawn[..end]);
     }
@@ -271,7 +271,7 @@ fn the_place_that_baleen_was_opened_from_is_in_the_menu_where_it_can_not_stay() 
         let context = MenuContext {
             login_item,
             location,
-            ..BESIDES
+            ..CONTEXT
         };
         menu(&view(State::Current), context, &time)
     };
@@ -337,7 +337,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         (SourceSetting::Environment, None),
     ] {
         let view = named(source, overridden_settings);
-        let menu = menu(&view, BESIDES, &time);
+        let menu = menu(&view, CONTEXT, &time);
         all += &format!("== named by hand, {source:?}\n{}", head(&menu));
         let command = Some(Command::Click(Click::FollowSettings));
         assert_eq!(menu.command("follow-settings"), command);
@@ -349,7 +349,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
     assert_eq!(view.json()["settings"], expected);
 
     // While the settings count, the menu shows them only if they differ.
-    let followed = menu(&self::view(State::Current), BESIDES, &time);
+    let followed = menu(&self::view(State::Current), CONTEXT, &time);
     assert_eq!(followed.command("follow-settings"), None);
     all += &format!("== the settings count\n{}", head(&followed));
     let by_hand = View {
@@ -357,7 +357,7 @@ fn a_proxy_that_was_named_by_hand_is_in_the_menu() {
         by_hand: Some("export HTTP_PROXY=http://hand.corp:3128".to_owned()),
         ..self::view(State::Foreign)
     };
-    let by_hand = menu(&by_hand, BESIDES, &time);
+    let by_hand = menu(&by_hand, CONTEXT, &time);
     all += &format!("== set by hand in the image\n{}", head(&by_hand));
     insta::assert_snapshot!(all);
 }
@@ -386,16 +386,16 @@ fn while_something_is_done_it_can_not_be_done_again() {
             ..view(State::RestartNeeded)
         };
         assert_eq!(headline(&view), busy.label());
-        let menu = menu(&view, BESIDES, &time);
+        let menu = menu(&view, CONTEXT, &time);
         for id in ["reapply", "restart-engine", "restart"] {
             assert_eq!(can_be_chosen(&menu.items, id), Some(false), "{id}");
         }
-        assert!(!can_uninstall(&view, BESIDES));
+        assert!(!can_uninstall(&view, CONTEXT));
     }
     let all = |is_checking| {
         let context = MenuContext {
             is_checking,
-            ..BESIDES
+            ..CONTEXT
         };
         menu(&view(State::Current), context, &time)
     };
@@ -475,7 +475,7 @@ fn the_menu_is_short_and_in_title_case() {
             let context = MenuContext {
                 location,
                 has_environment: true,
-                ..BESIDES
+                ..CONTEXT
             };
             let menu = menu(&view, context, &time);
             let rows = menu.items.iter().filter(|item| **item != Item::Separator);
@@ -558,7 +558,7 @@ fn the_address_to_copy_has_no_login() {
         ..current
     };
     assert_eq!(address(&behind), None);
-    assert_eq!(menu(&behind, BESIDES, &time).command("copy-address"), None);
+    assert_eq!(menu(&behind, CONTEXT, &time).command("copy-address"), None);
 }
 
 /// The environment is offered as a source only if it can be one.
@@ -571,7 +571,7 @@ fn the_environment_is_a_source_only_where_it_is_set_or_chosen() {
     ] {
         let context = MenuContext {
             has_environment,
-            ..BESIDES
+            ..CONTEXT
         };
         let view = View {
             source,
@@ -596,7 +596,7 @@ fn each_line_has_a_name_of_its_own() {
             .collect()
     }
     for state in [State::RestartNeeded, State::Foreign] {
-        let menu = menu(&view(state), BESIDES, &time);
+        let menu = menu(&view(state), CONTEXT, &time);
         let mut ids = ids(&menu.items);
         assert!(ids.iter().all(|id| menu.command(id).is_some()));
         let count = ids.len();
@@ -616,7 +616,7 @@ fn how_the_running_vm_stands_is_in_the_menu() {
             can_apply_live,
             ..view(State::RestartNeeded)
         };
-        let menu = menu(&view, BESIDES, &time);
+        let menu = menu(&view, CONTEXT, &time);
         (menu, view.json())
     };
     // The menu down to the sources.
@@ -656,7 +656,7 @@ fn how_the_running_vm_stands_is_in_the_menu() {
             engine,
             ..view(State::Current)
         };
-        let menu = menu(&view, BESIDES, &time);
+        let menu = menu(&view, CONTEXT, &time);
         assert_eq!(menu.command("restart-engine"), None);
         all += &format!("== {word:?}\n{}", head(&menu));
         let json = &view.json()["docker"];
@@ -953,7 +953,7 @@ fn the_relay_says_which_way_it_goes() {
             },
             ..view(State::Current)
         };
-        let menu = drawn(&menu(&view, BESIDES, &time));
+        let menu = drawn(&menu(&view, CONTEXT, &time));
         let end = menu.find("----\n[x]").unwrap();
         all.push_str(&menu[..end]);
         all.push('\n');
