@@ -8,8 +8,9 @@ use crate::agent::view::View;
 use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::{KeptAnswers, Setting};
-use crate::proxy::{Field, ProxyRef};
+use crate::proxy::{Field, ProxyRef, RedactedProxy};
 use crate::reconcile::{Reason, State};
+use crate::relay::Way;
 use crate::text::notice::{cut, full, short, shortened};
 use crate::text::relay;
 use crate::text::settings_line;
@@ -321,14 +322,24 @@ fn script_line(setting: &Setting) -> Option<String> {
     })
 }
 
+/// Returns the proxy in the boot image, if it is the relay.
+fn relay_in_image(view: &View) -> Option<&RedactedProxy> {
+    view.in_image.as_ref().filter(|proxy| proxy.is_relay())
+}
+
+/// Returns the way of the relay's last connection.
+fn way(view: &View) -> Option<&Way> {
+    match &view.relay {
+        Some(RelayState::Running(status)) => status.way.as_ref(),
+        Some(RelayState::Failed { .. } | RelayState::Unknown) | None => None,
+    }
+}
+
 /// Returns the lines about the relay, if Docker's proxy is the relay.
 fn relay_lines(view: &View) -> Vec<String> {
     match &view.relay {
         Some(RelayState::Running(status)) => {
             let mut lines = Vec::new();
-            if let Some(taken) = &status.way {
-                lines.push(format!("Last connection: {taken}"));
-            }
             if let Some(failure) = &status.failure {
                 lines.push(format!(
                     "Last failure: {}",
@@ -356,12 +367,16 @@ fn proxy_lines(view: &View) -> Vec<String> {
             None => proxy_line(&view.setting),
         }];
     };
-    let by_hand = match view.is_named() {
-        true => ", named by hand",
-        false => "",
-    };
     let settings = settings_line(in_image, view.is_named(), view.settings());
-    let mut lines = vec![format!("Proxy: {}{by_hand}", short(in_image))];
+    let mut lines = match relay_in_image(view) {
+        Some(relay) => {
+            let way = way(view).map(|way| format!(", {way}"));
+            let line = format!("Proxy: Baleen's relay{}", way.unwrap_or_default());
+            vec![shortened(line), format!("For Docker: {}", short(relay))]
+        }
+        None if view.is_named() => vec![format!("Proxy: {}, named by hand", short(in_image))],
+        None => vec![format!("Proxy: {}", short(in_image))],
+    };
     lines.extend(settings.filter(|_| view.is_on));
     lines
 }
@@ -447,15 +462,12 @@ pub const MAX_ROWS: usize = 9;
 fn proxy(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
     let mut lines = proxy_lines(view).into_iter();
     let text = lines.next().unwrap_or_default();
-    let mut items = Vec::new();
-    if !view.in_image.as_ref().is_some_and(|proxy| proxy.is_relay()) {
-        let is_known = address(view).is_some();
-        items.push(button(
-            Command::CopyProxyAddress,
-            "Copy Proxy Address",
-            is_known,
-        ));
-    }
+    let is_known = address(view).is_some();
+    let mut items = vec![button(
+        Command::CopyProxyAddress,
+        "Copy Proxy Address",
+        is_known,
+    )];
     if view.is_named() {
         let command = Command::Click(Click::FollowSettings);
         items.push(button(
@@ -464,9 +476,7 @@ fn proxy(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
             view.busy.is_none(),
         ));
     }
-    if !items.is_empty() {
-        items.push(Item::Separator);
-    }
+    items.push(Item::Separator);
     let docker = match &view.docker {
         Some(version) => Some(format!("Docker {version}")),
         // The menu's first line already says so.
@@ -484,8 +494,8 @@ fn proxy(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
     Item::Submenu { text, items }
 }
 
-/// Returns the proxy's address for the settings of other programs: without user and password. Nothing is returned for
-/// the relay, since its address opens nothing without its token, and the token belongs to Docker alone.
+/// Returns the proxy's address for the settings of other programs: without user and password. With the relay it is that
+/// of the proxy behind it, since the relay's own address opens nothing without its token, which belongs to Docker alone.
 pub fn address(view: &View) -> Option<String> {
     let proxy = match (&view.in_image, &view.setting) {
         (Some(proxy), _) => proxy,
@@ -493,7 +503,11 @@ pub fn address(view: &View) -> Option<String> {
         (None, _) => return None,
     };
     if proxy.is_relay() {
-        return None;
+        let behind = way(view)?.proxy.as_deref()?;
+        return Some(match behind.contains("://") {
+            true => behind.to_owned(),
+            false => format!("http://{behind}"),
+        });
     }
     let url = proxy.https.as_ref().or(proxy.http.as_ref());
     url.map(ProxyRef::without_login)

@@ -16,7 +16,8 @@ pub(super) struct Status(MenuItem);
 
 impl Status {
     pub(super) fn new(_: Shape, text: &str) -> Self {
-        Self(MenuItem::new(plain(text), false, None))
+        // Choosing it does nothing, but what can't be chosen is drawn pale.
+        Self(MenuItem::new(plain(text), true, None))
     }
 
     pub(super) fn set(&self, _: Shape, text: &str) {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::agent::notice::{DockerSupport, Notice, NoticeAction, RestartNeed, WhyNone};
-use crate::backend::RestartScope;
 use crate::backend::Unpatched;
 use crate::backend::docker_desktop::{NotPatched, ProxyPane};
 use crate::desired::Setting;
@@ -19,32 +18,10 @@ impl RestartNeed {
     fn sentence(self, is_proxy: bool) -> &'static str {
         match (self, is_proxy) {
             (Self::NotNeeded, _) => "",
-            (
-                Self::Asks {
-                    can_apply_live: false,
-                },
-                true,
-            ) => " Restart Docker to use it.",
-            (
-                Self::Asks {
-                    can_apply_live: false,
-                },
-                false,
-            ) => " Restart Docker to stop using it.",
-            (
-                Self::Asks {
-                    can_apply_live: true,
-                },
-                true,
-            ) => " Restart the Engine to use it.",
-            (
-                Self::Asks {
-                    can_apply_live: true,
-                },
-                false,
-            ) => " Restart the Engine to stop using it.",
-            (Self::Restarts(RestartScope::Docker), _) => " Docker is being restarted now.",
-            (Self::Restarts(RestartScope::Engine), _) => " The Engine is being restarted now.",
+            // Which part is restarted is Baleen's affair.
+            (Self::Asks { .. }, true) => " Restart Docker to use it.",
+            (Self::Asks { .. }, false) => " Restart Docker to stop using it.",
+            (Self::Restarts(_), _) => " Docker is being restarted now.",
             (Self::Waits, true) => " Docker will use it the next time it starts.",
             (Self::Waits, false) => " Docker stops using it the next time it starts.",
         }
@@ -55,8 +32,7 @@ impl NoticeAction {
     /// Returns the label of the action's button.
     pub fn label(self) -> &'static str {
         match self {
-            Self::RestartEngine => "Restart Docker Engine",
-            Self::RestartNow => "Restart Docker",
+            Self::RestartEngine | Self::RestartNow => "Restart Docker",
             Self::Later => "Later",
             Self::NotNow => "Not Now",
             Self::UseProxy => "Use Proxy",

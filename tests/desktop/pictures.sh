@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README and of docs/ out of the program as it runs: the menu, the notification of an update, the
-# menus with the relay and with a Docker Desktop, and the page of a check.
+# Makes the pictures of the README and of docs/ out of the program as it runs: the first question, the menu with its
+# submenus, the notification of an update, the menus with the relay and with a Docker Desktop, and the page of a check.
 #
 #   tests/desktop/pictures.sh FOLDER [PROGRAM]
 #
@@ -11,9 +11,10 @@ folder=${1:?usage: pictures.sh FOLDER [PROGRAM]}
 baleen=$(realpath "${2:-${CARGO_TARGET_DIR:-$here/../../target}/release/baleen}")
 mkdir -p "$folder"
 work=$(mktemp -d)
-docker=''
+docker='' proxy=''
 finish() {
 	[ -z "$docker" ] || kill "$docker" 2> /dev/null || true
+	[ -z "$proxy" ] || kill "$proxy" 2> /dev/null || true
 	# It outlives the app that started it.
 	"$baleen" relay stop > "$work/log" 2>&1 || true
 	rm -rf "$work"
@@ -37,8 +38,13 @@ start() {
 "$baleen" config set source manual > "$work/log"
 start
 
+# The first start, and what can be chosen before anything is switched on.
+"$here/screenshot.sh" --notification "$folder/first-question.png" "$baleen" app
+"$here/screenshot.sh" --submenu "Settings" "$folder/menu-settings.png" "$baleen" app
+
 # Docker was started before the proxy is switched on, so it needs a restart then.
 "$here/screenshot.sh" --click "Use Proxy" --until "Restart Docker" --submenu "Recent Activity" "$folder/menu.png" "$baleen" app
+"$here/screenshot.sh" --until "Restart Docker" --submenu "Help" "$folder/menu-help.png" "$baleen" app
 
 # The same Docker in a network that doesn't know the proxy. An empty list of hosts knows no name, and nothing else is asked.
 : > "$work/hosts"
@@ -59,8 +65,34 @@ start
 ) &
 "$here/screenshot.sh" --notification "$folder/update.png" "$baleen" app
 
-# The same Docker behind the relay.
-BALEEN_RELAY=auto "$here/screenshot.sh" --until "Proxy: Baleen's relay" "$folder/menu-relay.png" "$baleen" app
+# The same Docker behind the relay, which goes through a proxy that opens every tunnel.
+python3 - << 'END' &
+import socketserver
+class Proxy(socketserver.StreamRequestHandler):
+    def handle(self):
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer(("127.0.0.2", 8080), Proxy).serve_forever()
+END
+proxy=$!
+echo "127.0.0.2 proxy.corp.example" > "$work/hosts"
+export BALEEN_RELAY=auto BALEEN_HOSTS_FILE=$work/hosts
+pull() {
+	python3 - "$1" <<- 'END'
+	import sys, urllib.request
+	urllib.request.build_opener(urllib.request.ProxyHandler({"https": sys.argv[1]})).open("https://registry-1.docker.io")
+	END
+}
+while sleep 0.3; do
+	address=$("$baleen" relay --print-address local | head -n 1) || continue
+	pull "$address" || true
+done > "$work/log" 2>&1 &
+pulls=$!
+"$here/screenshot.sh" --until "through proxy.corp.example" --submenu "Proxy:" "$folder/menu-relay.png" "$baleen" app
+kill "$pulls"
+export BALEEN_RELAY=off
 
 # A Docker Desktop that was started once, and does not run.
 "$baleen" demo --docker desktop --keep "$work/desktop" > "$work/log"

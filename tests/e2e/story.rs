@@ -125,6 +125,9 @@ fn needs_desktop(lab: &Lab) {
     }
 }
 
+/// Title of the notification at the first start.
+const FIRST_QUESTION: &str = "Use 192.168.65.1:3128 for Docker?";
+
 fn story(lab: &Lab) {
     needs_desktop(lab);
     let mut mac = Mac::new(lab, &STOCK);
@@ -133,8 +136,9 @@ fn story(lab: &Lab) {
     mac.finds_no_way(NO_WAY);
 
     let desk = Desk::start(lab, &mac);
-    desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
-    desk.click(lab, "Use Proxy");
+    let question = desk.told(lab, FIRST_QUESTION, "Baleen keeps it set");
+    lab.say("(click: Use Proxy)");
+    desk.notes.press(&question, "Use Proxy");
     desk.restart_when_told(
         lab,
         &mut mac,
@@ -158,7 +162,7 @@ fn story(lab: &Lab) {
         lab,
         &mut mac,
         "Docker was updated",
-        "Docker 17.03.0-ce-mac1 → 17.06.0-ce-mac18 removed the proxy.",
+        "Docker 17.06.0-ce-mac18 has 192.168.65.1:3128 again.",
     );
     mac.engine_has(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
@@ -179,15 +183,15 @@ fn live(lab: &Lab) {
     let before = (mac.docker_runs(), mac.qemu());
 
     let desk = Desk::start(lab, &mac);
-    desk.told(lab, "Baleen is in the menu bar", "192.168.65.1:3128");
+    desk.told(lab, FIRST_QUESTION, "");
     desk.click(lab, "Use Proxy");
     let note = desk.told(
         lab,
         "Docker now has the proxy",
-        "Restart the Engine or Docker to use it.",
+        "Restart Docker to use it.",
     );
-    lab.say("(click: Restart the Engine)");
-    desk.notes.press(&note, "Restart Docker Engine");
+    lab.say("(click: Restart Docker)");
+    desk.notes.press(&note, "Restart Docker");
     desk.wait_for_line("On: Docker uses the proxy");
     mac.engine_has_now(&both_cases(IN_THE_VM, LOCAL));
     mac.pulls_through_the_proxy();
@@ -196,7 +200,7 @@ fn live(lab: &Lab) {
     desk.told(
         lab,
         "Docker has its own boot image again",
-        "Restart the Engine or Docker to stop using it.",
+        "Restart Docker to stop using it.",
     );
     desk.click(lab, "Restart Docker");
     desk.wait_for_line("Off");

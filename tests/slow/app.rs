@@ -777,7 +777,7 @@ fn where_the_vm_has_a_console_its_engine_can_be_restarted_alone() {
         .stdin(Stdio::from(tty::open(&device)))
         .spawn()
         .unwrap();
-    desk.notes.press(&note, "Restart Docker Engine");
+    desk.notes.press(&note, "Restart Docker");
     let note = desk.notes.wait_for("that it was not", |note| {
         note.summary == "The Docker Engine was not restarted"
     });

@@ -250,7 +250,7 @@ fn login(refused: &NoTunnel, said: &str, face: Face) -> Words {
                     "name the user (in System Settings, or as http://USER@HOST:PORT with `baleen config set https_proxy`), and store the password with `baleen credentials set`"
                 }
                 Face::Menu => {
-                    "name the user (in System Settings, or as http://USER@HOST:PORT in the settings file), and store the password in Terminal: `baleen credentials set`"
+                    "enter user and password with Settings > Proxy Source > Manual…; if the proxy should go on coming from System Settings, name the user there and store the password in Terminal: `baleen credentials set`"
                 }
             },
         ),
@@ -264,7 +264,9 @@ fn login(refused: &NoTunnel, said: &str, face: Face) -> Words {
             ),
             match face {
                 Face::CommandLine => "store it with `baleen credentials set`",
-                Face::Menu => "store it in Terminal: `baleen credentials set`",
+                Face::Menu => {
+                    "store it in Terminal: `baleen credentials set`; that of a proxy of your own can be entered with Settings > Proxy Source > Manual…"
+                }
             },
         ),
     }

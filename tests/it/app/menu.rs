@@ -540,7 +540,7 @@ fn each_state_has_a_shape() {
     }
 }
 
-/// The address is copied without user and password, and that of the relay not at all.
+/// The address is copied without user and password. Behind the relay it is that of the proxy that the relay takes.
 #[test]
 fn the_address_to_copy_has_no_login() {
     let current = view(State::Current);
@@ -548,17 +548,33 @@ fn the_address_to_copy_has_no_login() {
     let off = view(State::Off);
     assert_eq!(address(&off).as_deref(), Some("http://proxy.corp:8080"));
     assert_eq!(address(&view(State::Direct)), None);
-    let relay = ProxyUrl::parse("http://baleen:token@192.168.65.1:18128").unwrap();
+    let ours = ProxyUrl::parse("http://baleen:token@192.168.65.1:18128").unwrap();
     let behind = View {
         in_image: Some(RedactedProxy {
-            http: Some(relay.reference()),
-            https: Some(relay.reference()),
+            http: Some(ours.reference()),
+            https: Some(ours.reference()),
             no_proxy: String::new(),
         }),
         ..current
     };
-    assert_eq!(address(&behind), None);
-    assert_eq!(menu(&behind, CONTEXT, &time).command("copy-address"), None);
+    for (way, expected) in [
+        (None, None),
+        (Some((None, None)), None),
+        (
+            Some((Some("proxy.corp:8080"), Some("Kerberos"))),
+            Some("http://proxy.corp:8080"),
+        ),
+        (
+            Some((Some("https://proxy.corp:443"), None)),
+            Some("https://proxy.corp:443"),
+        ),
+    ] {
+        let behind = View {
+            relay: Some(relay(way, None)),
+            ..behind.clone()
+        };
+        assert_eq!(address(&behind).as_deref(), expected);
+    }
 }
 
 /// The environment is offered as a source only if it can be one.
