@@ -273,7 +273,9 @@ impl App {
             AppEvent::Pressed(notification, button) => self.pressed(&notification, &button),
             AppEvent::NotShown(notification, why) => {
                 tracing::warn!("a notification could not be shown: {why}");
-                if dialog::AVAILABLE {
+                if notification == notification_text::LOOKED {
+                    self.update_not_shown();
+                } else if dialog::AVAILABLE {
                     self.ask_again(&notification);
                 }
             }

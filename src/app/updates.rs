@@ -125,6 +125,11 @@ impl App {
         }
     }
 
+    /// Has the next look announce the version again whose notice could not be shown.
+    pub(super) fn update_not_shown(&self) {
+        self.schedule(Schedule::not_shown);
+    }
+
     pub(super) fn open_release_page(&self) {
         self.open(OsStr::new(&update::page(update::REPOSITORY)));
     }
