@@ -1,5 +1,5 @@
 //! Who may use the relay, and for what. Every user, container and web page of this computer reaches its port, so a
-//! request needs this installation's token, and leads to no service of the computer itself. `SECURITY.md` has the model.
+//! request needs this installation's token, and leads to no loopback or link-local address of the computer itself. `SECURITY.md` has the model.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -135,7 +135,7 @@ fn a_direct_tunnel_carries_both_directions_to_their_ends() {
     assert!(got == bytes, "{} of {} bytes", got.len(), bytes.len());
 }
 
-/// Only who has the token may use it, and nothing of this computer is behind it.
+/// Only who has the token may use it, and no loopback address of this computer is behind it.
 #[test]
 fn strangers_and_own_services_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -196,6 +196,57 @@ fn strangers_and_own_services_are_refused() {
     ] {
         let answer = ask(&format!("{head}{token}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer}");
+    }
+}
+
+/// A pattern or a network of the bypass list says how hosts are reached, not that services of this computer are meant: macOS
+/// has one of each in its list from the start. A name of its own is meant, but never the relay.
+#[test]
+fn only_an_entry_of_its_own_opens_a_service_of_this_computer() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    fs::write(&hosts, "127.0.0.1 mac.local named.corp\n").unwrap();
+    let list = "<key>ExceptionsList</key><array><string>*.local</string><string>169.254/16</string><string>named.corp</string></array>";
+    let file = settings(folder.path(), list);
+    let relay = Relay::start_with(&["--system-proxies", &file], |command| {
+        command.env("BALEEN_HOSTS_FILE", &hosts);
+    });
+    let port = echo().port();
+    for place in [
+        format!("mac.local:{port}"),
+        "169.254.169.254:80".to_owned(),
+        format!("named.corp:{}", relay.port),
+    ] {
+        let answer = relay.refused_tunnel(&place);
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
+        let answer = relay.request(&format!("GET http://{place}/"), &place, "\r\n");
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
+    }
+    let (stream, answer) = relay.tunnel(&format!("named.corp:{port}"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(exchange(stream), "got hello");
+}
+
+/// A shell that has the relay's address in its variables may start it: each request would come back to it.
+#[test]
+fn the_relay_as_its_own_proxy_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    fs::write(&config, "").unwrap();
+    let relay = Relay::start(&["--config", config.to_str().unwrap()]);
+    for host in ["127.0.0.1", "localhost"] {
+        let address = format!("http://{host}:{}", relay.port);
+        let text = format!("source = \"manual\"\nhttp_proxy = \"{address}\"\n");
+        fs::write(&config, text).unwrap();
+        let started = Instant::now();
+        for answer in [
+            relay.refused_tunnel("r.corp:443"),
+            relay.request("GET http://r.corp/", "r.corp", "\r\n"),
+        ] {
+            assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+            assert!(answer.contains("is this relay itself"), "{answer}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(5));
     }
 }
 
