@@ -73,10 +73,8 @@ impl Token {
         getrandom::fill(&mut random)
             .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let written = file.update(|stored: &mut Stored| {
-            let is_new = stored
-                .token
-                .as_ref()
-                .is_none_or(|it| it.len() != 2 * TOKEN_LEN);
+            let kept = stored.token.as_deref().map(str::as_bytes);
+            let is_new = !kept.is_some_and(Self::is_well_formed);
             if is_new {
                 stored.token = Some(hex(&random));
             }
@@ -85,6 +83,11 @@ impl Token {
         });
         written.map_err(failed)?;
         Ok(Self(token.unwrap_or_default()))
+    }
+
+    /// Returns whether a text has the form of a token.
+    pub(crate) fn is_well_formed(text: &[u8]) -> bool {
+        text.len() == 2 * TOKEN_LEN && text.iter().all(u8::is_ascii_hexdigit)
     }
 
     /// The token's text, for an address.
@@ -170,13 +173,14 @@ mod tests {
         assert!(!format!("{token:?}").contains(token.expose()));
 
         let login = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
-        let right = format!("baleen:{}", token.expose());
+        let right = format!("baleen-relay:{}", token.expose());
         assert!(token.is_in(Some(&login(&right))));
         assert!(token.is_in(Some(&login(&right).replacen("Basic", "bAsIc", 1))));
         for wrong in [
             "",
-            "baleen",
-            "baleen:",
+            "baleen-relay",
+            "baleen-relay:",
+            &right.replacen("-relay", "", 1),
             &right[1..],
             &right[..right.len() - 1],
             &format!("{right} "),

@@ -202,9 +202,11 @@ pub fn is_up(state: &Path, port: u16) -> bool {
     running(state).is_some() && status(state).is_ok_and(|status| status.port == port)
 }
 
-/// Returns whether a proxy URL is that of a relay on this computer.
+/// Returns whether a proxy URL is that of a relay on this computer, with a token as its password.
 pub(crate) fn is_own(url: &ProxyUrl) -> bool {
-    url.user().as_deref() == Some(RELAY_USER) && url.host() == Ipv4Addr::LOCALHOST.to_string()
+    url.user().as_deref() == Some(RELAY_USER)
+        && url.host() == Ipv4Addr::LOCALHOST.to_string()
+        && (url.password()).is_some_and(|password| Token::is_well_formed(password.expose()))
 }
 
 /// Returns the address of the relay for a program that reaches it under this host name. It holds the token.

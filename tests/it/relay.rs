@@ -543,7 +543,7 @@ fn the_address_for_each_program_is_printed() {
     let local = local.lines().next().unwrap();
     let login = local.strip_suffix("127.0.0.1:18128").unwrap();
     assert!(
-        login.starts_with("http://baleen:") && login.len() == 47,
+        login.starts_with("http://baleen-relay:") && login.len() == 53,
         "{login}"
     );
     for (program, host, words) in [

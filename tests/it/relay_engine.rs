@@ -65,7 +65,7 @@ impl Place {
 
     /// The relay's address as the VM has to have it.
     fn address(&self) -> String {
-        format!("http://baleen:{}@192.168.65.1:{}", self.token(), self.port)
+        format!("http://baleen-relay:{}@192.168.65.1:{}", self.token(), self.port)
     }
 
     /// Waits until the running relay says this of itself.
@@ -283,7 +283,7 @@ fn docker_desktop_gets_the_relay_in_its_own_settings() {
     let file = desk.app.dir.path().join("state/relay.json");
     let stored: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let token = stored["token"].as_str().unwrap().to_owned();
-    let address = format!("http://baleen:{token}@127.0.0.1:18128");
+    let address = format!("http://baleen-relay:{token}@127.0.0.1:18128");
     let settings: Value = serde_json::from_slice(&fs::read(desk.store()).unwrap()).unwrap();
     for key in ["OverrideProxyHTTP", "OverrideProxyHTTPS"] {
         assert_eq!(settings[key], *address, "{settings}");
