@@ -46,6 +46,10 @@ pub fn note_given(folder: &Path, engine: &Path, is_given: bool) -> Result<bool, 
     let file = JsonFile::new(folder.join(Token::FILE), 1);
     // It may be named by a link.
     let engine = &engine.canonicalize().unwrap_or_else(|_| engine.to_owned());
+    debug_assert!(
+        !is_given || Token::kept(folder).is_some(),
+        "no engine gets the placeholder of a token"
+    );
     if file.read::<Stored>().given.contains(engine) == is_given {
         return Ok(false);
     }
@@ -60,6 +64,21 @@ pub fn note_given(folder: &Path, engine: &Path, is_given: bool) -> Result<bool, 
 impl Token {
     /// The name of the file with the token, which only its owner can read.
     pub(crate) const FILE: &str = "relay.json";
+
+    /// Returns the token that is kept in `folder`, if there is one. Makes no files.
+    pub(crate) fn kept(folder: &Path) -> Option<Self> {
+        let stored: Stored = JsonFile::new(folder.join(Self::FILE), 1).read();
+        stored
+            .token
+            .filter(|text| Self::is_well_formed(text.as_bytes()))
+            .map(Self)
+    }
+
+    /// Returns what stands for a token that is not made yet. It opens nothing, and is always the same, so that an address with it
+    /// can be compared.
+    pub(crate) fn placeholder() -> Self {
+        Self("0".repeat(2 * TOKEN_LEN))
+    }
 
     /// Returns the token that is kept in `folder`. The first time it is made there.
     ///

@@ -188,13 +188,24 @@ impl Control {
     }
 }
 
-/// Returns the proxy URL of the relay for a program on this computer. It holds the token.
+/// Returns the proxy URL of the relay for a program on this computer, to be shown and compared. It holds the token; zeros as
+/// long as there is none. Makes no files: see [`make_token`].
+///
+/// # Errors
+/// When the address is not valid.
+pub fn url(state: &Path, port: u16) -> Result<ProxyUrl, RelayError> {
+    let token = Token::kept(state).unwrap_or_else(Token::placeholder);
+    let url = address_with(&token, &Ipv4Addr::LOCALHOST.to_string(), port);
+    ProxyUrl::parse(&url).map_err(RelayError::Url)
+}
+
+/// Makes the token, unless there is one. This comes before the [`url`] that is written into an engine.
 ///
 /// # Errors
 /// When the token can't be kept.
-pub fn url(state: &Path, port: u16) -> Result<ProxyUrl, RelayError> {
-    let url = address(state, &Ipv4Addr::LOCALHOST.to_string(), port)?;
-    ProxyUrl::parse(&url).map_err(RelayError::Url)
+pub(crate) fn make_token(state: &Path) -> Result<(), RelayError> {
+    Token::in_folder(state).map_err(RelayError::Token)?;
+    Ok(())
 }
 
 /// Returns whether a relay runs and answers at this port.
@@ -209,16 +220,18 @@ pub(crate) fn is_own(url: &ProxyUrl) -> bool {
         && (url.password()).is_some_and(|password| Token::is_well_formed(password.expose()))
 }
 
-/// Returns the address of the relay for a program that reaches it under this host name. It holds the token.
+/// Returns the address of the relay for a program that reaches it under this host name. It holds the token, which is made the
+/// first time.
 ///
 /// # Errors
 /// When the token can't be kept.
 pub fn address(state: &Path, host: &str, port: u16) -> Result<String, RelayError> {
     let token = Token::in_folder(state).map_err(RelayError::Token)?;
-    Ok(format!(
-        "http://{RELAY_USER}:{}@{host}:{port}",
-        token.expose()
-    ))
+    Ok(address_with(&token, host, port))
+}
+
+fn address_with(token: &Token, host: &str, port: u16) -> String {
+    format!("http://{RELAY_USER}:{}@{host}:{port}", token.expose())
 }
 
 /// Each tunnel takes two descriptors.

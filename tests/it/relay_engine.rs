@@ -65,7 +65,11 @@ impl Place {
 
     /// The relay's address as the VM has to have it.
     fn address(&self) -> String {
-        format!("http://baleen-relay:{}@192.168.65.1:{}", self.token(), self.port)
+        format!(
+            "http://baleen-relay:{}@192.168.65.1:{}",
+            self.token(),
+            self.port
+        )
     }
 
     /// Waits until the running relay says this of itself.
@@ -161,6 +165,41 @@ fn an_engine_with_the_relay_is_current_whatever_the_settings_say() {
     // Nothing has its address, and none runs.
     place.ok("auto", &["apply"]);
     assert!(place.app.script_text().contains(PROXY));
+}
+
+/// A token is made for what gets it, not by a look at what would.
+#[test]
+fn what_changes_nothing_makes_no_token() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    place.ok("off", &["apply"]);
+    assert_eq!(place.state("on"), ("stale".to_owned(), 3));
+    let plan = place.ok("on", &["apply", "--dry-run"]);
+    assert!(plan.contains("Baleen's relay"), "{plan}");
+    assert!(!place.app.dir.path().join("state/relay.json").exists());
+    place.ok("on", &["apply"]);
+    assert!(place.app.script_text().contains(&place.address()));
+}
+
+/// Docker keeps the relay's address, so the relay runs on, with the token that is in that address.
+#[test]
+fn an_image_that_is_left_keeps_its_relay() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    place.ok("on", &["apply"]);
+    let address = place.address();
+    let watch = Watch::start(&place, "on");
+    let before = place.wait_for_relay("it runs", |status| status["running"] == true);
+    let out = place.ok("on", &["uninstall", "--yes", "--leave-images"]);
+    assert!(out.contains("until you log out"), "{out}");
+    assert!(!out.contains(&place.token()), "{out}");
+    let after = place.wait_for_relay("it still runs", |status| status["running"] == true);
+    assert_eq!(after["pid"], before["pid"]);
+    assert_eq!(place.address(), address);
+    // Once nothing has its address, it goes with the rest.
+    place.ok("on", &["restore"]);
+    let out = place.ok("on", &["uninstall", "--yes"]);
+    assert!(out.contains("ended the relay"), "{out}");
+    assert!(!place.app.dir.path().join("state").exists());
+    drop(watch);
 }
 
 #[test]
