@@ -198,6 +198,10 @@ fn an_image_that_is_left_keeps_its_relay() {
     place.ok("on", &["restore"]);
     let out = place.ok("on", &["uninstall", "--yes"]);
     assert!(out.contains("ended the relay"), "{out}");
+    assert!(
+        out.contains("reaches nothing until you restart it"),
+        "{out}"
+    );
     assert!(!place.app.dir.path().join("state").exists());
     drop(watch);
 }
