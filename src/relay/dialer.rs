@@ -12,13 +12,12 @@ use crate::proxy::route::{Hop, Target};
 use super::logins::{FindCredentials, Logins};
 use super::route::{ReadSettings, RouteError, Router};
 use super::stream::Tls;
-use super::upstream::{self, HopFault};
+use super::upstream::{HopFault, Upstream};
 
 /// Connects to targets as the relay would.
 pub struct Dialer {
     router: Arc<Router>,
-    logins: Logins,
-    tls: Tls,
+    upstream: Upstream,
 }
 
 /// The reason why a target was not reached.
@@ -52,8 +51,11 @@ impl Dialer {
     ) -> Self {
         Self {
             router: Arc::new(Router::new(read, config)),
-            logins: Logins::new(find, allow_basic),
-            tls: Tls::default(),
+            upstream: Upstream {
+                logins: Logins::new(find, allow_basic),
+                tls: Tls::default(),
+                relay_port: None,
+            },
         }
     }
 
@@ -76,7 +78,7 @@ impl Dialer {
         let mut failed = None;
         for hop in &ways.hops {
             // Unlike the relay's clients, this program may reach this computer.
-            match upstream::open(hop, &place, true, (&self.tls, &self.logins)).await {
+            match self.upstream.open(hop, &place, true).await {
                 Ok(opened) if opened.early.is_empty() => return Ok(opened.stream),
                 Ok(_) => return Err(Fault::Early(place).into()),
                 Err(fault) if fault.is_of_hop() => {

@@ -52,6 +52,7 @@ use route::Router;
 use server::Shared;
 use status::Activity;
 use stream::Tls;
+use upstream::Upstream;
 
 /// The names of the relay's files in the folder for Baleen's own files.
 pub const FILES: [&str; 3] = [Token::FILE, control::SOCKET, control::LOCK];
@@ -117,8 +118,11 @@ impl Relay {
         let port = listener.local_addr().map_err(RelayError::Start)?.port();
         let shared = Arc::new(Shared {
             router: Arc::new(Router::new(options.read, options.config)),
-            logins: Logins::new(options.find, options.allow_basic),
-            tls: Tls::default(),
+            upstream: Upstream {
+                logins: Logins::new(options.find, options.allow_basic),
+                tls: Tls::default(),
+                relay_port: Some(port),
+            },
             token,
             port,
             activity: Activity::new(),
@@ -178,13 +182,13 @@ impl Control {
         let shared = &self.shared;
         shared
             .activity
-            .status(shared.port, !shared.logins.allows_basic())
+            .status(shared.port, !shared.upstream.logins.allows_basic())
     }
 
     /// Has the next connection read the settings again.
     pub fn settings_changed(&self) {
         self.shared.router.changed();
-        self.shared.logins.forget_schemes();
+        self.shared.upstream.logins.forget_schemes();
     }
 }
 

@@ -166,14 +166,8 @@ async fn directly(
     ways: &Ways,
     shared: &Shared,
 ) -> Result<Response<Incoming>, Refusal> {
-    let opened = upstream::open(
-        hop,
-        authority,
-        ways.is_bypassed,
-        (&shared.tls, &shared.logins),
-    )
-    .await?;
-    let mut sender = handshake(opened.stream).await?;
+    let opened = shared.upstream.open(hop, authority, ways.is_bypassed);
+    let mut sender = handshake(opened.await?.stream).await?;
     let mut parts = parts.clone();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     parts.uri = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
@@ -193,10 +187,10 @@ async fn through_proxy(
     proxy: &HopProxy,
     shared: &Shared,
 ) -> Result<Response<Incoming>, Refusal> {
-    let mut sender = handshake(upstream::dial_proxy(proxy, &shared.tls).await?).await?;
+    let mut sender = handshake(shared.upstream.dial_proxy(proxy).await?).await?;
     let target = parts.uri.to_string();
     let method = parts.method.as_str();
-    let mut session = shared.logins.session(proxy, method, &target);
+    let mut session = shared.upstream.logins.session(proxy, method, &target);
     let failed = |why: &dyn std::fmt::Display| upstream::login_failed(proxy, why);
     let mut field = session.first().await.map_err(|why| failed(&why))?;
     // A body that went to a proxy which then asks for a login has to be sent again.
@@ -234,7 +228,7 @@ async fn through_proxy(
             // Some close a connection that they said they would keep.
             Err(_) if !is_fresh && is_repeatable => {
                 let again = session.cut().await.map_err(|why| failed(&why))?;
-                sender = handshake(upstream::dial_proxy(proxy, &shared.tls).await?).await?;
+                sender = handshake(shared.upstream.dial_proxy(proxy).await?).await?;
                 (field, is_fresh) = (Some(again.field), true);
                 continue;
             }
@@ -269,7 +263,7 @@ async fn through_proxy(
         let next = next.map_err(|why| failed(&why))?;
         is_fresh = !(next.is_same && is_kept);
         if is_fresh {
-            sender = handshake(upstream::dial_proxy(proxy, &shared.tls).await?).await?;
+            sender = handshake(shared.upstream.dial_proxy(proxy).await?).await?;
         }
         field = Some(next.field);
     }

@@ -17,13 +17,12 @@ use crate::proxy::route::{Hop, Target};
 
 use super::access::{Token, is_own_host};
 use super::head::{Head, MAX_HEAD_LEN, Request};
-use super::logins::Logins;
 use super::plain;
 use super::route::{RouteError, Router, Ways};
 use super::status::Activity;
-use super::stream::{Tls, tune};
+use super::stream::tune;
 use super::tunnel;
-use super::upstream::{self, HopFault, Opened};
+use super::upstream::{HopFault, Opened, Upstream};
 
 /// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,8 +37,7 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
-    pub(crate) logins: Logins,
-    pub(crate) tls: Tls,
+    pub(crate) upstream: Upstream,
     /// The token of clients.
     pub(crate) token: Token,
     pub(crate) port: u16,
@@ -51,7 +49,7 @@ impl Shared {
     pub(crate) fn came_through(&self, hop: &Hop) {
         let login = match hop {
             Hop::Direct => None,
-            Hop::Through(proxy) => self.logins.scheme(proxy),
+            Hop::Through(proxy) => self.upstream.logins.scheme(proxy),
         };
         self.activity.came_through(hop, login);
     }
@@ -300,14 +298,8 @@ async fn ways(authority: &HostPort, is_tunnel: bool, shared: &Shared) -> Result<
 async fn first_way(ways: &Ways, authority: &HostPort, shared: &Shared) -> Result<Opened, HopFault> {
     let mut failed = None;
     for hop in &ways.hops {
-        let opened = upstream::open(
-            hop,
-            authority,
-            ways.is_bypassed,
-            (&shared.tls, &shared.logins),
-        )
-        .await;
-        match opened {
+        let opened = shared.upstream.open(hop, authority, ways.is_bypassed);
+        match opened.await {
             Ok(opened) => {
                 shared.came_through(hop);
                 return Ok(opened);
