@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -218,7 +218,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         Err(fault) => Err(fault.into()),
     };
     match carried {
-        Ok(Carried::Plain) => Ok(()),
+        Ok(Carried::Done) => Ok(()),
         Ok(Carried::Tunnel(opened, after_head)) => {
             let mut other = opened.stream;
             stream
@@ -241,8 +241,8 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 enum Carried {
-    /// The request was answered.
-    Plain,
+    /// The request was answered, or its client is gone.
+    Done,
     /// The tunnel is open, and these bytes came behind the head.
     Tunnel(Opened, Vec<u8>),
 }
@@ -266,11 +266,18 @@ async fn carry_out(
         return Err(Refusal::OwnHost(authority.host.clone()));
     }
     if is_tunnel {
-        let opened = first_way(&ways, authority, shared).await?;
+        // A proxy may take its time to answer. As in `plain::carry`, only a reset says that the client is gone.
+        let opened = tokio::select! {
+            opened = first_way(&ways, authority, shared) => opened?,
+            _ = stream.ready(Interest::ERROR) => {
+                tracing::debug!("a client gave up on its tunnel");
+                return Ok(Carried::Done);
+            }
+        };
         return Ok(Carried::Tunnel(opened, bytes[head.len..].to_vec()));
     }
     plain::carry(stream, bytes, authority, &ways, shared).await;
-    Ok(Carried::Plain)
+    Ok(Carried::Done)
 }
 
 async fn ways(authority: &HostPort, is_tunnel: bool, shared: &Shared) -> Result<Ways, Refusal> {

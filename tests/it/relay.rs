@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -929,18 +930,23 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// A server that stays silent takes no descriptors of the relay for longer than the client waits, also after the client
-/// has ended its direction.
-#[test]
-fn a_client_that_is_gone_ends_its_connection_to_a_silent_server() {
-    let (send, heads) = std::sync::mpsc::channel();
+/// A server that never answers, and the heads that it gets.
+fn silent() -> (String, Receiver<String>) {
+    let (send, heads) = mpsc::channel();
     let held = Mutex::new(Vec::new());
-    let silent = server(move |mut stream| {
+    let address = server(move |mut stream| {
         let _ = send.send(read_head(&mut stream));
         held.lock().unwrap().push(stream);
         Ok(())
     });
-    let place = silent.to_string();
+    (address.to_string(), heads)
+}
+
+/// A server that stays silent takes no descriptors of the relay for longer than the client waits, also after the client
+/// has ended its direction.
+#[test]
+fn a_client_that_is_gone_ends_its_connection_to_a_silent_server() {
+    let (place, heads) = silent();
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(&["--system-proxies", &settings(folder.path(), ALL_DIRECT)]);
     for halves in [false, true] {
@@ -964,6 +970,21 @@ fn a_client_that_is_gone_ends_its_connection_to_a_silent_server() {
         reset(tunnel);
         until_open(&relay, 0);
     }
+}
+
+/// The same while the tunnel is being opened: a silent proxy has 75 seconds.
+#[test]
+fn a_client_that_is_gone_ends_the_opening_of_its_tunnel() {
+    let (proxy, heads) = silent();
+    let relay = Relay::start(&["--http-proxy", &format!("http://{proxy}")]);
+    let mut stream = relay.connect();
+    let token = relay.token();
+    let head = format!("CONNECT r.corp:443 HTTP/1.1\r\nHost: r.corp:443\r\n{token}\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    heads.recv_timeout(Duration::from_secs(20)).unwrap();
+    until_open(&relay, 1);
+    reset(stream);
+    until_open(&relay, 0);
 }
 
 /// The kernel probes both ends of a tunnel, so that a peer that vanished is noticed.
