@@ -31,10 +31,11 @@ struct Stored {
     given: BTreeSet<PathBuf>,
 }
 
-/// Returns whether an engine has the relay's address from Baleen.
+/// Returns whether an engine that still exists has the relay's address from Baleen.
 pub fn is_given(folder: &Path) -> bool {
     let file = JsonFile::new(folder.join(Token::FILE), 1);
-    !file.read::<Stored>().given.is_empty()
+    let given = file.read::<Stored>().given;
+    given.iter().any(|engine| engine.exists())
 }
 
 /// Records whether the engine at `engine` has the relay's address from Baleen. Returns whether that is new. Makes no file
@@ -215,6 +216,19 @@ mod tests {
         ] {
             assert!(!token.is_in(wrong), "{wrong:?}");
         }
+    }
+
+    /// A Docker.app that was thrown away needs no relay.
+    #[test]
+    fn only_what_is_there_has_the_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = folder.path().join("Docker.app");
+        std::fs::create_dir(&engine).unwrap();
+        Token::in_folder(folder.path()).unwrap();
+        assert!(note_given(folder.path(), &engine, true).unwrap());
+        assert!(is_given(folder.path()));
+        std::fs::remove_dir(&engine).unwrap();
+        assert!(!is_given(folder.path()));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Docker behind the relay: it gets the relay's address once, and nothing that happens to the network changes it again.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -178,6 +180,54 @@ fn what_changes_nothing_makes_no_token() {
     assert!(!place.app.dir.path().join("state/relay.json").exists());
     place.ok("on", &["apply"]);
     assert!(place.app.script_text().contains(&place.address()));
+}
+
+/// The agent compares without a token at first, too, and gives Docker none but the relay's.
+#[test]
+fn the_agent_makes_the_token_that_it_gives() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    place.ok("off", &["apply"]);
+    let mut watch = Watch::start(&place, "on");
+    watch.wait("the engine has the relay", |event| {
+        event["relay"]["running"] == true && event["state"] == "current"
+    });
+    assert!(place.app.script_text().contains(&place.address()));
+}
+
+/// The relay is kept running for what has its address. An image that was restored before another one stopped the uninstallation
+/// has it no longer.
+#[test]
+fn an_uninstall_that_stops_forgets_what_it_has_restored() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    let folder = place.app.dir.path();
+    let other = folder.join("other/Docker.app");
+    fs::create_dir(other.parent().unwrap()).unwrap();
+    baleen::demo::build(&other, "1.12.0", "1").unwrap();
+    place.ok("on", &["apply"]);
+    place.ok("on", &["apply", "--docker-app", other.to_str().unwrap()]);
+    let given = || {
+        let stored: Value =
+            serde_json::from_slice(&fs::read(folder.join("state/relay.json")).unwrap()).unwrap();
+        stored["given"].as_array().unwrap().clone()
+    };
+    assert_eq!(given().len(), 2);
+    let mut command = place.command("on", &["uninstall", "--yes"]);
+    if baleen::platform::user() == 0 {
+        // root may write everywhere.
+        let chown = Command::new("chown")
+            .args(["-R", "65534:65534"])
+            .arg(folder)
+            .status();
+        assert!(chown.unwrap().success());
+        command.uid(65534).gid(65534);
+    }
+    let moby = other.join("Contents/Resources/moby");
+    fs::set_permissions(&moby, Permissions::from_mode(0o555)).unwrap();
+    let run = Run::of(&mut command);
+    fs::set_permissions(&moby, Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(run.code, 5, "{run}");
+    let other = other.canonicalize().unwrap();
+    assert_eq!(given(), [other.to_str().unwrap()], "{run}");
 }
 
 /// Docker keeps the relay's address, so the relay runs on, with the token that is in that address.
