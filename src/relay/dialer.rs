@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -43,14 +44,11 @@ enum Fault {
 
 impl Dialer {
     /// Creates a dialer. The arguments are those of the relay's [`Options`](super::Options).
-    pub fn new(
-        read: Box<ReadSettings>,
-        config: PathBuf,
-        find: Arc<FindCredentials>,
-        allow_basic: bool,
-    ) -> Self {
+    pub fn new(read: Box<ReadSettings>, config: PathBuf, find: Arc<FindCredentials>) -> Self {
+        // The settings are read before anything is sent.
+        let allow_basic = Arc::<AtomicBool>::default();
         Self {
-            router: Arc::new(Router::new(read, config)),
+            router: Arc::new(Router::new(read, config, allow_basic.clone())),
             upstream: Upstream {
                 logins: Logins::new(find, allow_basic),
                 tls: Tls::default(),

@@ -26,6 +26,7 @@ mod upstream;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -42,7 +43,7 @@ pub use dialer::{DialError, Dialer};
 pub use error::RelayError;
 pub use login::Credentials;
 pub use logins::FindCredentials;
-pub use route::ReadSettings;
+pub use route::{ReadSettings, Settings};
 pub use status::{RelayFailure, Status, Way};
 
 use access::Token;
@@ -69,9 +70,9 @@ pub struct Options {
     pub state: PathBuf,
     /// The config file, whose change may change the settings.
     pub config: PathBuf,
-    /// Whether a password may be sent in clear, to a proxy that offers nothing else.
+    /// What the settings say of passwords in clear, until the first connection has them read.
     pub allow_basic: bool,
-    /// Reads the settings, and what to do while their PAC script can't be had.
+    /// Reads the settings.
     pub read: Box<ReadSettings>,
     /// Returns the login of a proxy, if one is stored.
     pub find: Arc<FindCredentials>,
@@ -116,10 +117,12 @@ impl Relay {
         let address = (Ipv4Addr::LOCALHOST, options.port).into();
         let listener = listener.map_err(|why| RelayError::Listen { address, why })?;
         let port = listener.local_addr().map_err(RelayError::Start)?.port();
+        let allow_basic = Arc::new(AtomicBool::new(options.allow_basic));
+        let router = Router::new(options.read, options.config, allow_basic.clone());
         let shared = Arc::new(Shared {
-            router: Arc::new(Router::new(options.read, options.config)),
+            router: Arc::new(router),
             upstream: Upstream {
-                logins: Logins::new(options.find, options.allow_basic),
+                logins: Logins::new(options.find, allow_basic),
                 tls: Tls::default(),
                 relay_port: Some(port),
             },

@@ -340,6 +340,36 @@ fn a_change_of_the_settings_counts_for_the_next_connection() {
     assert_eq!(second.lock().unwrap().len(), 1);
 }
 
+/// The same for the key that forbids a password in clear, although Basic has worked before.
+#[test]
+fn a_password_in_clear_is_forbidden_from_the_next_connection_on() {
+    let (address, heads) = upstream(Some("me:s3cret"), echo());
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let says = |allowed: bool| fs::write(&config, format!("relay_basic = {allowed}\n")).unwrap();
+    says(true);
+    let proxy = format!("http://me:s3cret@{address}");
+    let config = config.to_str().unwrap();
+    let relay = Relay::start(&["--config", config, "--http-proxy", &proxy]);
+    let without_basic = || relay.app.json(&["relay", "status"]).1["without_basic"].clone();
+    for is_allowed in [true, false, true] {
+        says(is_allowed);
+        let before = heads.lock().unwrap().len();
+        match is_allowed {
+            true => assert_eq!(exchange(relay.tunnel("r.corp:443").0), "got hello"),
+            false => {
+                let answer = relay.refused_tunnel("r.corp:443");
+                assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+            }
+        }
+        let sent = heads.lock().unwrap()[before..]
+            .iter()
+            .any(|head| head.contains("Authorization: Basic"));
+        assert_eq!(sent, is_allowed);
+        assert_eq!(without_basic(), !is_allowed);
+    }
+}
+
 /// A PAC script decides for each host, and its proxies are tried in their order.
 #[test]
 fn a_script_decides_for_each_host_and_a_dead_proxy_is_passed_over() {
