@@ -176,8 +176,8 @@ impl Relay {
 impl Control {
     /// Ends the relay. Open connections have a few seconds.
     pub fn end(&self) {
-        // Fails if it has ended already.
-        let _ = self.end.send(true);
+        // Kept, since it may come before the relay serves.
+        self.end.send_replace(true);
     }
 
     /// Returns what there is to say about the relay.
@@ -248,5 +248,33 @@ fn raise_file_limit() {
     {
         // With fewer descriptors there are fewer tunnels.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, MAX_FILES.min(hard), hard);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    /// A signal may come as soon as the relay listens.
+    #[test]
+    fn an_end_before_it_serves_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = Relay::listen(Options {
+            port: 0,
+            state: folder.path().to_owned(),
+            config: folder.path().join("config.toml"),
+            allow_basic: true,
+            read: Box::new(|| unreachable!("no connection comes")),
+            find: Arc::new(|_| Ok(None)),
+        });
+        let relay = relay.unwrap();
+        relay.control().end();
+        let (ended, is_over) = mpsc::channel();
+        thread::spawn(move || ended.send(relay.serve()));
+        let numbers = is_over.recv_timeout(Duration::from_secs(20));
+        assert_eq!(numbers, Ok((0, 0)));
     }
 }

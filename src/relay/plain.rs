@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use crate::net::HostPort;
 use crate::proxy::route::{Hop, HopProxy, Protocol};
 
+use super::head::MAX_FIELDS;
 use super::logins::Challenge;
 use super::route::Ways;
 use super::server::{Refusal, Shared, mark};
@@ -84,6 +85,7 @@ pub(super) async fn carry(
     let served = server::Builder::new()
         .keep_alive(false)
         .half_close(true)
+        .max_headers(MAX_FIELDS)
         .serve_connection(io, service);
     tokio::select! {
         served = served => {
@@ -305,7 +307,9 @@ impl hyper::body::Body for Resumed {
 }
 
 async fn handshake(stream: Stream) -> Result<SendRequest<Body>, Refusal> {
-    let (sender, connection) = client::handshake(TokioIo::new(stream))
+    let (sender, connection) = client::Builder::new()
+        .max_headers(MAX_FIELDS)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(Refusal::Answer)?;
     tokio::spawn(async move {

@@ -161,7 +161,7 @@ pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `end` changes. Connections that are open then have [`DRAIN_TIMEOUT`].
+/// Serves until `end` is true. Connections that are open then have [`DRAIN_TIMEOUT`].
 pub(crate) async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
@@ -171,7 +171,7 @@ pub(crate) async fn serve(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = end.changed() => break,
+            _ = end.wait_for(|is_over| *is_over) => break,
             Some(_) = connections.join_next() => continue,
         };
         let (stream, _) = match accepted {

@@ -885,6 +885,27 @@ fn each_form_of_407_is_logged_in_to() {
     }
 }
 
+/// What programs read alike goes on as it is: characters that RFC 3986 doesn't have, and as many fields as the relay takes.
+#[test]
+fn odd_addresses_and_many_fields_are_passed_on() {
+    let fields: String = (0..120).map(|at| format!("X-{at}: y\r\n")).collect();
+    let (send, heads) = mpsc::channel();
+    let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n");
+    let proxy = server(move |mut stream| {
+        let _ = send.send(read_head(&mut stream));
+        stream.write_all(answer.as_bytes())
+    });
+    let relay = Relay::start(&["--http-proxy", &format!("http://{proxy}")]);
+    let first = "GET http://o.corp/a^{b|c}?d^{e|f}";
+    let told = relay.request(first, "o.corp", &format!("{fields}\r\n"));
+    assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
+    let head = heads.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(head.starts_with(&format!("{first} HTTP/1.1\r\n")), "{head}");
+    for text in [told, head] {
+        assert!(text.to_ascii_lowercase().contains("x-119: y"), "{text}");
+    }
+}
+
 /// A request in clear that a proxy doesn't answer is asked of the next one, unless it may have been carried out.
 #[test]
 fn only_what_changes_nothing_is_asked_twice() {
