@@ -180,6 +180,11 @@ impl Control {
         self.end.send_replace(true);
     }
 
+    /// Returns whether the relay has been asked to end.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.end.borrow()
+    }
+
     /// Returns what there is to say about the relay.
     pub(crate) fn status(&self) -> Status {
         let shared = &self.shared;

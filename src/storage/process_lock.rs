@@ -1,7 +1,8 @@
 //! A lock that one process holds as long as it lives, and that names its holder to others.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -123,9 +124,29 @@ impl ProcessLock {
         }
     }
 
+    /// Returns the identity of the locked file, if the system tells it.
+    pub(crate) fn id(&self) -> Option<FileId> {
+        self.file.metadata().ok().map(|found| FileId::of(&found))
+    }
+
     /// Returns the locked file. The lock is held until it is closed.
     pub(crate) fn into_file(self) -> File {
         self.file
+    }
+}
+
+/// What tells one file from another one that takes its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    fn of(found: &Metadata) -> Self {
+        Self(found.dev(), found.ino())
+    }
+
+    /// Returns the identity of the file at `path`, if there is one. A link is not followed.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        path.symlink_metadata().ok().map(|found| Self::of(&found))
     }
 }
 

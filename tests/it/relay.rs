@@ -588,6 +588,31 @@ fn a_taken_port_is_told_and_the_end_is_clean() {
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
+/// A program that cleans up may remove the relay's files. Without its socket it could not be asked, and without its lock a
+/// second one could start.
+#[test]
+fn a_relay_whose_files_are_removed_makes_its_socket_again_or_ends() {
+    let mut relay = Relay::start(&[]);
+    let state = relay.app.dir.path().join("state");
+    fs::remove_file(state.join("relay.socket")).unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let run = relay.app.run(&["relay", "status", "--json"]);
+        if run.code == 0 {
+            assert_eq!(run.object()["pid"], relay.child.id());
+            break;
+        }
+        assert!(Instant::now() < until, "{run}");
+        thread::sleep(Duration::from_millis(100));
+    }
+    fs::remove_file(state.join("relay.lock")).unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while relay.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < until, "it still runs");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// The address for each program has the token; uninstalling removes it.
 #[test]
 fn the_address_for_each_program_is_printed() {
