@@ -95,9 +95,9 @@ impl ProxyQuery {
     /// that this client gets from someone else.
     ///
     /// # Errors
-    /// When the relay's token can't be kept.
+    /// As for [`relay_policy`].
     pub(crate) fn for_client(&self, client: &ClientDialect) -> Result<Self> {
-        if self.intent == Intent::Settings && self.uses_relay()? {
+        if self.gives_relay()? {
             let url = relay::url(&self.state, self.relay_port)?;
             let urls = ProxyUrls {
                 https: Some(url.clone()),
@@ -113,6 +113,22 @@ impl ProxyQuery {
             true => self.clone(),
             false => self.clone().without_passwords(),
         })
+    }
+
+    /// Makes the relay's token if [`Self::for_client`] returns the relay. This comes before what an engine gets; what is only
+    /// shown or compared needs no token.
+    ///
+    /// # Errors
+    /// When the token can't be kept.
+    pub(crate) fn make_token(&self) -> Result<()> {
+        if self.gives_relay()? {
+            relay::make_token(&self.state)?;
+        }
+        Ok(())
+    }
+
+    fn gives_relay(&self) -> Result<bool> {
+        Ok(self.intent == Intent::Settings && self.uses_relay()?)
     }
 
     /// Returns whether engines that follow the settings get the relay's address.

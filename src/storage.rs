@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use process_lock::{LockClaim, ProcessLock, Waited};
+pub(crate) use process_lock::{FileId, LockClaim, ProcessLock, Waited};
 
 /// Name prefix of all unfinished files and folders.
 pub(crate) const TEMP_PREFIX: &str = ".baleen-";

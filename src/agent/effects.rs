@@ -50,17 +50,21 @@ impl Effects {
         Setting::of(&self.translate(engine, named).map_err(Diagnostic::from))
     }
 
+    fn query(&self, named: Option<&RedactedProxy>) -> Result<ProxyQuery, Error> {
+        let config = Config::load(&self.config)?;
+        let query = ProxyQuery::new(&config, self.state.clone());
+        Ok(match named {
+            Some(named) => query.named(source_of(named)),
+            None => query,
+        })
+    }
+
     fn translate(
         &self,
         engine: &ClientDialect,
         named: Option<&RedactedProxy>,
     ) -> Result<(ProxyOrigin, Translation), Error> {
-        let config = Config::load(&self.config)?;
-        let mut request = ProxyQuery::new(&config, self.state.clone());
-        if let Some(named) = named {
-            request = request.named(source_of(named));
-        }
-        request = request.for_client(engine)?;
+        let request = self.query(named)?.for_client(engine)?;
         let stated = request.read()?;
         let translation = request.translate(&stated, engine)?;
         let has_password = translation.proxy.as_ref().is_some_and(|p| p.has_password());
@@ -87,6 +91,7 @@ impl Effects {
     ) -> Result<ChangeOutcome, Error> {
         let backend = self.open(path);
         let engine = backend.engine()?;
+        self.query(named)?.make_token()?;
         let (origin, translation) = self.translate(&engine.capabilities.client, named)?;
         let resolved = Ok((origin, translation));
         let is_expected = Setting::of(&resolved) == *expected;

@@ -71,6 +71,9 @@ fn change(
     args: &ApplyArgs,
     out: &mut Output,
 ) -> Result<u8> {
+    if !args.dry_run {
+        request.make_token()?;
+    }
     let application = Application::prepare(backend, request)?;
     let options = PlanOptions {
         method: args.method.or(config.method),

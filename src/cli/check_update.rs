@@ -23,14 +23,14 @@ const NEWER: u8 = 3;
 pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     check_named_config(global)?;
     let path = super::config::path(global);
-    let config = Config::load(&path)?;
+    // A mistake in the file is reported as what it is.
+    Config::load(&path)?;
     let read = reader(ProxyArgs::default(), path.clone());
     let settings = reader(ProxyArgs::default(), path.clone());
     let dialer = Dialer::new(
         Box::new(read),
         path,
         Arc::new(move |proxy| credentials(proxy, &settings)),
-        !config.relay_without_basic,
     );
     let repository = repository();
     let latest = update::latest(&repository, dialer)?;

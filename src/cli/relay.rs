@@ -15,8 +15,6 @@ use crate::credentials::{Account, Store, password_for};
 use crate::error::Result;
 use crate::logs;
 use crate::platform::system_proxies;
-use crate::proxy::ProxyConfig;
-use crate::proxy::pac::Unreachable;
 use crate::proxy::route::HopProxy;
 use crate::relay::{self, Credentials, Relay, RelayError};
 use crate::service::single_instance;
@@ -149,13 +147,19 @@ pub(super) fn run(global: &Global, args: &RelayArgs, out: &mut Output) -> Result
     }
     logs::start(&logs::path(), global.verbose)?;
     // What was named on the command line stays; the rest is read again when it changes.
-    let read = reader(args.proxy.clone(), path.clone());
     let settings = reader(args.proxy.clone(), path.clone());
+    let (read, no_basic) = (reader(args.proxy.clone(), path.clone()), args.no_basic);
+    let read = move || {
+        read().map(|settings| relay::Settings {
+            allow_basic: settings.allow_basic && !no_basic,
+            ..settings
+        })
+    };
     let relay = Relay::listen(relay::Options {
         port,
         state: state_folder(),
         config: path,
-        allow_basic: !args.no_basic && !config.relay_without_basic,
+        allow_basic: !no_basic && !config.relay_without_basic,
         read: Box::new(read),
         find: Arc::new(move |proxy| credentials(proxy, &settings)),
     })?;
@@ -222,13 +226,14 @@ fn status(out: &mut Output) -> Result<u8> {
 }
 
 /// Returns what reads the settings: those of the config file as it is at the time, if none were named.
-pub(super) fn reader(
-    args: ProxyArgs,
-    path: PathBuf,
-) -> impl Fn() -> Result<(ProxyConfig, Unreachable)> {
+pub(super) fn reader(args: ProxyArgs, path: PathBuf) -> impl Fn() -> Result<relay::Settings> {
     move || {
         let config = Config::load(&path)?;
-        Ok((request(&args, &config)?.read()?, config.pac_unreachable))
+        Ok(relay::Settings {
+            proxies: request(&args, &config)?.read()?,
+            unreachable: config.pac_unreachable,
+            allow_basic: !config.relay_without_basic,
+        })
     }
 }
 
@@ -236,10 +241,10 @@ pub(super) fn reader(
 /// stored for its host and port.
 pub(super) fn credentials(
     proxy: &HopProxy,
-    read: &dyn Fn() -> Result<(ProxyConfig, Unreachable)>,
+    read: &dyn Fn() -> Result<relay::Settings>,
 ) -> Result<Option<Credentials>> {
     let place = format!("{}:{}", proxy.host.to_ascii_lowercase(), proxy.port);
-    for url in read()?.0.proxies() {
+    for url in read()?.proxies.proxies() {
         let is_it = format!("{}:{}", url.host().to_ascii_lowercase(), url.port()) == place;
         let (true, Some(account)) = (is_it, Account::of(&url)) else {
             continue;

@@ -166,6 +166,11 @@ fn next(outcome: &ExecuteOutcome) -> Vec<String> {
     if let Some((has, is_running)) = restored.max_by_key(|(_, is_running)| *is_running) {
         next.push(has.sentence(is_running).to_owned());
     }
+    let is_end = |step: &UninstallStep| matches!(step, UninstallStep::EndRelay(_));
+    if outcome.done.iter().any(is_end) {
+        let advice = "The relay has ended: a running Docker that uses it reaches nothing until you restart it.";
+        next.push(advice.to_owned());
+    }
     let whole = |path: PathBuf| path.canonicalize().unwrap_or(path);
     let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("baleen"));
     let home = env::home_dir().unwrap_or_default();

@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::url::{InvalidUrl, ProxyUrl, Scheme, encode};
 
-/// The user as whom Docker comes to Baleen's relay. The password is the relay's token.
-pub(crate) const RELAY_USER: &str = "baleen";
+/// The user as whom Docker comes to Baleen's relay. The password is the relay's token. A company's proxy may well have a user
+/// `baleen`.
+pub(crate) const RELAY_USER: &str = "baleen-relay";
 
 /// A proxy without its password. Its text, also in files, is `http://me:***@proxy.corp:8080` if it had one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -134,6 +135,7 @@ impl<'de> Deserialize<'de> for ProxyRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::RedactedProxy;
 
     #[test]
     fn the_text_in_files_is_read_and_written_as_ever() {
@@ -168,5 +170,18 @@ mod tests {
         let proxy: ProxyRef = "http://me:s3cret@p:1".parse().unwrap();
         assert_eq!(proxy.to_string(), "http://me:***@p:1");
         assert!(!format!("{proxy:?}").contains("s3cret"), "{proxy:?}");
+    }
+
+    /// A company's proxy may have a user who is called like this program.
+    #[test]
+    fn a_user_called_baleen_is_not_the_relay() {
+        let url = ProxyUrl::parse("http://baleen:pw@proxy.corp:8080").unwrap();
+        let shown = RedactedProxy {
+            http: Some(ProxyRef::of(&url)),
+            https: Some(ProxyRef::of(&url)),
+            no_proxy: String::new(),
+        };
+        assert!(!shown.is_relay());
+        assert_eq!(shown.summary(), "http://baleen:***@proxy.corp:8080");
     }
 }

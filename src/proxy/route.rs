@@ -165,14 +165,16 @@ pub(crate) fn host_routes(
     }
 }
 
-/// Returns whether the user's bypass list has an entry for this name or address.
+/// Returns whether the user's bypass list names this host or address itself. Patterns and networks name no single host: macOS
+/// has `*.local` and `169.254/16` in its list from the start.
 pub(crate) fn is_bypassed(what: &ProxySettings, host: &str) -> bool {
+    use bypass::BypassEntry::{self, Address, Host};
     match what {
         ProxySettings::Settings(settings) => settings
             .exceptions
             .iter()
-            .any(|entry| bypass::BypassEntry::parse(entry).covers(host)),
-        // Other entries than addresses and names of their own, such as networks, name no single host.
+            .map(|entry| BypassEntry::parse(entry))
+            .any(|entry| matches!(entry, Host(_) | Address(_)) && entry.covers(host)),
         ProxySettings::Urls(urls) => urls
             .no_proxy
             .iter()

@@ -1,5 +1,5 @@
 //! Who may use the relay, and for what. Every user, container and web page of this computer reaches its port, so a
-//! request needs this installation's token, and leads to no service of the computer itself. `SECURITY.md` has the model.
+//! request needs this installation's token, and leads to no loopback or link-local address of the computer itself. `SECURITY.md` has the model.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -31,10 +31,11 @@ struct Stored {
     given: BTreeSet<PathBuf>,
 }
 
-/// Returns whether an engine has the relay's address from Baleen.
+/// Returns whether an engine that still exists has the relay's address from Baleen.
 pub fn is_given(folder: &Path) -> bool {
     let file = JsonFile::new(folder.join(Token::FILE), 1);
-    !file.read::<Stored>().given.is_empty()
+    let given = file.read::<Stored>().given;
+    given.iter().any(|engine| engine.exists())
 }
 
 /// Records whether the engine at `engine` has the relay's address from Baleen. Returns whether that is new. Makes no file
@@ -46,6 +47,10 @@ pub fn note_given(folder: &Path, engine: &Path, is_given: bool) -> Result<bool, 
     let file = JsonFile::new(folder.join(Token::FILE), 1);
     // It may be named by a link.
     let engine = &engine.canonicalize().unwrap_or_else(|_| engine.to_owned());
+    debug_assert!(
+        !is_given || Token::kept(folder).is_some(),
+        "no engine gets the placeholder of a token"
+    );
     if file.read::<Stored>().given.contains(engine) == is_given {
         return Ok(false);
     }
@@ -61,6 +66,21 @@ impl Token {
     /// The name of the file with the token, which only its owner can read.
     pub(crate) const FILE: &str = "relay.json";
 
+    /// Returns the token that is kept in `folder`, if there is one. Makes no files.
+    pub(crate) fn kept(folder: &Path) -> Option<Self> {
+        let stored: Stored = JsonFile::new(folder.join(Self::FILE), 1).read();
+        stored
+            .token
+            .filter(|text| Self::is_well_formed(text.as_bytes()))
+            .map(Self)
+    }
+
+    /// Returns what stands for a token that is not made yet. It opens nothing, and is always the same, so that an address with it
+    /// can be compared.
+    pub(crate) fn placeholder() -> Self {
+        Self("0".repeat(2 * TOKEN_LEN))
+    }
+
     /// Returns the token that is kept in `folder`. The first time it is made there.
     ///
     /// # Errors
@@ -73,10 +93,8 @@ impl Token {
         getrandom::fill(&mut random)
             .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let written = file.update(|stored: &mut Stored| {
-            let is_new = stored
-                .token
-                .as_ref()
-                .is_none_or(|it| it.len() != 2 * TOKEN_LEN);
+            let kept = stored.token.as_deref().map(str::as_bytes);
+            let is_new = !kept.is_some_and(Self::is_well_formed);
             if is_new {
                 stored.token = Some(hex(&random));
             }
@@ -85,6 +103,11 @@ impl Token {
         });
         written.map_err(failed)?;
         Ok(Self(token.unwrap_or_default()))
+    }
+
+    /// Returns whether a text has the form of a token.
+    pub(crate) fn is_well_formed(text: &[u8]) -> bool {
+        text.len() == 2 * TOKEN_LEN && text.iter().all(u8::is_ascii_hexdigit)
     }
 
     /// The token's text, for an address.
@@ -170,13 +193,14 @@ mod tests {
         assert!(!format!("{token:?}").contains(token.expose()));
 
         let login = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
-        let right = format!("baleen:{}", token.expose());
+        let right = format!("baleen-relay:{}", token.expose());
         assert!(token.is_in(Some(&login(&right))));
         assert!(token.is_in(Some(&login(&right).replacen("Basic", "bAsIc", 1))));
         for wrong in [
             "",
-            "baleen",
-            "baleen:",
+            "baleen-relay",
+            "baleen-relay:",
+            &right.replacen("-relay", "", 1),
             &right[1..],
             &right[..right.len() - 1],
             &format!("{right} "),
@@ -192,6 +216,19 @@ mod tests {
         ] {
             assert!(!token.is_in(wrong), "{wrong:?}");
         }
+    }
+
+    /// A Docker.app that was thrown away needs no relay.
+    #[test]
+    fn only_what_is_there_has_the_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = folder.path().join("Docker.app");
+        std::fs::create_dir(&engine).unwrap();
+        Token::in_folder(folder.path()).unwrap();
+        assert!(note_given(folder.path(), &engine, true).unwrap());
+        assert!(is_given(folder.path()));
+        std::fs::remove_dir(&engine).unwrap();
+        assert!(!is_given(folder.path()));
     }
 
     #[test]

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::storage::{LockClaim, ProcessLock};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::storage::{FileId, LockClaim, ProcessLock};
 use crate::util::poll_until;
 
 use super::status::Status;
@@ -25,6 +27,11 @@ pub(crate) const SOCKET: &str = "relay.socket";
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Interval between looks for the end of a relay.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Interval between looks whether the relay's files are still there.
+const LOOK_INTERVAL: Timespec = Timespec {
+    tv_sec: 2,
+    tv_nsec: 0,
+};
 /// Maximum length of a message of a client, in bytes.
 const MAX_WORD_LEN: u64 = 16;
 /// Maximum length of a status, in bytes.
@@ -37,7 +44,7 @@ const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
 /// The lock of the running relay. There is one for each folder of Baleen's own files.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    _lock: ProcessLock,
+    lock: ProcessLock,
     socket: PathBuf,
 }
 
@@ -50,47 +57,72 @@ impl Claim {
         match ProcessLock::claim(&state.join(LOCK), "the relay").map_err(RelayError::Control)? {
             LockClaim::Taken(who) => Err(RelayError::AlreadyRunning { who }),
             LockClaim::Held(lock) => Ok(Self {
-                _lock: lock,
+                lock,
                 socket: state.join(SOCKET),
             }),
         }
     }
 
-    /// Answers clients on separate threads.
+    /// Answers clients on separate threads. Its files may be removed while it runs, as by a program that cleans up: without
+    /// the socket it makes another one, and without the lock it ends, since another relay can start then.
     ///
     /// # Errors
     /// When the socket can't be made.
     pub(crate) fn listen(&self, control: Control) -> io::Result<()> {
-        // An existing socket was left by a relay that was killed.
-        let _ = fs::remove_file(&self.socket);
-        let listener = UnixListener::bind(&self.socket)?;
-        let accept = move || {
-            for stream in listener.incoming() {
-                // Without a pause, the error would come again at once.
-                let Ok(stream) = stream else {
-                    thread::sleep(TIMEOUT);
-                    continue;
-                };
-                let control = control.clone();
-                let answer = move || answer(stream, &control);
-                // A client that gets no answer tries again.
-                let _ = thread::Builder::new()
-                    .name("control-client".to_owned())
-                    .spawn(answer);
+        let (socket, lock, lock_id) = (self.socket.clone(), self.lock_path(), self.lock.id());
+        let (mut listener, mut socket_id) = bind(&socket)?;
+        let accept = move || loop {
+            if FileId::at(&lock) != lock_id {
+                return control.end();
             }
+            if FileId::at(&socket) != socket_id && !control.is_over() {
+                match bind(&socket) {
+                    Ok(again) => (listener, socket_id) = again,
+                    Err(error) => tracing::warn!("{} can't be made: {error}", socket.display()),
+                }
+            }
+            let mut polled = [PollFd::new(&listener, PollFlags::IN)];
+            if !matches!(poll(&mut polled, Some(&LOOK_INTERVAL)), Ok(1..)) {
+                continue;
+            }
+            // Without a pause, the error would come again at once.
+            let Ok((stream, _)) = listener.accept() else {
+                thread::sleep(TIMEOUT);
+                continue;
+            };
+            let control = control.clone();
+            let answer = move || answer(stream, &control);
+            // A client that gets no answer tries again.
+            let _ = thread::Builder::new()
+                .name("control-client".to_owned())
+                .spawn(answer);
         };
         thread::Builder::new()
             .name("control".to_owned())
             .spawn(accept)?;
         Ok(())
     }
+
+    fn lock_path(&self) -> PathBuf {
+        self.socket.with_file_name(LOCK)
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // A socket left behind does no harm.
-        let _ = fs::remove_file(&self.socket);
+        // Without the lock, the socket is another relay's.
+        if FileId::at(&self.lock_path()) == self.lock.id() {
+            // A socket left behind does no harm.
+            let _ = fs::remove_file(&self.socket);
+        }
     }
+}
+
+/// Listens at the socket, in the place of one that was left by a relay that was killed. Returns the identity of the socket, too.
+fn bind(socket: &Path) -> io::Result<(UnixListener, Option<FileId>)> {
+    let _ = fs::remove_file(socket);
+    let listener = UnixListener::bind(socket)?;
+    Ok((listener, FileId::at(socket)))
 }
 
 /// Answers a client, which has gone when that fails.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -12,13 +13,12 @@ use crate::proxy::route::{Hop, Target};
 use super::logins::{FindCredentials, Logins};
 use super::route::{ReadSettings, RouteError, Router};
 use super::stream::Tls;
-use super::upstream::{self, HopFault};
+use super::upstream::{HopFault, Upstream};
 
 /// Connects to targets as the relay would.
 pub struct Dialer {
     router: Arc<Router>,
-    logins: Logins,
-    tls: Tls,
+    upstream: Upstream,
 }
 
 /// The reason why a target was not reached.
@@ -44,16 +44,16 @@ enum Fault {
 
 impl Dialer {
     /// Creates a dialer. The arguments are those of the relay's [`Options`](super::Options).
-    pub fn new(
-        read: Box<ReadSettings>,
-        config: PathBuf,
-        find: Arc<FindCredentials>,
-        allow_basic: bool,
-    ) -> Self {
+    pub fn new(read: Box<ReadSettings>, config: PathBuf, find: Arc<FindCredentials>) -> Self {
+        // The settings are read before anything is sent.
+        let allow_basic = Arc::<AtomicBool>::default();
         Self {
-            router: Arc::new(Router::new(read, config)),
-            logins: Logins::new(find, allow_basic),
-            tls: Tls::default(),
+            router: Arc::new(Router::new(read, config, allow_basic.clone())),
+            upstream: Upstream {
+                logins: Logins::new(find, allow_basic),
+                tls: Tls::default(),
+                relay_port: None,
+            },
         }
     }
 
@@ -76,7 +76,7 @@ impl Dialer {
         let mut failed = None;
         for hop in &ways.hops {
             // Unlike the relay's clients, this program may reach this computer.
-            match upstream::open(hop, &place, true, (&self.tls, &self.logins)).await {
+            match self.upstream.open(hop, &place, true).await {
                 Ok(opened) if opened.early.is_empty() => return Ok(opened.stream),
                 Ok(_) => return Err(Fault::Early(place).into()),
                 Err(fault) if fault.is_of_hop() => {

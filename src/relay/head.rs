@@ -9,7 +9,7 @@ use crate::net::{HostPort, port_number, split_authority};
 /// Maximum length of a head, in bytes. squid takes as much (`request_header_max_size`).
 pub(crate) const MAX_HEAD_LEN: usize = 64 << 10;
 /// Maximum number of fields in a head.
-const MAX_FIELDS: usize = 128;
+pub(crate) const MAX_FIELDS: usize = 128;
 
 /// A request that the relay can carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,10 +207,11 @@ fn check_host(fields: &[(&str, &[u8])], version: u8, asked: &Request) -> Result<
 }
 
 fn target(method: &str, path: &str) -> Result<Request, HeadFault> {
-    // RFC 3986 has none of these in an address, and programs differ about them.
+    // RFC 3986 has none of these in an address, and programs differ about them. The others that it lacks, such as `{` and
+    // `|`, all programs read alike.
     if let Some(c) = path
         .chars()
-        .find(|c| !c.is_ascii_graphic() || "<>`\"\\^{|}".contains(*c))
+        .find(|c| !c.is_ascii_graphic() || "<>`\"\\".contains(*c))
     {
         return Err(HeadFault::Character(c));
     }
@@ -327,6 +328,8 @@ mod tests {
             ("GET http://h/<", Character('<')),
             ("GET http://h/\"", Character('"')),
             ("GET http://h/`", Character('`')),
+            ("GET http://h/\\", Character('\\')),
+            ("GET http://h{/", Form),
             ("GET http://other/", Host),
         ] {
             let text = format!("{first} HTTP/1.1\r\nHost: h\r\n\r\n");

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -37,7 +38,7 @@ const TICKET_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Logins {
     find: Arc<FindCredentials>,
     /// False if a password must not be sent in clear.
-    allow_basic: bool,
+    allow_basic: Arc<AtomicBool>,
     /// What is known of each proxy.
     proxies: Mutex<HashMap<String, Arc<Proxy>>>,
 }
@@ -99,7 +100,7 @@ impl fmt::Debug for Logins {
 }
 
 impl Logins {
-    pub(crate) fn new(find: Arc<FindCredentials>, allow_basic: bool) -> Self {
+    pub(crate) fn new(find: Arc<FindCredentials>, allow_basic: Arc<AtomicBool>) -> Self {
         Self {
             find,
             allow_basic,
@@ -109,7 +110,7 @@ impl Logins {
 
     /// Returns whether a password may be sent in clear.
     pub(crate) fn allows_basic(&self) -> bool {
-        self.allow_basic
+        self.allow_basic.load(Ordering::Relaxed)
     }
 
     /// Forgets which schemes worked, as after a change of networks. What was refused stays held back.
@@ -297,7 +298,7 @@ impl Session<'_> {
         let unix_time = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(call(&mut Inputs {
             credentials,
-            allow_basic: self.logins.allow_basic,
+            allow_basic: self.logins.allows_basic(),
             random: random.into(),
             now: Instant::now(),
             unix_time: unix_time.unwrap_or_default(),

@@ -26,6 +26,7 @@ mod upstream;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -42,7 +43,7 @@ pub use dialer::{DialError, Dialer};
 pub use error::RelayError;
 pub use login::Credentials;
 pub use logins::FindCredentials;
-pub use route::ReadSettings;
+pub use route::{ReadSettings, Settings};
 pub use status::{RelayFailure, Status, Way};
 
 use access::Token;
@@ -52,6 +53,7 @@ use route::Router;
 use server::Shared;
 use status::Activity;
 use stream::Tls;
+use upstream::Upstream;
 
 /// The names of the relay's files in the folder for Baleen's own files.
 pub const FILES: [&str; 3] = [Token::FILE, control::SOCKET, control::LOCK];
@@ -68,9 +70,9 @@ pub struct Options {
     pub state: PathBuf,
     /// The config file, whose change may change the settings.
     pub config: PathBuf,
-    /// Whether a password may be sent in clear, to a proxy that offers nothing else.
+    /// What the settings say of passwords in clear, until the first connection has them read.
     pub allow_basic: bool,
-    /// Reads the settings, and what to do while their PAC script can't be had.
+    /// Reads the settings.
     pub read: Box<ReadSettings>,
     /// Returns the login of a proxy, if one is stored.
     pub find: Arc<FindCredentials>,
@@ -115,10 +117,15 @@ impl Relay {
         let address = (Ipv4Addr::LOCALHOST, options.port).into();
         let listener = listener.map_err(|why| RelayError::Listen { address, why })?;
         let port = listener.local_addr().map_err(RelayError::Start)?.port();
+        let allow_basic = Arc::new(AtomicBool::new(options.allow_basic));
+        let router = Router::new(options.read, options.config, allow_basic.clone());
         let shared = Arc::new(Shared {
-            router: Arc::new(Router::new(options.read, options.config)),
-            logins: Logins::new(options.find, options.allow_basic),
-            tls: Tls::default(),
+            router: Arc::new(router),
+            upstream: Upstream {
+                logins: Logins::new(options.find, allow_basic),
+                tls: Tls::default(),
+                relay_port: Some(port),
+            },
             token,
             port,
             activity: Activity::new(),
@@ -169,8 +176,13 @@ impl Relay {
 impl Control {
     /// Ends the relay. Open connections have a few seconds.
     pub fn end(&self) {
-        // Fails if it has ended already.
-        let _ = self.end.send(true);
+        // Kept, since it may come before the relay serves.
+        self.end.send_replace(true);
+    }
+
+    /// Returns whether the relay has been asked to end.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.end.borrow()
     }
 
     /// Returns what there is to say about the relay.
@@ -178,23 +190,34 @@ impl Control {
         let shared = &self.shared;
         shared
             .activity
-            .status(shared.port, !shared.logins.allows_basic())
+            .status(shared.port, !shared.upstream.logins.allows_basic())
     }
 
     /// Has the next connection read the settings again.
     pub fn settings_changed(&self) {
         self.shared.router.changed();
-        self.shared.logins.forget_schemes();
+        self.shared.upstream.logins.forget_schemes();
     }
 }
 
-/// Returns the proxy URL of the relay for a program on this computer. It holds the token.
+/// Returns the proxy URL of the relay for a program on this computer, to be shown and compared. It holds the token; zeros as
+/// long as there is none. Makes no files: see [`make_token`].
+///
+/// # Errors
+/// When the address is not valid.
+pub fn url(state: &Path, port: u16) -> Result<ProxyUrl, RelayError> {
+    let token = Token::kept(state).unwrap_or_else(Token::placeholder);
+    let url = address_with(&token, &Ipv4Addr::LOCALHOST.to_string(), port);
+    ProxyUrl::parse(&url).map_err(RelayError::Url)
+}
+
+/// Makes the token, unless there is one. This comes before the [`url`] that is written into an engine.
 ///
 /// # Errors
 /// When the token can't be kept.
-pub fn url(state: &Path, port: u16) -> Result<ProxyUrl, RelayError> {
-    let url = address(state, &Ipv4Addr::LOCALHOST.to_string(), port)?;
-    ProxyUrl::parse(&url).map_err(RelayError::Url)
+pub(crate) fn make_token(state: &Path) -> Result<(), RelayError> {
+    Token::in_folder(state).map_err(RelayError::Token)?;
+    Ok(())
 }
 
 /// Returns whether a relay runs and answers at this port.
@@ -202,21 +225,25 @@ pub fn is_up(state: &Path, port: u16) -> bool {
     running(state).is_some() && status(state).is_ok_and(|status| status.port == port)
 }
 
-/// Returns whether a proxy URL is that of a relay on this computer.
+/// Returns whether a proxy URL is that of a relay on this computer, with a token as its password.
 pub(crate) fn is_own(url: &ProxyUrl) -> bool {
-    url.user().as_deref() == Some(RELAY_USER) && url.host() == Ipv4Addr::LOCALHOST.to_string()
+    url.user().as_deref() == Some(RELAY_USER)
+        && url.host() == Ipv4Addr::LOCALHOST.to_string()
+        && (url.password()).is_some_and(|password| Token::is_well_formed(password.expose()))
 }
 
-/// Returns the address of the relay for a program that reaches it under this host name. It holds the token.
+/// Returns the address of the relay for a program that reaches it under this host name. It holds the token, which is made the
+/// first time.
 ///
 /// # Errors
 /// When the token can't be kept.
 pub fn address(state: &Path, host: &str, port: u16) -> Result<String, RelayError> {
     let token = Token::in_folder(state).map_err(RelayError::Token)?;
-    Ok(format!(
-        "http://{RELAY_USER}:{}@{host}:{port}",
-        token.expose()
-    ))
+    Ok(address_with(&token, host, port))
+}
+
+fn address_with(token: &Token, host: &str, port: u16) -> String {
+    format!("http://{RELAY_USER}:{}@{host}:{port}", token.expose())
 }
 
 /// Each tunnel takes two descriptors.
@@ -226,5 +253,33 @@ fn raise_file_limit() {
     {
         // With fewer descriptors there are fewer tunnels.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, MAX_FILES.min(hard), hard);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    /// A signal may come as soon as the relay listens.
+    #[test]
+    fn an_end_before_it_serves_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = Relay::listen(Options {
+            port: 0,
+            state: folder.path().to_owned(),
+            config: folder.path().join("config.toml"),
+            allow_basic: true,
+            read: Box::new(|| unreachable!("no connection comes")),
+            find: Arc::new(|_| Ok(None)),
+        });
+        let relay = relay.unwrap();
+        relay.control().end();
+        let (ended, is_over) = mpsc::channel();
+        thread::spawn(move || ended.send(relay.serve()));
+        let numbers = is_over.recv_timeout(Duration::from_secs(20));
+        assert_eq!(numbers, Ok((0, 0)));
     }
 }

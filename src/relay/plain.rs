@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use crate::net::HostPort;
 use crate::proxy::route::{Hop, HopProxy, Protocol};
 
+use super::head::MAX_FIELDS;
 use super::logins::Challenge;
 use super::route::Ways;
 use super::server::{Refusal, Shared, mark};
@@ -84,6 +85,7 @@ pub(super) async fn carry(
     let served = server::Builder::new()
         .keep_alive(false)
         .half_close(true)
+        .max_headers(MAX_FIELDS)
         .serve_connection(io, service);
     tokio::select! {
         served = served => {
@@ -166,14 +168,8 @@ async fn directly(
     ways: &Ways,
     shared: &Shared,
 ) -> Result<Response<Incoming>, Refusal> {
-    let opened = upstream::open(
-        hop,
-        authority,
-        ways.is_bypassed,
-        (&shared.tls, &shared.logins),
-    )
-    .await?;
-    let mut sender = handshake(opened.stream).await?;
+    let opened = shared.upstream.open(hop, authority, ways.is_bypassed);
+    let mut sender = handshake(opened.await?.stream).await?;
     let mut parts = parts.clone();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     parts.uri = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
@@ -193,10 +189,10 @@ async fn through_proxy(
     proxy: &HopProxy,
     shared: &Shared,
 ) -> Result<Response<Incoming>, Refusal> {
-    let mut sender = handshake(upstream::dial_proxy(proxy, &shared.tls).await?).await?;
+    let mut sender = handshake(shared.upstream.dial_proxy(proxy).await?).await?;
     let target = parts.uri.to_string();
     let method = parts.method.as_str();
-    let mut session = shared.logins.session(proxy, method, &target);
+    let mut session = shared.upstream.logins.session(proxy, method, &target);
     let failed = |why: &dyn std::fmt::Display| upstream::login_failed(proxy, why);
     let mut field = session.first().await.map_err(|why| failed(&why))?;
     // A body that went to a proxy which then asks for a login has to be sent again.
@@ -234,7 +230,7 @@ async fn through_proxy(
             // Some close a connection that they said they would keep.
             Err(_) if !is_fresh && is_repeatable => {
                 let again = session.cut().await.map_err(|why| failed(&why))?;
-                sender = handshake(upstream::dial_proxy(proxy, &shared.tls).await?).await?;
+                sender = handshake(shared.upstream.dial_proxy(proxy).await?).await?;
                 (field, is_fresh) = (Some(again.field), true);
                 continue;
             }
@@ -269,7 +265,7 @@ async fn through_proxy(
         let next = next.map_err(|why| failed(&why))?;
         is_fresh = !(next.is_same && is_kept);
         if is_fresh {
-            sender = handshake(upstream::dial_proxy(proxy, &shared.tls).await?).await?;
+            sender = handshake(shared.upstream.dial_proxy(proxy).await?).await?;
         }
         field = Some(next.field);
     }
@@ -311,7 +307,9 @@ impl hyper::body::Body for Resumed {
 }
 
 async fn handshake(stream: Stream) -> Result<SendRequest<Body>, Refusal> {
-    let (sender, connection) = client::handshake(TokioIo::new(stream))
+    let (sender, connection) = client::Builder::new()
+        .max_headers(MAX_FIELDS)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(Refusal::Answer)?;
     tokio::spawn(async move {

@@ -30,8 +30,19 @@ const MAX_ANSWERS: usize = 4096;
 /// Time for which a proxy that could not be reached is tried last.
 const DEAD_TIME: Duration = Duration::from_secs(30);
 
-/// Reads the settings, and what to do while their PAC script can't be had.
-pub type ReadSettings = dyn Fn() -> Result<(ProxyConfig, Unreachable), Error> + Send + Sync;
+/// The settings by which connections go.
+#[derive(Debug)]
+pub struct Settings {
+    /// The proxies.
+    pub proxies: ProxyConfig,
+    /// What to do while their PAC script can't be had.
+    pub unreachable: Unreachable,
+    /// Whether a password may be sent in clear, to a proxy that offers nothing else.
+    pub allow_basic: bool,
+}
+
+/// Reads the settings.
+pub type ReadSettings = dyn Fn() -> Result<Settings, Error> + Send + Sync;
 
 /// The ways to a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +72,8 @@ pub(crate) struct Router {
     /// A file whose change changes the settings.
     config: PathBuf,
     is_changed: AtomicBool,
+    /// What the settings say of passwords in clear, for the logins.
+    allow_basic: Arc<AtomicBool>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Held while the settings are read, which may take as long as a PAC script takes to load.
     refresh: Mutex<()>,
@@ -97,13 +110,19 @@ impl fmt::Debug for Router {
 }
 
 impl Router {
-    /// Creates a router that reads the settings with `read`, and again after each change of the file `config`.
-    pub(crate) fn new(read: Box<ReadSettings>, config: PathBuf) -> Self {
+    /// Creates a router that reads the settings with `read`, and again after each change of the file `config`. It sets
+    /// `allow_basic` as they say.
+    pub(crate) fn new(
+        read: Box<ReadSettings>,
+        config: PathBuf,
+        allow_basic: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             read,
             program: env::current_exe().ok(),
             config,
             is_changed: AtomicBool::new(false),
+            allow_basic,
             snapshot: Mutex::default(),
             refresh: Mutex::default(),
             dead: Mutex::default(),
@@ -195,7 +214,10 @@ impl Router {
         // Read first, so that a change in between is noticed.
         let stamp = stamp(&self.config);
         let (settings, unreachable) = match (self.read)() {
-            Ok((config, unreachable)) => (Ok(config.settings), unreachable),
+            Ok(read) => {
+                self.allow_basic.store(read.allow_basic, Ordering::Relaxed);
+                (Ok(read.proxies.settings), read.unreachable)
+            }
             Err(error) => (Err(Arc::new(error)), Unreachable::default()),
         };
         let source = match &settings {

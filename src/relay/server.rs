@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,13 +17,12 @@ use crate::proxy::route::{Hop, Target};
 
 use super::access::{Token, is_own_host};
 use super::head::{Head, MAX_HEAD_LEN, Request};
-use super::logins::Logins;
 use super::plain;
 use super::route::{RouteError, Router, Ways};
 use super::status::Activity;
-use super::stream::{Tls, tune};
+use super::stream::tune;
 use super::tunnel;
-use super::upstream::{self, HopFault, Opened};
+use super::upstream::{HopFault, Opened, Upstream};
 
 /// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,8 +37,7 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
-    pub(crate) logins: Logins,
-    pub(crate) tls: Tls,
+    pub(crate) upstream: Upstream,
     /// The token of clients.
     pub(crate) token: Token,
     pub(crate) port: u16,
@@ -51,7 +49,7 @@ impl Shared {
     pub(crate) fn came_through(&self, hop: &Hop) {
         let login = match hop {
             Hop::Direct => None,
-            Hop::Through(proxy) => self.logins.scheme(proxy),
+            Hop::Through(proxy) => self.upstream.logins.scheme(proxy),
         };
         self.activity.came_through(hop, login);
     }
@@ -163,7 +161,7 @@ pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `end` changes. Connections that are open then have [`DRAIN_TIMEOUT`].
+/// Serves until `end` is true. Connections that are open then have [`DRAIN_TIMEOUT`].
 pub(crate) async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
@@ -173,7 +171,7 @@ pub(crate) async fn serve(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = end.changed() => break,
+            _ = end.wait_for(|is_over| *is_over) => break,
             Some(_) = connections.join_next() => continue,
         };
         let (stream, _) = match accepted {
@@ -220,7 +218,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         Err(fault) => Err(fault.into()),
     };
     match carried {
-        Ok(Carried::Plain) => Ok(()),
+        Ok(Carried::Done) => Ok(()),
         Ok(Carried::Tunnel(opened, after_head)) => {
             let mut other = opened.stream;
             stream
@@ -243,8 +241,8 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 enum Carried {
-    /// The request was answered.
-    Plain,
+    /// The request was answered, or its client is gone.
+    Done,
     /// The tunnel is open, and these bytes came behind the head.
     Tunnel(Opened, Vec<u8>),
 }
@@ -268,11 +266,18 @@ async fn carry_out(
         return Err(Refusal::OwnHost(authority.host.clone()));
     }
     if is_tunnel {
-        let opened = first_way(&ways, authority, shared).await?;
+        // A proxy may take its time to answer. As in `plain::carry`, only a reset says that the client is gone.
+        let opened = tokio::select! {
+            opened = first_way(&ways, authority, shared) => opened?,
+            _ = stream.ready(Interest::ERROR) => {
+                tracing::debug!("a client gave up on its tunnel");
+                return Ok(Carried::Done);
+            }
+        };
         return Ok(Carried::Tunnel(opened, bytes[head.len..].to_vec()));
     }
     plain::carry(stream, bytes, authority, &ways, shared).await;
-    Ok(Carried::Plain)
+    Ok(Carried::Done)
 }
 
 async fn ways(authority: &HostPort, is_tunnel: bool, shared: &Shared) -> Result<Ways, Refusal> {
@@ -300,14 +305,8 @@ async fn ways(authority: &HostPort, is_tunnel: bool, shared: &Shared) -> Result<
 async fn first_way(ways: &Ways, authority: &HostPort, shared: &Shared) -> Result<Opened, HopFault> {
     let mut failed = None;
     for hop in &ways.hops {
-        let opened = upstream::open(
-            hop,
-            authority,
-            ways.is_bypassed,
-            (&shared.tls, &shared.logins),
-        )
-        .await;
-        match opened {
+        let opened = shared.upstream.open(hop, authority, ways.is_bypassed);
+        match opened.await {
             Ok(opened) => {
                 shared.came_through(hop);
                 return Ok(opened);

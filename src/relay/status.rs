@@ -96,7 +96,8 @@ impl Activity {
         };
         let mut last = locked(&self.last);
         if last.way.as_ref() != Some(&way) {
-            tracing::info!("connections go {way}");
+            // A PAC script may name another proxy for each host.
+            tracing::debug!("connections go {way}");
         }
         *last = Last {
             way: Some(way),

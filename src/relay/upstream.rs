@@ -24,6 +24,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
 /// Maximum length of the head of an answer, and of the body of a 407, in bytes.
 const MAX_ANSWER_LEN: usize = 64 << 10;
 
+/// The way out: what each hop needs.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) logins: Logins,
+    pub(crate) tls: Tls,
+    /// The port of this relay. No hop may lead back to it; nothing in a program that is no relay.
+    pub(crate) relay_port: Option<u16>,
+}
+
 /// A connection to a target.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -45,6 +54,9 @@ pub(crate) enum HopFault {
     /// The name stands for this computer.
     #[error("{host} is this computer itself")]
     OwnAddress { host: String },
+    /// The proxy is this relay.
+    #[error("the proxy {proxy} is this relay itself: the settings have its own address")]
+    OwnRelay { proxy: String },
     /// The proxy closed the connection, or sent something else than an answer.
     #[error("the proxy {proxy} did not answer: {why}")]
     NoAnswer { proxy: String, why: io::Error },
@@ -81,7 +93,7 @@ impl HopFault {
     pub(crate) fn is_of_hop(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Connect { .. } | Self::NoAnswer { .. } => true,
-            Self::Tls { .. } | Self::Certificate { .. } => true,
+            Self::Tls { .. } | Self::Certificate { .. } | Self::OwnRelay { .. } => true,
             Self::OwnAddress { .. } | Self::Refused { .. } | Self::Login { .. } => false,
         }
     }
@@ -105,81 +117,183 @@ impl HopFault {
     }
 }
 
-/// Opens a connection to `target` by this hop.
-///
-/// # Errors
-/// When the hop does not lead there.
-pub(crate) async fn open(
-    hop: &Hop,
-    target: &HostPort,
-    may_be_own: bool,
-    (tls, logins): (&Tls, &Logins),
-) -> Result<Opened, HopFault> {
-    let proxy = match hop {
-        Hop::Direct => {
-            let stream = dial(&target.host, target.port, Some(may_be_own)).await?;
-            return Ok(Opened {
-                stream: Stream::Plain(stream),
-                early: Vec::new(),
-            });
+impl Upstream {
+    /// Opens a connection to `target` by this hop. `may_be_own` says whether the target may be this computer.
+    ///
+    /// # Errors
+    /// When the hop does not lead there.
+    pub(crate) async fn open(
+        &self,
+        hop: &Hop,
+        target: &HostPort,
+        may_be_own: bool,
+    ) -> Result<Opened, HopFault> {
+        let proxy = match hop {
+            Hop::Direct => {
+                let stream = self.dial_target(target, may_be_own).await?;
+                return Ok(Opened {
+                    stream: Stream::Plain(stream),
+                    early: Vec::new(),
+                });
+            }
+            Hop::Through(proxy) => proxy,
+        };
+        match proxy.protocol {
+            Protocol::Http | Protocol::Https => self.through_http(proxy, target).await,
+            Protocol::Socks4 | Protocol::Socks5 => {
+                let stream = self.dial_hop(proxy).await?;
+                through_socks(stream, proxy, target).await
+            }
         }
-        Hop::Through(proxy) => proxy,
-    };
-    match proxy.protocol {
-        Protocol::Http | Protocol::Https => through_http(proxy, target, tls, logins).await,
-        Protocol::Socks4 | Protocol::Socks5 => {
-            let stream = dial(&proxy.host, proxy.port, None).await?;
-            through_socks(stream, proxy, target).await
+    }
+
+    /// Connects to an HTTP proxy, with TLS if it wants that.
+    pub(crate) async fn dial_proxy(&self, proxy: &HopProxy) -> Result<Stream, HopFault> {
+        let stream = self.dial_hop(proxy).await?;
+        if proxy.protocol != Protocol::Https {
+            return Ok(Stream::Plain(stream));
+        }
+        let started = timeout(CONNECT_TIMEOUT, self.tls.start(stream, &proxy.host)).await;
+        let started = started.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        started.map_err(|why| {
+            let proxy = proxy.to_string();
+            match why.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(why)) => HopFault::Certificate {
+                    proxy,
+                    why: why.clone(),
+                },
+                _ => HopFault::Tls { proxy, why },
+            }
+        })
+    }
+
+    async fn dial_target(
+        &self,
+        target: &HostPort,
+        may_be_own: bool,
+    ) -> Result<TcpStream, HopFault> {
+        let addresses = addresses(&target.host).await?;
+        let is_forbidden = match may_be_own {
+            true => self.is_this_relay(&addresses, target.port),
+            false => addresses.iter().any(|address| is_own_address(*address)),
+        };
+        match is_forbidden {
+            true => Err(HopFault::OwnAddress {
+                host: target.host.clone(),
+            }),
+            false => connect(&target.host, &addresses, target.port).await,
+        }
+    }
+
+    async fn dial_hop(&self, proxy: &HopProxy) -> Result<TcpStream, HopFault> {
+        let addresses = addresses(&proxy.host).await?;
+        match self.is_this_relay(&addresses, proxy.port) {
+            // Each request would come back to this relay, and again, until it has no connections left.
+            true => Err(HopFault::OwnRelay {
+                proxy: proxy.to_string(),
+            }),
+            false => connect(&proxy.host, &addresses, proxy.port).await,
+        }
+    }
+
+    fn is_this_relay(&self, addresses: &[IpAddr], port: u16) -> bool {
+        let is_here = |address: &IpAddr| {
+            let address = address.to_canonical();
+            address.is_loopback() || address.is_unspecified()
+        };
+        self.relay_port == Some(port) && addresses.iter().any(is_here)
+    }
+
+    /// Asks an HTTP proxy for a tunnel, and logs in where it wants that.
+    async fn through_http(&self, proxy: &HopProxy, target: &HostPort) -> Result<Opened, HopFault> {
+        let no_answer = |why| HopFault::NoAnswer {
+            proxy: proxy.to_string(),
+            why,
+        };
+        let mut stream = self.dial_proxy(proxy).await?;
+        let target = target.to_string();
+        let mut session = self.logins.session(proxy, "CONNECT", &target);
+        let first = session.first().await;
+        let mut field = first.map_err(|why| login_failed(proxy, &why))?;
+        let mut is_fresh = true;
+        loop {
+            let sent = send_connect(&mut stream, &target, field.as_ref().map(Field::expose)).await;
+            let answer = match sent {
+                Ok(()) => read_answer(&mut stream).await,
+                Err(error) => Err(error),
+            };
+            let answer = match answer {
+                Ok(answer) => answer,
+                // Some close a connection that they said they would keep.
+                Err(error) if !is_fresh && error.kind() != io::ErrorKind::TimedOut => {
+                    let again = session.cut().await;
+                    let again = again.map_err(|why| login_failed(proxy, &why))?;
+                    stream = self.dial_proxy(proxy).await?;
+                    (field, is_fresh) = (Some(again.field), true);
+                    continue;
+                }
+                Err(error) => return Err(no_answer(error)),
+            };
+            match answer.head.status {
+                200..=299 => {
+                    session.succeeded();
+                    return Ok(Opened {
+                        stream,
+                        early: answer.early,
+                    });
+                }
+                // tinyproxy refuses a wrong password like an origin.
+                407 | 401 => {}
+                status => {
+                    return Err(HopFault::Refused {
+                        proxy: proxy.to_string(),
+                        status,
+                        reason: shown(&answer.head.reason),
+                    });
+                }
+            }
+            let is_kept = answer.drain(&mut stream).await;
+            let challenge = Challenge {
+                fields: answer
+                    .head
+                    .values("proxy-authenticate")
+                    .map(str::to_owned)
+                    .collect(),
+                is_kept,
+            };
+            let next = session.next(&challenge).await;
+            let next = next.map_err(|why| login_failed(proxy, &why))?;
+            is_fresh = !(next.is_same && is_kept);
+            if is_fresh {
+                stream = self.dial_proxy(proxy).await?;
+            }
+            field = Some(next.field);
         }
     }
 }
 
-/// Connects to an HTTP proxy, with TLS if it wants that.
-pub(crate) async fn dial_proxy(proxy: &HopProxy, tls: &Tls) -> Result<Stream, HopFault> {
-    let stream = dial(&proxy.host, proxy.port, None).await?;
-    if proxy.protocol != Protocol::Https {
-        return Ok(Stream::Plain(stream));
-    }
-    let started = timeout(CONNECT_TIMEOUT, tls.start(stream, &proxy.host)).await;
-    let started = started.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    started.map_err(|why| {
-        let proxy = proxy.to_string();
-        match why.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(rustls::Error::InvalidCertificate(why)) => HopFault::Certificate {
-                proxy,
-                why: why.clone(),
-            },
-            _ => HopFault::Tls { proxy, why },
-        }
-    })
-}
-
-/// Connects to a host. `may_be_own` says whether that may be this computer, if it is a target.
-async fn dial(host: &str, port: u16, may_be_own: Option<bool>) -> Result<TcpStream, HopFault> {
+/// Returns the addresses of a host.
+async fn addresses(host: &str) -> Result<Vec<IpAddr>, HopFault> {
     let bare = host.trim_matches(['[', ']']);
-    let addresses: Vec<IpAddr> = match bare.parse() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let name = bare.to_owned();
-            let found =
-                tokio::task::spawn_blocking(move || lookup::lookup(&name, lookup::TIMEOUT)).await;
-            found
-                .unwrap_or_else(|error| Err(io::Error::other(error)))
-                .map_err(|why| HopFault::Lookup {
-                    host: bare.to_owned(),
-                    why,
-                })?
-        }
-    };
-    if may_be_own == Some(false) && addresses.iter().any(|address| is_own_address(*address)) {
-        return Err(HopFault::OwnAddress {
-            host: bare.to_owned(),
-        });
+    if let Ok(address) = bare.parse() {
+        return Ok(vec![address]);
     }
+    let name = bare.to_owned();
+    let found = tokio::task::spawn_blocking(move || lookup::lookup(&name, lookup::TIMEOUT)).await;
+    found
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(|why| HopFault::Lookup {
+            host: bare.to_owned(),
+            why,
+        })
+}
+
+/// Connects to the first of a host's addresses that can be reached.
+async fn connect(host: &str, addresses: &[IpAddr], port: u16) -> Result<TcpStream, HopFault> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     let share = CONNECT_TIMEOUT / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     for address in addresses {
-        match timeout(share, TcpStream::connect(SocketAddr::new(address, port))).await {
+        match timeout(share, TcpStream::connect(SocketAddr::new(*address, port))).await {
             Ok(Ok(stream)) => {
                 tune(&stream);
                 return Ok(stream);
@@ -192,78 +306,6 @@ async fn dial(host: &str, port: u16, may_be_own: Option<bool>) -> Result<TcpStre
         place: format!("{host}:{port}"),
         why: last,
     })
-}
-
-/// Asks an HTTP proxy for a tunnel, and logs in where it wants that.
-async fn through_http(
-    proxy: &HopProxy,
-    target: &HostPort,
-    tls: &Tls,
-    logins: &Logins,
-) -> Result<Opened, HopFault> {
-    let no_answer = |why| HopFault::NoAnswer {
-        proxy: proxy.to_string(),
-        why,
-    };
-    let mut stream = dial_proxy(proxy, tls).await?;
-    let target = target.to_string();
-    let mut session = logins.session(proxy, "CONNECT", &target);
-    let first = session.first().await;
-    let mut field = first.map_err(|why| login_failed(proxy, &why))?;
-    let mut is_fresh = true;
-    loop {
-        let sent = send_connect(&mut stream, &target, field.as_ref().map(Field::expose)).await;
-        let answer = match sent {
-            Ok(()) => read_answer(&mut stream).await,
-            Err(error) => Err(error),
-        };
-        let answer = match answer {
-            Ok(answer) => answer,
-            // Some close a connection that they said they would keep.
-            Err(error) if !is_fresh && error.kind() != io::ErrorKind::TimedOut => {
-                let again = session.cut().await;
-                let again = again.map_err(|why| login_failed(proxy, &why))?;
-                stream = dial_proxy(proxy, tls).await?;
-                (field, is_fresh) = (Some(again.field), true);
-                continue;
-            }
-            Err(error) => return Err(no_answer(error)),
-        };
-        match answer.head.status {
-            200..=299 => {
-                session.succeeded();
-                return Ok(Opened {
-                    stream,
-                    early: answer.early,
-                });
-            }
-            // tinyproxy refuses a wrong password like an origin.
-            407 | 401 => {}
-            status => {
-                return Err(HopFault::Refused {
-                    proxy: proxy.to_string(),
-                    status,
-                    reason: shown(&answer.head.reason),
-                });
-            }
-        }
-        let is_kept = answer.drain(&mut stream).await;
-        let challenge = Challenge {
-            fields: answer
-                .head
-                .values("proxy-authenticate")
-                .map(str::to_owned)
-                .collect(),
-            is_kept,
-        };
-        let next = session.next(&challenge).await;
-        let next = next.map_err(|why| login_failed(proxy, &why))?;
-        is_fresh = !(next.is_same && is_kept);
-        if is_fresh {
-            stream = dial_proxy(proxy, tls).await?;
-        }
-        field = Some(next.field);
-    }
 }
 
 /// Returns the fault of a proxy at which no login succeeds.

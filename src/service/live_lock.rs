@@ -5,6 +5,14 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::util::poll_until;
+
+/// Time for which the lock has to be taken to be seen.
+const LOOK_PATIENCE: Duration = Duration::from_millis(50);
+/// Interval between looks in that time.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Held from before the engine is changed until the running one is updated, or the update has failed. It is
 /// the system's lock on a file, so a killed process holds nothing.
@@ -37,7 +45,10 @@ impl LiveLock {
         let Ok(lock) = File::open(state.join(Self::FILE)) else {
             return false;
         };
-        matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
+        // Another process that looks has it for a moment, too.
+        !poll_until(Instant::now() + LOOK_PATIENCE, LOOK_INTERVAL, || {
+            !matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
+        })
     }
 }
 
@@ -57,5 +68,21 @@ mod tests {
         assert!(LiveLock::is_seen(&state));
         drop(other);
         assert!(!LiveLock::is_seen(&state));
+    }
+
+    /// The menu-bar app and a command may look at once.
+    #[test]
+    fn another_look_is_not_taken_for_a_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(LiveLock::begin(dir.path()).unwrap());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        assert!(!LiveLock::is_seen(dir.path()));
+                    }
+                });
+            }
+        });
     }
 }

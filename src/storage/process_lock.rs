@@ -1,7 +1,8 @@
 //! A lock that one process holds as long as it lives, and that names its holder to others.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,10 @@ use crate::util::poll_until;
 
 /// Interval between polls for the end of the holder.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Time for which a claim is repeated, since a process that only looks for the holder locks the file for a moment.
+const CLAIM_PATIENCE: Duration = Duration::from_millis(200);
+/// Interval between repetitions of a claim.
+const CLAIM_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The system's lock on a file, which a kill releases.
 #[derive(Debug)]
@@ -54,7 +59,12 @@ impl ProcessLock {
             .truncate(false)
             .open(path)
             .map_err(failed)?;
-        match file.try_lock() {
+        let mut locked = Err(TryLockError::WouldBlock);
+        poll_until(Instant::now() + CLAIM_PATIENCE, CLAIM_INTERVAL, || {
+            locked = file.try_lock();
+            !matches!(locked, Err(TryLockError::WouldBlock))
+        });
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(LockClaim::Taken(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(IoError::new("lock", path, error)),
@@ -67,7 +77,8 @@ impl ProcessLock {
     pub(crate) fn holder(path: &Path) -> Option<String> {
         // `wait` reports a file that can't be opened.
         let mut file = File::open(path).ok()?;
-        let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        // Shared, so that of two processes that look neither takes the other one for the holder.
+        let is_taken = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         is_taken.then(|| holder(&mut file))
     }
 
@@ -113,9 +124,29 @@ impl ProcessLock {
         }
     }
 
+    /// Returns the identity of the locked file, if the system tells it.
+    pub(crate) fn id(&self) -> Option<FileId> {
+        self.file.metadata().ok().map(|found| FileId::of(&found))
+    }
+
     /// Returns the locked file. The lock is held until it is closed.
     pub(crate) fn into_file(self) -> File {
         self.file
+    }
+}
+
+/// What tells one file from another one that takes its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    fn of(found: &Metadata) -> Self {
+        Self(found.dev(), found.ino())
+    }
+
+    /// Returns the identity of the file at `path`, if there is one. A link is not followed.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        path.symlink_metadata().ok().map(|found| Self::of(&found))
     }
 }
 
@@ -132,4 +163,46 @@ fn holder(file: &mut File) -> String {
     // The holder may not have written its description yet.
     let _ = file.rewind().and_then(|()| file.read_to_string(&mut who));
     who.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// Those who only look are in the way neither of each other nor of a process that starts.
+    #[test]
+    fn a_look_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let LockClaim::Held(dead) = ProcessLock::claim(&path, "the dead").unwrap() else {
+            panic!("a new lock is taken");
+        };
+        drop(dead);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        assert_eq!(ProcessLock::holder(&path), None);
+                    }
+                });
+            }
+        });
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                        ProcessLock::holder(&path);
+                    }
+                });
+            }
+            let claims: Vec<bool> = (0..200)
+                .map(|_| matches!(ProcessLock::claim(&path, "x"), Ok(LockClaim::Held(_))))
+                .collect();
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(claims.iter().all(|is_held| *is_held), "{claims:?}");
+        });
+    }
 }

@@ -89,6 +89,13 @@ pub(crate) fn left(left: &Left) -> (String, String) {
             path,
             "the settings file that was named, which may serve others",
         ),
+        Left::Image { docker, proxy } if proxy.is_relay() => of(
+            docker,
+            &format!(
+                "its engine keeps the address of {}, which runs until you log out; after that Docker reaches nothing until you reinstall Docker or Baleen",
+                proxy.summary()
+            ),
+        ),
         Left::Image { docker, proxy } => of(
             docker,
             &format!(

@@ -145,7 +145,8 @@ fn take(step: &UninstallStep, scope: &Scope) -> Result<Option<Remark>> {
                 changed_since: ChangedSince::Keep,
                 ..PlanOptions::default()
             };
-            let restored = service::restore(&*open(path), options, Some(recording))?;
+            let restore = || service::restore(&*open(path), options, Some(recording));
+            let restored = service::with_relay((&scope.state, path), false, restore)?;
             let forgotten = intents.forget(path);
             let warning = restored.changes.warnings.into_iter().next();
             let warning = warning.map(Remark::Restored);

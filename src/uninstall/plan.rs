@@ -1,9 +1,10 @@
 //! Plans the uninstallation from the result of a scan.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::backend::{BackupState, Remains, RemainsState, Unpatched};
 use crate::error::{Error, Kind};
+use crate::relay;
 use crate::service::single_instance::Instance;
 use crate::storage::{is_temporary, quarantined_from};
 
@@ -120,8 +121,12 @@ pub fn plan(
     for engine in found.engines {
         plan.add_engine(engine, leave_images)?;
     }
-    // Docker needs it as long as it has its address.
-    plan.steps.extend(found.relay.map(UninstallStep::EndRelay));
+    // Docker reaches nothing without the relay as long as it has its address, and the token in it.
+    let keeps_relay = plan.left.iter().any(|left| left.needs_relay());
+    if !keeps_relay {
+        plan.steps.extend(found.relay.map(UninstallStep::EndRelay));
+    }
+    let is_kept = |path: &Path| keeps_relay && is_of_relay(path);
     if found.opens_at_login {
         plan.steps.push(UninstallStep::LoginItem);
     }
@@ -136,10 +141,10 @@ pub fn plan(
             error,
         }),
     }
-    plan.steps
-        .extend(found.files.into_iter().map(UninstallStep::File));
+    let files = found.files.into_iter().filter(|path| !is_kept(path));
+    plan.steps.extend(files.map(UninstallStep::File));
     for folder in &found.folders {
-        plan.add_folder(folder, places);
+        plan.add_folder(folder, places, &is_kept);
     }
     plan.steps.sort_by_key(UninstallStep::rank);
     let linked = found.linked.into_iter().map(Left::LinkTarget);
@@ -188,9 +193,14 @@ impl UninstallPlan {
         Ok(())
     }
 
-    /// Removes a folder and everything that Baleen made in it, unless it holds other files as well.
-    fn add_folder(&mut self, folder: &FolderScan, places: &Artifacts) {
-        let mut others = Vec::new();
+    /// Removes a folder and everything that Baleen made in it, unless it holds other files as well, or one that is kept.
+    fn add_folder(
+        &mut self,
+        folder: &FolderScan,
+        places: &Artifacts,
+        is_kept: &dyn Fn(&Path) -> bool,
+    ) {
+        let (mut others, mut is_needed) = (Vec::new(), false);
         let (mut more, mut finders) = (Vec::new(), None);
         for (name, is_folder) in &folder.entries {
             let path = folder.path.join(name);
@@ -203,6 +213,8 @@ impl UninstallPlan {
                 more.push(UninstallStep::File(path));
             } else if !places.files.contains(&path) {
                 others.push(name.clone());
+            } else {
+                is_needed |= is_kept(&path);
             }
         }
         self.steps.extend(more);
@@ -213,11 +225,17 @@ impl UninstallPlan {
             });
         } else if folder.is_link {
             self.left.push(Left::Link(folder.path.clone()));
-        } else {
+        } else if !is_needed {
             self.steps.extend(finders);
             self.steps.push(UninstallStep::Folder(folder.path.clone()));
         }
     }
+}
+
+/// Returns whether a file of Baleen's is one of the relay's.
+fn is_of_relay(path: &Path) -> bool {
+    let name = path.file_name();
+    name.is_some_and(|name| relay::FILES.iter().any(|file| name == *file))
 }
 
 /// The file in which the Finder stores the view of a folder. It exists in each folder that was ever
@@ -317,6 +335,51 @@ mod tests {
             ]
         );
         assert!(plan.left.is_empty() && plan.failed.is_empty());
+    }
+
+    #[test]
+    fn the_relay_stays_as_long_as_an_image_has_its_address() {
+        let relay = |host: &str| {
+            let url = format!("http://{}:x@{host}:18128", crate::proxy::RELAY_USER);
+            RedactedProxy {
+                http: url.parse().ok(),
+                https: url.parse().ok(),
+                no_proxy: String::new(),
+            }
+        };
+        let names = ["relay.json", "relay.lock", "relay.socket", "state.json"];
+        let files = || {
+            names
+                .map(|name| PathBuf::from(format!("/s/{name}")))
+                .to_vec()
+        };
+        let mut places = places();
+        places.files.extend(files());
+        for (proxy, leave, others, keeps) in [
+            (relay("192.168.65.1"), true, None, true),
+            (relay("192.168.65.1"), true, Some("mine"), true),
+            (relay("192.168.65.1"), false, None, false),
+            (proxy(), true, None, false),
+        ] {
+            let found = ScanResult {
+                relay: Some("the relay".to_owned()),
+                engines: vec![docker(Ok(RemainsState::Patched(proxy, Unpatched::Clean)))],
+                files: files(),
+                folders: vec![folder(&[&names[..], others.as_slice()].concat())],
+                ..found()
+            };
+            let plan = plan(found, &places, leave).unwrap();
+            let has = |step: UninstallStep| plan.steps.contains(&step);
+            assert!(has(file("/s/state.json")));
+            assert_eq!(has(UninstallStep::EndRelay("the relay".to_owned())), !keeps);
+            assert_eq!(has(UninstallStep::Folder("/s".into())), !keeps);
+            for name in &names[..3] {
+                assert_eq!(has(file(&format!("/s/{name}"))), !keeps, "{name}");
+            }
+            let is_folder = |left: &&Left| matches!(left, Left::Folder { .. });
+            let left = plan.left.iter().find(is_folder);
+            assert_eq!(left.is_some(), others.is_some(), "{left:?}");
+        }
     }
 
     #[test]

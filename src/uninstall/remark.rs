@@ -40,6 +40,13 @@ pub enum Left {
     Link(PathBuf),
 }
 
+impl Left {
+    /// Returns whether it is a Docker that has the relay's address.
+    pub(super) fn needs_relay(&self) -> bool {
+        matches!(self, Self::Image { proxy, .. } if proxy.is_relay())
+    }
+}
+
 /// An action that failed.
 #[derive(Debug)]
 pub struct Failed {

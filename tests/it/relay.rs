@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -135,7 +136,7 @@ fn a_direct_tunnel_carries_both_directions_to_their_ends() {
     assert!(got == bytes, "{} of {} bytes", got.len(), bytes.len());
 }
 
-/// Only who has the token may use it, and nothing of this computer is behind it.
+/// Only who has the token may use it, and no loopback address of this computer is behind it.
 #[test]
 fn strangers_and_own_services_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -172,6 +173,28 @@ fn strangers_and_own_services_are_refused() {
         let answer = relay.request(&format!("GET http://{place}/"), &place, "\r\n");
         assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
     }
+    // Neither the bypass list nor a proxy on the way changes that, except for what the list itself names.
+    let (proxy, heads) = upstream(None, target);
+    let others = tempfile::tempdir().unwrap();
+    for file in [
+        settings(folder.path(), ALL_DIRECT),
+        script_settings(others.path(), &format!("PROXY {proxy}")),
+    ] {
+        let relay = Relay::start(&["--system-proxies", &file]);
+        for place in [
+            format!("127.0.0.1:{}", relay.port),
+            format!("localhost:{}", target.port()),
+            format!("[::1]:{}", target.port()),
+            "169.254.169.254:80".to_owned(),
+            "0.0.0.0:80".to_owned(),
+        ] {
+            let answer = relay.refused_tunnel(&place);
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
+            let answer = relay.request(&format!("GET http://{place}/"), &place, "\r\n");
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
+        }
+    }
+    assert_eq!(*heads.lock().unwrap(), Vec::<String>::new());
     for head in [
         "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n",
         "CONNECT r.corp HTTP/1.1\r\nHost: r.corp\r\n",
@@ -196,6 +219,57 @@ fn strangers_and_own_services_are_refused() {
     ] {
         let answer = ask(&format!("{head}{token}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer}");
+    }
+}
+
+/// A pattern or a network of the bypass list says how hosts are reached, not that services of this computer are meant: macOS
+/// has one of each in its list from the start. A name of its own is meant, but never the relay.
+#[test]
+fn only_an_entry_of_its_own_opens_a_service_of_this_computer() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    fs::write(&hosts, "127.0.0.1 mac.local named.corp\n").unwrap();
+    let list = "<key>ExceptionsList</key><array><string>*.local</string><string>169.254/16</string><string>named.corp</string></array>";
+    let file = settings(folder.path(), list);
+    let relay = Relay::start_with(&["--system-proxies", &file], |command| {
+        command.env("BALEEN_HOSTS_FILE", &hosts);
+    });
+    let port = echo().port();
+    for place in [
+        format!("mac.local:{port}"),
+        "169.254.169.254:80".to_owned(),
+        format!("named.corp:{}", relay.port),
+    ] {
+        let answer = relay.refused_tunnel(&place);
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
+        let answer = relay.request(&format!("GET http://{place}/"), &place, "\r\n");
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{place}: {answer}");
+    }
+    let (stream, answer) = relay.tunnel(&format!("named.corp:{port}"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(exchange(stream), "got hello");
+}
+
+/// A shell that has the relay's address in its variables may start it: each request would come back to it.
+#[test]
+fn the_relay_as_its_own_proxy_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    fs::write(&config, "").unwrap();
+    let relay = Relay::start(&["--config", config.to_str().unwrap()]);
+    for host in ["127.0.0.1", "localhost"] {
+        let address = format!("http://{host}:{}", relay.port);
+        let text = format!("source = \"manual\"\nhttp_proxy = \"{address}\"\n");
+        fs::write(&config, text).unwrap();
+        let started = Instant::now();
+        for answer in [
+            relay.refused_tunnel("r.corp:443"),
+            relay.request("GET http://r.corp/", "r.corp", "\r\n"),
+        ] {
+            assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+            assert!(answer.contains("is this relay itself"), "{answer}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(5));
     }
 }
 
@@ -264,6 +338,36 @@ fn a_change_of_the_settings_counts_for_the_next_connection() {
     assert_eq!(exchange(open), "got hello");
     assert_eq!(first.lock().unwrap().len(), 1);
     assert_eq!(second.lock().unwrap().len(), 1);
+}
+
+/// The same for the key that forbids a password in clear, although Basic has worked before.
+#[test]
+fn a_password_in_clear_is_forbidden_from_the_next_connection_on() {
+    let (address, heads) = upstream(Some("me:s3cret"), echo());
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let says = |allowed: bool| fs::write(&config, format!("relay_basic = {allowed}\n")).unwrap();
+    says(true);
+    let proxy = format!("http://me:s3cret@{address}");
+    let config = config.to_str().unwrap();
+    let relay = Relay::start(&["--config", config, "--http-proxy", &proxy]);
+    let without_basic = || relay.app.json(&["relay", "status"]).1["without_basic"].clone();
+    for is_allowed in [true, false, true] {
+        says(is_allowed);
+        let before = heads.lock().unwrap().len();
+        match is_allowed {
+            true => assert_eq!(exchange(relay.tunnel("r.corp:443").0), "got hello"),
+            false => {
+                let answer = relay.refused_tunnel("r.corp:443");
+                assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+            }
+        }
+        let sent = heads.lock().unwrap()[before..]
+            .iter()
+            .any(|head| head.contains("Authorization: Basic"));
+        assert_eq!(sent, is_allowed);
+        assert_eq!(without_basic(), !is_allowed);
+    }
 }
 
 /// A PAC script decides for each host, and its proxies are tried in their order.
@@ -484,6 +588,31 @@ fn a_taken_port_is_told_and_the_end_is_clean() {
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
+/// A program that cleans up may remove the relay's files. Without its socket it could not be asked, and without its lock a
+/// second one could start.
+#[test]
+fn a_relay_whose_files_are_removed_makes_its_socket_again_or_ends() {
+    let mut relay = Relay::start(&[]);
+    let state = relay.app.dir.path().join("state");
+    fs::remove_file(state.join("relay.socket")).unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let run = relay.app.run(&["relay", "status", "--json"]);
+        if run.code == 0 {
+            assert_eq!(run.object()["pid"], relay.child.id());
+            break;
+        }
+        assert!(Instant::now() < until, "{run}");
+        thread::sleep(Duration::from_millis(100));
+    }
+    fs::remove_file(state.join("relay.lock")).unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while relay.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < until, "it still runs");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// The address for each program has the token; uninstalling removes it.
 #[test]
 fn the_address_for_each_program_is_printed() {
@@ -492,7 +621,7 @@ fn the_address_for_each_program_is_printed() {
     let local = local.lines().next().unwrap();
     let login = local.strip_suffix("127.0.0.1:18128").unwrap();
     assert!(
-        login.starts_with("http://baleen:") && login.len() == 47,
+        login.starts_with("http://baleen-relay:") && login.len() == 53,
         "{login}"
     );
     for (program, host, words) in [
@@ -781,6 +910,27 @@ fn each_form_of_407_is_logged_in_to() {
     }
 }
 
+/// What programs read alike goes on as it is: characters that RFC 3986 doesn't have, and as many fields as the relay takes.
+#[test]
+fn odd_addresses_and_many_fields_are_passed_on() {
+    let fields: String = (0..120).map(|at| format!("X-{at}: y\r\n")).collect();
+    let (send, heads) = mpsc::channel();
+    let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n");
+    let proxy = server(move |mut stream| {
+        let _ = send.send(read_head(&mut stream));
+        stream.write_all(answer.as_bytes())
+    });
+    let relay = Relay::start(&["--http-proxy", &format!("http://{proxy}")]);
+    let first = "GET http://o.corp/a^{b|c}?d^{e|f}";
+    let told = relay.request(first, "o.corp", &format!("{fields}\r\n"));
+    assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
+    let head = heads.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(head.starts_with(&format!("{first} HTTP/1.1\r\n")), "{head}");
+    for text in [told, head] {
+        assert!(text.to_ascii_lowercase().contains("x-119: y"), "{text}");
+    }
+}
+
 /// A request in clear that a proxy doesn't answer is asked of the next one, unless it may have been carried out.
 #[test]
 fn only_what_changes_nothing_is_asked_twice() {
@@ -798,6 +948,10 @@ fn only_what_changes_nothing_is_asked_twice() {
         count.fetch_add(1, Ordering::Relaxed);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     });
+    let folder = tempfile::tempdir().unwrap();
+    let ways = format!("PROXY {closing}; PROXY {other}");
+    // A proxy that closes may do so for the target's sake, so it is asked first again.
+    let relay = Relay::start(&["--system-proxies", &script_settings(folder.path(), &ways)]);
     for (method, rest, expected) in [
         ("GET", "\r\n", (1, 1)),
         ("POST", "Content-Length: 2\r\n\r\nhi", (1, 0)),
@@ -810,10 +964,6 @@ fn only_what_changes_nothing_is_asked_twice() {
             (1, 0),
         ),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let ways = format!("PROXY {closing}; PROXY {other}");
-        // A new one each time: a proxy that failed is tried last.
-        let relay = Relay::start(&["--system-proxies", &script_settings(folder.path(), &ways)]);
         let told = relay.request(&format!("{method} http://o.corp/"), "o.corp", rest);
         let status = if expected.1 == 1 { "200" } else { "502" };
         assert!(
@@ -852,7 +1002,10 @@ fn a_long_body_is_sent_once() {
         told.starts_with("HTTP/1.1 413 ") || told.starts_with("HTTP/1.1 502 "),
         "{told}"
     );
-    assert!(!heads.lock().unwrap()[0].contains("uthorization"));
+    let heads = heads.lock().unwrap();
+    let sent = heads.iter().filter(|head| head.starts_with("POST "));
+    assert_eq!(sent.count(), 1, "{heads:?}");
+    assert!(!heads[0].contains("uthorization"), "{heads:?}");
 }
 
 /// How many connections the relay has open.
@@ -878,18 +1031,23 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// A server that stays silent takes no descriptors of the relay for longer than the client waits, also after the client
-/// has ended its direction.
-#[test]
-fn a_client_that_is_gone_ends_its_connection_to_a_silent_server() {
-    let (send, heads) = std::sync::mpsc::channel();
+/// A server that never answers, and the heads that it gets.
+fn silent() -> (String, Receiver<String>) {
+    let (send, heads) = mpsc::channel();
     let held = Mutex::new(Vec::new());
-    let silent = server(move |mut stream| {
+    let address = server(move |mut stream| {
         let _ = send.send(read_head(&mut stream));
         held.lock().unwrap().push(stream);
         Ok(())
     });
-    let place = silent.to_string();
+    (address.to_string(), heads)
+}
+
+/// A server that stays silent takes no descriptors of the relay for longer than the client waits, also after the client
+/// has ended its direction.
+#[test]
+fn a_client_that_is_gone_ends_its_connection_to_a_silent_server() {
+    let (place, heads) = silent();
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(&["--system-proxies", &settings(folder.path(), ALL_DIRECT)]);
     for halves in [false, true] {
@@ -913,6 +1071,21 @@ fn a_client_that_is_gone_ends_its_connection_to_a_silent_server() {
         reset(tunnel);
         until_open(&relay, 0);
     }
+}
+
+/// The same while the tunnel is being opened: a silent proxy has 75 seconds.
+#[test]
+fn a_client_that_is_gone_ends_the_opening_of_its_tunnel() {
+    let (proxy, heads) = silent();
+    let relay = Relay::start(&["--http-proxy", &format!("http://{proxy}")]);
+    let mut stream = relay.connect();
+    let token = relay.token();
+    let head = format!("CONNECT r.corp:443 HTTP/1.1\r\nHost: r.corp:443\r\n{token}\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    heads.recv_timeout(Duration::from_secs(20)).unwrap();
+    until_open(&relay, 1);
+    reset(stream);
+    until_open(&relay, 0);
 }
 
 /// The kernel probes both ends of a tunnel, so that a peer that vanished is noticed.

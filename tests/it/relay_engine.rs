@@ -1,8 +1,10 @@
 //! Docker behind the relay: it gets the relay's address once, and nothing that happens to the network changes it again.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -65,7 +67,11 @@ impl Place {
 
     /// The relay's address as the VM has to have it.
     fn address(&self) -> String {
-        format!("http://baleen:{}@192.168.65.1:{}", self.token(), self.port)
+        format!(
+            "http://baleen-relay:{}@192.168.65.1:{}",
+            self.token(),
+            self.port
+        )
     }
 
     /// Waits until the running relay says this of itself.
@@ -161,6 +167,93 @@ fn an_engine_with_the_relay_is_current_whatever_the_settings_say() {
     // Nothing has its address, and none runs.
     place.ok("auto", &["apply"]);
     assert!(place.app.script_text().contains(PROXY));
+}
+
+/// A token is made for what gets it, not by a look at what would.
+#[test]
+fn what_changes_nothing_makes_no_token() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    place.ok("off", &["apply"]);
+    assert_eq!(place.state("on"), ("stale".to_owned(), 3));
+    let plan = place.ok("on", &["apply", "--dry-run"]);
+    assert!(plan.contains("Baleen's relay"), "{plan}");
+    assert!(!place.app.dir.path().join("state/relay.json").exists());
+    place.ok("on", &["apply"]);
+    assert!(place.app.script_text().contains(&place.address()));
+}
+
+/// The agent compares without a token at first, too, and gives Docker none but the relay's.
+#[test]
+fn the_agent_makes_the_token_that_it_gives() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    place.ok("off", &["apply"]);
+    let mut watch = Watch::start(&place, "on");
+    watch.wait("the engine has the relay", |event| {
+        event["relay"]["running"] == true && event["state"] == "current"
+    });
+    assert!(place.app.script_text().contains(&place.address()));
+}
+
+/// The relay is kept running for what has its address. An image that was restored before another one stopped the uninstallation
+/// has it no longer.
+#[test]
+fn an_uninstall_that_stops_forgets_what_it_has_restored() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    let folder = place.app.dir.path();
+    let other = folder.join("other/Docker.app");
+    fs::create_dir(other.parent().unwrap()).unwrap();
+    baleen::demo::build(&other, "1.12.0", "1").unwrap();
+    place.ok("on", &["apply"]);
+    place.ok("on", &["apply", "--docker-app", other.to_str().unwrap()]);
+    let given = || {
+        let stored: Value =
+            serde_json::from_slice(&fs::read(folder.join("state/relay.json")).unwrap()).unwrap();
+        stored["given"].as_array().unwrap().clone()
+    };
+    assert_eq!(given().len(), 2);
+    let mut command = place.command("on", &["uninstall", "--yes"]);
+    if baleen::platform::user() == 0 {
+        // root may write everywhere.
+        let chown = Command::new("chown")
+            .args(["-R", "65534:65534"])
+            .arg(folder)
+            .status();
+        assert!(chown.unwrap().success());
+        command.uid(65534).gid(65534);
+    }
+    let moby = other.join("Contents/Resources/moby");
+    fs::set_permissions(&moby, Permissions::from_mode(0o555)).unwrap();
+    let run = Run::of(&mut command);
+    fs::set_permissions(&moby, Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(run.code, 5, "{run}");
+    let other = other.canonicalize().unwrap();
+    assert_eq!(given(), [other.to_str().unwrap()], "{run}");
+}
+
+/// Docker keeps the relay's address, so the relay runs on, with the token that is in that address.
+#[test]
+fn an_image_that_is_left_keeps_its_relay() {
+    let place = Place::new(&format!("source = \"manual\"\nhttp_proxy = \"{PROXY}\"\n"));
+    place.ok("on", &["apply"]);
+    let address = place.address();
+    let watch = Watch::start(&place, "on");
+    let before = place.wait_for_relay("it runs", |status| status["running"] == true);
+    let out = place.ok("on", &["uninstall", "--yes", "--leave-images"]);
+    assert!(out.contains("until you log out"), "{out}");
+    assert!(!out.contains(&place.token()), "{out}");
+    let after = place.wait_for_relay("it still runs", |status| status["running"] == true);
+    assert_eq!(after["pid"], before["pid"]);
+    assert_eq!(place.address(), address);
+    // Once nothing has its address, it goes with the rest.
+    place.ok("on", &["restore"]);
+    let out = place.ok("on", &["uninstall", "--yes"]);
+    assert!(out.contains("ended the relay"), "{out}");
+    assert!(
+        out.contains("reaches nothing until you restart it"),
+        "{out}"
+    );
+    assert!(!place.app.dir.path().join("state").exists());
+    drop(watch);
 }
 
 #[test]
@@ -283,7 +376,7 @@ fn docker_desktop_gets_the_relay_in_its_own_settings() {
     let file = desk.app.dir.path().join("state/relay.json");
     let stored: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let token = stored["token"].as_str().unwrap().to_owned();
-    let address = format!("http://baleen:{token}@127.0.0.1:18128");
+    let address = format!("http://baleen-relay:{token}@127.0.0.1:18128");
     let settings: Value = serde_json::from_slice(&fs::read(desk.store()).unwrap()).unwrap();
     for key in ["OverrideProxyHTTP", "OverrideProxyHTTPS"] {
         assert_eq!(settings[key], *address, "{settings}");

@@ -548,7 +548,7 @@ fn the_address_to_copy_has_no_login() {
     let off = view(State::Off);
     assert_eq!(address(&off).as_deref(), Some("http://proxy.corp:8080"));
     assert_eq!(address(&view(State::Direct)), None);
-    let ours = ProxyUrl::parse("http://baleen:token@192.168.65.1:18128").unwrap();
+    let ours = ProxyUrl::parse("http://baleen-relay:token@192.168.65.1:18128").unwrap();
     let behind = View {
         in_image: Some(RedactedProxy {
             http: Some(ours.reference()),
@@ -972,7 +972,7 @@ fn relay(way: Option<(Option<&str>, Option<&str>)>, failure: Option<&str>) -> Re
 /// Behind the relay the menu has the way of now, what fails, and how much went through.
 #[test]
 fn the_relay_says_which_way_it_goes() {
-    let address = ProxyUrl::parse("http://baleen:token@192.168.65.1:18128").unwrap();
+    let address = ProxyUrl::parse("http://baleen-relay:token@192.168.65.1:18128").unwrap();
     let shown = RedactedProxy {
         http: Some(address.reference()),
         https: Some(address.reference()),

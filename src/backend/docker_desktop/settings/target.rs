@@ -114,4 +114,25 @@ mod tests {
             );
         }
     }
+
+    /// Only the relay's token may be in Docker's settings, and not the password of another proxy on this computer.
+    #[test]
+    fn a_login_is_written_for_the_relay_only() {
+        let token = "0123456789abcdef".repeat(2);
+        let relay = format!(
+            "http://{}:{token}@127.0.0.1:18128",
+            crate::proxy::RELAY_USER
+        );
+        for (url, expected) in [
+            (&*relay, &*relay),
+            ("http://baleen:pw@127.0.0.1:3128", "http://127.0.0.1:3128"),
+            (&relay.replace(&token, "pw"), "http://127.0.0.1:18128"),
+            (
+                &relay.replace("127.0.0.1", "proxy.corp"),
+                "http://proxy.corp:18128",
+            ),
+        ] {
+            assert_eq!(address(&ProxyUrl::parse(url).unwrap()), expected);
+        }
+    }
 }
