@@ -88,9 +88,9 @@ impl Output {
         }
     }
 
-    /// Returns the width for text that is wrapped even without a terminal.
+    /// Returns the width at which text is wrapped, which has no limit without a terminal.
     pub(super) fn width(&self) -> usize {
-        width(self.out.as_inner()).unwrap_or(WIDTH)
+        width(self.out.as_inner()).unwrap_or(usize::MAX)
     }
 
     /// The user interface that shows what is printed.
