@@ -14,7 +14,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "packaging/homebrew"))
-from cask import cargo_version  # noqa: E402
+from shared import cargo_version  # noqa: E402
 
 
 def notes(changelog, version):

@@ -33,8 +33,8 @@ class BaleenCli < Formula
         brew install --cask baleen-app/tap/baleen
       Both install `baleen`, so use one of them.
 
-      Homebrew takes the program away and leaves Docker as it is, with the proxy in its image. To have Docker's own
-      image back, and nothing of Baleen's left, run this before `brew uninstall`:
+      Homebrew removes the program and leaves the proxy in Docker. To put Docker back as it was and remove all files
+      of Baleen, run this before `brew uninstall`:
         baleen uninstall
       It also deletes the passwords that Baleen keeps in the Keychain.
 

@@ -65,8 +65,8 @@ cask "baleen" do
       ]
 
   caveats <<~EOS
-    Homebrew takes the app away and leaves Docker as it is, with the proxy in its image. To have Docker's own image
-    back, and nothing of Baleen's left, run this before `brew uninstall`:
+    Homebrew removes the app and leaves the proxy in Docker. To put Docker back as it was and remove all files of
+    Baleen, run this before `brew uninstall`:
       baleen uninstall
     It also deletes the passwords that Baleen keeps in the Keychain, which `brew uninstall --zap` can't.
 

@@ -9,16 +9,14 @@ Needs only the standard library of Python 3.9; runs `ruby -c` if Ruby is install
 import argparse
 import plistlib
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import cask as maker  # noqa: E402  beside this script
+from shared import NO_VERSION, TOP, cargo_version, report  # noqa: E402  beside this script
 
-TOP = maker.TOP
 HOMEPAGE = "https://github.com/baleen-app/baleen"
 
 # The files of the bundle that a cask may name, below Contents.
@@ -158,9 +156,9 @@ def contents(parts):
 def agreement(parts, info, cargo, dmg, app):
     """One sentence for each difference from the release."""
     version, digest = strings(parts["version"])[:1], strings(parts["sha256"])[:1]
-    is_template = version == [maker.NO_VERSION] and digest == [maker.NO_DIGEST]
-    if not is_template and version != [maker.cargo_version(cargo)]:
-        yield f"`version` is {version}, and Cargo.toml has {maker.cargo_version(cargo)!r}"
+    is_template = version == [NO_VERSION] and digest == [maker.NO_DIGEST]
+    if not is_template and version != [cargo_version(cargo)]:
+        yield f"`version` is {version}, and Cargo.toml has {cargo_version(cargo)!r}"
     if not is_template and (not re.fullmatch(r"[0-9a-f]{64}", "".join(digest)) or digest == [maker.NO_DIGEST]):
         yield f"`sha256` is {digest}, which is no digest of a file"
     if dmg and digest != [maker.digest(dmg)]:
@@ -222,16 +220,7 @@ def main():
         found = problems(text, arguments.cask.stem, info, cargo, arguments.dmg, arguments.app)
     except (OSError, ValueError) as error:
         sys.exit(f"check-cask.py: {error}")
-    ruby = shutil.which("ruby")
-    if ruby:
-        run = subprocess.run([ruby, "-c", str(arguments.cask)], capture_output=True, text=True)
-        if run.returncode:
-            found.append(f"Ruby does not understand it: {run.stderr.strip()}")
-    for problem in found:
-        print(f"{arguments.cask}: {problem}", file=sys.stderr)
-    if not found:
-        print(f"{arguments.cask}: sound{'' if ruby else ' (no Ruby here to check its syntax)'}")
-    return 1 if found else 0
+    return report(arguments.cask, found)
 
 
 if __name__ == "__main__":

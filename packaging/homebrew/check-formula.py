@@ -8,7 +8,6 @@ Needs only the standard library of Python 3.9; runs `ruby -c` if Ruby is install
 """
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import cask  # noqa: E402  beside this script
 import formula as maker  # noqa: E402  beside this script
+from shared import NO_VERSION, TOP, cargo_version, report  # noqa: E402  beside this script
 
-TOP = cask.TOP
 HOMEPAGE = "https://github.com/baleen-app/baleen"
 LONGEST_LINE = 118
 LONGEST_DESC = 80
@@ -85,9 +84,9 @@ def agreement(found, cargo, cask_text):
     address, tag, revision = (strings(found["url"]) + [None] * 3)[:3]
     if address != f"{HOMEPAGE}.git" or "tag:" not in found["url"] or "revision:" not in found["url"]:
         yield f"`url` should name {HOMEPAGE}.git with `tag:` and `revision:`"
-    is_template = tag == f"v{cask.NO_VERSION}" and revision == maker.NO_REVISION
-    if not is_template and tag != f"v{cask.cargo_version(cargo)}":
-        yield f"`tag:` is {tag!r}, and Cargo.toml has {cask.cargo_version(cargo)!r}"
+    is_template = tag == f"v{NO_VERSION}" and revision == maker.NO_REVISION
+    if not is_template and tag != f"v{cargo_version(cargo)}":
+        yield f"`tag:` is {tag!r}, and Cargo.toml has {cargo_version(cargo)!r}"
     if not is_template and (not re.fullmatch(r"[0-9a-f]{40}", revision or "") or revision == maker.NO_REVISION):
         yield f"`revision:` is {revision!r}, which is no commit"
     if strings(found["homepage"]) != [HOMEPAGE]:
@@ -177,16 +176,7 @@ def main():
         found = problems(text, arguments.formula.stem, cargo, cask_text, arguments.program)
     except (OSError, ValueError) as error:
         sys.exit(f"check-formula.py: {error}")
-    ruby = shutil.which("ruby")
-    if ruby:
-        run = subprocess.run([ruby, "-c", str(arguments.formula)], capture_output=True, text=True, check=False)
-        if run.returncode:
-            found.append(f"Ruby does not understand it: {run.stderr.strip()}")
-    for problem in found:
-        print(f"{arguments.formula}: {problem}", file=sys.stderr)
-    if not found:
-        print(f"{arguments.formula}: sound{'' if ruby else ' (no Ruby here to check its syntax)'}")
-    return 1 if found else 0
+    return report(arguments.formula, found)
 
 
 if __name__ == "__main__":

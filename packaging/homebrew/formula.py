@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from cask import NO_VERSION, TOP, cargo_version  # noqa: E402  beside this script
+from shared import NO_VERSION, TOP, filled_in, released_version  # noqa: E402  beside this script
 
 TEMPLATE = Path(__file__).with_name("baleen-cli.rb")
 
@@ -25,12 +25,7 @@ def finished(template, version, revision):
     """The formula of the release with this version, made from this commit."""
     if not re.fullmatch(r"[0-9a-f]{40}", revision) or revision == NO_REVISION:
         raise ValueError(f"{revision!r} is no commit; expected 40 hexadecimal digits")
-    text = template[template.index("class "):]
-    for old, new in [(f'"v{NO_VERSION}"', f'"v{version}"'), (f'"{NO_REVISION}"', f'"{revision}"')]:
-        if text.count(old) != 1:
-            raise ValueError(f"the template should have {old} once, and has it {text.count(old)} times")
-        text = text.replace(old, new)
-    return text
+    return filled_in(template, "class ", [(f'"v{NO_VERSION}"', f'"v{version}"'), (f'"{NO_REVISION}"', f'"{revision}"')])
 
 
 def checked_out():
@@ -47,10 +42,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="where the formula is to go")
     parser.add_argument("--revision", metavar="COMMIT", help="the commit that is released")
     arguments = parser.parse_args()
-    version = cargo_version((TOP / "Cargo.toml").read_text(encoding="utf-8"))
-    if not version:
-        sys.exit(f"formula.py: {TOP / 'Cargo.toml'} has no version in [package]")
     try:
+        version = released_version()
         revision = arguments.revision or checked_out()
         formula = finished(TEMPLATE.read_text(encoding="utf-8"), version, revision)
         arguments.out.write_text(formula, encoding="utf-8")

@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 import cask as maker  # noqa: E402  beside this script
+from shared import TOP, cargo_version  # noqa: E402  beside this script
 
 spec = importlib.util.spec_from_file_location("check_cask", HERE / "check-cask.py")
 checker = importlib.util.module_from_spec(spec)
@@ -130,11 +131,11 @@ class CheckCask(unittest.TestCase):
             maker.finished(maker.finished(TEMPLATE, "1.2.3", "a" * 64), "1.2.3", "a" * 64)
 
     def test_the_versions_of_other_tables_are_not_the_packages(self):
-        self.assertEqual(maker.cargo_version(CARGO), "1.2.3")
-        self.assertIsNone(maker.cargo_version('[dependencies]\nversion = "9"\n'))
+        self.assertEqual(cargo_version(CARGO), "1.2.3")
+        self.assertIsNone(cargo_version('[dependencies]\nversion = "9"\n'))
 
     def test_info_plist_is_what_the_cask_agrees_with(self):
-        info = plistlib.loads((maker.TOP / "Info.plist").read_bytes())
+        info = plistlib.loads((TOP / "Info.plist").read_bytes())
         self.assertEqual(check(TEMPLATE, info), [])
 
 

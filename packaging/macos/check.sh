@@ -21,7 +21,7 @@ die() { printf 'check.sh: %s\n' "$*" >&2; exit 1; }
 # The linked programs are only inspected, never run: no debug information, which is slowest to write, and no optimization.
 settings=()
 for setting in profile.{dev,test}.debug=0 profile.{dev,test}.opt-level=0 \
-	profile.dev.package.{zlib-rs,flate2,sha2,boa_engine,boa_parser,boa_gc,regress}.opt-level=0; do
+	profile.dev.package.{zlib-rs,flate2,sha2,boa_engine,boa_parser,boa_gc,boa_string,regress}.opt-level=0; do
 	settings+=(--config "$setting")
 done
 options=("${common[@]}" "${settings[@]}")

@@ -85,6 +85,8 @@ if [ ${#executables[@]} = 0 ]; then
 	for target in "${targets[@]}"; do
 		executables+=("$target_folder/$target/dist/baleen")
 	done
+	size=$(wc -c < "${executables[0]}")
+	[ "$size" -le 8000000 ] || die "the program for Apple silicon should have 8,000,000 bytes at most, and has $size: see profile.dist in Cargo.toml"
 fi
 
 say "Baleen.app"

@@ -102,6 +102,8 @@ pub enum Notice {
         /// True if Docker is being restarted instead.
         is_restarted: bool,
     },
+    /// A choice of the user could not be saved.
+    Refused(Diagnostic),
 }
 
 /// Baleen's support for the installed Docker.
@@ -254,6 +256,7 @@ impl Notice {
             Self::RelayFailed { .. } => "relay-failed",
             Self::NotRestarted(_) => "not-restarted",
             Self::NotAppliedLive { .. } => "not-followed",
+            Self::Refused(_) => "refused",
         }
     }
 }

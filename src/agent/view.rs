@@ -62,8 +62,6 @@ pub struct View {
     pub source: SourceSetting,
     /// The policy for restarts of Docker.
     pub restart: RestartPolicy,
-    /// True if the config file names a proxy.
-    pub has_manual: bool,
     /// The latest events, newest first.
     pub past: Vec<HistoryEntry>,
 }

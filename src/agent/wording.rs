@@ -1,7 +1,6 @@
 //! The agent's only need for sentences: its history and its log. They come from the user interface that starts it,
 //! since all texts are made above the agent.
 
-use crate::error::Diagnostic;
 use crate::reconcile::Reason;
 use crate::reconcile::State;
 
@@ -25,8 +24,6 @@ pub enum PastEvent<'a> {
     Notified(&'a Notice),
     /// The user asked for a check, which found this.
     Checked(&'a Reason),
-    /// A request of the user could not be carried out.
-    Refused(&'a Diagnostic),
     /// Docker was restarted.
     DockerRestarted,
     /// The Engine was restarted.

@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::agent::notice::NoticeAction;
 use crate::credentials::STORE;
 use crate::platform::dialog::{Entered, Field, Form, Question};
 use crate::service::manual_proxy::{Fields, ManualProxy};
@@ -83,6 +84,7 @@ pub(super) fn uninstall(steps: &[String], left: &[String]) -> Question {
         text,
         yes: "Uninstall".to_owned(),
         no: "Cancel".to_owned(),
+        is_destructive: true,
     }
 }
 
@@ -98,6 +100,34 @@ fn listed(lines: &[String]) -> Vec<String> {
         listed.push(format!("and {} more", lines.len() - shown));
     }
     listed
+}
+
+/// The question of a notification, for a dialog.
+pub(super) struct Asked {
+    /// The question.
+    pub(super) question: Question,
+    /// The key of the button that agrees.
+    pub(super) yes: String,
+    /// The key of the button that doesn't.
+    pub(super) no: String,
+}
+
+/// Returns the question that a notification asks: one of the first run, which can be answered with *Not Now*.
+pub(super) fn as_question(notification: &Notification) -> Option<Asked> {
+    let not_now = NoticeAction::NotNow.key();
+    let no = notification.buttons.iter().find(|it| it.key == not_now)?;
+    let yes = notification.buttons.iter().find(|it| it.key != not_now)?;
+    Some(Asked {
+        question: Question {
+            title: notification.title.clone(),
+            text: notification.body.clone(),
+            yes: yes.label.clone(),
+            no: no.label.clone(),
+            is_destructive: false,
+        },
+        yes: yes.key.clone(),
+        no: no.key.clone(),
+    })
 }
 
 /// Returns the notification that asks the question, where there are no dialogs. A press of the notification
@@ -120,9 +150,14 @@ pub(super) fn as_notification(question: &Question) -> Notification {
     }
 }
 
-/// Returns the form for a proxy.
-pub(super) fn manual_proxy(proxy: &ManualProxy) -> Form {
-    let fields = proxy.fields();
+/// Returns the form for a proxy, with these contents. `is_on` tells whether Docker gets a proxy at all, and `problem` why the
+/// last contents were not saved. A password is entered again then.
+pub(super) fn manual_proxy(
+    proxy: &ManualProxy,
+    fields: &Fields,
+    is_on: bool,
+    problem: Option<&Problem>,
+) -> Form {
     let field = |label: &str, value: &str, placeholder: &str| Field {
         label: label.to_owned(),
         value: value.to_owned(),
@@ -134,9 +169,15 @@ pub(super) fn manual_proxy(proxy: &ManualProxy) -> Form {
         true => &kept,
         false => "Only if the proxy asks for one",
     };
-    let mut text = format!(
-        "Docker uses this proxy instead of that of the system's settings. The password is stored in {STORE}, the rest in the settings file."
-    );
+    let mut text = String::new();
+    if let Some(problem) = problem {
+        text += &format!("This was not saved. {}\n\n", problem.sentences());
+    }
+    text += match is_on {
+        true => "Docker uses this proxy instead of the one in System Settings.",
+        false => "Docker gets this proxy once Use Proxy is switched on in the menu.",
+    };
+    text += &format!(" The password is stored in {STORE}, the rest in the settings file.");
     if let Some(other) = proxy.other() {
         text += &format!(
             " The settings file has another proxy for http://, {}, which stays as it is.",
@@ -239,7 +280,7 @@ mod tests {
             ..Config::default()
         };
         let proxy = ManualProxy::new(&config, true);
-        let form = manual_proxy(&proxy);
+        let form = manual_proxy(&proxy, &proxy.fields(), true, None);
         assert!(form.text.contains("other.corp:3128"), "{}", form.text);
         assert!(form.option.is_some());
         let secrets: Vec<bool> = form.fields.iter().map(|field| field.is_secret).collect();
@@ -250,7 +291,15 @@ mod tests {
             option: false,
         };
         assert!(fields(&entered) == proxy.fields());
-        let form = manual_proxy(&ManualProxy::new(&Config::default(), true));
+        let empty = ManualProxy::new(&Config::default(), true);
+        let problem = Problem::new("the disk is full");
+        let form = manual_proxy(&empty, &fields(&entered), false, Some(&problem));
         assert!(form.option.is_none());
+        assert_eq!(form.fields[0].value, "proxy.corp:8080");
+        assert!(
+            form.text
+                .starts_with("This was not saved. The disk is full.\n")
+        );
+        assert!(form.text.contains("once Use Proxy is switched on"));
     }
 }

@@ -8,6 +8,7 @@ use crate::agent::view::View;
 use crate::backend::RestartScope;
 use crate::config::{RestartPolicy, SourceSetting};
 use crate::desired::{KeptAnswers, Setting};
+use crate::error::Fix;
 use crate::proxy::{Field, ProxyRef, RedactedProxy};
 use crate::reconcile::{Reason, State};
 use crate::relay::Way;
@@ -24,6 +25,8 @@ use crate::service::login_item::LoginItem;
 pub enum Command {
     /// A request to the agent.
     Click(Click),
+    /// Open the pane in which the user allows Baleen to change Docker.
+    AllowChanges,
     /// Find out what blocks the way to the registry.
     CheckConnection,
     /// Copy the proxy's address, for the settings of other programs.
@@ -71,6 +74,7 @@ impl Command {
                 format!("when-restart-{}", restart.name())
             }
             Self::Click(Click::Containers(_)) => "containers".to_owned(),
+            Self::AllowChanges => "allow-changes".to_owned(),
             Self::CheckConnection => "check".to_owned(),
             Self::CopyProxyAddress => "copy-address".to_owned(),
             Self::CheckForUpdates => "check-for-updates".to_owned(),
@@ -372,7 +376,12 @@ fn proxy_lines(view: &View) -> Vec<String> {
         Some(relay) => {
             let way = way(view).map(|way| format!(", {way}"));
             let line = format!("Proxy: Baleen's relay{}", way.unwrap_or_default());
-            vec![shortened(line), format!("For Docker: {}", short(relay))]
+            let address = relay.https.as_ref().map(ProxyRef::authority);
+            let address = address.map(|address| format!("The relay's address: {address}"));
+            [Some(shortened(line)), address]
+                .into_iter()
+                .flatten()
+                .collect()
         }
         None if view.is_named() => vec![format!("Proxy: {}, named by hand", short(in_image))],
         None => vec![format!("Proxy: {}", short(in_image))],
@@ -442,6 +451,13 @@ pub fn menu(view: &View, context: MenuContext, time: &dyn Fn(u64) -> Moment) -> 
             let command = Command::Click(Click::Adopt);
             items.push(button(command, "Adopt Existing Proxy", idle));
         }
+        State::NotPermitted if view.reason.fix() == Some(Fix::AllowAppManagement) => {
+            items.push(button(
+                Command::AllowChanges,
+                "Allow in System Settings",
+                true,
+            ));
+        }
         _ => {}
     }
     items.extend([
@@ -476,20 +492,21 @@ fn proxy(view: &View, time: &dyn Fn(u64) -> Moment) -> Item {
             view.busy.is_none(),
         ));
     }
-    items.push(Item::Separator);
-    let docker = match &view.docker {
-        Some(version) => Some(format!("Docker {version}")),
-        // The menu's first line already says so.
-        None if view.state == State::NoDocker => None,
-        None => Some("Docker: not found".to_owned()),
-    };
-    items.extend(docker.map(Item::Label));
-    items.extend(lines.map(Item::Label));
-    items.extend(relay_lines(view).into_iter().map(Item::Label));
-    items.extend(script_line(&view.setting).map(Item::Label));
-    if let Some(at) = view.applied_live_at() {
-        let line = format!("Running VM: brought up to date at {}", time(at));
-        items.push(Item::Label(line));
+    let version = view.docker.as_ref().map(|it| format!("Docker {it}"));
+    let applied_live = view
+        .applied_live_at()
+        .map(|at| format!("Running VM: brought up to date at {}", time(at)));
+    let known: Vec<Item> = version
+        .into_iter()
+        .chain(lines)
+        .chain(relay_lines(view))
+        .chain(script_line(&view.setting))
+        .chain(applied_live)
+        .map(Item::Label)
+        .collect();
+    if !known.is_empty() {
+        items.push(Item::Separator);
+        items.extend(known);
     }
     Item::Submenu { text, items }
 }
@@ -618,7 +635,8 @@ fn place_line(location: InstallLocation) -> Option<&'static str> {
 fn start_at_login(context: MenuContext) -> Item {
     let can_be_set = !context.location.is_temporary();
     Item::Check {
-        command: Command::StartAtLogin(context.login_item == LoginItem::Off),
+        // While it needs approval, it is switched on already: a choice opens System Settings.
+        command: Command::StartAtLogin(context.login_item != LoginItem::On),
         text: match context.login_item {
             LoginItem::NeedsApproval => "Start at Login (allow it in System Settings)",
             LoginItem::Off if !can_be_set => "Start at Login (move Baleen to Applications first)",

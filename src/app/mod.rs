@@ -33,6 +33,7 @@ mod updates;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::io;
 use std::path::PathBuf;
 use std::thread;
 
@@ -47,9 +48,9 @@ use crate::agent::{Agent, AgentOutput, Options};
 use crate::backend::RestartScope;
 use crate::error::{Error, Face, Result};
 use crate::logs;
-use crate::platform::apps;
+use crate::platform::{apps, dialog};
 use crate::proxy::{Field, is_in_environment};
-use crate::service::manual_proxy::{Changes, ManualProxy};
+use crate::service::manual_proxy::{ManualProxy, Saved};
 use crate::service::single_instance::{self, Claim, Instance};
 use crate::service::{ServiceError, login_item};
 
@@ -58,6 +59,7 @@ use clock::Clock;
 use dialog_text::Planned;
 pub use error::AppError;
 use event_loop::{Flow, Sender};
+use manual::Entry;
 use menu::{Command, Menu, MenuContext, Shape, headline, menu, title, tooltip};
 use notification_text::{CheckResult, Uninstalled, action_of, answer};
 use notifications::{Notification, Notifier, PRESSED, SHOW_DETAILS};
@@ -73,8 +75,12 @@ enum AppEvent {
     Chosen(String),
     /// A notification or one of its buttons was pressed.
     Pressed(String, String),
-    /// A notification can't be shown.
-    NoNotes(String),
+    /// The icon's menu is about to be opened.
+    Approached,
+    /// The notification with this id can't be shown, for this reason.
+    NotShown(String, String),
+    /// The dialog that took the place of the notification with this id was answered by this button.
+    QuestionAnswered(String, String),
     /// The result of a connection check.
     Checked(CheckResult),
     /// It may be time to look for a newer version.
@@ -91,10 +97,10 @@ enum AppEvent {
     Uninstalled(Uninstalled),
     /// The proxy of the config file was read for the panel.
     ManualProxy(Result<Box<ManualProxy>>),
-    /// The panel was closed, with these changes.
-    ManualProxyEntered(Option<Box<Changes>>),
-    /// The changes were saved.
-    ManualProxySaved(Result<()>),
+    /// The panel was closed; with this, if it was accepted.
+    ManualProxyEntered(Option<Box<Entry>>),
+    /// This was saved, or was not.
+    ManualProxySaved(Box<Entry>, Result<Saved>),
     /// The app must quit.
     Quit,
 }
@@ -161,8 +167,8 @@ struct App {
     running_agent: Option<RunningAgent>,
     sender: Sender<AppEvent>,
     notifier: Option<Notifier>,
-    /// The whole texts of the notifications that show only a part, by id.
-    details: RefCell<HashMap<String, String>>,
+    /// The last notification with each id.
+    shown: RefCell<HashMap<String, Notification>>,
     tray: Option<Tray>,
     view: Option<View>,
     menu: Menu,
@@ -210,7 +216,7 @@ impl App {
         let (pressed, refused) = (sender.clone(), sender.clone());
         let notifier = Notifier::new(
             move |notification, button| pressed.send(AppEvent::Pressed(notification, button)),
-            move |why| refused.send(AppEvent::NoNotes(why)),
+            move |notification, why| refused.send(AppEvent::NotShown(notification, why)),
         );
         let running_agent = RunningAgent::start(options.clone(), instance, &sender)?;
         let location = InstallLocation::current();
@@ -220,7 +226,7 @@ impl App {
             running_agent: Some(running_agent),
             sender,
             notifier,
-            details: RefCell::default(),
+            shown: RefCell::default(),
             tray: None,
             view: None,
             menu: Menu::default(),
@@ -247,10 +253,9 @@ impl App {
         match message {
             AppEvent::Agent(AgentOutput::View(view)) => {
                 self.view = Some(*view);
-                // The user may have changed the login item outside of Baleen.
-                self.context.login_item = login_item::status();
-                self.show_or_exit();
+                self.refresh();
             }
+            AppEvent::Approached => self.refresh(),
             AppEvent::Agent(AgentOutput::Notice(notice)) => self.notify(&notice),
             AppEvent::Chosen(id) => {
                 let command = self.menu.command(&id);
@@ -266,8 +271,17 @@ impl App {
             // A button of an older notification could recreate files that the uninstall removes.
             AppEvent::Pressed(..) if self.running_agent.is_none() => {}
             AppEvent::Pressed(notification, button) => self.pressed(&notification, &button),
-            AppEvent::NoNotes(why) => {
+            AppEvent::NotShown(notification, why) => {
                 tracing::warn!("a notification could not be shown: {why}");
+                if notification == notification_text::LOOKED {
+                    self.update_not_shown();
+                } else if dialog::AVAILABLE {
+                    self.ask_again(&notification);
+                }
+            }
+            AppEvent::QuestionAnswered(notification, button) => {
+                self.is_asking = false;
+                self.pressed(&notification, &button);
             }
             AppEvent::Checked(result) => {
                 self.context.is_checking = false;
@@ -292,13 +306,19 @@ impl App {
             AppEvent::UninstallAnswered(agreed) => self.uninstall_answered(agreed),
             AppEvent::Uninstalled(result) => self.uninstalled(&result),
             AppEvent::ManualProxy(proxy) => self.show_manual_proxy(proxy),
-            AppEvent::ManualProxyEntered(changes) => self.save_manual_proxy(changes),
-            AppEvent::ManualProxySaved(saved) => self.manual_proxy_saved(saved),
+            AppEvent::ManualProxyEntered(entry) => self.save_manual_proxy(entry),
+            AppEvent::ManualProxySaved(entry, saved) => self.manual_proxy_saved(&entry, saved),
             AppEvent::Peer(single_instance::Message::Goodbye) | AppEvent::Quit => {
                 return self.quit();
             }
         }
         Flow::Continue
+    }
+
+    /// Draws the icon and the menu with what may have changed outside of Baleen: the login item, and the day.
+    fn refresh(&mut self) {
+        self.context.login_item = login_item::status();
+        self.show_or_exit();
     }
 
     /// Draws the icon and the menu.
@@ -315,9 +335,13 @@ impl App {
         match &mut self.tray {
             Some(tray) => tray.show(face, self.menu.clone()),
             None => {
-                let sender = self.sender.clone();
-                let on_choice = move |id| sender.send(AppEvent::Chosen(id));
-                let tray = Tray::new(face, self.menu.clone(), on_choice)?;
+                let (choices, approaches) = (self.sender.clone(), self.sender.clone());
+                let tray = Tray::new(
+                    face,
+                    self.menu.clone(),
+                    move |id| choices.send(AppEvent::Chosen(id)),
+                    move || approaches.send(AppEvent::Approached),
+                )?;
                 self.tray = Some(tray);
             }
         }
@@ -354,9 +378,34 @@ impl App {
         }
     }
 
+    /// Asks a question again whose notification could not be shown, or is gone because it was pressed beside its buttons.
+    fn ask_again(&mut self, notification: &str) {
+        let asked = self.shown.borrow().get(notification).cloned();
+        let Some((asked, question)) =
+            asked.and_then(|it| Some((dialog_text::as_question(&it)?, it)))
+        else {
+            return;
+        };
+        if !dialog::AVAILABLE {
+            return self.show_notification(&question);
+        }
+        // One dialog at a time. What it asks is in the menu as well.
+        if std::mem::replace(&mut self.is_asking, true) {
+            return;
+        }
+        let (sender, id) = (self.sender.clone(), question.id);
+        let (yes, no) = (asked.yes, asked.no);
+        dialog::ask(&asked.question, move |is_yes| {
+            let button = if is_yes { yes } else { no };
+            sender.send(AppEvent::QuestionAnswered(id, button));
+        });
+    }
+
     /// Opens the whole text of a notification that shows only a part.
     fn show_details(&self, notification: &str) {
-        let text = self.details.borrow().get(notification).cloned();
+        let shown = self.shown.borrow();
+        let text = shown.get(notification).and_then(|it| it.details.clone());
+        drop(shown);
         let Some(text) = text else { return };
         if let Err(error) = opening::open_as_text("baleen-details-", &text) {
             self.not_opened("the details", error);
@@ -380,20 +429,35 @@ impl App {
     }
 
     fn show_notification(&self, notification: &Notification) {
-        let mut details = self.details.borrow_mut();
-        match &notification.details {
-            Some(text) => details.insert(notification.id.clone(), text.clone()),
-            None => details.remove(&notification.id),
-        };
+        let mut shown = self.shown.borrow_mut();
+        shown.insert(notification.id.clone(), notification.clone());
+        drop(shown);
         match &self.notifier {
             Some(notifier) => notifier.show(notification),
             None => tracing::info!("{}: {}", notification.title, notification.body),
         }
     }
 
+    /// Runs `call` on a thread of its own, and sends its message to the app; without a thread, that of `failed`.
+    fn in_background(
+        &self,
+        name: &str,
+        call: impl FnOnce() -> AppEvent + Send + 'static,
+        failed: impl FnOnce(io::Error) -> AppEvent,
+    ) {
+        let sender = self.sender.clone();
+        let spawned = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || sender.send(call()));
+        if let Err(error) = spawned {
+            self.sender.send(failed(error));
+        }
+    }
+
     fn run(&mut self, command: Command) -> Flow {
         match command {
             Command::Click(click) => self.click(click),
+            Command::AllowChanges => self.allow_changes(),
             Command::CheckConnection => self.check_connection(),
             Command::CopyProxyAddress => self.copy_proxy_address(),
             Command::CheckForUpdates => self.look(AskedBy::User),
@@ -403,30 +467,41 @@ impl App {
             Command::OpenLog => self.open_text(&self.log.clone()),
             Command::OpenDocumentation => self.open(OsStr::new(DOCUMENTATION)),
             Command::ReportProblem => self.open(OsStr::new(NEW_ISSUE)),
-            Command::StartAtLogin(on) => match login_item::set(on) {
-                Ok(now) => {
-                    self.answered(Question::StartAtLogin, on);
-                    self.context.login_item = now;
-                    #[cfg(target_os = "macos")]
-                    if now == login_item::LoginItem::NeedsApproval {
-                        login_item::open_settings();
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    self.context.login_item = login_item::status();
-                    self.show_notification(&notification_text::failed(
-                        "Start at Login was not changed",
-                        &error,
-                    ));
-                }
-            },
+            Command::StartAtLogin(on) => self.start_at_login(on),
             Command::EditManualProxy => self.edit_manual_proxy(),
             Command::Uninstall => self.ask_to_uninstall(),
+            Command::About if dialog::AVAILABLE => dialog::show_about(),
             Command::About => self.show_notification(&notification_text::about()),
             Command::Quit => return Flow::Quit,
         }
         Flow::Continue
+    }
+
+    fn start_at_login(&mut self, on: bool) {
+        match login_item::set(on) {
+            Ok(now) => {
+                self.answered(Question::StartAtLogin, on);
+                self.context.login_item = now;
+                #[cfg(target_os = "macos")]
+                if now == login_item::LoginItem::NeedsApproval {
+                    login_item::open_settings();
+                }
+            }
+            Err(error) => {
+                tracing::warn!("{error}");
+                self.context.login_item = login_item::status();
+                self.show_notification(&notification_text::failed(
+                    "Start at Login was not changed",
+                    &error,
+                ));
+            }
+        }
+    }
+
+    /// Opens the pane in which the user allows Baleen to change Docker, and has the agent look for the permission.
+    fn allow_changes(&self) {
+        self.answered(Question::AllowChanges, true);
+        self.open(OsStr::new(APP_MANAGEMENT));
     }
 
     fn pressed(&mut self, notification: &str, button: &str) {
@@ -438,7 +513,11 @@ impl App {
             return;
         }
         if [PRESSED, SHOW_DETAILS].contains(&button) {
-            return self.show_details(notification);
+            self.show_details(notification);
+            if button == PRESSED {
+                self.ask_again(notification);
+            }
+            return;
         }
         if notification == dialog_text::UNINSTALL {
             // Each question is answered once.
@@ -458,7 +537,7 @@ impl App {
             Some(NoticeAction::RestartEngine) => self.click(Click::Restart(RestartScope::Engine)),
             Some(NoticeAction::RestartNow) => self.click(Click::Restart(RestartScope::Docker)),
             Some(NoticeAction::StartAtLogin) => {
-                self.run(Command::StartAtLogin(true));
+                self.start_at_login(true);
                 self.show_or_exit();
             }
             Some(NoticeAction::Adopt) => self.click(Click::Adopt),
@@ -467,7 +546,7 @@ impl App {
             Some(NoticeAction::OpenSettingsFile) => self.open_settings(),
             Some(NoticeAction::CopyProxySettings) => self.copy_proxy_settings(Field::All),
             Some(NoticeAction::OpenDockerSettings) => self.open_docker_settings(),
-            Some(NoticeAction::OpenPrivacySettings) => self.open(OsStr::new(APP_MANAGEMENT)),
+            Some(NoticeAction::OpenPrivacySettings) => self.allow_changes(),
             // The answer is all that is to be done.
             Some(NoticeAction::UseProxy | NoticeAction::NotNow | NoticeAction::Later) | None => {}
         }

@@ -55,7 +55,8 @@ fn id_of(notice: &Notice) -> &'static str {
         Notice::SettingsChanged { .. }
         | Notice::RelayFailed { .. }
         | Notice::NotRestarted(_)
-        | Notice::NotAppliedLive { .. } => notice.kind(),
+        | Notice::NotAppliedLive { .. }
+        | Notice::Refused(_) => notice.kind(),
     }
 }
 
@@ -97,7 +98,10 @@ pub(super) fn already_running(headline: &str) -> Notification {
     plain(
         "here",
         "Baleen is already running",
-        &format!("Its icon is in the menu bar. {headline}."),
+        &format!(
+            "Its icon is in the menu bar. {}.",
+            headline.trim_end_matches('…')
+        ),
     )
 }
 
@@ -111,7 +115,7 @@ pub(super) fn enter_in_file() -> Notification {
     plain(
         "enter-in-file",
         "Enter the proxy in the settings file",
-        "Set source to \"manual\", https_proxy to the address, and no_proxy to the exceptions. `baleen credentials set` stores a password.",
+        "Set http_proxy to the address and source to \"manual\". In a terminal, `baleen credentials set` stores a password.",
     )
 }
 
@@ -122,7 +126,7 @@ pub(super) fn misplaced(location: InstallLocation) -> Option<Notification> {
             "Quit it, drag it into Applications in the Finder, and open it there. macOS opened it from a temporary place, as it does with a download that was not moved yet. There it can't start at login, and what you allow it may not last. If it is in Applications already, drag it out and in again."
         }
         InstallLocation::DiskImage => {
-            "Quit it, drag it into Applications in the Finder, and open it there. It was opened from a disk that may be ejected, and is gone then. There it can't start at login, and what you allow it may not last."
+            "Quit it, drag it into Applications in the Finder, and open it there. It was opened from a disk that may be ejected. There it can't start at login, and what you allow it may not last."
         }
         InstallLocation::Elsewhere => {
             "Quit it, drag it into Applications in the Finder, and open it there. Start at Login stops working if Baleen is moved or deleted later."
@@ -181,7 +185,7 @@ pub(super) fn nothing_to_copy() -> Notification {
     plain(
         "copied",
         "Nothing was copied",
-        "No proxy is set on this Mac now, or Baleen can't tell which one is.",
+        "No proxy is set on this Mac at the moment, or Baleen can't find out which one.",
     )
 }
 
@@ -209,17 +213,11 @@ pub(super) enum CheckResult {
 impl CheckResult {
     /// Parses the output of `baleen doctor --json`.
     pub(super) fn of(printed: io::Result<Vec<u8>>) -> Self {
-        let printed = match printed {
-            Ok(printed) => printed,
-            Err(error) => return Self::Failed(error.to_string()),
-        };
-        let Ok(object) = serde_json::from_slice::<Value>(&printed) else {
-            return Self::Failed("the check ended before it was done".to_owned());
+        let object = match object_of(printed, "the check ended before it was done") {
+            Ok(object) => object,
+            Err(problem) => return Self::Failed(problem.sentence),
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        if let Some(message) = text(&object["error"]["message"]) {
-            return Self::Failed(message);
-        }
         let Some(steps) = object["steps"].as_array() else {
             return Self::Failed("the check did not say what it found".to_owned());
         };
@@ -341,14 +339,14 @@ impl Uninstalled {
         for (heading, lines) in [
             ("Done", lines("done", &|one| text(&one["text"]))),
             (
-                "Left",
+                "Not removed",
                 lines("left", &|one| {
                     format!("{}: {}", text(&one["what"]), text(&one["why"]))
                 }),
             ),
             ("Not done", failures.clone()),
             ("Notes", lines("notes", &text)),
-            ("Now", next.clone()),
+            ("Next steps", next.clone()),
         ] {
             if !lines.is_empty() {
                 list += &format!("\n{heading}\n\n");
@@ -412,7 +410,7 @@ mod tests {
         assert_eq!(next, "Restart Docker. Delete it.");
         assert_eq!(
             list,
-            "Baleen was uninstalled.\n\nDone\n\n- removed /a\n\nLeft\n\n- /b: yours\n\nNow\n\n- Restart Docker.\n- Delete it.\n"
+            "Baleen was uninstalled.\n\nDone\n\n- removed /a\n\nNot removed\n\n- /b: yours\n\nNext steps\n\n- Restart Docker.\n- Delete it.\n"
         );
         let some = r#"{"done":[],"failed":[{"what":"remove /a","error":{"message":"no","advice":"try"}}],"next":[]}"#;
         let Uninstalled::Done { is_all, list, .. } = Uninstalled::of(Ok(some.into())) else {
@@ -554,6 +552,12 @@ mod tests {
             );
             assert!(one.details.is_some());
         }
+        let in_file = enter_in_file();
+        assert_eq!(
+            in_file.body,
+            "Set http_proxy to the address and source to \"manual\"."
+        );
+        assert!(in_file.details.is_some());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::service::single_instance::{Claim, Instance};
 use crate::text::notice::Problem;
 use std::env;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
 use std::thread;
@@ -55,26 +56,20 @@ impl App {
         let mut doctor = self.command(&["doctor", "--json", "--for-menu"]);
         doctor.arg("--report").arg(&report);
         doctor.arg("--html").arg(&page);
-        let sender = self.sender.clone();
-        let spawned = thread::Builder::new()
-            .name("doctor".to_owned())
-            .spawn(move || {
-                // The new report replaces that of the last check. A page of that check is not shown for this one.
-                let _ = fs::remove_file(&report);
-                let _ = fs::remove_file(&page);
-                let result = doctor.output().map(|output| output.stdout);
-                sender.send(AppEvent::Checked(CheckResult::of(result)));
-            });
-        if let Err(error) = spawned {
-            self.sender
-                .send(AppEvent::Checked(CheckResult::of(Err(error))));
-        }
+        let done = |result| AppEvent::Checked(CheckResult::of(result));
+        let check = move || {
+            // The new report replaces that of the last check. A page of that check is not shown for this one.
+            let _ = fs::remove_file(&report);
+            let _ = fs::remove_file(&page);
+            done(printed(&mut doctor))
+        };
+        self.in_background("doctor", check, move |error| done(Err(error)));
     }
 
     /// Returns a command that runs this program in a separate process, with the same Docker.app and the same
     /// settings.
     pub(super) fn command(&self, arguments: &[&str]) -> Process {
-        let mut command = Process::new(env::current_exe().unwrap_or_else(|_| "baleen".into()));
+        let mut command = Process::new(this_program());
         command.args(arguments);
         // A config file given as an argument must exist. Without one, the defaults apply.
         if self.options.config.exists() {
@@ -90,22 +85,20 @@ impl App {
     /// Finds out what an uninstall would remove, in order to ask the user.
     pub(super) fn ask_to_uninstall(&mut self) {
         // A question that waits in a notification is asked again, since the notification may be gone.
-        if self.is_asking && dialog::AVAILABLE || !self.can_uninstall() {
+        if self.is_asking && dialog::AVAILABLE {
+            return dialog::bring_to_front();
+        }
+        if !self.can_uninstall() {
             return;
         }
         self.is_asking = true;
         let mut plan = self.command(&["uninstall", "--dry-run", "--json", "--for-menu"]);
-        let sender = self.sender.clone();
-        let spawned = thread::Builder::new()
-            .name("uninstall-plan".to_owned())
-            .spawn(move || {
-                let result = plan.output().map(|output| output.stdout);
-                sender.send(AppEvent::UninstallPlanned(Planned::of(result)));
-            });
-        if let Err(error) = spawned {
-            let failed = Planned::of(Err(error));
-            self.sender.send(AppEvent::UninstallPlanned(failed));
-        }
+        let done = |result| AppEvent::UninstallPlanned(Planned::of(result));
+        self.in_background(
+            "uninstall-plan",
+            move || done(printed(&mut plan)),
+            move |error| done(Err(error)),
+        );
     }
 
     /// Asks the user whether all this should be removed. Where there are no dialogs, a notification asks: nothing is removed
@@ -115,9 +108,7 @@ impl App {
             Planned::Steps { steps, left } => (steps, left),
             Planned::Failed(why) => {
                 self.is_asking = false;
-                tracing::warn!("not uninstalled: {}", why.sentence);
-                let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
-                return self.show_notification(&notification_text::not_uninstalled(why, &program));
+                return self.not_uninstalled(why);
             }
         };
         let question = dialog_text::uninstall(steps, left);
@@ -140,10 +131,14 @@ impl App {
             self.uninstall();
             self.show_or_exit();
         } else {
-            let why = Problem::new("Baleen is at work on Docker, or checks the connection");
-            let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
-            self.show_notification(&notification_text::not_uninstalled(&why, &program));
+            let why = Problem::new("Baleen is changing Docker or checking the connection");
+            self.not_uninstalled(&why);
         }
+    }
+
+    fn not_uninstalled(&self, why: &Problem) {
+        tracing::warn!("not uninstalled: {}", why.sentence);
+        self.show_notification(&notification_text::not_uninstalled(why, &this_program()));
     }
 
     fn can_uninstall(&self) -> bool {
@@ -161,20 +156,16 @@ impl App {
             running_agent.agent.clone()
         });
         let mut uninstall = self.command(&["uninstall", "--yes", "--json", "--for-menu"]);
-        let sender = self.sender.clone();
-        let spawned = thread::Builder::new()
-            .name("uninstall".to_owned())
-            .spawn(move || {
-                if agent.is_some_and(|agent| !agent.wait_idle(QUIT_TIMEOUT)) {
-                    tracing::warn!("something is still under way, and may leave a file behind");
-                }
-                let result = uninstall.output().map(|output| output.stdout);
-                sender.send(AppEvent::Uninstalled(Uninstalled::of(result)));
-            });
-        if let Err(error) = spawned {
-            let failed = Uninstalled::of(Err(error));
-            self.sender.send(AppEvent::Uninstalled(failed));
-        }
+        let done = |result| AppEvent::Uninstalled(Uninstalled::of(result));
+        let wait_and_uninstall = move || {
+            if agent.is_some_and(|agent| !agent.wait_idle(QUIT_TIMEOUT)) {
+                tracing::warn!("something is still in progress, and may leave a file behind");
+            }
+            done(printed(&mut uninstall))
+        };
+        self.in_background("uninstall", wait_and_uninstall, move |error| {
+            done(Err(error))
+        });
     }
 
     /// Shows the result of an uninstall. If it failed, the app continues; otherwise it quits.
@@ -182,9 +173,7 @@ impl App {
         let (is_all, next, list) = match result {
             Uninstalled::Done { is_all, next, list } => (*is_all, next, list),
             Uninstalled::Failed(why) => {
-                tracing::warn!("not uninstalled: {}", why.sentence);
-                let program = env::current_exe().unwrap_or_else(|_| "baleen".into());
-                self.show_notification(&notification_text::not_uninstalled(why, &program));
+                self.not_uninstalled(why);
                 return self.restart_agent();
             }
         };
@@ -226,4 +215,14 @@ impl App {
         }
         self.show_or_exit();
     }
+}
+
+/// Returns this program's path.
+fn this_program() -> PathBuf {
+    env::current_exe().unwrap_or_else(|_| "baleen".into())
+}
+
+/// Runs a process, and returns what it printed.
+pub(super) fn printed(process: &mut Process) -> io::Result<Vec<u8>> {
+    process.output().map(|output| output.stdout)
 }

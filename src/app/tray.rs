@@ -6,13 +6,13 @@ use tray_icon::menu::accelerator::{Accelerator, CMD_OR_CTRL, Code};
 use tray_icon::menu::{
     CheckMenuItem, IsMenuItem, Menu as Drawn, MenuEvent, MenuItem, PredefinedMenuItem, Submenu,
 };
-use tray_icon::{Icon, TrayIcon, TrayIconBuilder};
+use tray_icon::{Icon, TrayIcon, TrayIconBuilder, TrayIconEvent};
 
 use super::menu::{Command, Item, Menu, Shape};
 #[cfg(not(target_os = "macos"))]
-use super::tray_linux::{About, Status, say};
+use super::tray_linux::{Status, say};
 #[cfg(target_os = "macos")]
-use super::tray_macos::{About, Status, say};
+use super::tray_macos::{Status, say};
 use super::{AppError, icons};
 
 /// The icon with its menu. It belongs to the main thread.
@@ -38,20 +38,26 @@ pub(super) struct Face {
 enum Line {
     Separator(PredefinedMenuItem),
     Status(Status),
-    About(About),
     Text(MenuItem),
     Check(CheckMenuItem),
     Submenu(Submenu, Vec<Line>),
 }
 
 impl Tray {
-    /// Puts the icon into the menu bar. `on_choice` is called on any thread with the id of the chosen item.
+    /// Puts the icon into the menu bar. `on_choice` is called on any thread with the id of the chosen item, and
+    /// `on_approach` before the menu opens, where the system reports that.
     pub(super) fn new(
         face: Face,
         menu: Menu,
         on_choice: impl Fn(String) + Send + Sync + 'static,
+        on_approach: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, AppError> {
         MenuEvent::set_event_handler(Some(move |event: MenuEvent| on_choice(event.id.0)));
+        TrayIconEvent::set_event_handler(Some(move |event| {
+            if let TrayIconEvent::Enter { .. } | TrayIconEvent::Click { .. } = event {
+                on_approach();
+            }
+        }));
         let lines: Vec<Line> = menu.items.iter().map(draw).collect();
         let builder = TrayIconBuilder::new()
             .with_id("baleen")
@@ -141,7 +147,6 @@ impl Line {
         match self {
             Self::Separator(item) => item,
             Self::Status(item) => item.item(),
-            Self::About(item) => item.item(),
             Self::Text(item) => item,
             Self::Check(item) => item,
             Self::Submenu(item, _) => item,
@@ -171,11 +176,6 @@ fn draw(item: &Item) -> Line {
         Item::Separator => Line::Separator(PredefinedMenuItem::separator()),
         Item::Label(text) => Line::Text(MenuItem::new(plain(text), false, None)),
         Item::Status { shape, text } => Line::Status(Status::new(*shape, text)),
-        Item::Button {
-            command: Command::About,
-            text,
-            ..
-        } => Line::About(About::new(&id, text)),
         Item::Button {
             command,
             text,

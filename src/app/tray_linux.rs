@@ -28,16 +28,3 @@ impl Status {
         &self.0
     }
 }
-
-/// The line that shows information about Baleen, in a notification.
-pub(super) struct About(MenuItem);
-
-impl About {
-    pub(super) fn new(id: &str, text: &str) -> Self {
-        Self(MenuItem::with_id(id, plain(text), true, None))
-    }
-
-    pub(super) fn item(&self) -> &dyn IsMenuItem {
-        &self.0
-    }
-}

@@ -4,7 +4,7 @@ use objc2::MainThreadMarker;
 use objc2_app_kit::NSAccessibility;
 use objc2_foundation::NSString;
 use tray_icon::TrayIcon;
-use tray_icon::menu::{AboutMetadata, IconMenuItem, IsMenuItem, NativeIcon, PredefinedMenuItem};
+use tray_icon::menu::{IconMenuItem, IsMenuItem, NativeIcon};
 
 use super::menu::Shape;
 use super::tray::plain;
@@ -49,25 +49,6 @@ impl Status {
     pub(super) fn set(&self, shape: Shape, text: &str) {
         self.0.set_text(plain(text));
         self.0.set_native_icon(Some(dot(shape)));
-    }
-
-    pub(super) fn item(&self) -> &dyn IsMenuItem {
-        &self.0
-    }
-}
-
-/// The line that opens the system's About panel, with the name, version and icon of the bundle
-/// (<https://developer.apple.com/documentation/appkit/nsapplication/orderfrontstandardaboutpanel(options:)>).
-pub(super) struct About(PredefinedMenuItem);
-
-impl About {
-    pub(super) fn new(_: &str, text: &str) -> Self {
-        let metadata = AboutMetadata {
-            name: Some("Baleen".to_owned()),
-            short_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            ..AboutMetadata::default()
-        };
-        Self(PredefinedMenuItem::about(Some(text), Some(metadata)))
     }
 
     pub(super) fn item(&self) -> &dyn IsMenuItem {

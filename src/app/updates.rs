@@ -6,8 +6,6 @@ use std::io;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-
 use crate::config::{Config, UpdateCheck};
 use crate::error::Result;
 use crate::platform::network;
@@ -15,6 +13,8 @@ use crate::service::InstalledBy;
 use crate::update::{self, Schedule, ScheduleFile, Version};
 
 use super::event_loop::Sender;
+use super::notification_text::object_of;
+use super::subprocess::printed;
 use super::{App, AppEvent, notification_text};
 
 /// Interval at which the app asks the schedule whether a look is due.
@@ -60,14 +60,10 @@ fn policy(configured: Option<UpdateCheck>) -> Result<UpdateCheck> {
 
 /// Parses the output of `baleen check-update --json`.
 fn result_of(printed: io::Result<Vec<u8>>) -> Looked {
-    let printed = printed.map_err(|error| error.to_string())?;
-    let ended = || "the check ended before it was done".to_owned();
-    let object: Value = serde_json::from_slice(&printed).map_err(|_| ended())?;
-    if let Some(message) = object["error"]["message"].as_str() {
-        return Err(message.to_owned());
-    }
-    let latest = object["latest"].as_str().ok_or_else(ended)?;
-    latest.parse().map_err(|_| ended())
+    let ended = "the check ended before it was done";
+    let object = object_of(printed, ended).map_err(|problem| problem.sentence)?;
+    let latest = object["latest"].as_str().unwrap_or_default();
+    latest.parse().map_err(|_| ended.to_owned())
 }
 
 impl App {
@@ -95,16 +91,12 @@ impl App {
         tracing::info!("looking for a newer version, asked by: {by:?}");
         self.context.is_looking = true;
         let mut command = self.command(&["check-update", "--json", "--for-menu"]);
-        let sender = self.sender.clone();
-        let looks = thread::Builder::new().name("check-update".to_owned());
-        let spawned = looks.spawn(move || {
-            let result = result_of(command.output().map(|output| output.stdout));
-            sender.send(AppEvent::Looked(by, result));
-        });
-        if let Err(error) = spawned {
-            let result = result_of(Err(error));
-            self.sender.send(AppEvent::Looked(by, result));
-        }
+        let done = move |result| AppEvent::Looked(by, result_of(result));
+        self.in_background(
+            "check-update",
+            move || done(printed(&mut command)),
+            move |error| done(Err(error)),
+        );
     }
 
     /// Says what a look found: always to the user who asked, and else only of a new version, once.
@@ -131,6 +123,11 @@ impl App {
             let installed_by = InstalledBy::current();
             self.show_notification(&notification_text::looked(&running, result, installed_by));
         }
+    }
+
+    /// Has the next look announce the version again whose notice could not be shown.
+    pub(super) fn update_not_shown(&self) {
+        self.schedule(Schedule::not_shown);
     }
 
     pub(super) fn open_release_page(&self) {

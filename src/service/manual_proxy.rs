@@ -10,7 +10,7 @@
 //! stays as it is.
 //!
 //! A stored password is never read for the panel: an empty field leaves it alone, and [`Fields::forget`] deletes it. A
-//! password belongs to a user at a proxy, so a new address does not get the password of the old one.
+//! password belongs to a user at a proxy, so a new address does not get the password of the old one: it is entered again.
 
 use std::fmt;
 use std::path::Path;
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{self, Config, Edit, InvalidValue, Key, SourceSetting};
 use crate::credentials::{Account, CredentialsError, MAX_PASSWORD_LEN, Store};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proxy::{InvalidUrl, Password, ProxyUrl};
 
 /// The contents of the fields. The address may hold a password until it is moved to the store.
@@ -58,6 +58,8 @@ pub enum FieldError {
     PasswordTooLong(usize),
     /// A new password was entered, and the stored one is to be deleted.
     PasswordAndForget,
+    /// There is no password for the new account; the stored one is that of the account before.
+    PasswordOfBefore(Account),
     /// An exception can't be used.
     Exceptions(InvalidValue),
 }
@@ -182,6 +184,9 @@ impl ManualProxy {
             (Some(password), Some(account)) => PasswordChange::Store(account, password),
             (None, _) if fields.forget && self.has_password => {
                 stored().map_or(PasswordChange::Keep, PasswordChange::Delete)
+            }
+            (None, Some(account)) if self.has_password && stored().as_ref() != Some(&account) => {
+                return Err(FieldError::PasswordOfBefore(account));
             }
             (None, _) => PasswordChange::Keep,
         };
@@ -314,6 +319,15 @@ impl Passwords for Store {
     }
 }
 
+/// What saving did.
+#[derive(Debug)]
+pub enum Saved {
+    /// Everything.
+    All,
+    /// The file was changed, but the old password could not be deleted.
+    ButPassword(Error),
+}
+
 impl Changes {
     /// Makes the changes in the config file at `path` and in the store that `open` opens, if it is needed.
     ///
@@ -321,17 +335,16 @@ impl Changes {
     /// between, the file is the old one or the new one, and no password is lost that the file needs.
     ///
     /// # Errors
-    /// When the file can't be changed, or the store refuses. The file is unchanged then, unless it is the deletion that
-    /// failed.
+    /// When the file can't be changed, or the store refuses a new password. The file is unchanged then.
     pub fn save<P: Passwords>(
         &self,
         path: &Path,
         open: impl FnOnce() -> std::result::Result<P, CredentialsError>,
-    ) -> Result<()> {
+    ) -> Result<Saved> {
         // A file with a mistake in it must not cost the user a stored password.
         config::check(path, &self.edits)?;
         match &self.password {
-            PasswordChange::Keep => self.write(path),
+            PasswordChange::Keep => self.write(path)?,
             PasswordChange::Store(account, password) => {
                 let store = open()?;
                 let is_new = !store.has(account)?;
@@ -341,14 +354,17 @@ impl Changes {
                     // The error about the file is the one to report.
                     let _ = store.delete(account);
                 }
-                written
+                written?;
             }
             PasswordChange::Delete(account) => {
                 let store = open()?;
                 self.write(path)?;
-                Ok(store.delete(account)?)
+                if let Err(error) = store.delete(account) {
+                    return Ok(Saved::ButPassword(error.into()));
+                }
             }
         }
+        Ok(Saved::All)
     }
 
     fn write(&self, path: &Path) -> Result<()> {

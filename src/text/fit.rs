@@ -44,9 +44,9 @@ fn sentences_within(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.clone();
     }
-    // A sentence ends before a capital letter, or before what begins one without: a URL, a path, or macOS.
+    // A sentence ends before a capital letter, or before what begins one without: a URL, a path, a command, or macOS.
     let begins = |next: &str| {
-        let small = ["macOS", "http://", "https://", "/", "…/"];
+        let small = ["macOS", "http://", "https://", "/", "…/", "`"];
         next.starts_with(char::is_uppercase) || small.iter().any(|start| next.starts_with(start))
     };
     let ends = text

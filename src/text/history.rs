@@ -21,7 +21,6 @@ fn history(event: &PastEvent<'_>) -> String {
     match event {
         PastEvent::Notified(notice) => notice.headline(),
         PastEvent::Checked(reason) => format!("Checked: {}", full(&reason.sentence())),
-        PastEvent::Refused(why) => full(&why.sentence()),
         PastEvent::DockerRestarted => "Docker was restarted".to_owned(),
         PastEvent::EngineRestarted => "The Engine was restarted".to_owned(),
         PastEvent::EngineUpToDate => "The running Engine was up to date already".to_owned(),

@@ -31,6 +31,9 @@ pub(crate) fn problem(error: &FieldError) -> String {
         FieldError::PasswordAndForget => {
             "Enter a new password, or delete the stored one, but not both.".to_owned()
         }
+        FieldError::PasswordOfBefore(account) => full(&format!(
+            "The stored password is that of the address and user before. Enter the one for {account}, or choose to delete the stored one"
+        )),
         FieldError::Exceptions(InvalidValue::NoProxy(why)) => {
             full(&format!("One of the exceptions {why}"))
         }

@@ -170,6 +170,11 @@ impl Notice {
                     },
                 }
             }
+            Self::Refused(diagnostic) => NoticeText {
+                title: "Your choice was not saved".to_owned(),
+                body: Problem::from(diagnostic).sentences(),
+                offers: Vec::new(),
+            },
         }
     }
 
@@ -200,6 +205,7 @@ impl Notice {
             Self::RelayFailed { .. } => "The relay is not running".to_owned(),
             Self::NotRestarted(_) => "Docker was not restarted".to_owned(),
             Self::NotAppliedLive { .. } => "The Docker Engine was not restarted".to_owned(),
+            Self::Refused(diagnostic) => cut(&diagnostic.sentence()),
         }
     }
 
@@ -237,7 +243,10 @@ impl Notice {
             Self::AskUseProxy { proxy } => object["to"] = json!(proxy),
             Self::NothingToUse { setting } => object["settings"] = by_hand::json(setting),
             Self::AskStartAtLogin | Self::AskAllowChanges => {}
-            Self::RelayFailed { .. } | Self::NotRestarted(_) | Self::NotAppliedLive { .. } => {}
+            Self::RelayFailed { .. }
+            | Self::NotRestarted(_)
+            | Self::NotAppliedLive { .. }
+            | Self::Refused(_) => {}
         }
         object
     }
@@ -378,7 +387,7 @@ fn changed(
         ),
         (Some(from), Some(to)) if from.no_proxy != to.no_proxy => (
             "Docker's proxy was brought up to date",
-            format!("Other hosts bypass {} now.", short(to)),
+            format!("The hosts that bypass {} have changed.", short(to)),
         ),
         (Some(_), Some(to)) => (
             "Docker's proxy was brought up to date",
@@ -398,7 +407,7 @@ fn changed(
                 "The proxy was taken out.".to_owned(),
             ),
             Unpatched::Unchecked => (
-                "Docker has the boot image of before again",
+                "Docker has its previous boot image again",
                 "The proxy was taken out.".to_owned(),
             ),
             Unpatched::ByHand { line, .. } => (

@@ -68,6 +68,11 @@ impl Schedule {
         self.announced = Some(latest.to_string());
         true
     }
+
+    /// Notes that the notice could not be shown, so that the next look brings it again.
+    pub fn not_shown(&mut self) {
+        self.announced = None;
+    }
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -162,6 +167,8 @@ mod tests {
             let latest = latest.parse().unwrap();
             assert_eq!(schedule.announces(&running, &latest), expected, "{latest}");
         }
+        schedule.not_shown();
+        assert!(schedule.announces(&running, &"0.3.1".parse().unwrap()));
     }
 
     #[test]

@@ -185,11 +185,7 @@ fn live(lab: &Lab) {
     let desk = Desk::start(lab, &mac);
     desk.told(lab, FIRST_QUESTION, "");
     desk.click(lab, "Use Proxy");
-    let note = desk.told(
-        lab,
-        "Docker now has the proxy",
-        "Restart Docker to use it.",
-    );
+    let note = desk.told(lab, "Docker now has the proxy", "Restart Docker to use it.");
     lab.say("(click: Restart Docker)");
     desk.notes.press(&note, "Restart Docker");
     desk.wait_for_line("On: Docker uses the proxy");

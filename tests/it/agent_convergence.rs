@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::common::failure::diagnostic;
+use baleen::agent::RelayState;
 use baleen::agent::agent_state::AgentState;
 use baleen::agent::controller::{Controller, FILES_DEBOUNCE, RESYNC_INTERVAL};
 use baleen::agent::effect::Effect;
@@ -118,6 +119,8 @@ struct World {
     intent: Option<Intent>,
     restart: RestartPolicy,
     may_write: bool,
+    /// Where the settings' proxy comes from.
+    origin: ProxyOrigin,
     docker: Option<Docker>,
     pids: u32,
     /// Whether Docker keeps a console for its VM, and whether it works.
@@ -445,7 +448,7 @@ impl World {
                     origin: origin.clone(),
                     script: None,
                 };
-                let origin = &ProxyOrigin::System;
+                let origin = &self.origin;
                 let settings = match self.proxy {
                     _ if !self.is_online => Setting::Offline,
                     Some(number) => proxy(number, origin),
@@ -738,6 +741,7 @@ fn world(dice: u64, loses_events: bool, app: Option<App>, intent: Option<Intent>
         foreign_change: 0,
         image_since: 0,
         proxy: Some(0),
+        origin: ProxyOrigin::System,
         is_online: true,
         intent,
         restart: RestartPolicy::Ask,
@@ -979,6 +983,37 @@ fn what_was_agreed_to_is_done_and_nothing_else() {
         assert_eq!(world.settled(&mut controller), expected, "{console:?}");
         assert_eq!((world.follows, world.restarts), (follows, restarts));
     }
+}
+
+/// With `relay = "on"` the settings name the relay also while the proxy is switched off. A relay that does not run is no
+/// concern of such a Docker.
+#[test]
+fn a_relay_that_does_not_run_is_reported_only_where_docker_is_to_get_it() {
+    for (intent, expected) in [(Intent::Off, 0), (Intent::Settings, 1)] {
+        let (mut world, mut controller) = with_own_image(RestartPolicy::Ask, None);
+        world.intent = Some(intent);
+        world.origin = ProxyOrigin::Relay;
+        world.tell(&mut controller, Event::Decisions);
+        world.set_proxy(&mut controller, Some(1));
+        world.settled(&mut controller);
+        let reason = "the port is taken".to_owned();
+        let failed = RelayState::Failed { reason };
+        world.tell(&mut controller, Event::Relay(failed));
+        let is_reported = |notice: &&Notice| matches!(notice, Notice::RelayFailed { .. });
+        let reported = world.notice.iter().flatten().filter(is_reported).count();
+        assert_eq!(reported, expected, "{intent:?}");
+        let view = controller.view(world.instant());
+        assert_eq!(view.relay.is_some(), expected == 1, "{intent:?}");
+    }
+}
+
+/// What the user chose, and what could not be saved, is said and not only noted.
+#[test]
+fn a_choice_that_could_not_be_saved_is_reported() {
+    let (mut world, mut controller) = with_own_image(RestartPolicy::Ask, None);
+    let why = diagnostic("could not write state.json: the disk is full", None, None);
+    world.tell(&mut controller, Event::Refused(why.clone()));
+    assert_eq!(world.last_news(), Some(&Notice::Refused(why)));
 }
 
 #[test]

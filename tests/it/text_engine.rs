@@ -344,7 +344,10 @@ fn proxy(url: &str) -> EngineProxy {
 #[test]
 fn its_proxy_is_set_kept_through_an_update_and_taken_out() {
     let place = Place::new();
-    let (one, two) = (proxy("http://one.corp:1"), proxy("http://me:pw@two.corp:2"));
+    let (one, two) = (
+        proxy("http://one.corp:1"),
+        proxy("http://me:s3cret@two.corp:2"),
+    );
     assert_eq!(place.status(&one).state, State::Off);
     assert!(place.apply(&one).is_change);
     assert_eq!(place.status(&one).state, State::Current);
@@ -356,7 +359,7 @@ fn its_proxy_is_set_kept_through_an_update_and_taken_out() {
     assert!(wiped.reason.sentence().contains("2.0"), "{wiped:?}");
     assert!(place.apply(&two).is_change);
     assert_eq!(place.status(&two).state, State::Current);
-    assert!(!format!("{:?}", place.status(&two)).contains("pw"));
+    assert!(!format!("{:?}", place.status(&two)).contains("s3cret"));
 
     let intents = place.intents();
     let recording = Recording {

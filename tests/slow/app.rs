@@ -1511,6 +1511,22 @@ fn the_first_run_asks_each_question_once() {
     assert_eq!(desk.notes.count(asked), 2);
 }
 
+/// A press beside the buttons of a question closes its notification, and is no answer.
+#[test]
+fn a_question_that_is_pressed_beside_its_buttons_is_asked_again() {
+    let Some(mut desk) = Desk::new() else { return };
+    let item = desk.start();
+    for _ in 0..2 {
+        let question = desk.notes.wait_for("the question", |_| true);
+        assert_eq!(question.summary, QUESTION);
+        // The notification itself has an action without a label.
+        desk.notes.press(&question, "");
+    }
+    let question = desk.notes.wait_for("the question", |_| true);
+    desk.notes.press(&question, "Use Proxy");
+    desk.wait_for_state(&item, "On: Docker uses the proxy", "The engine gets");
+}
+
 #[test]
 fn not_now_changes_nothing_and_is_not_asked_about_again() {
     let Some(mut desk) = Desk::new() else { return };

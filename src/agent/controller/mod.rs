@@ -223,7 +223,7 @@ impl Controller {
             }
             Event::Relay(state) => return self.relay_changed(state, now),
             Event::Answered(question, is_yes) => return self.answered(question, is_yes, now),
-            Event::Refused(diagnostic) => self.log(&PastEvent::Refused(&diagnostic)),
+            Event::Refused(diagnostic) => return vec![self.notify(Notice::Refused(diagnostic))],
         }
         Vec::new()
     }
@@ -267,7 +267,11 @@ impl Controller {
 
     /// Returns whether the engine has the relay's address, or is to get it.
     fn has_relay(&self) -> bool {
-        matches!(&self.setting, Setting::Proxy { origin, .. } if *origin == ProxyOrigin::Relay)
+        let is_relay = |proxy: &RedactedProxy| proxy.is_relay();
+        // The settings name the relay also while the proxy is switched off.
+        let is_wanted = self.is_on()
+            && matches!(&self.setting, Setting::Proxy { origin, .. } if *origin == ProxyOrigin::Relay);
+        is_wanted || self.observation.proxy().is_some_and(is_relay)
     }
 
     fn click(&mut self, click: Click, now: Instant) -> Vec<Effect> {

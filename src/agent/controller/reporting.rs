@@ -276,14 +276,13 @@ impl Controller {
             },
             intent: self.intent,
             is_on: self.is_on(),
-            can_switch: matches!(self.observation, Observation::Ready(_)),
+            can_switch: self.can_be_asked_for(),
             is_running: self.running.is_some(),
             engine: self.engine(),
             can_apply_live: self.can_apply_live(),
             busy: self.busy,
             source: self.config.source,
             restart: self.config.restart,
-            has_manual: self.config.http_proxy.is_some() || self.config.https_proxy.is_some(),
             past: self.state.past.clone(),
         }
     }

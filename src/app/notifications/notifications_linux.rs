@@ -23,15 +23,15 @@ type Shown = Arc<Mutex<HashMap<String, u32>>>;
 pub(crate) struct Notifier {
     proxy: Proxy<'static>,
     shown: Shown,
-    on_refused: Box<dyn Fn(String) + Send + Sync>,
+    on_refused: Box<dyn Fn(String, String) + Send + Sync>,
 }
 
 impl Notifier {
     /// Calls `on_press` on a separate thread with the id of a notification and the key of its pressed button,
-    /// and `on_refused` with the reason when a notification can't be shown. Returns `None` without a session.
+    /// and `on_refused` with the id and the reason when a notification can't be shown. Returns `None` without a session.
     pub(crate) fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
-        on_refused: impl Fn(String) + Send + Sync + 'static,
+        on_refused: impl Fn(String, String) + Send + Sync + 'static,
     ) -> Option<Self> {
         let proxy = Connection::session()
             .and_then(|connection| Proxy::new(&connection, NAME, PATH, NAME))
@@ -96,7 +96,7 @@ impl Notifier {
             }
             Err(error) => {
                 drop(shown);
-                (self.on_refused)(error.to_string());
+                (self.on_refused)(notification.id.clone(), error.to_string());
             }
         }
     }

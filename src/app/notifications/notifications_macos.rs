@@ -17,15 +17,15 @@ pub(crate) enum Notifier {
 
 impl Notifier {
     /// Creates a notifier. It calls `on_press` with a notification's id and a button's key ("default" for
-    /// the notification itself) when the user presses it, and `on_refused` with the reason when a
-    /// notification can't be shown; both on any thread. Returns `None` outside a bundle, where a call of
+    /// the notification itself) when the user presses it, and `on_refused` with the id and the reason when
+    /// a notification can't be shown; both on any thread. Returns `None` outside a bundle, where a call of
     /// either API would end the program.
     ///
     /// A press that opens the app is reported only if this is called before AppKit says that the app has
     /// launched (<https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/delegate>).
     pub(crate) fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
-        on_refused: impl Fn(String) + Send + Sync + 'static,
+        on_refused: impl Fn(String, String) + Send + Sync + 'static,
     ) -> Option<Self> {
         is_in_bundle().then(|| {
             if available!(macos = 10.14) {
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn outside_a_bundle_there_is_none() {
-        let notifier = Notifier::new(|_, _| {}, |_| {});
+        let notifier = Notifier::new(|_, _| {}, |_, _| {});
         assert!(notifier.is_none());
         // These calls would run inside a bundle.
         if let Some(notifier) = notifier {

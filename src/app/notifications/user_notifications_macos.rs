@@ -16,7 +16,7 @@ use objc2_user_notifications::{
 use super::{Button, Notification};
 use delegate::Delegate;
 
-type OnRefused = Arc<dyn Fn(String) + Send + Sync>;
+type OnRefused = Arc<dyn Fn(String, String) + Send + Sync>;
 
 /// The sender of notifications.
 pub(crate) struct Notifier {
@@ -31,7 +31,7 @@ impl Notifier {
     /// Creates a notifier for a program in a bundle.
     pub(super) fn new(
         on_press: impl Fn(String, String) + Send + Sync + 'static,
-        on_refused: impl Fn(String) + Send + Sync + 'static,
+        on_refused: impl Fn(String, String) + Send + Sync + 'static,
     ) -> Self {
         let delegate = Delegate::new(on_press);
         center().setDelegate(Some(ProtocolObject::from_ref(&*delegate)));
@@ -53,7 +53,8 @@ impl Notifier {
                     deliver(&notification, &category, &refused);
                 } else {
                     let off = "notifications are off for Baleen in System Settings";
-                    refused(reason(error).unwrap_or_else(|| off.to_owned()));
+                    let why = reason(error).unwrap_or_else(|| off.to_owned());
+                    refused(notification.id.clone(), why);
                 }
             });
             // Asks the user once, and reports the same answer every time after:
@@ -127,10 +128,10 @@ fn deliver(notification: &Notification, category: &str, on_refused: &OnRefused) 
         &content,
         None,
     );
-    let refused = Arc::clone(on_refused);
+    let (refused, id) = (Arc::clone(on_refused), notification.id.clone());
     let done = RcBlock::new(move |error: *mut NSError| {
         if let Some(why) = reason(error) {
-            refused(why);
+            refused(id.clone(), why);
         }
     });
     // <https://developer.apple.com/documentation/usernotifications/unusernotificationcenter/add(_:withcompletionhandler:)>

@@ -10,6 +10,12 @@ pub fn ask(_question: &Question, answer: impl FnOnce(bool) + 'static) {
     answer(false);
 }
 
+/// Does nothing: there is none to bring.
+pub fn bring_to_front() {}
+
+/// Does nothing: there is no such panel.
+pub fn show_about() {}
+
 /// Closes the form as its second button does.
 pub fn fill_in(
     _form: &Form,

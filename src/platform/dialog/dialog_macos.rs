@@ -29,24 +29,69 @@ const WIDTH: f64 = 400.0;
 const LABEL_WIDTH: f64 = 90.0;
 const ROW: f64 = 30.0;
 const FIELD_HEIGHT: f64 = 22.0;
-const PROBLEM_HEIGHT: f64 = 48.0;
+/// Four lines of small text, for the longest sentence about a field.
+const PROBLEM_HEIGHT: f64 = 68.0;
 
 /// Asks the question on the main thread, and calls `answer` there with true if the user agreed.
 pub fn ask(question: &Question, answer: impl FnOnce(bool) + 'static) {
     let question = question.clone();
     soon(move |mtm| {
         let alert = alert(&question.title, &question.text, mtm);
+        let button = |label: &str| alert.addButtonWithTitle(&NSString::from_str(label));
         // "By default, the first button has a key equivalent of Return":
         // <https://developer.apple.com/documentation/appkit/nsalert/addbutton(withtitle:)>
-        alert.addButtonWithTitle(&NSString::from_str(&question.no));
-        let yes = alert.addButtonWithTitle(&NSString::from_str(&question.yes));
-        if available!(macos = 11.0) {
-            // <https://developer.apple.com/documentation/appkit/nsbutton/hasdestructiveaction>
-            yes.setHasDestructiveAction(true);
-        }
+        let yes = match question.is_destructive {
+            true => {
+                button(&question.no);
+                let yes = button(&question.yes);
+                if available!(macos = 11.0) {
+                    // <https://developer.apple.com/documentation/appkit/nsbutton/hasdestructiveaction>
+                    yes.setHasDestructiveAction(true);
+                }
+                NSAlertSecondButtonReturn
+            }
+            false => {
+                button(&question.yes);
+                // Only a button called Cancel has the Escape key by itself:
+                // <https://developer.apple.com/documentation/appkit/nsbutton/keyequivalent>
+                button(&question.no).setKeyEquivalent(ns_string!("\u{1b}"));
+                NSAlertFirstButtonReturn
+            }
+        };
         // <https://developer.apple.com/documentation/appkit/nsalert/runmodal()>
-        answer(alert.runModal() == NSAlertSecondButtonReturn);
+        answer(alert.runModal() == yes);
     });
+}
+
+/// Brings the open dialog in front of the windows of other apps.
+pub fn bring_to_front() {
+    let Some(mtm) = MainThreadMarker::new() else {
+        return;
+    };
+    // <https://developer.apple.com/documentation/appkit/nsapplication/modalwindow>
+    if let Some(window) = activated(mtm).modalWindow() {
+        // <https://developer.apple.com/documentation/appkit/nswindow/makekeyandorderfront(_:)>
+        window.makeKeyAndOrderFront(None);
+    }
+}
+
+/// Shows the system's About panel, with the name, version and icon of the bundle.
+pub fn show_about() {
+    let Some(mtm) = MainThreadMarker::new() else {
+        return;
+    };
+    // <https://developer.apple.com/documentation/appkit/nsapplication/orderfrontstandardaboutpanel(_:)>
+    activated(mtm).orderFrontStandardAboutPanel(None);
+}
+
+/// Returns the app, as the active one: otherwise its windows open behind those of the app that is, and an app with no icon in
+/// the Dock never becomes it by itself.
+fn activated(mtm: MainThreadMarker) -> Retained<NSApplication> {
+    let app = NSApplication::sharedApplication(mtm);
+    // <https://developer.apple.com/documentation/appkit/nsapplication/activate(ignoringotherapps:)>
+    #[allow(deprecated, reason = "the systems before macOS 14 have nothing else")]
+    app.activateIgnoringOtherApps(true);
+    app
 }
 
 /// Shows the form on the main thread, and calls `done` there with its contents, or with nothing if the user closed it. `check`
@@ -63,7 +108,7 @@ pub fn fill_in(
         let accept = alert.addButtonWithTitle(&NSString::from_str(&form.accept));
         // "Any button with a title of 'Cancel' has a key equivalent of Escape":
         // <https://developer.apple.com/documentation/appkit/nsalert/addbutton(withtitle:)>
-        alert.addButtonWithTitle(&NSString::from_str(&form.cancel));
+        let cancel = alert.addButtonWithTitle(&NSString::from_str(&form.cancel));
         let (view, fields, option, problem) = content(&form, mtm);
         // <https://developer.apple.com/documentation/appkit/nsalert/accessoryview>
         alert.setAccessoryView(Some(&view));
@@ -72,6 +117,7 @@ pub fn fill_in(
                 fields,
                 option,
                 accept,
+                cancel,
                 problem,
                 check: Box::new(check),
             },
@@ -105,11 +151,9 @@ fn soon(call: impl FnOnce(MainThreadMarker) + 'static) {
     }
 }
 
-/// Returns an alert, in front of the windows of other apps: this app is never the active one by itself.
+/// Returns an alert, in front of the windows of other apps.
 fn alert(title: &str, text: &str, mtm: MainThreadMarker) -> Retained<NSAlert> {
-    // <https://developer.apple.com/documentation/appkit/nsapplication/activate(ignoringotherapps:)>
-    #[allow(deprecated, reason = "the systems before macOS 14 have nothing else")]
-    NSApplication::sharedApplication(mtm).activateIgnoringOtherApps(true);
+    activated(mtm);
     let alert = NSAlert::new(mtm);
     // <https://developer.apple.com/documentation/appkit/nsalert/messagetext>
     alert.setMessageText(&NSString::from_str(title));
@@ -242,6 +286,7 @@ mod delegate {
         pub(super) fields: Vec<Retained<NSTextField>>,
         pub(super) option: Option<Retained<NSButton>>,
         pub(super) accept: Retained<NSButton>,
+        pub(super) cancel: Retained<NSButton>,
         pub(super) problem: Retained<NSTextField>,
         pub(super) check: Check,
     }
@@ -287,14 +332,25 @@ mod delegate {
         /// Has the fields and the checkbox report their changes, and checks them for the first time.
         pub(super) fn connect(&self) {
             let parts = self.ivars();
-            let next = parts.fields.iter().skip(1).chain(parts.fields.first());
-            for (field, next) in parts.fields.iter().zip(next) {
-                // SAFETY: neither is retained, and all live until the form is closed.
+            let mut keyed: Vec<&NSView> = Vec::new();
+            for field in &parts.fields {
+                keyed.push(field);
+                // SAFETY: it is not retained, and lives until the form is closed.
                 // <https://developer.apple.com/documentation/appkit/nstextfield/delegate>
-                // <https://developer.apple.com/documentation/appkit/nsview/nextkeyview>
                 unsafe {
                     field.setDelegate(Some(ProtocolObject::from_ref(self)));
-                    field.setNextKeyView(Some(next));
+                }
+            }
+            if let Some(option) = &parts.option {
+                keyed.push(option);
+            }
+            keyed.extend([&**parts.cancel as &NSView, &**parts.accept]);
+            // The Tab key goes through all of them, and from the last one to the first.
+            for (one, next) in keyed.iter().zip(keyed.iter().cycle().skip(1)) {
+                // SAFETY: neither is retained, and all live until the form is closed.
+                // <https://developer.apple.com/documentation/appkit/nsview/nextkeyview>
+                unsafe {
+                    one.setNextKeyView(Some(next));
                 }
             }
             if let Some(option) = &parts.option {

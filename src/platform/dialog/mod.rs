@@ -1,4 +1,4 @@
-//! Dialogs: a question with two answers, and a few fields to fill in.
+//! Dialogs: a question with two answers, a few fields to fill in, and the panel about Baleen.
 //!
 //! Only macOS has them ([`AVAILABLE`]). A Linux desktop has no dialogs that a program without a GUI toolkit could show, and
 //! `zenity` and its like, where they are installed, can't check fields while they are being filled in. There the settings file
@@ -12,11 +12,11 @@ mod dialog_macos;
 use zeroize::Zeroizing;
 
 #[cfg(not(target_os = "macos"))]
-pub use dialog_linux::{AVAILABLE, ask, fill_in};
+pub use dialog_linux::{AVAILABLE, ask, bring_to_front, fill_in, show_about};
 #[cfg(target_os = "macos")]
-pub use dialog_macos::{AVAILABLE, ask, fill_in};
+pub use dialog_macos::{AVAILABLE, ask, bring_to_front, fill_in, show_about};
 
-/// A question whose default answer is no.
+/// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The question.
@@ -25,8 +25,10 @@ pub struct Question {
     pub text: String,
     /// The label of the button that agrees.
     pub yes: String,
-    /// The label of the button that doesn't, which is the default.
+    /// The label of the button that doesn't.
     pub no: String,
+    /// True if a yes can't be undone: then no is the default answer, else yes.
+    pub is_destructive: bool,
 }
 
 /// Fields to fill in.

@@ -129,7 +129,7 @@ impl Desk {
         ManualProxy::new(&config, has_password)
     }
 
-    fn save(&self, fields: &Fields) -> Result<()> {
+    fn save(&self, fields: &Fields) -> Result<Saved> {
         let changes = self.form().changes(fields).unwrap();
         changes.save(&self.path, || Ok(&self.store))
     }
@@ -221,6 +221,14 @@ fn each_mistake_has_an_error_of_its_own() {
             entry(InvalidEntry::Characters),
         ),
         (fields("p:1", "", "", ":80"), entry(InvalidEntry::NoHost)),
+        (
+            fields("p:1", "me", "", ""),
+            E::PasswordOfBefore(account("me@p:1")),
+        ),
+        (
+            fields("proxy.corp:8080", "you", "", ""),
+            E::PasswordOfBefore(account("you@proxy.corp:8080")),
+        ),
     ] {
         let error = form.changes(&fields).unwrap_err();
         assert_eq!(error, expected);
@@ -367,6 +375,20 @@ fn deleting_the_password_changes_nothing_else() {
     .unwrap();
     assert_eq!(desk.text(), before);
     assert!(desk.store.all().is_empty());
+}
+
+/// The file was changed by then, so that is no reason to say that nothing was saved.
+#[test]
+fn a_password_that_cannot_be_deleted_is_reported() {
+    let mut desk = Desk::new(TEXT);
+    desk.store.fails_at = Some(0);
+    let saved = desk.save(&Fields {
+        forget: true,
+        ..fields("p:1", "", "", "")
+    });
+    assert!(matches!(saved.unwrap(), Saved::ButPassword(_)));
+    assert!(desk.text().contains("http://p:1"));
+    assert_eq!(desk.store.all()["me@proxy.corp:8080"], "old");
 }
 
 #[test]

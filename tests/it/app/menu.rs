@@ -50,6 +50,8 @@ fn view(state: State) -> View {
         state,
         State::Current | State::Stale | State::RestartNeeded | State::Foreign | State::Updating
     );
+    // That of an incomplete Docker.app is not read.
+    let has_version = !matches!(state, State::NoDocker | State::Updating);
     View {
         relay: None,
         containers: None,
@@ -59,7 +61,7 @@ fn view(state: State) -> View {
             None,
             None,
         )),
-        docker: (state != State::NoDocker).then(|| "1.11.1-beta13".to_owned()),
+        docker: has_version.then(|| "1.11.1-beta13".to_owned()),
         family: None,
         proxy_pane: None,
         settings_url: None,
@@ -90,7 +92,7 @@ fn view(state: State) -> View {
             _ => Some(Intent::Settings),
         },
         is_on: state != State::Off && state != State::NoDocker,
-        can_switch: state != State::NoDocker,
+        can_switch: !matches!(state, State::NoDocker | State::Unsupported | State::Locked),
         is_running: true,
         engine: Some(match state {
             State::RestartNeeded => EngineSync::OutOfDate,
@@ -100,7 +102,6 @@ fn view(state: State) -> View {
         busy: None,
         source: SourceSetting::Auto,
         restart: RestartPolicy::Ask,
-        has_manual: false,
         past: Vec::new(),
     }
 }
@@ -210,7 +211,6 @@ fn the_head_of_the_menu_in_every_state() {
 fn the_whole_menu_with_all_that_may_be_in_it() {
     let view = View {
         source: SourceSetting::Manual,
-        has_manual: true,
         restart: RestartPolicy::Never,
         past: vec![
             HistoryEntry {
@@ -577,6 +577,37 @@ fn the_address_to_copy_has_no_login() {
     }
 }
 
+/// What is needed is one choice away, not only on a notification that is gone.
+#[test]
+fn a_missing_permission_is_opened_from_the_menu() {
+    for (fix, expected) in [(Some(Fix::AllowAppManagement), true), (None, false)] {
+        let view = View {
+            reason: Reason::Refused(diagnostic("x", None, fix)),
+            ..view(State::NotPermitted)
+        };
+        let found = menu(&view, CONTEXT, &time).command("allow-changes");
+        assert_eq!(found.is_some(), expected);
+    }
+}
+
+/// A login item that waits for the user is switched on already; what is missing is in System Settings.
+#[test]
+fn a_login_item_that_needs_approval_is_not_switched_off() {
+    for (login_item, expected) in [
+        (LoginItem::Off, true),
+        (LoginItem::NeedsApproval, true),
+        (LoginItem::On, false),
+    ] {
+        let context = MenuContext {
+            login_item,
+            ..CONTEXT
+        };
+        let menu = menu(&view(State::Current), context, &time);
+        let command = menu.command("start-at-login");
+        assert_eq!(command, Some(Command::StartAtLogin(expected)));
+    }
+}
+
 /// The environment is offered as a source only if it can be one.
 #[test]
 fn the_environment_is_a_source_only_where_it_is_set_or_chosen() {
@@ -869,6 +900,11 @@ fn what_is_reported_in_words() {
         Notice::NotRestarted(diagnostic(
             "Docker still runs",
             Some("quit it from its own menu"),
+            None,
+        )),
+        Notice::Refused(diagnostic(
+            "could not write state.json: the disk is full",
+            Some("make room"),
             None,
         )),
         not_followed(false),
