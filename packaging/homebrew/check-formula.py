@@ -131,7 +131,9 @@ def commands(text, program, cask_text):
         code, script, error = run("completions", shell)
         if code or "baleen" not in script:
             yield f"`completions {shell}` prints no script (exit code {code}): {error}"
-    for command in {"watch", "uninstall", "demo"}:
+    # Those that it runs, and those that its caveats name on a line of their own.
+    named = re.findall(r'bin/"baleen", "([a-z-]+)"', text) + re.findall(r"^ +baleen ([a-z-]+)$", text, re.M)
+    for command in sorted(set(named)):
         code, _, error = run(command, "--help")
         if code:
             yield f"`{command}` is no command of the program: {error}"
@@ -144,9 +146,9 @@ def commands(text, program, cask_text):
         other = {name for name in written if not name.endswith(".1")}
         if other:
             yield f"`man1/*.1` leaves out {sorted(other)}"
-        named = set(re.findall(r"/(baleen[a-z-]*\.1)\"", cask_text))
-        if written != named:
-            yield f"the program writes other manual pages than the cask names: {sorted(written ^ named)}"
+        pages = set(re.findall(r"/(baleen[a-z-]*\.1)\"", cask_text))
+        if written != pages:
+            yield f"the program writes other manual pages than the cask names: {sorted(written ^ pages)}"
 
 
 def problems(text, stem, cargo, cask_text, program=None):

@@ -80,8 +80,9 @@ class CheckFormula(unittest.TestCase):
             program = Path(folder) / "baleen"
             program.write_text("#!/bin/sh\n[ \"$1\" = man ] || { echo \"not a command: $1\" >&2; exit 2; }\nmkdir \"$2\"; : > \"$2/baleen.1\"\n")
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
-            found = "\n".join(self.check(TEMPLATE, program=str(program)))
-            for complaint in ("completions zsh", "`watch` is no command", "baleen-apply.1"):
+            renamed = TEMPLATE.replace('"baleen", "demo"', '"baleen", "show"')
+            found = "\n".join(self.check(renamed, program=str(program)))
+            for complaint in ("completions zsh", "`watch` is no command", "`show` is no", "`uninstall` is no", "baleen-apply.1"):
                 self.assertIn(complaint, found)
 
 

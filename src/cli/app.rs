@@ -7,10 +7,11 @@ use crate::error::Result;
 use crate::logs;
 
 use super::args::Global;
-use super::options;
 use super::output::Output;
+use super::{check_named_config, options};
 
 pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
+    check_named_config(global)?;
     // An instance that doesn't run creates no log folder: the running Baleen may be removing it.
     let start_log = || {
         logs::start(&logs::path(), global.verbose)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::backend::{Backend, ChangeStep, Changes, Engine, PlanOptions, TakesEffect, Unpatched};
+use crate::backend::{Backend, ChangeStep, Changes, Engine, PlanOptions, Unpatched};
 use crate::config::{Config, Method};
 use crate::desired::ProxyQuery;
 use crate::error::{Face, Fix, Result};
@@ -18,9 +18,9 @@ use crate::text::remark;
 use super::args::{Global, ProxyArgs};
 use super::live::Consent;
 use super::live::LiveArgs;
-use super::next_start::NextStart;
+use super::next_start::{NextStart, takes_effect};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
-use super::restore::{by_hand, has, note_restored};
+use super::restore::{by_hand, has, show_restored};
 use super::status::docker_json;
 use super::{
     config, docker_desktop, find_backend, intents, live, note_relay_down, note_translation, request,
@@ -169,7 +169,7 @@ fn direct(
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
-            note_restored(backend, restored, out)?;
+            show_restored(backend, restored, out)?;
             if !args.live.live {
                 out.line(has.after(restored, backend))?;
             }
@@ -320,6 +320,11 @@ fn report(
         applied(application, changes, proxy, out)?;
     } else {
         in_place(proxy, &application.translation, out)?;
+        if !args.live.live
+            && let Some(still) = NextStart::Proxy.still_due(backend)
+        {
+            out.line(still)?;
+        }
     }
     if let Some(says) = says {
         out.line(says)?;
@@ -373,7 +378,7 @@ fn live_plan(live: &LiveArgs, out: &mut Output) -> Result<()> {
 
 fn in_place(proxy: &RedactedProxy, translation: &Translation, out: &mut Output) -> Result<()> {
     out.line(format!(
-        "The engine gets {} already: nothing to do. Bypassing it: {}.",
+        "Docker is set to use {} already: nothing to do. Bypassing it: {}.",
         proxy.summary(),
         proxy.no_proxy
     ))?;
@@ -461,6 +466,8 @@ fn json_report(
         "changed": is_done,
         "would_change": changes.is_change,
         "proxy": changes.proxy,
+        "original_bytes": changes.original.map(|original| original.bytes),
+        "backup": changes.backup,
         "live": live,
     });
     let has_own_settings = matches!(changes.unpatched, Unpatched::OwnSettings);
@@ -474,10 +481,7 @@ fn json_report(
     });
     match changes.proxy {
         Some(_) if has_own_settings => {
-            object["docker_settings"]["takes_effect"] = json!(match changes.takes_effect {
-                TakesEffect::AtOnce => "at-once",
-                TakesEffect::NextStart => "next-start",
-            });
+            object["docker_settings"]["takes_effect"] = json!(takes_effect(changes.takes_effect));
             object["docker_settings"]["difference"] = json!(changes.difference());
         }
         Some(_) => {
@@ -485,7 +489,10 @@ fn json_report(
             object["image"]["method"] = json!(changes.method);
             object["script_diff"] = json!(changes.difference());
         }
-        None => object["proxy_by_hand"] = json!(changes.unpatched.by_hand()),
+        None => {
+            object["removed"] = json!(changes.removed);
+            object["proxy_by_hand"] = json!(changes.unpatched.by_hand());
+        }
     }
     out.object(object)
 }

@@ -26,32 +26,45 @@ const ABOUT: &str = "Keeps the Docker Engine of Docker for Mac behind a proxy";
 const LONG_ABOUT: &str = "\
 Keeps the Docker Engine of Docker for Mac behind a proxy.
 
-Docker for Mac runs its engine in a Linux VM, which doesn't know the Mac's proxy. Baleen writes the \
-proxy into the VM's boot image (initrd.img inside Docker.app), where the engine's start script \
-exports it. It can restore the original boot image byte for byte.";
+Docker for Mac runs its engine in a Linux VM, which doesn't know the Mac's proxy. In the betas of 2016 \
+to 17.09, Baleen writes the proxy into the VM's boot image (initrd.img inside Docker.app), and can restore \
+the original byte for byte. In later versions, it sets the proxy in Docker's own settings, and can put back \
+the values that were there before.";
 
-/// Examples for beginners, one per line.
+/// Examples for beginners: each command, and below it what it does. Side by side, they would not fit 80 columns.
 pub(super) const EXAMPLES: &str = "\
-baleen demo                                       try it on a sample Docker.app
-baleen proxy                                      which proxy is set on this computer, and what
-                                                  Docker can make of it
-baleen apply                                      set that proxy in Docker
-baleen apply --http-proxy http://proxy.corp:8080  set this one
-baleen apply --dry-run                            show what would change
-baleen apply --live                               update the running VM too, without restarting Docker
-baleen status                                     is the proxy in place?
-baleen doctor                                     find out why Docker can't pull
-baleen restore                                    put Docker back exactly as it was
-baleen app                                        let the menu-bar app do all this by itself
-baleen uninstall                                  remove Baleen's files and settings";
+baleen demo
+    try it on a sample Docker.app
+baleen proxy
+    which proxy is set on this computer, and what Docker can make of it
+baleen apply
+    set that proxy in Docker
+baleen apply --http-proxy http://proxy.corp:8080
+    set this one
+baleen apply --dry-run
+    show what would change
+baleen apply --live
+    update the running VM too, without restarting Docker
+baleen status
+    is the proxy in place?
+baleen doctor
+    find out why Docker can't pull
+baleen restore
+    put Docker back as it was
+baleen app
+    let the menu-bar app do all this by itself
+baleen uninstall
+    remove Baleen's files and settings";
 
 /// Meanings of the exit codes, one per line.
 pub(super) const EXIT_CODES: &str = "\
 0  success
 1  failure
 2  usage error
-3  status, doctor: action needed; check-update: there is a newer version
-4  refused: unknown, foreign, unsupported, being updated, or no Docker.app
+3  status, doctor: action needed; check-update: there is a newer version;
+   relay status: no relay is running
+4  refused: unknown, foreign, unsupported, locked, being updated,
+   not answering, or no Docker.app
 5  not permitted by the system";
 
 /// The file for the completion script of each shell, one per line. Sources: bash-completion's README ("Where should
@@ -140,13 +153,15 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Set the proxy in Docker
     ///
-    /// Writes a changed copy of the boot image, verifies it, and then replaces the original, which is kept as
-    /// initrd.img-backup. Applying the same proxy again changes nothing.
+    /// In the betas of 2016 to 17.09, writes a changed copy of the boot image, verifies it, and then replaces the
+    /// original, which is kept as initrd.img-backup. In later versions, sets the proxy in Docker's own settings, and keeps
+    /// the values of before. Applying the same proxy again changes nothing.
     Apply(ApplyArgs),
-    /// Restore Docker's original boot image, byte for byte
+    /// Put Docker back as it was
     ///
-    /// Verifies the original's SHA-256 digest before putting it back. With --live, the running Engine stops using the
-    /// proxy too.
+    /// In the betas of 2016 to 17.09, restores the original boot image byte for byte, after verifying its SHA-256 digest.
+    /// In later versions, puts back the values that Docker's own settings had before. With --live, the running Engine stops
+    /// using the proxy too.
     Restore(RestoreArgs),
     /// Show this computer's proxy settings and what Docker can use of them
     ///
@@ -154,8 +169,9 @@ pub(crate) enum Command {
     Proxy(ProxyCommandArgs),
     /// Show whether the proxy is in place
     ///
-    /// By default, reads only both ends of the boot image, which is fast and shows what Baleen did. To find out what
-    /// someone else changed, use --verify, which reads every byte.
+    /// In the betas of 2016 to 17.09, reads only both ends of the boot image by default, which is fast and shows what
+    /// Baleen did. To find out what someone else changed, use --verify, which reads every byte. In later versions, asks the
+    /// running Docker for its settings, or reads them from their file.
     Status(StatusArgs),
     /// Run the menu-bar app, which keeps the proxy in place
     ///
@@ -175,7 +191,7 @@ pub(crate) enum Command {
     Relay(RelayArgs),
     /// Find out why Docker can't pull, step by step
     ///
-    /// Checks Docker.app, the boot image, the proxy, the connection through it to the registry, and the running
+    /// Checks Docker.app, the boot image or Docker's own settings, the proxy, the connection through it to the registry, and the running
     /// engine. Prints what it found and what to do. Changes nothing.
     Doctor(DoctorArgs),
     /// Find out whether there is a newer version of Baleen
@@ -193,11 +209,11 @@ pub(crate) enum Command {
     /// Store a proxy's password in the Keychain (on Linux, in the desktop's keyring)
     #[command(subcommand)]
     Credentials(CredentialsCommand),
-    /// Remove Baleen's files and settings, and put Docker back exactly as it was
+    /// Remove Baleen's files and settings, and put Docker back as it was
     ///
-    /// Lists what it will do and asks first. Quits the menu-bar app and `baleen watch`, restores Docker's boot images,
-    /// and removes the login item, stored passwords, settings, state and logs. If a boot image can't be restored,
-    /// nothing is removed. Files that Baleen didn't make are kept and listed. The program itself stays.
+    /// Lists what it will do and asks first. Quits the menu-bar app and `baleen watch`, restores Docker's boot images or
+    /// what its own settings were, and removes the login item, stored passwords, settings, state and logs. If Docker can't be
+    /// put back, nothing is removed. Files that Baleen didn't make are kept and listed. The program itself stays.
     Uninstall(UninstallArgs),
     /// Print a completion script for a shell
     ///
@@ -269,18 +285,58 @@ impl Cli {
     /// Returns the two arguments that exclude each other, if both are given. clap checks this only for options on
     /// the same side of the command's name.
     pub(super) fn conflict(&self) -> Option<(&'static str, &'static str)> {
-        if !self.global.quiet {
-            return None;
+        let Global {
+            json,
+            quiet,
+            verbose,
+            ..
+        } = self.global;
+        if quiet && json {
+            return Some(("--quiet", "--json"));
         }
-        let other = match &self.command {
-            _ if self.global.json => "--json",
-            _ if self.global.verbose > 0 => "--verbose",
-            // These have nothing to say but what they were asked for.
-            Command::Completions { .. } => "completions",
-            Command::Inspect(inspect) if inspect.entry.is_some() => "--entry",
-            _ => return None,
+        if quiet && verbose > 0 {
+            return Some(("--quiet", "--verbose"));
+        }
+        // These print what they were asked for and nothing else.
+        let content = match &self.command {
+            Command::Completions { .. } => Some("completions"),
+            Command::Inspect(inspect) if inspect.entry.is_some() => Some("--entry"),
+            Command::Doctor(doctor) if doctor.prints_page() => Some("--html -"),
+            _ => None,
         };
-        Some(("--quiet", other))
+        let value = match &self.command {
+            Command::Config(ConfigCommand::Path) => Some("config path"),
+            Command::Relay(relay) if relay.print_address.is_some() => Some("--print-address"),
+            _ => None,
+        };
+        match content {
+            Some(content) if json => return Some(("--json", content)),
+            _ => {}
+        }
+        if let Some(other) = content.or(value).filter(|_| quiet) {
+            return Some(("--quiet", other));
+        }
+        // The options of a command say nothing to the commands below it.
+        match &self.command {
+            Command::Relay(relay) => relay.conflict(),
+            Command::Proxy(proxy) => proxy.conflict(),
+            _ => None,
+        }
+    }
+}
+
+impl ProxyArgs {
+    /// Returns the first of these options that is given.
+    pub(super) fn first(&self) -> Option<&'static str> {
+        [
+            ("--http-proxy", self.http_proxy.is_some()),
+            ("--https-proxy", self.https_proxy.is_some()),
+            ("--no-proxy", self.no_proxy.is_some()),
+            ("--source", self.source.is_some()),
+            ("--system-proxies", self.system_proxies.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_given)| is_given.then_some(name))
     }
 }
 
@@ -289,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quiet_excludes_what_asks_for_output() {
+    fn what_excludes_each_other_is_found_on_both_sides_of_a_command() {
         for (line, other) in [
             ("--quiet status --json", Some("--json")),
             ("--json status --quiet", Some("--json")),
@@ -298,6 +354,25 @@ mod tests {
             ("completions zsh -q", Some("completions")),
             ("inspect a.img --entry b -q", Some("--entry")),
             ("inspect a.img -q", None),
+            ("inspect a.img --entry b --json", Some("--entry")),
+            ("completions zsh --json", Some("completions")),
+            ("config path -q", Some("config path")),
+            ("config path --json", None),
+            ("relay --print-address local -q", Some("--print-address")),
+            ("relay --print-address local --json", None),
+            ("doctor --html - -q", Some("--html -")),
+            ("doctor --html - --json", Some("--html -")),
+            ("doctor --html a.html -q", None),
+            ("relay --json status", None),
+            ("relay -v status", None),
+            ("relay --port 1 status", Some("status")),
+            ("relay --no-basic stop", Some("stop")),
+            ("relay --source auto stop", Some("stop")),
+            ("proxy --json test a", None),
+            ("proxy --watch test a", Some("test")),
+            ("proxy --docker-version 1 test a", Some("test")),
+            ("proxy --http-proxy http://a test b", Some("test")),
+            ("proxy test b --http-proxy http://a", None),
             ("status -q", None),
             ("-q restore", None),
             ("status -v --json", None),

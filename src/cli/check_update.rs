@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     let page = update::page(&repository);
     let (title, body) = text::update::news(&running, &latest);
     let style = if is_newer { BOLD } else { GOOD };
-    out.line(format!("{}: {body}", styled(style, title)))?;
+    out.line(format!("{}. {body}", styled(style, title)))?;
     if is_newer {
         out.line(format!(
             "{} {page}",

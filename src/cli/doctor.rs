@@ -2,9 +2,10 @@
 
 use std::env;
 use std::fmt::{self, Display};
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,6 +58,18 @@ pub(crate) struct DoctorArgs {
     pub(super) html: Option<PathBuf>,
 }
 
+impl DoctorArgs {
+    /// Returns whether the page is all that is printed.
+    pub(super) fn prints_page(&self) -> bool {
+        self.html.as_deref().is_some_and(is_output)
+    }
+}
+
+/// Returns whether `path` stands for standard output.
+fn is_output(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 /// The reason why the report or the page can't be written.
 #[derive(Debug, thiserror::Error)]
 enum ReportError {
@@ -76,8 +89,8 @@ enum ReportError {
     #[error("could not write both the report and the page to {}", path.display())]
     SameFile { path: PathBuf },
 
-    #[error("--json and --html - both write to standard output")]
-    TwoOutputs,
+    #[error("the report goes into a file, and not to standard output")]
+    NoFile,
 
     #[error(transparent)]
     File(#[from] IoError),
@@ -108,7 +121,7 @@ impl Failure for ReportError {
             | Self::Exists { .. }
             | Self::NotAFile { .. }
             | Self::SameFile { .. }
-            | Self::TwoOutputs => Kind::Usage,
+            | Self::NoFile => Kind::Usage,
             Self::File(file) => file.kind(),
         }
     }
@@ -119,7 +132,7 @@ impl Failure for ReportError {
             Self::Exists { .. } => "report-exists",
             Self::NotAFile { .. } => "report-not-a-file",
             Self::SameFile { .. } => "report-same-file",
-            Self::TwoOutputs => "report-two-outputs",
+            Self::NoFile => "report-no-file",
             Self::File(file) => file.code(),
         }
     }
@@ -132,7 +145,7 @@ impl Hint for ReportError {
             Self::Exists { .. } => "name another file, or move that one away",
             Self::NotAFile { .. } => "name a new file, or one that may be replaced",
             Self::SameFile { .. } => "name two different files",
-            Self::TwoOutputs => "name a file for --html, or leave out --json",
+            Self::NoFile => "name a new file with --report; --html - prints the page for a browser",
             Self::File(_) => "name a file in a folder that you may write in",
         };
         Some(advice.to_owned())
@@ -155,9 +168,6 @@ pub(super) fn run(global: &Global, args: &DoctorArgs, out: &mut Output) -> Resul
         return Err(ReportError::SameFile { path }.into());
     }
     let is_page_only = matches!(html_target, HtmlTarget::Output);
-    if is_page_only && out.is_json() {
-        return Err(ReportError::TwoOutputs.into());
-    }
     let config = config(global)?;
     let request = request(&args.proxy, &config)?;
     let backend = find_backend(global, &config).map_err(Diagnostic::from);
@@ -337,11 +347,7 @@ impl HostContext {
     }
 
     fn is_by_script(&self) -> bool {
-        let what = self
-            .proxy_config
-            .as_ref()
-            .map(|proxy_config| &proxy_config.settings);
-        matches!(what, Some(ProxySettings::Settings(settings)) if settings.pac.is_some())
+        self.proxy_config.as_ref().is_some_and(by_script)
     }
 
     /// Returns the way to `host`. Returns nothing if the settings or a script can't be read, or if they
@@ -363,6 +369,11 @@ impl HostContext {
         let answer = asked.as_ref().and_then(|asked| asked.answers.first());
         Some(route::host_route(&proxy_config.settings, answer, &target))
     }
+}
+
+/// Returns whether a PAC script decides.
+pub(super) fn by_script(config: &ProxyConfig) -> bool {
+    matches!(&config.settings, ProxySettings::Settings(settings) if settings.pac.is_some())
 }
 
 /// Returns the user of a proxy, decoded and as encoded in the URL.
@@ -470,6 +481,9 @@ fn docker_socket() -> std::result::Result<PathBuf, NoSocket> {
 
 /// Checks early that the report can be written to `path`, so that the user doesn't wait in vain.
 fn check_place(path: &Path) -> std::result::Result<(), ReportError> {
+    if is_output(path) {
+        return Err(ReportError::NoFile);
+    }
     if path.symlink_metadata().is_ok() {
         return Err(exists(path));
     }
@@ -509,7 +523,7 @@ enum HtmlTarget {
 impl HtmlTarget {
     /// Checks early that the page can be written to `path`, so that the user doesn't wait in vain.
     fn of(path: &Path) -> std::result::Result<Self, ReportError> {
-        if path.as_os_str() == "-" {
+        if is_output(path) {
             return Ok(Self::Output);
         }
         let not_a_file = |found| ReportError::NotAFile {
@@ -517,6 +531,10 @@ impl HtmlTarget {
             found,
         };
         match fs::metadata(path) {
+            // The output would go on into the old file, which has no name any more.
+            Ok(found) if is_own_output(&found) => {
+                return Err(not_a_file("this program's own output"));
+            }
             Ok(found) if found.is_file() => {}
             Ok(found) if found.is_dir() => return Err(not_a_file("a folder")),
             // Replacing a device or a pipe would take it away from all its users.
@@ -535,6 +553,16 @@ impl HtmlTarget {
         let target = target.map_err(|error| IoError::new("read", path, error))?;
         Ok(Self::File(target))
     }
+}
+
+/// Returns whether this is the file to which standard output or standard error goes.
+fn is_own_output(file: &fs::Metadata) -> bool {
+    let (out, err) = (io::stdout(), io::stderr());
+    [out.as_fd(), err.as_fd()].into_iter().any(|stream| {
+        let stream = stream.try_clone_to_owned().map(File::from);
+        let stream = stream.and_then(|stream| stream.metadata());
+        stream.is_ok_and(|stream| (stream.dev(), stream.ino()) == (file.dev(), file.ino()))
+    })
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -70,18 +70,30 @@ pub fn main() -> ExitCode {
     let cli = match parse(arguments).and_then(without_conflict) {
         Ok(cli) => cli,
         Err(error) => {
-            // If printing fails, the failure can't be reported either.
-            let _ = if error.use_stderr() {
-                writeln!(io::stderr(), "{}", without_passwords(&error))
-            } else {
-                error.print()
-            };
-            return ExitCode::from(error.exit_code().try_into().unwrap_or(2));
+            return ExitCode::from(print_error(&error));
         }
     };
     let mut out = Output::new(&cli.global);
     let result = run(&cli, &mut out);
     ExitCode::from(out.finish(result))
+}
+
+/// Prints clap's error, or the help, which is one as well, and returns the exit code.
+fn print_error(error: &clap::Error) -> u8 {
+    let code = error.exit_code().try_into().unwrap_or(2);
+    if error.use_stderr() {
+        // If this fails, the failure can't be reported either.
+        let _ = writeln!(io::stderr(), "{}", without_passwords(error));
+        return code;
+    }
+    match error.print().and_then(|()| io::stdout().flush()) {
+        // A reader that closes the pipe wants no more of the help.
+        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: {}", printing(failed));
+            1
+        }
+        _ => code,
+    }
 }
 
 /// Parses the arguments.
@@ -253,7 +265,7 @@ fn note_relay_down(proxy: &RedactedProxy, out: &mut Output) -> Result<()> {
     }
 }
 
-/// Reports remarks on the translation of the settings: a note for each reason.
+/// Reports remarks on the translation of the settings: a note for each outcome, with a line for each reason.
 fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
     for (fate, said) in [
         (
@@ -277,9 +289,17 @@ fn note_translation(translation: &Translation, out: &mut Output) -> Result<()> {
                 None => reasons.push((reason, vec![&entry.from])),
             }
         }
-        for (reason, entries) in reasons {
-            let reason = reason.map_or(String::new(), |reason| reason.to_string());
-            out.note(format!("{said}: {} ({reason})", entries.join(", ")))?;
+        let lines: Vec<String> = reasons
+            .into_iter()
+            .map(|(reason, entries)| {
+                let reason = reason.map_or(String::new(), |reason| reason.to_string());
+                format!("{} ({reason})", entries.join(", "))
+            })
+            .collect();
+        match &lines[..] {
+            [] => {}
+            [line] => out.note(format!("{said}: {line}"))?,
+            lines => out.note(format!("{said}:\n  {}", lines.join("\n  ")))?,
         }
     }
     for remark in remark::all(translation, out.face()) {

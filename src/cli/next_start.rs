@@ -1,6 +1,6 @@
 //! The sentence after a change of a boot image that says when Docker will use it.
 
-use crate::backend::{Backend, Changes, TakesEffect};
+use crate::backend::{Backend, Changes, Depth, EngineSync, Observation, TakesEffect};
 
 /// Docker's proxy after a change of its boot image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,14 @@ pub(super) enum NextStart {
     NoProxy,
     /// The proxy that was set by hand before Baleen.
     ProxyByHand,
+}
+
+/// Returns the word for programs.
+pub(super) fn takes_effect(when: TakesEffect) -> &'static str {
+    match when {
+        TakesEffect::AtOnce => "at-once",
+        TakesEffect::NextStart => "next-start",
+    }
 }
 
 impl NextStart {
@@ -28,6 +36,17 @@ impl NextStart {
                 "The running Docker uses them from now on."
             }
         }
+    }
+
+    /// Returns the sentence after a command that had nothing to change, if the running engine still has what was there
+    /// before an earlier one.
+    pub(super) fn still_due(self, backend: &dyn Backend) -> Option<&'static str> {
+        let running = backend.running()?;
+        let is_old = match backend.observe(Depth::Quick, &|_| {}) {
+            Observation::Ready(installed) => running.engine(&installed) == EngineSync::OutOfDate,
+            _ => false,
+        };
+        is_old.then(|| self.sentence(true))
     }
 
     /// Returns the sentence. A Docker that isn't running needs no restart.

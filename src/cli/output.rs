@@ -88,9 +88,9 @@ impl Output {
         }
     }
 
-    /// Returns the width for text that is wrapped even without a terminal.
+    /// Returns the width at which text is wrapped, which has no limit without a terminal.
     pub(super) fn width(&self) -> usize {
-        width(self.out.as_inner()).unwrap_or(WIDTH)
+        width(self.out.as_inner()).unwrap_or(usize::MAX)
     }
 
     /// The user interface that shows what is printed.
@@ -322,10 +322,13 @@ fn labelled(style: Style, label: &str, text: &str, width: Option<usize>) -> Stri
 pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
     let margin = " ".repeat(indent);
     let lines = text.lines().map(|line| {
+        let is_command = line.starts_with("    ");
         let line = format!("{margin}{line}");
-        match line[indent..].starts_with("    ") {
+        // What is continued stands below its own beginning.
+        let begin = line.len() - line.trim_start_matches(' ').len();
+        match is_command {
             true => line,
-            false => fill_line(&line, indent, indent, width),
+            false => fill_line(&line, begin, begin, width),
         }
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -509,6 +512,7 @@ mod tests {
         let command = format!("say:\n    {}", "x".repeat(200));
         assert_eq!(wrap(&command, 2, WIDTH).lines().count(), 2);
         assert_eq!(wrap("a\nb", 2, WIDTH), "  a\n  b");
+        assert_eq!(wrap("a:\n  bb cc", 1, 6), " a:\n   bb\n   cc");
     }
 
     #[test]

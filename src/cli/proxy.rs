@@ -50,7 +50,6 @@ impl Hint for NoTarget {
 
 /// `baleen proxy`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ProxyCommandArgs {
     /// The proxy.
     #[command(flatten)]
@@ -64,6 +63,21 @@ pub(crate) struct ProxyCommandArgs {
     /// What to do.
     #[command(subcommand)]
     pub(super) command: Option<ProxyCommand>,
+}
+
+impl ProxyCommandArgs {
+    /// Returns an option that stands before `test`, which has options of its own, and that command.
+    pub(super) fn conflict(&self) -> Option<(&'static str, &'static str)> {
+        self.command.as_ref()?;
+        let option = [
+            ("--docker-version", self.docker_version.is_some()),
+            ("--watch", self.watch),
+        ]
+        .into_iter()
+        .find_map(|(name, is_given)| is_given.then_some(name));
+        let option = option.or_else(|| self.proxy.first())?;
+        Some((option, "test"))
+    }
 }
 
 /// The commands below `baleen proxy`.

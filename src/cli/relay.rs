@@ -31,7 +31,6 @@ const NOT_RUNNING: u8 = 3;
 
 /// `baleen relay`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct RelayArgs {
     /// What to do instead of running.
     #[command(subcommand)]
@@ -55,10 +54,29 @@ pub(crate) struct RelayArgs {
 pub(crate) enum RelayAction {
     /// Show the way of the last connection, the last failure, and how much went through
     ///
-    /// The exit code is 3 if no relay runs.
+    /// The exit code is 3 if no relay is running.
     Status,
     /// End the relay; its connections have five seconds
     Stop,
+}
+
+impl RelayArgs {
+    /// Returns an option of the relay and the command that has no use for it, if both are given.
+    pub(super) fn conflict(&self) -> Option<(&'static str, &'static str)> {
+        let command = match self.command? {
+            RelayAction::Status => "status",
+            RelayAction::Stop => "stop",
+        };
+        let option = [
+            ("--port", self.port.is_some()),
+            ("--no-basic", self.no_basic),
+            ("--print-address", self.print_address.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_given)| is_given.then_some(name));
+        let option = option.or_else(|| self.proxy.first())?;
+        Some((option, command))
+    }
 }
 
 /// A program that can use the relay.
@@ -119,6 +137,9 @@ pub(super) fn run(global: &Global, args: &RelayArgs, out: &mut Output) -> Result
     match args.command {
         Some(RelayAction::Status) => return status(out),
         Some(RelayAction::Stop) => {
+            if relay::running(&state_folder()).is_none() {
+                return none_runs(out).map(|()| 0);
+            }
             relay::end(&state_folder(), END_TIMEOUT)?;
             out.line("The relay has ended.")?;
             if let Some(who) = single_instance::running(&state_folder()) {
@@ -211,9 +232,7 @@ pub(super) fn command(config: PathBuf) -> Option<RelayCommand> {
 fn status(out: &mut Output) -> Result<u8> {
     let state = state_folder();
     if relay::running(&state).is_none() {
-        out.line("No relay runs.")?;
-        out.object(json!({ "running": false }))?;
-        return Ok(NOT_RUNNING);
+        return none_runs(out).map(|()| NOT_RUNNING);
     }
     let status = relay::status(&state).map_err(RelayError::Silent)?;
     for line in text::relay::lines(&status) {
@@ -223,6 +242,11 @@ fn status(out: &mut Output) -> Result<u8> {
     object["running"] = json!(true);
     out.object(object)?;
     Ok(0)
+}
+
+fn none_runs(out: &mut Output) -> Result<()> {
+    out.line("No relay is running.")?;
+    out.object(json!({ "running": false }))
 }
 
 /// Returns what reads the settings: those of the config file as it is at the time, if none were named.

@@ -10,7 +10,7 @@ use crate::service::{self, Recording};
 
 use super::args::Global;
 use super::live::LiveArgs;
-use super::next_start::NextStart;
+use super::next_start::{NextStart, takes_effect};
 use super::output::{GOOD, Output, styled};
 use super::status::docker_json;
 use super::{config, find_backend, intents, live, state_folder};
@@ -62,30 +62,28 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
                     _ => "the boot image that it had before Baleen",
                 },
             ))?;
-            if let Some(removed) = &restored.removed {
-                out.line(format!("  removed   {}", removed.summary()))?;
-            }
-            if let Some(original) = restored.original {
-                out.detail(format!(
-                    "  original  {} bytes, sha256 {} (verified)",
-                    original.bytes, original.sha256
-                ))?;
-            }
-            note_restored(&*backend, restored, out)?;
+            show_restored(&*backend, restored, out)?;
             if !args.live.live {
                 out.line(has.after(restored, &*backend))?;
             }
         }
-        None => out.line(match recorded.changes.unpatched {
-            Unpatched::OwnSettings => format!(
-                "Nothing to do: Docker {} does not have a proxy from Baleen.",
-                engine.version
-            ),
-            _ => format!(
-                "Nothing to do: Docker {} is not patched by Baleen.",
-                engine.version
-            ),
-        })?,
+        None => {
+            out.line(match recorded.changes.unpatched {
+                Unpatched::OwnSettings => format!(
+                    "Nothing to do: Docker {} does not have a proxy from Baleen.",
+                    engine.version
+                ),
+                _ => format!(
+                    "Nothing to do: Docker {} is not patched by Baleen.",
+                    engine.version
+                ),
+            })?;
+            if !args.live.live
+                && let Some(still) = has.still_due(&*backend)
+            {
+                out.line(still)?;
+            }
+        }
     }
     if let Some(error) = &recorded.not_recorded {
         out.note(format!(
@@ -93,11 +91,15 @@ pub(super) fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Resu
         ))?;
     }
     let live = live::apply_live(&agreed, false, &*backend, has, out)?;
+    let original = restored.and_then(|it| it.original);
     out.object(json!({
         "docker": docker_json(&engine),
         "live": live,
         "changed": restored.is_some(),
-        "original_sha256": restored.and_then(|it| it.original).map(|original| original.sha256),
+        "removed": restored.and_then(|it| it.removed.as_ref()),
+        "original_bytes": original.map(|original| original.bytes),
+        "original_sha256": original.map(|original| original.sha256),
+        "takes_effect": restored.map(|it| takes_effect(it.takes_effect)),
         "proxy_by_hand": restored.and_then(|it| it.unpatched.by_hand()),
     }))?;
     Ok(0)
@@ -114,12 +116,21 @@ pub(super) fn has(restored: &Changes) -> NextStart {
     }
 }
 
-/// Reports remarks on the restored boot image, and records its original proxy for `status`.
-pub(super) fn note_restored(
+/// Reports what was removed and restored, with remarks, and records the proxy of the restored boot image for `status`.
+pub(super) fn show_restored(
     backend: &dyn Backend,
     restored: &Changes,
     out: &mut Output,
 ) -> Result<()> {
+    if let Some(removed) = &restored.removed {
+        out.line(format!("  removed   {}", removed.summary()))?;
+    }
+    if let Some(original) = restored.original {
+        out.detail(format!(
+            "  original  {} bytes, sha256 {} (verified)",
+            original.bytes, original.sha256
+        ))?;
+    }
     if let Some(note) = by_hand(&restored.unpatched) {
         out.note(note)?;
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::backend::docker_desktop::settings::LockedBy;
 use crate::backend::{Depth, Engine, Installed, Layer};
-use crate::desired::Setting;
+use crate::desired::{ProxyQuery, Setting};
 use crate::error::{Face, Result};
 use crate::intent::Intent;
 use crate::proxy::RedactedProxy;
@@ -14,6 +14,7 @@ use crate::service::{self, Status};
 use crate::text::{remark, settings_clause, settings_json};
 
 use super::args::{Global, ProxyArgs};
+use super::doctor::by_script;
 use super::output::{BAD, BOLD, GOOD, NOTE, Output, styled};
 use super::proxy::pac_json;
 use super::{config, find_backend, intents, is_relay_up, note_relay_down, request};
@@ -41,7 +42,10 @@ pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Resul
         out.progress(progress)
     });
     let status = &report.status;
-    print(status, args.verify, out)?;
+    let has_options = request.intent() == Intent::Named;
+    let advice = status.reason.next_step(Face::CommandLine, has_options);
+    let advice = advice.or_else(|| first_step(status.state, report.intent, &request));
+    print(status, advice.as_deref(), args.verify, out)?;
     if report.intent == Some(Intent::Named)
         && let Some(in_use) = status.proxy()
     {
@@ -60,6 +64,7 @@ pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Resul
     }
     let mut object = status_json(
         status,
+        advice.as_deref(),
         report.intent.and_then(Intent::source),
         report.settings.as_ref(),
     );
@@ -82,8 +87,28 @@ pub(super) fn run(global: &Global, args: &StatusArgs, out: &mut Output) -> Resul
     })
 }
 
+/// Returns the advice for a user who has not chosen anything yet, if there is a proxy that Docker could have.
+fn first_step(state: State, intent: Option<Intent>, request: &ProxyQuery) -> Option<String> {
+    if state != State::Off || intent.is_some() {
+        return None;
+    }
+    // What is wrong with settings that can't be read, `baleen proxy` and `baleen apply` say.
+    let config = request.read().ok()?;
+    let has_proxy = !config.proxies().is_empty() || by_script(&config);
+    let with = match request.intent() {
+        Intent::Named => " with the same options",
+        Intent::Settings | Intent::Off => "",
+    };
+    has_proxy.then(|| {
+        format!(
+            "run `baleen apply`{with} to set the proxy of {} in Docker",
+            config.origin
+        )
+    })
+}
+
 /// Returns the line about a proxy that was named by hand.
-pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> String {
+fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> String {
     let clause = settings.and_then(|settings| settings_clause(in_use, settings));
     let clause = clause.map(|clause| format!("; {clause}"));
     format!(
@@ -93,7 +118,7 @@ pub(super) fn by_hand(in_use: &RedactedProxy, settings: Option<&Setting>) -> Str
 }
 
 /// Prints the state for a person: first the word and its meaning, then the next step, then the exceptions.
-pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result<()> {
+fn print(status: &Status, advice: Option<&str>, verified: bool, out: &mut Output) -> Result<()> {
     let docker = status.engine();
     let style = match status.state {
         // This Docker has its own proxy settings, so nothing is wrong.
@@ -113,7 +138,7 @@ pub(super) fn print(status: &Status, verified: bool, out: &mut Output) -> Result
         styled(style, status.state.word()),
         status.reason.sentence()
     ))?;
-    if let Some(advice) = status.reason.next_step(Face::CommandLine) {
+    if let Some(advice) = advice {
         out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
     }
     if let Some(proxy) = status.proxy() {
@@ -219,12 +244,17 @@ fn docker_settings_json(status: &Status) -> Value {
     object
 }
 
-fn status_json(status: &Status, source: Option<&str>, settings: Option<&Setting>) -> Value {
+fn status_json(
+    status: &Status,
+    advice: Option<&str>,
+    source: Option<&str>,
+    settings: Option<&Setting>,
+) -> Value {
     json!({
         "docker": status.engine().map(docker_json),
         "state": status.state,
         "sentence": status.reason.sentence(),
-        "advice": status.reason.next_step(Face::CommandLine),
+        "advice": advice,
         "image": status.installed().map(Installed::facts),
         "docker_settings": docker_settings_json(status),
         "locked_by": status.engine().and_then(|engine| engine.locked_by.as_ref()).map(locked_json),

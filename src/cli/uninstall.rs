@@ -119,7 +119,7 @@ fn show_outcome(outcome: &ExecuteOutcome, out: &mut Output) -> Result<u8> {
     }
     show_rest(&outcome.left, &outcome.failed, &outcome.remarks, out)?;
     let next = next(outcome);
-    out.line(styled(BOLD, "Now:"))?;
+    out.line(styled(BOLD, "Next steps:"))?;
     for step in &next {
         out.line(format!("  {step}"))?;
     }
@@ -181,7 +181,7 @@ fn next(outcome: &ExecuteOutcome) -> Vec<String> {
 
 fn show_rest(left: &[Left], failed: &[Failed], remarks: &[Remark], out: &mut Output) -> Result<()> {
     if !left.is_empty() {
-        out.line(styled(BOLD, "Left:"))?;
+        out.line(styled(BOLD, "Not removed:"))?;
     }
     for (what, why) in left.iter().map(text::left) {
         out.line(format!("  {what}: {why}"))?;

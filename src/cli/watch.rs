@@ -1,14 +1,16 @@
 //! `baleen watch`.
 
-use std::sync::mpsc;
-use std::time::SystemTime;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::agent::notice::Notice;
 use crate::agent::view::View;
 use crate::agent::{Agent, AgentOutput};
 use crate::app::quit_on_signals;
-use crate::error::Result;
+use crate::desired::Setting;
+use crate::error::{Face, Result};
 use crate::logs;
 use crate::platform::time_zone;
 use crate::service::ServiceError;
@@ -17,7 +19,7 @@ use crate::text::time::date_and_time;
 
 use super::args::Global;
 use super::output::{BOLD, DIM, Output, styled};
-use super::{config, find_backend, options};
+use super::{check_named_config, config, find_backend, options};
 
 enum WatchEvent {
     Agent(AgentOutput),
@@ -25,6 +27,7 @@ enum WatchEvent {
 }
 
 pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
+    check_named_config(global)?;
     let options = options(global, false);
     let instance = match Instance::claim(&options.state, "baleen watch")? {
         Claim::First(instance) => instance,
@@ -52,25 +55,31 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     })?;
     let mut printed = Ok(());
     let mut shown = None;
-    for message in messages {
-        let WatchEvent::Agent(report) = message else {
-            break;
+    let start = Instant::now();
+    // The first state, as long as the settings that belong to it may still come.
+    let mut first: Option<Box<View>> = None;
+    while printed.is_ok() && !out.is_closed() {
+        let message = match first {
+            Some(_) => messages.recv_timeout(FIRST.saturating_sub(start.elapsed())),
+            None => messages.recv().map_err(RecvTimeoutError::from),
         };
+        let report = match message {
+            Ok(WatchEvent::Agent(report)) => Some(report),
+            Err(RecvTimeoutError::Timeout) => None,
+            Ok(WatchEvent::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+        };
+        let held = first.take();
         printed = match report {
-            AgentOutput::View(view) => show(&view, &mut shown, out),
-            AgentOutput::Notice(news) => {
-                let message = news.text();
-                out.line(at(
-                    &clock(),
-                    format!("{}: {}", styled(BOLD, &message.title), message.body),
-                ))
-                .and_then(|()| out.object(json!({ "event": "news", "news": news.json() })))
+            Some(AgentOutput::View(view)) if shown.is_none() && !is_complete(&view, start) => {
+                first = Some(view);
+                Ok(())
             }
+            Some(AgentOutput::View(view)) => show(&view, &mut shown, out),
+            Some(AgentOutput::Notice(notice)) => held
+                .map_or(Ok(()), |view| show(&view, &mut shown, out))
+                .and_then(|()| tell(&notice, out)),
+            None => held.map_or(Ok(()), |view| show(&view, &mut shown, out)),
         };
-        // The reader wants no more output.
-        if printed.is_err() || out.is_closed() {
-            break;
-        }
     }
     tracing::info!("ending");
     // The agent first finishes a change of the boot image that is in progress, and begins no other.
@@ -78,13 +87,21 @@ pub(super) fn run(global: &Global, out: &mut Output) -> Result<u8> {
     printed.map(|()| 0)
 }
 
+/// Time for the settings to be read before the first state is printed without them.
+const FIRST: Duration = Duration::from_secs(2);
+
+/// Returns whether the first state has its settings, or was waited for long enough.
+fn is_complete(view: &View, start: Instant) -> bool {
+    *view.settings() != Setting::Unknown || start.elapsed() >= FIRST
+}
+
 /// Returns what is watched, and how to stop.
 fn watches(global: &Global) -> String {
-    // The agent reports what can't be read.
-    let backend = config(global).and_then(|config| find_backend(global, &config));
-    let docker = match backend {
-        Ok(backend) => backend.place().display().to_string(),
-        Err(_) => "for Docker.app".to_owned(),
+    // The agent reports what can't be read, and why.
+    let docker = match config(global).map(|config| find_backend(global, &config)) {
+        Ok(Ok(backend)) => backend.place().display().to_string(),
+        Ok(Err(_)) => "for Docker.app".to_owned(),
+        Err(_) => "the config file".to_owned(),
     };
     format!("Watching {docker} and the proxy settings. Press Ctrl-C to stop.")
 }
@@ -97,6 +114,20 @@ fn clock() -> String {
 /// Returns a line with its time.
 fn at(time: &str, line: String) -> String {
     format!("{} {line}", styled(DIM, time))
+}
+
+/// Prints a notice.
+fn tell(notice: &Notice, out: &mut Output) -> Result<()> {
+    let message = notice.text();
+    let title = styled(BOLD, &message.title);
+    out.line(at(&clock(), format!("{title}: {}", message.body)))?;
+    out.object(json!({ "event": "news", "time": seconds(), "news": notice.json() }))
+}
+
+/// Returns the time in seconds since 1970, as other times in JSON are.
+fn seconds() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    time.unwrap_or_default().as_secs()
 }
 
 /// Prints the state, unless it equals the last one printed.
@@ -115,6 +146,14 @@ fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> 
     }
     *shown = Some(now);
     out.line(at(&clock(), line))?;
+    if let Some(advice) = view
+        .reason
+        .hint(Face::CommandLine)
+        .filter(|_| view.busy.is_none())
+    {
+        out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
+    }
     object["event"] = json!("state");
+    object["time"] = json!(seconds());
     out.object(object)
 }

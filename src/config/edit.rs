@@ -153,6 +153,10 @@ fn change(path: &Path, edits: &[(Key, Option<Value>)]) -> Result<bool, ConfigErr
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
+    if !folder.exists() {
+        // A refused change leaves no folder behind.
+        edited_and_read(path, "", edits)?;
+    }
     fs::create_dir_all(&folder).map_err(|error| IoError::new("make", &folder, error))?;
     let lock = lock(&folder)?;
     let old = text_of(&target)?;

@@ -1,10 +1,12 @@
-//! The steps about Docker.app: its existence, its kind, the permission to patch it, and the state of its boot image.
+//! The steps about Docker.app: its existence, its kind, the permission to change it, and the state of its boot image
+//! or of its own settings.
 
 use std::path::PathBuf;
 
 use crate::backend::Depth;
 use crate::desired::Setting;
 use crate::error::{Diagnostic, Kind};
+use crate::intent::Intent;
 use crate::reconcile::State;
 use crate::service::{Status, StatusQuery, status};
 
@@ -42,6 +44,8 @@ pub(crate) enum WritableFinding {
 pub(crate) struct ImageFinding {
     pub(crate) status: Box<Status>,
     pub(crate) mismatch: Option<Mismatch>,
+    /// True if options named the proxy.
+    pub(crate) has_options: bool,
 }
 
 /// The difference between the boot image and the settings that the state alone does not show.
@@ -49,6 +53,8 @@ pub(crate) struct ImageFinding {
 pub(crate) enum Mismatch {
     /// The settings name a proxy, and the boot image has none.
     NotInImage,
+    /// The settings name a proxy, and the user took it out of the boot image.
+    SwitchedOff,
     /// The settings name no proxy any more, and the boot image has one.
     NoLongerUsed,
 }
@@ -87,26 +93,24 @@ impl ImageFinding {
         let set = options.settings.translation.ok().map(|set| &set.proxy);
         let direct = matches!(set, Some(None)) && !options.is_by_hand();
         let mismatch = match status.state {
-            State::Off if matches!(set, Some(Some(_))) => Some(Mismatch::NotInImage),
+            State::Off if matches!(set, Some(Some(_))) => Some(match options.intent {
+                Some(Intent::Off) => Mismatch::SwitchedOff,
+                _ => Mismatch::NotInImage,
+            }),
             State::Current if direct => Some(Mismatch::NoLongerUsed),
             _ => None,
         };
         Self {
             status: Box::new(status.clone()),
             mismatch,
+            has_options: options.settings.named,
         }
-    }
-
-    /// Returns whether the engine has settings of its own instead of a boot image.
-    pub(crate) fn is_of_own_settings(&self) -> bool {
-        let installed = self.status.installed();
-        installed.is_some_and(|installed| installed.own_settings.is_some())
     }
 
     pub(super) fn outcome(&self) -> Outcome {
         match (self.mismatch, self.status.state) {
             (Some(Mismatch::NotInImage), _) => Outcome::Bad,
-            (Some(Mismatch::NoLongerUsed), _) => Outcome::Warning,
+            (Some(Mismatch::SwitchedOff | Mismatch::NoLongerUsed), _) => Outcome::Warning,
             (None, State::Off | State::Direct | State::Current) => Outcome::Good,
             (None, State::Updating | State::NotAnswering) => Outcome::Warning,
             (None, _) => Outcome::Bad,
@@ -145,6 +149,10 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
         build: engine.build.clone(),
     }));
     let is_supported = engine.refusal.is_none();
+    let image = match engine.capabilities.live {
+        true => Subject::Image,
+        false => Subject::OwnSettings,
+    };
     let family = FamilyFinding {
         id: engine.family,
         refusal: engine.refusal,
@@ -154,9 +162,10 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
         skip(&rest[1..], Skip::NotPatched, on_step);
         return None;
     }
-    let writable = match backend.preflight() {
-        Ok(()) => WritableFinding::Granted,
-        Err(error) => WritableFinding::Failed(error.into()),
+    let obstacle = backend.preflight().err().map(Diagnostic::from);
+    let writable = match &obstacle {
+        None => WritableFinding::Granted,
+        Some(error) => WritableFinding::Failed(error.clone()),
     };
     on_step(Step::new(Subject::Writable, Finding::Writable(writable)));
     let query = StatusQuery {
@@ -175,7 +184,12 @@ pub(super) fn examine(options: &Options<'_>, on_step: &mut dyn FnMut(Step)) -> O
     if found.proxy().is_none() && options.in_place.is_some() {
         found = status(backend, &query, Depth::Deep, &|_| {});
     }
-    let image = ImageFinding::new(&found, options);
-    on_step(Step::new(Subject::Image, Finding::Image(image)));
+    on_step(match &obstacle {
+        // What can't be read can't be written either: once is enough.
+        Some(obstacle) if found.reason.diagnostic() == Some(obstacle) => {
+            Step::skipped(image, Skip::Earlier)
+        }
+        _ => Step::new(image, Finding::Image(ImageFinding::new(&found, options))),
+    });
     Some(found)
 }

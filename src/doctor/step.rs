@@ -47,6 +47,8 @@ pub(crate) enum Subject {
     Family,
     Writable,
     Image,
+    /// The same where the engine has settings of its own instead of a boot image.
+    OwnSettings,
     Proxy,
     /// The address of this host, if it is known which one is needed.
     Address(Option<String>),
@@ -130,7 +132,7 @@ impl Subject {
             Self::Bundle => "bundle",
             Self::Family => "family",
             Self::Writable => "writable",
-            Self::Image => "image",
+            Self::Image | Self::OwnSettings => "image",
             Self::Proxy => "proxy",
             Self::Address(_) => "name",
             Self::Connection(_) => "tcp",

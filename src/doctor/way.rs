@@ -66,6 +66,7 @@ impl Report {
             | Subject::Family
             | Subject::Writable
             | Subject::Image
+            | Subject::OwnSettings
             | Subject::DockerProxy
             | Subject::Settings => Place::Docker,
             Subject::Engine => Place::Engine,

@@ -15,8 +15,10 @@ use super::login_item::file::LABEL;
 pub enum InstalledBy {
     /// The user.
     User,
-    /// Homebrew, which has commands of its own for newer versions.
-    Homebrew,
+    /// Homebrew as a cask, the app. Homebrew has commands of its own for newer versions.
+    Cask,
+    /// Homebrew as a formula, the command line alone.
+    Formula,
     /// An administrator, or another user.
     Administrator,
 }
@@ -58,19 +60,21 @@ impl InstalledBy {
         };
         // The launch agent for all users, from `packaging/launchd`.
         let all_users = Path::new("/Library/LaunchAgents").join(format!("{LABEL}.plist"));
-        // A formula's files are in Homebrew's Cellar.
-        if program
-            .components()
-            .any(|part| part.as_os_str() == "Cellar")
-        {
-            Self::Homebrew
+        if Self::is_formula(program) {
+            Self::Formula
         } else if is_others || is_installed && exists(&all_users) {
             Self::Administrator
         } else if is_installed && is_cask() {
-            Self::Homebrew
+            Self::Cask
         } else {
             Self::User
         }
+    }
+
+    /// Returns whether Homebrew installed this program as a formula: the files of those are in its Cellar.
+    pub(crate) fn is_formula(program: &Path) -> bool {
+        let mut parts = program.components();
+        parts.any(|part| part.as_os_str() == "Cellar")
     }
 
     /// Returns whether the app looks for newer versions by itself, where an environment variable and the config file
@@ -82,7 +86,7 @@ impl InstalledBy {
     ) -> UpdateCheck {
         let default = match self {
             Self::User => UpdateCheck::Weekly,
-            Self::Homebrew | Self::Administrator => UpdateCheck::Off,
+            Self::Cask | Self::Formula | Self::Administrator => UpdateCheck::Off,
         };
         variable.or(configured).unwrap_or(default)
     }
@@ -94,29 +98,29 @@ mod tests {
 
     #[test]
     fn the_place_the_owner_and_homebrews_notes_tell() {
-        use InstalledBy::{Administrator, Homebrew, User};
+        use InstalledBy::{Administrator, Cask, Formula, User};
         const APP: &str = "/Applications/Baleen.app/Contents/MacOS/baleen";
         const AGENT: &str = "/Library/LaunchAgents/io.github.baleen-app.Baleen.plist";
         for (program, is_others, there, expected) in [
             (APP, false, "", User),
             (APP, true, "", Administrator),
             (APP, false, AGENT, Administrator),
-            (APP, false, "/opt/homebrew/Caskroom/baleen", Homebrew),
-            (APP, false, "/usr/local/Caskroom/baleen", Homebrew),
+            (APP, false, "/opt/homebrew/Caskroom/baleen", Cask),
+            (APP, false, "/usr/local/Caskroom/baleen", Cask),
             (APP, false, "/usr/local/Caskroom/other", User),
             // Homebrew's own user may be another one: an administrator's.
             (APP, true, "/opt/homebrew/Caskroom/baleen", Administrator),
             (
-                "/opt/homebrew/Cellar/baleen/0.1.0/bin/baleen",
+                "/opt/homebrew/Cellar/baleen-cli/0.1.0/bin/baleen",
                 false,
                 "",
-                Homebrew,
+                Formula,
             ),
             (
-                "/opt/homebrew/Cellar/baleen/0.1.0/bin/baleen",
+                "/opt/homebrew/Cellar/baleen-cli/0.1.0/bin/baleen",
                 true,
                 "",
-                Homebrew,
+                Formula,
             ),
             ("/usr/bin/baleen", true, "", Administrator),
             ("/Users/me/.cargo/bin/baleen", false, "", User),
@@ -150,12 +154,13 @@ mod tests {
         use UpdateCheck::{Off, Weekly};
         for (by, variable, configured, expected) in [
             (InstalledBy::User, None, None, Weekly),
-            (InstalledBy::Homebrew, None, None, Off),
+            (InstalledBy::Cask, None, None, Off),
+            (InstalledBy::Formula, None, None, Off),
             (InstalledBy::Administrator, None, None, Off),
             (InstalledBy::Administrator, None, Some(Weekly), Weekly),
             (InstalledBy::User, None, Some(Off), Off),
             (InstalledBy::User, Some(Off), Some(Weekly), Off),
-            (InstalledBy::Homebrew, Some(Weekly), Some(Off), Weekly),
+            (InstalledBy::Cask, Some(Weekly), Some(Off), Weekly),
         ] {
             assert_eq!(by.update_check(variable, configured), expected, "{by:?}");
         }

@@ -70,7 +70,7 @@ pub(crate) fn new_file() -> String {
             _ => "\"\"",
         };
         text.push_str(&format!(
-            "\n# {}; without it: {}\n#{key} = {example}\n",
+            "\n# {}; default: {}\n#{key} = {example}\n",
             about(key),
             without(key)
         ));

@@ -569,19 +569,21 @@ pub fn short(shown: &RedactedProxy) -> String {
 
 /// Returns the sentence with a capital letter and a period.
 pub fn full(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    // A URL keeps its spelling.
-    if sentence
-        .split(' ')
-        .next()
-        .is_some_and(|word| word.contains("://"))
-    {
-        return format!("{sentence}.");
+    match sentence {
+        "" => String::new(),
+        sentence => format!("{}.", capitalized(sentence)),
     }
-    match chars.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
-        None => String::new(),
+}
+
+/// Returns the sentence with a capital letter, if it begins with a word and not with a name or a URL.
+pub(super) fn capitalized(sentence: &str) -> String {
+    let end = sentence.find([' ', '\n', ';', ',', '\'']);
+    let (word, rest) = sentence.split_at(end.unwrap_or(sentence.len()));
+    if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return sentence.to_owned();
     }
+    let (first, others) = word.split_at(1);
+    format!("{}{others}{rest}", first.to_ascii_uppercase())
 }
 
 /// Returns the beginning of a text that is too long for one line.

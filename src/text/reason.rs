@@ -99,7 +99,7 @@ impl Reason {
                 gets(in_place)
             ),
             Self::NextStart(reason) => format!(
-                "{}, from Docker's next start on{}",
+                "{}, the next time Docker starts{}",
                 reason.proxy_clause(),
                 reason.remark().unwrap_or_default()
             ),
@@ -179,37 +179,48 @@ impl Reason {
         }
     }
 
-    /// Returns the advice for someone who keeps the engine right by hand.
-    pub(crate) fn next_step(&self, face: Face) -> Option<String> {
-        let advice = match (self, face) {
-            (
-                Self::Wiped {
-                    obstacle: None,
-                    is_named,
-                    ..
-                },
-                Face::CommandLine,
-            ) => match is_named {
-                true => "`baleen apply` with the same proxy as before puts it back",
-                false => "`baleen apply` puts it back",
-            },
-            (
-                Self::Different { .. }
-                | Self::NoProxySetAnyMore { .. }
-                | Self::ScriptUnreachableNow { .. },
-                Face::CommandLine,
-            ) => "`baleen apply`, with the same options as here, brings it up to date",
-            (Self::CannotFollow(_), Face::CommandLine) => "`baleen apply` sets it",
-            (Self::PutBack, Face::CommandLine) => {
-                "`baleen apply` sets it again; if it is put back again, ask the administrator of this Mac"
+    /// Returns the advice for someone who keeps the engine right by hand. `has_options` tells whether options named the
+    /// proxy, which `baleen apply` needs as well.
+    pub(crate) fn next_step(&self, face: Face, has_options: bool) -> Option<String> {
+        let (command, effect) = match self {
+            Self::Wiped { obstacle: None, .. } => ("baleen apply", "put it back"),
+            Self::Wiped {
+                obstacle: Some(Obstacle::Offline),
+                ..
+            } => ("baleen apply", "put it back when the network is up again"),
+            Self::Different { .. }
+            | Self::NoProxySetAnyMore { .. }
+            | Self::ScriptUnreachableNow { .. }
+            | Self::Containers { .. } => ("baleen apply", "bring it up to date"),
+            Self::CannotFollow(_) => ("baleen apply", "set it"),
+            Self::PutBack => (
+                "baleen apply",
+                "set it again; if it is put back again, ask the administrator of this Mac",
+            ),
+            Self::Unwanted(_) => ("baleen restore", "take it out"),
+            Self::ByHand(found) if face == Face::Menu => {
+                let way_out = match found {
+                    // That names a command.
+                    Unpatched::InSettings { .. } => None,
+                    found => found.way_out(),
+                };
+                let way_out = way_out.map_or(String::new(), |way_out| format!("; {way_out}"));
+                return Some(format!(
+                    "choose Adopt Existing Proxy to take it over{way_out}"
+                ));
             }
-            (Self::PutBack, Face::Menu) => {
-                "choose Check and Repair Now to set it again; if it is put back again, ask the administrator of this Mac"
-            }
-            (Self::Unwanted(_), Face::CommandLine) => "`baleen restore` takes it out",
             _ => return self.hint(face),
         };
-        Some(advice.to_owned())
+        let with = match self {
+            Self::Unwanted(_) => "",
+            _ if has_options => " with the same options",
+            Self::Wiped { is_named: true, .. } => " with the same proxy as before",
+            _ => "",
+        };
+        Some(match face {
+            Face::CommandLine => format!("run `{command}`{with} to {effect}"),
+            Face::Menu => format!("choose Help > Check and Repair Now to {effect}"),
+        })
     }
 
     /// Returns the advice about a failure.
@@ -220,6 +231,9 @@ impl Reason {
                 "`baleen apply --adopt` takes it over; {}",
                 found.way_out().unwrap_or_default()
             )),
+            Self::NextStart(_) | Self::StillRuns(_) if face == Face::CommandLine => {
+                Some("restart Docker (quit it from its menu, then open it again)".to_owned())
+            }
             other => other
                 .diagnostic()
                 .and_then(|why| Diagnostic::hint(why, face)),
@@ -242,6 +256,98 @@ fn without_patch(found: &Unpatched) -> String {
         Unpatched::Unchecked => "Docker's boot image is not patched by Baleen".to_owned(),
         Unpatched::ByHand { line, .. } => {
             format!("Docker's boot image has a proxy set by hand ({line})")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::made;
+    use crate::proxy::ProxyOrigin;
+
+    fn shown() -> RedactedProxy {
+        RedactedProxy {
+            http: None,
+            https: Some("http://proxy.corp:80".parse().unwrap()),
+            no_proxy: String::new(),
+        }
+    }
+
+    fn wiped(is_named: bool, obstacle: Option<Obstacle>) -> Reason {
+        Reason::Wiped {
+            version: "1.12".to_owned(),
+            unpatched: Unpatched::Clean,
+            is_named,
+            obstacle,
+        }
+    }
+
+    /// The menu names no command, and a terminal no menu item.
+    #[test]
+    fn what_is_not_as_it_should_be_has_a_next_step_for_both_faces() {
+        let in_place = shown;
+        for reason in [
+            Reason::Stuck(Box::new(Reason::Incomplete(made::diagnostic("no file")))),
+            Reason::ByHand(Unpatched::ByHand {
+                line: "export http_proxy=x".to_owned(),
+                stock: None,
+            }),
+            Reason::ByHand(Unpatched::InSettings {
+                summary: "http://other:1".to_owned(),
+            }),
+            Reason::Unwanted(shown()),
+            wiped(false, None),
+            wiped(true, None),
+            wiped(false, Some(Obstacle::Offline)),
+            Reason::Different {
+                in_place: in_place(),
+                desired: shown(),
+            },
+            Reason::NoProxySetAnyMore {
+                in_place: in_place(),
+                origin: ProxyOrigin::System,
+            },
+            Reason::ScriptUnreachableNow {
+                in_place: in_place(),
+            },
+            Reason::CannotFollow(shown()),
+            Reason::PutBack,
+            Reason::Containers { desired: true },
+        ] {
+            let step = |face| reason.next_step(face, false).unwrap();
+            let (terminal, menu) = (step(Face::CommandLine), step(Face::Menu));
+            assert!(!menu.contains('`'), "{menu}");
+            assert!(!terminal.contains("choose"), "{terminal}");
+        }
+    }
+
+    #[test]
+    fn options_are_named_only_where_there_were_some() {
+        for (reason, has_options, expected) in [
+            (
+                wiped(false, None),
+                false,
+                "run `baleen apply` to put it back",
+            ),
+            (
+                wiped(true, None),
+                false,
+                "run `baleen apply` with the same proxy as before to put it back",
+            ),
+            (
+                wiped(true, None),
+                true,
+                "run `baleen apply` with the same options to put it back",
+            ),
+            (
+                Reason::Unwanted(shown()),
+                true,
+                "run `baleen restore` to take it out",
+            ),
+        ] {
+            let step = reason.next_step(Face::CommandLine, has_options);
+            assert_eq!(step.as_deref(), Some(expected));
         }
     }
 }

@@ -27,10 +27,10 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
         ));
     }
     lines.push(format!(
-        "{} since its start, {} through connections that are closed, {} open now.",
+        "{}, {} transferred, {}.",
         counted(status.requests, "request"),
         amount(status.bytes),
-        status.open
+        counted(status.open as u64, "open connection")
     ));
     lines
 }

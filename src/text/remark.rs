@@ -242,7 +242,7 @@ impl fmt::Display for PacRemark {
             ),
             Self::NotKept(why) => write!(
                 f,
-                "the answers could not be kept for when the script can't be had: {}",
+                "the answers could not be kept for when the script can't be reached: {}",
                 plain(why)
             ),
             Self::NotOffered(why) => write!(

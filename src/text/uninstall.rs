@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::backend::Unpatched;
 use crate::credentials::STORE;
+use crate::service::InstalledBy;
 use crate::uninstall::{Action, LastStep, Left, Remark, UninstallStep};
 
 /// Maximum number of files of others that are listed for a folder.
@@ -184,6 +185,9 @@ pub(crate) fn last_step(step: &LastStep) -> String {
             "Move {} to the Trash; where Homebrew installed it, `brew uninstall --cask baleen` does that.",
             app.display()
         ),
+        LastStep::Delete(program) if InstalledBy::is_formula(program) => {
+            "Remove the program itself: `brew uninstall baleen-cli`".to_owned()
+        }
         LastStep::Delete(program) => {
             format!("Delete the program itself: {}", program.display())
         }
@@ -221,6 +225,22 @@ mod tests {
             ),
         ] {
             assert_eq!((&*to_do(&step), &*done(&step)), (before, after));
+        }
+    }
+
+    #[test]
+    fn homebrew_removes_what_it_installed() {
+        for (program, expected) in [
+            (
+                "/opt/homebrew/Cellar/baleen-cli/0.1.0/bin/baleen",
+                "Remove the program itself: `brew uninstall baleen-cli`",
+            ),
+            (
+                "/home/me/.cargo/bin/baleen",
+                "Delete the program itself: /home/me/.cargo/bin/baleen",
+            ),
+        ] {
+            assert_eq!(last_step(&LastStep::Delete(program.into())), expected);
         }
     }
 

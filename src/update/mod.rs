@@ -21,6 +21,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::net::http::{Head, Parsed};
 use crate::net::tls;
+use crate::proxy::redact;
 use crate::proxy::route::Target;
 use crate::relay::Dialer;
 
@@ -120,7 +121,7 @@ fn release(head: &Head, repository: &str) -> Result<Version, UpdateError> {
     let unexpected = |location: Option<&str>| UpdateError::Unexpected {
         page: page(repository),
         status: head.status,
-        location: location.map(shown),
+        location: location.map(redirect),
     };
     let location = head.values("location").next();
     let (301 | 302 | 303 | 307 | 308, Some(location)) = (head.status, location) else {
@@ -143,6 +144,13 @@ fn release(head: &Head, repository: &str) -> Result<Version, UpdateError> {
         },
         None => Err(unexpected(Some(location))),
     }
+}
+
+/// Returns the address of a redirect without its query and its login: those of a page that wants one have a session in
+/// them, or the name of this computer's user.
+fn redirect(location: &str) -> String {
+    let end = location.find(['?', '#']).unwrap_or(location.len());
+    shown(&redact(&location[..end]))
 }
 
 /// Returns a server's text without control characters, and not too long.
@@ -179,8 +187,8 @@ mod tests {
                 Err("led to"),
             ),
             (
-                "302 x\r\nLocation: https://login.corp/?u=1".to_owned(),
-                Err("led to https://login.corp/?u=1"),
+                "302 x\r\nLocation: https://me:secret@login.corp/in?u=1#x".to_owned(),
+                Err("led to https://me:***@login.corp/in"),
             ),
             (
                 "302 x\r\nLocation: //evil.example/o/r/releases/tag/v9.9.9".to_owned(),
@@ -202,6 +210,7 @@ mod tests {
                     let error = error.to_string();
                     assert!(error.contains(expected), "{answer}: {error}");
                     assert!(error.len() < 500, "{error}");
+                    assert!(!error.contains("secret") && !error.contains('?'), "{error}");
                 }
                 (found, _) => panic!("{answer}: {found:?}"),
             }

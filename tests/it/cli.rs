@@ -223,6 +223,10 @@ fn quiet_prints_errors_alone() {
         &["-q", "status", "--json"][..],
         &["status", "-q", "-v"],
         &["completions", "zsh", "-q"],
+        &["completions", "zsh", "--json"],
+        &["config", "path", "-q"],
+        &["relay", "--port", "1", "status"],
+        &["proxy", "--http-proxy", PROXY, "test", "github.com"],
     ] {
         let run = app.run(arguments);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{run}");
@@ -1606,5 +1610,242 @@ fn the_docs_show_what_the_demo_prints() {
     assert!(
         page.contains(said.trim_end()),
         "update docs/demo.md with:\n{said}"
+    );
+}
+
+/// A terminal of 80 columns is the usual one.
+#[test]
+fn the_examples_of_the_help_fit_80_columns() {
+    let app = App::new();
+    let run = Run::of(app.command(&["--help"]).env("COLUMNS", "80"));
+    let (_, examples) = run.out.split_once("Examples:\n").unwrap();
+    let (examples, codes) = examples.split_once("\n\nExit codes:\n").unwrap();
+    for line in codes.lines() {
+        assert!(
+            line.starts_with("   ") || line.as_bytes()[2].is_ascii_digit(),
+            "{line}"
+        );
+    }
+    let examples: Vec<&str> = examples.lines().collect();
+    for example in examples.chunks(2) {
+        let [command, about] = example else {
+            panic!("{examples:?}")
+        };
+        assert!(command.starts_with("  baleen "), "{command}");
+        assert!(about.starts_with("      ") && about.len() <= 80, "{about}");
+    }
+}
+
+#[test]
+fn global_options_may_stand_before_the_second_command() {
+    let app = App::new();
+    let run = app.run(&["relay", "--json", "status"]);
+    assert_eq!(
+        (run.code, &run.object()["running"]),
+        (3, &json!(false)),
+        "{run}"
+    );
+    assert_eq!(app.run(&["relay", "-v", "status"]).code, 3);
+    let run = app.run(&["proxy", "--json", "test", "github.com"]);
+    assert_eq!(run.code, 0, "{run}");
+    run.object();
+}
+
+#[test]
+fn a_relay_that_does_not_run_is_not_said_to_have_ended() {
+    let app = App::new();
+    assert_eq!(app.ok(&["relay", "stop"]), "No relay is running.\n");
+    assert_eq!(app.json(&["relay", "stop"]).1["running"], false);
+}
+
+#[test]
+fn a_config_file_that_was_named_must_exist() {
+    let app = App::new();
+    for command in ["watch", "app", "status"] {
+        app.refused(
+            &[command, "--config", "/nope"],
+            2,
+            &["no config file at /nope"],
+        );
+    }
+}
+
+#[test]
+fn a_refused_setting_leaves_no_folder_behind() {
+    let app = App::new();
+    let file = app.dir.path().join("nope/c.toml");
+    let file = file.to_str().unwrap();
+    let set = ["config", "set", "--config", file, "restart"];
+    app.refused(&[&set[..], &["maybe"]].concat(), 2, &[]);
+    app.refused(
+        &[
+            "config",
+            "set",
+            "--config",
+            file,
+            "http_proxy",
+            "http://u:p@h:1",
+        ],
+        2,
+        &[],
+    );
+    app.ok(&[&set[..], &["never"]].concat());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_help_that_can_not_be_printed_is_a_failure() {
+    let app = App::new();
+    for arguments in [&["--help"][..], &["--version"], &["status", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let run = Run::of(app.command(arguments).stdout(full));
+        run.is_refusal(1, &["could not print: No space left on device"]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let run = Run::of(app.command(arguments).stdout(writer));
+        assert_eq!((run.code, &*run.err), (0, ""), "{run}");
+    }
+}
+
+/// Someone who has not chosen anything is told how to begin, if there is a proxy to begin with.
+#[test]
+fn the_first_status_names_the_first_step() {
+    let app = App::new();
+    let status = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = app.command(&[&["status", "--json"], arguments].concat());
+        let run = Run::of(command.envs(variables.iter().copied()));
+        assert_eq!(run.code, 0, "{run}");
+        run.object()["advice"].clone()
+    };
+    let with = [("https_proxy", PROXY)];
+    assert_eq!(status(&[], &[]), Value::Null);
+    assert_eq!(
+        status(&with, &[]),
+        "run `baleen apply` to set the proxy of the environment in Docker"
+    );
+    assert_eq!(
+        status(&[], &["--http-proxy", PROXY]),
+        "run `baleen apply` with the same options to set the proxy of the command line in Docker"
+    );
+    // It was taken out on purpose.
+    app.apply(PROXY);
+    app.ok(&["restore"]);
+    assert_eq!(status(&with, &[]), Value::Null);
+}
+
+#[test]
+fn json_says_all_that_the_text_says() {
+    let app = App::new();
+    let stock = app.bytes();
+    let (_, applied) = app.json(&["apply", "--http-proxy", PROXY]);
+    assert_eq!(applied["original_bytes"], stock.len(), "{applied}");
+    assert_eq!(applied["backup"], "initrd.img-backup", "{applied}");
+    let (_, restored) = app.json(&["restore"]);
+    assert_eq!(restored["removed"]["https"], PROXY, "{restored}");
+    assert_eq!(restored["original_bytes"], stock.len(), "{restored}");
+    assert_eq!(restored["original_sha256"], sha(&stock), "{restored}");
+    assert_eq!(restored["takes_effect"], "next-start", "{restored}");
+}
+
+/// `apply` without a proxy does the same as `restore`, and says so.
+#[test]
+fn the_proxy_that_apply_takes_out_is_named() {
+    let app = App::new();
+    let removed = format!("  removed   {PROXY}\n");
+    app.apply(PROXY);
+    let told = app.ok(&["apply", "--follow-settings"]);
+    assert!(told.contains(&removed), "{told}");
+    app.apply(PROXY);
+    let (_, object) = app.json(&["apply", "--follow-settings"]);
+    assert_eq!(object["removed"]["https"], PROXY, "{object}");
+}
+
+/// Nothing is left to do for Baleen, but for the user.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_second_apply_still_says_that_docker_has_to_be_restarted() {
+    let app = App::new();
+    let docker = Command::new(app.app().join("Contents/MacOS/Docker"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while baleen::backend::docker_desktop::restart::running(&app.app()).is_none() {
+        assert!(std::time::Instant::now() < until, "Docker does not run");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let restart = "Restart Docker to use it";
+    for _ in 0..2 {
+        let told = app.apply(PROXY);
+        assert!(told.contains(restart), "{told}");
+    }
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&docker),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    docker.wait_with_output().unwrap();
+    let told = app.apply(PROXY);
+    assert!(
+        told.starts_with(&format!(
+            "Docker is set to use {PROXY} already: nothing to do. "
+        )),
+        "{told}"
+    );
+    assert!(!told.contains(restart), "{told}");
+}
+
+/// The command at the end of the demo can be copied.
+#[test]
+fn the_demo_ends_with_a_command_that_works() {
+    let app = App::new();
+    for docker in ["moby", "desktop"] {
+        let folder = app.dir.path().join(format!("a demo of {docker}"));
+        let told = app.ok(&[
+            "demo",
+            "--docker",
+            docker,
+            "--keep",
+            folder.to_str().unwrap(),
+        ]);
+        let command = told.lines().last().unwrap().trim();
+        let program = env!("CARGO_BIN_EXE_baleen");
+        let mut shell = Command::new("sh");
+        app.environment(&mut shell);
+        shell.args([
+            "-c",
+            &command.replace("baleen status", &format!("{program} status")),
+        ]);
+        let run = Run::of(&mut shell);
+        assert_eq!((run.code, &*run.err), (0, ""), "{command}: {run}");
+        assert!(run.out.starts_with("off: "), "{run}");
+    }
+}
+
+/// A program that reads `watch` learns when it was, and each state once.
+#[test]
+fn watch_prints_the_first_state_once_and_each_event_with_its_time() {
+    let app = App::new();
+    app.apply(PROXY);
+    let mut watch = app.command(&["watch", "--json"]);
+    watch.env("https_proxy", OTHER_PROXY);
+    let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(first["state"], "current", "{first}");
+    assert!(first["settings"].is_object(), "{first}");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let age = now.unwrap().as_secs() - first["time"].as_u64().unwrap();
+    assert!(age < 120, "{first}");
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(
+        !rest
+            .iter()
+            .any(|line| line.contains("\"state\":\"current\"")),
+        "{rest:?}"
     );
 }

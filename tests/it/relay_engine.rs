@@ -272,7 +272,7 @@ fn the_agent_keeps_the_relay_running() {
     let place = Place::new(&manual);
     place.ok("auto", &["apply"]);
     let run = place.run("auto", &["relay", "status"]);
-    assert_eq!((run.code, &*run.out), (3, "No relay runs.\n"));
+    assert_eq!((run.code, &*run.out), (3, "No relay is running.\n"));
 
     let mut watch = Watch::start(&place, "auto");
     let state = watch.wait("the engine has the relay", |event| {

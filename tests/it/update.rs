@@ -64,7 +64,7 @@ fn leads_to(tag: &str) -> String {
 fn one_request_without_a_body_tells_the_latest_version() {
     let Some(site) = Site::new() else { return };
     for (tag, code, said) in [
-        ("v99.1.2", 3, "Baleen 99.1.2 is available: You have"),
+        ("v99.1.2", 3, "Baleen 99.1.2 is available. You have"),
         (&format!("v{VERSION}"), 0, "Baleen is up to date"),
         ("v0.0.1", 0, "and the latest release is 0.0.1."),
         ("v99.1.2-rc.1", 0, "Baleen is up to date"),

@@ -144,9 +144,18 @@ pub(super) fn run(args: &DemoArgs, out: &mut Output) -> Result<u8> {
     let steps = std::mem::take(&mut story.steps);
     out.object(json!({ "steps": steps }))?;
     if args.keep.is_some() {
+        let app = folder.join("Docker.app");
+        let app = app.display();
+        let command = match args.docker {
+            DockerArg::Moby => format!("baleen status --docker-app '{app}'"),
+            // The settings of a Docker Desktop are in the home folder of its user.
+            DockerArg::Desktop => format!(
+                "HOME='{}' baleen status --docker-app '{app}'",
+                folder.join("home").display()
+            ),
+        };
         out.line(format!(
-            "\nThe app is still there, to try the other commands on with --docker-app: {}",
-            folder.join("Docker.app").display()
+            "\nThe app is still there, to try the other commands on:\n    {command}"
         ))?;
     }
     Ok(0)

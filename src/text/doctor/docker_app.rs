@@ -11,9 +11,6 @@ use crate::reconcile::State;
 
 use super::Words;
 
-pub(super) const IMAGE: &str = "Image";
-pub(super) const OWN_SETTINGS: &str = "Docker's settings";
-
 pub(super) fn bundle(found: &BundleFinding, face: Face) -> Words {
     match found {
         BundleFinding::Found {
@@ -38,7 +35,7 @@ pub(super) fn bundle_facts(found: &BundleFinding) -> Value {
 
 pub(super) fn family(found: &FamilyFinding, face: Face) -> Words {
     match &found.refusal {
-        None => Words::good(format!("{} (supported)", capitalized(found.id))),
+        None => Words::good(format!("{} (supported)", kind(found.id))),
         Some(refusal) => Words {
             found: refusal.sentence(),
             remedy: refusal.hint(face),
@@ -46,10 +43,14 @@ pub(super) fn family(found: &FamilyFinding, face: Face) -> Words {
     }
 }
 
-fn capitalized(word: &str) -> String {
-    let mut letters = word.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+/// Returns the name by which its users know this kind.
+fn kind(id: &'static str) -> &'static str {
+    match id {
+        "moby" => "Docker for Mac with a boot image",
+        "linuxkit-iso" => "Docker for Mac with settings of its own",
+        "linuxkit-initrd" | "boot-image" => "Docker Desktop",
+        other => other,
+    }
 }
 
 pub(super) fn writable(found: &WritableFinding, face: Face) -> Words {
@@ -62,10 +63,17 @@ pub(super) fn writable(found: &WritableFinding, face: Face) -> Words {
 pub(super) fn image(found: &ImageFinding, face: Face) -> Words {
     let status = &found.status;
     let remedy = match (found.mismatch, face) {
-        (Some(Mismatch::NotInImage), Face::CommandLine) => {
-            Some("`baleen apply` sets the proxy in Docker".to_owned())
+        (Some(Mismatch::NotInImage | Mismatch::SwitchedOff), Face::CommandLine) => {
+            let with = if found.has_options {
+                " with the same options"
+            } else {
+                ""
+            };
+            Some(format!(
+                "run `baleen apply`{with} to set the proxy in Docker"
+            ))
         }
-        (Some(Mismatch::NotInImage), Face::Menu) => {
+        (Some(Mismatch::NotInImage | Mismatch::SwitchedOff), Face::Menu) => {
             Some("turn on Use Proxy to set the proxy in Docker".to_owned())
         }
         (Some(Mismatch::NoLongerUsed), Face::CommandLine) => Some(
@@ -78,7 +86,7 @@ pub(super) fn image(found: &ImageFinding, face: Face) -> Words {
         ),
         (None, _) => match status.state {
             State::Off | State::Direct | State::Current => None,
-            _ => status.reason.next_step(face),
+            _ => status.reason.next_step(face, found.has_options),
         },
     };
     Words {

@@ -11,6 +11,7 @@ use crate::doctor::way::{Place, Station};
 use crate::doctor::{Outcome, Report, Step};
 use crate::error::Face;
 
+use super::super::notice::capitalized;
 use super::{Anonymous, StepText, short_title, summary};
 
 /// The only style that the page's policy lets a browser use. It has no `<` and no `&`.
@@ -304,17 +305,6 @@ fn shown(value: &Value) -> String {
         }
         Value::Number(number) => number.to_string(),
     }
-}
-
-/// Returns the sentence with a capital letter, if it begins with a word and not with a name or a URL.
-fn capitalized(sentence: &str) -> String {
-    let end = sentence.find([' ', '\n', ';', ',', '\'']);
-    let (word, rest) = sentence.split_at(end.unwrap_or(sentence.len()));
-    if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return sentence.to_owned();
-    }
-    let (first, others) = word.split_at(1);
-    format!("{}{others}{rest}", first.to_ascii_uppercase())
 }
 
 fn mark(outcome: Outcome, size: u8) -> String {

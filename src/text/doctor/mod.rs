@@ -74,12 +74,7 @@ impl StepText {
         let Words { found, remedy } = words(&step.finding, face);
         Self {
             id: step.id(),
-            title: match &step.finding {
-                Finding::Image(found) if found.is_of_own_settings() => {
-                    docker_app::OWN_SETTINGS.to_owned()
-                }
-                _ => title(&step.subject),
-            },
+            title: title(&step.subject),
             outcome: step.outcome(),
             found,
             remedy,
@@ -177,9 +172,10 @@ pub(crate) fn summary(report: &Report, styled: impl Fn(Outcome, String) -> Strin
 pub(crate) fn short_title(subject: &Subject) -> &'static str {
     match subject {
         Subject::Bundle => "Docker.app",
-        Subject::Family => "Kind of VM",
-        Subject::Writable => "Permission to patch",
-        Subject::Image => docker_app::IMAGE,
+        Subject::Family => "Kind of Docker",
+        Subject::Writable => "Permission to change it",
+        Subject::Image => "Boot image",
+        Subject::OwnSettings => "Docker's settings",
         Subject::Proxy => "Proxy",
         Subject::Address(_) => "Address",
         Subject::Connection(_) => "Connection",
@@ -197,8 +193,8 @@ pub(crate) fn short_title(subject: &Subject) -> &'static str {
 fn skipped(why: &Skip) -> String {
     let found = match why {
         Skip::NoDocker => "skipped (there is no Docker.app)",
-        Skip::NotWhole => "skipped (there is no whole Docker.app)",
-        Skip::NotPatched => "skipped (Baleen patches no boot image of this kind)",
+        Skip::NotWhole => "skipped (Docker.app is incomplete)",
+        Skip::NotPatched => "skipped (Baleen changes no Docker of this kind)",
         Skip::Earlier => "skipped (an earlier step failed)",
         Skip::NoProxyToTest => "there is none to test",
         Skip::NoTunnelNeeded => "not needed, since there is no proxy on the way",

@@ -83,7 +83,7 @@ impl Anonymous<'_> {
             text = text.replace(&format!("'{user}'"), "'USER'");
             text = replace_user(&text, &user);
         }
-        without_users(&text)
+        without_hidden_logins(&without_users(&text))
     }
 
     /// Returns the proxies' users, each also as written in JSON. A longer form comes before a shorter one
@@ -151,6 +151,21 @@ fn without_users(text: &str) -> String {
     replaced
 }
 
+/// Replaces the user of each `USER:***@`, which stands without a scheme in the answer of a PAC script.
+fn without_hidden_logins(text: &str) -> String {
+    const HIDDEN: &str = ":***@";
+    let is_user = |c: char| !c.is_whitespace() && !"/\"'<>(,;`".contains(c);
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(HIDDEN) {
+        replaced.push_str(before.trim_end_matches(is_user));
+        replaced.push_str("USER");
+        replaced.push_str(HIDDEN);
+        rest = after;
+    }
+    replaced + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +193,12 @@ mod tests {
             ("mary-jane@p:80", "mary-jane@p:80"),
             ("http://p:1/@", "http://p:1/@"),
             ("of user 'CORP\\jane' (407)", "of user 'USER' (407)"),
+            (
+                "PROXY bob:***@p:1; PROXY a:***@q:1",
+                "PROXY USER:***@p:1; PROXY USER:***@q:1",
+            ),
+            ("bob:***@p", "USER:***@p"),
+            ("http://bob:***@p", "http://USER:***@p"),
         ] {
             assert_eq!(anonymous.apply(text), expected);
         }

@@ -9,7 +9,6 @@ use crate::error::Face;
 use crate::proxy::ProxyOrigin;
 
 use super::Words;
-use super::docker_app::IMAGE;
 use super::route::{remark_facts, with_remarks};
 
 pub(super) fn words(found: &SettingsFinding, face: Face) -> Words {
@@ -39,7 +38,7 @@ pub(super) fn words(found: &SettingsFinding, face: Face) -> Words {
                     }),
                 ),
                 // That step already has the remedy.
-                DifferenceReason::SeeImage => (format!("{found} (see {IMAGE})"), None),
+                DifferenceReason::SeeImage => (format!("{found} (see above)"), None),
                 DifferenceReason::Unknown => (
                     format!("{found}; Docker has another"),
                     Some(match face {

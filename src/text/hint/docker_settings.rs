@@ -48,7 +48,9 @@ impl Hint for SettingsError {
             (Self::Foreign { .. }, Face::CommandLine) => {
                 "`baleen apply --adopt` puts Baleen's proxy in its place; `baleen restore` brings it back"
             }
-            (Self::Foreign { .. }, Face::Menu) => "choose Adopt to put Baleen's proxy in its place",
+            (Self::Foreign { .. }, Face::Menu) => {
+                "choose Adopt Existing Proxy to put Baleen's proxy in its place"
+            }
             (Self::ChangedSince { .. }, Face::CommandLine) => {
                 "`baleen restore --force` brings back what was there before Baleen"
             }

@@ -74,7 +74,7 @@ impl Hint for PacError {
             Self::NothingKept { why, goes_direct } => why.hint(face).or_else(|| {
                 let advice = match goes_direct {
                     true => {
-                        "connect to the network or VPN that the script is in; if it stays unreachable for 5 minutes, the engine goes direct, as macOS does (docs/pac.md). Nothing was decided without it"
+                        "connect to the network or VPN that the script is in; if it stays unreachable for 5 minutes, the engine goes direct, as macOS does. Nothing was decided without it"
                     }
                     false => {
                         "tell your network's administrator, or choose another proxy setting; nothing was decided without the script"
