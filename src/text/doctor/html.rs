@@ -92,7 +92,7 @@ impl Page<'_> {
         )
     }
 
-    /// Returns the number of problems, and a link to the first one.
+    /// Returns the number of problems, and the first one with a link to its step, which says what to do.
     fn verdict(&self, report: &Report) -> String {
         let outcomes = [Outcome::Bad, Outcome::Warning, Outcome::Good];
         let worst = outcomes
@@ -106,10 +106,10 @@ impl Page<'_> {
         let first = report.shown().flatten();
         let mut first = first.filter(|step| step.outcome() == Outcome::Bad);
         if let Some(first) = first.next() {
-            let title = self.text(&StepText::of(first, self.face).title);
-            let id = first.id();
+            let told = StepText::of(first, self.face);
+            let (id, title, found) = (first.id(), self.text(&told.title), self.inline(&told.found));
             verdict += &format!(
-                "<p class=\"first\">First problem: <a href=\"#step-{id}\">{title}</a></p>\n"
+                "<p class=\"first\">First problem: <a href=\"#step-{id}\">{title}</a>: {found}.</p>\n"
             );
         }
         verdict
