@@ -201,7 +201,7 @@ impl Control {
 }
 
 /// Returns the proxy URL of the relay for a program on this computer, to be shown and compared. It holds the token; zeros as
-/// long as there is none. Makes no files: see [`make_token`].
+/// long as there is none. Makes no files: see `make_token`.
 ///
 /// # Errors
 /// When the address is not valid.
