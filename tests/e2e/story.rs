@@ -94,14 +94,12 @@ impl Desk {
         note
     }
 
-    /// Waits for this notification, and presses *Restart Docker* on it.
+    /// Waits for this notification, and restarts Docker. This VM has a console, so *Restart Docker* would restart the Engine
+    /// alone.
     #[track_caller]
     fn restart_when_told(&self, lab: &Lab, mac: &mut Mac<'_>, summary: &str, words: &str) {
-        let note = self.told(lab, summary, words);
-        mac.is_restarted_by(|| {
-            lab.say("(click: Restart Docker)");
-            self.notes.press(&note, "Restart Docker");
-        });
+        self.told(lab, summary, words);
+        mac.is_restarted_by(|| self.click(lab, "Restart Docker Completely"));
     }
 
     #[track_caller]
