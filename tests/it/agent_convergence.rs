@@ -998,12 +998,21 @@ fn a_relay_that_does_not_run_is_reported_only_where_docker_is_to_get_it() {
         world.settled(&mut controller);
         let reason = "the port is taken".to_owned();
         let failed = RelayState::Failed { reason };
-        world.tell(&mut controller, Event::Relay(failed));
+        // It is said once, and again only after the relay ran.
+        for _ in 0..2 {
+            world.tell(&mut controller, Event::Relay(failed.clone()));
+            world.settled(&mut controller);
+        }
         let is_reported = |notice: &&Notice| matches!(notice, Notice::RelayFailed { .. });
         let reported = world.notice.iter().flatten().filter(is_reported).count();
         assert_eq!(reported, expected, "{intent:?}");
         let view = controller.view(world.instant());
         assert_eq!(view.relay.is_some(), expected == 1, "{intent:?}");
+        // Switched on later, Docker misses it too.
+        world.click(&mut controller, Click::UseProxy(true));
+        world.settled(&mut controller);
+        let reported = world.notice.iter().flatten().filter(is_reported).count();
+        assert_eq!(reported, 1, "{intent:?}");
     }
 }
 

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -98,24 +100,33 @@ fn free_port() -> u16 {
 struct Watch<'p> {
     place: &'p Place,
     child: Child,
+    lines: mpsc::Receiver<String>,
 }
 
 impl<'p> Watch<'p> {
     fn start(place: &'p Place, relay: &str) -> Self {
         let mut command = place.command(relay, &["watch", "--json"]);
-        let child = command.stdout(Stdio::piped()).spawn().unwrap();
-        Self { place, child }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let mut printed = output.lines().map_while(Result::ok);
+            printed.all(|line| sender.send(line).is_ok())
+        });
+        Self {
+            place,
+            child,
+            lines,
+        }
     }
 
     /// Reads what it prints until an event is so.
     fn wait(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let mut lines = BufReader::new(self.child.stdout.as_mut().unwrap()).lines();
         let mut last = Value::Null;
         loop {
-            let line = lines
-                .next()
-                .unwrap_or_else(|| panic!("{what}: after {last}"));
-            last = serde_json::from_str(&line.unwrap()).unwrap();
+            let line = self.lines.recv_timeout(Duration::from_secs(60));
+            let line = line.unwrap_or_else(|why| panic!("{what}: {why} after {last}"));
+            last = serde_json::from_str(&line).unwrap();
             if is_so(&last) {
                 return last;
             }

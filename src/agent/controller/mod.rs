@@ -74,6 +74,8 @@ pub struct Controller {
     running: Option<Running>,
     is_live_locked: bool,
     relay: RelayState,
+    /// True if the user knows that the relay does not run.
+    is_relay_failure_reported: bool,
     setting: Setting,
     /// The resolved settings, if a proxy named by hand takes precedence over them.
     overridden_settings: Option<Setting>,
@@ -143,6 +145,7 @@ impl Controller {
             running: None,
             is_live_locked: false,
             relay: RelayState::default(),
+            is_relay_failure_reported: false,
             setting: Setting::Unknown,
             overridden_settings: None,
             set_for: None,
@@ -221,7 +224,7 @@ impl Controller {
                     }
                 }
             }
-            Event::Relay(state) => return self.relay_changed(state, now),
+            Event::Relay(state) => self.relay_changed(state, now),
             Event::Answered(question, is_yes) => return self.answered(question, is_yes, now),
             Event::Refused(diagnostic) => return vec![self.notify(Notice::Refused(diagnostic))],
         }
@@ -247,22 +250,28 @@ impl Controller {
         })
     }
 
-    fn relay_changed(&mut self, state: RelayState, now: Instant) -> Vec<Effect> {
+    fn relay_changed(&mut self, state: RelayState, now: Instant) {
         let runs = |state: &RelayState| matches!(state, RelayState::Running(_));
-        let has_failed = |state: &RelayState| matches!(state, RelayState::Failed { .. });
         let before = std::mem::replace(&mut self.relay, state);
         if runs(&self.relay) && !runs(&before) {
             // The engine may get its address now.
             self.resolve_at = Some(now);
+            self.is_relay_failure_reported = false;
         }
-        match &self.relay {
-            // Only an engine that has its address misses it.
-            RelayState::Failed { reason } if !has_failed(&before) && self.has_relay() => {
-                let reason = reason.clone();
-                vec![self.notify(Notice::RelayFailed { reason })]
-            }
-            _ => Vec::new(),
+    }
+
+    /// Returns a notice if the relay does not run and the engine needs it, whichever came first. There is one until it runs
+    /// again.
+    fn notify_relay_failed(&mut self) -> Option<Effect> {
+        let RelayState::Failed { reason } = &self.relay else {
+            return None;
+        };
+        if self.is_relay_failure_reported || !self.has_relay() {
+            return None;
         }
+        self.is_relay_failure_reported = true;
+        let reason = reason.clone();
+        Some(self.notify(Notice::RelayFailed { reason }))
     }
 
     /// Returns whether the engine has the relay's address, or is to get it.
@@ -604,6 +613,7 @@ impl Controller {
         // Consent applies to this decision only.
         self.consent = None;
         effects.extend(self.notify_not_applied_live(&decision));
+        effects.extend(self.notify_relay_failed());
         if decision.pending == Action::Nothing {
             self.changes = 0;
             if self.observe_at.is_none() && self.resolve_at.is_none() && !self.is_resolving {
