@@ -685,7 +685,7 @@ fn docker_is_restarted_by_the_button_and_not_without_it() {
     desk.wait_for_state(
         &item,
         "Docker needs a restart",
-        "The engine gets http://other.example:8080, from",
+        "The engine gets http://other.example:8080, the next time",
     );
     assert!(item.menu().entry(&["Restart Docker"]).enabled);
     sleep(Duration::from_secs(3));
