@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use crate::backend::{Installed, Running};
 use crate::digest::{OriginalSha, Sha};
 use crate::proxy::RedactedProxy;
 use crate::storage::JsonFile;
+use crate::util::unix_seconds;
 
 use super::first_run::FirstRun;
 
@@ -196,7 +197,7 @@ impl AgentState {
     /// Adds an event to the history.
     pub fn log(&mut self, at: SystemTime, what: impl Into<String>) {
         let past = HistoryEntry {
-            at: at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            at: unix_seconds(at),
             what: what.into(),
         };
         self.past.insert(0, past);
@@ -222,7 +223,7 @@ impl EngineRecord {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

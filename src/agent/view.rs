@@ -1,7 +1,6 @@
 //! The agent's state as plain data, for the menu and other displays.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::backend::{EngineSync, ProxyPane};
 use crate::config::{RestartPolicy, SourceSetting};
@@ -11,6 +10,7 @@ use crate::intent::Intent;
 use crate::proxy::{DockerFields, RedactedProxy};
 use crate::reconcile::Reason;
 use crate::reconcile::State;
+use crate::util::unix_seconds;
 
 use super::agent_state::HistoryEntry;
 use super::relay_keeper::RelayState;
@@ -83,7 +83,7 @@ impl View {
     /// Returns the time of the live update that the running VM still matches, in seconds since 1970.
     pub(crate) fn applied_live_at(&self) -> Option<u64> {
         match self.engine? {
-            EngineSync::UpdatedLive { at } => Some(seconds(at)),
+            EngineSync::UpdatedLive { at } => Some(unix_seconds(at)),
             EngineSync::UpToDate | EngineSync::OutOfDate => None,
         }
     }
@@ -111,8 +111,4 @@ impl View {
             None => &self.setting,
         }
     }
-}
-
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -1,10 +1,11 @@
 //! The local day and time of day.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use tz::TimeZone;
 
 use crate::platform::time_zone;
+use crate::util::unix_seconds;
 
 use super::menu::{Moment, TODAY, YESTERDAY};
 
@@ -19,10 +20,7 @@ impl Clock {
 
     /// Formats seconds since 1970 as a day and a time of day.
     pub(super) fn show(&self, seconds: u64) -> Moment {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        self.show_at(seconds, now.as_secs())
+        self.show_at(seconds, unix_seconds(SystemTime::now()))
     }
 
     fn show_at(&self, seconds: u64, now: u64) -> Moment {

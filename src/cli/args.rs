@@ -328,16 +328,20 @@ impl Cli {
 impl ProxyArgs {
     /// Returns the first of these options that is given.
     pub(super) fn first(&self) -> Option<&'static str> {
-        [
+        first_given(&[
             ("--http-proxy", self.http_proxy.is_some()),
             ("--https-proxy", self.https_proxy.is_some()),
             ("--no-proxy", self.no_proxy.is_some()),
             ("--source", self.source.is_some()),
             ("--system-proxies", self.system_proxies.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(name, is_given)| is_given.then_some(name))
+        ])
     }
+}
+
+/// Returns the name of the first option that is given.
+pub(super) fn first_given(options: &[(&'static str, bool)]) -> Option<&'static str> {
+    let given = options.iter().find(|(_, is_given)| *is_given);
+    given.map(|(name, _)| *name)
 }
 
 #[cfg(test)]

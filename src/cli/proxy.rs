@@ -3,7 +3,7 @@
 #![allow(rustdoc::bare_urls, reason = "some comments are help texts")]
 
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -22,8 +22,9 @@ use crate::proxy::translate::{EntryOutcome, TranslatedEntry};
 use crate::proxy::{ClientDialect, ProxyConfig, RedactedProxy, Translation, joined, notes, redact};
 use crate::text::remark;
 use crate::text::time::ago;
+use crate::util::unix_seconds;
 
-use super::args::{Global, ProxyArgs};
+use super::args::{Global, ProxyArgs, first_given};
 use super::output::{BOLD, DIM, GOOD, NOTE, Output, styled};
 use super::{config, find_backend, intents, request};
 
@@ -69,12 +70,10 @@ impl ProxyCommandArgs {
     /// Returns an option that stands before `test`, which has options of its own, and that command.
     pub(super) fn conflict(&self) -> Option<(&'static str, &'static str)> {
         self.command.as_ref()?;
-        let option = [
+        let option = first_given(&[
             ("--docker-version", self.docker_version.is_some()),
             ("--watch", self.watch),
-        ]
-        .into_iter()
-        .find_map(|(name, is_given)| is_given.then_some(name));
+        ]);
         let option = option.or_else(|| self.proxy.first())?;
         Some((option, "test"))
     }
@@ -566,7 +565,7 @@ fn test(global: &Global, args: &ProxyTest, out: &mut Output) -> Result<u8> {
             });
             if asked.is_some() {
                 object["here_known"] = json!(row.here.is_some());
-                object["kept_since"] = json!(row.given.map(seconds));
+                object["kept_since"] = json!(row.given.map(unix_seconds));
             }
             object
         })
@@ -625,17 +624,10 @@ pub(super) fn pac_json(translation: &Translation) -> Value {
         Some(pac_unreachable) => json!({
             "reachable": false,
             "sentence": remark::pac_unreachable(pac_unreachable, Face::CommandLine),
-            "kept_since": pac_unreachable.kept_since.map(seconds),
-            "until": pac_unreachable.until.map(seconds),
+            "kept_since": pac_unreachable.kept_since.map(unix_seconds),
+            "until": pac_unreachable.until.map(unix_seconds),
         }),
     }
-}
-
-/// Returns the seconds since 1970.
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 fn in_words(way: &Hop) -> String {

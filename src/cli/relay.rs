@@ -20,7 +20,7 @@ use crate::relay::{self, Credentials, Relay, RelayError};
 use crate::service::single_instance;
 use crate::text;
 
-use super::args::{Global, ProxyArgs};
+use super::args::{Global, ProxyArgs, first_given};
 use super::output::{BOLD, DIM, Output, styled};
 use super::{check_named_config, request, state_folder};
 
@@ -67,13 +67,11 @@ impl RelayArgs {
             RelayAction::Status => "status",
             RelayAction::Stop => "stop",
         };
-        let option = [
+        let option = first_given(&[
             ("--port", self.port.is_some()),
             ("--no-basic", self.no_basic),
             ("--print-address", self.print_address.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(name, is_given)| is_given.then_some(name));
+        ]);
         let option = option.or_else(|| self.proxy.first())?;
         Some((option, command))
     }

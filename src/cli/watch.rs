@@ -1,7 +1,7 @@
 //! `baleen watch`.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::platform::time_zone;
 use crate::service::ServiceError;
 use crate::service::single_instance::{Claim, Instance, Message};
 use crate::text::time::date_and_time;
+use crate::util::unix_seconds;
 
 use super::args::Global;
 use super::output::{BOLD, DIM, Output, styled};
@@ -121,13 +122,9 @@ fn tell(notice: &Notice, out: &mut Output) -> Result<()> {
     let message = notice.text();
     let title = styled(BOLD, &message.title);
     out.line(at(&clock(), format!("{title}: {}", message.body)))?;
-    out.object(json!({ "event": "news", "time": seconds(), "news": notice.json() }))
-}
-
-/// Returns the time in seconds since 1970, as other times in JSON are.
-fn seconds() -> u64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH);
-    time.unwrap_or_default().as_secs()
+    out.object(
+        json!({ "event": "news", "time": unix_seconds(SystemTime::now()), "news": notice.json() }),
+    )
 }
 
 /// Prints the state, unless it equals the last one printed.
@@ -154,6 +151,6 @@ fn show(view: &View, shown: &mut Option<Value>, out: &mut Output) -> Result<()> 
         out.line(format!("  {} {advice}", styled(BOLD, "what to do:")))?;
     }
     object["event"] = json!("state");
-    object["time"] = json!(seconds());
+    object["time"] = json!(unix_seconds(SystemTime::now()));
     out.object(object)
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::proxy::route::Hop;
-use crate::util::locked;
+use crate::util::{locked, unix_seconds};
 
 /// The status of a relay. Times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,8 +152,7 @@ impl Status {
 }
 
 fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
+    unix_seconds(SystemTime::now())
 }
 
 #[cfg(test)]

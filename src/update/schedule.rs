@@ -4,11 +4,12 @@
 
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::storage::JsonFile;
+use crate::util::unix_seconds;
 
 use super::Version;
 use super::version::{Verdict, verdict};
@@ -42,18 +43,18 @@ impl Schedule {
         let due = match self.next {
             None => false,
             // The clock was set back by more than a look can be ahead.
-            Some(next) if next > seconds(now + INTERVAL) => true,
-            Some(next) => next <= seconds(now),
+            Some(next) if next > unix_seconds(now + INTERVAL) => true,
+            Some(next) => next <= unix_seconds(now),
         };
         if due || self.next.is_none() {
-            self.next = Some(seconds(now + RETRY_INTERVAL));
+            self.next = Some(unix_seconds(now + RETRY_INTERVAL));
         }
         due
     }
 
     /// Notes a look that succeeded, also one that the user asked for.
     pub fn looked(&mut self, now: SystemTime) {
-        self.next = Some(seconds(now + INTERVAL));
+        self.next = Some(unix_seconds(now + INTERVAL));
     }
 
     /// Returns whether the user is to be notified of the latest release, and notes that it was done. Of each version
@@ -73,12 +74,6 @@ impl Schedule {
     pub fn not_shown(&mut self) {
         self.announced = None;
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 impl ScheduleFile {
@@ -107,6 +102,8 @@ impl ScheduleFile {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1696,7 +1696,7 @@ fn a_help_that_can_not_be_printed_is_a_failure() {
     }
 }
 
-/// Someone who has not chosen anything is told how to begin, if there is a proxy to begin with.
+/// Someone who has not chosen anything learns how to begin, if there is a proxy to begin with.
 #[test]
 fn the_first_status_names_the_first_step() {
     let app = App::new();

@@ -19,6 +19,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::storage::JsonFile;
+use crate::util::unix_seconds;
 
 use super::{PacAnswer, address};
 
@@ -100,7 +101,7 @@ impl AnswerCache {
     /// # Errors
     /// When the file can't be written. It is unchanged then.
     pub fn set(&self, url: &str, answers: &[PacAnswer], now: SystemTime) -> io::Result<()> {
-        let at = seconds(now);
+        let at = unix_seconds(now);
         self.file.update_or_older(older, |stored: &mut Stored| {
             let of_url = of_script(stored, url);
             of_url.asked = at;
@@ -121,7 +122,7 @@ impl AnswerCache {
     /// # Errors
     /// When the file can't be written. It is unchanged then.
     pub fn unreachable(&self, url: &str, now: SystemTime) -> io::Result<SystemTime> {
-        let now = seconds(now);
+        let now = unix_seconds(now);
         let mut since = now;
         self.note(url, now, |known| {
             // If the clock was set back, the time must not be in the future.
@@ -138,7 +139,7 @@ impl AnswerCache {
     /// # Errors
     /// When the file can't be written. It is unchanged then.
     pub fn in_use(&self, url: &str, now: SystemTime) -> io::Result<()> {
-        self.note(url, seconds(now), |_| false)
+        self.note(url, unix_seconds(now), |_| false)
     }
 
     fn note(
@@ -224,12 +225,6 @@ fn older(schema: u32, content: Value) -> Option<Stored> {
     Some(Stored {
         scripts: scripts.collect(),
     })
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 fn key(url: &str) -> String {

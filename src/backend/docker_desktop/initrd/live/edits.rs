@@ -13,6 +13,7 @@ use crate::backend::LiveEdit;
 use crate::backend::docker_desktop::{KnownProcess, Vm};
 use crate::digest::Sha;
 use crate::storage::JsonFile;
+use crate::util::unix_seconds;
 
 const SCHEMA: u32 = 1;
 
@@ -68,11 +69,10 @@ impl LiveEdits {
         let Some(vm) = KnownProcess::new(vm.pid, vm.since) else {
             return Ok(());
         };
-        let at = edit.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let kept = StoredEdit {
             vm,
             block: edit.revision,
-            at: at.as_secs(),
+            at: unix_seconds(edit.at),
             is_open: edit.is_open,
         };
         let key = bundle.to_string_lossy().into_owned();
